@@ -1,0 +1,3 @@
+"""ganexp: any GAN experiment as one command."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,140 @@
+"""From a resolved config to the objects of a run."""
+
+import hashlib
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from ganexp import lint
+from ganexp.data.images import ImageSet, fits
+from ganexp.data.stream import ImageStream
+from ganexp.errors import UserError
+from ganexp.gan import GAN
+from ganexp.losses import Objective
+from ganexp.metrics.scores import Scores, reference_statistics
+
+
+def build_gan(cfg: DictConfig) -> GAN:
+    """Both networks with what they minimise, checked for combinations that make no sense."""
+    model, loss, schedule = cfg.model, cfg.loss, cfg.schedule
+    objective = Objective(
+        _make(loss.adversarial, "loss.adversarial"),
+        {name: _make(node, f"loss.penalties.{name}") for name, node in loss.penalties.items()},
+        _make(loss.constraint, "loss.constraint"),
+    )
+    gan = GAN(
+        generator=_make(model.generator, "model.generator"),
+        discriminator=_make(model.discriminator, "model.discriminator"),
+        objective=objective,
+        update=_make(schedule.updates, "schedule.updates"),
+        optimizers={name: partial(_make_optimizer, node, name) for name, node in cfg.optimizer.items()},
+        latent=_make(model.latent, "model.latent"),
+        num_classes=cfg.data.num_classes if model.conditional else 0,
+        steps=schedule.steps,
+        lr_decay=_make(schedule.lr_decay, "schedule.lr_decay"),
+        ema_decay=schedule.ema.decay,
+        ema_start=schedule.ema.start,
+        log_every=cfg.trainer.log_every,
+    )
+    lint.check(cfg, gan)
+    gan.configure_optimizers()  # a bad optimizer setting shows here, not in the middle of the start
+    return gan
+
+
+def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | None:
+    """The set's `split`, by default the one to train on; None for a test split that the set has not.
+
+    Raises:
+        UserError: missing files, or another number of classes than the config says.
+    """
+    data = cfg.data
+    root = Path(data.root).expanduser()
+    image_set = _make(data.source, "data.source", root=str(root), split=split or data.split,
+                      resolution=data.resolution, channels=data.channels)
+    if image_set is not None and image_set.num_classes != data.num_classes and split is None:
+        raise UserError(f"data.num_classes={data.num_classes}, but the set has {image_set.num_classes} classes: "
+                        f"set data.num_classes={image_set.num_classes}")
+    return image_set
+
+
+def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> ImageStream:
+    """Endless batches of `image_set` on `device`."""
+    data, batch_size = cfg.data, cfg.schedule.batch_size
+    if batch_size > len(image_set):
+        raise UserError(f"schedule.batch_size={batch_size} is more than the {len(image_set)} images of the set: "
+                        f"use schedule.batch_size={len(image_set)} or less")
+    resident = {"true": True, "false": False}.get(data.in_memory)
+    if resident is None:
+        resident = device.type == "cpu" or fits(len(image_set), data.resolution, data.channels, device)
+    return ImageStream(image_set, batch_size, cfg.seed, data.flip, device, resident, data.workers)
+
+
+def build_scores(cfg: DictConfig, image_set: ImageSet | None, device: torch.device) -> Scores | None:
+    """IS and FID against the training split, or None with metrics=none. Trains the classifier if it is not cached."""
+    metrics = cfg.metrics
+    if metrics.extractor is None:
+        return None
+    cache = Path(metrics.cache).expanduser()
+    if image_set is None:
+        image_set = build_image_set(cfg)
+    fingerprint = image_set.fingerprint()
+    extractor = _build_extractor(cfg, image_set, fingerprint, cache, device)
+    batches = (image_set.batch(chosen) for chosen in torch.arange(len(image_set)).split(metrics.batch_size))
+    reference = reference_statistics(extractor, batches, fingerprint, cache, device)
+    return Scores(extractor, reference, metrics.splits, device)
+
+
+def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cache: Path, device: torch.device) -> Any:
+    node = cfg.metrics.extractor
+    if "network" not in node:  # needs no training
+        return _make(node, "metrics.extractor")
+    split = cfg.data.split
+    test = build_image_set(cfg, "test") if split != "test" else None
+    everything = torch.arange(len(image_set))
+    if test is None:  # hold out a tenth
+        order = torch.randperm(len(image_set), generator=torch.Generator().manual_seed(0))
+        held_out, everything = order[: len(order) // 10], order[len(order) // 10 :]
+        test = ImageSet(image_set.batch(held_out), image_set.labels[held_out], image_set.classes)
+    recipe = json.dumps(OmegaConf.to_container(node), sort_keys=True)
+    key = hashlib.sha256(f"{fingerprint} {recipe} {torch.__version__}".encode()).hexdigest()[:32]
+    every = torch.arange(len(test))
+    return _make(node, "metrics.extractor", images=image_set.batch(everything), labels=image_set.labels[everything],
+                 test_images=test.batch(every), test_labels=test.labels, cache=cache, key=key, device=device)
+
+
+def _make_optimizer(node: DictConfig, name: str, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+    settings = OmegaConf.to_container(node)
+    if "betas" in settings:
+        settings["betas"] = [float(beta) for beta in settings["betas"]]  # Adam refuses [0, 0.9]
+    make = _make(OmegaConf.create(settings | {"_partial_": True}), f"optimizer.{name}")
+    try:
+        return make(parameters)
+    except (InstantiationException, TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"optimizer.{name}: {error.__cause__ or error}") from None
+
+
+def _make(node: DictConfig | None, key: str, /, **arguments: Any) -> Any:
+    """What `node` describes, or None for null.
+
+    Raises:
+        UserError: with the key, when its `_target_` cannot be found or refuses its arguments.
+    """
+    if node is None:
+        return None
+    if "_target_" not in node:
+        raise UserError(f"{key} has no _target_: choose an option of its group, or name a class")
+    try:
+        return instantiate(node, **arguments, _convert_="all")
+    except InstantiationException as error:
+        cause = error.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        if isinstance(cause, (TypeError, ValueError, KeyError, ImportError)) or cause is None:
+            raise UserError(f"{key}: {cause or error}") from None
+        raise

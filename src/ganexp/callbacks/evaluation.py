@@ -1,0 +1,101 @@
+"""Scores and pictures at the end of every period. Nothing here touches training: own generators, eval mode, and back."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from pytorch_lightning import Callback, Trainer
+from torch import Tensor, nn
+
+from ganexp import pictures
+from ganexp.gan import GAN
+from ganexp.metrics.scores import Scores
+from ganexp.runfolder import RunFolder
+
+
+@contextmanager
+def sampling(network: nn.Module) -> Iterator[nn.Module]:
+    """`network` in eval mode without gradients; each module's mode is put back."""
+    modes = {module: module.training for module in network.modules()}
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield network
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def draw(gan: GAN, count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
+    """Samples in [-1, 1], (batch, C, H, W) at a time: the same `count` latents for a seed on every machine.
+
+    Labels go round the classes, so that each has its share.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % gan.num_classes if gan.num_classes else None
+    z = gan.latent.sample(count, generator=generator)
+    with sampling(gan.sampler) as network:
+        for start in range(0, count, batch_size):
+            chosen = slice(start, start + batch_size)
+            yield network(z[chosen].to(gan.device), None if labels is None else labels[chosen].to(gan.device))
+
+
+def sample_grid(gan: GAN, seed: int, rows: int = 10, columns: int = 10) -> Tensor:
+    """Fixed latents as one picture uint8 (3, H, W): `rows` x `columns`; a class a row where there are classes."""
+    rows = min(gan.num_classes, 20) or rows
+    z = gan.latent.sample(rows * columns, generator=torch.Generator().manual_seed(seed)).to(gan.device)
+    labels = torch.arange(rows, device=gan.device).repeat_interleave(columns) if gan.num_classes else None
+    with sampling(gan.sampler) as network:
+        return pictures.grid(network(z, labels), columns)
+
+
+def interpolation_grid(gan: GAN, seed: int, spherical: bool, rows: int = 10, columns: int = 5) -> Tensor:
+    """Walks between latents as one picture uint8 (3, H, W): row r goes from latent 10 + r to latent r, class r fixed."""
+    z = gan.latent.sample(2 * rows, generator=torch.Generator().manual_seed(seed))
+    walk = pictures.interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1).to(gan.device)  # (rows·columns, d)
+    labels = None
+    if gan.num_classes:
+        labels = (torch.arange(rows, device=gan.device) % gan.num_classes).repeat_interleave(columns)
+    with sampling(gan.sampler) as network:
+        return pictures.grid(network(walk, labels), columns)
+
+
+class Evaluation(Callback):
+    """Before the first step and at the end of every period: scores, the grid of fixed latents, and the logged point.
+
+    Args:
+        scores: None draws without scoring.
+        samples: how many samples are scored.
+        seed: of the latents, the same at every evaluation.
+    """
+
+    def __init__(self, folder: RunFolder, scores: Scores | None, samples: int, batch_size: int, seed: int) -> None:
+        self.folder, self.scores = folder, scores
+        self.samples, self.batch_size, self.seed = samples, batch_size, seed
+
+    def on_train_start(self, trainer: Trainer, gan: GAN) -> None:
+        if gan.step == 0:
+            self._evaluate(trainer, gan)
+
+    def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:
+        for name, value in self._evaluate(trainer, gan).items():
+            gan.log(name, value, logger=False)  # where ModelCheckpoint looks
+
+    def on_train_end(self, trainer: Trainer, gan: GAN) -> None:
+        for kind in ("linear", "spherical"):
+            picture = interpolation_grid(gan, self.seed, spherical=kind == "spherical")
+            pictures.save(picture, self.folder.samples / f"interpolation-{kind}.png")
+            trainer.logger.log_picture(f"interpolation/{kind}", picture, gan.step)
+
+    def _evaluate(self, trainer: Trainer, gan: GAN) -> dict[str, float]:
+        axes = gan.axes()  # before the clock counts this evaluation
+        picture = sample_grid(gan, self.seed)
+        pictures.save(picture, self.folder.samples / f"step-{gan.step:07d}.png")
+        trainer.logger.log_picture("samples", picture, gan.step)
+        if self.scores is None:
+            return {}
+        values = self.scores(draw(gan, self.samples, self.batch_size, self.seed))
+        gan.latest |= values
+        logged = {f"score/{name}": value for name, value in values.items()}
+        trainer.logger.log_metrics(logged | axes, gan.step)
+        return values

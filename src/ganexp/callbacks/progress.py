@@ -1,0 +1,56 @@
+"""How far the run is: a live bar on a terminal, a line an evaluation elsewhere."""
+
+import time
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from ganexp.gan import GAN
+
+
+class ProgressLine(Callback):
+    """step, step/s, losses, last IS and FID, time left. Refreshed when losses are logged, not at every step."""
+
+    def __init__(self) -> None:
+        self.console = Console()
+        columns = (TextColumn("{task.completed:,}/{task.total:,}"), BarColumn(), TextColumn("{task.fields[line]}"))
+        self.bar = Progress(*columns, console=self.console, auto_refresh=False, disable=not self.console.is_terminal)
+
+    def on_train_start(self, trainer: Trainer, gan: GAN) -> None:
+        self.started, self.first_step = time.monotonic(), gan.step
+        self.task = self.bar.add_task("", total=gan.steps, completed=gan.step, line=self.line(gan))
+        self.bar.start()
+
+    def on_train_batch_end(self, trainer: Trainer, gan: GAN, *args: Any) -> None:
+        if gan.step % gan.log_every == 0:
+            self.bar.update(self.task, completed=gan.step, line=self.line(gan), refresh=True)
+
+    def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:
+        if not self.console.is_terminal:
+            self.console.print(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}", soft_wrap=True, highlight=False)
+
+    def on_exception(self, trainer: Trainer, gan: GAN, exception: BaseException) -> None:
+        self.bar.stop()
+
+    def teardown(self, trainer: Trainer, gan: GAN, stage: str) -> None:
+        self.bar.stop()
+
+    def line(self, gan: GAN) -> str:
+        """One line of text: speed and time left count evaluations in."""
+        values = [f"{label} {gan.latest[key]:.3g}" for key, label in (("loss/discriminator", "D"), ("loss/generator", "G"))
+                  if key in gan.latest]
+        values += [f"{name.split('_')[0].upper()} {value:.4g}" for name, value in gan.latest.items()
+                   if name.startswith(("is_", "fid_")) and not name.endswith("_std")]
+        done = gan.step - self.first_step
+        if done:
+            rate = done / (time.monotonic() - self.started)
+            values = [f"{rate:.3g} step/s", *values, f"{_clock((gan.steps - gan.step) / rate)} left"]
+        return " · ".join(values)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,0 +1,100 @@
+"""The command line. A command is a primary config; `resume` reads a run folder instead. No torch here: --help is quick."""
+
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig
+
+from ganexp import __version__, schema
+from ganexp.errors import UserError
+
+HERE = Path(__file__).resolve().parent
+CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
+COMMANDS = ("train", "evaluate", "sample", "describe")
+
+
+class ConfigError(CompactHydraException):
+    """What Hydra prints without a traceback."""
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+def run(cfg: DictConfig) -> float | None:
+    """Runs the command whose config was composed; a sweep gets the value it returns."""
+    command = HydraConfig.get().job.config_name
+    try:
+        cfg = schema.resolve(cfg)
+        if command == "train":
+            from ganexp.train import train
+
+            hydra_config = HydraConfig.get()
+            choices = hydra_config.runtime.choices
+            cfg.name = schema.run_name(cfg.name, *(choices[g] for g in ("experiment", "data", "model", "loss")))
+            groups = {name: choice for name, choice in choices.items() if not name.startswith("hydra")}
+            return train(cfg, hydra_config.runtime.output_dir, groups)
+        if command == "evaluate":
+            from ganexp.evaluate import evaluate
+
+            evaluate(cfg)
+        elif command == "sample":
+            from ganexp.sample import sample
+
+            sample(cfg)
+        else:
+            from ganexp.describe import describe
+
+            describe(cfg)
+    except UserError as error:
+        raise ConfigError(str(error)) from None
+    return None
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    if words[:1] == ["--version"]:
+        print(f"ganexp {__version__}")
+        return
+    schema.register()
+    if words[:1] == ["resume"]:
+        _resume(words[1:])
+        return
+    if words and "=" not in words[0] and not words[0].startswith("-") and words[0] not in COMMANDS:
+        commands = ", ".join((*COMMANDS, "resume"))
+        sys.exit(f"There is no command {words[0]!r}: use one of {commands}, or key=value. See ganexp --help.")
+    _complete()
+    sys.argv[1:] = _as_config(sys.argv[1:])
+    run()
+
+
+def _as_config(words: list[str]) -> list[str]:
+    """evaluate ckpt=x -> --config-name evaluate ckpt=x"""
+    return ["--config-name", *words] if words and words[0] in COMMANDS else words
+
+
+def _complete() -> None:
+    """Tab completion works on the words of the line being typed, which Hydra reads from the environment."""
+    line = os.environ.get("COMP_LINE")
+    if line is None:
+        return
+    program, *words = line.split(" ")
+    if len(words) > 1 and words[0] in COMMANDS:
+        os.environ["COMP_LINE"] = " ".join([program, *words[1:]])
+        sys.argv[1:1] = ["--config-name", words[0]]
+
+
+def _resume(words: list[str]) -> None:
+    if len(words) != 1 or words[0].startswith("-"):
+        usage = "usage: ganexp resume RUN_FOLDER\n\nGoes on with a run that was stopped, from its last checkpoint."
+        if words[:1] in (["--help"], ["-h"]):
+            print(usage)
+            return
+        sys.exit(usage)
+    from ganexp.train import resume
+
+    try:
+        resume(words[0])
+    except UserError as error:
+        sys.exit(str(error))

@@ -1,0 +1,69 @@
+"""`ganexp describe`: what would run, as JSON on stdout and nothing else. Needs no data."""
+
+import json
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import nn
+
+from ganexp.build import build_gan
+from ganexp.gan import GAN
+
+
+def describe(cfg: DictConfig) -> None:
+    """Prints the description of the resolved `cfg`."""
+    print(json.dumps(description(cfg), indent=2))
+
+
+def description(cfg: DictConfig) -> dict[str, Any]:
+    """Data, networks, losses, update rule, optimizers and length of the run that `cfg` describes."""
+    gan = build_gan(cfg)
+    schedule = OmegaConf.to_container(cfg.schedule)
+    update = schedule.pop("updates")
+    d_updates = update.get("n_critic")
+    reals = 1 if update.get("reuse_real") else d_updates
+    return {
+        "data": {"source": _name(cfg.data.source), "split": cfg.data.split, "resolution": cfg.data.resolution,
+                 "channels": cfg.data.channels, "classes": cfg.data.num_classes, "flip": cfg.data.flip},
+        "conditional": cfg.model.conditional,
+        "latent": OmegaConf.to_container(cfg.model.latent),
+        "generator": _network(gan.generator),
+        "discriminator": _network(gan.discriminator),
+        "loss": {"name": _name(cfg.loss.adversarial)} | _terms(cfg, gan),
+        "penalties": OmegaConf.to_container(cfg.loss.penalties),
+        "constraint": OmegaConf.to_container(cfg.loss.constraint) if cfg.loss.constraint else None,
+        "updates": update,
+        "optimizers": OmegaConf.to_container(cfg.optimizer),
+        "steps": cfg.schedule.steps,
+        "discriminator_steps": d_updates and d_updates * cfg.schedule.steps,
+        "batch_size": cfg.schedule.batch_size,
+        "total_images": d_updates and cfg.schedule.steps * cfg.schedule.batch_size * d_updates,
+        "distinct_batches": reals and cfg.schedule.steps * reals,
+        "evaluate_every": cfg.schedule.evaluate_every,
+        "lr_decay": schedule["lr_decay"],
+        "ema": schedule["ema"],
+        "metrics": _name(cfg.metrics.extractor) if cfg.metrics.extractor else None,
+        "seed": cfg.seed,
+    }  # fmt: skip
+
+
+def _network(network: nn.Module) -> dict[str, Any]:
+    kind = type(network)
+    trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    return {"name": f"{kind.__module__.removeprefix('ganexp.models.')}.{kind.__name__}", "parameters": trainable}
+
+
+def _name(node: DictConfig) -> str:
+    return node._target_.rsplit(".", 1)[-1]
+
+
+def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:
+    """The names of both networks' terms, from two made images put through them."""
+    labels = torch.zeros(2, dtype=torch.long) if gan.num_classes else None
+    real = torch.zeros(2, cfg.data.channels, cfg.data.resolution, cfg.data.resolution)
+    fake = gan.generator(gan.latent.sample(2), labels)
+    return {
+        "discriminator_terms": list(gan.objective.discriminator(gan.discriminator, real, labels, fake.detach(), labels)),
+        "generator_terms": list(gan.objective.generator(gan.discriminator, fake, labels)),
+    }

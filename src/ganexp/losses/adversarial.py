@@ -1,0 +1,90 @@
+"""Adversarial losses, named by formula, with D = sigmoid(logit).
+
+A loss is a pair of methods. `discriminator(d_real, d_fake)` and `generator(d_fake)` take the discriminator's
+outputs as they come, logits (N,) unless said otherwise, and return named scalar terms; the GAN minimises their sum.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, relu, softplus
+
+Terms = dict[str, Tensor]
+
+
+class NonSaturating:
+    """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)). Goodfellow et al. 2014, section 3."""
+
+    def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        return {"real": softplus(-d_real).mean(), "fake": softplus(d_fake).mean()}
+
+    def generator(self, d_fake: Tensor) -> Terms:
+        return {"adversarial": softplus(-d_fake).mean()}
+
+
+class Saturating(NonSaturating):
+    """D as in `NonSaturating`, G minimises log(1 - D(G(z))). Goodfellow et al. 2014, equation 1."""
+
+    def generator(self, d_fake: Tensor) -> Terms:
+        return {"adversarial": -softplus(d_fake).mean()}
+
+
+class TwoClass:
+    """Softmax cross-entropy on logits (N, 2): class 0 is fake, class 1 is real; G asks for class 1."""
+
+    def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        return {"real": _to_class(d_real, 1), "fake": _to_class(d_fake, 0)}
+
+    def generator(self, d_fake: Tensor) -> Terms:
+        return {"adversarial": _to_class(d_fake, 1)}
+
+
+def _to_class(logits: Tensor, index: int) -> Tensor:
+    target = torch.full((len(logits),), index, device=logits.device)
+    return cross_entropy(logits, target)
+
+
+class Hinge:
+    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)). Lim and Ye 2017."""
+
+    def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        return {"real": relu(1 - d_real).mean(), "fake": relu(1 + d_fake).mean()}
+
+    def generator(self, d_fake: Tensor) -> Terms:
+        return {"adversarial": -d_fake.mean()}
+
+
+class LeastSquares:
+    """D minimises ½(D(x) - 1)² + ½D(G(z))², G minimises ½(D(G(z)) - 1)². Mao et al. 2017, equation 9."""
+
+    def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        return {"real": 0.5 * (d_real - 1).square().mean(), "fake": 0.5 * d_fake.square().mean()}
+
+    def generator(self, d_fake: Tensor) -> Terms:
+        return {"adversarial": 0.5 * (d_fake - 1).square().mean()}
+
+
+class Wasserstein:
+    """The critic minimises D(G(z)) - D(x), G minimises -D(G(z)). Arjovsky et al. 2017, equation 3.
+
+    Holds only for a Lipschitz critic: use it with `WeightClipping`, a gradient penalty or spectral norm.
+    """
+
+    def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        return {"real": -d_real.mean(), "fake": d_fake.mean()}
+
+    def generator(self, d_fake: Tensor) -> Terms:
+        return {"adversarial": -d_fake.mean()}
+
+
+class WeightClipping:
+    """Clamps every critic parameter to [-limit, limit] after each of its updates. Arjovsky et al. 2017, algorithm 1."""
+
+    def __init__(self, limit: float) -> None:
+        if not limit > 0:
+            raise ValueError(f"limit must be positive, got {limit}")
+        self.limit = limit
+
+    @torch.no_grad()
+    def __call__(self, discriminator: nn.Module) -> None:
+        torch._foreach_clamp_min_(list(discriminator.parameters()), -self.limit)
+        torch._foreach_clamp_max_(list(discriminator.parameters()), self.limit)

@@ -1,0 +1,177 @@
+"""Extractors turn images into what scores are made of: features for FID and class logits for IS.
+
+An extractor is called with images uint8 (N, C, H, W) and returns (features (N, d), logits (N, classes)), in fp32. It has a
+`name`, which every score carries; an `identity`, a hash of its weights, by which cached statistics are found; and `facts`,
+what a reader of its scores should know.
+"""
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from rich.progress import track
+from torch import Tensor, nn
+from torch.hub import load_state_dict_from_url
+from torch.nn.functional import cross_entropy, pad
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+
+from ganexp.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class ClassifierExtractor(nn.Module):
+    """A small classifier trained on the set itself, for sets that Inception says little about.
+
+    Args:
+        network: images in [-1, 1] -> (features, logits).
+        weights: its state dict; `accuracy` on held-out images in [0, 1].
+    """
+
+    name = "classifier"
+
+    def __init__(self, network: nn.Module, accuracy: float) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(False)
+        self.feature_dim = network.feature_dim
+        self.identity = _hash_weights(network.state_dict())
+        self.facts = {"classifier_test_accuracy": accuracy}
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return self.network(images.float().div(127.5).sub(1))
+
+
+class InceptionExtractor(nn.Module):
+    """torch-fidelity's Inception-v3, the network of the literature's IS and FID; grey is repeated to three channels.
+
+    Args:
+        weights: path of `weights-inception-2015-12-05-6726825d.pth`; None looks in torch's hub cache, then downloads.
+
+    Raises:
+        UserError: no weights there and none to be had, or a file that does not hold them.
+    """
+
+    name = "inception"
+    feature_dim = 2048
+
+    def __init__(self, weights: str | None = None) -> None:
+        super().__init__()
+        path = _inception_weights(weights)
+        self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
+        self.identity = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.facts = {"inception_weights_sha256": self.identity}
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        if images.shape[1] == 1:
+            images = images.repeat(1, 3, 1, 1)  # (N, 1, H, W) -> (N, 3, H, W)
+        with torch.autocast(images.device.type, enabled=False):
+            return self.network(images)
+
+
+def _inception_weights(weights: str | None) -> Path:
+    """A file that holds Inception's tensors and, being from a stranger, nothing but tensors."""
+    default = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rsplit("/", 1)[1]
+    path = Path(weights).expanduser() if weights else default
+    advice = (f"Get {URL_INCEPTION_V3}\nand put it at {default}, or name it: metrics.weights=FILE\n"
+              "Or score with a classifier trained on the set (metrics=classifier), or not at all (metrics=none).")
+    if not path.is_file():
+        if weights:
+            raise UserError(f"metrics.weights={weights}: no such file.\n{advice}")
+        try:
+            load_state_dict_from_url(URL_INCEPTION_V3, progress=True, weights_only=True)
+        except (URLError, OSError) as error:
+            raise UserError("The Inception weights are not on this machine, and downloading them failed "
+                            f"({getattr(error, 'reason', error)}).\n{advice}") from None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever the damage leads to
+        raise UserError(f"{path} does not hold Inception weights ({type(error).__name__}).\n{advice}") from None
+    if not isinstance(state, dict) or "fc.weight" not in state:
+        raise UserError(f"{path} does not hold Inception weights.\n{advice}")
+    return path
+
+
+def train_classifier(network: nn.Module, images: Tensor, labels: Tensor, test_images: Tensor, test_labels: Tensor,
+                     updates: int, batch_size: int, lr: float, seed: int, cache: Path, key: str,
+                     device: torch.device) -> ClassifierExtractor:
+    """The extractor of `network`, trained once on uint8 images (N, C, H, W) and labels (N,), then read from `cache`.
+
+    AdamW on a one-cycle schedule, images shifted at random by an eighth of their side; the global random state is left
+    as it was. `key` tells apart whatever the result depends on.
+    """
+    path = cache / "classifiers" / f"{key}.pt"
+    if path.exists():
+        saved = torch.load(path, map_location=device, weights_only=True)
+        network.load_state_dict(saved["weights"])
+        return ClassifierExtractor(network.to(device), saved["accuracy"])
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        for layer in network.modules():
+            if hasattr(layer, "reset_parameters"):
+                layer.reset_parameters()
+        network.to(device).train()
+        _fit(network, images, labels, updates, batch_size, lr, device)
+    accuracy = _accuracy(network.eval(), test_images, test_labels, device)
+    save_atomically({"weights": network.state_dict(), "accuracy": accuracy}, path)
+    return ClassifierExtractor(network, accuracy)
+
+
+def _fit(network, images, labels, updates, batch_size, lr, device) -> None:
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=updates)
+    order = torch.randperm(len(images))
+    at = 0
+    for _ in track(range(updates), "training the classifier that scores", transient=True):
+        if at + batch_size > len(order):
+            order, at = torch.randperm(len(images)), 0
+        chosen = order[at : at + batch_size]
+        at += batch_size
+        batch = _shift(images[chosen].to(device).float().div_(127.5).sub_(1))
+        loss = cross_entropy(network(batch)[1], labels[chosen].to(device), label_smoothing=0.05)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+def _shift(images: Tensor) -> Tensor:
+    """Each image moved by up to an eighth of its side, edges repeated: (N, C, H, W) -> (N, C, H, W)."""
+    count, channels, height, width = images.shape
+    reach = max(height // 8, 1)
+    padded = pad(images, (reach,) * 4, mode="replicate")
+    top, left = torch.randint(0, 2 * reach + 1, (2, count, 1), device=images.device)
+    rows = (top + torch.arange(height, device=images.device))[:, None, :, None]  # (N, 1, H, 1)
+    columns = (left + torch.arange(width, device=images.device))[:, None, None, :]  # (N, 1, 1, W)
+    sample = torch.arange(count, device=images.device)[:, None, None, None]
+    channel = torch.arange(channels, device=images.device)[None, :, None, None]
+    return padded[sample, channel, rows, columns]
+
+
+@torch.no_grad()
+def _accuracy(network: nn.Module, images: Tensor, labels: Tensor, device: torch.device) -> float:
+    right = 0
+    for batch, truth in zip(images.split(500), labels.split(500), strict=True):
+        logits = network(batch.to(device).float().div_(127.5).sub_(1))[1]
+        right += (logits.argmax(1).cpu() == truth).sum().item()
+    return right / len(labels)
+
+
+def save_atomically(state: dict[str, Any], path: Path) -> None:
+    """torch.save to a file of our own beside `path`, then into place: never half a file, whoever else writes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    torch.save(state, part)
+    os.replace(part, path)
+
+
+def _hash_weights(state: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

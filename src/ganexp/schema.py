@@ -1,0 +1,166 @@
+"""The typed root of every config, and the resolvers its YAML uses. No torch.
+
+Keys outside the groups are typed here; a group's `_target_` nodes are typed by the signature they name.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganexp.data.listing import count_classes
+from ganexp.errors import UserError
+
+
+@dataclass
+class Data:
+    resolution: int = MISSING  # pixels a side
+    channels: int = MISSING
+    num_classes: int = MISSING  # 0: no labels
+    source: Any = MISSING  # the function that loads a split
+    root: str = "${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}"  # where data sets live
+    path: str | None = None  # of a folder or zip of images
+    split: str = "train"
+    flip: bool = False  # mirror half of the real images
+    in_memory: str = "auto"  # true: on the device; false: decoded by workers as needed
+    workers: int = 2
+    on_error: str = "skip"  # raise: refuse a broken image file
+
+
+@dataclass
+class Ema:
+    decay: float | None = None
+    start: int = 0
+
+
+@dataclass
+class Schedule:
+    steps: int = MISSING
+    evaluate_every: int = MISSING
+    batch_size: int = MISSING
+    updates: Any = MISSING
+    lr_decay: Any = None
+    ema: Ema = field(default_factory=Ema)
+
+
+@dataclass
+class Loss:
+    adversarial: Any = MISSING
+    logits: int = 1  # an image, that this loss wants from the discriminator
+    penalties: dict[str, Any] = field(default_factory=dict)
+    constraint: Any = None
+
+
+@dataclass
+class Model:
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+    latent: Any = MISSING
+    conditional: bool = False
+
+
+@dataclass
+class Optimizers:
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+
+
+@dataclass
+class Metrics:
+    extractor: Any = None  # null: no scores
+    samples: int = 10000  # scored at each evaluation
+    batch_size: int = 500
+    splits: int = 10  # of the Inception Score
+    weights: str | None = None  # of the extractor, where it is not trained here
+    cache: str = "${oc.env:GANEXP_CACHE,'~/.cache/ganexp'}"
+
+
+@dataclass
+class Trainer:
+    accelerator: str = "auto"
+    precision: str = "32-true"
+    log_every: int = 50  # steps between two points of a loss curve
+
+
+@dataclass
+class Train:
+    data: Data = MISSING
+    model: Model = MISSING
+    loss: Loss = MISSING
+    schedule: Schedule = MISSING
+    optimizer: Optimizers = MISSING
+    metrics: Metrics = MISSING
+    trainer: Trainer = MISSING
+    name: str | None = None  # of the run; default: the chosen groups
+    seed: int = 0
+
+
+@dataclass
+class Evaluate:
+    ckpt: str = MISSING  # a checkpoint, or a run folder: its best
+    samples: int | None = None  # default: as in the run
+    seed: int = 1000  # of the latents; another than the one by which the best checkpoint was chosen
+    data_root: str | None = None  # where the data lies now, if not where it was
+    weights: str | None = None  # of the extractor, likewise
+    accelerator: str = "auto"
+    output: str | None = None  # folder of scores.json; default: beside the checkpoint's run
+
+
+@dataclass
+class Sample:
+    ckpt: str = MISSING  # a checkpoint, or a run folder: its best
+    n: int = 64
+    seed: int = 0
+    accelerator: str = "auto"
+    output: str | None = None  # folder of the pictures; default: samples/drawn in the run
+
+
+def slug(text: str) -> str:
+    """A name that is safe in a path and on a command line: anything but letters, digits, . + - _ becomes -."""
+    return re.sub(r"[^\w.+-]+", "-", str(text)).strip("-")[:150] or "run"
+
+
+def run_name(name: str | None, *choices: str | None) -> str:
+    """`name`, else the experiment's, else the chosen groups joined: run_name(None, experiment, data, model, loss)."""
+    if name:
+        return slug(name)
+    experiment, *groups = choices
+    return slug(experiment or "-".join(str(group) for group in groups))
+
+
+def register() -> None:
+    """Makes the schemas and resolvers known to Hydra; may be called again."""
+    store = ConfigStore.instance()
+    store.store(name="train_schema", node=Train)
+    store.store(name="evaluate_schema", node=Evaluate)
+    store.store(name="sample_schema", node=Sample)
+    resolvers = {
+        "slug": slug,
+        "run_name": run_name,
+        "count_classes": count_classes,
+        "classes_if": lambda conditional, classes: classes if conditional else 0,
+        "without_classes": lambda split, unlabelled, classes: 0 if split == unlabelled else classes,
+    }
+    for name, function in resolvers.items():
+        OmegaConf.register_new_resolver(name, function, replace=True)
+
+
+def resolve(cfg: DictConfig) -> DictConfig:
+    """`cfg` with every interpolation resolved.
+
+    Raises:
+        UserError: a key without a value, or one whose interpolation fails.
+    """
+    missing = sorted(OmegaConf.missing_keys(cfg))
+    if missing:
+        raise UserError("\n".join(f"Missing value: {key}=…" for key in missing))
+    try:
+        resolved = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
+    except OmegaConfBaseException as error:
+        if isinstance(error.__cause__, UserError):
+            raise error.__cause__ from None
+        raise UserError(str(error)) from None
+    return OmegaConf.create(resolved)

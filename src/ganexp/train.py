@@ -1,0 +1,216 @@
+"""`ganexp train` and `ganexp resume`: from a config to a run folder."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import ModelCheckpoint
+from rich.console import Console
+from rich.table import Table
+
+from ganexp import build, trust
+from ganexp.callbacks.curves import Curves
+from ganexp.callbacks.evaluation import Evaluation
+from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
+from ganexp.callbacks.progress import ProgressLine
+from ganexp.callbacks.record import Record
+from ganexp.data.module import StreamData
+from ganexp.errors import UserError
+from ganexp.gan import GAN
+from ganexp.metrics.scores import Scores
+from ganexp.runfolder import RunFolder, environment, now
+
+EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn
+
+for _library in ("pytorch_lightning", "lightning_fabric"):  # their messages speak of hardware at every start
+    logging.getLogger(_library).setLevel(logging.WARNING)
+
+
+def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
+    """Trains what the resolved `cfg` says, in a folder of its own at `path`; returns the best FID, for sweeps."""
+    try:
+        run = _prepare(cfg)
+        folder = RunFolder.claim(path)
+    except BaseException:
+        _remove_if_empty(Path(path))
+        raise
+    OmegaConf.save(cfg, folder.config)
+    folder.describe(name=cfg.name, status="running", started=now(), groups=groups, **environment())
+    return _fit(cfg, folder, *run)
+
+
+def resume(path: str) -> None:
+    """Goes on with the run in `path` from its last checkpoint, or from the start if it had none yet.
+
+    Raises:
+        UserError: no run there, or a config that is not trusted.
+    """
+    folder = RunFolder(path)
+    if not folder.config.exists() or not folder.run.exists():
+        raise UserError(f"{path} is no run folder: it has no config.yaml and run.json.")
+    facts = folder.facts()
+    if facts.get("status") == "finished":
+        print(f"{path} is finished: nothing to do.")
+        return
+    cfg = trust.load(folder.config)
+    run = _prepare(cfg)
+    folder.describe(status="running", resumed=[*facts.get("resumed", []), now()])
+    _fit(cfg, folder, *run)
+
+
+def _prepare(cfg: DictConfig) -> tuple[GAN, Any, Scores | None]:
+    """Everything that can be refused, before a folder is made."""
+    pl.seed_everything(cfg.seed, verbose=False)
+    gan = build.build_gan(cfg)
+    device = choose_device(cfg.trainer.accelerator)
+    image_set = build.build_image_set(cfg)
+    stream = build.build_stream(cfg, image_set, device)
+    return gan, stream, build.build_scores(cfg, image_set, device)
+
+
+def choose_device(accelerator: str) -> torch.device:
+    """The device that Lightning's `accelerator` means here.
+
+    Raises:
+        UserError: an unknown one, or a GPU where there is none.
+    """
+    if accelerator not in ("auto", "cpu", "gpu"):
+        raise UserError(f"trainer.accelerator={accelerator}: use auto, cpu or gpu")
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator=gpu, but torch finds no GPU here: use trainer=cpu or trainer=auto")
+    return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scores | None) -> float | None:
+    print(f"run folder: {_short(folder.path)}")
+    if scores:
+        for fact, value in scores.extractor.facts.items():
+            print(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
+        folder.describe(extractor=scores.extractor.facts)
+    checkpoint = folder.last if folder.last.exists() else None
+    gan.stream = stream
+    fid = f"fid_{scores.extractor.name}" if scores else None
+    record = Record(folder, after=_step_of(checkpoint))
+    where = {"dirpath": folder.last.parent, "enable_version_counter": False, "save_on_train_epoch_end": True}
+    trainer = pl.Trainer(
+        accelerator="cpu" if stream.device.type == "cpu" else "gpu",
+        devices=1,
+        precision=cfg.trainer.precision,
+        max_epochs=cfg.schedule.steps // cfg.schedule.evaluate_every,
+        logger=record,
+        log_every_n_steps=0,
+        benchmark=True,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[
+            RandomState(),
+            StopWhenNotFinite(),
+            Evaluation(folder, scores, cfg.metrics.samples, cfg.metrics.batch_size, EVALUATION_SEED),
+            Curves(folder, cfg.name or folder.path.name),
+            ProgressLine(),
+            *([ModelCheckpoint(filename="best", monitor=fid, mode="min", **where)] if fid else []),
+            ModelCheckpoint(filename="last", **where),
+        ],
+    )
+    with _status(folder), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        trainer.fit(gan, datamodule=StreamData(stream, cfg.schedule.evaluate_every), ckpt_path=checkpoint, weights_only=True)
+    return _finish(cfg, folder, record, fid)
+
+
+@contextmanager
+def _status(folder: RunFolder) -> Iterator[None]:
+    """Writes into run.json how a run that does not reach its end came to stop."""
+    try:
+        yield
+    except UserError as error:
+        folder.describe(status="failed", ended=now(), error=str(error))
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        folder.describe(status="interrupted", ended=now())
+        print(f"\nStopped. Go on with: ganexp resume {_short(folder.path)}")
+        raise
+    except BaseException as error:
+        folder.describe(status="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+        raise
+
+
+def _finish(cfg: DictConfig, folder: RunFolder, record: Record, fid: str | None) -> float | None:
+    """Final scores into run.json and TensorBoard, and a short table for the reader."""
+    rows = folder.rows()
+    scored = [row for row in rows if f"score/{fid}" in row]
+    result = {}
+    if scored:
+        trained = [row for row in scored if row["step"] > 0]
+        result = {"best": min(trained, key=lambda row: row[f"score/{fid}"]), "last": scored[-1], "untrained": scored[0]}
+        result = {which: {key.removeprefix("score/"): value for key, value in row.items() if not key.startswith("axis/")}
+                  for which, row in result.items()}
+        finals = {f"{which}/{key}": result[which][key] for which in ("best", "last") for key in result[which]
+                  if key != "step" and not key.endswith("_std")}
+    else:
+        finals = {key: value for key, value in rows[-1].items() if key.startswith("loss/")} if rows else {}
+    record.log_result(_settings(cfg), finals, cfg.schedule.steps)
+    folder.describe(status="finished", ended=now(), scores=result)
+    _print_table(folder, result)
+    return result["best"][fid] if result else None
+
+
+def _settings(cfg: DictConfig) -> dict[str, Any]:
+    """Every setting as one flat row, without folders."""
+    flat = {}
+    for group in ("seed", "data", "model", "loss", "schedule", "optimizer", "trainer"):
+        node = cfg[group]
+        pairs = _flatten(OmegaConf.to_container(node), group) if OmegaConf.is_config(node) else [(group, node)]
+        flat |= {key: value for key, value in pairs if key not in ("data.root", "data.path", "data.source.path")}
+    return flat
+
+
+def _flatten(node: Any, at: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from _flatten(value, f"{at}.{key}")
+    elif isinstance(node, (bool, int, float, str)):
+        yield at, node
+    elif node is not None:
+        yield at, str(node)
+
+
+def _print_table(folder: RunFolder, result: dict[str, dict[str, float]]) -> None:
+    console = Console()
+    if result:
+        names = [name for name in result["last"] if name != "step" and not name.endswith("_std")]
+        table = Table("", "step", *names)
+        for which in ("untrained", "best", "last"):
+            row = result[which]
+            table.add_row(which, f"{row['step']:,}", *(f"{row[name]:.4g}" for name in names))
+        console.print(table)
+    files = {"samples": folder.samples, "curves": folder.curves, "checkpoints": folder.last.parent}
+    for name, path in files.items():
+        console.print(f"{name:12} {_short(path)}", soft_wrap=True, highlight=False)
+    print(f"{'curves live':12} tensorboard --logdir {_short(folder.path)}")
+
+
+def _step_of(checkpoint: Path | None) -> int:
+    if checkpoint is None:
+        return 0
+    return torch.load(checkpoint, map_location="cpu", weights_only=True)["ganexp"]["step"]
+
+
+def _short(path: Path) -> str:
+    """Relative to where the user stands, if it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _remove_if_empty(path: Path) -> None:
+    """Takes away the folders that Hydra made for a run that did not begin."""
+    for folder in (path, path.parent):
+        try:
+            folder.rmdir()
+        except OSError:
+            return
