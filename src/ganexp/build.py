@@ -11,13 +11,14 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from ganexp import lint
+from ganexp import lint, trust
 from ganexp.data.images import ImageSet, fits
 from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.gan import GAN
 from ganexp.losses import Objective
 from ganexp.metrics.scores import Scores, reference_statistics
+from ganexp.runfolder import RunFolder
 
 
 def build_gan(cfg: DictConfig) -> GAN:
@@ -69,8 +70,8 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
     if batch_size > len(image_set):
         raise UserError(f"schedule.batch_size={batch_size} is more than the {len(image_set)} images of the set: "
                         f"use schedule.batch_size={len(image_set)} or less")
-    resident = {"true": True, "false": False}.get(data.in_memory)
-    if resident is None:
+    resident = data.in_memory
+    if resident == "auto":
         resident = device.type == "cpu" or fits(len(image_set), data.resolution, data.channels, device)
     return ImageStream(image_set, batch_size, cfg.seed, data.flip, device, resident, data.workers)
 
@@ -81,13 +82,54 @@ def build_scores(cfg: DictConfig, image_set: ImageSet | None, device: torch.devi
     if metrics.extractor is None:
         return None
     cache = Path(metrics.cache).expanduser()
-    if image_set is None:
-        image_set = build_image_set(cfg)
-    fingerprint = image_set.fingerprint()
-    extractor = _build_extractor(cfg, image_set, fingerprint, cache, device)
-    batches = (image_set.batch(chosen) for chosen in torch.arange(len(image_set)).split(metrics.batch_size))
-    reference = reference_statistics(extractor, batches, fingerprint, cache, device)
-    return Scores(extractor, reference, metrics.splits, device)
+    image_set = image_set or build_image_set(cfg)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # scoring never changes training
+        fingerprint = image_set.fingerprint()
+        extractor = _build_extractor(cfg, image_set, fingerprint, cache, device)
+        batches = (image_set.batch(chosen) for chosen in torch.arange(len(image_set)).split(metrics.batch_size))
+        reference = reference_statistics(extractor, batches, fingerprint, cache, device)
+        return Scores(extractor, reference, metrics.splits, device)
+
+
+def choose_device(accelerator: str) -> torch.device:
+    """The device that Lightning's `accelerator` means here.
+
+    Raises:
+        UserError: an unknown one, or a GPU where there is none.
+    """
+    if accelerator not in ("auto", "cpu", "gpu"):
+        raise UserError(f"trainer.accelerator={accelerator}: use auto, cpu or gpu")
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator=gpu, but torch finds no GPU here: use trainer=cpu or trainer=auto")
+    return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def load_run(ckpt: str, accelerator: str) -> tuple[DictConfig, GAN, RunFolder, dict[str, Any]]:
+    """What a checkpoint, or a run folder's best one, holds: config, GAN on its device, folder, and facts on the checkpoint.
+
+    Weights are read as tensors alone and the config is checked, so that neither runs a stranger's code.
+
+    Raises:
+        UserError: no checkpoint there, a damaged one, or one whose weights do not fit the config beside it.
+    """
+    path = Path(ckpt).expanduser()
+    if path.is_dir():
+        folder = RunFolder(path)
+        path = next((p for p in (folder.best, folder.last) if p.exists()), folder.best)
+    if not path.is_file():
+        raise UserError(f"ckpt={ckpt}: no checkpoint there. Name a .ckpt file or a run folder.")
+    folder = RunFolder(path.parent.parent)
+    cfg = trust.load(folder.config)
+    gan = build_gan(cfg)
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        gan.load_state_dict(saved["state_dict"])
+    except Exception as error:  # whatever the damage leads to
+        reason = str(error).splitlines()[0]
+        raise UserError(f"ckpt={path} cannot be read with {folder.config}: {reason}") from None
+    gan.step = saved["ganexp"]["step"]
+    facts = {"checkpoint": str(path), "step": gan.step, "ema": gan.ema is not None}
+    return cfg, gan.to(choose_device(accelerator)), folder, facts
 
 
 def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cache: Path, device: torch.device) -> Any:

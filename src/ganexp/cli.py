@@ -7,6 +7,7 @@ from pathlib import Path
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ganexp import __version__, schema
@@ -48,7 +49,9 @@ def run(cfg: DictConfig) -> float | None:
 
             describe(cfg)
     except UserError as error:
-        raise ConfigError(str(error)) from None
+        if HydraConfig.get().mode == RunMode.MULTIRUN:  # the sweep goes on, and says so at its end
+            raise ConfigError(str(error)) from None
+        sys.exit(str(error))
     return None
 
 

@@ -29,7 +29,7 @@ def positive_numbers(cfg: DictConfig, gan: GAN) -> Complaints:
             yield f"{key}={value}: must be at least 1"
     if cfg.seed < 0:
         yield f"seed={cfg.seed}: must not be negative"
-    if cfg.data.in_memory not in ("auto", "true", "false"):
+    if cfg.data.in_memory not in ("auto", True, False):
         yield f"data.in_memory={cfg.data.in_memory}: use auto, true or false"
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid, save_image
 
 from ganexp.metrics.scores import to_uint8
@@ -23,6 +24,12 @@ def save(picture: Tensor, path: Path) -> None:
     """Writes uint8 (3, H, W) as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_image(picture.float().div(255), path)
+
+
+def save_single(image: Tensor, path: Path) -> None:
+    """Writes one image (C, H, W) in [-1, 1] as PNG, pixel for pixel, grey as grey."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    to_pil_image(to_uint8(image.cpu())).save(path)
 
 
 def interpolate(start: Tensor, end: Tensor, columns: int, spherical: bool = False) -> Tensor:

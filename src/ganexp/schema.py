@@ -25,7 +25,7 @@ class Data:
     path: str | None = None  # of a folder or zip of images
     split: str = "train"
     flip: bool = False  # mirror half of the real images
-    in_memory: str = "auto"  # true: on the device; false: decoded by workers as needed
+    in_memory: Any = "auto"  # true: on the device; false: decoded by workers as needed
     workers: int = 2
     on_error: str = "skip"  # raise: refuse a broken image file
 
@@ -50,6 +50,7 @@ class Schedule:
 class Loss:
     adversarial: Any = MISSING
     logits: int = 1  # an image, that this loss wants from the discriminator
+    discriminator_norm: str = "batch"  # for networks that leave the choice to the loss
     penalties: dict[str, Any] = field(default_factory=dict)
     constraint: Any = None
 
@@ -154,13 +155,18 @@ def resolve(cfg: DictConfig) -> DictConfig:
     Raises:
         UserError: a key without a value, or one whose interpolation fails.
     """
-    missing = sorted(OmegaConf.missing_keys(cfg))
+    try:
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        resolved = OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise _cause(error) or UserError(str(error)) from None
     if missing:
         raise UserError("\n".join(f"Missing value: {key}=…" for key in missing))
-    try:
-        resolved = OmegaConf.to_container(cfg, resolve=True, enum_to_str=True)
-    except OmegaConfBaseException as error:
-        if isinstance(error.__cause__, UserError):
-            raise error.__cause__ from None
-        raise UserError(str(error)) from None
     return OmegaConf.create(resolved)
+
+
+def _cause(error: BaseException | None) -> UserError | None:
+    """The UserError behind `error`, which a resolver raised; None if another kind is."""
+    while error is not None and not isinstance(error, UserError):
+        error = error.__cause__ or error.__context__
+    return error

@@ -68,23 +68,10 @@ def _prepare(cfg: DictConfig) -> tuple[GAN, Any, Scores | None]:
     """Everything that can be refused, before a folder is made."""
     pl.seed_everything(cfg.seed, verbose=False)
     gan = build.build_gan(cfg)
-    device = choose_device(cfg.trainer.accelerator)
+    device = build.choose_device(cfg.trainer.accelerator)
     image_set = build.build_image_set(cfg)
     stream = build.build_stream(cfg, image_set, device)
     return gan, stream, build.build_scores(cfg, image_set, device)
-
-
-def choose_device(accelerator: str) -> torch.device:
-    """The device that Lightning's `accelerator` means here.
-
-    Raises:
-        UserError: an unknown one, or a GPU where there is none.
-    """
-    if accelerator not in ("auto", "cpu", "gpu"):
-        raise UserError(f"trainer.accelerator={accelerator}: use auto, cpu or gpu")
-    if accelerator == "gpu" and not torch.cuda.is_available():
-        raise UserError("trainer.accelerator=gpu, but torch finds no GPU here: use trainer=cpu or trainer=auto")
-    return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
 def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scores | None) -> float | None:

@@ -54,8 +54,10 @@ def list_images(path: str, split: str = "train") -> Listing:
     return Listing(root, names, [classes.index(parts[0]) for parts in folders], classes)
 
 
-def count_classes(path: str) -> int:
+def count_classes(path: str | None) -> int:
     """The number of class folders under `path`; 0 if its images carry no classes."""
+    if not path:
+        raise UserError("Missing value: data.path=…  (a directory or zip of images)")
     return len(list_images(path).classes)
 
 

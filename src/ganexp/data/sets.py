@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 def digits(root: str, split: str, resolution: int, channels: int) -> ImageSet:
-    """scikit-learn's 1,797 real digits, 8x8, 17 grey levels; every fifth is the test split: 1,437 and 360."""
+    """scikit-learn's 1,797 real digits, 8x8, 17 grey levels; every fifth is the test split: 1,438 and 359."""
     data = load_digits()
     images = (torch.from_numpy(data.images) * (255 / 16)).round().to(torch.uint8)[:, None]  # (N, 8, 8) -> (N, 1, 8, 8)
     held_out = torch.arange(len(images)) % 5 == 4
@@ -84,7 +84,7 @@ def stl10(root: str, split: str, resolution: int, channels: int) -> ImageSet:
 
 
 def flowers102(root: str, split: str, resolution: int, channels: int, fit: str = "stretch",
-               in_memory: str = "auto", on_error: str = "skip") -> ImageSet | None:
+               in_memory: bool | str = "auto", on_error: str = "skip") -> ImageSet | None:
     """Oxford Flowers 102 (Nilsback and Zisserman 2008), colour: all 8,189 images, or train, val, test."""
     if split == "test":
         return None  # every image is for training
@@ -99,7 +99,7 @@ def flowers102(root: str, split: str, resolution: int, channels: int, fit: str =
 
 
 def folder(root: str, split: str, resolution: int, channels: int, path: str = "", fit: str = "crop",
-           in_memory: str = "auto", on_error: str = "skip") -> ImageSet | None:
+           in_memory: bool | str = "auto", on_error: str = "skip") -> ImageSet | None:
     """A directory or zip of images of any size; see `ganexp.data.listing.list_images` for its layout."""
     listing = list_images(str(path), _split(split, "train", "test"))
     if not listing.names:
@@ -117,9 +117,9 @@ def fake(root: str, split: str, resolution: int, channels: int, num_classes: int
     return ImageSet(images, labels if num_classes else None, [str(i) for i in range(num_classes)])
 
 
-def _from_files(listing: Listing, resolution: int, channels: int, fit: str, in_memory: str, on_error: str) -> ImageSet:
+def _from_files(listing: Listing, resolution: int, channels: int, fit: str, in_memory: bool | str, on_error: str) -> ImageSet:
     files = FileImages(listing, resolution, channels, fit)
-    keep = in_memory == "true" or (in_memory == "auto" and fits(len(files), resolution, channels, torch.device("cpu")))
+    keep = fits(len(files), resolution, channels, torch.device("cpu")) if in_memory == "auto" else in_memory
     images, good = decode(files, log.warning, on_error, keep)
     labels: Tensor | None = None if listing.labels is None else torch.tensor(listing.labels)[good]
     return ImageSet(images, labels, listing.classes)
@@ -142,11 +142,13 @@ def _fetch(load: Callable[[bool], Any], root: str, files: list[str], url: str) -
         warnings.simplefilter("ignore")
         try:
             return load(False)
-        except (ValueError, AssertionError, EOFError) as error:
-            raise UserError(f"The data set under {root} is damaged ({error}).\nDelete {', '.join(files)} there, and they "
-                            "are fetched again.") from None
-        except (RuntimeError, FileNotFoundError):
-            log.info("not under %s: downloading from %s", root, url)
+        except FileNotFoundError:
+            pass
+        except (RuntimeError, ValueError, AssertionError, EOFError) as error:
+            if "not found" not in str(error):
+                raise UserError(f"The data set under {root} is damaged ({error}).\n"
+                                f"Delete {', '.join(files)} there, and they are fetched again.") from None
+        log.info("not under %s: downloading from %s", root, url)
         try:
             return load(True)
         except (URLError, RuntimeError, OSError) as error:

@@ -28,7 +28,7 @@ class GradientPenalty:
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
         with torch.autocast(real.device.type, enabled=False):
-            mixed = self.interpolate(real.float(), fake.float()).requires_grad_()
+            mixed = self.interpolate(_full(real), _full(fake)).requires_grad_()
             squares = _squared_gradient_norm(discriminator, mixed, labels)
             if self.center == 0:
                 return self.weight * squares.mean()
@@ -37,7 +37,7 @@ class GradientPenalty:
     def interpolate(self, real: Tensor, fake: Tensor) -> Tensor:
         """ε·real + (1 - ε)·fake, shapes (N, C, H, W)."""
         shape = real.shape if self.epsilon == "per_element" else (len(real), 1, 1, 1)
-        return torch.lerp(fake, real, torch.rand(shape, device=real.device))
+        return torch.lerp(fake, real, torch.rand(shape, device=real.device, dtype=real.dtype))
 
 
 class R1:
@@ -48,8 +48,12 @@ class R1:
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
         with torch.autocast(real.device.type, enabled=False):
-            at = real.float().detach().requires_grad_()
+            at = _full(real).detach().requires_grad_()
             return 0.5 * self.gamma * _squared_gradient_norm(discriminator, at, labels).mean()
+
+
+def _full(images: Tensor) -> Tensor:
+    return images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
 
 
 def _squared_gradient_norm(discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> Tensor:

@@ -133,7 +133,7 @@ def _fit(network, images, labels, updates, batch_size, lr, device) -> None:
         chosen = order[at : at + batch_size]
         at += batch_size
         batch = _shift(images[chosen].to(device).float().div_(127.5).sub_(1))
-        loss = cross_entropy(network(batch)[1], labels[chosen].to(device), label_smoothing=0.05)
+        loss = cross_entropy(network(batch)[1], labels[chosen].to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,0 +1,33 @@
+"""`ganexp sample`: pictures from a checkpoint."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.progress import track
+
+from ganexp import pictures
+from ganexp.build import load_run
+from ganexp.callbacks.evaluation import draw, interpolation_grid, sample_grid
+from ganexp.errors import UserError
+
+
+def sample(cfg: DictConfig) -> None:
+    """Writes `n` PNGs, a grid of fixed latents (a class a row where there are classes) and two interpolations.
+
+    Into a folder of their own: one with pictures in it is refused, so that nothing is overwritten.
+    """
+    if cfg.n < 1:
+        raise UserError(f"n={cfg.n}: at least 1")
+    _, gan, folder, facts = load_run(cfg.ckpt, cfg.accelerator)
+    output = Path(cfg.output or folder.samples / f"drawn-step-{facts['step']:07d}-seed-{cfg.seed}")
+    if output.exists() and any(output.iterdir()):
+        raise UserError(f"{output} is not empty: give another output=FOLDER, or another seed.")
+    pictures.save(sample_grid(gan, cfg.seed), output / "grid.png")
+    for kind in ("linear", "spherical"):
+        pictures.save(interpolation_grid(gan, cfg.seed, kind == "spherical"), output / f"interpolation-{kind}.png")
+    digits = len(str(cfg.n - 1))
+    batches = draw(gan, cfg.n, 100, cfg.seed)
+    for start, images in enumerate(track(batches, "drawing", total=-(-cfg.n // 100), transient=True)):
+        for index, image in enumerate(images):
+            pictures.save_single(image, output / "images" / f"{100 * start + index:0{digits}d}.png")
+    print(f"{cfg.n} images, a grid and two interpolations in {output}")

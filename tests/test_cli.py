@@ -1,0 +1,188 @@
+"""The command line as a user meets it: real processes in empty folders."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+import torch
+from conftest import TINY, ganexp
+from test_sets import stl10_files
+
+import ganexp as package
+
+SMALL = (
+    "schedule.steps=6", "schedule.evaluate_every=3", "trainer.log_every=1", "metrics.samples=100", "metrics.extractor.updates=20",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small run of the main job, once for this file."""
+    cwd = tmp_path_factory.mktemp("run")
+    done = ganexp(*SMALL, "model.conditional=true", f"metrics.cache={cwd / 'cache'}", cwd=cwd)
+    (folder,) = (cwd / "outputs" / "digits-mlp-wgan_gp").iterdir()
+    return folder, done
+
+
+def test_run_folder_is_complete(run):
+    folder, done = run
+    files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and "tfevents" not in p.name}
+    assert files == {
+        "config.yaml", "run.json", "metrics.jsonl", "curves.png",
+        "checkpoints/best.ckpt", "checkpoints/last.ckpt", "samples/interpolation-linear.png",
+        "samples/interpolation-spherical.png", *(f"samples/step-{s:07d}.png" for s in (0, 3, 6)),
+    }  # fmt: skip
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["status"] == "finished"
+    assert facts["name"] == "digits-mlp-wgan_gp"
+    assert facts["versions"]["torch"] == torch.__version__.split("+")[0] or facts["versions"]["torch"] == torch.__version__
+    assert facts["scores"]["last"]["step"] == 6
+    assert facts["scores"]["best"]["fid_classifier"] <= facts["scores"]["last"]["fid_classifier"]
+    assert 0 < facts["extractor"]["classifier_test_accuracy"] <= 1
+    assert "best" in done.stdout
+    assert "fid_classifier" in done.stdout
+
+
+def test_metrics_have_one_vocabulary(run):
+    rows = [json.loads(line) for line in (run[0] / "metrics.jsonl").read_text().splitlines()]
+    losses = [row for row in rows if "loss/generator" in row]
+    assert [row["step"] for row in losses] == [1, 2, 3, 4, 5, 6]
+    assert [row["axis/d_steps"] for row in losses] == [5, 10, 15, 20, 25, 30]
+    assert [row["axis/images"] for row in losses] == [640 * s for s in range(1, 7)]
+    seconds = [row["axis/seconds"] for row in losses]
+    assert seconds == sorted(seconds)
+    assert [row["step"] for row in rows if "score/fid_classifier" in row] == [0, 3, 6]
+
+
+def test_evaluate_and_sample(run, tmp_path):
+    folder, _ = run
+    done = ganexp("evaluate", f"ckpt={folder}", "samples=60", f"output={tmp_path}", cwd=tmp_path)
+    assert "fid_classifier" in done.stdout
+    record = json.loads((tmp_path / "scores.json").read_text())
+    assert set(record["scores"]) == {"is_classifier", "is_classifier_std", "fid_classifier"}
+    assert record["protocol"]["samples"] == 60
+    assert record["protocol"]["reference_images"] == 1438
+    words = ("sample", f"ckpt={folder / 'checkpoints' / 'last.ckpt'}", "n=12", f"output={tmp_path / 'drawn'}")
+    ganexp(*words, cwd=tmp_path)
+    assert len(list((tmp_path / "drawn" / "images").glob("*.png"))) == 12
+    assert (tmp_path / "drawn" / "grid.png").exists()
+    again = ganexp(*words, cwd=tmp_path, check=False)
+    assert again.returncode == 1
+    assert "is not empty" in again.stderr
+
+
+def test_resume_of_a_finished_run_does_nothing(run, tmp_path):
+    before = (run[0] / "checkpoints" / "last.ckpt").read_bytes()
+    assert "nothing to do" in ganexp("resume", str(run[0]), cwd=tmp_path).stdout
+    assert (run[0] / "checkpoints" / "last.ckpt").read_bytes() == before
+
+
+def test_help_answers_without_torch(tmp_path):
+    words = [sys.executable, "-m", "ganexp", "--help"]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1  # the machine may be busy elsewhere
+    assert "ganexp resume RUN" in done.stdout
+    code = "import sys; from ganexp import cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_version(tmp_path):
+    assert ganexp("--version", cwd=tmp_path).stdout == f"ganexp {package.__version__}\n"
+
+
+def test_hydras_own_flags(tmp_path):
+    done = ganexp("train", "loss=hinge", "--cfg", "job", cwd=tmp_path)
+    assert "ganexp.losses.Hinge" in done.stdout
+    mine = tmp_path / "mine" / "loss"
+    mine.mkdir(parents=True)
+    (mine / "mine.yaml").write_text("logits: 1\nadversarial: {_target_: ganexp.losses.Hinge}\npenalties: {}\nconstraint: null\n")
+    told = ganexp("describe", "--config-dir", "mine", "loss=mine", cwd=tmp_path)
+    assert json.loads(told.stdout)["loss"]["name"] == "Hinge"
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("ganexp loss=hi", "loss=hinge"), ("ganexp describe model=", "model=dcgan"), ("ganexp schedule.st", "schedule.steps=")],
+)
+def test_tab_completion(tmp_path, monkeypatch, line, expected):
+    monkeypatch.setenv("COMP_LINE", line)
+    monkeypatch.setenv("COMP_POINT", str(len(line)))
+    assert expected in ganexp("-sc", "query=bash", cwd=tmp_path).stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["trian"], "There is no command 'trian'"),
+        (["los=hinge"], "Could not override 'los'"),
+        (["loss=hing"], "Available options in 'loss'"),
+        (["schedule.steps=many"], "could not be converted to Integer"),
+        (["seed=abc"], "could not be converted to Integer"),
+        (["schedule.stepss=3"], "Key 'stepss' not in 'Schedule'"),
+        (["data=folder"], "Missing value: data.path=…"),
+        (["data=folder", "data.path=nowhere"], "no such directory or zip"),
+        (["schedule.steps=1000", "schedule.evaluate_every=300"], "use schedule.steps=900"),
+        (["trainer=gpu"], "trainer.accelerator=gpu"),
+        (["schedule.batch_size=5000", "metrics=none"], "use schedule.batch_size=1438 or less"),
+        (["evaluate"], "Missing value: ckpt=…"),
+        (["evaluate", "ckpt=nowhere"], "no checkpoint there"),
+        (["sample", "ckpt=nowhere"], "no checkpoint there"),
+        (["resume", "nowhere"], "nowhere is no run folder"),
+        (["resume"], "usage: ganexp resume RUN_FOLDER"),
+        (["loss=hinge", "data=stl10"], "stl10_binary/train_X.bin"),
+        (["data=fake", "metrics=inception"], "metrics.weights=FILE"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_end_in_a_few_lines(tmp_path, words, expected):
+    if words == ["trainer=gpu"] and torch.cuda.is_available():
+        pytest.skip("there is a GPU here, so asking for one is no mistake")
+    done = ganexp(*words, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 20
+    if words == ["loss=hinge", "data=stl10"]:
+        assert len(done.stderr.splitlines()) <= 10
+    assert not any(p.is_file() for p in tmp_path.rglob("*"))
+
+
+def test_stl10_from_binary_files(tmp_path):
+    stl10_files(tmp_path / "data", train=16)
+    narrow = ("model.generator.width=4", "model.discriminator.width=4")
+    done = ganexp("loss=hinge", "data=stl10", f"data.root={tmp_path / 'data'}", *TINY, *narrow, cwd=tmp_path)
+    (folder,) = (tmp_path / "outputs" / "stl10-dcgan-hinge").iterdir()
+    assert (folder / "samples" / "step-0000004.png").exists()
+    assert "is not the published file" in done.stderr
+
+
+def test_diverged_run_stops_and_says_so(tmp_path):
+    words = ("loss=least_squares", "optimizer.generator.lr=1e30", "optimizer.discriminator.lr=1e30")
+    done = ganexp(*TINY, *words, "schedule.steps=40", "schedule.evaluate_every=20", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "The run diverged" in done.stderr
+    assert "Traceback" not in done.stderr
+    (folder,) = (tmp_path / "outputs" / "digits-mlp-least_squares").iterdir()
+    assert json.loads((folder / "run.json").read_text())["status"] == "failed"
+
+
+def test_a_folder_is_never_taken_twice(tmp_path):
+    for _ in range(2):
+        ganexp(*TINY, "hydra.run.dir=same", cwd=tmp_path)
+    assert (tmp_path / "same" / "run.json").exists()
+    assert (tmp_path / "same-2" / "run.json").exists()
+
+
+def test_workers_feed_the_same_run(tmp_path):
+    weights = []
+    for in_memory in ("true", "false"):
+        ganexp(*TINY, f"data.in_memory={in_memory}", "data.flip=true", f"hydra.run.dir=in_memory_{in_memory}", cwd=tmp_path)
+        saved = torch.load(tmp_path / f"in_memory_{in_memory}" / "checkpoints" / "last.ckpt", weights_only=True)
+        weights.append(saved["state_dict"])
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

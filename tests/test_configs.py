@@ -1,0 +1,166 @@
+"""Every YAML composes and builds; every pair of loss and model takes steps; what makes no sense is refused."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, config
+from omegaconf import OmegaConf
+from test_gan import MLP, Bench
+
+from ganexp.build import build_gan
+from ganexp.cli import CONF
+from ganexp.describe import description
+from ganexp.errors import UserError
+
+GROUPS = ("data", "model", "loss", "schedule", "optimizer", "metrics", "trainer", "experiment", "published")
+NARROW = {
+    "mlp": MLP,
+    "dcgan": ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"),
+    "dcgan_mnist": ("model=dcgan_mnist",),
+}
+
+
+def options(group):
+    return sorted(str(f.relative_to(CONF / group).with_suffix("")) for f in (CONF / group).rglob("*.yaml"))
+
+
+EVERY = [(group, option) for group in GROUPS for option in options(group)]
+
+
+def words_for(group, option, tmp_path):
+    """What an option needs beside its name."""
+    path, _, last = option.rpartition("/")
+    words = [f"{group}/{path}={last}" if path and group in ("loss", "schedule") else f"{group}={option}"]
+    if group == "published":
+        words.insert(0, f"experiment={option}/{options(f'experiment/{option}')[0]}")
+    if option == "folder":
+        from test_sets import photo
+
+        for name in ("a", "b"):
+            photo(tmp_path / name / "1.png")
+        words.append(f"data.path={tmp_path}")
+    return words
+
+
+@pytest.mark.parametrize(("group", "option"), EVERY, ids=lambda value: value)
+def test_every_option_composes_and_builds(group, option, tmp_path):
+    cfg = config(*words_for(group, option, tmp_path))
+    gan = build_gan(cfg)
+    assert gan.generator(gan.latent.sample(2), torch.zeros(2, dtype=torch.long)).shape[1:] == (
+        cfg.data.channels, cfg.data.resolution, cfg.data.resolution,
+    )  # fmt: skip
+
+
+TRIPLES = [
+    (loss, model, conditional)
+    for loss in options("loss") if "/" not in loss
+    for model in options("model")
+    for conditional in (False, True)
+    if not (loss == "two_class" and conditional and model != "mlp")  # refused, see below
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loss", "model", "conditional"), TRIPLES)
+def test_every_loss_with_every_model(loss, model, conditional):
+    bench = Bench(f"loss={loss}", f"model.conditional={conditional}", model=NARROW[model])
+    before = bench.weights()
+    bench.step(2)
+    after = bench.weights()
+    assert all(p.isfinite().all() for p in after)
+    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+@pytest.mark.parametrize("penalty", options("loss/penalty"))
+def test_a_penalty_beside_any_loss(penalty):
+    bench = Bench("loss=hinge", f"loss/penalty={penalty}", model=NARROW["dcgan"])
+    assert list(bench.gan.objective.penalties) == [penalty]
+    bench.step(2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["schedule.steps=1000", "schedule.evaluate_every=300"], r"no multiple .* use schedule.steps=900"),
+        (["schedule.batch_size=0"], r"schedule.batch_size=0: must be at least 1"),
+        (["data.num_classes=0", "model.conditional=true"], r"model.conditional=true needs a labelled set"),
+        (["data.num_classes=0"], r"metrics=classifier needs a labelled set"),
+        (["loss=two_class", "model.discriminator.logits=1"], r"this loss wants 2 logits an image"),
+        (["loss=two_class", "loss/penalty=r1"], r"gradient penalties need one logit"),
+        (["model=dcgan", "model.discriminator.norm=batch"], r"loss.penalties.gradient_penalty .* model.discriminator.norm=layer"),
+        (["model.conditional=true", "schedule.updates.labels.discriminator=uniform"], r"labels.discriminator=real"),
+        (["model.conditional=true", "schedule.updates.fakes=shared"], r"schedule.updates.labels.generator=real"),
+        (["model.conditional=true", "loss=two_class", "model=dcgan"], r"projection head gives one logit"),
+        (["metrics.samples=5"], r"metrics.samples=5 is too few for metrics.splits=10"),
+        (["schedule.ema.decay=1.5"], r"schedule.ema.decay=1.5"),
+        (["data.in_memory=maybe"], r"data.in_memory=maybe"),
+        (["model=dcgan", "data.resolution=50"], r"model.generator: resolution 50 .* data.resolution=48"),
+        (["model.generator.norm=group"], r"model.generator: norm=group: use one of"),
+        (["+model.generator.depth=3"], r"model.generator: .*unexpected keyword argument 'depth'"),
+        (["optimizer.generator.lr=-1"], r"optimizer.generator: .*learning rate"),
+        (["loss.penalties.gradient_penalty.epsilon=per_pixel"], r"per_sample or per_element"),
+        (["schedule.updates.order=first"], r"schedule.updates: order=first: use one of"),
+        (["data=folder"], r"Missing value: data.path=…"),
+        (["data=folder", "data.path=/nowhere"], r"data.path=/nowhere: no such directory or zip"),
+        (["seed=-1"], r"seed=-1"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_makes_no_sense_is_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        build_gan(config(*words))
+
+
+@pytest.mark.parametrize("model", ["dcgan", "dcgan_mnist"])
+def test_conditional_two_class_needs_a_model_that_can(model):
+    with pytest.raises(UserError, match="one logit"):
+        build_gan(config("loss=two_class", "model.conditional=true", f"model={model}", "data.resolution=8"))
+
+
+def test_sizes_flow_from_the_data():
+    for data, shape in (("mnist", (1, 28, 10)), ("stl10", (3, 48, 10)), ("flowers102", (3, 96, 102)), ("cifar100", (3, 32, 100))):
+        cfg = config(f"data={data}", "model=dcgan", "model.conditional=true")
+        node = cfg.model.generator
+        assert (node.channels, node.resolution, node.num_classes) == shape
+    assert config("data=stl10", "data.split=unlabeled").data.num_classes == 0
+
+
+def test_a_set_chooses_model_and_metrics_unless_told():
+    assert "dcgan" in config("data=cifar10").model.generator._target_
+    assert "Inception" in config("data=cifar10").metrics.extractor._target_
+    assert "mlp" in config("data=cifar10", "model=mlp").model.generator._target_
+    assert "train_classifier" in config("data=mnist").metrics.extractor._target_
+
+
+def test_description_counts_and_names():
+    told = description(config("experiment=textbook/wgan_gp"))
+    assert told["generator"] == {"name": "mlp.Generator", "parameters": 147_856}
+    assert told["discriminator"] == {"name": "mlp.Discriminator", "parameters": 133_633}
+    assert (told["steps"], told["discriminator_steps"], told["total_images"]) == (60_000, 300_000, 90_000_000)
+    assert told["loss"]["discriminator_terms"] == ["real", "fake", "gradient_penalty"]
+
+
+def test_as_published_lays_the_quirks_over_the_case():
+    right, published = config("experiment=textbook/wgan_gp"), config("experiment=textbook/wgan_gp", "published=textbook")
+    changed = {
+        key for key in ("model.generator.norm", "model.discriminator.dropout", "schedule.updates.reuse_real",
+                        "loss.penalties.gradient_penalty.epsilon", "schedule.steps", "optimizer.generator.lr")
+        if OmegaConf.select(right, key) != OmegaConf.select(published, key)
+    }  # fmt: skip
+    assert changed == {
+        "model.generator.norm", "model.discriminator.dropout", "schedule.updates.reuse_real",
+        "loss.penalties.gradient_penalty.epsilon",
+    }  # fmt: skip
+
+
+def test_all_targets_are_trusted():
+    from ganexp import trust
+
+    for file in Path(CONF).rglob("*.yaml"):
+        for key, value in trust._leaves(OmegaConf.to_container(OmegaConf.load(file))):
+            if key.endswith("_target_") and "hydra" not in str(file.parent):
+                assert trust.trusted(value), f"{file}: {value}"
+
+
+def test_tiny_is_a_valid_run():
+    build_gan(config(*TINY))

@@ -1,0 +1,189 @@
+"""The step: against a bare PyTorch loop, update by update; order, fakes, labels, average, decay."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from conftest import config
+
+from ganexp.build import build_gan, build_image_set, build_stream
+
+BASE = (
+    "data=fake", "data.resolution=8", "data.channels=1", "data.source.size=64", "schedule.batch_size=8", "metrics=none",
+)  # fmt: skip
+MLP = ("model=mlp", "model.generator.hidden=[16,16]", "model.discriminator.hidden=[16,16]")
+
+
+class Bench:
+    """A GAN with what its step needs of Lightning, so that updates can be watched one by one."""
+
+    def __init__(self, *overrides, model=MLP):
+        cfg = config(*BASE, *model, *overrides)
+        torch.manual_seed(0)
+        self.gan = gan = build_gan(cfg)
+        gan.stream = build_stream(cfg, build_image_set(cfg), torch.device("cpu"))
+        self.optimizers = gan.configure_optimizers()
+        gan.optimizers = lambda use_pl_optimizer=True: self.optimizers
+        gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
+        gan.log_every = 10**9
+        self.events = []
+        for name, optimizer in zip(("G", "D"), self.optimizers, strict=True):
+            step = optimizer.step
+
+            def watched(name=name, step=step):
+                self.events.append(name)
+                step()
+
+            optimizer.step = watched
+
+    def step(self, times=1):
+        for _ in range(times):
+            self.gan.training_step(0, 0)
+
+    def weights(self):
+        return [p.detach().clone() for p in self.gan.parameters()]
+
+
+def test_equals_a_bare_loop():
+    bench = Bench("loss=wgan_gp", "schedule.updates.n_critic=2")
+    g, d = deepcopy(bench.gan.generator), deepcopy(bench.gan.discriminator)
+    stream = deepcopy(bench.gan.stream)
+    g_adam = torch.optim.Adam(g.parameters(), 2e-4, (0.0, 0.9), fused=True)
+    d_adam = torch.optim.Adam(d.parameters(), 2e-4, (0.0, 0.9), fused=True)
+    torch.manual_seed(5)
+    for _ in range(3):
+        for _ in range(2):
+            real = stream.next().images
+            fake = g(torch.empty(8, 64).normal_()).detach()
+            mixed = torch.lerp(fake, real, torch.rand(8, 1, 1, 1)).requires_grad_()
+            d_real, d_fake = d(real), d(fake)
+            (slope,) = torch.autograd.grad(d(mixed).sum(), mixed, create_graph=True)
+            penalty = 10 * (slope.flatten(1).square().sum(1).sqrt() - 1).square().mean()
+            d_adam.zero_grad()
+            (-d_real.mean() + d_fake.mean() + penalty).backward()
+            d_adam.step()
+        g_adam.zero_grad()
+        (-d(g(torch.empty(8, 64).normal_())).mean()).backward()
+        g_adam.step()
+    torch.manual_seed(5)
+    bench.step(3)
+    expected = [*g.parameters(), *d.parameters()]
+    for ours, bare in zip(bench.gan.parameters(), expected, strict=True):
+        assert torch.allclose(ours, bare, atol=1e-6)
+    assert (bench.gan.step, bench.gan.d_steps, bench.gan.images_seen) == (3, 6, 48)
+
+
+@pytest.mark.parametrize(
+    ("words", "events"),
+    [
+        (("schedule.updates.n_critic=3",), "DDDG"),
+        (("schedule.updates.n_critic=2", "schedule.updates.order=generator_first"), "GDD"),
+        (("schedule.updates.n_critic=1", "schedule.updates.order=simultaneous"), "DG"),
+    ],
+)
+def test_order(words, events):
+    bench = Bench(*words)
+    bench.step()
+    assert "".join(bench.events) == events
+
+
+def test_simultaneous_gradients_are_taken_at_the_same_weights():
+    """The generator's gradient must come from the discriminator before its update: freezing D's step changes nothing."""
+    words = ("loss=non_saturating", "schedule.updates.n_critic=1", "schedule.updates.order=simultaneous")
+    generators = []
+    for frozen in (False, True):
+        bench = Bench(*words)
+        if frozen:
+            bench.optimizers[1].step = lambda: None
+        torch.manual_seed(1)
+        bench.step()
+        generators.append([p.detach().clone() for p in bench.gan.generator.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*generators, strict=True))
+
+
+def test_the_generators_gradient_stays_off_the_discriminator():
+    bench = Bench("loss=hinge", "schedule.updates.n_critic=1")
+    real = bench.gan.stream.next()
+    bench.gan._generator_backward(bench.optimizers[0], real, None)
+    assert all(p.grad is None for p in bench.gan.discriminator.parameters())
+    assert all(p.grad is not None for p in bench.gan.generator.parameters())
+
+
+@pytest.mark.parametrize(("fakes", "different"), [("fresh", 4), ("shared", 1)])
+def test_fresh_and_shared_fakes(fakes, different):
+    bench = Bench("schedule.updates.n_critic=3", f"schedule.updates.fakes={fakes}")
+    latents = []
+    sample = bench.gan.latent.sample
+    bench.gan.latent.sample = lambda *args, **kw: latents.append(sample(*args, **kw)) or latents[-1]
+    bench.step()
+    assert len(latents) == different
+
+
+@pytest.mark.parametrize(("reuse", "batches"), [("false", 3), ("true", 1)])
+def test_reuse_of_the_real_batch(reuse, batches):
+    bench = Bench("schedule.updates.n_critic=3", f"schedule.updates.reuse_real={reuse}")
+    bench.step()
+    assert bench.gan.stream.position == batches
+    assert bench.gan.images_seen == 24
+
+
+def test_labels_of_the_fakes():
+    bench = Bench("model.conditional=true", "schedule.updates.n_critic=1")
+    seen = {"real": [], "fake": []}
+    objective, stream = bench.gan.objective.discriminator, bench.gan.stream.next
+
+    def watched(network, real, real_labels, fake, labels):
+        seen["real"].append(real_labels)
+        seen["fake"].append(labels)
+        return objective(network, real, real_labels, fake, labels)
+
+    bench.gan.objective.discriminator = watched
+    bench.gan.stream.next = stream
+    bench.step()
+    assert torch.equal(seen["real"][0], seen["fake"][0])
+    bench.gan.update.labels["discriminator"] = "uniform"
+    bench.gan.num_classes = 10
+    drawn = torch.cat([bench.gan._labels("discriminator", stream()) for _ in range(40)])
+    assert drawn.unique().numel() == 10
+
+
+def test_unconditional_training_ignores_labels():
+    bench = Bench()
+    assert bench.gan._labels("generator", bench.gan.stream.next()) is None
+
+
+def test_constraint_follows_every_discriminator_update():
+    bench = Bench("loss=wgan", "optimizer=rmsprop")
+    bench.step()
+    assert max(p.abs().max() for p in bench.gan.discriminator.parameters()) <= 0.01
+
+
+def test_average_of_the_generator():
+    bench = Bench("schedule.ema.decay=0.9", "schedule.ema.start=1", "model.generator.norm=batch", "loss=hinge")
+    gan = bench.gan
+    bench.step()  # before the start the average is the generator
+    first = [p.detach().clone() for p in gan.generator.parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(gan.ema.parameters(), first, strict=True))
+    bench.step()
+    for average, before, after in zip(gan.ema.parameters(), first, gan.generator.parameters(), strict=True):
+        assert torch.allclose(average, 0.9 * before + 0.1 * after, atol=1e-6)
+    for average, buffer in zip(gan.ema.buffers(), gan.generator.buffers(), strict=True):
+        assert torch.equal(average, buffer)
+    assert gan.sampler is gan.ema
+
+
+def test_learning_rates_decay_to_zero():
+    bench = Bench("schedule/lr_decay=linear", "schedule.steps=4", "schedule.evaluate_every=4", "optimizer=ttur")
+    rates = []
+    for _ in range(4):
+        bench.step()
+        rates.append([o.param_groups[0]["lr"] for o in bench.optimizers])
+    assert rates == [pytest.approx([1e-4 * f, 4e-4 * f]) for f in (1, 0.75, 0.5, 0.25)]
+
+
+def test_integer_betas_are_coerced():
+    cfg = config(*BASE, *MLP, "optimizer.generator.betas=[0,0.9]", "optimizer.discriminator.betas=[0,1]")
+    with pytest.raises(Exception, match="beta"):
+        build_gan(cfg)
+    optimizer = Bench("optimizer.generator.betas=[0,0.9]").optimizers[0]
+    assert optimizer.param_groups[0]["betas"] in ([0.0, 0.9], (0.0, 0.9))

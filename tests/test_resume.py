@@ -1,0 +1,138 @@
+"""A killed run goes on as if nothing had been; evaluation leaves training bit-identical."""
+
+import json
+import signal
+import time
+
+import pytest
+import torch
+from conftest import ganexp, ganexp_process
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+WORDS = (
+    "schedule.steps=240", "schedule.evaluate_every=40", "schedule.batch_size=32", "trainer.log_every=10", "data.flip=true",
+    "model.generator.norm=batch", "model.discriminator.dropout=0.3", "model.conditional=true", "schedule.ema.decay=0.9",
+    "schedule/lr_decay=linear", "metrics.samples=100", "metrics.extractor.updates=20", "trainer=cpu",
+)  # fmt: skip
+
+
+def saved(folder):
+    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def same(a, b):
+    """Whether two nested states hold the same bits."""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
+    return a == b
+
+
+def losses(folder):
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "axis/seconds"} for row in rows]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The undisturbed run."""
+    cwd = tmp_path_factory.mktemp("whole")
+    ganexp_process(*WORDS, "hydra.run.dir=run", cwd=cwd).wait(timeout=200)
+    return cwd / "run"
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_killed_runs_end_with_the_same_bits(whole, tmp_path, kills):
+    folder = tmp_path / "run"
+    for attempt in range(kills):
+        words = (*WORDS, "hydra.run.dir=run") if attempt == 0 else ("resume", "run")
+        process = ganexp_process(*words, cwd=tmp_path)
+        wait_for_step(folder, 50 + 60 * attempt, process)  # past a checkpoint, inside a period
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert json.loads((folder / "run.json").read_text())["status"] == "running"
+    process = ganexp_process("resume", "run", cwd=tmp_path)
+    text, _ = process.communicate(timeout=200)
+    assert process.returncode == 0, text
+
+    ours, undisturbed = saved(folder), saved(whole)
+    for part in ("state_dict", "optimizer_states", "StreamData"):
+        assert same(ours[part], undisturbed[part]), part
+    assert ours["ganexp"]["step"] == 240
+    assert losses(folder) == losses(whole)
+    facts = json.loads((folder / "run.json").read_text())
+    assert facts["status"] == "finished"
+    assert len(facts["resumed"]) == kills
+    assert facts["scores"] == json.loads((whole / "run.json").read_text())["scores"]
+    assert {p.name for p in (folder / "samples").iterdir()} == {p.name for p in (whole / "samples").iterdir()}
+    assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    steps = [event.step for event in read_events(folder).Scalars("loss/generator")]
+    assert steps == list(range(10, 241, 10))
+
+
+def test_killed_before_the_first_checkpoint(whole, tmp_path):
+    process = ganexp_process(*WORDS, "hydra.run.dir=run", cwd=tmp_path)
+    wait_for_step(tmp_path / "run", 10, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    for checkpoint in (tmp_path / "run" / "checkpoints").glob("*"):
+        checkpoint.unlink()
+    ganexp("resume", "run", cwd=tmp_path)
+    assert same(saved(tmp_path / "run")["state_dict"], saved(whole)["state_dict"])
+
+
+def wait_for_step(folder, step, process):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        lines = (folder / "metrics.jsonl").read_text().splitlines() if (folder / "metrics.jsonl").exists() else []
+        if any(line.startswith('{"step": ') and int(line[9:].split(",")[0]) >= step for line in lines):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"never came to step {step}: {process.communicate()[0]}")
+
+
+def read_events(folder):
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+    events.Reload()
+    return events
+
+
+def test_evaluation_leaves_training_bit_identical(tmp_path):
+    """With and without scores, and with other periods between them: the same weights, losses and random state."""
+    base = [w for w in WORDS if "evaluate_every" not in w and "steps" not in w]
+    runs = {
+        "none": ("metrics=none", "schedule.evaluate_every=40"),
+        "often": ("schedule.evaluate_every=10", "metrics.samples=100", "metrics.extractor.updates=20"),
+    }
+    for name, words in runs.items():
+        own = [w for w in base if not w.startswith("metrics.")]
+        ganexp(*own, "schedule.steps=40", *words, f"hydra.run.dir={name}", cwd=tmp_path)
+    none, often = saved(tmp_path / "none"), saved(tmp_path / "often")
+    assert same(none["state_dict"], often["state_dict"])
+    assert same(none["optimizer_states"], often["optimizer_states"])
+    assert same(none["callbacks"]["RandomState"], often["callbacks"]["RandomState"])
+    keep = [{k: v for k, v in row.items() if not k.startswith("score/")} for row in losses(tmp_path / "often")]
+    assert losses(tmp_path / "none") == [row for row in keep if "loss/generator" in row]
+
+
+def test_seeds_repeat_and_differ(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        words = ("schedule.steps=10", "schedule.evaluate_every=10", "metrics=none", f"seed={seed}")
+        ganexp(*words, f"hydra.run.dir={name}", cwd=tmp_path)
+    a, b, c = (saved(tmp_path / name)["state_dict"] for name in "abc")
+    assert same(a, b)
+    assert not same(a, c)
+
+
+def test_interrupted_run_says_how_to_go_on(tmp_path):
+    process = ganexp_process(*WORDS, "schedule.steps=100000", "schedule.evaluate_every=50000", "hydra.run.dir=run", cwd=tmp_path)
+    wait_for_step(tmp_path / "run", 10, process)
+    process.send_signal(signal.SIGINT)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "ganexp resume run" in text
+    assert "Traceback" not in text
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"

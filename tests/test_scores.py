@@ -1,0 +1,215 @@
+"""Scores against closed forms and against torch-fidelity; extractors; the caches."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+from ganexp import pictures
+from ganexp.data import sets
+from ganexp.errors import UserError
+from ganexp.metrics.extractors import InceptionExtractor, save_atomically, train_classifier
+from ganexp.metrics.scores import Scores, reference_statistics, to_uint8
+from ganexp.models.classifier import Classifier
+
+CPU = torch.device("cpu")
+
+
+class Pixels(nn.Module):
+    """An extractor whose features are the pixels, and whose logits put all weight on the brightest pixel."""
+
+    name, identity, facts, feature_dim = "pixels", "1", {}, 4  # noqa: RUF012
+
+    def forward(self, images):
+        flat = images.flatten(1).float()
+        return flat, flat
+
+
+def batches(images, size=50):
+    return iter(images.split(size))
+
+
+def test_to_uint8_rounds_to_the_nearest():
+    levels = torch.arange(256, dtype=torch.uint8)
+    assert torch.equal(to_uint8(levels.float() / 127.5 - 1), levels)
+    assert to_uint8(torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5])).tolist() == [0, 0, 128, 255, 255]
+
+
+def test_fid_is_the_closed_form_of_two_gaussians(tmp_path):
+    """‖μ₁-μ₂‖² + tr(Σ₁ + Σ₂ - 2(Σ₁Σ₂)^½), here with commuting covariances: Σ(√λ₁ - √λ₂)²."""
+    generator = torch.Generator().manual_seed(0)
+    real = torch.randint(0, 200, (4000, 1, 2, 2), generator=generator, dtype=torch.uint8)
+    fake = (real // 2 + 20)[torch.randperm(4000, generator=generator)]
+    reference = reference_statistics(Pixels(), batches(real), "real", tmp_path, CPU)
+    values = Scores(Pixels(), reference, 10, CPU)(batches(fake.float() / 127.5 - 1))
+    x, y = (t.flatten(1).double() for t in (real, fake))
+    s1, s2 = torch.cov(x.T), torch.cov(y.T)
+    eigenvalues, vectors = torch.linalg.eigh(s1)
+    root = vectors @ eigenvalues.sqrt().diag() @ vectors.T
+    cross = torch.linalg.eigvalsh(root @ s2 @ root).clamp_min(0).sqrt().sum()
+    expected = (x.mean(0) - y.mean(0)).square().sum() + s1.trace() + s2.trace() - 2 * cross
+    assert values["fid_pixels"] == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_fid_of_a_set_with_itself_is_zero(tmp_path):
+    real = torch.randint(0, 256, (1000, 1, 2, 2), dtype=torch.uint8)
+    reference = reference_statistics(Pixels(), batches(real), "same", tmp_path, CPU)
+    assert Scores(Pixels(), reference, 10, CPU)(batches(real / 127.5 - 1))["fid_pixels"] == pytest.approx(0, abs=1e-3)
+
+
+def test_inception_score_of_certain_and_of_uncertain_classes(tmp_path):
+    certain = torch.zeros(400, 1, 2, 2)
+    certain.view(400, 4)[torch.arange(400), torch.arange(400) % 4] = 1  # four classes, each surely one
+    certain = certain * 2 - 1
+    reference = reference_statistics(Pixels(), batches(to_uint8(certain)), "is", tmp_path, CPU)
+    scores = Scores(Pixels(), reference, 2, CPU)
+    assert scores(batches(certain))["is_pixels"] == pytest.approx(4, rel=0.01)
+    assert scores(batches(torch.zeros(400, 1, 2, 2)))["is_pixels"] == pytest.approx(1, abs=1e-6)
+
+
+def test_scores_are_repeatable_and_leave_the_random_state_alone(tmp_path):
+    images = torch.rand(300, 1, 2, 2) * 2 - 1
+    reference = reference_statistics(Pixels(), batches(to_uint8(images)), "state", tmp_path, CPU)
+    scores = Scores(Pixels(), reference, 3, CPU)
+    before = torch.get_rng_state()
+    first = scores(batches(images))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert scores(batches(images)) == first
+
+
+def test_reference_statistics_are_found_by_content_and_extractor(tmp_path):
+    images = torch.randint(0, 256, (100, 1, 2, 2), dtype=torch.uint8)
+    made = reference_statistics(Pixels(), batches(images), "a", tmp_path, CPU)
+    found = reference_statistics(Pixels(), iter(()), "a", tmp_path, CPU)  # no images needed any more
+    assert all(torch.equal(made[name], found[name]) for name in made)
+    other = Pixels()
+    other.identity = "2"
+    assert reference_statistics(other, iter(()), "a", tmp_path, CPU)["real_features_num_samples"] == 0
+    assert reference_statistics(Pixels(), batches(images[:50]), "b", tmp_path, CPU)["real_features_num_samples"] == 50
+
+
+def test_save_atomically_leaves_no_part(tmp_path):
+    save_atomically({"a": torch.ones(1)}, tmp_path / "new" / "x.pt")
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["x.pt"]
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return sets.digits("", "train", 8, 1), sets.digits("", "test", 8, 1)
+
+
+def trained(digits, cache, updates, network=None):
+    train, test = digits
+    return train_classifier(
+        network or Classifier(8, 1, 10), train.images, train.labels, test.images, test.labels,
+        updates=updates, batch_size=128, lr=0.01, seed=0, cache=cache, key="key", device=CPU,
+    )  # fmt: skip
+
+
+def test_classifier_knows_the_digits(digits, tmp_path):
+    extractor = trained(digits, tmp_path, updates=400)
+    assert extractor.facts["classifier_test_accuracy"] >= 0.97
+    features, logits = extractor(digits[1].images)
+    assert features.shape == (359, 64)
+    by_hand = (logits.argmax(1) == digits[1].labels).float().mean().item()
+    assert by_hand == pytest.approx(extractor.facts["classifier_test_accuracy"])
+
+
+def test_classifier_is_trained_once_and_apart_from_the_run(digits, tmp_path):
+    network = Classifier(8, 1, 10)
+    before = torch.get_rng_state()
+    first = trained(digits, tmp_path, updates=3, network=network)
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(99)
+    again = trained(digits, tmp_path / "elsewhere", updates=3)
+    assert again.identity == first.identity
+    cached = trained(digits, tmp_path, updates=3)
+    assert cached.identity == first.identity
+    assert cached.facts == first.facts
+    assert not cached.network.training
+
+
+@pytest.fixture(scope="module")
+def random_inception(tmp_path_factory):
+    """Inception with seeded random weights in a file of the true form."""
+    path = tmp_path_factory.mktemp("weights") / "inception.pth"
+    torch.manual_seed(0)
+    build = FeatureExtractorInceptionV3.__init__
+    network = FeatureExtractorInceptionV3.__new__(FeatureExtractorInceptionV3)
+    original = torch.load
+    try:
+        FeatureExtractorInceptionV3.load_state_dict = lambda self, state, **kw: None
+        torch.load = lambda *args, **kw: {}
+        build(network, "inception-v3-compat", ["2048", "logits_unbiased"], "none")
+    finally:
+        del FeatureExtractorInceptionV3.load_state_dict
+        torch.load = original
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def test_inception_is_torch_fidelitys(random_inception):
+    extractor = InceptionExtractor(str(random_inception))
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    theirs = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(random_inception))
+    with torch.no_grad():
+        for ours, reference in zip(extractor(images), theirs(images), strict=True):
+            assert torch.equal(ours, reference)
+    grey = images[:, :1]
+    assert torch.equal(extractor(grey)[0], extractor(grey.repeat(1, 3, 1, 1))[0])
+    assert len(extractor.identity) == 64
+
+
+class Payload:
+    def __reduce__(self):
+        return (print, ("code ran",))
+
+
+@pytest.mark.parametrize("content", [b"not a file of torch", "payload", "other"])
+def test_inception_refuses_what_is_no_weights(tmp_path, content, capsys):
+    path = tmp_path / "weights.pth"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save({"fc.weight": Payload()} if content == "payload" else {"a": torch.ones(1)}, path)
+    with pytest.raises(UserError, match="does not hold Inception weights"):
+        InceptionExtractor(str(path))
+    assert "code ran" not in capsys.readouterr().out
+
+
+def test_inception_without_weights_says_where_to_put_them(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        InceptionExtractor(str(tmp_path / "none.pth"))
+    with pytest.raises(UserError, match=r"downloading them failed(.|\n)*metrics.weights=FILE(.|\n)*metrics=none"):
+        InceptionExtractor(None)
+
+
+def test_interpolation_ends_and_length():
+    torch.manual_seed(0)
+    a, b = torch.randn(3, 128), torch.randn(3, 128)
+    for spherical in (False, True):
+        walk = pictures.interpolate(a, b, 5, spherical)
+        assert walk.shape == (3, 5, 128)
+        assert torch.allclose(walk[:, 0], a, atol=1e-5)
+        assert torch.allclose(walk[:, -1], b, atol=1e-5)
+    assert torch.allclose(pictures.interpolate(a, b, 5)[:, 2], (a + b) / 2)
+    x, y = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
+    middle = pictures.interpolate(x, y, 3, spherical=True)[0, 1]
+    assert torch.allclose(middle, torch.full((2,), math.sqrt(0.5)))
+
+
+def test_grid_and_files(tmp_path):
+    from torchvision.io import read_image
+
+    images = torch.full((6, 1, 8, 8), -1.0)
+    images[4] = 1.0
+    picture = pictures.grid(images, columns=3)
+    assert picture.shape == (3, 2 * 50 + 2, 3 * 50 + 2)  # 8 pixels shown as 48, with 2 between
+    assert picture[:, 52:100, 52:100].min() == 255
+    assert picture[:, 2:50].max() == 0
+    pictures.save(picture, tmp_path / "a" / "grid.png")
+    assert torch.equal(read_image(str(tmp_path / "a" / "grid.png")), picture)
+    pictures.save_single(images[4], tmp_path / "one.png")
+    assert read_image(str(tmp_path / "one.png")).shape == (1, 8, 8)
