@@ -121,15 +121,28 @@ def load_run(ckpt: str, accelerator: str) -> tuple[DictConfig, GAN, RunFolder, d
     folder = RunFolder(path.parent.parent)
     cfg = trust.load(folder.config)
     gan = build_gan(cfg)
+    saved = read_checkpoint(path)
     try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
         gan.load_state_dict(saved["state_dict"])
-    except Exception as error:  # whatever the damage leads to
-        reason = str(error).splitlines()[0]
-        raise UserError(f"ckpt={path} cannot be read with {folder.config}: {reason}") from None
+    except (RuntimeError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} does not fit the config beside it, {folder.config}: {str(error)[:300]}") from None
     gan.step = saved["ganexp"]["step"]
     facts = {"checkpoint": str(path), "step": gan.step, "ema": gan.ema is not None}
     return cfg, gan.to(choose_device(accelerator)), folder, facts
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The checkpoint in `path`, on the CPU: tensors and plain values alone.
+
+    Raises:
+        UserError: a damaged file, one that holds code, or none of ganexp's.
+    """
+    try:
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        return {"state_dict": saved["state_dict"], "ganexp": saved["ganexp"]} | saved
+    except Exception as error:  # whatever the damage leads to
+        raise UserError(f"{path} cannot be read: it is damaged or no checkpoint of ganexp ({type(error).__name__}).\n"
+                        "Use another checkpoint of the run; without last.ckpt, ganexp resume starts anew.") from None
 
 
 def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cache: Path, device: torch.device) -> Any:

@@ -50,6 +50,7 @@ class Schedule:
 class Loss:
     adversarial: Any = MISSING
     logits: int = 1  # an image, that this loss wants from the discriminator
+    n_critic: int = 1  # discriminator updates a step, for schedules that leave the choice to the loss
     discriminator_norm: str = "batch"  # for networks that leave the choice to the loss
     penalties: dict[str, Any] = field(default_factory=dict)
     constraint: Any = None

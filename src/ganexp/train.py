@@ -59,6 +59,7 @@ def resume(path: str) -> None:
         print(f"{path} is finished: nothing to do.")
         return
     cfg = trust.load(folder.config)
+    _step_of(folder.last)  # readable, before anything is written
     run = _prepare(cfg)
     folder.describe(status="running", resumed=[*facts.get("resumed", []), now()])
     _fit(cfg, folder, *run)
@@ -80,10 +81,9 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
         for fact, value in scores.extractor.facts.items():
             print(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
         folder.describe(extractor=scores.extractor.facts)
-    checkpoint = folder.last if folder.last.exists() else None
     gan.stream = stream
     fid = f"fid_{scores.extractor.name}" if scores else None
-    record = Record(folder, after=_step_of(checkpoint))
+    record = Record(folder, after=_step_of(folder.last))
     where = {"dirpath": folder.last.parent, "enable_version_counter": False, "save_on_train_epoch_end": True}
     trainer = pl.Trainer(
         accelerator="cpu" if stream.device.type == "cpu" else "gpu",
@@ -105,6 +105,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
             ModelCheckpoint(filename="last", **where),
         ],
     )
+    checkpoint = folder.last if folder.last.exists() else None
     with _status(folder), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer.fit(gan, datamodule=StreamData(stream, cfg.schedule.evaluate_every), ckpt_path=checkpoint, weights_only=True)
@@ -183,10 +184,11 @@ def _print_table(folder: RunFolder, result: dict[str, dict[str, float]]) -> None
     print(f"{'curves live':12} tensorboard --logdir {_short(folder.path)}")
 
 
-def _step_of(checkpoint: Path | None) -> int:
-    if checkpoint is None:
+def _step_of(checkpoint: Path) -> int:
+    """The step of a checkpoint; 0 if there is none."""
+    if not checkpoint.exists():
         return 0
-    return torch.load(checkpoint, map_location="cpu", weights_only=True)["ganexp"]["step"]
+    return build.read_checkpoint(checkpoint)["ganexp"]["step"]
 
 
 def _short(path: Path) -> str:
