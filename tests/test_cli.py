@@ -13,7 +13,8 @@ from test_sets import stl10_files
 import ganexp as package
 
 SMALL = (
-    "schedule.steps=6", "schedule.evaluate_every=3", "trainer.log_every=1", "metrics.samples=100", "metrics.extractor.updates=20",
+    "schedule.steps=6", "schedule.evaluate_every=3", "trainer.log_every=1", "metrics.samples=100",
+    "metrics.extractor.updates=20",
 )  # fmt: skip
 
 
@@ -37,7 +38,9 @@ def test_run_folder_is_complete(run):
     facts = json.loads((folder / "run.json").read_text())
     assert facts["status"] == "finished"
     assert facts["name"] == "digits-mlp-wgan_gp"
-    assert facts["versions"]["torch"] == torch.__version__.split("+")[0] or facts["versions"]["torch"] == torch.__version__
+    assert (
+        facts["versions"]["torch"] == torch.__version__.split("+")[0] or facts["versions"]["torch"] == torch.__version__
+    )
     assert facts["scores"]["last"]["step"] == 6
     assert facts["scores"]["best"]["fid_classifier"] <= facts["scores"]["last"]["fid_classifier"]
     assert 0 < facts["extractor"]["classifier_test_accuracy"] <= 1
@@ -100,7 +103,9 @@ def test_hydras_own_flags(tmp_path):
     assert "ganexp.losses.Hinge" in done.stdout
     mine = tmp_path / "mine" / "loss"
     mine.mkdir(parents=True)
-    (mine / "mine.yaml").write_text("logits: 1\nadversarial: {_target_: ganexp.losses.Hinge}\npenalties: {}\nconstraint: null\n")
+    (mine / "mine.yaml").write_text(
+        "logits: 1\nadversarial: {_target_: ganexp.losses.Hinge}\npenalties: {}\nconstraint: null\n"
+    )
     told = ganexp("describe", "--config-dir", "mine", "loss=mine", cwd=tmp_path)
     assert json.loads(told.stdout)["loss"]["name"] == "Hinge"
     assert not (tmp_path / "outputs").exists()
@@ -108,7 +113,11 @@ def test_hydras_own_flags(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "expected"),
-    [("ganexp loss=hi", "loss=hinge"), ("ganexp describe model=", "model=dcgan"), ("ganexp schedule.st", "schedule.steps=")],
+    [
+        ("ganexp loss=hi", "loss=hinge"),
+        ("ganexp describe model=", "model=dcgan"),
+        ("ganexp schedule.st", "schedule.steps="),
+    ],
 )
 def test_tab_completion(tmp_path, monkeypatch, line, expected):
     monkeypatch.setenv("COMP_LINE", line)
@@ -182,7 +191,13 @@ def test_a_folder_is_never_taken_twice(tmp_path):
 def test_workers_feed_the_same_run(tmp_path):
     weights = []
     for in_memory in ("true", "false"):
-        ganexp(*TINY, f"data.in_memory={in_memory}", "data.flip=true", f"hydra.run.dir=in_memory_{in_memory}", cwd=tmp_path)
+        ganexp(
+            *TINY,
+            f"data.in_memory={in_memory}",
+            "data.flip=true",
+            f"hydra.run.dir=in_memory_{in_memory}",
+            cwd=tmp_path,
+        )
         saved = torch.load(tmp_path / f"in_memory_{in_memory}" / "checkpoints" / "last.ckpt", weights_only=True)
         weights.append(saved["state_dict"])
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])

@@ -87,9 +87,18 @@ def test_a_penalty_beside_any_loss(penalty):
         (["data.num_classes=0"], r"metrics=classifier needs a labelled set"),
         (["loss=two_class", "model.discriminator.logits=1"], r"this loss wants 2 logits an image"),
         (["loss=two_class", "loss/penalty=r1"], r"gradient penalties need one logit"),
-        (["model=dcgan", "model.discriminator.norm=batch"], r"loss.penalties.gradient_penalty .* model.discriminator.norm=layer"),
-        (["model.conditional=true", "schedule.updates.labels.discriminator=uniform"], r"labels.discriminator=real"),
-        (["model.conditional=true", "schedule.updates.fakes=shared"], r"schedule.updates.labels.generator=real"),
+        (
+            ["model=dcgan", "model.discriminator.norm=batch"],
+            r"loss.penalties.gradient_penalty .* model.discriminator.norm=layer",
+        ),
+        (
+            ["model.conditional=true", "schedule.updates.labels.discriminator=uniform"],
+            r"labels.discriminator=real",
+        ),
+        (
+            ["model.conditional=true", "schedule.updates.fakes=shared"],
+            r"schedule.updates.labels.generator=real",
+        ),
         (["model.conditional=true", "loss=two_class", "model=dcgan"], r"projection head gives one logit"),
         (["metrics.samples=5"], r"metrics.samples=5 is too few for metrics.splits=10"),
         (["schedule.ema.decay=1.5"], r"schedule.ema.decay=1.5"),
@@ -118,7 +127,12 @@ def test_conditional_two_class_needs_a_model_that_can(model):
 
 
 def test_sizes_flow_from_the_data():
-    for data, shape in (("mnist", (1, 28, 10)), ("stl10", (3, 48, 10)), ("flowers102", (3, 96, 102)), ("cifar100", (3, 32, 100))):
+    for data, shape in (
+        ("mnist", (1, 28, 10)),
+        ("stl10", (3, 48, 10)),
+        ("flowers102", (3, 96, 102)),
+        ("cifar100", (3, 32, 100)),
+    ):
         cfg = config(f"data={data}", "model=dcgan", "model.conditional=true")
         node = cfg.model.generator
         assert (node.channels, node.resolution, node.num_classes) == shape
@@ -141,7 +155,10 @@ def test_description_counts_and_names():
 
 
 def test_as_published_lays_the_quirks_over_the_case():
-    right, published = config("experiment=textbook/wgan_gp"), config("experiment=textbook/wgan_gp", "published=textbook")
+    right, published = (
+        config("experiment=textbook/wgan_gp"),
+        config("experiment=textbook/wgan_gp", "published=textbook"),
+    )
     changed = {
         key for key in ("model.generator.norm", "model.discriminator.dropout", "schedule.updates.reuse_real",
                         "loss.penalties.gradient_penalty.epsilon", "schedule.steps", "optimizer.generator.lr")

@@ -45,7 +45,7 @@ class Bench:
 
 
 def test_equals_a_bare_loop():
-    bench = Bench("loss=wgan_gp", "schedule.updates.n_critic=2")
+    bench = Bench("loss=wgan_gp", "optimizer=adam", "schedule.updates.n_critic=2")
     g, d = deepcopy(bench.gan.generator), deepcopy(bench.gan.discriminator)
     stream = deepcopy(bench.gan.stream)
     g_adam = torch.optim.Adam(g.parameters(), 2e-4, (0.0, 0.9), fused=True)
@@ -88,7 +88,7 @@ def test_order(words, events):
 
 
 def test_simultaneous_gradients_are_taken_at_the_same_weights():
-    """The generator's gradient must come from the discriminator before its update: freezing D's step changes nothing."""
+    """The generator's gradient must come from D before its update, so freezing D's step changes nothing."""
     words = ("loss=non_saturating", "schedule.updates.n_critic=1", "schedule.updates.order=simultaneous")
     generators = []
     for frozen in (False, True):

@@ -51,8 +51,12 @@ def test_both_logistic_losses_share_the_discriminators_side(loss):
 
 
 def test_generator_losses_by_formula():
-    assert total(NonSaturating().generator(FAKE)) == pytest.approx(-sum(math.log(sigmoid(x)) for x in FAKE) / 2, rel=1e-6)
-    assert total(Saturating().generator(FAKE)) == pytest.approx(sum(math.log(1 - sigmoid(x)) for x in FAKE) / 2, rel=1e-6)
+    assert total(NonSaturating().generator(FAKE)) == pytest.approx(
+        -sum(math.log(sigmoid(x)) for x in FAKE) / 2, rel=1e-6
+    )
+    assert total(Saturating().generator(FAKE)) == pytest.approx(
+        sum(math.log(1 - sigmoid(x)) for x in FAKE) / 2, rel=1e-6
+    )
 
 
 def test_only_the_saturating_loss_saturates():
@@ -73,7 +77,9 @@ def test_two_class_is_softmax_cross_entropy():
     real, fake = torch.tensor([[0.5, 2.0]]), torch.tensor([[1.0, -1.0]])
     p_real = math.exp(2.0) / (math.exp(0.5) + math.exp(2.0))
     p_fake_is_real = math.exp(-1.0) / (math.exp(1.0) + math.exp(-1.0))
-    assert total(TwoClass().discriminator(real, fake)) == pytest.approx(-math.log(p_real) - math.log(1 - p_fake_is_real))
+    assert total(TwoClass().discriminator(real, fake)) == pytest.approx(
+        -math.log(p_real) - math.log(1 - p_fake_is_real)
+    )
     assert total(TwoClass().generator(fake)) == pytest.approx(-math.log(p_fake_is_real))
 
 

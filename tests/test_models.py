@@ -27,7 +27,17 @@ def count(network):
         (lambda: dcgan.MnistDiscriminator(28, 1), 1_812_737),
         (lambda: dcgan.Discriminator(32, 3, norm="none"), 5_860_865),
     ],
-    ids=["gan G", "gan D", "wgan_gp G", "wgan_gp D", "cgan G", "cgan D", "dcgan G", "dcgan D", "chainer-gan-lib critic"],
+    ids=[
+        "gan G",
+        "gan D",
+        "wgan_gp G",
+        "wgan_gp D",
+        "cgan G",
+        "cgan D",
+        "dcgan G",
+        "dcgan D",
+        "chainer-gan-lib critic",
+    ],
 )
 def test_published_counts(network, published):
     assert count(network()) == published
@@ -65,7 +75,9 @@ def test_labels_change_the_logit(network):
     assert not torch.allclose(network(image, torch.tensor([0, 0])), network(image, torch.tensor([1, 1])))
 
 
-@pytest.mark.parametrize(("resolution", "expected"), [(28, (7, 2)), (32, (4, 3)), (48, (6, 3)), (96, (6, 4)), (8, (4, 1))])
+@pytest.mark.parametrize(
+    ("resolution", "expected"), [(28, (7, 2)), (32, (4, 3)), (48, (6, 3)), (96, (6, 4)), (8, (4, 1))]
+)
 def test_pyramid(resolution, expected):
     assert dcgan.pyramid(resolution) == expected
 
@@ -121,7 +133,10 @@ def test_projection_head():
 
 def test_latents():
     generator = torch.Generator().manual_seed(0)
-    normal, uniform = Latent(64).sample(2000, generator=generator), Latent(64, "uniform").sample(2000, generator=generator)
+    normal, uniform = (
+        Latent(64).sample(2000, generator=generator),
+        Latent(64, "uniform").sample(2000, generator=generator),
+    )
     assert normal.shape == (2000, 64)
     assert abs(normal.std().item() - 1) < 0.01
     assert uniform.min() >= -1

@@ -10,7 +10,8 @@ from conftest import ganexp, ganexp_process
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 WORDS = (
-    "schedule.steps=240", "schedule.evaluate_every=40", "schedule.batch_size=32", "trainer.log_every=10", "data.flip=true",
+    "schedule.steps=240", "schedule.evaluate_every=40", "schedule.batch_size=32", "trainer.log_every=10",
+    "data.flip=true",
     "model.generator.norm=batch", "model.discriminator.dropout=0.3", "model.conditional=true", "schedule.ema.decay=0.9",
     "schedule/lr_decay=linear", "metrics.samples=100", "metrics.extractor.updates=20", "trainer=cpu",
 )  # fmt: skip
@@ -128,7 +129,9 @@ def test_seeds_repeat_and_differ(tmp_path):
 
 
 def test_interrupted_run_says_how_to_go_on(tmp_path):
-    process = ganexp_process(*WORDS, "schedule.steps=100000", "schedule.evaluate_every=50000", "hydra.run.dir=run", cwd=tmp_path)
+    process = ganexp_process(
+        *WORDS, "schedule.steps=100000", "schedule.evaluate_every=50000", "hydra.run.dir=run", cwd=tmp_path
+    )
     wait_for_step(tmp_path / "run", 10, process)
     process.send_signal(signal.SIGINT)
     text, _ = process.communicate(timeout=60)

@@ -20,7 +20,7 @@ CPU = torch.device("cpu")
 class Pixels(nn.Module):
     """An extractor whose features are the pixels, and whose logits put all weight on the brightest pixel."""
 
-    name, identity, facts, feature_dim = "pixels", "1", {}, 4  # noqa: RUF012
+    name, identity, facts, feature_dim = "pixels", "1", {}, 4
 
     def forward(self, images):
         flat = images.flatten(1).float()

@@ -22,7 +22,11 @@ RANDOM = np.random.default_rng(0)
 
 def photo(path, size=(9, 7), colour=None):
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = RANDOM.integers(0, 256, (*size[::-1], 3), dtype=np.uint8) if colour is None else np.full((*size[::-1], 3), colour)
+    pixels = (
+        RANDOM.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+        if colour is None
+        else np.full((*size[::-1], 3), colour)
+    )
     Image.fromarray(pixels.astype(np.uint8)).save(path)
 
 
@@ -69,7 +73,10 @@ def test_cifar_from_pickled_batches(tmp_path, monkeypatch):
     folder.mkdir()
     pixels = RANDOM.integers(0, 256, (2, 3072), dtype=np.uint8)
     contents = {f"data_batch_{i}": {"data": pixels, "labels": [i, 9 - i]} for i in range(1, 6)}
-    contents |= {"test_batch": {"data": pixels, "labels": [0, 1]}, "batches.meta": {"label_names": list("abcdefghij")}}
+    contents |= {
+        "test_batch": {"data": pixels, "labels": [0, 1]},
+        "batches.meta": {"label_names": list("abcdefghij")},
+    }
     for name, content in contents.items():
         (folder / name).write_bytes(pickle.dumps(content))
     md5 = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in contents}
@@ -132,7 +139,10 @@ def test_flowers102(tmp_path):
     md5 = {name: hashlib.md5((folder / name).read_bytes()).hexdigest() for name in ("imagelabels.mat", "setid.mat")}
     original = dict(kind._file_dict)
     try:
-        kind._file_dict = original | {"label": ("imagelabels.mat", md5["imagelabels.mat"]), "setid": ("setid.mat", md5["setid.mat"])}
+        kind._file_dict = original | {
+            "label": ("imagelabels.mat", md5["imagelabels.mat"]),
+            "setid": ("setid.mat", md5["setid.mat"]),
+        }
         loaded = sets.flowers102(str(tmp_path), "all", 16, 3)
     finally:
         kind._file_dict = original

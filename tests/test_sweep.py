@@ -17,7 +17,13 @@ FAST = ("schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=16
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
     cwd = tmp_path_factory.mktemp("sweep")
-    words = ("loss=hinge,non_saturating,wgan_gp", "seed=1,2", "schedule=quick", *FAST, f"metrics.cache={cwd / 'cache'}")
+    words = (
+        "loss=hinge,non_saturating,wgan_gp",
+        "seed=1,2",
+        "schedule=quick",
+        *FAST,
+        f"metrics.cache={cwd / 'cache'}",
+    )
     ganexp("-m", *words, cwd=cwd)
     return cwd / "outputs"
 
@@ -36,35 +42,53 @@ def test_tensorboard_shows_six_runs_and_their_hyperparameters(sweep, monkeypatch
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name)
     board = TensorBoard()
-    board.configure(argv=["tensorboard", "--logdir", str(sweep), "--port", "0", "--host", "127.0.0.1", "--load_fast", "false"])
+    board.configure(
+        argv=[
+            "tensorboard",
+            "--logdir",
+            str(sweep),
+            "--port",
+            "0",
+            "--host",
+            "127.0.0.1",
+            "--load_fast",
+            "false",
+        ]
+    )
     address = board.launch()
 
     def ask(path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(urllib.parse.urljoin(address, path), data, {"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            urllib.parse.urljoin(address, path), data, {"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    deadline = time.monotonic() + 60
-    while len(runs := ask("data/runs")) < 6 and time.monotonic() < deadline:
-        time.sleep(0.5)
-    names = [run for run in runs if "loss-" in run]
-    assert len(names) == 6
-    assert len(set(names)) == 6
-    tags = ask("data/plugin/scalars/tags")
-    for run in names:
-        assert {"loss/generator", "axis/images", "axis/seconds", "axis/d_steps", "score/fid_classifier"} <= set(tags[run])
-    assert all("samples" in ask("data/plugin/images/tags")[run] for run in names)
-    table = ask("data/plugin/hparams/session_groups", {
-        "startIndex": 0, "sliceSize": 100, "colParams": [], "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS",
-        "STATUS_FAILURE", "STATUS_RUNNING"], "experimentName": "",
-    })  # fmt: skip
-    groups = table["sessionGroups"]
-    assert len(groups) == 6
-    losses = {group["hparams"]["loss.adversarial._target_"] for group in groups}
+    wanted = {"loss/generator", "axis/images", "axis/seconds", "axis/d_steps", "score/fid_classifier"}
+    statuses = [f"STATUS_{name}" for name in ("UNKNOWN", "SUCCESS", "FAILURE", "RUNNING")]
+    body = {"startIndex": 0, "sliceSize": 100, "colParams": [], "allowedStatuses": statuses, "experimentName": ""}
+
+    def runs():
+        return [run for run, tags in ask("data/plugin/scalars/tags").items() if wanted <= set(tags) and "loss-" in run]
+
+    def groups():
+        found = ask("data/plugin/hparams/session_groups", body).get("sessionGroups", [])
+        return [group for group in found if len(group.get("metricValues", ())) >= 4]
+
+    until(lambda: len(runs()) == 6 and len(groups()) == 6)  # TensorBoard reads in the background
+    assert all("samples" in ask("data/plugin/images/tags")[run] for run in runs())
+    losses = {group["hparams"]["loss.adversarial._target_"] for group in groups()}
     assert losses == {f"ganexp.losses.{name}" for name in ("Hinge", "NonSaturating", "Wasserstein")}
-    metrics = {metric["name"]["tag"] for metric in groups[0]["metricValues"]}
+    metrics = {metric["name"]["tag"] for metric in groups()[0]["metricValues"]}
     assert {"final/best/fid_classifier", "final/last/is_classifier"} <= metrics
+
+
+def until(condition, seconds=90):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "never came true"
+        time.sleep(0.5)
 
 
 def test_a_failing_point_is_named_and_the_others_go_on(tmp_path):

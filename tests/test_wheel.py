@@ -33,9 +33,20 @@ def test_wheel_runs_from_an_empty_folder_with_a_users_own_configs(wheel, tmp_pat
         archive.extractall(site)
     (empty / "mine" / "experiment").mkdir(parents=True)
     (empty / "mine" / "experiment" / "case.yaml").write_text(
-        "# @package _global_\ndefaults:\n  - override /loss: hinge\n\nschedule: {steps: 2, evaluate_every: 2, batch_size: 8}\n"
+        "# @package _global_\n"
+        "defaults: [override /loss: hinge]\n"
+        "schedule: {steps: 2, evaluate_every: 2, batch_size: 8}\n"
     )
-    words = [sys.executable, "-m", "ganexp", "--config-dir", "mine", "experiment=case", "metrics=none", "trainer=cpu"]
+    words = [
+        sys.executable,
+        "-m",
+        "ganexp",
+        "--config-dir",
+        "mine",
+        "experiment=case",
+        "metrics=none",
+        "trainer=cpu",
+    ]
     environment = os.environ | {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
     where = subprocess.run([sys.executable, "-c", "import ganexp; print(ganexp.__file__)"], env=environment, cwd=empty,
                            capture_output=True, text=True, check=True)  # fmt: skip

@@ -1,6 +1,5 @@
 """From a resolved config to the objects of a run."""
 
-import hashlib
 import json
 from functools import partial
 from pathlib import Path
@@ -56,11 +55,19 @@ def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | Non
     """
     data = cfg.data
     root = Path(data.root).expanduser()
-    image_set = _make(data.source, "data.source", root=str(root), split=split or data.split,
-                      resolution=data.resolution, channels=data.channels)
+    image_set = _make(
+        data.source,
+        "data.source",
+        root=str(root),
+        split=split or data.split,
+        resolution=data.resolution,
+        channels=data.channels,
+    )
     if image_set is not None and image_set.num_classes != data.num_classes and split is None:
-        raise UserError(f"data.num_classes={data.num_classes}, but the set has {image_set.num_classes} classes: "
-                        f"set data.num_classes={image_set.num_classes}")
+        raise UserError(
+            f"data.num_classes={data.num_classes}, but the set has {image_set.num_classes} classes: "
+            f"set data.num_classes={image_set.num_classes}"
+        )
     return image_set
 
 
@@ -68,8 +75,10 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
     """Endless batches of `image_set` on `device`."""
     data, batch_size = cfg.data, cfg.schedule.batch_size
     if batch_size > len(image_set):
-        raise UserError(f"schedule.batch_size={batch_size} is more than the {len(image_set)} images of the set: "
-                        f"use schedule.batch_size={len(image_set)} or less")
+        raise UserError(
+            f"schedule.batch_size={batch_size} is more than the {len(image_set)} images of the set: "
+            f"use schedule.batch_size={len(image_set)} or less"
+        )
     resident = data.in_memory
     if resident == "auto":
         resident = device.type == "cpu" or fits(len(image_set), data.resolution, data.channels, device)
@@ -105,7 +114,7 @@ def choose_device(accelerator: str) -> torch.device:
 
 
 def load_run(ckpt: str, accelerator: str) -> tuple[DictConfig, GAN, RunFolder, dict[str, Any]]:
-    """What a checkpoint, or a run folder's best one, holds: config, GAN on its device, folder, and facts on the checkpoint.
+    """What a checkpoint, or a run folder's best one, holds: config, GAN on its device, folder, facts.
 
     Weights are read as tensors alone and the config is checked, so that neither runs a stranger's code.
 
@@ -141,8 +150,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         return {"state_dict": saved["state_dict"], "ganexp": saved["ganexp"]} | saved
     except Exception as error:  # whatever the damage leads to
-        raise UserError(f"{path} cannot be read: it is damaged or no checkpoint of ganexp ({type(error).__name__}).\n"
-                        "Use another checkpoint of the run; without last.ckpt, ganexp resume starts anew.") from None
+        raise UserError(
+            f"{path} cannot be read: it is damaged or no checkpoint of ganexp ({type(error).__name__}).\n"
+            "Use another checkpoint of the run; without last.ckpt, ganexp resume starts anew."
+        ) from None
 
 
 def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cache: Path, device: torch.device) -> Any:
@@ -157,10 +168,19 @@ def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cac
         held_out, everything = order[: len(order) // 10], order[len(order) // 10 :]
         test = ImageSet(image_set.batch(held_out), image_set.labels[held_out], image_set.classes)
     recipe = json.dumps(OmegaConf.to_container(node), sort_keys=True)
-    key = hashlib.sha256(f"{fingerprint} {recipe} {torch.__version__}".encode()).hexdigest()[:32]
+    key = f"{fingerprint} {recipe} {torch.__version__}"
     every = torch.arange(len(test))
-    return _make(node, "metrics.extractor", images=image_set.batch(everything), labels=image_set.labels[everything],
-                 test_images=test.batch(every), test_labels=test.labels, cache=cache, key=key, device=device)
+    return _make(
+        node,
+        "metrics.extractor",
+        images=image_set.batch(everything),
+        labels=image_set.labels[everything],
+        test_images=test.batch(every),
+        test_labels=test.labels,
+        cache=cache,
+        key=key,
+        device=device,
+    )
 
 
 def _make_optimizer(node: DictConfig, name: str, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:

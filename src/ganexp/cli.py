@@ -1,4 +1,4 @@
-"""The command line. A command is a primary config; `resume` reads a run folder instead. No torch here: --help is quick."""
+"""The command line. A command is a primary config; `resume` reads a run folder. No torch: --help is quick."""
 
 import os
 import sys

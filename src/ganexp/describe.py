@@ -51,7 +51,10 @@ def description(cfg: DictConfig) -> dict[str, Any]:
 def _network(network: nn.Module) -> dict[str, Any]:
     kind = type(network)
     trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
-    return {"name": f"{kind.__module__.removeprefix('ganexp.models.')}.{kind.__name__}", "parameters": trainable}
+    return {
+        "name": f"{kind.__module__.removeprefix('ganexp.models.')}.{kind.__name__}",
+        "parameters": trainable,
+    }
 
 
 def _name(node: DictConfig) -> str:
@@ -64,6 +67,8 @@ def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:
     real = torch.zeros(2, cfg.data.channels, cfg.data.resolution, cfg.data.resolution)
     fake = gan.generator(gan.latent.sample(2), labels)
     return {
-        "discriminator_terms": list(gan.objective.discriminator(gan.discriminator, real, labels, fake.detach(), labels)),
+        "discriminator_terms": list(
+            gan.objective.discriminator(gan.discriminator, real, labels, fake.detach(), labels)
+        ),
         "generator_terms": list(gan.objective.generator(gan.discriminator, fake, labels)),
     }

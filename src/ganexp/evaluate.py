@@ -44,8 +44,10 @@ def evaluate(cfg: DictConfig) -> None:
     output.mkdir(parents=True, exist_ok=True)
     record = {"scores": values, "protocol": protocol, **facts, "time": now(), **environment()}
     (output / "scores.json").write_text(json.dumps(record, indent=2) + "\n")
-    print(f"{protocol['samples']:,} samples against {protocol['reference_images']:,} images ({protocol['reference']}); "
-          f"written to {output / 'scores.json'}")
+    print(
+        f"{protocol['samples']:,} samples against {protocol['reference_images']:,} images ({protocol['reference']}); "
+        f"written to {output / 'scores.json'}"
+    )
 
 
 def _shown(batches: Iterator[Tensor], metrics: DictConfig) -> Iterator[Tensor]:

@@ -37,10 +37,21 @@ class GAN(pl.LightningModule):
         log_every: steps between two logged points.
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, objective: Objective, update: FixedRatio,
-                 optimizers: dict[str, Callable[..., Optimizer]], latent: Latent, num_classes: int, steps: int,
-                 lr_decay: LinearDecay | None = None, ema_decay: float | None = None, ema_start: int = 0,
-                 log_every: int = 50) -> None:
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        objective: Objective,
+        update: FixedRatio,
+        optimizers: dict[str, Callable[..., Optimizer]],
+        latent: Latent,
+        num_classes: int,
+        steps: int,
+        lr_decay: LinearDecay | None = None,
+        ema_decay: float | None = None,
+        ema_start: int = 0,
+        log_every: int = 50,
+    ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.generator, self.discriminator = generator, discriminator
@@ -64,7 +75,10 @@ class GAN(pl.LightningModule):
         make = self.optimizer_makers
         self.generator_parameters = list(self.generator.parameters())
         self.discriminator_parameters = list(self.discriminator.parameters())
-        return [make["generator"](self.generator_parameters), make["discriminator"](self.discriminator_parameters)]
+        return [
+            make["generator"](self.generator_parameters),
+            make["discriminator"](self.discriminator_parameters),
+        ]
 
     def on_fit_start(self) -> None:
         self._clock = time.monotonic()

@@ -36,8 +36,10 @@ def positive_numbers(cfg: DictConfig, gan: GAN) -> Complaints:
 def whole_periods(cfg: DictConfig, gan: GAN) -> Complaints:
     steps, every = cfg.schedule.steps, cfg.schedule.evaluate_every
     if every > 0 and steps % every:
-        yield (f"schedule.steps={steps} is no multiple of schedule.evaluate_every={every}: "
-               f"use schedule.steps={max(steps // every, 1) * every} or another evaluate_every")
+        yield (
+            f"schedule.steps={steps} is no multiple of schedule.evaluate_every={every}: "
+            f"use schedule.steps={max(steps // every, 1) * every} or another evaluate_every"
+        )
 
 
 def labels_for_a_conditional_model(cfg: DictConfig, gan: GAN) -> Complaints:
@@ -48,14 +50,16 @@ def labels_for_a_conditional_model(cfg: DictConfig, gan: GAN) -> Complaints:
 def labels_for_a_classifier(cfg: DictConfig, gan: GAN) -> Complaints:
     extractor = cfg.metrics.extractor
     if extractor and "network" in extractor and cfg.data.num_classes < 2:
-        yield "metrics=classifier needs a labelled set, and this one has no classes: use metrics=inception or metrics=none"
+        yield "metrics=classifier needs a labelled set, which this is not: use metrics=inception or metrics=none"
 
 
 def logits_the_loss_wants(cfg: DictConfig, gan: GAN) -> Complaints:
     given = cfg.model.discriminator.get("logits", 1)
     if given != cfg.loss.logits:
-        yield (f"this loss wants {cfg.loss.logits} logits an image, model.discriminator.logits is {given}: "
-               f"leave it at its default, or use another loss")
+        yield (
+            f"this loss wants {cfg.loss.logits} logits an image, model.discriminator.logits is {given}: "
+            f"leave it at its default, or use another loss"
+        )
 
 
 def penalties_on_one_logit(cfg: DictConfig, gan: GAN) -> Complaints:
@@ -64,31 +68,43 @@ def penalties_on_one_logit(cfg: DictConfig, gan: GAN) -> Complaints:
 
 
 def penalties_without_batch_statistics(cfg: DictConfig, gan: GAN) -> Complaints:
-    mixes = [name for name, layer in gan.discriminator.named_modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)
-             and not isinstance(layer, nn.modules.instancenorm._InstanceNorm)]
+    mixes = [
+        name
+        for name, layer in gan.discriminator.named_modules()
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm)
+        and not isinstance(layer, nn.modules.instancenorm._InstanceNorm)
+    ]
     if gan.objective.penalties and mixes:
         names = ", ".join(f"loss.penalties.{name}" for name in gan.objective.penalties)
-        yield (f"{names} wants a gradient per sample, but batch normalisation ({mixes[0]}) mixes the samples: "
-               "set model.discriminator.norm=layer (or none)")
+        yield (
+            f"{names} wants a gradient per sample, but batch normalisation ({mixes[0]}) mixes the samples: "
+            "set model.discriminator.norm=layer (or none)"
+        )
 
 
 def penalties_with_matching_labels(cfg: DictConfig, gan: GAN) -> Complaints:
     if cfg.model.conditional and gan.objective.penalties and gan.update.labels["discriminator"] != "real":
-        yield ("a penalty between real and fake images needs the same labels on both: "
-               "set schedule.updates.labels.discriminator=real")
+        yield (
+            "a penalty between real and fake images needs the same labels on both: "
+            "set schedule.updates.labels.discriminator=real"
+        )
 
 
 def shared_fakes_have_one_kind_of_label(cfg: DictConfig, gan: GAN) -> Complaints:
     labels = gan.update.labels
     if cfg.model.conditional and gan.update.fakes == "shared" and labels["discriminator"] != labels["generator"]:
-        yield ("schedule.updates.fakes=shared gives both networks the same fakes, but their labels differ: set "
-               f"schedule.updates.labels.generator={labels['discriminator']}")
+        yield (
+            "schedule.updates.fakes=shared gives both networks the same fakes, but their labels differ: set "
+            f"schedule.updates.labels.generator={labels['discriminator']}"
+        )
 
 
 def enough_samples_to_score(cfg: DictConfig, gan: GAN) -> Complaints:
     if cfg.metrics.extractor and cfg.metrics.samples < 2 * cfg.metrics.splits:
-        yield (f"metrics.samples={cfg.metrics.samples} is too few for metrics.splits={cfg.metrics.splits}: "
-               f"use metrics.samples={2 * cfg.metrics.splits} or more")
+        yield (
+            f"metrics.samples={cfg.metrics.samples} is too few for metrics.splits={cfg.metrics.splits}: "
+            f"use metrics.samples={2 * cfg.metrics.splits} or more"
+        )
 
 
 def decay_of_an_average(cfg: DictConfig, gan: GAN) -> Complaints:

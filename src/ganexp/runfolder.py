@@ -20,7 +20,15 @@ from typing import Any
 
 import ganexp
 
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "torch-fidelity", "hydra-core", "numpy")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "torchmetrics",
+    "torch-fidelity",
+    "hydra-core",
+    "numpy",
+)
 
 
 class RunFolder:

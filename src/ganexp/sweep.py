@@ -25,4 +25,9 @@ class ReportFailures(Callback):
             return
         error = job_return._return_value
         known = isinstance(error, CompactHydraException)
-        log.error("point failed: %s\n%s", " ".join(job_return.overrides or []), error, exc_info=None if known else error)
+        log.error(
+            "point failed: %s\n%s",
+            " ".join(job_return.overrides or []),
+            error,
+            exc_info=None if known else error,
+        )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
@@ -76,7 +75,7 @@ def _prepare(cfg: DictConfig) -> tuple[GAN, Any, Scores | None]:
 
 
 def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scores | None) -> float | None:
-    print(f"run folder: {_short(folder.path)}")
+    print(f"run folder: {_short(folder.path)}", flush=True)
     if scores:
         for fact, value in scores.extractor.facts.items():
             print(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
@@ -108,7 +107,12 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
     checkpoint = folder.last if folder.last.exists() else None
     with _status(folder), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
-        trainer.fit(gan, datamodule=StreamData(stream, cfg.schedule.evaluate_every), ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(
+            gan,
+            datamodule=StreamData(stream, cfg.schedule.evaluate_every),
+            ckpt_path=checkpoint,
+            weights_only=True,
+        )
     return _finish(cfg, folder, record, fid)
 
 
@@ -136,11 +140,21 @@ def _finish(cfg: DictConfig, folder: RunFolder, record: Record, fid: str | None)
     result = {}
     if scored:
         trained = [row for row in scored if row["step"] > 0]
-        result = {"best": min(trained, key=lambda row: row[f"score/{fid}"]), "last": scored[-1], "untrained": scored[0]}
-        result = {which: {key.removeprefix("score/"): value for key, value in row.items() if not key.startswith("axis/")}
-                  for which, row in result.items()}
-        finals = {f"{which}/{key}": result[which][key] for which in ("best", "last") for key in result[which]
-                  if key != "step" and not key.endswith("_std")}
+        result = {
+            "best": min(trained, key=lambda row: row[f"score/{fid}"]),
+            "last": scored[-1],
+            "untrained": scored[0],
+        }
+        result = {
+            which: {key.removeprefix("score/"): value for key, value in row.items() if not key.startswith("axis/")}
+            for which, row in result.items()
+        }
+        finals = {
+            f"{which}/{key}": result[which][key]
+            for which in ("best", "last")
+            for key in result[which]
+            if key != "step" and not key.endswith("_std")
+        }
     else:
         finals = {key: value for key, value in rows[-1].items() if key.startswith("loss/")} if rows else {}
     record.log_result(_settings(cfg), finals, cfg.schedule.steps)

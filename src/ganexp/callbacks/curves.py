@@ -23,7 +23,13 @@ def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
         steps, values = _series(rows, name)
         best = (min if "/fid" in name else max)(range(len(values)), key=values.__getitem__)
         panel.plot(steps, values, "tab:green", marker=".")
-        panel.plot(steps[best], values[best], "k*", markersize=11, label=f"best {values[best]:.4g} at {steps[best]:,}")
+        panel.plot(
+            steps[best],
+            values[best],
+            "k*",
+            markersize=11,
+            label=f"best {values[best]:.4g} at {steps[best]:,}",
+        )
         panel.set(title=name.removeprefix("score/"), xlabel="step")
         if "/fid" in name and min(values) > 0:
             panel.set_yscale("log")

@@ -1,4 +1,4 @@
-"""Scores and pictures at the end of every period. Nothing here touches training: own generators, eval mode, and back."""
+"""Scores and pictures at the end of every period. Training is not touched: own generators, eval mode and back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,9 +50,11 @@ def sample_grid(gan: GAN, seed: int, rows: int = 10, columns: int = 10) -> Tenso
 
 
 def interpolation_grid(gan: GAN, seed: int, spherical: bool, rows: int = 10, columns: int = 5) -> Tensor:
-    """Walks between latents as one picture uint8 (3, H, W): row r goes from latent 10 + r to latent r, class r fixed."""
+    """Walks between latents as one picture uint8 (3, H, W): row r from latent rows + r to latent r, class r fixed."""
     z = gan.latent.sample(2 * rows, generator=torch.Generator().manual_seed(seed))
-    walk = pictures.interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1).to(gan.device)  # (rows·columns, d)
+    walk = (
+        pictures.interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1).to(gan.device)
+    )  # (rows·columns, d)
     labels = None
     if gan.num_classes:
         labels = (torch.arange(rows, device=gan.device) % gan.num_classes).repeat_interleave(columns)

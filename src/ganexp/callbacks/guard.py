@@ -43,6 +43,6 @@ class StopWhenNotFinite(Callback):
         bad = [name for name, value in module.latest.items() if not math.isfinite(value)]
         if bad:
             raise UserError(
-                f"The run diverged: {', '.join(bad)} not finite at step {module.step}.\nThe last checkpoint and the "
-                "samples before it are kept. Try a lower learning rate: optimizer.discriminator.lr, optimizer.generator.lr."
+                f"The run diverged: {', '.join(bad)} not finite at step {module.step}.\nThe checkpoint and samples "
+                "before it are kept. Try a lower learning rate: optimizer.discriminator.lr, optimizer.generator.lr."
             )

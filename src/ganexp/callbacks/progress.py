@@ -15,7 +15,11 @@ class ProgressLine(Callback):
 
     def __init__(self) -> None:
         self.console = Console()
-        columns = (TextColumn("{task.completed:,}/{task.total:,}"), BarColumn(), TextColumn("{task.fields[line]}"))
+        columns = (
+            TextColumn("{task.completed:,}/{task.total:,}"),
+            BarColumn(),
+            TextColumn("{task.fields[line]}"),
+        )
         self.bar = Progress(*columns, console=self.console, auto_refresh=False, disable=not self.console.is_terminal)
 
     def on_train_start(self, trainer: Trainer, gan: GAN) -> None:
@@ -29,7 +33,7 @@ class ProgressLine(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:
         if not self.console.is_terminal:
-            self.console.print(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}", soft_wrap=True, highlight=False)
+            print(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}", flush=True)  # for who follows a log
 
     def on_exception(self, trainer: Trainer, gan: GAN, exception: BaseException) -> None:
         self.bar.stop()
@@ -39,10 +43,16 @@ class ProgressLine(Callback):
 
     def line(self, gan: GAN) -> str:
         """One line of text: speed and time left count evaluations in."""
-        values = [f"{label} {gan.latest[key]:.3g}" for key, label in (("loss/discriminator", "D"), ("loss/generator", "G"))
-                  if key in gan.latest]
-        values += [f"{name.split('_')[0].upper()} {value:.4g}" for name, value in gan.latest.items()
-                   if name.startswith(("is_", "fid_")) and not name.endswith("_std")]
+        values = [
+            f"{label} {gan.latest[key]:.3g}"
+            for key, label in (("loss/discriminator", "D"), ("loss/generator", "G"))
+            if key in gan.latest
+        ]
+        values += [
+            f"{name.split('_')[0].upper()} {value:.4g}"
+            for name, value in gan.latest.items()
+            if name.startswith(("is_", "fid_")) and not name.endswith("_std")
+        ]
         done = gan.step - self.first_step
         if done:
             rate = done / (time.monotonic() - self.started)

@@ -29,7 +29,7 @@ class Images(Protocol):
 
 @dataclass
 class ImageSet:
-    """`images` as one uint8 tensor (N, C, H, W) or read one by one; `labels` int64 (N,) or None; `classes` their names."""
+    """`images` uint8 (N, C, H, W) in one tensor or read one by one; `labels` int64 (N,) or None; `classes` by name."""
 
     images: Tensor | Images
     labels: Tensor | None
@@ -62,8 +62,8 @@ class ImageSet:
 def fit_to(images: Tensor, resolution: int, channels: int, fit: str = "crop") -> Tensor:
     """uint8 (..., C, H, W) -> uint8 (..., channels, resolution, resolution), antialiased bilinear.
 
-    `fit="crop"` takes the centre square first; `"stretch"` ignores the aspect ratio. Grey is repeated to three channels,
-    colour is weighted to grey.
+    `fit="crop"` takes the centre square first; `"stretch"` ignores the aspect ratio. Grey is repeated to three
+    channels, colour is weighted to grey.
     """
     if images.shape[-3] != channels:
         to_channels = transforms.rgb_to_grayscale if channels == 1 else transforms.grayscale_to_rgb
@@ -109,7 +109,9 @@ class FileImages(Dataset):
             return archive.read(name)
 
 
-def decode(files: FileImages, report: Callable[[str], None], on_error: str, keep: bool) -> tuple[Tensor | FileImages, Tensor]:
+def decode(
+    files: FileImages, report: Callable[[str], None], on_error: str, keep: bool
+) -> tuple[Tensor | FileImages, Tensor]:
     """Reads every file once, so that no broken one is met in training.
 
     Returns the good images, uint8 (N, C, H, W) if `keep`, else as files; and their numbers in `files`, int64 (N,).
@@ -124,7 +126,12 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: str, keep
     def attempt(index: int) -> Tensor | str:
         try:
             image = files[index]
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow raises
+        except (
+            OSError,
+            SyntaxError,
+            ValueError,
+            Image.DecompressionBombError,
+        ) as error:  # what Pillow raises
             return f"{files.names[index]}: {error}"
         return image if keep else torch.empty(0)
 

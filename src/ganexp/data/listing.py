@@ -71,7 +71,9 @@ def _image_names(root: Path) -> list[str]:
         except BadZipFile:
             raise UserError(f"data.path={root} is neither a directory nor a zip of images.") from None
     else:
-        raise UserError(f"data.path={root}: no such directory or zip.\nPut the images there, or give another data.path=…")
+        raise UserError(
+            f"data.path={root}: no such directory or zip.\nPut the images there, or give another data.path=…"
+        )
     hidden = ("__MACOSX/", ".")
     found = sorted(n for n in names if n.lower().endswith(SUFFIXES) and not n.startswith(hidden) and "/." not in n)
     if not found:

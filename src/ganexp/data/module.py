@@ -1,4 +1,4 @@
-"""The real images as Lightning knows them: a loader that only counts steps, and the stream's position to resume from."""
+"""The real images as Lightning knows them: a loader that only counts steps, and the stream's position."""
 
 import pytorch_lightning as pl
 

@@ -1,8 +1,8 @@
 """The image sets, by name. Each function returns one split as an `ImageSet` at the resolution and channels asked for.
 
 Arguments all of them take: `root`, where data sets live; `split`; `resolution` in pixels; `channels`, 1 or 3.
-Fetching and decoding is torchvision's; what is missing and cannot be fetched is a `UserError` that says which file to put
-where. The `split` "test" is the held-out part by which classifiers are judged, and is None for a set that has none.
+Fetching and decoding is torchvision's; what is missing and cannot be fetched is a `UserError` that says which file to
+put where. The `split` "test" is the held-out part by which classifiers are judged, and is None for a set without.
 """
 
 import logging
@@ -83,23 +83,49 @@ def stl10(root: str, split: str, resolution: int, channels: int) -> ImageSet:
     return ImageSet(images, labels, getattr(parts[0], "classes", [str(i) for i in range(10)]))
 
 
-def flowers102(root: str, split: str, resolution: int, channels: int, fit: str = "stretch",
-               in_memory: bool | str = "auto", on_error: str = "skip") -> ImageSet | None:
+def flowers102(
+    root: str,
+    split: str,
+    resolution: int,
+    channels: int,
+    fit: str = "stretch",
+    in_memory: bool | str = "auto",
+    on_error: str = "skip",
+) -> ImageSet | None:
     """Oxford Flowers 102 (Nilsback and Zisserman 2008), colour: all 8,189 images, or train, val, test."""
     if split == "test":
         return None  # every image is for training
     names = {"all": ("train", "val", "test")}.get(_split(split, "all", "train", "val"), (split,))
     where = [f"flowers-102/{f}" for f in ("jpg/image_00001.jpg … image_08189.jpg", "imagelabels.mat", "setid.mat")]
-    parts = [_fetch(lambda download, p=part: datasets.Flowers102(root, split=p, download=download), root, where,
-                    datasets.Flowers102._download_url_prefix) for part in names]
+    parts = [
+        _fetch(
+            lambda download, p=part: datasets.Flowers102(root, split=p, download=download),
+            root,
+            where,
+            datasets.Flowers102._download_url_prefix,
+        )
+        for part in names
+    ]
     folder = Path(root) / "flowers-102"
-    listing = Listing(folder, [str(f.relative_to(folder)) for data in parts for f in data._image_files],
-                      [label for data in parts for label in data._labels], list(datasets.Flowers102.classes))
+    listing = Listing(
+        folder,
+        [str(f.relative_to(folder)) for data in parts for f in data._image_files],
+        [label for data in parts for label in data._labels],
+        list(datasets.Flowers102.classes),
+    )
     return _from_files(listing, resolution, channels, fit, in_memory, on_error)
 
 
-def folder(root: str, split: str, resolution: int, channels: int, path: str = "", fit: str = "crop",
-           in_memory: bool | str = "auto", on_error: str = "skip") -> ImageSet | None:
+def folder(
+    root: str,
+    split: str,
+    resolution: int,
+    channels: int,
+    path: str = "",
+    fit: str = "crop",
+    in_memory: bool | str = "auto",
+    on_error: str = "skip",
+) -> ImageSet | None:
     """A directory or zip of images of any size; see `ganexp.data.listing.list_images` for its layout."""
     listing = list_images(str(path), _split(split, "train", "test"))
     if not listing.names:
@@ -117,7 +143,9 @@ def fake(root: str, split: str, resolution: int, channels: int, num_classes: int
     return ImageSet(images, labels if num_classes else None, [str(i) for i in range(num_classes)])
 
 
-def _from_files(listing: Listing, resolution: int, channels: int, fit: str, in_memory: bool | str, on_error: str) -> ImageSet:
+def _from_files(
+    listing: Listing, resolution: int, channels: int, fit: str, in_memory: bool | str, on_error: str
+) -> ImageSet:
     files = FileImages(listing, resolution, channels, fit)
     keep = fits(len(files), resolution, channels, torch.device("cpu")) if in_memory == "auto" else in_memory
     images, good = decode(files, log.warning, on_error, keep)
@@ -146,8 +174,10 @@ def _fetch(load: Callable[[bool], Any], root: str, files: list[str], url: str) -
             pass
         except (RuntimeError, ValueError, AssertionError, EOFError) as error:
             if "not found" not in str(error):
-                raise UserError(f"The data set under {root} is damaged ({error}).\n"
-                                f"Delete {', '.join(files)} there, and they are fetched again.") from None
+                raise UserError(
+                    f"The data set under {root} is damaged ({error}).\n"
+                    f"Delete {', '.join(files)} there, and they are fetched again."
+                ) from None
         log.info("not under %s: downloading from %s", root, url)
         try:
             return load(True)

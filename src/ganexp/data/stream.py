@@ -21,8 +21,8 @@ class Batch(NamedTuple):
 class ImageStream:
     """Shuffled batches without end: every image once an epoch, an incomplete last batch left out.
 
-    A `resident` set, held in one tensor, moves to `device` once, and is picked from, flipped and scaled there; of any other
-    `workers` processes gather the batches ahead of need.
+    A `resident` set, held in one tensor, moves to `device` once, and is picked from, flipped and scaled there; of any
+    other `workers` processes gather the batches ahead of need.
 
     Args:
         image_set: what to draw from; at least `batch_size` images.
@@ -30,9 +30,17 @@ class ImageStream:
         position: the number k of the next batch.
     """
 
-    def __init__(self, image_set: ImageSet, batch_size: int, seed: int, flip: bool = False,
-                 device: torch.device | str = "cpu", resident: bool = True, workers: int = 2,
-                 position: int = 0) -> None:
+    def __init__(
+        self,
+        image_set: ImageSet,
+        batch_size: int,
+        seed: int,
+        flip: bool = False,
+        device: torch.device | str = "cpu",
+        resident: bool = True,
+        workers: int = 2,
+        position: int = 0,
+    ) -> None:
         self.image_set, self.batch_size, self.seed, self.flip = image_set, batch_size, seed, flip
         self.device, self.workers, self.position = torch.device(device), workers, position
         self.batches_per_epoch = len(image_set) // batch_size
@@ -90,7 +98,12 @@ class _Orders:
     """Endless index batches from batch number `start` on."""
 
     def __init__(self, shuffle, batch_size: int, batches_per_epoch: int, start: int) -> None:
-        self.shuffle, self.batch_size, self.batches_per_epoch, self.start = shuffle, batch_size, batches_per_epoch, start
+        self.shuffle, self.batch_size, self.batches_per_epoch, self.start = (
+            shuffle,
+            batch_size,
+            batches_per_epoch,
+            start,
+        )
 
     def __iter__(self) -> Iterator[Tensor]:
         epoch, first = divmod(self.start, self.batches_per_epoch)

@@ -34,7 +34,12 @@ class Objective:
         self.constraint = constraint
 
     def discriminator(
-        self, network: Discriminator, real: Tensor, real_labels: Tensor | None, fake: Tensor, labels: Tensor | None
+        self,
+        network: Discriminator,
+        real: Tensor,
+        real_labels: Tensor | None,
+        fake: Tensor,
+        labels: Tensor | None,
     ) -> Terms:
         """Terms of D for images (N, C, H, W) and labels (N,) or None; `fake` carries no gradient."""
         terms = self.adversarial.discriminator(network(real, real_labels), network(fake, labels))

@@ -1,8 +1,8 @@
 """Extractors turn images into what scores are made of: features for FID and class logits for IS.
 
-An extractor is called with images uint8 (N, C, H, W) and returns (features (N, d), logits (N, classes)), in fp32. It has a
-`name`, which every score carries; an `identity`, a hash of its weights, by which cached statistics are found; and `facts`,
-what a reader of its scores should know.
+An extractor is called with images uint8 (N, C, H, W) and returns (features (N, d), logits (N, classes)), in fp32. It
+has a `name`, which every score carries; an `identity`, a hash of its weights, by which cached statistics are found;
+and `facts`, what a reader of its scores should know.
 """
 
 import hashlib
@@ -78,16 +78,20 @@ def _inception_weights(weights: str | None) -> Path:
     """A file that holds Inception's tensors and, being from a stranger, nothing but tensors."""
     default = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rsplit("/", 1)[1]
     path = Path(weights).expanduser() if weights else default
-    advice = (f"Get {URL_INCEPTION_V3}\nand put it at {default}, or name it: metrics.weights=FILE\n"
-              "Or score with a classifier trained on the set (metrics=classifier), or not at all (metrics=none).")
+    advice = (
+        f"Get {URL_INCEPTION_V3}\nand put it at {default}, or name it: metrics.weights=FILE\n"
+        "Or score with a classifier trained on the set (metrics=classifier), or not at all (metrics=none)."
+    )
     if not path.is_file():
         if weights:
             raise UserError(f"metrics.weights={weights}: no such file.\n{advice}")
         try:
             load_state_dict_from_url(URL_INCEPTION_V3, progress=True, weights_only=True)
         except (URLError, OSError) as error:
-            raise UserError("The Inception weights are not on this machine, and downloading them failed "
-                            f"({getattr(error, 'reason', error)}).\n{advice}") from None
+            raise UserError(
+                "The Inception weights are not on this machine, and downloading them failed "
+                f"({getattr(error, 'reason', error)}).\n{advice}"
+            ) from None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the damage leads to
@@ -97,26 +101,38 @@ def _inception_weights(weights: str | None) -> Path:
     return path
 
 
-def train_classifier(network: nn.Module, images: Tensor, labels: Tensor, test_images: Tensor, test_labels: Tensor,
-                     updates: int, batch_size: int, lr: float, seed: int, cache: Path, key: str,
-                     device: torch.device) -> ClassifierExtractor:
+def train_classifier(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    test_images: Tensor,
+    test_labels: Tensor,
+    updates: int,
+    batch_size: int,
+    lr: float,
+    seed: int,
+    cache: Path,
+    key: str,
+    device: torch.device,
+) -> ClassifierExtractor:
     """The extractor of `network`, trained once on uint8 images (N, C, H, W) and labels (N,), then read from `cache`.
 
     AdamW on a one-cycle schedule, images shifted at random by an eighth of their side; the global random state is left
-    as it was. `key` tells apart whatever the result depends on.
+    as it was. `key` tells apart whatever else the result depends on.
     """
-    path = cache / "classifiers" / f"{key}.pt"
+    recipe = f"{key} {network} {Path(__file__).read_text()}"  # another network or training is another classifier
+    path = cache / "classifiers" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:32]}.pt"
+    network.to(device, memory_format=torch.channels_last)
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
         network.load_state_dict(saved["weights"])
-        return ClassifierExtractor(network.to(device), saved["accuracy"])
+        return ClassifierExtractor(network, saved["accuracy"])
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         for layer in network.modules():
             if hasattr(layer, "reset_parameters"):
                 layer.reset_parameters()
-        network.to(device).train()
-        _fit(network, images, labels, updates, batch_size, lr, device)
+        _fit(network.train(), images, labels, updates, batch_size, lr, device)
     accuracy = _accuracy(network.eval(), test_images, test_labels, device)
     save_atomically({"weights": network.state_dict(), "accuracy": accuracy}, path)
     return ClassifierExtractor(network, accuracy)

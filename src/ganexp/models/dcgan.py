@@ -3,6 +3,8 @@
 Conditional forms: the generator takes the one-hot label beside z, the discriminator a projection head.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad
@@ -25,7 +27,9 @@ def pyramid(resolution: int) -> tuple[int, int]:
     base, doublings = _halve(resolution)
     if not 3 <= base <= 7:
         nearest = min((r for r in range(4, 1025) if 3 <= _halve(r)[0] <= 7), key=lambda r: abs(r - resolution))
-        raise ValueError(f"resolution {resolution} is not base·2^k with a base from 3 to 7: try data.resolution={nearest}")
+        raise ValueError(
+            f"resolution {resolution} is not base·2^k with a base from 3 to 7: try data.resolution={nearest}"
+        )
     return base, doublings
 
 
@@ -43,16 +47,28 @@ class Generator(nn.Module):
     `width` is the number of maps at full resolution; it doubles with every halving, to `max_width` at most.
     """
 
-    def __init__(self, latent_dim: int, resolution: int, channels: int, width: int = 64, max_width: int = 512,
-                 num_classes: int = 0, norm: str = "batch") -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        resolution: int,
+        channels: int,
+        width: int = 64,
+        max_width: int = 512,
+        num_classes: int = 0,
+        norm: str = "batch",
+    ) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.base, doublings = pyramid(resolution)
         widths = [min(width * 2**i, max_width) for i in range(doublings, -1, -1)]  # from base to full resolution
         self.project = nn.Linear(latent_dim + num_classes, widths[0] * self.base**2)
         layers = [_norm(norm, widths[0]), nn.ReLU(inplace=True)]
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
-            layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), _norm(norm, outputs), nn.ReLU(inplace=True)]
+        for inputs, outputs in pairwise(widths):
+            layers += [
+                nn.ConvTranspose2d(inputs, outputs, 4, 2, 1),
+                _norm(norm, outputs),
+                nn.ReLU(inplace=True),
+            ]
         self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], channels, 3, 1, 1), nn.Tanh())
         init_normal(self, 0.02)
 
@@ -67,13 +83,21 @@ class Discriminator(nn.Module):
     Convolution 3/1, then k times convolution 4/2 and 3/1, each with norm (not the first) and LeakyReLU(0.2), Linear.
     """
 
-    def __init__(self, resolution: int, channels: int, width: int = 64, max_width: int = 512, num_classes: int = 0,
-                 logits: int = 1, norm: str = "batch") -> None:
+    def __init__(
+        self,
+        resolution: int,
+        channels: int,
+        width: int = 64,
+        max_width: int = 512,
+        num_classes: int = 0,
+        logits: int = 1,
+        norm: str = "batch",
+    ) -> None:
         super().__init__()
         base, doublings = pyramid(resolution)
         widths = [min(width * 2**i, max_width) for i in range(doublings + 1)]  # from full resolution to base
         layers = [nn.Conv2d(channels, widths[0], 3, 1, 1), nn.LeakyReLU(0.2)]
-        for inputs, outputs in zip(widths, widths[1:], strict=False):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), _norm(norm, outputs), nn.LeakyReLU(0.2)]
             layers += [nn.Conv2d(outputs, outputs, 3, 1, 1), _norm(norm, outputs), nn.LeakyReLU(0.2)]
         self.body = nn.Sequential(*layers, nn.Flatten())
@@ -91,8 +115,15 @@ class MnistGenerator(nn.Module):
     `affine=False` with `batch_statistics_only=True` is the article's batch norm, without scale, offset or averages.
     """
 
-    def __init__(self, latent_dim: int, resolution: int, channels: int, num_classes: int = 0,
-                 affine: bool = True, batch_statistics_only: bool = False) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        resolution: int,
+        channels: int,
+        num_classes: int = 0,
+        affine: bool = True,
+        batch_statistics_only: bool = False,
+    ) -> None:
         super().__init__()
         _divisible_by_4(resolution)
         self.num_classes, self.side = num_classes, resolution // 4
@@ -119,8 +150,15 @@ class MnistDiscriminator(nn.Module):
     Two convolutions 5/2 with LeakyReLU, Linear 256, dropout, Linear.
     """
 
-    def __init__(self, resolution: int, channels: int, num_classes: int = 0, logits: int = 1,
-                 slope: float = 0.01, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        channels: int,
+        num_classes: int = 0,
+        logits: int = 1,
+        slope: float = 0.01,
+        dropout: float = 0.5,
+    ) -> None:
         super().__init__()
         _divisible_by_4(resolution)
         self.body = nn.Sequential(

@@ -22,7 +22,9 @@ class Latent:
             raise ValueError(f"distribution={distribution}: use normal or uniform")
         self.dim, self.distribution = dim, distribution
 
-    def sample(self, count: int, device: torch.device | str = "cpu", generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self, count: int, device: torch.device | str = "cpu", generator: torch.Generator | None = None
+    ) -> Tensor:
         """Latents (count, dim) from `generator`, else from the device's global generator."""
         z = torch.empty(count, self.dim, device=device)
         if self.distribution == "normal":
@@ -44,8 +46,10 @@ class ProjectionHead(nn.Module):
     def __init__(self, features: int, num_classes: int = 0, logits: int = 1) -> None:
         super().__init__()
         if num_classes and logits != 1:
-            raise ValueError(f"a projection head gives one logit, {logits} were asked for: "
-                             "use model.conditional=false, or a loss of one logit")
+            raise ValueError(
+                f"a projection head gives one logit, {logits} were asked for: "
+                "use model.conditional=false, or a loss of one logit"
+            )
         self.linear = nn.Linear(features, logits)
         self.embedding = nn.Embedding(num_classes, features) if num_classes else None
 

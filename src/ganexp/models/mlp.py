@@ -19,8 +19,17 @@ NORMS = {
 class Generator(nn.Module):
     """z (N, latent_dim), labels (N,) or None -> images (N, channels, resolution, resolution) in [-1, 1]."""
 
-    def __init__(self, latent_dim: int, resolution: int, channels: int, hidden: list[int], num_classes: int = 0,
-                 norm: str = "batch", slope: float = 0.3, embedding_dim: int = 64) -> None:
+    def __init__(
+        self,
+        latent_dim: int,
+        resolution: int,
+        channels: int,
+        hidden: list[int],
+        num_classes: int = 0,
+        norm: str = "batch",
+        slope: float = 0.3,
+        embedding_dim: int = 64,
+    ) -> None:
         super().__init__()
         if norm not in NORMS:
             raise ValueError(f"norm={norm}: use one of {', '.join(NORMS)}")
@@ -37,16 +46,33 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """images (N, channels, resolution, resolution), labels (N,) or None -> logits (N,) or (N, logits)."""
 
-    def __init__(self, resolution: int, channels: int, hidden: list[int], num_classes: int = 0, logits: int = 1,
-                 dropout: float = 0.0, slope: float = 0.3, embedding_dim: int = 64) -> None:
+    def __init__(
+        self,
+        resolution: int,
+        channels: int,
+        hidden: list[int],
+        num_classes: int = 0,
+        logits: int = 1,
+        dropout: float = 0.0,
+        slope: float = 0.3,
+        embedding_dim: int = 64,
+    ) -> None:
         super().__init__()
-        self.body = _Trunk(channels * resolution * resolution, hidden, num_classes, embedding_dim, slope,
-                           lambda width: nn.Dropout(dropout) if dropout else nn.Identity())
+        self.body = _Trunk(
+            channels * resolution * resolution,
+            hidden,
+            num_classes,
+            embedding_dim,
+            slope,
+            lambda width: nn.Dropout(dropout) if dropout else nn.Identity(),
+        )
         self.out = nn.Linear(hidden[-1], logits)
         _init_glorot(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return squeeze_logit(self.out(self.body(images.flatten(1), labels)))  # (N, C, H, W) -> (N, C·H·W) -> (N, logits)
+        return squeeze_logit(
+            self.out(self.body(images.flatten(1), labels))
+        )  # (N, C, H, W) -> (N, C·H·W) -> (N, logits)
 
 
 class _Trunk(nn.Module):

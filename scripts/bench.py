@@ -1,0 +1,140 @@
+"""Speed, as ratios measured in one run.
+
+    python scripts/bench.py overhead [--device cuda] [--rounds 7] [--steps 20] [WORDS…]
+
+`overhead` times a step of ganexp, Lightning, logging and stream included, against a bare PyTorch loop of the same
+networks, losses and optimizers on the same data, in turns. WORDS are overrides, as on ganexp's command line; the
+default is a 32x32 DCGAN at batch 64.
+"""
+
+import argparse
+import platform
+import statistics
+import tempfile
+import time
+from copy import deepcopy
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from hydra import compose, initialize_config_dir
+
+from ganexp import build, schema
+from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
+from ganexp.callbacks.progress import ProgressLine
+from ganexp.callbacks.record import Record
+from ganexp.cli import CONF
+from ganexp.data.module import StreamData
+from ganexp.runfolder import RunFolder
+
+CASE = ("data=fake", "data.source.size=5000", "model=dcgan", "loss=non_saturating", "schedule.batch_size=64")
+
+
+class BareLoop:
+    """What one writes by hand: D on real and fake, then G. One real batch, one D update, one G update a step."""
+
+    def __init__(self, gan, stream, optimizers) -> None:
+        self.generator, self.discriminator = deepcopy(gan.generator), deepcopy(gan.discriminator)
+        self.objective, self.batch_size, self.latent_dim = (
+            gan.objective.adversarial,
+            stream.batch_size,
+            gan.latent.dim,
+        )
+        self.images = stream.image_set.images.to(stream.device)
+        self.device = stream.device
+        self.g_optimizer = optimizers["generator"](list(self.generator.parameters()))
+        self.d_optimizer = optimizers["discriminator"](list(self.discriminator.parameters()))
+        for network in (self.generator, self.discriminator):
+            network.to(self.device).train()
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            chosen = torch.randint(len(self.images), (self.batch_size,), device=self.device)
+            real = self.images[chosen].float() / 127.5 - 1
+            with torch.no_grad():
+                fake = self.generator(torch.randn(self.batch_size, self.latent_dim, device=self.device))
+            loss = sum(self.objective.discriminator(self.discriminator(real), self.discriminator(fake)).values())
+            self.d_optimizer.zero_grad()
+            loss.backward()
+            self.d_optimizer.step()
+            fake = self.generator(torch.randn(self.batch_size, self.latent_dim, device=self.device))
+            self.discriminator.requires_grad_(False)
+            loss = sum(self.objective.generator(self.discriminator(fake)).values())
+            self.g_optimizer.zero_grad()
+            loss.backward()
+            self.g_optimizer.step()
+            self.discriminator.requires_grad_(True)
+
+
+class InTurns(pl.Callback):
+    """Times each epoch of ours, and after it as many steps of the bare loop."""
+
+    def __init__(self, bare: BareLoop, steps: int) -> None:
+        self.bare, self.steps = bare, steps
+        self.ours, self.theirs = [], []
+
+    def on_train_epoch_start(self, trainer, gan) -> None:
+        self.started = clock(gan.device)
+
+    def on_train_batch_end(self, trainer, gan, outputs, batch, index) -> None:
+        if index == self.steps - 1:
+            self.ours.append(clock(gan.device) - self.started)
+            started = clock(gan.device)
+            self.bare.run(self.steps)
+            self.theirs.append(clock(gan.device) - started)
+
+
+def clock(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def overhead(device: torch.device, rounds: int, steps: int, words: list[str]) -> None:
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        length = [f"schedule.steps={steps * (rounds + 1)}", f"schedule.evaluate_every={steps}"]
+        cfg = schema.resolve(compose("train", [*CASE, "metrics=none", *length, *words]))
+    torch.manual_seed(0)
+    gan = build.build_gan(cfg)
+    if gan.objective.penalties or gan.num_classes or cfg.schedule.updates.n_critic != 1:
+        raise SystemExit("the bare loop here knows no penalties, no labels and one discriminator update a step")
+    image_set = build.build_image_set(cfg)
+    gan.stream = build.build_stream(cfg, image_set, device)
+    bare = BareLoop(gan, gan.stream, gan.optimizer_makers)
+    turns = InTurns(bare, steps)
+    with tempfile.TemporaryDirectory() as scratch:
+        trainer = pl.Trainer(
+            accelerator="gpu" if device.type == "cuda" else "cpu", devices=1, max_epochs=rounds + 1, benchmark=True,
+            logger=Record(RunFolder(Path(scratch))), log_every_n_steps=0, enable_progress_bar=False,
+            enable_model_summary=False, enable_checkpointing=False, default_root_dir=scratch,
+            callbacks=[RandomState(), StopWhenNotFinite(), ProgressLine(), turns],
+        )  # fmt: skip
+        trainer.fit(gan, datamodule=StreamData(gan.stream, steps))
+    ours, theirs = turns.ours[1:], turns.theirs[1:]  # the first round warms both up
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    print(
+        f"{name}; torch {torch.__version__}, Python {platform.python_version()}; {rounds} rounds of {steps} steps each"
+    )
+    if device.type == "cuda":
+        print(
+            f"ganexp {1e3 * statistics.median(ours) / steps:.3f} ms a step, "
+            f"bare loop {1e3 * statistics.median(theirs) / steps:.3f} ms"
+        )
+    print(f"ganexp / bare loop: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["overhead"])
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("words", nargs="*")
+    arguments = parser.parse_args()
+    overhead(torch.device(arguments.device), arguments.rounds, arguments.steps, arguments.words)
+
+
+if __name__ == "__main__":
+    main()
