@@ -111,6 +111,7 @@ def test_a_penalty_beside_any_loss(penalty):
         (["schedule.updates.order=first"], r"schedule.updates: order=first: use one of"),
         (["data=folder"], r"Missing value: data.path=…"),
         (["data=folder", "data.path=/nowhere"], r"data.path=/nowhere: no such directory or zip"),
+        (["trainer.precision=16-mixed"], r"use 32-true or bf16-mixed"),
         (["seed=-1"], r"seed=-1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -33,6 +33,11 @@ def positive_numbers(cfg: DictConfig, gan: GAN) -> Complaints:
         yield f"data.in_memory={cfg.data.in_memory}: use auto, true or false"
 
 
+def supported_precision(cfg: DictConfig, gan: GAN) -> Complaints:
+    if cfg.trainer.precision not in ("32-true", "bf16-mixed"):
+        yield f"trainer.precision={cfg.trainer.precision}: use 32-true or bf16-mixed"
+
+
 def whole_periods(cfg: DictConfig, gan: GAN) -> Complaints:
     steps, every = cfg.schedule.steps, cfg.schedule.evaluate_every
     if every > 0 and steps % every:
@@ -115,6 +120,7 @@ def decay_of_an_average(cfg: DictConfig, gan: GAN) -> Complaints:
 
 RULES = (
     positive_numbers,
+    supported_precision,
     whole_periods,
     labels_for_a_conditional_model,
     labels_for_a_classifier,

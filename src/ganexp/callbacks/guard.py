@@ -40,7 +40,7 @@ class StopWhenNotFinite(Callback):
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, *args: Any) -> None:
         if module.step % module.log_every:
             return
-        bad = [name for name, value in module.latest.items() if not math.isfinite(value)]
+        bad = [name for name, value in module.latest.items() if name.startswith("loss/") and not math.isfinite(value)]
         if bad:
             raise UserError(
                 f"The run diverged: {', '.join(bad)} not finite at step {module.step}.\nThe checkpoint and samples "

@@ -76,12 +76,12 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: str = "crop") ->
 
 
 def fits(count: int, resolution: int, channels: int, device: torch.device) -> bool:
-    """Whether `count` uint8 images take less than a quarter of the memory free on `device`."""
+    """Whether `count` uint8 images take less than a quarter of the device's free, or the machine's physical, memory."""
     if device.type == "cuda":
-        free = torch.cuda.mem_get_info(device)[0]
+        memory = torch.cuda.mem_get_info(device)[0]
     else:
-        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return count * channels * resolution**2 < free / 4
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return count * channels * resolution**2 < memory / 4
 
 
 class FileImages(Dataset):

@@ -46,9 +46,7 @@ class Scores:
         for name, value in reference.items():
             getattr(self.fid, name).copy_(value)
         with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "Metric `InceptionScore` will save"
-            )  # logits only: 40 MB for 10,000 x 1,008
+            warnings.filterwarnings("ignore", "Metric `InceptionScore` will save")  # 40 MB of logits
             self.inception = InceptionScore(nn.Identity(), splits=splits).to(device)
 
     @torch.no_grad()
