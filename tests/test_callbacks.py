@@ -134,6 +134,6 @@ def test_a_users_own_loss_and_network(tmp_path, monkeypatch):
     words = ("--config-dir", "mine", "loss=quadratic", "model=flat", "hydra.run.dir=run")
     ganexp(*words, *TINY, cwd=tmp_path)
     refused = ganexp("sample", "ckpt=run", "n=1", cwd=tmp_path, check=False)
-    assert "loss.adversarial._target_=my_parts.Quadratic is not part of ganexp" in refused.stderr
+    assert "_target_=my_parts." in refused.stderr
     monkeypatch.setenv("GANEXP_TRUST", "my_parts")
     ganexp("sample", "ckpt=run", "n=1", cwd=tmp_path)
