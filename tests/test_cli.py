@@ -29,7 +29,8 @@ def run(tmp_path_factory):
 
 def test_run_folder_is_complete(run):
     folder, done = run
-    files = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file() and "tfevents" not in p.name}
+    found = [p for p in folder.rglob("*") if p.is_file() and "tfevents" not in p.name and p.name[0] != "."]
+    files = {str(p.relative_to(folder)) for p in found}
     assert files == {
         "config.yaml", "run.json", "metrics.jsonl", "curves.png",
         "checkpoints/best.ckpt", "checkpoints/last.ckpt", "samples/interpolation-linear.png",

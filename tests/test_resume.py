@@ -1,6 +1,7 @@
 """A killed run goes on as if nothing had been; evaluation leaves training bit-identical."""
 
 import json
+import shutil
 import signal
 import time
 
@@ -72,6 +73,33 @@ def test_killed_runs_end_with_the_same_bits(whole, tmp_path, kills):
     assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     steps = [event.step for event in read_events(folder).Scalars("loss/generator")]
     assert steps == list(range(10, 241, 10))
+
+
+def test_a_run_at_work_is_left_alone(tmp_path):
+    process = ganexp_process(*WORDS, "schedule.steps=100000", "hydra.run.dir=run", cwd=tmp_path)
+    wait_for_step(tmp_path / "run", 10, process)
+    refused = ganexp("resume", "run", cwd=tmp_path, check=False)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert refused.returncode == 1
+    assert "is being trained by another process" in refused.stderr
+
+
+def test_killed_after_the_last_checkpoint(whole, tmp_path):
+    """All steps done, pictures and final scores still to come."""
+    folder = tmp_path / "run"
+    shutil.copytree(whole, folder)
+    for picture in (folder / "samples").glob("interpolation-*"):
+        picture.unlink()
+    facts = json.loads((folder / "run.json").read_text())
+    scores = facts.pop("scores")
+    (folder / "run.json").write_text(json.dumps(facts | {"status": "running"}))
+    ganexp("resume", "run", cwd=tmp_path)
+    after = json.loads((folder / "run.json").read_text())
+    assert (after["status"], after["scores"]) == ("finished", scores)
+    for picture in ("interpolation-linear.png", "interpolation-spherical.png"):
+        assert (folder / "samples" / picture).read_bytes() == (whole / "samples" / picture).read_bytes()
+    assert same(saved(folder)["state_dict"], saved(whole)["state_dict"])
 
 
 def test_killed_before_the_first_checkpoint(whole, tmp_path):

@@ -13,12 +13,17 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 import ganexp
+from ganexp.errors import UserError
 
 PACKAGES = (
     "torch",
@@ -56,6 +61,19 @@ class RunFolder:
                 continue
             return folder
         raise RuntimeError(f"a thousand runs in {path}")
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training in this folder; let go of even by a kill.
+
+        Raises:
+            UserError: another process has it.
+        """
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout:
+            raise UserError(f"{self.path} is being trained by another process: wait for it, or stop it.") from None
 
     def describe(self, **facts: Any) -> None:
         """Adds facts to run.json, in one piece."""

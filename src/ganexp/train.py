@@ -15,7 +15,7 @@ from rich.table import Table
 
 from ganexp import build, trust
 from ganexp.callbacks.curves import Curves
-from ganexp.callbacks.evaluation import Evaluation
+from ganexp.callbacks.evaluation import Evaluation, draw_interpolations
 from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
 from ganexp.callbacks.progress import ProgressLine
 from ganexp.callbacks.record import Record
@@ -39,29 +39,31 @@ def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
     except BaseException:
         _remove_if_empty(Path(path))
         raise
-    OmegaConf.save(cfg, folder.config)
-    folder.describe(name=cfg.name, status="running", started=now(), groups=groups, **environment())
-    return _fit(cfg, folder, *run)
+    with folder.locked():
+        OmegaConf.save(cfg, folder.config)
+        folder.describe(name=cfg.name, status="running", started=now(), groups=groups, **environment())
+        return _fit(cfg, folder, *run)
 
 
 def resume(path: str) -> None:
     """Goes on with the run in `path` from its last checkpoint, or from the start if it had none yet.
 
     Raises:
-        UserError: no run there, or a config that is not trusted.
+        UserError: no run there, one that another process is busy with, or a config that is not trusted.
     """
     folder = RunFolder(path)
     if not folder.config.exists() or not folder.run.exists():
         raise UserError(f"{path} is no run folder: it has no config.yaml and run.json.")
-    facts = folder.facts()
-    if facts.get("status") == "finished":
-        print(f"{path} is finished: nothing to do.")
-        return
-    cfg = trust.load(folder.config)
-    _step_of(folder.last)  # readable, before anything is written
-    run = _prepare(cfg)
-    folder.describe(status="running", resumed=[*facts.get("resumed", []), now()])
-    _fit(cfg, folder, *run)
+    with folder.locked():
+        facts = folder.facts()
+        if facts.get("status") == "finished":
+            print(f"{path} is finished: nothing to do.")
+            return
+        cfg = trust.load(folder.config)
+        _step_of(folder.last)  # readable, before anything is written
+        run = _prepare(cfg)
+        folder.describe(status="running", resumed=[*facts.get("resumed", []), now()])
+        _fit(cfg, folder, *run)
 
 
 def _prepare(cfg: DictConfig) -> tuple[GAN, Any, Scores | None]:
@@ -113,6 +115,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
             ckpt_path=checkpoint,
             weights_only=True,
         )
+    draw_interpolations(gan, folder, record, EVALUATION_SEED)
     return _finish(cfg, folder, record, fid)
 
 
@@ -211,9 +214,8 @@ def _short(path: Path) -> str:
 
 
 def _remove_if_empty(path: Path) -> None:
-    """Takes away the folders that Hydra made for a run that did not begin."""
-    for folder in (path, path.parent):
-        try:
+    """Takes away the folders that Hydra made for a run that did not begin: outputs/NAME/TIME, and NAME."""
+    folders = [path, path.parent] if path.parent.parent.name == "outputs" else [path]
+    for folder in folders:
+        if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-        except OSError:
-            return

@@ -8,6 +8,7 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn
 
 from ganexp import pictures
+from ganexp.callbacks.record import Record
 from ganexp.gan import GAN
 from ganexp.metrics.scores import Scores
 from ganexp.runfolder import RunFolder
@@ -62,6 +63,14 @@ def interpolation_grid(gan: GAN, seed: int, spherical: bool, rows: int = 10, col
         return pictures.grid(network(walk, labels), columns)
 
 
+def draw_interpolations(gan: GAN, folder: RunFolder, record: Record, seed: int) -> None:
+    """Both walks between latents, into the run folder and TensorBoard."""
+    for kind in ("linear", "spherical"):
+        picture = interpolation_grid(gan, seed, spherical=kind == "spherical")
+        pictures.save(picture, folder.samples / f"interpolation-{kind}.png")
+        record.log_picture(f"interpolation/{kind}", picture, gan.step)
+
+
 class Evaluation(Callback):
     """Before the first step and at the end of every period: scores, the grid of fixed latents, and the logged point.
 
@@ -82,12 +91,6 @@ class Evaluation(Callback):
     def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:
         for name, value in self._evaluate(trainer, gan).items():
             gan.log(name, value, logger=False)  # where ModelCheckpoint looks
-
-    def on_train_end(self, trainer: Trainer, gan: GAN) -> None:
-        for kind in ("linear", "spherical"):
-            picture = interpolation_grid(gan, self.seed, spherical=kind == "spherical")
-            pictures.save(picture, self.folder.samples / f"interpolation-{kind}.png")
-            trainer.logger.log_picture(f"interpolation/{kind}", picture, gan.step)
 
     def _evaluate(self, trainer: Trainer, gan: GAN) -> dict[str, float]:
         axes = gan.axes()  # before the clock counts this evaluation
