@@ -16,7 +16,7 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import cross_entropy
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
 from ganexp.errors import UserError
@@ -117,8 +117,8 @@ def train_classifier(
 ) -> ClassifierExtractor:
     """The extractor of `network`, trained once on uint8 images (N, C, H, W) and labels (N,), then read from `cache`.
 
-    AdamW on a one-cycle schedule, images shifted at random by an eighth of their side; the global random state is left
-    as it was. `key` tells apart whatever else the result depends on.
+    AdamW on a one-cycle schedule; the global random state is left as it was. `key` tells apart whatever else the result
+    depends on.
     """
     recipe = f"{key} {network} {Path(__file__).read_text()}"  # another network or training is another classifier
     path = cache / "classifiers" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:32]}.pt"
@@ -148,25 +148,12 @@ def _fit(network, images, labels, updates, batch_size, lr, device) -> None:
             order, at = torch.randperm(len(images)), 0
         chosen = order[at : at + batch_size]
         at += batch_size
-        batch = _shift(images[chosen].to(device).float().div_(127.5).sub_(1))
+        batch = images[chosen].to(device).float().div_(127.5).sub_(1)
         loss = cross_entropy(network(batch)[1], labels[chosen].to(device))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         schedule.step()
-
-
-def _shift(images: Tensor) -> Tensor:
-    """Each image moved by up to an eighth of its side, edges repeated: (N, C, H, W) -> (N, C, H, W)."""
-    count, channels, height, width = images.shape
-    reach = max(height // 8, 1)
-    padded = pad(images, (reach,) * 4, mode="replicate")
-    top, left = torch.randint(0, 2 * reach + 1, (2, count, 1), device=images.device)
-    rows = (top + torch.arange(height, device=images.device))[:, None, :, None]  # (N, 1, H, 1)
-    columns = (left + torch.arange(width, device=images.device))[:, None, None, :]  # (N, 1, 1, W)
-    sample = torch.arange(count, device=images.device)[:, None, None, None]
-    channel = torch.arange(channels, device=images.device)[None, :, None, None]
-    return padded[sample, channel, rows, columns]
 
 
 @torch.no_grad()
