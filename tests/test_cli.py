@@ -42,6 +42,7 @@ def test_run_folder_is_complete(run):
     assert (
         facts["versions"]["torch"] == torch.__version__.split("+")[0] or facts["versions"]["torch"] == torch.__version__
     )
+    assert facts["device"]
     assert facts["scores"]["last"]["step"] == 6
     assert facts["scores"]["best"]["fid_classifier"] <= facts["scores"]["last"]["fid_classifier"]
     assert 0 < facts["extractor"]["classifier_test_accuracy"] <= 1

@@ -19,6 +19,13 @@ NARROW = {
     "dcgan": ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"),
     "dcgan_mnist": ("model=dcgan_mnist",),
 }
+SIDES = {"sngan": "cifar10", "sngan48": "stl10", "sngan96": "flowers102", "sagan": "cifar10", "sagan48": "stl10",
+         "sagan96": "flowers102"}  # fmt: skip
+for _name in SIDES:
+    NARROW[_name] = (f"model={_name}", "model.generator.widths=[8,8]", "model.discriminator.widths=[8,8]",
+                     "model.discriminator.halvings=2")  # fmt: skip
+    if "sagan" in _name:
+        NARROW[_name] += ("model.generator.attention=8", "model.discriminator.attention=4")
 
 
 def options(group):
@@ -32,6 +39,8 @@ def words_for(group, option, tmp_path):
     """What an option needs beside its name."""
     path, _, last = option.rpartition("/")
     words = [f"{group}/{path}={last}" if path and group in ("loss", "schedule") else f"{group}={option}"]
+    if group == "model" and option in SIDES:
+        words.append(f"data={SIDES[option]}")
     if group == "published":
         words.insert(0, f"experiment={option}/{options(f'experiment/{option}')[0]}")
     if option == "folder":
@@ -178,6 +187,17 @@ def test_all_targets_are_trusted():
         for key, value in trust._leaves(OmegaConf.to_container(OmegaConf.load(file))):
             if key.endswith("_target_") and "hydra" not in str(file.parent):
                 assert trust.trusted(value), f"{file}: {value}"
+
+
+def test_published_counts_by_command():
+    for words, generator, discriminator in (
+        (("data=cifar10", "model=sagan"), 4_359_108, 1_074_530),
+        (("data=stl10", "model=sagan48", "model.conditional=true"), 4_985_796, 19_573_666),
+        (("data=flowers102", "model=sagan96", "model.conditional=true"), 32_316_868, 38_544_290),
+        (("data=mnist", "model=dcgan_mnist"), 6_738_689, 1_812_737),
+    ):
+        told = description(config("loss=hinge", *words))
+        assert (told["generator"]["parameters"], told["discriminator"]["parameters"]) == (generator, discriminator)
 
 
 def test_tiny_is_a_valid_run():

@@ -82,6 +82,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
         for fact, value in scores.extractor.facts.items():
             print(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
         folder.describe(extractor=scores.extractor.facts)
+    folder.describe(device=_device_name(stream.device), precision=cfg.trainer.precision)
     gan.stream = stream
     fid = f"fid_{scores.extractor.name}" if scores else None
     record = Record(folder, after=_step_of(folder.last))
@@ -195,7 +196,8 @@ def _print_table(folder: RunFolder, result: dict[str, dict[str, float]]) -> None
             row = result[which]
             table.add_row(which, f"{row['step']:,}", *(f"{row[name]:.4g}" for name in names))
         console.print(table)
-    files = {"samples": folder.samples, "curves": folder.curves, "checkpoints": folder.last.parent}
+    newest = max(folder.samples.glob("step-*.png"))
+    files = {"samples": newest, "curves": folder.curves, "checkpoints": folder.last.parent}
     for name, path in files.items():
         console.print(f"{name:12} {_short(path)}", soft_wrap=True, highlight=False)
     print(f"{'curves live':12} tensorboard --logdir {_short(folder.path)}")
@@ -206,6 +208,10 @@ def _step_of(checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
     return build.read_checkpoint(checkpoint)["ganexp"]["step"]
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
 def _short(path: Path) -> str:
