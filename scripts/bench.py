@@ -1,6 +1,6 @@
 """Speed, as ratios measured in one run.
 
-    python scripts/bench.py overhead [--device cuda] [--rounds 7] [--steps 20] [WORDS…]
+    python scripts/bench.py overhead [--device cuda] [--rounds 5] [--steps 6] [WORDS…]
 
 `overhead` times a step of ganexp, Lightning, logging and stream included, against a bare PyTorch loop of the same
 networks, losses and optimizers on the same data, in turns. WORDS are overrides, as on ganexp's command line; the
@@ -94,7 +94,7 @@ def overhead(device: torch.device, rounds: int, steps: int, words: list[str]) ->
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         length = [f"schedule.steps={steps * (rounds + 1)}", f"schedule.evaluate_every={steps}"]
-        cfg = schema.resolve(compose("train", [*CASE, "metrics=none", *length, *words]))
+        cfg = schema.resolve(compose("train", [*CASE, "metrics=none", f"trainer.log_every={steps}", *length, *words]))
     torch.manual_seed(0)
     gan = build.build_gan(cfg)
     if gan.objective.penalties or gan.num_classes or cfg.schedule.updates.n_critic != 1:
@@ -129,10 +129,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["overhead"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=6)
     parser.add_argument("words", nargs="*")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     overhead(torch.device(arguments.device), arguments.rounds, arguments.steps, arguments.words)
 
 

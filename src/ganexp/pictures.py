@@ -17,7 +17,7 @@ def grid(images: Tensor, columns: int) -> Tensor:
     """Images (N, C, H, W) in [-1, 1] -> one picture uint8 (3, H', W')."""
     enlarge = max(1, round(SHORTEST_CELL / images.shape[-1])) if images.shape[-1] < SHORTEST_CELL else 1
     pixels = to_uint8(images.cpu()).repeat_interleave(enlarge, 2).repeat_interleave(enlarge, 3)
-    return make_grid(pixels, nrow=columns, padding=2)
+    return make_grid(pixels, nrow=columns, padding=2, pad_value=80)
 
 
 def save(picture: Tensor, path: Path) -> None:
