@@ -38,9 +38,7 @@ def test_six_run_folders(sweep):
     assert all(re.fullmatch(r"[\w./+-]+", str(run.relative_to(sweep))) for run in runs)  # can be given back as ckpt=…
 
 
-def test_tensorboard_shows_six_runs_and_their_hyperparameters(sweep, monkeypatch):
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.delenv(name)
+def test_tensorboard_shows_six_runs_and_their_hyperparameters(sweep):
     board = TensorBoard()
     board.configure(
         argv=[
@@ -57,12 +55,14 @@ def test_tensorboard_shows_six_runs_and_their_hyperparameters(sweep, monkeypatch
     )
     address = board.launch()
 
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
     def ask(path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(
             urllib.parse.urljoin(address, path), data, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with direct.open(request, timeout=60) as answer:
             return json.load(answer)
 
     wanted = {"loss/generator", "axis/images", "axis/seconds", "axis/d_steps", "score/fid_classifier"}
