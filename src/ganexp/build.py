@@ -40,7 +40,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         lr_decay=_make(schedule.lr_decay, "schedule.lr_decay"),
         ema_decay=schedule.ema.decay,
         ema_start=schedule.ema.start,
-        log_every=cfg.trainer.log_every,
+        log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # a point a period at least
     )
     lint.check(cfg, gan)
     gan.configure_optimizers()  # a bad optimizer setting shows here, not in the middle of the start

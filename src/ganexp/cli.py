@@ -49,6 +49,7 @@ def run(cfg: DictConfig) -> float | None:
 
             describe(cfg)
     except UserError as error:
+        _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
         if HydraConfig.get().mode == RunMode.MULTIRUN:  # the sweep goes on, and says so at its end
             raise ConfigError(str(error)) from None
         sys.exit(str(error))
@@ -70,6 +71,14 @@ def main() -> None:
     _complete()
     sys.argv[1:] = _as_config(sys.argv[1:])
     run()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Takes away what Hydra made for a run that did not begin: outputs/NAME/TIME, NAME, outputs; else the folder."""
+    folders = [folder, *folder.parents[:2]] if folder.parent.parent.name == "outputs" else [folder]
+    for empty in folders:
+        if empty.is_dir() and empty != Path.cwd() and not any(empty.iterdir()):
+            empty.rmdir()
 
 
 def _as_config(words: list[str]) -> list[str]:

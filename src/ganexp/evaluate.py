@@ -20,7 +20,10 @@ def evaluate(cfg: DictConfig) -> None:
     """Prints the scores and writes them, with what they were measured on, to scores.json."""
     run, gan, folder, facts = load_run(cfg.ckpt, cfg.accelerator)
     if run.metrics.extractor is None:
-        raise UserError(f"{folder.path} was trained with metrics=none: it has no extractor to score with.")
+        raise UserError(
+            f"{folder.path} was trained with metrics=none: it has no extractor to score with.\n"
+            "Train with metrics=classifier (labelled sets) or metrics=inception to have scores."
+        )
     if cfg.data_root:
         run.data.root = cfg.data_root
     if cfg.weights:

@@ -40,7 +40,7 @@ def supported_precision(cfg: DictConfig, gan: GAN) -> Complaints:
 
 def whole_periods(cfg: DictConfig, gan: GAN) -> Complaints:
     steps, every = cfg.schedule.steps, cfg.schedule.evaluate_every
-    if every > 0 and steps % every:
+    if steps > 0 and every > 0 and steps % every:
         yield (
             f"schedule.steps={steps} is no multiple of schedule.evaluate_every={every}: "
             f"use schedule.steps={max(steps // every, 1) * every} or another evaluate_every"

@@ -12,7 +12,7 @@ from ganexp.errors import UserError
 
 
 def sample(cfg: DictConfig) -> None:
-    """Writes `n` PNGs, a grid of fixed latents (a class a row where there are classes) and two interpolations.
+    """Writes `n` PNGs, a grid of the first hundred, a grid with a class a row where there are classes, and two walks.
 
     Into a folder of their own: one with pictures in it is refused, so that nothing is overwritten.
     """
@@ -22,12 +22,15 @@ def sample(cfg: DictConfig) -> None:
     output = Path(cfg.output or folder.samples / f"drawn-step-{facts['step']:07d}-seed-{cfg.seed}")
     if output.exists() and any(output.iterdir()):
         raise UserError(f"{output} is not empty: give another output=FOLDER, or another seed.")
-    pictures.save(sample_grid(gan, cfg.seed), output / "grid.png")
-    for kind in ("linear", "spherical"):
-        pictures.save(interpolation_grid(gan, cfg.seed, kind == "spherical"), output / f"interpolation-{kind}.png")
     digits = len(str(cfg.n - 1))
     batches = draw(gan, cfg.n, 100, cfg.seed)
     for start, images in enumerate(track(batches, "drawing", total=-(-cfg.n // 100), transient=True)):
+        if start == 0:
+            pictures.save(pictures.grid(images, pictures.square(len(images))), output / "grid.png")
         for index, image in enumerate(images):
             pictures.save_single(image, output / "images" / f"{100 * start + index:0{digits}d}.png")
-    print(f"{cfg.n} images, a grid and two interpolations in {output}")
+    if gan.num_classes:
+        pictures.save(sample_grid(gan, cfg.seed), output / "classes.png")
+    for kind in ("linear", "spherical"):
+        pictures.save(interpolation_grid(gan, cfg.seed, kind == "spherical"), output / f"interpolation-{kind}.png")
+    print(f"{cfg.n} images, their grid and two interpolations in {output}")

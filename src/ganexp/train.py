@@ -34,12 +34,8 @@ for _library in ("pytorch_lightning", "lightning_fabric"):  # their messages spe
 
 def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
     """Trains what the resolved `cfg` says, in a folder of its own at `path`; returns the best FID, for sweeps."""
-    try:
-        run = _prepare(cfg)
-        folder = RunFolder.claim(path)
-    except BaseException:
-        _remove_if_empty(Path(path))
-        raise
+    run = _prepare(cfg)
+    folder = RunFolder.claim(path)
     with folder.locked():
         OmegaConf.save(cfg, folder.config)
         folder.describe(name=cfg.name, status="running", started=now(), groups=groups, **environment())
@@ -61,7 +57,7 @@ def resume(path: str) -> None:
             print(f"{path} is finished: nothing to do.")
             return
         cfg = trust.load(folder.config)
-        _step_of(folder.last)  # readable, before anything is written
+        print(f"going on from step {_step_of(folder.last):,}", flush=True)
         run = _prepare(cfg)
         folder.describe(status="running", resumed=[*facts.get("resumed", []), now()])
         _fit(cfg, folder, *run)
@@ -218,11 +214,3 @@ def _device_name(device: torch.device) -> str:
 def _short(path: Path) -> str:
     """Relative to where the user stands, if it lies below."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _remove_if_empty(path: Path) -> None:
-    """Takes away the folders that Hydra made for a run that did not begin: outputs/NAME/TIME, and NAME."""
-    folders = [path, path.parent] if path.parent.parent.name == "outputs" else [path]
-    for folder in folders:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()

@@ -1,4 +1,4 @@
-"""How far the run is: a live bar on a terminal, a line an evaluation elsewhere."""
+"""How far the run is: a live bar on a terminal, a line an evaluation, or half a minute, elsewhere."""
 
 import time
 from typing import Any
@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ganexp.gan import GAN
+
+QUIET = 30  # seconds that a log without a terminal stays silent at most, where steps are logged that often
 
 
 class ProgressLine(Callback):
@@ -23,17 +25,25 @@ class ProgressLine(Callback):
         self.bar = Progress(*columns, console=self.console, auto_refresh=False, disable=not self.console.is_terminal)
 
     def on_train_start(self, trainer: Trainer, gan: GAN) -> None:
-        self.started, self.first_step = time.monotonic(), gan.step
+        self.started = self.printed = time.monotonic()
+        self.first_step = gan.step
         self.task = self.bar.add_task("", total=gan.steps, completed=gan.step, line=self.line(gan))
         self.bar.start()
 
     def on_train_batch_end(self, trainer: Trainer, gan: GAN, *args: Any) -> None:
-        if gan.step % gan.log_every == 0:
-            self.bar.update(self.task, completed=gan.step, line=self.line(gan), refresh=True)
+        if gan.step % gan.log_every:
+            return
+        self.bar.update(self.task, completed=gan.step, line=self.line(gan), refresh=True)
+        if not self.console.is_terminal and time.monotonic() - self.printed > QUIET:
+            self._print(gan)
 
     def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:
         if not self.console.is_terminal:
-            print(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}", flush=True)  # for who follows a log
+            self._print(gan)
+
+    def _print(self, gan: GAN) -> None:
+        self.printed = time.monotonic()
+        print(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}", flush=True)  # for who follows a log
 
     def on_exception(self, trainer: Trainer, gan: GAN, exception: BaseException) -> None:
         self.bar.stop()
