@@ -111,6 +111,9 @@ def test_killed_before_the_first_checkpoint(whole, tmp_path):
         checkpoint.unlink()
     ganexp("resume", "run", cwd=tmp_path)
     assert same(saved(tmp_path / "run")["state_dict"], saved(whole)["state_dict"])
+    assert losses(tmp_path / "run") == losses(whole)
+    steps = [event.step for event in read_events(tmp_path / "run").Scalars("score/fid_classifier")]
+    assert steps == list(range(0, 241, 40))
 
 
 def wait_for_step(folder, step, process):

@@ -22,7 +22,6 @@ def description(cfg: DictConfig) -> dict[str, Any]:
     schedule = OmegaConf.to_container(cfg.schedule)
     update = schedule.pop("updates")
     d_updates = update.get("n_critic")
-    reals = 1 if update.get("reuse_real") else d_updates
     return {
         "data": {"source": _name(cfg.data.source), "split": cfg.data.split, "resolution": cfg.data.resolution,
                  "channels": cfg.data.channels, "classes": cfg.data.num_classes, "flip": cfg.data.flip},
@@ -39,7 +38,6 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         "discriminator_steps": d_updates and d_updates * cfg.schedule.steps,
         "batch_size": cfg.schedule.batch_size,
         "total_images": d_updates and cfg.schedule.steps * cfg.schedule.batch_size * d_updates,
-        "distinct_batches": reals and cfg.schedule.steps * reals,
         "evaluate_every": cfg.schedule.evaluate_every,
         "lr_decay": schedule["lr_decay"],
         "ema": schedule["ema"],

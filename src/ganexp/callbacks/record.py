@@ -17,13 +17,13 @@ class Record(Logger):
 
     Args:
         folder: the run's.
-        after: the step that the run resumes from; later points of an earlier try are withdrawn.
+        after: the step of the checkpoint to resume from, 0 for none; later points of an earlier try are withdrawn.
     """
 
     def __init__(self, folder: RunFolder, after: int = 0) -> None:
         super().__init__()
-        folder.forget_after(after)
-        self.writer = SummaryWriter(str(folder.path), purge_step=after + 1 if after else None)
+        folder.forget_after(after or -1)  # without a checkpoint step 0 comes again, too
+        self.writer = SummaryWriter(str(folder.path), purge_step=after + 1 if after else 0)
         self.lines = folder.metrics.open("a", buffering=1)
 
     @property

@@ -98,12 +98,8 @@ class _Orders:
     """Endless index batches from batch number `start` on."""
 
     def __init__(self, shuffle, batch_size: int, batches_per_epoch: int, start: int) -> None:
-        self.shuffle, self.batch_size, self.batches_per_epoch, self.start = (
-            shuffle,
-            batch_size,
-            batches_per_epoch,
-            start,
-        )
+        self.shuffle, self.batch_size = shuffle, batch_size
+        self.batches_per_epoch, self.start = batches_per_epoch, start
 
     def __iter__(self) -> Iterator[Tensor]:
         epoch, first = divmod(self.start, self.batches_per_epoch)
