@@ -23,7 +23,10 @@ class Record(Logger):
     def __init__(self, folder: RunFolder, after: int = 0) -> None:
         super().__init__()
         folder.forget_after(after or -1)  # without a checkpoint step 0 comes again, too
-        self.writer = SummaryWriter(str(folder.path), purge_step=after + 1 if after else 0)
+        if not after:
+            for events in folder.path.glob("events.out.tfevents.*"):
+                events.unlink()
+        self.writer = SummaryWriter(str(folder.path), purge_step=after + 1 if after else None)
         self.lines = folder.metrics.open("a", buffering=1)
 
     @property
