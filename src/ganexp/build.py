@@ -37,6 +37,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         latent=_make(model.latent, "model.latent"),
         num_classes=cfg.data.num_classes if model.conditional else 0,
         steps=schedule.steps,
+        unit=cfg.data.range == "unit",
         lr_decay=_make(schedule.lr_decay, "schedule.lr_decay"),
         ema_decay=schedule.ema.decay,
         ema_start=schedule.ema.start,
@@ -82,7 +83,8 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
     resident = data.in_memory
     if resident == "auto":
         resident = device.type == "cpu" or fits(len(image_set), data.resolution, data.channels, device)
-    return ImageStream(image_set, batch_size, cfg.seed, data.flip, device, resident, data.workers)
+    unit = data.range == "unit"
+    return ImageStream(image_set, batch_size, cfg.seed, data.flip, device, resident, data.workers, unit=unit)
 
 
 def build_scores(cfg: DictConfig, image_set: ImageSet | None, device: torch.device) -> Scores | None:

@@ -24,7 +24,7 @@ def description(cfg: DictConfig) -> dict[str, Any]:
     d_updates = update.get("n_critic")
     return {
         "data": {"source": _name(cfg.data.source), "split": cfg.data.split, "resolution": cfg.data.resolution,
-                 "channels": cfg.data.channels, "classes": cfg.data.num_classes, "flip": cfg.data.flip},
+                 "channels": cfg.data.channels, "classes": cfg.data.num_classes, "range": cfg.data.range, "flip": cfg.data.flip},
         "conditional": cfg.model.conditional,
         "latent": OmegaConf.to_container(cfg.model.latent),
         "generator": _network(gan.generator),

@@ -30,6 +30,7 @@ class GAN(pl.LightningModule):
         optimizers: for "generator" and "discriminator", a function of the network's parameters.
         latent: draws z.
         num_classes: of a conditional GAN; 0 trains without labels.
+        unit: real pixels lie in [0, 1], so that what G draws below 0 is as black as 0.
         steps: length of the run, which `lr_decay` is measured against.
         lr_decay: factor of the learning rates at a fraction of the run; None keeps them.
         ema_decay: of the averaged generator that is then sampled from; None samples from the trained one.
@@ -47,6 +48,7 @@ class GAN(pl.LightningModule):
         latent: Latent,
         num_classes: int,
         steps: int,
+        unit: bool = False,
         lr_decay: LinearDecay | None = None,
         ema_decay: float | None = None,
         ema_start: int = 0,
@@ -59,7 +61,7 @@ class GAN(pl.LightningModule):
         self.objective, self.update, self.latent, self.num_classes = objective, update, latent, num_classes
         self.optimizer_makers, self.lr_decay = optimizers, lr_decay
         self.ema_decay, self.ema_start = ema_decay, ema_start
-        self.steps, self.log_every = steps, log_every
+        self.steps, self.log_every, self.unit = steps, log_every, unit
         self.stream: ImageStream | None = None  # set by whoever fits
         self.step = self.d_steps = self.images_seen = 0
         self.seconds = 0.0
@@ -70,6 +72,10 @@ class GAN(pl.LightningModule):
     def sampler(self) -> nn.Module:
         """The generator to draw samples from: the averaged one where there is one."""
         return self.generator if self.ema is None else self.ema
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Images of G as they are looked at and scored, in [-1, 1]; same shape."""
+        return images.clamp(0, 1) * 2 - 1 if self.unit else images
 
     def configure_optimizers(self) -> list[Optimizer]:
         make = self.optimizer_makers

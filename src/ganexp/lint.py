@@ -29,6 +29,8 @@ def positive_numbers(cfg: DictConfig, gan: GAN) -> Complaints:
             yield f"{key}={value}: must be at least 1"
     if cfg.seed < 0:
         yield f"seed={cfg.seed}: must not be negative"
+    if cfg.data.range not in ("symmetric", "unit"):
+        yield f"data.range={cfg.data.range}: use symmetric ([-1, 1]) or unit ([0, 1])"
     if cfg.data.in_memory not in ("auto", True, False):
         yield f"data.in_memory={cfg.data.in_memory}: use auto, true or false"
 

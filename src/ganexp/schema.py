@@ -24,6 +24,7 @@ class Data:
     root: str = "${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}"  # where data sets live
     path: str | None = None  # of a folder or zip of images
     split: str = "train"
+    range: str = "symmetric"  # of the pixels that the discriminator sees: [-1, 1]; unit: [0, 1]
     flip: bool = False  # mirror half of the real images
     in_memory: Any = "auto"  # true: on the device; false: decoded by workers as needed
     workers: int = 2
@@ -52,6 +53,8 @@ class Loss:
     logits: int = 1  # an image, that this loss wants from the discriminator
     n_critic: int = 1  # discriminator updates a step, for schedules that leave the choice to the loss
     discriminator_norm: str = "batch"  # for networks that leave the choice to the loss
+    epsilon: str = "per_sample"  # of penalties between real and fake; per_element: one a pixel, a common slip
+    probabilities: bool = False  # cross-entropy of sigmoid outputs, clamped, as older code has it, instead of logits
     penalties: dict[str, Any] = field(default_factory=dict)
     constraint: Any = None
 

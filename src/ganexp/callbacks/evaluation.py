@@ -38,7 +38,8 @@ def draw(gan: GAN, count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
     with sampling(gan.sampler) as network:
         for start in range(0, count, batch_size):
             chosen = slice(start, start + batch_size)
-            yield network(z[chosen].to(gan.device), None if labels is None else labels[chosen].to(gan.device))
+            images = network(z[chosen].to(gan.device), None if labels is None else labels[chosen].to(gan.device))
+            yield gan.shown(images)
 
 
 def sample_grid(gan: GAN, seed: int, rows: int = 10, columns: int = 10) -> Tensor:
@@ -47,7 +48,7 @@ def sample_grid(gan: GAN, seed: int, rows: int = 10, columns: int = 10) -> Tenso
     z = gan.latent.sample(rows * columns, generator=torch.Generator().manual_seed(seed)).to(gan.device)
     labels = torch.arange(rows, device=gan.device).repeat_interleave(columns) if gan.num_classes else None
     with sampling(gan.sampler) as network:
-        return pictures.grid(network(z, labels), columns)
+        return pictures.grid(gan.shown(network(z, labels)), columns)
 
 
 def interpolation_grid(gan: GAN, seed: int, spherical: bool, rows: int = 10, columns: int = 5) -> Tensor:
@@ -60,7 +61,7 @@ def interpolation_grid(gan: GAN, seed: int, spherical: bool, rows: int = 10, col
     if gan.num_classes:
         labels = (torch.arange(rows, device=gan.device) % gan.num_classes).repeat_interleave(columns)
     with sampling(gan.sampler) as network:
-        return pictures.grid(network(walk, labels), columns)
+        return pictures.grid(gan.shown(network(walk, labels)), columns)
 
 
 def draw_interpolations(gan: GAN, folder: RunFolder, record: Record, seed: int) -> None:

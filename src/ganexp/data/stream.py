@@ -12,7 +12,7 @@ from ganexp.data.images import ImageSet
 
 
 class Batch(NamedTuple):
-    """Images float (N, C, H, W) in [-1, 1]; labels int64 (N,) or None."""
+    """Images float (N, C, H, W) in the stream's range; labels int64 (N,) or None."""
 
     images: Tensor
     labels: Tensor | None
@@ -28,6 +28,7 @@ class ImageStream:
         image_set: what to draw from; at least `batch_size` images.
         flip: mirror each image with probability ½.
         position: the number k of the next batch.
+        unit: pixels in [0, 1] instead of [-1, 1].
     """
 
     def __init__(
@@ -40,9 +41,10 @@ class ImageStream:
         resident: bool = True,
         workers: int = 2,
         position: int = 0,
+        unit: bool = False,
     ) -> None:
         self.image_set, self.batch_size, self.seed, self.flip = image_set, batch_size, seed, flip
-        self.device, self.workers, self.position = torch.device(device), workers, position
+        self.device, self.workers, self.position, self.unit = torch.device(device), workers, position, unit
         self.batches_per_epoch = len(image_set) // batch_size
         self.labels = None if image_set.labels is None else image_set.labels.to(self.device)
         self._resident = resident and isinstance(image_set.images, Tensor)
@@ -59,7 +61,7 @@ class ImageStream:
         chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
         indices = self._order[chosen]
         pixels = self._images[indices] if self._resident else self._read_ahead()
-        images = pixels.float().div_(127.5).sub_(1)
+        images = pixels.float().div_(255) if self.unit else pixels.float().div_(127.5).sub_(1)
         if self.flip:
             images = torch.where(self._mirrored[chosen, None, None, None], images.flip(-1), images)
         self.position += 1

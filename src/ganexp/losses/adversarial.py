@@ -6,26 +6,52 @@ outputs as they come, logits (N,) unless said otherwise, and return named scalar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, relu, softplus
+from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, relu
 
 Terms = dict[str, Tensor]
 
 
 class NonSaturating:
-    """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)). Goodfellow et al. 2014, section 3."""
+    """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)). Goodfellow et al. 2014, section 3.
+
+    Args:
+        real_target: what D is asked to answer on real images: a number, one-sided label smoothing where it is below 1
+            (Salimans et al. 2016, section 3.4); or [low, high], drawn anew for every image. Above 1 the loss of D has no
+            lower bound.
+        probabilities: cross-entropy of sigmoid(logit), each logarithm clamped at -100, as torch's BCELoss has it: the
+            same values, but no gradient where the sigmoid rounds to 0 or 1.
+    """
+
+    def __init__(self, real_target: float | list[float] = 1.0, probabilities: bool = False) -> None:
+        low, high = real_target if isinstance(real_target, list) else (real_target, real_target)
+        if not 0 < low <= high:
+            raise ValueError(f"real_target={real_target}: use a number above 0, or [low, high]")
+        self.low, self.high, self.probabilities = low, high, probabilities
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
-        return {"real": softplus(-d_real).mean(), "fake": softplus(d_fake).mean()}
+        if self.low == self.high:
+            target = torch.full_like(d_real, self.low)
+        else:
+            target = torch.empty_like(d_real).uniform_(self.low, self.high)
+        return {"real": self._cross_entropy(d_real, target), "fake": self._cross_entropy(d_fake, 0.0)}
 
     def generator(self, d_fake: Tensor) -> Terms:
-        return {"adversarial": softplus(-d_fake).mean()}
+        return {"adversarial": self._cross_entropy(d_fake, 1.0)}
+
+    def _cross_entropy(self, logits: Tensor, target: Tensor | float) -> Tensor:
+        """-t·log D - (1 - t)·log(1 - D), the mean over logits (N,)."""
+        target = target if isinstance(target, Tensor) else torch.full_like(logits, target)
+        if not self.probabilities:
+            return binary_cross_entropy_with_logits(logits, target)
+        with torch.autocast(logits.device.type, enabled=False):  # torch refuses it in half precision
+            return binary_cross_entropy(logits.float().sigmoid(), target.float())
 
 
 class Saturating(NonSaturating):
     """D as in `NonSaturating`, G minimises log(1 - D(G(z))). Goodfellow et al. 2014, equation 1."""
 
     def generator(self, d_fake: Tensor) -> Terms:
-        return {"adversarial": -softplus(d_fake).mean()}
+        return {"adversarial": -self._cross_entropy(d_fake, 0.0)}
 
 
 class TwoClass:
