@@ -18,6 +18,7 @@ NARROW = {
     "mlp": MLP,
     "dcgan": ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"),
     "dcgan_mnist": ("model=dcgan_mnist",),
+    "sngan_cnn": ("model=sngan_cnn", "model.generator.width=4", "model.discriminator.width=4"),
 }
 SIDES = {"sngan": "cifar10", "sngan48": "stl10", "sngan96": "flowers102", "sagan": "cifar10", "sagan48": "stl10",
          "sagan96": "flowers102"}  # fmt: skip
@@ -39,10 +40,12 @@ def words_for(group, option, tmp_path):
     """What an option needs beside its name."""
     path, _, last = option.rpartition("/")
     words = [f"{group}/{path}={last}" if path and group in ("loss", "schedule") else f"{group}={option}"]
+    if path == "auxiliary":
+        words.append("data=cifar10")
     if group == "model" and option in SIDES:
         words.append(f"data={SIDES[option]}")
     if group == "published":
-        words.insert(0, f"experiment={option}/{options(f'experiment/{option}')[0]}")
+        words.insert(0, f"experiment={option}/{options(f'experiment/{option}')[-1]}")
     if option == "folder":
         from test_sets import photo
 
@@ -66,7 +69,7 @@ TRIPLES = [
     for loss in options("loss") if "/" not in loss
     for model in options("model")
     for conditional in (False, True)
-    if not (loss == "two_class" and conditional and model != "mlp")  # refused, see below
+    if not (loss in ("two_class", "cramer") and conditional and model != "mlp")  # refused, see below
 ]  # fmt: skip
 
 
@@ -95,7 +98,7 @@ def test_a_penalty_beside_any_loss(penalty):
         (["data.num_classes=0", "model.conditional=true"], r"model.conditional=true needs a labelled set"),
         (["data.num_classes=0"], r"metrics=classifier needs a labelled set"),
         (["loss=two_class", "model.discriminator.logits=1"], r"this loss wants 2 logits an image"),
-        (["loss=two_class", "loss/penalty=r1"], r"gradient penalties need one logit"),
+        (["loss=two_class", "loss/penalty=r1"], r"loss.penalties.r1 needs one logit"),
         (
             ["model=dcgan", "model.discriminator.norm=batch"],
             r"loss.penalties.gradient_penalty .* model.discriminator.norm=layer",
@@ -156,11 +159,129 @@ def test_a_set_chooses_model_and_metrics_unless_told():
     assert "train_classifier" in config("data=mnist").metrics.extractor._target_
 
 
+# What the articles' networks count, by the published layers: trainable parameters of generator and discriminator.
+PUBLISHED_COUNTS = {
+    "ac_wgan_gp/cifar10": (3_894_275, 5_860_865),
+    "ac_wgan_gp/cifar10_corrected": (3_894_275, 5_860_865),
+    "ac_wgan_gp/acgan": (3_894_275, 5_860_865 + 8192 * 10 + 10),
+    "ac_wgan_gp/cramer": (3_894_275, 5_860_865 + 8193 * 255),
+    "dcgan/mnist_non_saturating": (6_738_689, 1_812_737),
+    "dcgan/mnist_saturating": (6_738_689, 1_812_737),
+    "textbook/gan": (294_160, 133_762),
+    "textbook/wgan_gp": (147_856, 133_633),
+    "textbook/cgan": (156_816, 142_465),
+    "sagan/cifar10_0": (4_308_995, 1_055_105),
+    "sagan/cifar10_1": (4_308_995, 1_055_105),
+    "sagan/cifar10_2": (4_391_364, 1_075_810),
+    "sagan/cifar10_3": (4_308_995, 1_055_105),
+    "sagan/cifar10_4": (4_308_995, 1_055_105),
+    "sagan/cifar10_5": (4_391_364, 1_075_810),
+    "sagan/cifar10_6": (4_359_108, 1_074_530),
+    "sagan/cifar10_7": (4_359_108, 1_074_530),
+    "sagan/lr_scaling_0": (4_391_364, 1_075_810),
+    "sagan/lr_scaling_1": (4_391_364, 1_075_810),
+    "sagan/lr_scaling_2": (4_391_364, 1_075_810),
+    "sagan/lr_scaling_3": (4_391_364, 1_075_810),
+    "sagan/stl10_0": (4_903_427, 19_552_961),
+    "sagan/stl10_1": (4_903_427, 19_552_961),
+    "sagan/stl10_2": (4_985_796, 19_573_666),
+    "sagan/anime_face": (33_055_684, 38_620_066),
+    "sagan/flowers102": (32_316_868, 38_544_290),
+    "sngan/cifar10": (4_276_739, 1_053_825),
+    "sngan/cifar10_conditional": (4_308_995, 1_055_105),
+    "sngan/stl10": (4_878_083, 19_542_721),
+    "sngan/cifar10_cnn": (3_812_355, 2_935_873),
+    "wgan_gp/cifar10": (4_276_739, 1_053_825),
+}
+# Steps, discriminator updates (None: they depend on the losses), batch, learning rates of generator and discriminator.
+PUBLISHED_SETTINGS = {
+    "ac_wgan_gp/cifar10": (100_000, 100_000, 64, 2e-4, 2e-4),
+    "dcgan/mnist_non_saturating": (60_000, 60_000, 64, 2e-4, 2e-4),
+    "textbook/gan": (100_000, 100_000, 300, 1e-4, 4e-5),
+    "textbook/wgan_gp": (60_000, 300_000, 300, 1e-4, 1e-4),
+    "textbook/cgan": (60_000, 300_000, 300, 1e-4, 1e-4),
+    "sagan/cifar10_0": (19_500, 19_500, 256, 2e-4, 2e-4),
+    "sagan/cifar10_1": (19_500, 19_500, 256, 1e-4, 4e-4),
+    "sagan/cifar10_2": (19_500, 19_500, 256, 1e-4, 4e-4),
+    "sagan/cifar10_3": (39_000, 39_000, 256, 2e-4, 2e-4),
+    "sagan/cifar10_4": (39_000, 39_000, 256, 1e-4, 4e-4),
+    "sagan/cifar10_5": (39_000, 39_000, 256, 1e-4, 4e-4),
+    "sagan/cifar10_6": (19_500, 19_500, 256, 1e-4, 4e-4),
+    "sagan/cifar10_7": (39_000, 39_000, 256, 1e-4, 4e-4),
+    "sagan/lr_scaling_0": (78_100, 78_100, 64, 2.5e-5, 1e-4),
+    "sagan/lr_scaling_1": (39_000, 39_000, 128, 5e-5, 2e-4),
+    "sagan/lr_scaling_2": (78_100, 78_100, 64, 1e-4, 4e-4),
+    "sagan/lr_scaling_3": (39_000, 39_000, 128, 1e-4, 4e-4),
+    "sagan/stl10_0": (20_000, 20_000, 256, 2e-4, 2e-4),
+    "sagan/stl10_1": (20_000, 20_000, 256, 1e-4, 4e-4),
+    "sagan/stl10_2": (20_000, 20_000, 256, 1e-4, 4e-4),
+    "sagan/anime_face": (28_250, 28_250, 128, 5e-5, 2e-4),
+    "sagan/flowers102": (25_200, 25_200, 128, 5e-5, 2e-4),
+    "sngan/cifar10_cnn": (50_000, 250_000, 64, 2e-4, 2e-4),
+}
+UNCOUNTED = {
+    "dcgan/cifar10",
+    "sngan/flowers102",
+    *(name for name in options("experiment") if name.startswith("g_loss/")),
+}
+
+
+def test_every_published_case_is_counted():
+    assert set(options("experiment")) == set(PUBLISHED_COUNTS) | UNCOUNTED
+
+
+@pytest.mark.parametrize("name", PUBLISHED_COUNTS)
+def test_counts_and_settings_of_the_published_cases(name):
+    told = description(config(f"experiment={name}"))
+    assert (told["generator"]["parameters"], told["discriminator"]["parameters"]) == PUBLISHED_COUNTS[name]
+    if name in PUBLISHED_SETTINGS:
+        steps, d_steps, batch, *rates = PUBLISHED_SETTINGS[name]
+        assert (told["steps"], told["discriminator_steps"], told["batch_size"]) == (steps, d_steps, batch)
+        assert told["total_images"] == d_steps * batch
+        assert [told["learning_rates"][network] for network in ("generator", "discriminator")] == pytest.approx(rates)
+
+
+def narrow(name):
+    """Words that make the case small: few maps, few images of the right shape in place of its own set."""
+    cfg = config(f"experiment={name}")
+    words = [
+        f"experiment={name}",
+        "data=fake",
+        "data.split=train",
+        "data.source.size=24",
+        "schedule.batch_size=4",
+        "metrics=none",
+    ]
+    words += [f"data.{key}={cfg.data[key]}" for key in ("resolution", "channels", "num_classes")]
+    for network in ("generator", "discriminator"):
+        node = cfg.model[network]
+        if "widths" in node:
+            widths = ",".join(str(max(8, width // 32)) for width in node.widths)
+            words.append(f"model.{network}.widths=[{widths}]")
+        elif "width" in node:
+            words.append(f"model.{network}.width=4")
+    return words
+
+
+@pytest.mark.parametrize("overlay", [False, True])
+@pytest.mark.parametrize("name", options("experiment"))
+def test_every_published_case_takes_three_steps(name, overlay):
+    article = name.split("/")[0]
+    if overlay and (article not in options("published") or name == "dcgan/cifar10"):
+        pytest.skip("a baseline: it has no published form")
+    bench = Bench(*narrow(name), *([f"published={article}"] if overlay else []), base=(), model=())
+    before = bench.weights()
+    bench.step(3)
+    after = bench.weights()
+    assert all(p.isfinite().all() for p in after)
+    assert sum(not torch.equal(a, b) for a, b in zip(before, after, strict=True)) > len(before) // 2
+    assert bench.events.count("G") == 3
+
+
 def test_description_counts_and_names():
     told = description(config("experiment=textbook/wgan_gp"))
-    assert told["generator"] == {"name": "mlp.Generator", "parameters": 147_856}
-    assert told["discriminator"] == {"name": "mlp.Discriminator", "parameters": 133_633}
-    assert (told["steps"], told["discriminator_steps"], told["total_images"]) == (60_000, 300_000, 90_000_000)
+    assert told["generator"]["name"] == "mlp.Generator"
+    assert told["discriminator"]["name"] == "mlp.Discriminator"
     assert told["loss"]["discriminator_terms"] == ["real", "fake", "gradient_penalty"]
 
 

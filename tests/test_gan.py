@@ -17,8 +17,8 @@ MLP = ("model=mlp", "model.generator.hidden=[16,16]", "model.discriminator.hidde
 class Bench:
     """A GAN with what its step needs of Lightning, so that updates can be watched one by one."""
 
-    def __init__(self, *overrides, model=MLP):
-        cfg = config(*BASE, *model, *overrides)
+    def __init__(self, *overrides, model=MLP, base=BASE):
+        cfg = config(*base, *model, *overrides)
         torch.manual_seed(0)
         self.gan = gan = build_gan(cfg)
         gan.stream = build_stream(cfg, build_image_set(cfg), torch.device("cpu"))
@@ -27,7 +27,7 @@ class Bench:
         gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
         gan.log_every = 10**9
         self.events = []
-        for name, optimizer in zip(("G", "D"), self.optimizers, strict=True):
+        for name, optimizer in zip(("G", "D", "C"), self.optimizers, strict=False):
             step = optimizer.step
 
             def watched(name=name, step=step):
@@ -187,3 +187,42 @@ def test_integer_betas_are_coerced():
         build_gan(cfg)
     optimizer = Bench("optimizer.generator.betas=[0,0.9]").optimizers[0]
     assert optimizer.param_groups[0]["betas"] in ([0.0, 0.9], (0.0, 0.9))
+
+
+def test_learning_rates_scale_with_the_batch():
+    bench = Bench("optimizer=ttur", "schedule.lr_reference_batch=32")
+    assert bench.gan.learning_rates() == pytest.approx({"generator": 2.5e-5, "discriminator": 1e-4})
+    assert bench.optimizers[1].param_groups[0]["lr"] == pytest.approx(1e-4)
+
+
+def test_a_loss_limit_gives_the_discriminator_its_burst():
+    words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=")
+    high, low = Bench(*words[:-1], f"{words[-1]}0.0"), Bench(*words[:-1], f"{words[-1]}100")
+    for bench in (high, low):
+        bench.step(2)
+    assert "".join(high.events) == "GDDDDDGDDDDD"
+    assert "".join(low.events) == "GDGD"
+    assert (high.gan.d_steps, high.gan.stream.position) == (10, 10)
+
+
+def test_pixels_in_the_unit_range():
+    bench = Bench("data.range=unit")
+    images = bench.gan.stream.next().images
+    assert images.min() >= 0
+    assert images.max() > 0.9
+    assert torch.allclose(Bench().gan.stream.next().images, images * 2 - 1, atol=1e-6)
+    drawn = torch.tensor([-1.0, 0.0, 0.25, 1.0])
+    assert bench.gan.shown(drawn).tolist() == [-1, -1, -0.5, 1]
+    assert Bench().gan.shown(drawn) is drawn
+
+
+def test_a_loss_that_sees_reals_gets_them_in_the_generators_update():
+    bench = Bench("loss=cramer", "loss.logits=6")
+    real = bench.gan.stream.next().images
+    seen = []
+    loss = bench.gan.objective.adversarial
+    generator = loss.generator
+    loss.generator = lambda d_fake, d_real: seen.append(d_real) or generator(d_fake, d_real)
+    bench.gan._generator_backward(bench.optimizers[0], bench.gan.stream.next()._replace(images=real), None)
+    assert torch.allclose(seen[0], bench.gan.discriminator(real))
+    assert not seen[0].requires_grad

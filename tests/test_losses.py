@@ -106,3 +106,43 @@ def test_weight_clipping():
     assert network.bias.abs().max() <= 0.01
     with pytest.raises(ValueError, match="positive"):
         WeightClipping(0.0)
+
+
+@pytest.mark.parametrize("loss", [NonSaturating, Saturating])
+def test_one_sided_label_smoothing(loss):
+    smooth = loss(real_target=0.9)
+    expected = -sum(0.9 * math.log(sigmoid(x)) + 0.1 * math.log(1 - sigmoid(x)) for x in REAL.tolist()) / 2
+    terms, plain = smooth.discriminator(REAL, FAKE), loss().discriminator(REAL, FAKE)
+    assert terms["real"].item() == pytest.approx(expected, rel=1e-5)
+    assert terms["fake"] == plain["fake"]
+    assert smooth.generator(FAKE) == loss().generator(FAKE)
+
+
+def test_real_targets_are_drawn_for_every_image():
+    loss, logits = NonSaturating(real_target=[0.8, 1.2]), torch.full((20_000,), 2.0, requires_grad=True)
+    torch.manual_seed(0)
+    value = loss.discriminator(logits, FAKE)["real"]
+    (slope,) = torch.autograd.grad(value, logits)
+    targets = sigmoid(2.0) - slope * len(logits)  # d/dl = σ(l) - t
+    assert 0.8 <= targets.min() < 0.801
+    assert 1.199 < targets.max() <= 1.2001
+    assert targets.mean().item() == pytest.approx(1.0, abs=0.005)
+
+
+@pytest.mark.parametrize("target", [0.0, -1.0, [1.2, 0.8]])
+def test_wrong_targets_are_refused(target):
+    with pytest.raises(ValueError, match="real_target="):
+        NonSaturating(real_target=target)
+
+
+@pytest.mark.parametrize("loss", [NonSaturating, Saturating])
+def test_probabilities_are_torchs_bce(loss):
+    bce, p_real, p_fake = torch.nn.BCELoss(), REAL.sigmoid(), FAKE.sigmoid()
+    terms = loss(probabilities=True).discriminator(REAL, FAKE)
+    assert terms["real"] == bce(p_real, torch.ones(2))
+    assert terms["fake"] == bce(p_fake, torch.zeros(2))
+    for logits in (REAL, FAKE):
+        ours, plain = loss(probabilities=True).generator(logits), loss().generator(logits)
+        assert ours["adversarial"].item() == pytest.approx(plain["adversarial"].item(), rel=1e-5)
+    assert gradient_at(Saturating(), 40.0) == pytest.approx(-1)
+    assert gradient_at(Saturating(probabilities=True), 40.0) == 0  # the sigmoid is 1: clamped, no gradient left

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganexp.models import dcgan, mlp
+from ganexp.models import dcgan, mlp, sngan_cnn
 from ganexp.models.classifier import Classifier
 from ganexp.models.layers import InertBatchNorm, Latent, ProjectionHead
 
@@ -26,6 +26,9 @@ def count(network):
         (lambda: dcgan.MnistGenerator(100, 28, 1, affine=False), 6_738_689),
         (lambda: dcgan.MnistDiscriminator(28, 1), 1_812_737),
         (lambda: dcgan.Discriminator(32, 3, norm="none"), 5_860_865),
+        (lambda: dcgan.Generator(128, 32, 3, num_classes=10, first_norm=False), 3_894_275),
+        (lambda: sngan_cnn.Generator(128, 32, 3), 3_812_355),
+        (lambda: sngan_cnn.Discriminator(32, 3, norm_last=False), 2_935_873),
     ],
     ids=[
         "gan G",
@@ -37,6 +40,9 @@ def count(network):
         "dcgan G",
         "dcgan D",
         "chainer-gan-lib critic",
+        "ac_wgan_gp G",
+        "sngan_cnn G",
+        "sngan_cnn D",
     ],
 )
 def test_published_counts(network, published):
@@ -49,13 +55,21 @@ def test_published_counts(network, published):
     [
         (mlp.Generator, mlp.Discriminator, 8, 1),
         (mlp.Generator, mlp.Discriminator, 11, 3),
+        (sngan_cnn.Generator, sngan_cnn.Discriminator, 8, 1),
+        (sngan_cnn.Generator, sngan_cnn.Discriminator, 48, 3),
         (dcgan.MnistGenerator, dcgan.MnistDiscriminator, 28, 1),
         (dcgan.MnistGenerator, dcgan.MnistDiscriminator, 32, 3),
         *[(dcgan.Generator, dcgan.Discriminator, r, c) for r, c in ((8, 1), (28, 1), (32, 3), (48, 3), (96, 3))],
     ],
 )
 def test_shapes(generator, discriminator, resolution, channels, conditional):
-    size = {"hidden": [16, 16]} if generator is mlp.Generator else {"width": 4} if generator is dcgan.Generator else {}
+    size = (
+        {"hidden": [16, 16]}
+        if generator is mlp.Generator
+        else {"width": 4}
+        if generator in (dcgan.Generator, sngan_cnn.Generator)
+        else {}
+    )
     classes = 5 if conditional else 0
     labels = torch.arange(3) if conditional else None
     g = generator(12, resolution, channels, num_classes=classes, **size)
@@ -150,3 +164,39 @@ def test_classifier():
     features, logits = Classifier(28, 1, 10)(torch.randn(2, 1, 28, 28))
     assert features.shape == (2, 256)
     assert logits.shape == (2, 10)
+
+
+def test_label_code_of_plus_and_minus_one():
+    generator = dcgan.Generator(3, 8, 1, 4, num_classes=4, label_code="plus_minus")
+    seen = []
+    generator.project.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    generator(torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]), torch.tensor([2, 0]))
+    codes = [[-1, -1, 1, -1], [1, -1, -1, -1]]
+    assert torch.equal(seen[0][:, 3:], torch.tensor(codes, dtype=torch.float))
+    with pytest.raises(ValueError, match="label_code=two_hot"):
+        dcgan.Generator(3, 8, 1, 4, num_classes=4, label_code="two_hot")
+
+
+def test_slope_and_first_norm_of_the_generator():
+    layers = list(dcgan.Generator(3, 8, 1, 4, slope=0.2, first_norm=False).body)
+    assert isinstance(layers[0], torch.nn.Identity)
+    assert [layer.negative_slope for layer in layers if isinstance(layer, torch.nn.LeakyReLU)] == [0.2, 0.2]
+    plain = list(dcgan.Generator(3, 8, 1, 4).body)
+    assert isinstance(plain[0], torch.nn.BatchNorm2d)
+    assert not any(isinstance(layer, torch.nn.LeakyReLU) for layer in plain)
+
+
+def test_sngan_cnn_bounds_its_layers_and_projects_labels():
+    network = sngan_cnn.Discriminator(16, 1, num_classes=3, width=4)
+    images = torch.randn(2, 1, 16, 16)
+    for _ in range(60):
+        network(images, torch.tensor([0, 1]))
+    weights = [layer.weight for layer in network.modules() if hasattr(layer, "parametrizations")]
+    assert len(weights) == 9
+    assert all(torch.linalg.matrix_norm(w.flatten(1), 2) < 1.05 for w in weights)
+    network.eval()
+    assert not torch.allclose(network(images, torch.tensor([0, 1])), network(images, torch.tensor([1, 0])))
+    with pytest.raises(ValueError, match="one logit"):
+        sngan_cnn.Discriminator(16, 1, num_classes=3, logits=2)
+    with pytest.raises(ValueError, match=r"data.resolution=24"):
+        sngan_cnn.Generator(8, 28, 1)

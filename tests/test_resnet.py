@@ -8,14 +8,14 @@ from ganexp.models import resnet
 from ganexp.models.spectral import spectral_norm
 
 G = {
-    32: {"widths": [256] * 4, "out_spectral_norm": "persistent"},
+    32: {"widths": [256] * 4, "norm_last": True},
     48: {"widths": [512, 256, 128, 64]},
     96: {"widths": [1024, 1024, 512, 256, 128, 64]},
 }
 D = {
     32: {"widths": [128] * 4, "halvings": 2},
     48: {"widths": [64, 128, 256, 512, 1024], "halvings": 4},
-    96: {"widths": [64, 128, 256, 512, 1024, 1024], "halvings": 5, "out_spectral_norm": "none"},
+    96: {"widths": [64, 128, 256, 512, 1024, 1024], "halvings": 5, "norm_last": False},
 }
 ATTENTION = {32: 8, 48: 12, 96: 24}
 

@@ -27,16 +27,20 @@ def build_gan(cfg: DictConfig) -> GAN:
         _make(loss.adversarial, "loss.adversarial"),
         {name: _make(node, f"loss.penalties.{name}") for name, node in loss.penalties.items()},
         _make(loss.constraint, "loss.constraint"),
+        _make(loss.auxiliary, "loss.auxiliary"),
     )
+    scale = schedule.batch_size / schedule.lr_reference_batch if schedule.lr_reference_batch else 1.0
     gan = GAN(
         generator=_make(model.generator, "model.generator"),
         discriminator=_make(model.discriminator, "model.discriminator"),
         objective=objective,
         update=_make(schedule.updates, "schedule.updates"),
-        optimizers={name: partial(_make_optimizer, node, name) for name, node in cfg.optimizer.items()},
+        classifier=_make(model.classifier, "model.classifier"),
+        optimizers={name: partial(_make_optimizer, node, name, scale) for name, node in cfg.optimizer.items() if node},
         latent=_make(model.latent, "model.latent"),
         num_classes=cfg.data.num_classes if model.conditional else 0,
         steps=schedule.steps,
+        max_d_steps=schedule.max_d_steps,
         unit=cfg.data.range == "unit",
         lr_decay=_make(schedule.lr_decay, "schedule.lr_decay"),
         ema_decay=schedule.ema.decay,
@@ -185,8 +189,12 @@ def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cac
     )
 
 
-def _make_optimizer(node: DictConfig, name: str, parameters: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def _make_optimizer(
+    node: DictConfig, name: str, scale: float, parameters: list[torch.nn.Parameter]
+) -> torch.optim.Optimizer:
     settings = OmegaConf.to_container(node)
+    if scale != 1 and "lr" in settings:
+        settings["lr"] *= scale
     if "betas" in settings:
         settings["betas"] = [float(beta) for beta in settings["betas"]]  # Adam refuses [0, 0.9]
     make = _make(OmegaConf.create(settings | {"_partial_": True}), f"optimizer.{name}")

@@ -20,24 +20,27 @@ def description(cfg: DictConfig) -> dict[str, Any]:
     """Data, networks, losses, update rule, optimizers and length of the run that `cfg` describes."""
     gan = build_gan(cfg)
     schedule = OmegaConf.to_container(cfg.schedule)
-    update = schedule.pop("updates")
-    d_updates = update.get("n_critic")
+    ratio = gan.update.updates_a_step
+    d_steps = schedule["max_d_steps"] or (ratio and ratio * cfg.schedule.steps)
     return {
         "data": {"source": _name(cfg.data.source), "split": cfg.data.split, "resolution": cfg.data.resolution,
-                 "channels": cfg.data.channels, "classes": cfg.data.num_classes, "range": cfg.data.range, "flip": cfg.data.flip},
+                 "channels": cfg.data.channels, "classes": cfg.data.num_classes, "range": cfg.data.range,
+                 "flip": cfg.data.flip},
         "conditional": cfg.model.conditional,
         "latent": OmegaConf.to_container(cfg.model.latent),
         "generator": _network(gan.generator),
         "discriminator": _network(gan.discriminator),
+        "classifier": _network(gan.classifier) if gan.classifier else None,
         "loss": {"name": _name(cfg.loss.adversarial)} | _terms(cfg, gan),
         "penalties": OmegaConf.to_container(cfg.loss.penalties),
         "constraint": OmegaConf.to_container(cfg.loss.constraint) if cfg.loss.constraint else None,
-        "updates": update,
+        "updates": schedule["updates"],
         "optimizers": OmegaConf.to_container(cfg.optimizer),
+        "learning_rates": gan.learning_rates(),
         "steps": cfg.schedule.steps,
-        "discriminator_steps": d_updates and d_updates * cfg.schedule.steps,
+        "discriminator_steps": d_steps,
         "batch_size": cfg.schedule.batch_size,
-        "total_images": d_updates and cfg.schedule.steps * cfg.schedule.batch_size * d_updates,
+        "total_images": d_steps and d_steps * cfg.schedule.batch_size,
         "evaluate_every": cfg.schedule.evaluate_every,
         "lr_decay": schedule["lr_decay"],
         "ema": schedule["ema"],
@@ -68,5 +71,5 @@ def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:
         "discriminator_terms": list(
             gan.objective.discriminator(gan.discriminator, real, labels, fake.detach(), labels)
         ),
-        "generator_terms": list(gan.objective.generator(gan.discriminator, fake, labels)),
+        "generator_terms": list(gan.objective.generator(gan.discriminator, fake, labels, real, labels, gan.classifier)),
     }

@@ -11,7 +11,7 @@ from rich.table import Table
 from torch import Tensor
 
 from ganexp.build import build_scores, load_run
-from ganexp.callbacks.evaluation import draw
+from ganexp.callbacks.evaluation import draw, drawn_labels
 from ganexp.errors import UserError
 from ganexp.runfolder import environment, now
 
@@ -33,7 +33,8 @@ def evaluate(cfg: DictConfig) -> None:
     if run.metrics.samples < 2 * run.metrics.splits:
         raise UserError(f"samples={cfg.samples}: at least {2 * run.metrics.splits}, two a split of the Inception Score")
     scores = build_scores(run, None, gan.device)
-    values = scores(_shown(draw(gan, run.metrics.samples, run.metrics.batch_size, cfg.seed), run.metrics))
+    batches = draw(gan, run.metrics.samples, run.metrics.batch_size, cfg.seed)
+    values = scores(_shown(batches, run.metrics), drawn_labels(gan, run.metrics.samples))
     protocol = {
         "extractor": scores.extractor.name, **scores.extractor.facts, "samples": run.metrics.samples,
         "splits": run.metrics.splits, "reference": f"{run.data.source._target_.rsplit('.', 1)[1]}, {run.data.split}",

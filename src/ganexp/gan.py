@@ -20,18 +20,20 @@ from ganexp.updates import FixedRatio, LinearDecay
 
 
 class GAN(pl.LightningModule):
-    """Two networks, what they minimise, and in which order they do.
+    """Two networks or three, what they minimise, and in which order they do.
 
     Args:
         generator: (z (N, d), labels (N,) or None) -> images (N, C, H, W) in [-1, 1].
         discriminator: (images, labels or None) -> logits.
         objective: named terms for both.
         update: the update rule.
-        optimizers: for "generator" and "discriminator", a function of the network's parameters.
+        optimizers: for each network, by name, a function of its parameters.
         latent: draws z.
+        classifier: of the real images' classes, (images) -> class logits (N, K), for the objective's class term.
         num_classes: of a conditional GAN; 0 trains without labels.
         unit: real pixels lie in [0, 1], so that what G draws below 0 is as black as 0.
         steps: length of the run, which `lr_decay` is measured against.
+        max_d_steps: discriminator updates after which the run ends, whatever steps are left.
         lr_decay: factor of the learning rates at a fraction of the run; None keeps them.
         ema_decay: of the averaged generator that is then sampled from; None samples from the trained one.
         ema_start: the step the average starts at.
@@ -48,6 +50,8 @@ class GAN(pl.LightningModule):
         latent: Latent,
         num_classes: int,
         steps: int,
+        max_d_steps: int | None = None,
+        classifier: nn.Module | None = None,
         unit: bool = False,
         lr_decay: LinearDecay | None = None,
         ema_decay: float | None = None,
@@ -56,11 +60,12 @@ class GAN(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.generator, self.discriminator = generator, discriminator
+        self.generator, self.discriminator, self.classifier = generator, discriminator, classifier
         self.ema = deepcopy(generator).requires_grad_(False) if ema_decay else None
         self.objective, self.update, self.latent, self.num_classes = objective, update, latent, num_classes
         self.optimizer_makers, self.lr_decay = optimizers, lr_decay
         self.ema_decay, self.ema_start = ema_decay, ema_start
+        self.max_d_steps = max_d_steps
         self.steps, self.log_every, self.unit = steps, log_every, unit
         self.stream: ImageStream | None = None  # set by whoever fits
         self.step = self.d_steps = self.images_seen = 0
@@ -81,12 +86,21 @@ class GAN(pl.LightningModule):
         make = self.optimizer_makers
         self.generator_parameters = list(self.generator.parameters())
         self.discriminator_parameters = list(self.discriminator.parameters())
-        return [
+        optimizers = [
             make["generator"](self.generator_parameters),
             make["discriminator"](self.discriminator_parameters),
         ]
+        if self.classifier is not None:
+            optimizers.append(make["classifier"](self.classifier.parameters()))
+        return optimizers
+
+    def learning_rates(self) -> dict[str, float]:
+        """Of each network's optimizer at the start of a run, scaling by batch included."""
+        names = ("generator", "discriminator", "classifier")
+        return {name: o.param_groups[0]["lr"] for name, o in zip(names, self.configure_optimizers(), strict=False)}
 
     def on_fit_start(self) -> None:
+        self.trainer.should_stop = self._done()  # a run that was stopped between its last step and its end
         self._clock = time.monotonic()
 
     def on_train_epoch_start(self) -> None:
@@ -95,8 +109,10 @@ class GAN(pl.LightningModule):
     def training_step(self, _count: int, _index: int) -> None:
         if self.lr_decay:
             self._set_learning_rates(self.lr_decay(self.step / self.steps))
-        g_optimizer, d_optimizer = self.optimizers()
+        g_optimizer, d_optimizer, *c_optimizer = self.optimizers()
         rule, real = self.update, self.stream.next()
+        if c_optimizer:
+            self._classifier_update(*c_optimizer, real)
         fakes = self._generate(self._labels("generator", real)) if rule.fakes == "shared" else None
 
         if rule.order != "discriminator_first":
@@ -123,6 +139,19 @@ class GAN(pl.LightningModule):
             self._update_average()
         if self.step % self.log_every == 0:
             self._log()
+        if self._done():
+            self.trainer.should_stop = True
+
+    def _done(self) -> bool:
+        return self.max_d_steps is not None and self.d_steps >= self.max_d_steps
+
+    def _classifier_update(self, optimizer: Any, real: Batch) -> None:
+        terms = self.objective.classifier(self.classifier, real.images, real.labels)
+        loss = torch.stack(list(terms.values())).sum()
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        self._note("classifier", loss, terms)
 
     def _discriminator_update(self, optimizer: Any, real: Batch, fakes: tuple[Tensor, Tensor | None] | None) -> Tensor:
         if fakes is None:
@@ -145,7 +174,8 @@ class GAN(pl.LightningModule):
     def _generator_backward(self, optimizer: Any, real: Batch, fakes: tuple[Tensor, Tensor | None] | None) -> None:
         """The generator's gradient; `inputs` keeps it off the discriminator's weights."""
         images, labels = fakes or self._generate(self._labels("generator", real))
-        terms = self.objective.generator(self.discriminator, images, labels)
+        real_labels = real.labels if self.num_classes else None
+        terms = self.objective.generator(self.discriminator, images, labels, real.images, real_labels, self.classifier)
         loss = torch.stack(list(terms.values())).sum()
         optimizer.zero_grad()
         self.manual_backward(loss, inputs=self.generator_parameters)
@@ -197,8 +227,10 @@ class GAN(pl.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         counters = ("step", "d_steps", "images_seen", "seconds")
-        checkpoint["ganexp"] = {name: getattr(self, name) for name in counters}
+        checkpoint["ganexp"] = {name: getattr(self, name) for name in counters} | {"update": self.update.state_dict()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        for name, value in checkpoint["ganexp"].items():
+        state = dict(checkpoint["ganexp"])
+        self.update.load_state_dict(state.pop("update"))
+        for name, value in state.items():
             setattr(self, name, value)

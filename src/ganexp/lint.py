@@ -31,6 +31,8 @@ def positive_numbers(cfg: DictConfig, gan: GAN) -> Complaints:
         yield f"seed={cfg.seed}: must not be negative"
     if cfg.data.range not in ("symmetric", "unit"):
         yield f"data.range={cfg.data.range}: use symmetric ([-1, 1]) or unit ([0, 1])"
+    if cfg.metrics.best_by not in ("fid", "is"):
+        yield f"metrics.best_by={cfg.metrics.best_by}: use fid or is"
     if cfg.data.in_memory not in ("auto", True, False):
         yield f"data.in_memory={cfg.data.in_memory}: use auto, true or false"
 
@@ -70,8 +72,10 @@ def logits_the_loss_wants(cfg: DictConfig, gan: GAN) -> Complaints:
 
 
 def penalties_on_one_logit(cfg: DictConfig, gan: GAN) -> Complaints:
-    if gan.objective.penalties and cfg.loss.logits != 1:
-        yield f"gradient penalties need one logit an image, this loss has {cfg.loss.logits}: use a loss of one logit"
+    of_one = [name for name, p in gan.objective.penalties.items() if not getattr(p, "takes_vectors", False)]
+    if of_one and cfg.loss.logits != 1:
+        names = ", ".join(f"loss.penalties.{name}" for name in of_one)
+        yield f"{names} needs one logit an image, this loss has {cfg.loss.logits}: use a loss of one logit"
 
 
 def penalties_without_batch_statistics(cfg: DictConfig, gan: GAN) -> Complaints:
@@ -87,6 +91,28 @@ def penalties_without_batch_statistics(cfg: DictConfig, gan: GAN) -> Complaints:
             f"{names} wants a gradient per sample, but batch normalisation ({mixes[0]}) mixes the samples: "
             "set model.discriminator.norm=layer (or none)"
         )
+
+
+def class_terms_have_class_logits(cfg: DictConfig, gan: GAN) -> Complaints:
+    head, auxiliary = cfg.model.discriminator.get("head") == "classes", gan.objective.auxiliary is not None
+    if auxiliary != (head or gan.classifier is not None):
+        yield (
+            "class terms and the network that gives class logits go together: choose both by "
+            "loss/auxiliary=classifier or loss/auxiliary=class_head"
+        )
+    if head and gan.classifier is not None:
+        yield "model.classifier and model.discriminator.head=classes are one too many: use loss/auxiliary=class_head"
+    if auxiliary and not cfg.model.conditional:
+        yield "loss.auxiliary needs a generator that knows the classes: set model.conditional=true"
+    if (gan.classifier is None) != (cfg.optimizer.classifier is None):
+        yield "model.classifier and optimizer.classifier go together: use loss/auxiliary=classifier"
+
+
+def positive_or_none(cfg: DictConfig, gan: GAN) -> Complaints:
+    for key in ("lr_reference_batch", "max_d_steps"):
+        value = cfg.schedule[key]
+        if value is not None and value < 1:
+            yield f"schedule.{key}={value}: must be at least 1 (null: none)"
 
 
 def penalties_with_matching_labels(cfg: DictConfig, gan: GAN) -> Complaints:
@@ -129,6 +155,8 @@ RULES = (
     logits_the_loss_wants,
     penalties_on_one_logit,
     penalties_without_batch_statistics,
+    class_terms_have_class_logits,
+    positive_or_none,
     penalties_with_matching_labels,
     shared_fakes_have_one_kind_of_label,
     enough_samples_to_score,

@@ -43,7 +43,9 @@ class Schedule:
     evaluate_every: int = MISSING
     batch_size: int = MISSING
     updates: Any = MISSING
+    max_d_steps: int | None = None  # discriminator updates after which the run ends, whatever steps are left
     lr_decay: Any = None
+    lr_reference_batch: int | None = None  # the batch that the learning rates are meant for: they scale with batch_size
     ema: Ema = field(default_factory=Ema)
 
 
@@ -57,6 +59,7 @@ class Loss:
     probabilities: bool = False  # cross-entropy of sigmoid outputs, clamped, as older code has it, instead of logits
     penalties: dict[str, Any] = field(default_factory=dict)
     constraint: Any = None
+    auxiliary: Any = None  # class terms, of a head on the discriminator or of model.classifier
 
 
 @dataclass
@@ -65,12 +68,14 @@ class Model:
     discriminator: Any = MISSING
     latent: Any = MISSING
     conditional: bool = False
+    classifier: Any = None  # a third network, for loss.auxiliary
 
 
 @dataclass
 class Optimizers:
     generator: Any = MISSING
     discriminator: Any = MISSING
+    classifier: Any = None
 
 
 @dataclass
@@ -79,6 +84,7 @@ class Metrics:
     samples: int = 10000  # scored at each evaluation
     batch_size: int = 500
     splits: int = 10  # of the Inception Score
+    best_by: str = "fid"  # the score that chooses the best checkpoint; is
     weights: str | None = None  # of the extractor, where it is not trained here
     cache: str = "${oc.env:GANEXP_CACHE,'~/.cache/ganexp'}"
 

@@ -81,7 +81,8 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
         folder.describe(extractor=scores.extractor.facts)
     folder.describe(device=_device_name(stream.device), precision=cfg.trainer.precision)
     gan.stream = stream
-    fid = f"fid_{scores.extractor.name}" if scores else None
+    extractor = scores.extractor.name if scores else None
+    best = {"monitor": f"{cfg.metrics.best_by}_{extractor}", "mode": "max" if cfg.metrics.best_by == "is" else "min"}
     record = Record(folder, after=_step_of(folder.last))
     where = {"dirpath": folder.last.parent, "enable_version_counter": False, "save_on_train_epoch_end": True}
     trainer = pl.Trainer(
@@ -100,7 +101,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
             Evaluation(folder, scores, cfg.metrics.samples, cfg.metrics.batch_size, EVALUATION_SEED),
             Curves(folder, cfg.name or folder.path.name),
             ProgressLine(),
-            *([ModelCheckpoint(filename="best", monitor=fid, mode="min", **where)] if fid else []),
+            *([ModelCheckpoint(filename="best", **best, **where)] if scores else []),
             ModelCheckpoint(filename="last", **where),
         ],
     )
@@ -114,7 +115,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
             weights_only=True,
         )
     draw_interpolations(gan, folder, record, EVALUATION_SEED)
-    return _finish(cfg, folder, record, fid)
+    return _finish(cfg, folder, record, extractor)
 
 
 @contextmanager
@@ -134,15 +135,16 @@ def _status(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _finish(cfg: DictConfig, folder: RunFolder, record: Record, fid: str | None) -> float | None:
+def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str | None) -> float | None:
     """Final scores into run.json and TensorBoard, and a short table for the reader."""
     rows = folder.rows()
-    scored = [row for row in rows if f"score/{fid}" in row]
+    chosen_by = f"score/{cfg.metrics.best_by}_{extractor}"
+    scored = [row for row in rows if chosen_by in row]
     result = {}
     if scored:
         trained = [row for row in scored if row["step"] > 0]
         result = {
-            "best": min(trained, key=lambda row: row[f"score/{fid}"]),
+            "best": (max if cfg.metrics.best_by == "is" else min)(trained, key=lambda row: row[chosen_by]),
             "last": scored[-1],
             "untrained": scored[0],
         }
@@ -158,10 +160,10 @@ def _finish(cfg: DictConfig, folder: RunFolder, record: Record, fid: str | None)
         }
     else:
         finals = {key: value for key, value in rows[-1].items() if key.startswith("loss/")} if rows else {}
-    record.log_result(_settings(cfg), finals, cfg.schedule.steps)
+    record.log_result(_settings(cfg), finals, rows[-1]["step"] if rows else cfg.schedule.steps)
     folder.describe(status="finished", ended=now(), scores=result)
     _print_table(folder, result)
-    return result["best"][fid] if result else None
+    return result["best"][f"fid_{extractor}"] if result else None
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 """Update rules: how many discriminator updates a step has, in which order, on which batches.
 
-A step is one generator update. A rule holds no tensors; the GAN asks it after every discriminator update whether that
-was enough.
+A step is one generator update. The GAN asks its rule after every discriminator update whether that was enough.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import Tensor
 
 ORDERS = ("discriminator_first", "generator_first", "simultaneous")
 FAKES = ("fresh", "shared")
 LABELS = ("uniform", "real")
+REARM = ("after_generator", "as_published")
 
 
 @dataclass
@@ -48,6 +49,73 @@ class FixedRatio:
     def enough(self, updates: int, loss: Tensor) -> bool:
         """Whether the discriminator, after `updates` updates of this step with this last loss, gives way."""
         return updates >= self.n_critic
+
+    @property
+    def updates_a_step(self) -> int | None:
+        """Discriminator updates of every step; None where they depend on the losses."""
+        return self.n_critic
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold for the rule to go on as if nothing had been."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Takes up `state` of an equal rule."""
+
+
+@dataclass
+class LossLimit(FixedRatio):
+    """One discriminator update a step, but `1 + burst` where its loss has not fallen below a limit.
+
+    The SAGAN article's rule: a generator update, a discriminator update, and if then the mean of the last `window`
+    discriminator losses is `limit` or more, `burst` discriminator updates before the next step.
+
+    Args:
+        limit: of the mean loss; None never holds the generator back, and then no loss is read from the device.
+        window: losses the mean is taken of.
+        burst: further discriminator updates.
+        rearm: `after_generator`: once a step, so that the ratio is at most 1 + burst. `as_published`: again at the end
+            of a burst, so that the generator stands still until the mean is below the limit.
+        epoch: discriminator updates after which losses and burst are forgotten, as at the end of an epoch in the
+            article's code; None: never.
+    """
+
+    order: str = "generator_first"
+    limit: float | None = None
+    window: int = 5
+    burst: int = 4
+    rearm: str = "after_generator"
+    epoch: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _one_of("rearm", self.rearm, REARM)
+        if self.n_critic != 1 or self.window < 1 or self.burst < 1 or (self.epoch is not None and self.epoch < 1):
+            raise ValueError("a loss limit takes n_critic=1, and window, burst and epoch of at least 1")
+        self._losses: list[Tensor] = []
+        self._seen = 0
+
+    def enough(self, updates: int, loss: Tensor) -> bool:
+        if self.limit is None:
+            return True
+        self._losses = [*self._losses, loss][-self.window :]
+        self._seen += 1
+        if self._seen == self.epoch:
+            self._losses, self._seen = [], 0
+            return True
+        if updates == 1 or (self.rearm == "as_published" and (updates - 1) % self.burst == 0):
+            return bool(torch.stack(self._losses).mean() < self.limit)
+        return self.rearm == "after_generator" and updates == self.burst + 1
+
+    @property
+    def updates_a_step(self) -> int | None:
+        return 1 if self.limit is None else None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"losses": self._losses, "seen": self._seen}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._losses, self._seen = state["losses"], state["seen"]
 
 
 @dataclass

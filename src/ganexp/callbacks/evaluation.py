@@ -28,18 +28,20 @@ def sampling(network: nn.Module) -> Iterator[nn.Module]:
 
 
 def draw(gan: GAN, count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
-    """Samples in [-1, 1], (batch, C, H, W) at a time: the same `count` latents for a seed on every machine.
-
-    Labels go round the classes, so that each has its share.
-    """
+    """Samples in [-1, 1], (batch, C, H, W) at a time: the same `count` latents for a seed on every machine."""
     generator = torch.Generator().manual_seed(seed)
-    labels = torch.arange(count) % gan.num_classes if gan.num_classes else None
+    labels = drawn_labels(gan, count)
     z = gan.latent.sample(count, generator=generator)
     with sampling(gan.sampler) as network:
         for start in range(0, count, batch_size):
             chosen = slice(start, start + batch_size)
             images = network(z[chosen].to(gan.device), None if labels is None else labels[chosen].to(gan.device))
             yield gan.shown(images)
+
+
+def drawn_labels(gan: GAN, count: int) -> Tensor | None:
+    """Labels (count,) that `draw` asks for: round the classes, so that each has its share; None without classes."""
+    return torch.arange(count) % gan.num_classes if gan.num_classes else None
 
 
 def sample_grid(gan: GAN, seed: int, rows: int = 10, columns: int = 10) -> Tensor:
@@ -100,7 +102,7 @@ class Evaluation(Callback):
         trainer.logger.log_picture("samples", picture, gan.step)
         if self.scores is None:
             return {}
-        values = self.scores(draw(gan, self.samples, self.batch_size, self.seed))
+        values = self.scores(draw(gan, self.samples, self.batch_size, self.seed), drawn_labels(gan, self.samples))
         gan.latest |= values
         logged = {f"score/{name}": value for name, value in values.items()}
         trainer.logger.log_metrics(logged | axes, gan.step)

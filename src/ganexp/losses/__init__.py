@@ -9,11 +9,16 @@ from ganexp.losses.adversarial import (
     Wasserstein,
     WeightClipping,
 )
+from ganexp.losses.auxiliary import AuxiliaryClassifier
+from ganexp.losses.cramer import Cramer, CramerPenalty
 from ganexp.losses.objective import Objective
 from ganexp.losses.penalties import R1, GradientPenalty
 
 __all__ = [
     "R1",
+    "AuxiliaryClassifier",
+    "Cramer",
+    "CramerPenalty",
     "GradientPenalty",
     "Hinge",
     "LeastSquares",

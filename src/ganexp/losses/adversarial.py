@@ -16,8 +16,8 @@ class NonSaturating:
 
     Args:
         real_target: what D is asked to answer on real images: a number, one-sided label smoothing where it is below 1
-            (Salimans et al. 2016, section 3.4); or [low, high], drawn anew for every image. Above 1 the loss of D has no
-            lower bound.
+            (Salimans et al. 2016, section 3.4); or [low, high], drawn anew for every image. Above 1 the loss of D has
+            no lower bound.
         probabilities: cross-entropy of sigmoid(logit), each logarithm clamped at -100, as torch's BCELoss has it: the
             same values, but no gradient where the sigmoid rounds to 0 or 1.
     """

@@ -28,16 +28,11 @@ class GradientPenalty:
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
         with torch.autocast(real.device.type, enabled=False):
-            mixed = self.interpolate(_full(real), _full(fake)).requires_grad_()
-            squares = _squared_gradient_norm(discriminator, mixed, labels)
+            mixed = interpolate(full(real), full(fake), self.epsilon).requires_grad_()
+            squares = squared_gradient_norm(discriminator(mixed, labels), mixed)
             if self.center == 0:
                 return self.weight * squares.mean()
             return self.weight * (squares.sqrt() - self.center).square().mean()
-
-    def interpolate(self, real: Tensor, fake: Tensor) -> Tensor:
-        """ε·real + (1 - ε)·fake, shapes (N, C, H, W)."""
-        shape = real.shape if self.epsilon == "per_element" else (len(real), 1, 1, 1)
-        return torch.lerp(fake, real, torch.rand(shape, device=real.device, dtype=real.dtype))
 
 
 class R1:
@@ -48,16 +43,24 @@ class R1:
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
         with torch.autocast(real.device.type, enabled=False):
-            at = _full(real).detach().requires_grad_()
-            return 0.5 * self.gamma * _squared_gradient_norm(discriminator, at, labels).mean()
+            at = full(real).detach().requires_grad_()
+            return 0.5 * self.gamma * squared_gradient_norm(discriminator(at, labels), at).mean()
 
 
-def _full(images: Tensor) -> Tensor:
+def full(images: Tensor) -> Tensor:
+    """`images` in fp32, if they are in half precision."""
     return images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
 
 
-def _squared_gradient_norm(discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> Tensor:
-    """‖∇D(x)‖² a sample (N,), differentiable; the outputs are summed, so D must treat each sample by itself."""
-    output = discriminator(images, labels)
+def interpolate(real: Tensor, fake: Tensor, epsilon: str) -> Tensor:
+    """ε·real + (1 - ε)·fake, shapes (N, C, H, W), with one ε ~ U(0,1) `per_sample` or `per_element`."""
+    if epsilon not in ("per_sample", "per_element"):
+        raise ValueError(f"epsilon={epsilon}: use per_sample or per_element")
+    shape = real.shape if epsilon == "per_element" else (len(real), 1, 1, 1)
+    return torch.lerp(fake, real, torch.rand(shape, device=real.device, dtype=real.dtype))
+
+
+def squared_gradient_norm(output: Tensor, images: Tensor) -> Tensor:
+    """‖∇D(x)‖² a sample (N,), differentiable, of `output` (N,) at `images`; D must treat each sample by itself."""
     (gradient,) = torch.autograd.grad(output.sum(), images, create_graph=True)
     return gradient.flatten(1).square().sum(1).clamp_min(1e-24)  # (N, C, H, W) -> (N,); the root stays differentiable

@@ -2,7 +2,7 @@
 
 An extractor is called with images uint8 (N, C, H, W) and returns (features (N, d), logits (N, classes)), in fp32. It
 has a `name`, which every score carries; an `identity`, a hash of its weights, by which cached statistics are found;
-and `facts`, what a reader of its scores should know.
+and `facts`, what a reader of its scores should know. One whose classes are the set's own says `knows_labels`.
 """
 
 import hashlib
@@ -16,8 +16,9 @@ import torch
 from rich.progress import track
 from torch import Tensor, nn
 from torch.hub import load_state_dict_from_url
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, interpolate
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+from torchvision.models import Inception_V3_Weights, inception_v3
 
 from ganexp.errors import UserError
 
@@ -33,6 +34,7 @@ class ClassifierExtractor(nn.Module):
     """
 
     name = "classifier"
+    knows_labels = True
 
     def __init__(self, network: nn.Module, accuracy: float) -> None:
         super().__init__()
@@ -61,32 +63,74 @@ class InceptionExtractor(nn.Module):
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
-        path = _inception_weights(weights)
+        path = _inception_weights(weights, URL_INCEPTION_V3)
         self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
         self.identity = hashlib.sha256(path.read_bytes()).hexdigest()
         self.facts = {"inception_weights_sha256": self.identity}
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        if images.shape[1] == 1:
-            images = images.repeat(1, 3, 1, 1)  # (N, 1, H, W) -> (N, 3, H, W)
         with torch.autocast(images.device.type, enabled=False):
-            return self.network(images)
+            return self.network(_in_colour(images))
 
 
-def _inception_weights(weights: str | None) -> Path:
+class Koshian2Extractor(nn.Module):
+    """torchvision's Inception-v3 as the SAGAN and SNGAN articles feed it, comparable with their IS alone.
+
+    Normalised by ImageNet's mean and deviation, where its weights expect [-1, 1]; enlarged to 299 with aligned corners.
+
+    Args:
+        weights: path of `inception_v3_google-0cc3c7bd.pth`; None looks in torch's hub cache, then downloads.
+
+    Raises:
+        UserError: as `InceptionExtractor`.
+    """
+
+    name = "koshian2"
+    feature_dim = 2048
+
+    def __init__(self, weights: str | None = None) -> None:
+        super().__init__()
+        path = _inception_weights(weights, Inception_V3_Weights.IMAGENET1K_V1.url)
+        self.network = inception_v3(init_weights=False, transform_input=False)
+        try:
+            self.network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        except RuntimeError as error:
+            raise UserError(f"{path} does not fit torchvision's Inception-v3: {str(error)[:200]}") from None
+        self.network.eval().requires_grad_(False)
+        self.classes, self.network.fc = self.network.fc, nn.Identity()
+        self.identity = hashlib.sha256(path.read_bytes()).hexdigest()
+        self.facts = {"inception_weights_sha256": self.identity}
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
+        self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.autocast(images.device.type, enabled=False):
+            x = (_in_colour(images).float() / 255 - self.mean) / self.deviation
+            x = interpolate(x, (299, 299), mode="bilinear", align_corners=True)  # (N, 3, H, W) -> (N, 3, 299, 299)
+            features = self.network(x)
+            return features, self.classes(features)
+
+
+def _in_colour(images: Tensor) -> Tensor:
+    """(N, 1, H, W) -> (N, 3, H, W), grey repeated; (N, 3, H, W) stays."""
+    return images.repeat(1, 3, 1, 1) if images.shape[1] == 1 else images
+
+
+def _inception_weights(weights: str | None, url: str) -> Path:
     """A file that holds Inception's tensors and, being from a stranger, nothing but tensors."""
-    default = Path(torch.hub.get_dir()) / "checkpoints" / URL_INCEPTION_V3.rsplit("/", 1)[1]
+    default = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
     path = Path(weights).expanduser() if weights else default
     advice = (
-        f"Get {URL_INCEPTION_V3}\nand put it at {default}, or name it: metrics.weights=FILE\n"
+        f"Get {url}\nand put it at {default}, or name it: metrics.weights=FILE\n"
         "Or score with a classifier trained on the set (metrics=classifier), or not at all (metrics=none)."
     )
     if not path.is_file():
         if weights:
             raise UserError(f"metrics.weights={weights}: no such file.\n{advice}")
         try:
-            load_state_dict_from_url(URL_INCEPTION_V3, progress=True, weights_only=True)
+            load_state_dict_from_url(url, progress=True, weights_only=True)
         except (URLError, OSError) as error:
             raise UserError(
                 "The Inception weights are not on this machine, and downloading them failed "

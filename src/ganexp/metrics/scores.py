@@ -50,23 +50,31 @@ class Scores:
             self.inception = InceptionScore(nn.Identity(), splits=splits).to(device)
 
     @torch.no_grad()
-    def __call__(self, batches: Iterable[Tensor]) -> dict[str, float]:
-        """Scores of images in [-1, 1], (N, C, H, W) a batch: `is_NAME`, `is_NAME_std` over splits, `fid_NAME`."""
+    def __call__(self, batches: Iterable[Tensor], labels: Tensor | None = None) -> dict[str, float]:
+        """Scores of images in [-1, 1], (N, C, H, W) a batch: `is_NAME`, `is_NAME_std` over splits, `fid_NAME`.
+
+        With the `labels` (N,) that all the images were drawn for, and an extractor that knows them, `accuracy_NAME`
+        too: the share of images that it puts in their class.
+        """
         self.fid.reset()
         self.inception.reset()
+        guesses = []
         for images in batches:
             features, logits = self.extractor(to_uint8(images.to(self.device)))
             self.fid.update(features, real=False)
             self.inception.update(logits)
+            guesses.append(logits.argmax(1))
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(0)  # torchmetrics shuffles with the global generator
             score, spread = self.inception.compute()
         name = self.extractor.name
-        return {
-            f"is_{name}": score.item(),
-            f"is_{name}_std": spread.item(),
-            f"fid_{name}": self.fid.compute().item(),
-        }
+        values = {f"is_{name}": score.item()}
+        if self.splits > 1:
+            values[f"is_{name}_std"] = spread.item()
+        values[f"fid_{name}"] = self.fid.compute().item()
+        if labels is not None and getattr(self.extractor, "knows_labels", False):
+            values[f"accuracy_{name}"] = (torch.cat(guesses).cpu() == labels).float().mean().item()
+        return values
 
 
 def _fid(extractor: Any, device: torch.device) -> FrechetInceptionDistance:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad
 
-from ganexp.models.layers import ProjectionHead, init_normal
+from ganexp.models.layers import ProjectionHead, init_normal, make_head
 
 NORMS = {
     "none": lambda width: nn.Identity(),
@@ -45,6 +45,11 @@ class Generator(nn.Module):
 
     Linear to base x base, then k times transposed convolution 4/2, norm, ReLU, then convolution 3/1, tanh.
     `width` is the number of maps at full resolution; it doubles with every halving, to `max_width` at most.
+
+    Args:
+        norm: none, batch, layer or instance; `first_norm=False` leaves it out after the linear layer.
+        slope: of LeakyReLU; 0 is ReLU.
+        label_code: of the true class and the others: `one_hot` 1 and 0, `plus_minus` 1 and -1.
     """
 
     def __init__(
@@ -56,24 +61,29 @@ class Generator(nn.Module):
         max_width: int = 512,
         num_classes: int = 0,
         norm: str = "batch",
+        first_norm: bool = True,
+        slope: float = 0.0,
+        label_code: str = "one_hot",
     ) -> None:
         super().__init__()
-        self.num_classes = num_classes
+        if label_code not in ("one_hot", "plus_minus"):
+            raise ValueError(f"label_code={label_code}: use one_hot or plus_minus")
+        self.num_classes, self.plus_minus = num_classes, label_code == "plus_minus"
         self.base, doublings = pyramid(resolution)
         widths = [min(width * 2**i, max_width) for i in range(doublings, -1, -1)]  # from base to full resolution
         self.project = nn.Linear(latent_dim + num_classes, widths[0] * self.base**2)
-        layers = [_norm(norm, widths[0]), nn.ReLU(inplace=True)]
+        layers = [_norm(norm if first_norm else "none", widths[0]), _relu(slope)]
         for inputs, outputs in pairwise(widths):
             layers += [
                 nn.ConvTranspose2d(inputs, outputs, 4, 2, 1),
                 _norm(norm, outputs),
-                nn.ReLU(inplace=True),
+                _relu(slope),
             ]
         self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], channels, 3, 1, 1), nn.Tanh())
         init_normal(self, 0.02)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        x = self.project(_with_code(z, labels, self.num_classes))
+        x = self.project(_with_code(z, labels, self.num_classes, self.plus_minus))
         return self.body(x.unflatten(1, (-1, self.base, self.base)))  # (N, W·b·b) -> (N, W, b, b) -> (N, C, H, W)
 
 
@@ -81,6 +91,7 @@ class Discriminator(nn.Module):
     """images (N, channels, resolution, resolution), labels (N,) or None -> logits (N,) or (N, logits).
 
     Convolution 3/1, then k times convolution 4/2 and 3/1, each with norm (not the first) and LeakyReLU(0.2), Linear.
+    `head` is what it does with labels: projection, none, or classes, which returns class logits (N, num_classes) too.
     """
 
     def __init__(
@@ -92,6 +103,7 @@ class Discriminator(nn.Module):
         num_classes: int = 0,
         logits: int = 1,
         norm: str = "batch",
+        head: str = "projection",
     ) -> None:
         super().__init__()
         base, doublings = pyramid(resolution)
@@ -101,10 +113,10 @@ class Discriminator(nn.Module):
             layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), _norm(norm, outputs), nn.LeakyReLU(0.2)]
             layers += [nn.Conv2d(outputs, outputs, 3, 1, 1), _norm(norm, outputs), nn.LeakyReLU(0.2)]
         self.body = nn.Sequential(*layers, nn.Flatten())
-        self.head = ProjectionHead(widths[-1] * base**2, num_classes, logits)
+        self.head = make_head(head, widths[-1] * base**2, num_classes, logits)
         init_normal(self, 0.02)
 
-    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         return self.head(self.body(images), labels)  # (N, C, H, W) -> (N, W·b·b) -> (N,)
 
 
@@ -198,9 +210,16 @@ def _norm(name: str, width: int) -> nn.Module:
     return NORMS[name](width)
 
 
-def _with_code(z: Tensor, labels: Tensor | None, num_classes: int) -> Tensor:
-    """z with the label's one-hot code beside it: (N, d) -> (N, d + num_classes)."""
-    return torch.cat([z, one_hot(labels, num_classes).to(z.dtype)], 1) if num_classes else z
+def _relu(slope: float) -> nn.Module:
+    return nn.LeakyReLU(slope, inplace=True) if slope else nn.ReLU(inplace=True)
+
+
+def _with_code(z: Tensor, labels: Tensor | None, num_classes: int, plus_minus: bool = False) -> Tensor:
+    """z with the label's code beside it: (N, d) -> (N, d + num_classes)."""
+    if not num_classes:
+        return z
+    code = one_hot(labels, num_classes).to(z.dtype)
+    return torch.cat([z, 2 * code - 1 if plus_minus else code], 1)
 
 
 def _divisible_by_4(resolution: int) -> None:

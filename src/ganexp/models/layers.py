@@ -60,6 +60,57 @@ class ProjectionHead(nn.Module):
         return logits + (self.embedding(labels) * h).sum(1)  # (N, features) -> (N,)
 
 
+class ConditionalNorm(nn.Module):
+    """Batch norm whose scale 1 + W·onehot(y) and offset V·onehot(y) follow the label; the plain one without classes."""
+
+    def __init__(self, channels: int, num_classes: int) -> None:
+        super().__init__()
+        if not num_classes:
+            self.norm, self.scale = nn.BatchNorm2d(channels), None
+            return
+        self.norm = nn.BatchNorm2d(channels, eps=1e-4, affine=False)
+        self.scale, self.offset = (nn.Embedding(num_classes, channels) for _ in range(2))
+        for embedding in (self.scale, self.offset):
+            nn.init.xavier_uniform_(embedding.weight)
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        x = self.norm(x)
+        if self.scale is None:
+            return x
+        return x * (1 + self.scale(labels)[..., None, None]) + self.offset(labels)[..., None, None]  # (N, C, 1, 1)
+
+
+class ClassHead(nn.Module):
+    """Two linear layers on one trunk: real or fake, and which class. Odena et al. 2017.
+
+    Features (N, features) -> (logits (N,) or (N, logits), class logits (N, num_classes)).
+    """
+
+    def __init__(self, features: int, num_classes: int, logits: int = 1) -> None:
+        super().__init__()
+        if not num_classes:
+            raise ValueError("head=classes needs a conditional model: set model.conditional=true")
+        self.linear, self.classes = nn.Linear(features, logits), nn.Linear(features, num_classes)
+
+    def forward(self, h: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return squeeze_logit(self.linear(h)), self.classes(h)
+
+
+# What a discriminator does with labels: a projection, class logits beside its own, or nothing.
+HEADS = {
+    "projection": ProjectionHead,
+    "classes": ClassHead,
+    "none": lambda features, num_classes, logits: ProjectionHead(features, 0, logits),
+}
+
+
+def make_head(kind: str, features: int, num_classes: int, logits: int) -> nn.Module:
+    """Features (N, features) and labels (N,) or None -> what the discriminator returns."""
+    if kind not in HEADS:
+        raise ValueError(f"head={kind}: use one of {', '.join(HEADS)}")
+    return HEADS[kind](features, num_classes, logits)
+
+
 def init_normal(module: nn.Module, std: float) -> None:
     """Weights of every convolution, linear layer and embedding from N(0, std²), biases 0. Radford et al. 2016."""
     for layer in module.modules():

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, max_pool2d, relu
 
-from ganexp.models.layers import squeeze_logit
+from ganexp.models.layers import ConditionalNorm, squeeze_logit
 from ganexp.models.spectral import spectral_norm as normed
 
 
@@ -20,7 +20,8 @@ class Generator(nn.Module):
         widths: maps at the base and after each block; every block doubles the side, so the base is
             resolution / 2^(len(widths) - 1).
         attention: side of the map after which self-attention stands; None for none.
-        spectral_norm: of every layer but the batch norms: none, persistent or fixed_u; `out_spectral_norm` of the last.
+        spectral_norm: of every layer but the batch norms: none, persistent or fixed_u.
+        norm_last: the last layer too.
     """
 
     def __init__(
@@ -32,7 +33,7 @@ class Generator(nn.Module):
         num_classes: int = 0,
         attention: int | None = None,
         spectral_norm: str = "none",
-        out_spectral_norm: str = "none",
+        norm_last: bool = True,
     ) -> None:
         super().__init__()
         doublings = len(widths) - 1
@@ -47,7 +48,7 @@ class Generator(nn.Module):
         blocks = [UpBlock(i, o, num_classes, spectral_norm) for i, o in pairwise(widths)]
         self.blocks = _with_attention(blocks, sides, widths[1:], attention, spectral_norm)
         self.norm = ConditionalNorm(widths[-1], num_classes)
-        self.out = _conv(widths[-1], channels, 3, out_spectral_norm)
+        self.out = _conv(widths[-1], channels, 3, spectral_norm if norm_last else "none")
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.project(z).unflatten(1, (-1, self.base, self.base))  # (N, W·b·b) -> (N, W, b, b)
@@ -62,7 +63,8 @@ class Discriminator(nn.Module):
     Args:
         widths: maps after each block; the first `halvings` blocks halve the side.
         attention: side of the map after which self-attention stands; None for none.
-        spectral_norm: of every layer: none, persistent or fixed_u; `out_spectral_norm` of the last.
+        spectral_norm: of every layer: none, persistent or fixed_u.
+        norm_last: the last layer too.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Discriminator(nn.Module):
         logits: int = 1,
         attention: int | None = None,
         spectral_norm: str = "persistent",
-        out_spectral_norm: str = "persistent",
+        norm_last: bool = True,
     ) -> None:
         super().__init__()
         if not 1 <= halvings <= len(widths) or resolution % 2**halvings:
@@ -87,7 +89,7 @@ class Discriminator(nn.Module):
         for index, (i, o) in enumerate(pairwise(widths), start=1):
             blocks.append(DownBlock(i, o, index < halvings, spectral_norm))
         self.blocks = _with_attention(blocks, sides, widths, attention, spectral_norm)
-        self.out = _dense(widths[-1], logits, out_spectral_norm)
+        self.out = _dense(widths[-1], logits, spectral_norm if norm_last else "none")
         self.embedding = None
         if num_classes:
             self.embedding = normed(nn.Linear(num_classes, widths[-1], bias=False), spectral_norm)
@@ -168,26 +170,6 @@ class SelfAttention(nn.Module):
         """The weight of each key for each query, (N, HW, HW/4)."""
         queries, keys = self.query(x).flatten(2), max_pool2d(self.key(x), 2).flatten(2)  # (N, C/8, HW), (N, C/8, HW/4)
         return (queries.transpose(1, 2) @ keys).softmax(2)
-
-
-class ConditionalNorm(nn.Module):
-    """Batch norm whose scale 1 + W·onehot(y) and offset V·onehot(y) follow the label; the plain one without classes."""
-
-    def __init__(self, channels: int, num_classes: int) -> None:
-        super().__init__()
-        if not num_classes:
-            self.norm, self.scale = nn.BatchNorm2d(channels), None
-            return
-        self.norm = nn.BatchNorm2d(channels, eps=1e-4, affine=False)
-        self.scale, self.offset = (nn.Embedding(num_classes, channels) for _ in range(2))
-        for embedding in (self.scale, self.offset):
-            nn.init.xavier_uniform_(embedding.weight)
-
-    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        x = self.norm(x)
-        if self.scale is None:
-            return x
-        return x * (1 + self.scale(labels)[..., None, None]) + self.offset(labels)[..., None, None]  # (N, C, 1, 1)
 
 
 def _with_attention(blocks: list, sides: list[int], widths: list[int], at: int | None, kind: str) -> nn.ModuleList:

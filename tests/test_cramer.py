@@ -1,0 +1,92 @@
+"""The Cramér distance against the paper's formulas, written out sample by sample."""
+
+import pytest
+import torch
+from torch import nn
+
+from ganexp.losses import Cramer, CramerPenalty
+from ganexp.losses.cramer import cramer_critic
+
+
+@pytest.fixture
+def features():
+    torch.manual_seed(0)
+    return torch.randn(6, 4), torch.randn(6, 4)
+
+
+def energy(real, fake):
+    """E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖ with g' the next fake."""
+    n, total = len(real), 0.0
+    for i in range(n):
+        x, g, other = real[i], fake[i], fake[(i - 1) % n]
+        total += (x - g).norm() + (x - other).norm() - (g - other).norm()
+    return total / n
+
+
+def surrogate(real, fake):
+    """E[f(x) - f(g)], f(a) = ‖a - g'‖ - ‖a‖, which the critic maximises."""
+    n, total = len(real), 0.0
+    for i in range(n):
+        x, g, other = real[i], fake[i], fake[(i - 1) % n]
+        total += ((x - other).norm() - x.norm()) - ((g - other).norm() - g.norm())
+    return total / n
+
+
+def test_both_sides(features):
+    real, fake = features
+    terms = Cramer().discriminator(real, fake)
+    assert torch.allclose(terms["real"] + terms["fake"], -surrogate(real, fake), atol=1e-6)
+    assert torch.allclose(Cramer().generator(fake, real)["adversarial"], energy(real, fake), atol=1e-6)
+
+
+def test_the_distance_is_least_where_fakes_are_like_reals():
+    torch.manual_seed(0)
+    real = torch.randn(4000, 4)
+    far, near = torch.randn(4000, 4) + 3, torch.randn(4000, 4)
+    distance = [Cramer().generator(fake, real)["adversarial"].item() for fake in (far, near)]
+    between = torch.cdist(near, near).mean().item()
+    assert distance[0] > 1.5 * distance[1]
+    assert distance[1] == pytest.approx(between, rel=0.05)  # 2E‖x-g‖ - E‖g-g'‖ = E‖g-g'‖ for equal distributions
+
+
+def test_equal_features_have_a_gradient():
+    h = torch.zeros(3, 2, requires_grad=True)
+    cramer_critic(h, torch.zeros(3, 2)).sum().backward()
+    assert h.grad.isfinite().all()
+
+
+class Critic(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(12, 8), nn.Tanh(), nn.Linear(8, 5)).double()
+
+    def forward(self, images, labels=None):
+        return self.layers(images)
+
+
+def penalty_by_hand(critic, real, fake, epsilon, detach):
+    """10·E[(‖∇f(x̂)‖ - 1)²], the features of G' detached or not."""
+    mixed = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
+    other = critic(fake).roll(1, 0)
+    if detach:
+        other = other.detach()
+    h = critic(mixed)
+    f = (h - other).norm(dim=1) - h.norm(dim=1)
+    (slope,) = torch.autograd.grad(f.sum(), mixed, create_graph=True)
+    return 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+
+
+def test_penalty_keeps_the_whole_second_order_term():
+    critic = Critic()
+    torch.manual_seed(2)
+    real, fake = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 3, 2, 2).double()
+    torch.manual_seed(3)
+    ours = CramerPenalty(10.0)(critic, real, fake, None)
+    torch.manual_seed(3)
+    epsilon = torch.rand(5, 1, 1, 1, dtype=torch.float64)
+    whole, partial = (penalty_by_hand(critic, real, fake, epsilon, detach) for detach in (False, True))
+    slopes = [torch.autograd.grad(value, list(critic.parameters())[:3]) for value in (ours, whole, partial)]
+    assert torch.allclose(ours, whole)
+    assert all(torch.allclose(a, b) for a, b in zip(slopes[0], slopes[1], strict=True))
+    assert not torch.allclose(slopes[0][0], slopes[2][0], rtol=1e-3)
