@@ -170,3 +170,42 @@ def test_interrupted_run_says_how_to_go_on(tmp_path):
     assert "ganexp resume run" in text
     assert "Traceback" not in text
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+
+
+LIMITED = (
+    *WORDS[2:], "loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=1.0",
+    "schedule.steps=400", "schedule.evaluate_every=40", "schedule.max_d_steps=700",
+)  # fmt: skip
+
+
+def test_a_limit_on_losses_survives_a_kill_and_ends_the_run_by_discriminator_updates(tmp_path):
+    """The rule's memory is in the checkpoint, and the run ends at its last discriminator update."""
+    folders = [tmp_path / "whole", tmp_path / "killed"]
+    text, _ = ganexp_process(*LIMITED, "hydra.run.dir=whole", cwd=tmp_path).communicate(timeout=200)
+    process = ganexp_process(*LIMITED, "hydra.run.dir=killed", cwd=tmp_path)
+    wait_for_step(folders[1], 90, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert ganexp_process("resume", "killed", cwd=tmp_path).wait(timeout=200) == 0
+    whole, killed = (saved(folder) for folder in folders)
+    for part in ("state_dict", "optimizer_states", "StreamData"):
+        assert same(whole[part], killed[part]), part
+    assert same(whole["ganexp"] | {"seconds": 0}, killed["ganexp"] | {"seconds": 0})
+    steps, d_steps = whole["ganexp"]["step"], whole["ganexp"]["d_steps"]
+    assert 700 <= d_steps < 705
+    assert steps < d_steps < 5 * steps, text  # both kinds of step were taken
+    assert losses(folders[0])[-1]["step"] == steps
+    assert (folders[0] / "samples" / f"step-{steps:07d}.png").exists()
+    assert json.loads((folders[0] / "run.json").read_text())["scores"]["last"]["step"] == steps
+
+
+def test_a_run_that_was_killed_at_its_end_takes_no_further_step(tmp_path):
+    ganexp(*LIMITED, "hydra.run.dir=run", cwd=tmp_path)
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    before = saved(tmp_path / "run")
+    (tmp_path / "run" / "run.json").write_text(json.dumps(facts | {"status": "running"}))
+    ganexp("resume", "run", cwd=tmp_path)
+    after = saved(tmp_path / "run")
+    assert same(before["state_dict"], after["state_dict"])
+    assert before["ganexp"]["step"] == after["ganexp"]["step"]
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"

@@ -5,12 +5,15 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import interpolate
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+from torchvision.models import inception_v3
+from torchvision.transforms.functional import normalize
 
 from ganexp import pictures
 from ganexp.data import sets
 from ganexp.errors import UserError
-from ganexp.metrics.extractors import InceptionExtractor, save_atomically, train_classifier
+from ganexp.metrics.extractors import InceptionExtractor, Koshian2Extractor, save_atomically, train_classifier
 from ganexp.metrics.scores import Scores, reference_statistics, to_uint8
 from ganexp.models.classifier import Classifier
 
@@ -213,3 +216,49 @@ def test_grid_and_files(tmp_path):
     assert torch.equal(read_image(str(tmp_path / "a" / "grid.png")), picture)
     pictures.save_single(images[4], tmp_path / "one.png")
     assert read_image(str(tmp_path / "one.png")).shape == (1, 8, 8)
+
+
+def test_accuracy_is_the_share_in_their_class(tmp_path):
+    images = torch.full((40, 1, 2, 2), -1.0)
+    labels = torch.arange(40) % 4
+    images.flatten(1)[torch.arange(40), labels] = 1.0  # the brightest pixel is the class
+    reference = reference_statistics(Pixels(), batches(to_uint8(images)), "quarters", tmp_path, CPU)
+    scores = Scores(Pixels(), reference, 2, CPU)
+    assert "accuracy_pixels" not in scores(batches(images), labels)  # Pixels does not say that it knows the labels
+    scores.extractor.knows_labels = True
+    assert scores(batches(images, 7), labels)["accuracy_pixels"] == 1
+    assert scores(batches(images), (labels + (torch.arange(40) < 10)) % 4)["accuracy_pixels"] == 0.75
+    assert "accuracy_pixels" not in scores(batches(images))
+
+
+def test_one_split_has_no_spread(tmp_path):
+    images = torch.rand(40, 1, 2, 2) * 2 - 1
+    reference = reference_statistics(Pixels(), batches(to_uint8(images)), "one", tmp_path, CPU)
+    values = Scores(Pixels(), reference, 1, CPU)(batches(images))
+    p = to_uint8(images).flatten(1).double().softmax(1)
+    expected = (p * (p / p.mean(0)).clamp_min(1e-300).log()).sum(1).mean().exp().item()
+    assert list(values) == ["is_pixels", "fid_pixels"]
+    assert values["is_pixels"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_koshian2_is_the_articles_scaling(tmp_path):
+    torch.manual_seed(0)
+    network = inception_v3(init_weights=False, transform_input=False).eval()
+    torch.save(network.state_dict(), tmp_path / "weights.pth")
+    extractor = Koshian2Extractor(str(tmp_path / "weights.pth"))
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    scaled = normalize(images.float() / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    with torch.no_grad():
+        expected = network(interpolate(scaled, (299, 299), mode="bilinear", align_corners=True))
+    features, logits = extractor(images)
+    assert torch.allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    assert (features.shape, logits.shape) == ((2, 2048), (2, 1000))
+    assert (extractor.name, len(extractor.identity)) == ("koshian2", 64)
+    assert extractor(images[:, :1])[1].shape == (2, 1000)
+    other = network.state_dict()
+    del other["fc.bias"]
+    torch.save(other, tmp_path / "other.pth")
+    with pytest.raises(UserError, match=r"does not fit torchvision's Inception-v3"):
+        Koshian2Extractor(str(tmp_path / "other.pth"))
+    with pytest.raises(UserError, match=r"inception_v3_google(.|\n)*metrics.weights=FILE"):
+        Koshian2Extractor(None)

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
-from conftest import TINY, ganexp
+from conftest import TINY, config, ganexp
+from omegaconf import OmegaConf
 
 from ganexp import trust
+from ganexp.build import build_gan
 from ganexp.errors import UserError
 
 
@@ -85,4 +87,24 @@ def test_a_strange_checkpoint_is_refused(run, content):
 def test_unresolved_values_are_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("a: ${oc.env:HOME}\n")
     with pytest.raises(UserError, match="a is not resolved"):
+        trust.load(tmp_path / "config.yaml")
+
+
+def test_a_config_of_an_older_version_gets_the_defaults_of_newer_keys(tmp_path):
+    cfg = OmegaConf.to_container(config(*TINY))
+    for key in ("auxiliary", "epsilon"):
+        del cfg["loss"][key]
+    del cfg["schedule"]["max_d_steps"], cfg["model"]["classifier"], cfg["optimizer"]["classifier"]
+    OmegaConf.save(cfg, tmp_path / "config.yaml")
+    read = trust.load(tmp_path / "config.yaml")
+    assert (read.loss.auxiliary, read.loss.epsilon, read.schedule.max_d_steps) == (None, "per_sample", None)
+    build_gan(read)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [({"data": None}, "data"), ({"seed": "today"}, "seed|Integer"), ({"extra": 1}, "extra")]
+)
+def test_what_is_no_config_of_a_run_is_refused(tmp_path, change, message):
+    OmegaConf.save(OmegaConf.to_container(config(*TINY)) | change, tmp_path / "config.yaml")
+    with pytest.raises(UserError, match=message):
         trust.load(tmp_path / "config.yaml")

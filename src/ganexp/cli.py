@@ -25,16 +25,15 @@ class ConfigError(CompactHydraException):
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
 def run(cfg: DictConfig) -> float | None:
     """Runs the command whose config was composed; a sweep gets the value it returns."""
-    command = HydraConfig.get().job.config_name
+    hydra_config = HydraConfig.get()
+    command, choices = hydra_config.job.config_name, hydra_config.runtime.choices
+    groups = {name: choice for name, choice in choices.items() if not name.startswith("hydra")}
     try:
         cfg = schema.resolve(cfg)
         if command == "train":
             from ganexp.train import train
 
-            hydra_config = HydraConfig.get()
-            choices = hydra_config.runtime.choices
             cfg.name = schema.run_name(cfg.name, *(choices[g] for g in ("experiment", "data", "model", "loss")))
-            groups = {name: choice for name, choice in choices.items() if not name.startswith("hydra")}
             return train(cfg, hydra_config.runtime.output_dir, groups)
         if command == "evaluate":
             from ganexp.evaluate import evaluate
@@ -47,10 +46,10 @@ def run(cfg: DictConfig) -> float | None:
         else:
             from ganexp.describe import describe
 
-            describe(cfg)
+            describe(cfg, groups)
     except UserError as error:
-        _remove_if_empty(Path(HydraConfig.get().runtime.output_dir))
-        if HydraConfig.get().mode == RunMode.MULTIRUN:  # the sweep goes on, and says so at its end
+        _remove_if_empty(Path(hydra_config.runtime.output_dir))
+        if hydra_config.mode == RunMode.MULTIRUN:  # the sweep goes on, and says so at its end
             raise ConfigError(str(error)) from None
         sys.exit(str(error))
     return None

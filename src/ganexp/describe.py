@@ -11,9 +11,10 @@ from ganexp.build import build_gan
 from ganexp.gan import GAN
 
 
-def describe(cfg: DictConfig) -> None:
-    """Prints the description of the resolved `cfg`."""
-    print(json.dumps(description(cfg), indent=2))
+def describe(cfg: DictConfig, groups: dict[str, Any]) -> None:
+    """Prints the description of the resolved `cfg`, with the case and the overlay among the chosen `groups`."""
+    chosen = {"experiment": groups.get("experiment"), "published": groups.get("published")}
+    print(json.dumps(chosen | description(cfg), indent=2))
 
 
 def description(cfg: DictConfig) -> dict[str, Any]:
@@ -28,9 +29,9 @@ def description(cfg: DictConfig) -> dict[str, Any]:
                  "flip": cfg.data.flip},
         "conditional": cfg.model.conditional,
         "latent": OmegaConf.to_container(cfg.model.latent),
-        "generator": _network(gan.generator),
-        "discriminator": _network(gan.discriminator),
-        "classifier": _network(gan.classifier) if gan.classifier else None,
+        "generator": _network(gan.generator, cfg.model.generator),
+        "discriminator": _network(gan.discriminator, cfg.model.discriminator),
+        "classifier": _network(gan.classifier, cfg.model.classifier) if gan.classifier else None,
         "loss": {"name": _name(cfg.loss.adversarial)} | _terms(cfg, gan),
         "penalties": OmegaConf.to_container(cfg.loss.penalties),
         "constraint": OmegaConf.to_container(cfg.loss.constraint) if cfg.loss.constraint else None,
@@ -49,12 +50,13 @@ def description(cfg: DictConfig) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _network(network: nn.Module) -> dict[str, Any]:
+def _network(network: nn.Module, node: DictConfig) -> dict[str, Any]:
     kind = type(network)
     trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
     return {
         "name": f"{kind.__module__.removeprefix('ganexp.models.')}.{kind.__name__}",
         "parameters": trainable,
+        "settings": {key: value for key, value in OmegaConf.to_container(node).items() if key != "_target_"},
     }
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from ganexp import schema
 from ganexp.errors import UserError
 
 CLASSES = ("ganexp.losses.", "ganexp.models.", "ganexp.updates", "ganexp.metrics.extractors", "torch.optim.")
@@ -36,7 +38,12 @@ def load(path: str | os.PathLike[str]) -> DictConfig:
                 f"{path}: {key}={value} is not part of ganexp, and running it is not safe unless you know its author.\n"
                 f"If you do: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
             )
-    return cfg
+    try:
+        return schema.resolve(
+            OmegaConf.merge(OmegaConf.structured(schema.Train), cfg)
+        )  # an older version's had fewer keys
+    except OmegaConfBaseException as error:
+        raise UserError(f"{path} is no config of a run: {str(error).splitlines()[0]}") from None
 
 
 def trusted(target: Any) -> bool:

@@ -66,7 +66,9 @@ class Scores:
             guesses.append(logits.argmax(1))
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(0)  # torchmetrics shuffles with the global generator
-            score, spread = self.inception.compute()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "std\\(\\): degrees of freedom")  # of one split
+                score, spread = self.inception.compute()
         name = self.extractor.name
         values = {f"is_{name}": score.item()}
         if self.splits > 1:
