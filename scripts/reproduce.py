@@ -1,0 +1,157 @@
+"""An article's cases, run or collected, as a table: published numbers, and beside each what was measured.
+
+    python scripts/reproduce.py ARTICLE [--steps-fraction F] [--seeds N] [--cases A,B] [--collect] [WORDS…]
+
+ARTICLE is a folder of experiments: textbook, dcgan, sagan, … Each case is trained corrected and, where the article has
+an overlay, as published, once a seed, into OUTPUT/CASE/FORM-seed-N; runs that are there are not run again, and broken
+ones go on. WORDS are overrides for all of them, as on ganexp's command line: data.root=FOLDER, metrics=koshian2, …
+Other words belong into another --output. --collect runs nothing and shows what is there. The table is printed and
+written to OUTPUT/table.md; cells that were not run say so.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from ganexp import schema
+from ganexp.cli import CONF
+from ganexp.runfolder import RunFolder
+
+PUBLISHED = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
+EVALUATIONS = 5  # of a run that is cut short
+
+
+def main() -> None:
+    arguments = parse(sys.argv[1:])
+    cases = sorted(path.stem for path in (CONF / "experiment" / arguments.article).glob("*.yaml"))
+    if not cases:
+        articles = ", ".join(sorted(path.name for path in (CONF / "experiment").iterdir() if path.is_dir()))
+        sys.exit(f"There is no article {arguments.article!r}: use one of {articles}")
+    unknown = set(arguments.cases or cases) - set(cases)
+    if unknown:
+        sys.exit(f"--cases {','.join(sorted(unknown))}: {arguments.article} has {', '.join(cases)}")
+    cases = arguments.cases or cases
+    failed = 0
+    if not arguments.collect:
+        for seed in range(arguments.seeds):
+            for case in cases:
+                for form in forms(arguments.article, case):
+                    failed += run(arguments, case, form, seed) != 0
+    text = table(arguments.article, cases, arguments.output)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    (arguments.output / "table.md").write_text(text)
+    print(text)
+    if failed:
+        sys.exit(f"{failed} runs failed: see above. The same command goes on with them.")
+
+
+def parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("article")
+    parser.add_argument("--steps-fraction", type=float, default=1.0, metavar="F", help="of the published length")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="0 … N-1")
+    parser.add_argument("--cases", type=lambda text: text.split(","), metavar="A,B", help="default: all")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: outputs/reproduce/ARTICLE")
+    parser.add_argument("--collect", action="store_true", help="run nothing")
+    parser.add_argument("words", nargs="*")
+    arguments = parser.parse_intermixed_args(words)
+    if not 0 < arguments.steps_fraction <= 1:
+        parser.error(f"--steps-fraction {arguments.steps_fraction}: must lie above 0 and not above 1")
+    if arguments.seeds < 1:
+        parser.error(f"--seeds {arguments.seeds}: at least 1")
+    arguments.output = arguments.output or Path("outputs/reproduce") / arguments.article
+    return arguments
+
+
+def forms(article: str, case: str) -> list[str]:
+    """`corrected`, and `published` where the article's overlay fits the case."""
+    overlay = (CONF / "published" / f"{article}.yaml").exists()
+    baseline = PUBLISHED[article].get(case, {}).get("baseline")  # a rival's best recipe: nothing to correct
+    return ["corrected", "published"] if overlay and not baseline else ["corrected"]
+
+
+def run(arguments: argparse.Namespace, case: str, form: str, seed: int) -> int:
+    """Trains one case, or goes on with it; the exit code. Finished ones are left alone."""
+    folder = RunFolder(folder_of(arguments.output, case, form, seed))
+    print(f"\n{arguments.article}/{case}, {form}, seed {seed}", flush=True)
+    if folder.facts().get("status") == "finished":
+        print(f"finished: {folder.path}")
+        return 0
+    if folder.run.exists():
+        return ganexp("resume", str(folder.path))
+    words = [f"experiment={arguments.article}/{case}", f"seed={seed}", f"hydra.run.dir={folder.path}"]
+    if form == "published":
+        words.append(f"published={arguments.article}")
+    return ganexp(*words, *shortened(arguments, words), *arguments.words)
+
+
+def shortened(arguments: argparse.Namespace, words: list[str]) -> list[str]:
+    """Overrides that cut the case to the asked fraction of its length."""
+    if arguments.steps_fraction == 1:
+        return []
+    schema.register()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        schedule = compose("train", words[:1]).schedule
+    every = max(1, round(arguments.steps_fraction * schedule.steps / EVALUATIONS))
+    cut = [f"schedule.steps={EVALUATIONS * every}", f"schedule.evaluate_every={every}"]
+    if schedule.max_d_steps:
+        cut.append(f"schedule.max_d_steps={round(arguments.steps_fraction * schedule.max_d_steps)}")
+    return cut
+
+
+def ganexp(*words: str) -> int:
+    return subprocess.run([sys.executable, "-m", "ganexp", *words]).returncode
+
+
+def folder_of(output: Path, case: str, form: str, seed: int) -> Path:
+    return output / case / f"{form}-seed-{seed}"
+
+
+def table(article: str, cases: list[str], output: Path) -> str:
+    """Markdown: a line a case, form and score; numbers are means over seeds, with their standard deviation."""
+    note = PUBLISHED[article].get("note", "")
+    lines = [f"# {article}", "", *([note, ""] if note else [])]
+    lines += [
+        "| case | form | score | published best | published last | measured best | measured last | seeds | steps |"
+    ]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for case in cases:
+        published = PUBLISHED[article].get(case, {})
+        for form in forms(article, case):
+            runs = [json.loads(path.read_text()) for path in sorted((output / case).glob(f"{form}-seed-*/run.json"))]
+            runs = [facts["scores"] for facts in runs if facts.get("status") == "finished" and facts["scores"]]
+            names = {name for scores in runs for name in scores["last"] if name != "step" and not name.endswith("_std")}
+            for name in sorted(names | {published["score"]} if "score" in published else names) or [""]:
+                ours = [scores for scores in runs if name in scores["last"]]
+                known = published if published.get("score") == name else {}
+                cells = [case, form, name, number(known.get("best")), number(known.get("last"))]
+                cells += [spread([scores[which][name] for scores in ours]) for which in ("best", "last")]
+                cells += [str(len(ours)), ", ".join(sorted({f"{scores['last']['step']:,}" for scores in ours}))]
+                lines.append(f"| {' | '.join(cells)} |")
+    rows = [row for row in PUBLISHED[article].values() if isinstance(row, dict) and "protocol" in row]
+    sources = {f"Published {row['score']}: {row['protocol']}; {row['source']}." for row in rows}
+    lines += ["", *sorted(sources)]
+    lines += ["Best is the checkpoint with the best FID (by metrics=koshian2, the best IS), as in the run folder.", ""]
+    return "\n".join(lines)
+
+
+def number(value: float | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def spread(values: list[float]) -> str:
+    """Mean ± standard deviation over seeds."""
+    if not values:
+        return "not run"
+    mean = f"{statistics.mean(values):.4g}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""The table of an article: published numbers beside those of runs, which are made once, collected, and gone on with."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ganexp
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+import reproduce
+
+SMALL = (
+    "textbook", "--cases", "gan", "--steps-fraction", "0.0001", "--output", "out",
+    "data=digits", "schedule.batch_size=8", "metrics.samples=40", "metrics.extractor.updates=5", "trainer=cpu",
+)  # fmt: skip
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder, and the words of every ganexp that was started in it."""
+    started = []
+
+    def in_process(*words):
+        started.append(words)
+        return ganexp(*words, cwd=tmp_path, check=False).returncode
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(reproduce, "ganexp", in_process)
+    return started
+
+
+def run(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", *words])
+    reproduce.main()
+    return Path("out/table.md").read_text()
+
+
+def cells(text, case, form, score):
+    (line,) = [line for line in text.splitlines() if line.startswith(f"| {case} | {form} | {score} |")]
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
+    text = run(monkeypatch, *SMALL)
+    assert len(here) == 2
+    for form in ("corrected", "published"):
+        facts = json.loads(Path(f"out/gan/{form}-seed-0/run.json").read_text())
+        assert facts["groups"]["published"] == ("textbook" if form == "published" else None)
+        row = cells(text, "gan", form, "fid_classifier")
+        assert row[3:5] == ["", ""]  # nothing was published
+        assert row[5:] == [
+            *(f"{facts['scores'][which]['fid_classifier']:.4g}" for which in ("best", "last")),
+            "1",
+            "10",
+        ]
+    assert run(monkeypatch, *SMALL) == text
+    assert len(here) == 2  # nothing is run again
+
+    facts = json.loads(Path("out/gan/corrected-seed-0/run.json").read_text())
+    Path("out/gan/corrected-seed-0/run.json").write_text(json.dumps(facts | {"status": "interrupted"}))
+    assert cells(run(monkeypatch, *SMALL, "--collect"), "gan", "corrected", "")[5:7] == ["not run", "not run"]
+    run(monkeypatch, *SMALL)
+    assert here[2][0] == "resume"
+
+
+def test_mean_and_spread_over_seeds(here, monkeypatch):
+    for seed, (best, last) in enumerate([(6.0, 3.0), (7.0, 4.0)]):
+        folder = Path(f"out/cifar10_2/published-seed-{seed}")
+        folder.mkdir(parents=True)
+        scores = {"best": {"step": 975, "is_koshian2": best}, "last": {"step": 1950, "is_koshian2": last}}
+        (folder / "run.json").write_text(json.dumps({"status": "finished", "scores": scores}))
+    text = run(monkeypatch, "sagan", "--collect", "--output", "out")
+    assert cells(text, "cifar10_2", "published", "is_koshian2")[3:] == [
+        "6.53", "3.43", "6.5 ± 0.71", "3.5 ± 0.71", "2", "1,950",
+    ]  # fmt: skip
+    assert cells(text, "cifar10_2", "corrected", "is_koshian2")[5:8] == ["not run", "not run", "0"]
+    assert cells(text, "anime_face", "corrected", "")[3:7] == ["", "", "not run", "not run"]
+    assert here == []
+
+
+def test_a_failed_run_is_reported_at_the_end(here, monkeypatch):
+    with pytest.raises(SystemExit, match="2 runs failed"):
+        run(monkeypatch, *SMALL, "optimizer.generator.lr=-1")
+    assert "not run" in Path("out/table.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["textbok"], "There is no article 'textbok': use one of .*textbook"),
+        (["textbook", "--cases", "gan,vae"], "--cases vae: textbook has cgan, gan, wgan_gp"),
+        (["textbook", "--steps-fraction", "0"], "2"),
+        (["textbook", "--seeds", "0"], "2"),
+    ],
+)
+def test_wrong_words_are_refused(here, monkeypatch, words, message):
+    with pytest.raises(SystemExit, match=message):
+        run(monkeypatch, *words)
+
+
+def test_every_published_number_belongs_to_a_case():
+    for article, rows in reproduce.PUBLISHED.items():
+        if article != "koshian2_protocol":
+            cases = {path.stem for path in (reproduce.CONF / "experiment" / article).glob("*.yaml")}
+            assert set(rows) - {"note"} <= cases
+
+
+def test_lengths_are_cut_in_proportion(monkeypatch):
+    arguments = reproduce.parse(["sagan", "--steps-fraction", "0.1"])
+    assert reproduce.shortened(arguments, ["experiment=sagan/cifar10_3"]) == [
+        "schedule.steps=3900", "schedule.evaluate_every=780", "schedule.max_d_steps=3900",
+    ]  # fmt: skip
