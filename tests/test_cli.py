@@ -67,7 +67,7 @@ def test_evaluate_and_sample(run, tmp_path):
     done = ganexp("evaluate", f"ckpt={folder}", "samples=60", f"output={tmp_path}", cwd=tmp_path)
     assert "fid_classifier" in done.stdout
     record = json.loads((tmp_path / "scores.json").read_text())
-    assert set(record["scores"]) == {"is_classifier", "is_classifier_std", "fid_classifier"}
+    assert set(record["scores"]) == {"is_classifier", "is_classifier_std", "fid_classifier", "accuracy_classifier"}
     assert record["protocol"]["samples"] == 60
     assert record["protocol"]["reference_images"] == 1438
     words = ("sample", f"ckpt={folder / 'checkpoints' / 'last.ckpt'}", "n=12", f"output={tmp_path / 'drawn'}")
@@ -92,7 +92,7 @@ def test_help_answers_without_torch(tmp_path):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1  # the machine may be busy elsewhere
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 2  # the machine may be busy elsewhere
     assert "ganexp resume RUN" in done.stdout
     code = "import sys; from ganexp import cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

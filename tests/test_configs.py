@@ -33,7 +33,7 @@ def options(group):
     return sorted(str(f.relative_to(CONF / group).with_suffix("")) for f in (CONF / group).rglob("*.yaml"))
 
 
-EVERY = [(group, option) for group in GROUPS for option in options(group)]
+EVERY = [(group, option) for group in GROUPS if group != "experiment" for option in options(group)]
 
 
 def words_for(group, option, tmp_path):
@@ -226,6 +226,12 @@ UNCOUNTED = {
 }
 
 
+@pytest.mark.parametrize("name", sorted(UNCOUNTED))
+def test_cases_without_a_published_count_build(name):
+    told = description(config(f"experiment={name}"))
+    assert told["generator"]["parameters"] > 10**6
+
+
 def test_every_published_case_is_counted():
     assert set(options("experiment")) == set(PUBLISHED_COUNTS) | UNCOUNTED
 
@@ -308,17 +314,6 @@ def test_all_targets_are_trusted():
         for key, value in trust._leaves(OmegaConf.to_container(OmegaConf.load(file))):
             if key.endswith("_target_") and "hydra" not in str(file.parent):
                 assert trust.trusted(value), f"{file}: {value}"
-
-
-def test_published_counts_by_command():
-    for words, generator, discriminator in (
-        (("data=cifar10", "model=sagan"), 4_359_108, 1_074_530),
-        (("data=stl10", "model=sagan48", "model.conditional=true"), 4_985_796, 19_573_666),
-        (("data=flowers102", "model=sagan96", "model.conditional=true"), 32_316_868, 38_544_290),
-        (("data=mnist", "model=dcgan_mnist"), 6_738_689, 1_812_737),
-    ):
-        told = description(config("loss=hinge", *words))
-        assert (told["generator"]["parameters"], told["discriminator"]["parameters"]) == (generator, discriminator)
 
 
 def test_tiny_is_a_valid_run():
