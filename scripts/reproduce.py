@@ -6,17 +6,18 @@ ARTICLE is a folder of experiments: textbook, dcgan, sagan, … Each case is tra
 an overlay, as published, once a seed, into OUTPUT/CASE/FORM-seed-N; runs that are there are not run again, and broken
 ones go on. WORDS are overrides for all of them, as on ganexp's command line: data.root=FOLDER, metrics=koshian2, …
 Other words belong into another --output. --collect runs nothing and shows what is there. The table is printed and
-written to OUTPUT/table.md; cells that were not run say so.
+written to OUTPUT/table.md; cells that were not run say so. OUTPUT/picture.png has curves and samples.
 """
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from matplotlib.figure import Figure
+from matplotlib.image import imread
 from omegaconf import OmegaConf
 
 from ganexp import schema
@@ -47,6 +48,9 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     (arguments.output / "table.md").write_text(text)
     print(text)
+    if picture := draw(arguments.article, cases, arguments.output):
+        picture.savefig(arguments.output / "picture.png")
+        print(f"curves and samples: {arguments.output / 'picture.png'}")
     if failed:
         sys.exit(f"{failed} runs failed: see above. The same command goes on with them.")
 
@@ -124,8 +128,7 @@ def table(article: str, cases: list[str], output: Path) -> str:
     for case in cases:
         published = PUBLISHED[article].get(case, {})
         for form in forms(article, case):
-            runs = [json.loads(path.read_text()) for path in sorted((output / case).glob(f"{form}-seed-*/run.json"))]
-            runs = [facts["scores"] for facts in runs if facts.get("status") == "finished" and facts["scores"]]
+            runs = [run.facts()["scores"] for run in finished(output, case, form)]
             names = {name for scores in runs for name in scores["last"] if name != "step" and not name.endswith("_std")}
             for name in sorted(names | {published["score"]} if "score" in published else names) or [""]:
                 ours = [scores for scores in runs if name in scores["last"]]
@@ -139,6 +142,43 @@ def table(article: str, cases: list[str], output: Path) -> str:
     lines += ["", *sorted(sources)]
     lines += ["Best is the checkpoint with the best FID (by metrics=koshian2, the best IS), as in the run folder.", ""]
     return "\n".join(lines)
+
+
+def finished(output: Path, case: str, form: str) -> list[RunFolder]:
+    """The case's runs that came to their end and were scored, by seed."""
+    folders = sorted((output / case).glob(f"{form}-seed-*"), key=lambda path: int(path.name.rsplit("-", 1)[1]))
+    runs = [RunFolder(path) for path in folders]
+    return [run for run in runs if run.facts().get("status") == "finished" and run.facts()["scores"]]
+
+
+def draw(article: str, cases: list[str], output: Path) -> Figure | None:
+    """A row a case: the score by step, a line a seed, then each form's last samples; None without runs."""
+    runs = {case: {form: finished(output, case, form) for form in forms(article, case)} for case in cases}
+    shown = [case for case in cases if any(runs[case].values())]
+    if not shown:
+        return None
+    figure = Figure(figsize=(13, 4.2 * len(shown)), layout="constrained", dpi=100)
+    for case, (curves, *grids) in zip(shown, figure.subplots(len(shown), 3, squeeze=False), strict=True):
+        for (form, folders), colour, panel in zip(runs[case].items(), ("tab:blue", "tab:orange"), grids, strict=False):
+            for index, run in enumerate(folders):
+                name = PUBLISHED[article].get(case, {}).get("score")
+                name = (
+                    name
+                    if name in run.facts()["scores"]["last"]
+                    else next(key for key in run.facts()["scores"]["last"] if key.startswith("fid_"))
+                )
+                points = [(row["step"], row[f"score/{name}"]) for row in run.rows() if f"score/{name}" in row]
+                curves.plot(*zip(*points, strict=True), colour, marker=".", label=form if index == 0 else None)
+                curves.set_ylabel(name)
+            if folders:
+                panel.imshow(imread(sorted(folders[0].samples.glob("step-*.png"))[-1]))
+                panel.set_title(f"{form}, step {folders[0].facts()['scores']['last']['step']:,}")
+        curves.set(title=f"{article}/{case}", xlabel="step")
+        curves.grid(alpha=0.3)
+        curves.legend()
+        for panel in grids:
+            panel.set_axis_off()
+    return figure
 
 
 def number(value: float | None) -> str:

@@ -5,7 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import ganexp
+from matplotlib.image import imread
+
+from ganexp import pictures
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 import reproduce
@@ -54,6 +58,9 @@ def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
             "1",
             "10",
         ]
+    picture = imread("out/picture.png")  # one case: a curve and two grids
+    assert picture.shape == (420, 1300, 4)
+    assert picture[:, 900:].std() > 0.1
     assert run(monkeypatch, *SMALL) == text
     assert len(here) == 2  # nothing is run again
 
@@ -67,9 +74,11 @@ def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
 def test_mean_and_spread_over_seeds(here, monkeypatch):
     for seed, (best, last) in enumerate([(6.0, 3.0), (7.0, 4.0)]):
         folder = Path(f"out/cifar10_2/published-seed-{seed}")
-        folder.mkdir(parents=True)
+        pictures.save(torch.zeros(3, 8, 8, dtype=torch.uint8), folder / "samples" / "step-0001950.png")
         scores = {"best": {"step": 975, "is_koshian2": best}, "last": {"step": 1950, "is_koshian2": last}}
         (folder / "run.json").write_text(json.dumps({"status": "finished", "scores": scores}))
+        rows = [{"step": row["step"], "score/is_koshian2": row["is_koshian2"]} for row in scores.values()]
+        (folder / "metrics.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     text = run(monkeypatch, "sagan", "--collect", "--output", "out")
     assert cells(text, "cifar10_2", "published", "is_koshian2")[3:] == [
         "6.53", "3.43", "6.5 ± 0.71", "3.5 ± 0.71", "2", "1,950",

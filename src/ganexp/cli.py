@@ -50,9 +50,17 @@ def run(cfg: DictConfig) -> float | None:
     except UserError as error:
         _remove_if_empty(Path(hydra_config.runtime.output_dir))
         if hydra_config.mode == RunMode.MULTIRUN:  # the sweep goes on, and says so at its end
-            raise ConfigError(str(error)) from None
-        sys.exit(str(error))
+            raise ConfigError(f"{error}{_hint(groups)}") from None
+        sys.exit(f"{error}{_hint(groups)}")
     return None
+
+
+def _hint(groups: dict[str, str | None]) -> str:
+    """A line for who lays an article's slips over a case of another, which is where most refusals then come from."""
+    article, case = groups.get("published"), groups.get("experiment")
+    if not article or str(case).startswith(f"{article}/"):
+        return ""
+    return f"\npublished={article} is meant for the cases of experiment={article}/…"
 
 
 def main() -> None:
