@@ -6,6 +6,7 @@ and `facts`, what a reader of its scores should know. One whose classes are the 
 """
 
 import hashlib
+import inspect
 import logging
 import os
 from pathlib import Path
@@ -164,7 +165,8 @@ def train_classifier(
     AdamW on a one-cycle schedule; the global random state is left as it was. `key` tells apart whatever else the result
     depends on.
     """
-    recipe = f"{key} {network} {Path(__file__).read_text()}"  # another network or training is another classifier
+    training = inspect.getsource(train_classifier) + inspect.getsource(_fit)
+    recipe = f"{key} {network} {training}"  # another network or training is another classifier
     path = cache / "classifiers" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:32]}.pt"
     network.to(device, memory_format=torch.channels_last)
     if path.exists():
