@@ -205,6 +205,15 @@ def test_a_loss_limit_gives_the_discriminator_its_burst():
     assert (high.gan.d_steps, high.gan.stream.position) == (10, 10)
 
 
+def test_a_step_that_would_not_end_ends_with_the_run():
+    words = ("schedule.updates.rearm=as_published", "schedule.updates.epoch=100000", "schedule.max_d_steps=30")
+    bench = Bench("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.0", *words)
+    bench.gan._trainer = type("Trainer", (), {"should_stop": False})()
+    bench.step()
+    assert bench.gan.d_steps == 30
+    assert bench.gan._trainer.should_stop
+
+
 def test_pixels_in_the_unit_range():
     bench = Bench("data.range=unit")
     images = bench.gan.stream.next().images

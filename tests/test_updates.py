@@ -97,7 +97,9 @@ def test_loss_limit_goes_on_from_its_state():
     assert FixedRatio().state_dict() == {}
 
 
-@pytest.mark.parametrize("wrong", [{"rearm": "never"}, {"n_critic": 2}, {"window": 0}, {"burst": 0}, {"epoch": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"rearm": "never"}, {"n_critic": 2}, {"window": 0}, {"burst": 0}, {"epoch": 0}, {"rearm": "as_published"}]
+)
 def test_wrong_limits_are_refused(wrong):
     with pytest.raises(ValueError, match="="):
         LossLimit(limit=0.5, **wrong)

@@ -124,7 +124,7 @@ class GAN(pl.LightningModule):
         while True:
             loss = self._discriminator_update(d_optimizer, real, fakes)
             updates += 1
-            if rule.enough(updates, loss):
+            if rule.enough(updates, loss) or self._done():
                 break
             if not rule.reuse_real:
                 real = self.stream.next()
