@@ -93,9 +93,7 @@ class LossLimit(FixedRatio):
         if self.n_critic != 1 or self.window < 1 or self.burst < 1 or (self.epoch is not None and self.epoch < 1):
             raise ValueError("a loss limit takes n_critic=1, and window, burst and epoch of at least 1")
         if self.rearm == "as_published" and self.epoch is None:
-            raise ValueError(
-                "rearm=as_published needs an epoch, or the generator may wait for ever: give epoch=195, say"
-            )
+            raise ValueError("rearm=as_published needs epoch=…, or the generator may wait for ever")
         self._losses: list[Tensor] = []
         self._seen = 0
 
