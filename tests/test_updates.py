@@ -98,7 +98,8 @@ def test_loss_limit_goes_on_from_its_state():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"rearm": "never"}, {"n_critic": 2}, {"window": 0}, {"burst": 0}, {"epoch": 0}, {"rearm": "as_published"}]
+    "wrong",
+    [{"rearm": "never"}, {"n_critic": 2}, {"window": 0}, {"burst": 0}, {"epoch": 0}, {"rearm": "as_published"}],
 )
 def test_wrong_limits_are_refused(wrong):
     with pytest.raises(ValueError, match="="):
