@@ -13,7 +13,9 @@ import argparse
 import statistics
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from matplotlib.figure import Figure
@@ -39,6 +41,9 @@ def main() -> None:
         sys.exit(f"--cases {','.join(sorted(unknown))}: {arguments.article} has {', '.join(cases)}")
     cases = arguments.cases or cases
     failed = 0
+    wanted = {published(arguments.article, case).get("score") for case in cases}
+    if "is_koshian2" in wanted and not arguments.collect and "metrics=koshian2" not in arguments.words:
+        print("The published numbers are by metrics=koshian2: without that word they will have nothing beside them.")
     if not arguments.collect:
         for seed in range(arguments.seeds):
             for case in cases:
@@ -73,11 +78,15 @@ def parse(words: list[str]) -> argparse.Namespace:
     return arguments
 
 
+def published(article: str, case: str) -> dict[str, Any]:
+    """What is published of a case: nothing, for most."""
+    return PUBLISHED.get(article, {}).get(case, {})
+
+
 def forms(article: str, case: str) -> list[str]:
-    """`corrected`, and `published` where the article's overlay fits the case."""
+    """`corrected`, and `published` where the article's overlay makes another run of it."""
     overlay = (CONF / "published" / f"{article}.yaml").exists()
-    baseline = PUBLISHED[article].get(case, {}).get("baseline")  # a rival's best recipe: nothing to correct
-    return ["corrected", "published"] if overlay and not baseline else ["corrected"]
+    return published(article, case).get("forms", ["corrected", "published"] if overlay else ["corrected"])
 
 
 def run(arguments: argparse.Namespace, case: str, form: str, seed: int) -> int:
@@ -119,35 +128,48 @@ def folder_of(output: Path, case: str, form: str, seed: int) -> Path:
 
 def table(article: str, cases: list[str], output: Path) -> str:
     """Markdown: a line a case, form and score; numbers are means over seeds, with their standard deviation."""
-    note = PUBLISHED[article].get("note", "")
+    note = PUBLISHED.get(article, {}).get("note", "")
     lines = [f"# {article}", "", *([note, ""] if note else [])]
-    lines += [
-        "| case | form | score | published best | published last | measured best | measured last | seeds | steps |"
-    ]
+    lines += ["| case | form | score | published | measured best | measured last | samples | seeds | steps |"]
     lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    sources = set()
     for case in cases:
-        published = PUBLISHED[article].get(case, {})
+        known = published(article, case)
+        if "score" in known:
+            sources.add(f"Published {known['score']}: {known['protocol']}; {known['source']}.")
         for form in forms(article, case):
-            runs = [run.facts()["scores"] for run in finished(output, case, form)]
-            names = {name for scores in runs for name in scores["last"] if name != "step" and not name.endswith("_std")}
-            for name in sorted(names | {published["score"]} if "score" in published else names) or [""]:
-                ours = [scores for scores in runs if name in scores["last"]]
-                known = published if published.get("score") == name else {}
-                cells = [case, form, name, number(known.get("best")), number(known.get("last"))]
-                cells += [spread([scores[which][name] for scores in ours]) for which in ("best", "last")]
-                cells += [str(len(ours)), ", ".join(sorted({f"{scores['last']['step']:,}" for scores in ours}))]
+            runs = finished(output, case, form)
+            scores = [run.facts()["scores"] for run in runs]
+            names = {name for row in scores for name in row["last"] if name != "step" and not name.endswith("_std")}
+            for name in sorted(names | {known["score"]} if "score" in known else names) or [""]:
+                ours = [row for row in scores if name in row["last"]]
+                cells = [case, form, name, stated(known) if name and name == known.get("score") else ""]
+                cells += [spread([row[which][name] for row in ours]) for which in ("best", "last")]
+                cells += [counts(OmegaConf.load(run.config).metrics.samples for run in runs) if ours else ""]
+                cells += [str(len(ours)), counts(row["last"]["step"] for row in ours)]
                 lines.append(f"| {' | '.join(cells)} |")
-    rows = [row for row in PUBLISHED[article].values() if isinstance(row, dict) and "protocol" in row]
-    sources = {f"Published {row['score']}: {row['protocol']}; {row['source']}." for row in rows}
     lines += ["", *sorted(sources)]
-    lines += ["Best is the checkpoint with the best FID (by metrics=koshian2, the best IS), as in the run folder.", ""]
+    lines += [
+        "Measured: best is the checkpoint with the best FID (by metrics=koshian2, IS). FID falls with the samples.",
+        "",
+    ]
     return "\n".join(lines)
+
+
+def stated(known: dict[str, Any]) -> str:
+    """6.53 best, 3.43 last"""
+    parts = {"best": " best", "last": " last", "reported": ""}
+    return ", ".join(f"{known[key]:g}{text}" for key, text in parts.items() if known.get(key))
+
+
+def counts(values: Iterable[int]) -> str:
+    return ", ".join(f"{value:,}" for value in sorted(set(values)))
 
 
 def finished(output: Path, case: str, form: str) -> list[RunFolder]:
     """The case's runs that came to their end and were scored, by seed."""
-    folders = sorted((output / case).glob(f"{form}-seed-*"), key=lambda path: int(path.name.rsplit("-", 1)[1]))
-    runs = [RunFolder(path) for path in folders]
+    seeds = {path: path.name.removeprefix(f"{form}-seed-") for path in (output / case).glob(f"{form}-seed-*")}
+    runs = [RunFolder(path) for path in sorted(seeds, key=lambda path: seeds[path].zfill(9)) if seeds[path].isdigit()]
     return [run for run in runs if run.facts().get("status") == "finished" and run.facts()["scores"]]
 
 
@@ -161,7 +183,7 @@ def draw(article: str, cases: list[str], output: Path) -> Figure | None:
     for case, (curves, *grids) in zip(shown, figure.subplots(len(shown), 3, squeeze=False), strict=True):
         for (form, folders), colour, panel in zip(runs[case].items(), ("tab:blue", "tab:orange"), grids, strict=False):
             for index, run in enumerate(folders):
-                name = PUBLISHED[article].get(case, {}).get("score")
+                name = published(article, case).get("score")
                 name = (
                     name
                     if name in run.facts()["scores"]["last"]
@@ -179,10 +201,6 @@ def draw(article: str, cases: list[str], output: Path) -> Figure | None:
         for panel in grids:
             panel.set_axis_off()
     return figure
-
-
-def number(value: float | None) -> str:
-    return "" if value is None else f"{value:g}"
 
 
 def spread(values: list[float]) -> str:

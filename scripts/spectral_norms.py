@@ -1,4 +1,4 @@
-"""The largest singular value of every normalised layer's effective weight, in the last checkpoint of each run.
+"""Largest singular values of the normalised layers' effective weights, in the last checkpoint of each run.
 
     python scripts/spectral_norms.py RUN…
 

@@ -14,6 +14,7 @@ from ganexp.losses import AuxiliaryClassifier
 from ganexp.models import dcgan
 from ganexp.models.layers import ClassHead
 
+SMALL = ("model.classifier.width=4", "model.classifier.max_width=8")
 DCGAN = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4")
 SURE = torch.tensor([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
 RIGHT = -math.log(math.exp(4) / (math.exp(4) + 2))  # cross-entropy of a sure, right answer
@@ -74,7 +75,7 @@ def test_penalties_see_the_logit_alone():
 
 
 def test_a_classifier_learns_first_and_from_reals_alone():
-    bench = Bench("loss=hinge", "loss/auxiliary=classifier", model=DCGAN)
+    bench = Bench("loss=hinge", "loss/auxiliary=classifier", *SMALL, model=DCGAN)
     gan = bench.gan
     assert len(bench.optimizers) == 3
     before = deepcopy(gan.classifier)
@@ -93,7 +94,7 @@ def test_a_classifier_learns_first_and_from_reals_alone():
 
 
 def test_the_generators_class_term_flows_through_the_classifier():
-    bench = Bench("loss=hinge", "loss/auxiliary=classifier", "loss.auxiliary.weight=1e6", model=DCGAN)
+    bench = Bench("loss=hinge", "loss/auxiliary=classifier", "loss.auxiliary.weight=1e6", *SMALL, model=DCGAN)
     gan = bench.gan
     real = gan.stream.next()
     bench.gan._generator_backward(bench.optimizers[0], real, None)
@@ -105,11 +106,11 @@ def test_the_generators_class_term_flows_through_the_classifier():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["loss/auxiliary=class_head", "model.discriminator.head=projection"], "go together"),
-        (["model.conditional=true", "model.discriminator.head=classes"], "go together"),
+        (["loss/auxiliary=class_head", "model.discriminator.head=projection"], "class terms and the network"),
+        (["model.conditional=true", "model.discriminator.head=classes"], "class terms and the network"),
         (["loss/auxiliary=classifier", "model.discriminator.head=classes"], "one too many"),
         (["loss/auxiliary=classifier", "model.conditional=false"], "model.conditional=true"),
-        (["loss/auxiliary=classifier", "optimizer.classifier=null"], "go together"),
+        (["loss/auxiliary=classifier", "optimizer.classifier=null"], "model.classifier and optimizer.classifier"),
     ],
 )
 def test_halves_are_refused(words, message):

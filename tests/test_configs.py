@@ -40,6 +40,8 @@ def words_for(group, option, tmp_path):
     """What an option needs beside its name."""
     path, _, last = option.rpartition("/")
     words = [f"{group}/{path}={last}" if path and group in ("loss", "schedule") else f"{group}={option}"]
+    if last == "loss_limit":
+        words.append("loss=hinge")
     if path == "auxiliary":
         words.append("data=cifar10")
     if group == "model" and option in SIDES:
@@ -80,7 +82,10 @@ def test_every_loss_with_every_model(loss, model, conditional):
     bench.step(2)
     after = bench.weights()
     assert all(p.isfinite().all() for p in after)
-    assert any(not torch.equal(a, b) for a, b in zip(before, after, strict=True))
+    trained = [not torch.equal(a, b) for a, b in zip(before, after, strict=True)]
+    generators = len(list(bench.gan.generator.parameters()))
+    assert any(trained[:generators])
+    assert any(trained[generators:])
 
 
 @pytest.mark.parametrize("penalty", options("loss/penalty"))
@@ -125,6 +130,11 @@ def test_a_penalty_beside_any_loss(penalty):
         (["data=folder", "data.path=/nowhere"], r"data.path=/nowhere: no such directory or zip"),
         (["trainer.precision=16-mixed"], r"use 32-true or bf16-mixed"),
         (["seed=-1"], r"seed=-1"),
+        (["schedule/updates=loss_limit"], r"wants 5 discriminator updates .*=fixed_ratio"),
+        (["loss=cramer", "loss.epsilon=per_pixel"], r"per_sample or per_element"),
+        (["loss=hinge", "metrics.best_by=kid"], r"metrics.best_by=kid: use fid or is"),
+        (["data.range=byte"], r"data.range=byte: use symmetric"),
+        (["schedule.max_d_steps=0"], r"schedule.max_d_steps=0"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -193,7 +203,7 @@ PUBLISHED_COUNTS = {
     "sngan/cifar10_cnn": (3_812_355, 2_935_873),
     "wgan_gp/cifar10": (4_276_739, 1_053_825),
 }
-# Steps, discriminator updates (None: they depend on the losses), batch, learning rates of generator and discriminator.
+# Steps, discriminator updates, batch, learning rates of generator and discriminator.
 PUBLISHED_SETTINGS = {
     "ac_wgan_gp/cifar10": (100_000, 100_000, 64, 2e-4, 2e-4),
     "dcgan/mnist_non_saturating": (60_000, 60_000, 64, 2e-4, 2e-4),
@@ -243,7 +253,6 @@ def test_counts_and_settings_of_the_published_cases(name):
     if name in PUBLISHED_SETTINGS:
         steps, d_steps, batch, *rates = PUBLISHED_SETTINGS[name]
         assert (told["steps"], told["discriminator_steps"], told["batch_size"]) == (steps, d_steps, batch)
-        assert told["total_images"] == d_steps * batch
         assert [told["learning_rates"][network] for network in ("generator", "discriminator")] == pytest.approx(rates)
 
 
@@ -266,6 +275,8 @@ def narrow(name):
             words.append(f"model.{network}.widths=[{widths}]")
         elif "width" in node:
             words.append(f"model.{network}.width=4")
+    if cfg.model.classifier:
+        words += ["model.classifier.width=4", "model.classifier.max_width=8"]
     return words
 
 
@@ -291,20 +302,118 @@ def test_description_counts_and_names():
     assert told["loss"]["discriminator_terms"] == ["real", "fake", "gradient_penalty"]
 
 
-def test_as_published_lays_the_quirks_over_the_case():
-    right, published = (
-        config("experiment=textbook/wgan_gp"),
-        config("experiment=textbook/wgan_gp", "published=textbook"),
+# What each overlay changes in one of its cases: setting, mended, as published.
+OVERLAYS = {
+    "textbook/wgan_gp": {
+        "model.generator.norm": ("batch", "inert"),
+        "model.discriminator.dropout": (0.5, 0.0),
+        "loss.epsilon": ("per_sample", "per_element"),
+        "loss.penalties.gradient_penalty.epsilon": ("per_sample", "per_element"),
+        "schedule.updates.reuse_real": (False, True),
+    },
+    "dcgan/mnist_saturating": {
+        "data.range": ("symmetric", "unit"),
+        "model.generator.batch_statistics_only": (False, True),
+        "optimizer.discriminator.lr": (2e-4, 1e-5),
+        "optimizer.discriminator.betas": ([0.5, 0.999], [0.1, 0.999]),
+    },
+    "sagan/cifar10_5": {
+        "model.generator.spectral_norm": ("persistent", "fixed_u"),
+        "model.discriminator.spectral_norm": ("persistent", "fixed_u"),
+        "schedule.updates.rearm": ("after_generator", "as_published"),
+        "schedule.updates.epoch": (None, 195),
+    },
+    "sngan/cifar10_cnn": {
+        "model.discriminator.spectral_norm": ("persistent", "fixed_u"),
+        "schedule.updates.order": ("discriminator_first", "generator_first"),
+        "schedule.updates.fakes": ("fresh", "shared"),
+        "schedule.updates.labels.generator": ("uniform", "real"),
+    },
+    "g_loss/stl10_saturating": {
+        "loss.probabilities": (False, True),
+        "loss.adversarial.probabilities": (False, True),
+    },
+    "ac_wgan_gp/cifar10": {
+        "schedule.updates.order": ("discriminator_first", "generator_first"),
+        "schedule.updates.fakes": ("fresh", "shared"),
+    },
+}  # fmt: skip
+
+
+def flat(node, at=""):
+    if not isinstance(node, dict):
+        return {at: node}
+    return {k: v for key, value in node.items() for k, v in flat(value, f"{at}.{key}" if at else key).items()}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_an_overlay_changes_what_it_says_and_nothing_else(name):
+    mended, published = (
+        flat(OmegaConf.to_container(config(f"experiment={name}", *words)))
+        for words in ((), (f"published={name.split('/')[0]}",))
     )
-    changed = {
-        key for key in ("model.generator.norm", "model.discriminator.dropout", "schedule.updates.reuse_real",
-                        "loss.penalties.gradient_penalty.epsilon", "schedule.steps", "optimizer.generator.lr")
-        if OmegaConf.select(right, key) != OmegaConf.select(published, key)
-    }  # fmt: skip
-    assert changed == {
-        "model.generator.norm", "model.discriminator.dropout", "schedule.updates.reuse_real",
-        "loss.penalties.gradient_penalty.epsilon",
-    }  # fmt: skip
+    changed = {key: (mended[key], published[key]) for key in mended if mended[key] != published[key]}
+    assert changed == OVERLAYS[name]
+    assert mended.keys() == published.keys()
+
+
+def test_every_overlay_is_tested():
+    assert {name.split("/")[0] for name in OVERLAYS} == set(options("published"))
+
+
+# Settings of the fact sheet that no count shows, by case: Adam, order and labels of updates, latents, losses.
+PUBLISHED_DETAILS = {
+    "ac_wgan_gp/cifar10": {
+        "loss.auxiliary.weight": 100.0, "schedule.updates.n_critic": 1, "model.latent.distribution": "uniform",
+        "schedule.updates.labels": {"discriminator": "real", "generator": "real"},
+        "loss.penalties.gradient_penalty.weight": 10.0, "optimizer.generator.betas": [0.0, 0.9],
+    },
+    "ac_wgan_gp/cifar10_corrected": {"loss.auxiliary.weight": 1.0, "schedule.updates.n_critic": 5},
+    "ac_wgan_gp/acgan": {"model.discriminator.head": "classes", "schedule.updates.n_critic": 5},
+    "ac_wgan_gp/cramer": {
+        "loss.logits": 256, "optimizer.generator.betas": [0.5, 0.9], "optimizer.discriminator.betas": [0.5, 0.9],
+        "schedule.updates.n_critic": 5,
+    },
+    "textbook/gan": {
+        "loss.logits": 2, "schedule.updates.order": "simultaneous", "schedule.updates.fakes": "shared",
+        "optimizer.generator.betas": [0.9, 0.999], "optimizer.discriminator.eps": 1e-7,
+        "model.latent": {"_target_": "ganexp.models.layers.Latent", "dim": 100, "distribution": "uniform"},
+        "model.generator.slope": 0.3,
+    },
+    "textbook/cgan": {
+        "schedule.updates.n_critic": 5, "optimizer.discriminator.betas": [0.0, 0.9], "model.conditional": True,
+        "schedule.updates.labels": {"discriminator": "real", "generator": "uniform"},
+        "model.generator.embedding_dim": 64,
+    },
+    "dcgan/mnist_non_saturating": {
+        "model.latent.distribution": "uniform", "model.discriminator.dropout": 0.5, "model.discriminator.slope": 0.01,
+        "optimizer.generator.betas": [0.5, 0.999],
+    },
+    "sagan/cifar10_4": {
+        "schedule.updates.limit": 0.5, "schedule.updates.order": "generator_first", "model.conditional": True,
+        "schedule.updates.labels": {"discriminator": "uniform", "generator": "uniform"}, "schedule.ema.decay": None,
+        "optimizer.generator.betas": [0.0, 0.9], "model.latent.distribution": "normal", "model.latent.dim": 128,
+        "model.generator.attention": None,
+    },
+    "sagan/stl10_2": {"data.split": "train+test", "schedule.updates.limit": None, "model.generator.attention": 12},
+    "sngan/cifar10_cnn": {
+        "schedule.updates.n_critic": 5, "optimizer.generator.betas": [0.0, 0.9], "model.discriminator.norm_last": False,
+    },
+    "sngan/cifar10": {
+        "schedule.updates.n_critic": 5, "data.flip": True, "schedule.ema.decay": 0.999,
+        "optimizer.generator.betas": [0.0, 0.9],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PUBLISHED_DETAILS)
+def test_details_of_the_published_cases(name):
+    cfg = OmegaConf.to_container(config(f"experiment={name}"))
+    for key, expected in PUBLISHED_DETAILS[name].items():
+        value = cfg
+        for part in key.split("."):
+            value = value[part]
+        assert value == expected, key
 
 
 def test_all_targets_are_trusted():

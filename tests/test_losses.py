@@ -129,7 +129,7 @@ def test_real_targets_are_drawn_for_every_image():
     assert targets.mean().item() == pytest.approx(1.0, abs=0.005)
 
 
-@pytest.mark.parametrize("target", [0.0, -1.0, [1.2, 0.8]])
+@pytest.mark.parametrize("target", [0.0, -1.0, [1.2, 0.8], [0.9], []])
 def test_wrong_targets_are_refused(target):
     with pytest.raises(ValueError, match="real_target="):
         NonSaturating(real_target=target)
@@ -141,6 +141,7 @@ def test_probabilities_are_torchs_bce(loss):
     terms = loss(probabilities=True).discriminator(REAL, FAKE)
     assert terms["real"] == bce(p_real, torch.ones(2))
     assert terms["fake"] == bce(p_fake, torch.zeros(2))
+    assert loss(probabilities=True).discriminator(torch.tensor([20.0]), torch.tensor([20.0]))["fake"] == 100  # clamped
     for logits in (REAL, FAKE):
         ours, plain = loss(probabilities=True).generator(logits), loss().generator(logits)
         assert ours["adversarial"].item() == pytest.approx(plain["adversarial"].item(), rel=1e-5)

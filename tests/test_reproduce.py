@@ -52,12 +52,9 @@ def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
         facts = json.loads(Path(f"out/gan/{form}-seed-0/run.json").read_text())
         assert facts["groups"]["published"] == ("textbook" if form == "published" else None)
         row = cells(text, "gan", form, "fid_classifier")
-        assert row[3:5] == ["", ""]  # nothing was published
-        assert row[5:] == [
-            *(f"{facts['scores'][which]['fid_classifier']:.4g}" for which in ("best", "last")),
-            "1",
-            "10",
-        ]
+        assert row[3] == ""  # nothing was published
+        measured = [f"{facts['scores'][which]['fid_classifier']:.4g}" for which in ("best", "last")]
+        assert row[4:] == [*measured, "40", "1", "10"]
     picture = imread("out/picture.png")  # one case: a curve and two grids
     assert picture.shape == (420, 1300, 4)
     assert picture[:, 900:].std() > 0.1
@@ -66,7 +63,7 @@ def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
 
     facts = json.loads(Path("out/gan/corrected-seed-0/run.json").read_text())
     Path("out/gan/corrected-seed-0/run.json").write_text(json.dumps(facts | {"status": "interrupted"}))
-    assert cells(run(monkeypatch, *SMALL, "--collect"), "gan", "corrected", "")[5:7] == ["not run", "not run"]
+    assert cells(run(monkeypatch, *SMALL, "--collect"), "gan", "corrected", "")[4:6] == ["not run", "not run"]
     run(monkeypatch, *SMALL)
     assert here[2][0] == "resume"
 
@@ -78,13 +75,13 @@ def test_mean_and_spread_over_seeds(here, monkeypatch):
         scores = {"best": {"step": 975, "is_koshian2": best}, "last": {"step": 1950, "is_koshian2": last}}
         (folder / "run.json").write_text(json.dumps({"status": "finished", "scores": scores}))
         rows = [{"step": row["step"], "score/is_koshian2": row["is_koshian2"]} for row in scores.values()]
+        (folder / "config.yaml").write_text("metrics: {samples: 5000}")
         (folder / "metrics.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     text = run(monkeypatch, "sagan", "--collect", "--output", "out")
-    assert cells(text, "cifar10_2", "published", "is_koshian2")[3:] == [
-        "6.53", "3.43", "6.5 ± 0.71", "3.5 ± 0.71", "2", "1,950",
-    ]  # fmt: skip
-    assert cells(text, "cifar10_2", "corrected", "is_koshian2")[5:8] == ["not run", "not run", "0"]
-    assert cells(text, "anime_face", "corrected", "")[3:7] == ["", "", "not run", "not run"]
+    row = cells(text, "cifar10_2", "published", "is_koshian2")
+    assert row[3:] == ["6.53 best, 3.43 last", "6.5 ± 0.71", "3.5 ± 0.71", "5,000", "2", "1,950"]
+    assert cells(text, "cifar10_2", "corrected", "is_koshian2")[4:] == ["not run", "not run", "", "0", ""]
+    assert cells(text, "anime_face", "corrected", "")[3:6] == ["", "not run", "not run"]
     assert here == []
 
 
@@ -113,6 +110,16 @@ def test_every_published_number_belongs_to_a_case():
         if article != "koshian2_protocol":
             cases = {path.stem for path in (reproduce.CONF / "experiment" / article).glob("*.yaml")}
             assert set(rows) - {"note"} <= cases
+            for row in (row for row in rows.values() if isinstance(row, dict)):
+                assert set(row) <= {"forms", "score", "protocol", "source", "best", "last", "reported"}
+                assert set(row.get("forms", ())) <= {"corrected", "published"}
+                assert all(isinstance(row.get(key, ""), str) for key in ("score", "protocol", "source"))
+
+
+def test_other_folders_are_passed_over(here, monkeypatch):
+    for name in ("corrected-seed-0.bak", "corrected-seed-0-2", "corrected-seed-x"):
+        Path("out/gan", name).mkdir(parents=True)
+    assert cells(run(monkeypatch, *SMALL, "--collect"), "gan", "corrected", "")[4] == "not run"
 
 
 def test_lengths_are_cut_in_proportion(monkeypatch):

@@ -260,5 +260,7 @@ def test_koshian2_is_the_articles_scaling(tmp_path):
     torch.save(other, tmp_path / "other.pth")
     with pytest.raises(UserError, match=r"does not fit torchvision's Inception-v3"):
         Koshian2Extractor(str(tmp_path / "other.pth"))
+    with pytest.raises(UserError, match=r"does not fit torch-fidelity's Inception-v3"):
+        InceptionExtractor(str(tmp_path / "weights.pth"))  # the other network's weights
     with pytest.raises(UserError, match=r"inception_v3_google(.|\n)*metrics.weights=FILE"):
         Koshian2Extractor(None)

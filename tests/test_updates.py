@@ -92,7 +92,9 @@ def test_loss_limit_goes_on_from_its_state():
     expected = played(whole, losses)
     steps = played(first, losses[: sum(expected[:9])])
     second = LossLimit(limit=0.5, epoch=13)
-    second.load_state_dict(first.state_dict())
+    state = first.state_dict()
+    assert all(isinstance(loss, float) for loss in state["losses"])  # of no device
+    second.load_state_dict(state)
     assert steps + played(second, losses[sum(expected[:9]) :]) == expected
     assert FixedRatio().state_dict() == {}
 
@@ -104,3 +106,7 @@ def test_loss_limit_goes_on_from_its_state():
 def test_wrong_limits_are_refused(wrong):
     with pytest.raises(ValueError, match="="):
         LossLimit(limit=0.5, **wrong)
+
+
+def test_a_loss_that_is_not_finite_holds_nothing_up():
+    assert LossLimit(limit=0.5, rearm="as_published", epoch=195).enough(1, torch.tensor(float("nan")))

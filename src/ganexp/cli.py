@@ -56,11 +56,13 @@ def run(cfg: DictConfig) -> float | None:
 
 
 def _hint(groups: dict[str, str | None]) -> str:
-    """A line for who lays an article's slips over a case of another, which is where most refusals then come from."""
-    article, case = groups.get("published"), groups.get("experiment")
-    if not article or str(case).startswith(f"{article}/"):
-        return ""
-    return f"\npublished={article} is meant for the cases of experiment={article}/…"
+    """A line about a choice that suits few others, which is where most refusals then come from."""
+    article, case = groups.get("published"), str(groups.get("experiment"))
+    if article and (not case.startswith(f"{article}/") or case == "dcgan/cifar10"):
+        return f"\npublished={article} is meant for the article's own cases: experiment={article}/…"
+    if groups.get("loss/auxiliary"):
+        return "\nloss/auxiliary needs a discriminator that offers head=…: use model=dcgan"
+    return ""
 
 
 def main() -> None:

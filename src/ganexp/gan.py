@@ -231,6 +231,6 @@ class GAN(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         state = dict(checkpoint["ganexp"])
-        self.update.load_state_dict(state.pop("update"))
+        self.update.load_state_dict(state.pop("update", {}))  # older checkpoints have none
         for name, value in state.items():
             setattr(self, name, value)

@@ -108,6 +108,14 @@ def class_terms_have_class_logits(cfg: DictConfig, gan: GAN) -> Complaints:
         yield "model.classifier and optimizer.classifier go together: use loss/auxiliary=classifier"
 
 
+def a_loss_limit_replaces_n_critic(cfg: DictConfig, gan: GAN) -> Complaints:
+    if "limit" in cfg.schedule.updates and cfg.loss.n_critic != 1:
+        yield (
+            f"this loss wants {cfg.loss.n_critic} discriminator updates a step, a loss limit starts from 1: "
+            "use schedule/updates=fixed_ratio, or loss.n_critic=1"
+        )
+
+
 def positive_or_none(cfg: DictConfig, gan: GAN) -> Complaints:
     for key in ("lr_reference_batch", "max_d_steps"):
         value = cfg.schedule[key]
@@ -156,6 +164,7 @@ RULES = (
     penalties_on_one_logit,
     penalties_without_batch_statistics,
     class_terms_have_class_logits,
+    a_loss_limit_replaces_n_critic,
     positive_or_none,
     penalties_with_matching_labels,
     shared_fakes_have_one_kind_of_label,

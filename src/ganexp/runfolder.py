@@ -5,7 +5,7 @@ run.json         status, versions, machine, times, final scores
 metrics.jsonl    one line a logged point: step, axes, losses or scores
 samples/         grids of fixed latents by step, interpolations
 curves.png       losses and scores by step
-checkpoints/     best.ckpt (by FID), last.ckpt
+checkpoints/     best.ckpt (by metrics.best_by), last.ckpt
 """
 
 import json

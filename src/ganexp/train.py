@@ -33,7 +33,10 @@ for _library in ("pytorch_lightning", "lightning_fabric"):  # their messages spe
 
 
 def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
-    """Trains what the resolved `cfg` says, in a folder of its own at `path`; returns the best FID, for sweeps."""
+    """Trains what the resolved `cfg` says, in a folder of its own at `path`.
+
+    Returns the best checkpoint's FID, for sweeps; None without scores.
+    """
     run = _prepare(cfg)
     folder = RunFolder.claim(path)
     with folder.locked():

@@ -94,7 +94,7 @@ class LossLimit(FixedRatio):
             raise ValueError("a loss limit takes n_critic=1, and window, burst and epoch of at least 1")
         if self.rearm == "as_published" and self.epoch is None:
             raise ValueError("rearm=as_published needs epoch=…, or the generator may wait for ever")
-        self._losses: list[Tensor] = []
+        self._losses: list[Tensor | float] = []
         self._seen = 0
 
     def enough(self, updates: int, loss: Tensor) -> bool:
@@ -106,7 +106,8 @@ class LossLimit(FixedRatio):
             self._losses, self._seen = [], 0
             return True
         if updates == 1 or (self.rearm == "as_published" and (updates - 1) % self.burst == 0):
-            return bool(torch.stack(self._losses).mean() < self.limit)
+            seen = [torch.as_tensor(value, dtype=loss.dtype, device=loss.device) for value in self._losses]
+            return not torch.stack(seen).mean() >= self.limit  # a loss that is not finite holds nothing up
         return self.rearm == "after_generator" and updates == self.burst + 1
 
     @property
@@ -114,10 +115,10 @@ class LossLimit(FixedRatio):
         return 1 if self.limit is None else None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"losses": self._losses, "seen": self._seen}
+        return {"losses": [float(loss) for loss in self._losses], "seen": self._seen}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._losses, self._seen = state["losses"], state["seen"]
+        self._losses, self._seen = list(state["losses"]), state["seen"]
 
 
 @dataclass

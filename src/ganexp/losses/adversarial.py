@@ -18,15 +18,17 @@ class NonSaturating:
         real_target: what D is asked to answer on real images: a number, one-sided label smoothing where it is below 1
             (Salimans et al. 2016, section 3.4); or [low, high], drawn anew for every image. Above 1 the loss of D has
             no lower bound.
-        probabilities: cross-entropy of sigmoid(logit), each logarithm clamped at -100, as torch's BCELoss has it: the
-            same values, but no gradient where the sigmoid rounds to 0 or 1.
+        probabilities: cross-entropy of sigmoid(logit) by torch's BCELoss. The same, but for sure logits: where the
+            sigmoid rounds to 0 or 1 (from 17 on in fp32, upwards) the loss is 100 and its gradient 0; far below 0 the
+            gradient fades.
     """
 
     def __init__(self, real_target: float | list[float] = 1.0, probabilities: bool = False) -> None:
-        low, high = real_target if isinstance(real_target, list) else (real_target, real_target)
-        if not 0 < low <= high:
+        targets = real_target if isinstance(real_target, list) else [real_target, real_target]
+        if len(targets) != 2 or not 0 < targets[0] <= targets[1]:
             raise ValueError(f"real_target={real_target}: use a number above 0, or [low, high]")
-        self.low, self.high, self.probabilities = low, high, probabilities
+        self.low, self.high = targets
+        self.probabilities = probabilities
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         if self.low == self.high:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ganexp.losses.adversarial import Terms
-from ganexp.losses.penalties import Discriminator, full, interpolate, squared_gradient_norm
+from ganexp.losses.penalties import Discriminator, check_epsilon, full, interpolate, squared_gradient_norm
 
 
 def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
@@ -39,6 +39,7 @@ class CramerPenalty:
     takes_vectors = True  # of the critic, where other penalties take one logit
 
     def __init__(self, weight: float, epsilon: str = "per_sample") -> None:
+        check_epsilon(epsilon)
         self.weight, self.epsilon = weight, epsilon
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:

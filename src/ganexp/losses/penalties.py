@@ -22,8 +22,7 @@ class GradientPenalty:
     """
 
     def __init__(self, weight: float, center: float = 1.0, epsilon: str = "per_sample") -> None:
-        if epsilon not in ("per_sample", "per_element"):
-            raise ValueError(f"epsilon={epsilon}: use per_sample or per_element")
+        check_epsilon(epsilon)
         self.weight, self.center, self.epsilon = weight, center, epsilon
 
     def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
@@ -52,10 +51,13 @@ def full(images: Tensor) -> Tensor:
     return images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
 
 
-def interpolate(real: Tensor, fake: Tensor, epsilon: str) -> Tensor:
-    """ε·real + (1 - ε)·fake, shapes (N, C, H, W), with one ε ~ U(0,1) `per_sample` or `per_element`."""
+def check_epsilon(epsilon: str) -> None:
     if epsilon not in ("per_sample", "per_element"):
         raise ValueError(f"epsilon={epsilon}: use per_sample or per_element")
+
+
+def interpolate(real: Tensor, fake: Tensor, epsilon: str) -> Tensor:
+    """ε·real + (1 - ε)·fake, shapes (N, C, H, W), with one ε ~ U(0,1) `per_sample` or `per_element`."""
     shape = real.shape if epsilon == "per_element" else (len(real), 1, 1, 1)
     return torch.lerp(fake, real, torch.rand(shape, device=real.device, dtype=real.dtype))
 

@@ -65,7 +65,10 @@ class InceptionExtractor(nn.Module):
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()
         path = _inception_weights(weights, URL_INCEPTION_V3)
-        self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
+        try:
+            self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
+        except RuntimeError as error:
+            raise UserError(f"{path} does not fit torch-fidelity's Inception-v3: {str(error)[:200]}") from None
         self.identity = hashlib.sha256(path.read_bytes()).hexdigest()
         self.facts = {"inception_weights_sha256": self.identity}
 
@@ -79,6 +82,7 @@ class Koshian2Extractor(nn.Module):
     """torchvision's Inception-v3 as the SAGAN and SNGAN articles feed it, comparable with their IS alone.
 
     Normalised by ImageNet's mean and deviation, where its weights expect [-1, 1]; enlarged to 299 with aligned corners.
+    Two differences stay: images are rounded to 8 bits, and labels go round the classes instead of being drawn.
 
     Args:
         weights: path of `inception_v3_google-0cc3c7bd.pth`; None looks in torch's hub cache, then downloads.
