@@ -11,6 +11,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from ganexp import cli, schema
 from ganexp.cli import CONF
@@ -72,3 +73,22 @@ def ganexp_process(*words, cwd: Path, **options) -> subprocess.Popen:
         [sys.executable, "-m", "ganexp", *words], cwd=cwd, env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
     )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def random_inception(tmp_path_factory):
+    """Inception with seeded random weights in a file of the true form."""
+    path = tmp_path_factory.mktemp("weights") / "inception.pth"
+    torch.manual_seed(0)
+    build = FeatureExtractorInceptionV3.__init__
+    network = FeatureExtractorInceptionV3.__new__(FeatureExtractorInceptionV3)
+    original = torch.load
+    try:
+        FeatureExtractorInceptionV3.load_state_dict = lambda self, state, **kw: None
+        torch.load = lambda *args, **kw: {}
+        build(network, "inception-v3-compat", ["2048", "logits_unbiased"], "none")
+    finally:
+        del FeatureExtractorInceptionV3.load_state_dict
+        torch.load = original
+    torch.save(network.state_dict(), path)
+    return path

@@ -67,9 +67,16 @@ def test_evaluate_and_sample(run, tmp_path):
     done = ganexp("evaluate", f"ckpt={folder}", "samples=60", f"output={tmp_path}", cwd=tmp_path)
     assert "fid_classifier" in done.stdout
     record = json.loads((tmp_path / "scores.json").read_text())
-    assert set(record["scores"]) == {"is_classifier", "is_classifier_std", "fid_classifier", "accuracy_classifier"}
+    names = {name.removesuffix("_test") for name in record["scores"]}
+    single = {"is_classifier", "is_classifier_std", "accuracy_classifier"}
+    paired = {"fid", "kid", "precision", "recall", "density", "coverage"}
+    assert names == single | {f"{name}_classifier" for name in paired} | {
+        "kid_classifier_test_std",
+        "kid_classifier_std",
+    }
     assert record["protocol"]["samples"] == 60
-    assert record["protocol"]["reference_images"] == 1438
+    references = record["protocol"]["references"]
+    assert {split: real["images"] for split, real in references.items()} == {"train": 1438, "test": 359}
     words = ("sample", f"ckpt={folder / 'checkpoints' / 'last.ckpt'}", "n=12", f"output={tmp_path / 'drawn'}")
     ganexp(*words, cwd=tmp_path)
     assert len(list((tmp_path / "drawn" / "images").glob("*.png"))) == 12

@@ -14,7 +14,8 @@ from ganexp import pictures
 from ganexp.data import sets
 from ganexp.errors import UserError
 from ganexp.metrics.extractors import InceptionExtractor, Koshian2Extractor, save_atomically, train_classifier
-from ganexp.metrics.scores import Scores, reference_statistics, to_uint8
+from ganexp.metrics.reference import reference
+from ganexp.metrics.scores import Scores, to_uint8
 from ganexp.models.classifier import Classifier
 
 CPU = torch.device("cpu")
@@ -28,6 +29,11 @@ class Pixels(nn.Module):
     def forward(self, images):
         flat = images.flatten(1).float()
         return flat, flat
+
+
+def scorer(real_side, splits, samples=None, **options):
+    """Scores against one reference; `samples` as many as its images."""
+    return Scores(Pixels(), {"train": real_side}, samples or real_side.count, splits, CPU, **options)
 
 
 def batches(images, size=50):
@@ -45,8 +51,8 @@ def test_fid_is_the_closed_form_of_two_gaussians(tmp_path):
     generator = torch.Generator().manual_seed(0)
     real = torch.randint(0, 200, (4000, 1, 2, 2), generator=generator, dtype=torch.uint8)
     fake = (real // 2 + 20)[torch.randperm(4000, generator=generator)]
-    reference = reference_statistics(Pixels(), batches(real), "real", tmp_path, CPU)
-    values = Scores(Pixels(), reference, 10, CPU)(batches(fake.float() / 127.5 - 1))
+    real_side = reference(Pixels(), batches(real), len(real), "real", tmp_path, CPU)
+    values = scorer(real_side, 10)(batches(fake.float() / 127.5 - 1))
     x, y = (t.flatten(1).double() for t in (real, fake))
     s1, s2 = torch.cov(x.T), torch.cov(y.T)
     eigenvalues, vectors = torch.linalg.eigh(s1)
@@ -58,39 +64,44 @@ def test_fid_is_the_closed_form_of_two_gaussians(tmp_path):
 
 def test_fid_of_a_set_with_itself_is_zero(tmp_path):
     real = torch.randint(0, 256, (1000, 1, 2, 2), dtype=torch.uint8)
-    reference = reference_statistics(Pixels(), batches(real), "same", tmp_path, CPU)
-    assert Scores(Pixels(), reference, 10, CPU)(batches(real / 127.5 - 1))["fid_pixels"] == pytest.approx(0, abs=1e-3)
+    real_side = reference(Pixels(), batches(real), len(real), "same", tmp_path, CPU)
+    assert scorer(real_side, 10)(batches(real / 127.5 - 1))["fid_pixels"] == pytest.approx(0, abs=1e-3)
 
 
 def test_inception_score_of_certain_and_of_uncertain_classes(tmp_path):
     certain = torch.zeros(400, 1, 2, 2)
     certain.view(400, 4)[torch.arange(400), torch.arange(400) % 4] = 1  # four classes, each surely one
     certain = certain * 2 - 1
-    reference = reference_statistics(Pixels(), batches(to_uint8(certain)), "is", tmp_path, CPU)
-    scores = Scores(Pixels(), reference, 2, CPU)
+    real_side = reference(Pixels(), batches(to_uint8(certain)), len(certain), "is", tmp_path, CPU)
+    scores = scorer(real_side, 2)
     assert scores(batches(certain))["is_pixels"] == pytest.approx(4, rel=0.01)
     assert scores(batches(torch.zeros(400, 1, 2, 2)))["is_pixels"] == pytest.approx(1, abs=1e-6)
 
 
 def test_scores_are_repeatable_and_leave_the_random_state_alone(tmp_path):
     images = torch.rand(300, 1, 2, 2) * 2 - 1
-    reference = reference_statistics(Pixels(), batches(to_uint8(images)), "state", tmp_path, CPU)
-    scores = Scores(Pixels(), reference, 3, CPU)
+    real_side = reference(Pixels(), batches(to_uint8(images)), len(images), "state", tmp_path, CPU)
+    scores = scorer(real_side, 3)
     before = torch.get_rng_state()
     first = scores(batches(images))
     assert torch.equal(torch.get_rng_state(), before)
     assert scores(batches(images)) == first
 
 
-def test_reference_statistics_are_found_by_content_and_extractor(tmp_path):
+def test_references_are_found_by_content_and_extractor(tmp_path):
     images = torch.randint(0, 256, (100, 1, 2, 2), dtype=torch.uint8)
-    made = reference_statistics(Pixels(), batches(images), "a", tmp_path, CPU)
-    found = reference_statistics(Pixels(), iter(()), "a", tmp_path, CPU)  # no images needed any more
-    assert all(torch.equal(made[name], found[name]) for name in made)
+    made = reference(Pixels(), batches(images), 100, "a", tmp_path, CPU)
+    found = reference(Pixels(), iter(()), 100, "a", tmp_path, CPU)  # no images needed any more
+    assert all(torch.equal(made.sums[name], found.sums[name]) for name in made.sums)
+    assert torch.equal(made.features, found.features)
+    assert (made.count, found.fingerprint) == (100, "a")
     other = Pixels()
     other.identity = "2"
-    assert reference_statistics(other, iter(()), "a", tmp_path, CPU)["real_features_num_samples"] == 0
-    assert reference_statistics(Pixels(), batches(images[:50]), "b", tmp_path, CPU)["real_features_num_samples"] == 50
+    assert reference(other, batches(images[:60]), 60, "a", tmp_path, CPU).count == 60
+    assert reference(Pixels(), batches(images[:50]), 50, "b", tmp_path, CPU).count == 50
+    few = reference(Pixels(), batches(images, 30), 100, "a", tmp_path, CPU, kept=5)
+    assert few.count == 100
+    assert torch.equal(few.features, images.flatten(1).float()[[0, 24, 49, 74, 99]])
 
 
 def test_save_atomically_leaves_no_part(tmp_path):
@@ -132,25 +143,6 @@ def test_classifier_is_trained_once_and_apart_from_the_run(digits, tmp_path):
     assert cached.identity == first.identity
     assert cached.facts == first.facts
     assert not cached.network.training
-
-
-@pytest.fixture(scope="module")
-def random_inception(tmp_path_factory):
-    """Inception with seeded random weights in a file of the true form."""
-    path = tmp_path_factory.mktemp("weights") / "inception.pth"
-    torch.manual_seed(0)
-    build = FeatureExtractorInceptionV3.__init__
-    network = FeatureExtractorInceptionV3.__new__(FeatureExtractorInceptionV3)
-    original = torch.load
-    try:
-        FeatureExtractorInceptionV3.load_state_dict = lambda self, state, **kw: None
-        torch.load = lambda *args, **kw: {}
-        build(network, "inception-v3-compat", ["2048", "logits_unbiased"], "none")
-    finally:
-        del FeatureExtractorInceptionV3.load_state_dict
-        torch.load = original
-    torch.save(network.state_dict(), path)
-    return path
 
 
 def test_inception_is_torch_fidelitys(random_inception):
@@ -222,8 +214,8 @@ def test_accuracy_is_the_share_in_their_class(tmp_path):
     images = torch.full((40, 1, 2, 2), -1.0)
     labels = torch.arange(40) % 4
     images.flatten(1)[torch.arange(40), labels] = 1.0  # the brightest pixel is the class
-    reference = reference_statistics(Pixels(), batches(to_uint8(images)), "quarters", tmp_path, CPU)
-    scores = Scores(Pixels(), reference, 2, CPU)
+    real_side = reference(Pixels(), batches(to_uint8(images)), len(images), "quarters", tmp_path, CPU)
+    scores = scorer(real_side, 2)
     assert "accuracy_pixels" not in scores(batches(images), labels)  # Pixels does not say that it knows the labels
     scores.extractor.knows_labels = True
     assert scores(batches(images, 7), labels)["accuracy_pixels"] == 1
@@ -233,8 +225,8 @@ def test_accuracy_is_the_share_in_their_class(tmp_path):
 
 def test_one_split_has_no_spread(tmp_path):
     images = torch.rand(40, 1, 2, 2) * 2 - 1
-    reference = reference_statistics(Pixels(), batches(to_uint8(images)), "one", tmp_path, CPU)
-    values = Scores(Pixels(), reference, 1, CPU)(batches(images))
+    real_side = reference(Pixels(), batches(to_uint8(images)), len(images), "one", tmp_path, CPU)
+    values = scorer(real_side, 1)(batches(images))
     p = to_uint8(images).flatten(1).double().softmax(1)
     expected = (p * (p / p.mean(0)).clamp_min(1e-300).log()).sum(1).mean().exp().item()
     assert list(values) == ["is_pixels", "fid_pixels"]

@@ -16,7 +16,8 @@ from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.gan import GAN
 from ganexp.losses import Objective
-from ganexp.metrics.scores import Scores, reference_statistics
+from ganexp.metrics.reference import reference
+from ganexp.metrics.scores import Scores
 from ganexp.runfolder import RunFolder
 
 
@@ -92,7 +93,11 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
 
 
 def build_scores(cfg: DictConfig, image_set: ImageSet | None, device: torch.device) -> Scores | None:
-    """IS and FID against the training split, or None with metrics=none. Trains the classifier if it is not cached."""
+    """The scores that `cfg.metrics` names, or None with metrics=none. Trains the classifier if it is not cached.
+
+    Raises:
+        UserError: a reference split that the set has not.
+    """
     metrics = cfg.metrics
     if metrics.extractor is None:
         return None
@@ -101,9 +106,16 @@ def build_scores(cfg: DictConfig, image_set: ImageSet | None, device: torch.devi
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # scoring never changes training
         fingerprint = image_set.fingerprint()
         extractor = _build_extractor(cfg, image_set, fingerprint, cache, device)
-        batches = (image_set.batch(chosen) for chosen in torch.arange(len(image_set)).split(metrics.batch_size))
-        reference = reference_statistics(extractor, batches, fingerprint, cache, device)
-        return Scores(extractor, reference, metrics.splits, device)
+        references = {}
+        for split in metrics.references:
+            real = image_set if split == cfg.data.split else build_image_set(cfg, split)
+            if real is None:
+                raise UserError(f"metrics.references={list(metrics.references)}: this set has no split {split}")
+            batches = (real.batch(chosen) for chosen in torch.arange(len(real)).split(metrics.batch_size))
+            content = fingerprint if real is image_set else real.fingerprint()
+            references[split] = reference(extractor, batches, len(real), content, cache, device)
+        names, fid_at = tuple(metrics.scores), tuple(metrics.fid_at)
+        return Scores(extractor, references, metrics.samples, metrics.splits, device, names, fid_at)
 
 
 def choose_device(accelerator: str) -> torch.device:

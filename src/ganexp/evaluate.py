@@ -10,7 +10,7 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from ganexp.build import build_scores, load_run
+from ganexp.build import build_image_set, build_scores, load_run
 from ganexp.callbacks.evaluation import draw, drawn_labels
 from ganexp.errors import UserError
 from ganexp.runfolder import environment, now
@@ -32,13 +32,16 @@ def evaluate(cfg: DictConfig) -> None:
         run.metrics.samples = cfg.samples
     if run.metrics.samples < 2 * run.metrics.splits:
         raise UserError(f"samples={cfg.samples}: at least {2 * run.metrics.splits}, two a split of the Inception Score")
+    run.metrics.scores, run.metrics.fid_at = cfg.scores, cfg.fid_at
+    run.metrics.references = cfg.references or _splits(run)
     scores = build_scores(run, None, gan.device)
     batches = draw(gan, run.metrics.samples, run.metrics.batch_size, cfg.seed)
     values = scores(_shown(batches, run.metrics), drawn_labels(gan, run.metrics.samples))
     protocol = {
         "extractor": scores.extractor.name, **scores.extractor.facts, "samples": run.metrics.samples,
-        "splits": run.metrics.splits, "reference": f"{run.data.source._target_.rsplit('.', 1)[1]}, {run.data.split}",
-        "reference_images": int(scores.fid.real_features_num_samples), "seed": cfg.seed,
+        "splits": run.metrics.splits, "data": run.data.source._target_.rsplit(".", 1)[1], "seed": cfg.seed,
+        "references": {split: {"images": real.count, "sha256": real.fingerprint}
+                       for split, real in scores.references.items()},
     }  # fmt: skip
     table = Table("score", "value")
     for name, value in values.items():
@@ -48,10 +51,16 @@ def evaluate(cfg: DictConfig) -> None:
     output.mkdir(parents=True, exist_ok=True)
     record = {"scores": values, "protocol": protocol, **facts, "time": now(), **environment()}
     (output / "scores.json").write_text(json.dumps(record, indent=2) + "\n")
+    against = " and ".join(f"{real.count:,} images ({split})" for split, real in scores.references.items())
     print(
-        f"{protocol['samples']:,} samples against {protocol['reference_images']:,} images ({protocol['reference']}); "
-        f"written to {output / 'scores.json'}"
+        f"{protocol['samples']:,} samples against {against} of {protocol['data']}; written to {output / 'scores.json'}"
     )
+
+
+def _splits(run: DictConfig) -> list[str]:
+    """The split trained on, and the test split if the set has another."""
+    trained = run.data.split
+    return [trained] if "test" in trained or build_image_set(run, "test") is None else [trained, "test"]
 
 
 def _shown(batches: Iterator[Tensor], metrics: DictConfig) -> Iterator[Tensor]:

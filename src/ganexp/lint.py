@@ -33,6 +33,10 @@ def positive_numbers(cfg: DictConfig, gan: GAN) -> Complaints:
         yield f"data.range={cfg.data.range}: use symmetric ([-1, 1]) or unit ([0, 1])"
     if cfg.metrics.best_by not in ("fid", "is"):
         yield f"metrics.best_by={cfg.metrics.best_by}: use fid or is"
+    if cfg.metrics.extractor and cfg.metrics.best_by not in cfg.metrics.scores:
+        yield f"metrics.best_by={cfg.metrics.best_by} is not among metrics.scores={list(cfg.metrics.scores)}: add it"
+    if not cfg.metrics.references:
+        yield "metrics.references=[]: name a split"
     if cfg.data.in_memory not in ("auto", True, False):
         yield f"data.in_memory={cfg.data.in_memory}: use auto, true or false"
 

@@ -82,6 +82,9 @@ class Optimizers:
 class Metrics:
     extractor: Any = None  # null: no scores
     samples: int = 10000  # scored at each evaluation
+    scores: list[str] = field(default_factory=lambda: ["is", "fid"])  # kid; neighbours: precision, recall, …
+    references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits; the first chooses the best
+    fid_at: list[int] = field(default_factory=list)  # sample counts at which FID is taken on the way
     batch_size: int = 500
     splits: int = 10  # of the Inception Score
     best_by: str = "fid"  # the score that chooses the best checkpoint; is
@@ -113,6 +116,9 @@ class Train:
 class Evaluate:
     ckpt: str = MISSING  # a checkpoint, or a run folder: its best
     samples: int | None = None  # default: as in the run
+    scores: list[str] = field(default_factory=lambda: ["is", "fid", "kid", "neighbours"])
+    references: list[str] | None = None  # splits; default: the one trained on, and test where there is one
+    fid_at: list[int] = field(default_factory=list)  # sample counts at which FID is taken on the way
     seed: int = 1000  # of the latents; another than the one by which the best checkpoint was chosen
     data_root: str | None = None  # where the data lies now, if not where it was
     weights: str | None = None  # of the extractor, likewise

@@ -166,7 +166,7 @@ def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str |
     record.log_result(_settings(cfg), finals, rows[-1]["step"] if rows else cfg.schedule.steps)
     folder.describe(status="finished", ended=now(), scores=result)
     _print_table(folder, result)
-    return result["best"][f"fid_{extractor}"] if result else None
+    return result["best"].get(f"fid_{extractor}") if result else None
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:

@@ -1,21 +1,22 @@
-"""Inception Score and FID from one feature pass.
+"""Scores of generated images, all from one pass through one extractor.
 
-torchmetrics computes both; it is handed features instead of images, so that they go through the extractor once.
+torchmetrics and torch-fidelity compute them; they are handed features instead of images.
 """
 
-import hashlib
-import warnings
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torchmetrics.image import FrechetInceptionDistance, InceptionScore
+from torch import Tensor
+from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
-from ganexp.metrics.extractors import save_atomically
+from ganexp.errors import UserError
+from ganexp.metrics.inception_score import InceptionScore
+from ganexp.metrics.neighbours import neighbour_scores
+from ganexp.metrics.reference import Reference, frechet_distance
 
 Extractor = Callable[[Tensor], tuple[Tensor, Tensor]]
+NAMES = ("is", "fid", "kid", "neighbours")
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -23,82 +24,108 @@ def to_uint8(images: Tensor) -> Tensor:
     return images.float().mul(127.5).add_(128).clamp_(0, 255).to(torch.uint8)
 
 
-class _Features(nn.Identity):
-    """Stands where FID wants its network: the features come ready."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-
 class Scores:
-    """IS and FID of generated images against one reference.
+    """Scores of generated images against references.
 
     Args:
         extractor: images uint8 (N, C, H, W) -> (features (N, d), logits (N, classes)).
-        reference: FID's sums over real images, from `reference_statistics`.
+        references: by split; the first one's scores carry no split in their names.
+        samples: that will be scored.
         splits: of the Inception Score.
+        names: which: is, fid, kid, neighbours (precision, recall, density, coverage).
+        fid_at: sample counts below `samples` at which FID is taken too.
+        kept: samples whose features are kept, for kid and neighbours.
+
+    Raises:
+        UserError: an unknown name.
     """
 
-    def __init__(self, extractor: Any, reference: dict[str, Tensor], splits: int, device: torch.device) -> None:
-        self.extractor, self.device, self.splits = extractor.to(device), device, splits
-        self.fid = _fid(extractor, device)
-        for name, value in reference.items():
-            getattr(self.fid, name).copy_(value)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Metric `InceptionScore` will save")  # 40 MB of logits
-            self.inception = InceptionScore(nn.Identity(), splits=splits).to(device)
+    def __init__(
+        self,
+        extractor: Any,
+        references: dict[str, Reference],
+        samples: int,
+        splits: int,
+        device: torch.device,
+        names: tuple[str, ...] = ("is", "fid"),
+        fid_at: tuple[int, ...] = (),
+        kept: int = 10_000,
+    ) -> None:
+        if not names or set(names) - set(NAMES):
+            raise UserError(f"scores={list(names)}: use some of {', '.join(NAMES)}")
+        self.extractor, self.references, self.device = extractor.to(device), references, device
+        self.samples, self.splits, self.names = samples, splits, names
+        self.fid_at = sorted(count for count in fid_at if count < samples)
+        self.kept = kept if {"kid", "neighbours"} & set(names) else 0
 
     @torch.no_grad()
     def __call__(self, batches: Iterable[Tensor], labels: Tensor | None = None) -> dict[str, float]:
-        """Scores of images in [-1, 1], (N, C, H, W) a batch: `is_NAME`, `is_NAME_std` over splits, `fid_NAME`.
+        """Scores of `samples` images in [-1, 1], (N, C, H, W) a batch: `fid_EXTRACTOR`, `fid_EXTRACTOR_test`, …
 
-        With the `labels` (N,) that all the images were drawn for, and an extractor that knows them, `accuracy_NAME`
-        too: the share of images that it puts in their class.
+        With the `labels` (N,) that all the images were drawn for, and an extractor that knows them, also
+        `accuracy_EXTRACTOR`: the share of images that it puts in their class.
         """
-        self.fid.reset()
-        self.inception.reset()
-        guesses = []
-        for images in batches:
+        fid, score, values = frechet_distance(self.extractor, self.device), None, {}
+        kept, guesses, seen = [], [], 0
+        for images in _cut(batches, self.fid_at):
             features, logits = self.extractor(to_uint8(images.to(self.device)))
-            self.fid.update(features, real=False)
-            self.inception.update(logits)
+            score = score or InceptionScore(logits.shape[1], self.samples, self.splits).to(self.device)
+            score.update(logits)
             guesses.append(logits.argmax(1))
-        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
-            torch.manual_seed(0)  # torchmetrics shuffles with the global generator
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "std\\(\\): degrees of freedom")  # of one split
-                score, spread = self.inception.compute()
-        name = self.extractor.name
-        values = {f"is_{name}": score.item()}
-        if self.splits > 1:
-            values[f"is_{name}_std"] = spread.item()
-        values[f"fid_{name}"] = self.fid.compute().item()
+            if "fid" in self.names:
+                fid.update(features, real=False)
+            if seen < self.kept:
+                kept.append(features[: self.kept - seen])
+            seen += len(images)
+            if seen in self.fid_at and "fid" in self.names:
+                values |= self._fids(fid, f"_{seen}")
+        if "is" in self.names:
+            values |= self._inception_score(score)
+        if "fid" in self.names:
+            values |= self._fids(fid, "")
+        if kept:
+            values |= self._image_by_image(torch.cat(kept))
         if labels is not None and getattr(self.extractor, "knows_labels", False):
-            values[f"accuracy_{name}"] = (torch.cat(guesses).cpu() == labels).float().mean().item()
+            right = torch.cat(guesses).cpu() == labels
+            values[f"accuracy_{self.extractor.name}"] = right.float().mean().item()
         return values
 
+    def _inception_score(self, score: InceptionScore) -> dict[str, float]:
+        mean, spread = (value.item() for value in score.compute())
+        name = f"is_{self.extractor.name}"
+        return {name: mean, f"{name}_std": spread} if self.splits > 1 else {name: mean}
 
-def _fid(extractor: Any, device: torch.device) -> FrechetInceptionDistance:
-    return FrechetInceptionDistance(_Features(extractor.feature_dim), reset_real_features=False).to(device)
+    def _fids(self, fid: Any, suffix: str) -> dict[str, float]:
+        values = {}
+        for split, reference in self._named():
+            for name, value in reference.sums.items():
+                getattr(fid, name).copy_(value)
+            values[f"fid_{self.extractor.name}{split}{suffix}"] = fid.compute().item()
+        return values
+
+    def _image_by_image(self, features: Tensor) -> dict[str, float]:
+        values, name = {}, self.extractor.name
+        for split, reference in self._named():
+            if "kid" in self.names:
+                size = min(1000, len(features), len(reference.features))
+                found = kid_features_to_metric(features, reference.features, kid_subset_size=size, verbose=False)
+                values[f"kid_{name}{split}"] = found[KEY_METRIC_KID_MEAN]
+                values[f"kid_{name}{split}_std"] = found[KEY_METRIC_KID_STD]
+            if "neighbours" in self.names:
+                found = neighbour_scores(reference.features, features)
+                values |= {f"{key}_{name}{split}": value for key, value in found.items()}
+        return values
+
+    def _named(self) -> Iterator[tuple[str, Reference]]:
+        """Each reference with what its split adds to a score's name."""
+        for index, (split, reference) in enumerate(self.references.items()):
+            yield ("" if index == 0 else f"_{split}"), reference
 
 
-@torch.no_grad()
-def reference_statistics(
-    extractor: Any, batches: Iterator[Tensor], fingerprint: str, cache: Path, device: torch.device
-) -> dict[str, Tensor]:
-    """FID's sums over real images uint8 (N, C, H, W) a batch, computed once for this content and this extractor.
-
-    `fingerprint` is the images' content hash; a changed set or extractor finds no stale statistics.
-    """
-    key = hashlib.sha256(f"{fingerprint} {extractor.name} {extractor.identity}".encode()).hexdigest()[:32]
-    path = cache / "statistics" / f"{key}.pt"
-    if path.exists():
-        return torch.load(path, map_location=device, weights_only=True)
-    fid = _fid(extractor.to(device), device)
+def _cut(batches: Iterable[Tensor], counts: list[int]) -> Iterator[Tensor]:
+    """`batches`, cut where the number of images so far reaches one of `counts`."""
+    seen = 0
     for images in batches:
-        fid.update(extractor(images.to(device))[0], real=True)
-    names = ("real_features_sum", "real_features_cov_sum", "real_features_num_samples")
-    statistics = {name: getattr(fid, name) for name in names}
-    save_atomically(statistics, path)
-    return statistics
+        edges = [count - seen for count in counts if seen < count < seen + len(images)]
+        seen += len(images)
+        yield from torch.tensor_split(images, edges)
