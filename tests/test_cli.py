@@ -2,13 +2,14 @@
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 
 import pytest
 import torch
 from conftest import TINY, ganexp
-from test_sets import stl10_files
+from test_sets import photo, stl10_files
 from torchvision.io import read_image
 
 import ganexp as package
@@ -213,3 +214,53 @@ def test_workers_feed_the_same_run(tmp_path):
         saved = torch.load(tmp_path / f"in_memory_{in_memory}" / "checkpoints" / "last.ckpt", weights_only=True)
         weights.append(saved["state_dict"])
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_folder_or_zip_of_images_is_scored_with_the_same_ruler(run, tmp_path):
+    """What `sample` wrote, scored as images, scores what the checkpoint does: the same pictures, the same numbers."""
+    folder, _ = run
+    ganexp("sample", f"ckpt={folder}", "n=60", "seed=1000", "output=drawn", cwd=tmp_path)
+    ganexp("evaluate", f"ckpt={folder}", "seed=1000", "samples=60", "output=a", cwd=tmp_path)
+    cache = folder.parents[2] / "cache"  # the classifier of the run
+    words = ("trainer=cpu", "metrics.extractor.updates=20", f"metrics.cache={cache}")
+    shutil.make_archive(str(tmp_path / "zipped"), "zip", tmp_path / "drawn" / "images")
+    expected = json.loads((tmp_path / "a" / "scores.json").read_text())
+    for images in ("drawn/images", "zipped.zip"):
+        ganexp("evaluate", f"images={images}", "output=b", *words, cwd=tmp_path)
+        scored = json.loads((tmp_path / "b" / "scores.json").read_text())
+        for name, value in scored["scores"].items():
+            assert value == pytest.approx(expected["scores"][name], rel=1e-3, abs=1e-6), name
+        assert scored["protocol"]["references"] == expected["protocol"]["references"]
+        assert set(scored["scores"]) == set(expected["scores"]) - {"accuracy_classifier"}
+
+
+def test_real_images_are_scored_too(tmp_path):
+    words = ("trainer=cpu", "metrics.extractor.updates=20", "metrics.splits=2")
+    done = ganexp("evaluate", "real=test", "output=real", *words, cwd=tmp_path)
+    assert "359 samples against 1,438 images (train) of digits" in done.stdout
+    scored = json.loads((tmp_path / "real" / "scores.json").read_text())
+    assert list(scored["protocol"]["references"]) == ["train"]
+    same = ganexp("evaluate", "real=train", "metrics.references=[train]", *words, cwd=tmp_path)
+    assert "1,438 samples against 359 images (test)" in same.stdout
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["images=none"], "none: no such directory or zip"),
+        (["images=a", "real=test"], "one of: images=FOLDER"),
+        (["real=test", "metrics=none"], "use metrics=classifier"),
+        (["real=test", "data=folder", "data.path=pictures", "metrics=classifier"], "no such split"),
+        (["images=pictures"], "an image of 40x30 pixels, where all must have 8x8"),
+        (["real=test", "metrics.scores=[fid,lpips]"], "use some of is, fid, kid, neighbours"),
+    ],
+)
+def test_images_that_cannot_be_scored(tmp_path, words, message):
+    for name in ("a", "b"):
+        for number in range(2):
+            photo(tmp_path / "pictures" / name / f"{number}.png", (40, 30))
+    done = ganexp("evaluate", *words, "trainer=cpu", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr

@@ -35,7 +35,11 @@ def run(cfg: DictConfig) -> float | None:
 
             cfg.name = schema.run_name(cfg.name, *(choices[g] for g in ("experiment", "data", "model", "loss")))
             return train(cfg, hydra_config.runtime.output_dir, groups)
-        if command == "evaluate":
+        if command == "evaluate_images":
+            from ganexp.evaluate import evaluate_images
+
+            evaluate_images(cfg)
+        elif command == "evaluate":
             from ganexp.evaluate import evaluate
 
             evaluate(cfg)
@@ -91,7 +95,10 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def _as_config(words: list[str]) -> list[str]:
-    """evaluate ckpt=x -> --config-name evaluate ckpt=x"""
+    """evaluate ckpt=x -> --config-name evaluate ckpt=x; evaluate images=x -> --config-name evaluate_images images=x"""
+    if words[:1] == ["evaluate"] and any(word.startswith(("images=", "real=")) for word in words):
+        words = ["evaluate_images", *words[1:]]
+        return ["--config-name", *words]
     return ["--config-name", *words] if words and words[0] in COMMANDS else words
 
 

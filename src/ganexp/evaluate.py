@@ -3,16 +3,20 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import torch
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from ganexp.build import build_image_set, build_scores, load_run
+from ganexp.build import build_image_set, build_scores, choose_device, load_run
 from ganexp.callbacks.evaluation import draw, drawn_labels
+from ganexp.data import sets
 from ganexp.errors import UserError
+from ganexp.metrics.scores import Scores
 from ganexp.runfolder import environment, now
 
 
@@ -37,24 +41,59 @@ def evaluate(cfg: DictConfig) -> None:
     scores = build_scores(run, None, gan.device)
     batches = draw(gan, run.metrics.samples, run.metrics.batch_size, cfg.seed)
     values = scores(_shown(batches, run.metrics), drawn_labels(gan, run.metrics.samples))
-    protocol = {
-        "extractor": scores.extractor.name, **scores.extractor.facts, "samples": run.metrics.samples,
-        "splits": run.metrics.splits, "data": run.data.source._target_.rsplit(".", 1)[1], "seed": cfg.seed,
-        "references": {split: {"images": real.count, "sha256": real.fingerprint}
-                       for split, real in scores.references.items()},
-    }  # fmt: skip
-    table = Table("score", "value")
-    for name, value in values.items():
+    record = {"scores": values, "protocol": _protocol(run, scores) | {"seed": cfg.seed}, **facts}
+    _tell(record, Path(cfg.output or folder.path))
+
+
+def evaluate_images(cfg: DictConfig) -> None:
+    """Prints the scores of a folder or zip of images, or of a split of the set itself, against the set.
+
+    Raises:
+        UserError: no images, or images of another size than the set's: resizing would change their scores.
+    """
+    if (cfg.images is None) == (cfg.real is None):
+        raise UserError("Name what to score, one of: images=FOLDER (or a zip), real=SPLIT")
+    if cfg.metrics.extractor is None:
+        raise UserError("metrics=none has no extractor to score with: use metrics=classifier or metrics=inception")
+    if cfg.real:
+        shown = build_image_set(cfg, cfg.real)
+    else:
+        sizes = {"resolution": cfg.data.resolution, "channels": cfg.data.channels}
+        shown = sets.folder("", "train", **sizes, path=cfg.images, fit="exact", on_error="raise")
+    if shown is None:
+        raise UserError(f"real={cfg.real}: this set has no such split")
+    cfg.metrics.samples = len(shown)
+    cfg.metrics.splits = min(cfg.metrics.splits, len(shown) // 2)
+    cfg.metrics.references = [split for split in _splits(cfg) if split != cfg.real] or [cfg.data.split]
+    scores = build_scores(cfg, None, choose_device(cfg.trainer.accelerator))
+    batches = torch.arange(len(shown)).split(cfg.metrics.batch_size)
+    values = scores(_shown((shown.batch(chosen) / 127.5 - 1 for chosen in batches), cfg.metrics))
+    record = {"scores": values, "protocol": _protocol(cfg, scores), "images": cfg.images, "real": cfg.real}
+    _tell(record, Path(cfg.output) if cfg.output else None)
+
+
+def _protocol(cfg: DictConfig, scores: Scores) -> dict[str, Any]:
+    """What the numbers were measured with: two of different protocol cannot be compared."""
+    references = {s: {"images": real.count, "sha256": real.fingerprint} for s, real in scores.references.items()}
+    data = cfg.data.source._target_.rsplit(".", 1)[1]
+    extractor = {"extractor": scores.extractor.name, **scores.extractor.facts}
+    return extractor | {"samples": scores.samples, "splits": scores.splits, "data": data, "references": references}
+
+
+def _tell(record: dict[str, Any], output: Path | None) -> None:
+    """Prints the scores as a table, and writes everything to scores.json in `output`."""
+    table, protocol = Table("score", "value"), record["protocol"]
+    for name, value in record["scores"].items():
         table.add_row(name, f"{value:.5g}")
     Console().print(table)
-    output = Path(cfg.output or folder.path)
-    output.mkdir(parents=True, exist_ok=True)
-    record = {"scores": values, "protocol": protocol, **facts, "time": now(), **environment()}
-    (output / "scores.json").write_text(json.dumps(record, indent=2) + "\n")
-    against = " and ".join(f"{real.count:,} images ({split})" for split, real in scores.references.items())
-    print(
-        f"{protocol['samples']:,} samples against {against} of {protocol['data']}; written to {output / 'scores.json'}"
-    )
+    against = " and ".join(f"{real['images']:,} images ({split})" for split, real in protocol["references"].items())
+    text = f"{protocol['samples']:,} samples against {against} of {protocol['data']}"
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+        whole = record | {"time": now(), **environment()}
+        (output / "scores.json").write_text(json.dumps(whole, indent=2) + "\n")
+        text += f"; written to {output / 'scores.json'}"
+    print(text)
 
 
 def _splits(run: DictConfig) -> list[str]:

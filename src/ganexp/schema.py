@@ -113,6 +113,13 @@ class Train:
 
 
 @dataclass
+class EvaluateImages(Train):
+    images: str | None = None  # a folder or zip, of samples of whatever origin
+    real: str | None = None  # or a split of the set itself: what scores real images have
+    output: str | None = None  # folder of scores.json; default: none is written
+
+
+@dataclass
 class Evaluate:
     ckpt: str = MISSING  # a checkpoint, or a run folder: its best
     samples: int | None = None  # default: as in the run
@@ -152,6 +159,7 @@ def register() -> None:
     """Makes the schemas and resolvers known to Hydra; may be called again."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=Train)
+    store.store(name="images_schema", node=EvaluateImages)
     store.store(name="evaluate_schema", node=Evaluate)
     store.store(name="sample_schema", node=Sample)
     resolvers = {

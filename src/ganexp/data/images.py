@@ -62,12 +62,18 @@ class ImageSet:
 def fit_to(images: Tensor, resolution: int, channels: int, fit: str = "crop") -> Tensor:
     """uint8 (..., C, H, W) -> uint8 (..., channels, resolution, resolution), antialiased bilinear.
 
-    `fit="crop"` takes the centre square first; `"stretch"` ignores the aspect ratio. Grey is repeated to three
-    channels, colour is weighted to grey.
+    `fit="crop"` takes the centre square first; `"stretch"` ignores the aspect ratio; `"exact"` refuses other sizes.
+    Grey is repeated to three channels, colour is weighted to grey.
     """
     if images.shape[-3] != channels:
         to_channels = transforms.rgb_to_grayscale if channels == 1 else transforms.grayscale_to_rgb
         images = to_channels(images)
+    if fit == "exact" and images.shape[-2:] != (resolution, resolution):
+        high, wide = images.shape[-2:]
+        raise UserError(
+            f"an image of {wide}x{high} pixels, where all must have {resolution}x{resolution}: resizing would change "
+            "what is measured. Score images of one size, and say data.resolution=…"
+        )
     if fit == "crop" and images.shape[-1] != images.shape[-2]:
         images = transforms.center_crop(images, [min(images.shape[-2:])] * 2)
     if images.shape[-2:] != (resolution, resolution):
@@ -88,8 +94,8 @@ class FileImages(Dataset):
     """Images decoded from the files of a `Listing`, at one resolution. `files[i]` is uint8 (C, H, W)."""
 
     def __init__(self, listing: Listing, resolution: int, channels: int, fit: str) -> None:
-        if fit not in ("crop", "stretch"):
-            raise UserError(f"data.source.fit={fit}: use crop or stretch")
+        if fit not in ("crop", "stretch", "exact"):
+            raise UserError(f"data.source.fit={fit}: use crop, stretch or exact")
         self.listing, self.names = listing, list(listing.names)
         self.resolution, self.channels, self.fit = resolution, channels, fit
 
