@@ -1,6 +1,7 @@
 """`ganexp evaluate`: scores of a checkpoint, on latents that did not choose it."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,4 +105,4 @@ def _splits(run: DictConfig) -> list[str]:
 
 def _shown(batches: Iterator[Tensor], metrics: DictConfig) -> Iterator[Tensor]:
     count = -(-metrics.samples // metrics.batch_size)
-    return iter(track(batches, "scoring", total=count, transient=True))
+    return iter(track(batches, "scoring", total=count, transient=True, disable=not sys.stdout.isatty()))

@@ -1,5 +1,6 @@
 """`ganexp sample`: pictures from a checkpoint."""
 
+import sys
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -24,7 +25,9 @@ def sample(cfg: DictConfig) -> None:
         raise UserError(f"{output} is not empty: give another output=FOLDER, or another seed.")
     digits = len(str(cfg.n - 1))
     batches = draw(gan, cfg.n, 100, cfg.seed)
-    for start, images in enumerate(track(batches, "drawing", total=-(-cfg.n // 100), transient=True)):
+    count, quiet = -(-cfg.n // 100), not sys.stdout.isatty()
+    shown = track(batches, "drawing", total=count, transient=True, disable=quiet)
+    for start, images in enumerate(shown):
         if start == 0:
             pictures.save(pictures.grid(images, pictures.square(len(images))), output / "grid.png")
         for index, image in enumerate(images):

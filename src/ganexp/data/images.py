@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -144,7 +145,9 @@ def decode(
     images, good, broken = [], [], []
     with ThreadPoolExecutor() as pool:
         results = pool.map(attempt, range(len(files)))
-        for index, result in enumerate(track(results, "reading images", total=len(files), transient=True)):
+        quiet = not sys.stdout.isatty()
+        shown = track(results, "reading images", total=len(files), transient=True, disable=quiet)
+        for index, result in enumerate(shown):
             if isinstance(result, str):
                 if on_error == "raise":
                     raise UserError(f"Broken image {result}\nMend or remove it, or set data.on_error=skip")
