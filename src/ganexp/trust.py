@@ -38,10 +38,9 @@ def load(path: str | os.PathLike[str]) -> DictConfig:
                 f"{path}: {key}={value} is not part of ganexp, and running it is not safe unless you know its author.\n"
                 f"If you do: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
             )
+    known = OmegaConf.structured(schema.Train)  # its defaults, for keys that an older version had not
     try:
-        return schema.resolve(
-            OmegaConf.merge(OmegaConf.structured(schema.Train), cfg)
-        )  # an older version's had fewer keys
+        return schema.resolve(OmegaConf.merge(known, cfg))
     except OmegaConfBaseException as error:
         raise UserError(f"{path} is no config of a run: {str(error).splitlines()[0]}") from None
 
