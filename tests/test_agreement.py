@@ -66,7 +66,7 @@ def test_neighbours_are_those_of_brute_force(k, shift):
 
 
 def test_neighbours_need_more_samples_than_k():
-    with pytest.raises(ValueError, match="at least 6"):
+    with pytest.raises(UserError, match="at least 6"):
         neighbour_scores(torch.zeros(5, 2), torch.zeros(9, 2), k=5)
 
 

@@ -241,17 +241,20 @@ def test_real_images_are_scored_too(tmp_path):
     scored = json.loads((tmp_path / "real" / "scores.json").read_text())
     assert list(scored["protocol"]["references"]) == ["train"]
     same = ganexp("evaluate", "real=train", "metrics.references=[train]", *words, cwd=tmp_path)
-    assert "1,438 samples against 359 images (test)" in same.stdout
+    assert "1,438 samples against 1,438 images (train)" in same.stdout  # what is asked for is what is done
+    other = ganexp("evaluate", "real=train", *words, cwd=tmp_path)
+    assert "1,438 samples against 359 images (test)" in other.stdout
     assert not (tmp_path / "outputs").exists()
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["images=none"], "none: no such directory or zip"),
+        (["images=none"], "images=none: no such directory or zip"),
         (["images=a", "real=test"], "one of: images=FOLDER"),
         (["real=test", "metrics=none"], "use metrics=classifier"),
         (["real=test", "data=folder", "data.path=pictures", "metrics=classifier"], "no such split"),
+        (["images=few"], "3 images are too few"),
         (["images=pictures"], "an image of 40x30 pixels, where all must have 8x8"),
         (["real=test", "metrics.scores=[fid,lpips]"], "use some of is, fid, kid, neighbours"),
     ],
@@ -260,6 +263,8 @@ def test_images_that_cannot_be_scored(tmp_path, words, message):
     for name in ("a", "b"):
         for number in range(2):
             photo(tmp_path / "pictures" / name / f"{number}.png", (40, 30))
+    for number in range(3):
+        photo(tmp_path / "few" / f"{number}.png", (8, 8))
     done = ganexp("evaluate", *words, "trainer=cpu", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert message in done.stderr

@@ -58,14 +58,19 @@ def evaluate_images(cfg: DictConfig) -> None:
         raise UserError("metrics=none has no extractor to score with: use metrics=classifier or metrics=inception")
     if cfg.real:
         shown = build_image_set(cfg, cfg.real)
+    elif not Path(cfg.images).expanduser().exists():
+        raise UserError(f"images={cfg.images}: no such directory or zip")
     else:
         sizes = {"resolution": cfg.data.resolution, "channels": cfg.data.channels}
         shown = sets.folder("", "train", **sizes, path=cfg.images, fit="exact", on_error="raise")
     if shown is None:
         raise UserError(f"real={cfg.real}: this set has no such split")
+    if len(shown) < 10:
+        raise UserError(f"{len(shown)} images are too few to score: at least 10")
     cfg.metrics.samples = len(shown)
     cfg.metrics.splits = min(cfg.metrics.splits, len(shown) // 2)
-    cfg.metrics.references = [split for split in _splits(cfg) if split != cfg.real] or [cfg.data.split]
+    others = [split for split in _splits(cfg) if split != cfg.real]
+    cfg.metrics.references = cfg.metrics.references or others or [cfg.data.split]
     scores = build_scores(cfg, None, choose_device(cfg.trainer.accelerator))
     batches = torch.arange(len(shown)).split(cfg.metrics.batch_size)
     values = scores(_shown((shown.batch(chosen) / 127.5 - 1 for chosen in batches), cfg.metrics))

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from ganexp.errors import UserError
+
 
 @torch.no_grad()
 def neighbour_scores(real: Tensor, fake: Tensor, k: int = 5, rows: int = 2000) -> dict[str, float]:
@@ -14,12 +16,14 @@ def neighbour_scores(real: Tensor, fake: Tensor, k: int = 5, rows: int = 2000) -
     - density: real balls a fake lies in, over k; coverage: real balls with a fake inside. Naeem et al. 2020.
 
     Raises:
-        ValueError: fewer than k + 1 samples on a side.
+        UserError: fewer than k + 1 samples on a side.
     """
     if min(len(real), len(fake)) <= k:
-        raise ValueError(f"k={k} needs at least {k + 1} real and generated samples, got {len(real)} and {len(fake)}")
+        raise UserError(
+            f"neighbours: k={k} needs at least {k + 1} real and generated samples, got {len(real)} and {len(fake)}"
+        )
     real_radius, fake_radius = _radius(real, k, rows), _radius(fake, k, rows)
-    inside_real, balls, inside_fake, covered = 0, 0, torch.zeros(len(real), dtype=torch.bool, device=real.device), 0
+    inside_real, balls, inside_fake = 0, 0, torch.zeros(len(real), dtype=torch.bool, device=real.device)
     nearest = torch.full((len(real),), torch.inf, device=real.device)
     for chunk, radius in zip(fake.split(rows), fake_radius.split(rows), strict=True):
         distance = torch.cdist(chunk, real)  # (rows, N)

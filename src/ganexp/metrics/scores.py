@@ -69,8 +69,9 @@ class Scores:
         kept, guesses, seen = [], [], 0
         for images in _cut(batches, self.fid_at):
             features, logits = self.extractor(to_uint8(images.to(self.device)))
-            score = score or InceptionScore(logits.shape[1], self.samples, self.splits).to(self.device)
-            score.update(logits)
+            if "is" in self.names:
+                score = score or InceptionScore(logits.shape[1], self.samples, self.splits).to(self.device)
+                score.update(logits)
             guesses.append(logits.argmax(1))
             if "fid" in self.names:
                 fid.update(features, real=False)
