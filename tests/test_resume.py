@@ -116,6 +116,28 @@ def test_killed_before_the_first_checkpoint(whole, tmp_path):
     assert steps == list(range(0, 241, 40))
 
 
+def test_a_finished_run_is_trained_longer(tmp_path):
+    """As if it had been meant to be that long, to the bit."""
+    words = (*WORDS, "schedule.lr_decay=null", "schedule.evaluate_every=20")
+    ganexp(*words, "schedule.steps=60", "hydra.run.dir=long", cwd=tmp_path)
+    ganexp(*words, "schedule.steps=40", "hydra.run.dir=run", cwd=tmp_path)
+    assert "schedule.steps=…" in ganexp("resume", "run", cwd=tmp_path).stdout
+    for steps, message in (("20", "this run has 40; give more"), ("50", "a multiple of schedule.evaluate_every=20")):
+        refused = ganexp("resume", "run", f"schedule.steps={steps}", cwd=tmp_path, check=False)
+        assert message in refused.stderr
+        assert refused.returncode == 1
+    ganexp("resume", "run", "schedule.steps=60", cwd=tmp_path)
+    assert same(saved(tmp_path / "run")["state_dict"], saved(tmp_path / "long")["state_dict"])
+    assert losses(tmp_path / "run") == losses(tmp_path / "long")
+    config = (tmp_path / "run" / "config.yaml").read_text()
+    assert config == (tmp_path / "long" / "config.yaml").read_text()
+
+
+def test_a_decaying_run_is_not_made_longer(whole):
+    refused = ganexp("resume", str(whole), "schedule.steps=480", cwd=whole.parent, check=False)
+    assert "decays towards its end" in refused.stderr
+
+
 def wait_for_step(folder, step, process):
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:

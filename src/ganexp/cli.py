@@ -1,6 +1,7 @@
 """The command line. A command is a primary config; `resume` reads a run folder. No torch: --help is quick."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -113,16 +114,21 @@ def _complete() -> None:
         sys.argv[1:1] = ["--config-name", words[0]]
 
 
+RESUME = """usage: ganexp resume RUN_FOLDER [schedule.steps=N]
+
+Goes on with a run that was stopped, from its last checkpoint; with schedule.steps, past the end it was to have."""
+
+
 def _resume(words: list[str]) -> None:
-    if len(words) != 1 or words[0].startswith("-"):
-        usage = "usage: ganexp resume RUN_FOLDER\n\nGoes on with a run that was stopped, from its last checkpoint."
-        if words[:1] in (["--help"], ["-h"]):
-            print(usage)
-            return
-        sys.exit(usage)
+    if words[:1] in (["--help"], ["-h"]):
+        print(RESUME)
+        return
+    found = [re.fullmatch(r"schedule\.steps=(\d+)", word) for word in words[1:]]
+    if not words or words[0].startswith("-") or len(found) > 1 or None in found:
+        sys.exit(RESUME)
     from ganexp.train import resume
 
     try:
-        resume(words[0])
+        resume(words[0], *(int(match[1]) for match in found))
     except UserError as error:
         sys.exit(str(error))

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
 
 import ganexp
 from ganexp.errors import UserError
@@ -74,6 +75,12 @@ class RunFolder:
                 yield
         except Timeout:
             raise UserError(f"{self.path} is being trained by another process: wait for it, or stop it.") from None
+
+    def save_config(self, cfg: DictConfig) -> None:
+        """Writes config.yaml in one piece."""
+        part = self.config.with_suffix(".part")
+        OmegaConf.save(cfg, part)
+        os.replace(part, self.config)
 
     def describe(self, **facts: Any) -> None:
         """Adds facts to run.json, in one piece."""

@@ -40,30 +40,49 @@ def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
     run = _prepare(cfg)
     folder = RunFolder.claim(path)
     with folder.locked():
-        OmegaConf.save(cfg, folder.config)
+        folder.save_config(cfg)
         folder.describe(name=cfg.name, status="running", started=now(), groups=groups, **environment())
         return _fit(cfg, folder, *run)
 
 
-def resume(path: str) -> None:
+def resume(path: str, steps: int | None = None) -> None:
     """Goes on with the run in `path` from its last checkpoint, or from the start if it had none yet.
 
+    With `steps`, up to there, past the end that the run was meant to have.
+
     Raises:
-        UserError: no run there, one that another process is busy with, or a config that is not trusted.
+        UserError: no run there, one that another process is busy with, a config that is not trusted, or one that cannot
+            be made longer.
     """
     folder = RunFolder(path)
     if not folder.config.exists() or not folder.run.exists():
         raise UserError(f"{path} is no run folder: it has no config.yaml and run.json.")
     with folder.locked():
         facts = folder.facts()
-        if facts.get("status") == "finished":
-            print(f"{path} is finished: nothing to do.")
+        if facts.get("status") == "finished" and steps is None:
+            print(f"{path} is finished: nothing to do. To train longer: ganexp resume {path} schedule.steps=…")
             return
         cfg = trust.load(folder.config)
+        if steps is not None:
+            _lengthen(cfg, steps)
         print(f"going on from step {_step_of(folder.last):,}", flush=True)
         run = _prepare(cfg)
         folder.describe(status="running", resumed=[*facts.get("resumed", []), now()])
+        if steps is not None:
+            folder.save_config(cfg)
         _fit(cfg, folder, *run)
+
+
+def _lengthen(cfg: DictConfig, steps: int) -> None:
+    schedule = cfg.schedule
+    if schedule.lr_decay is not None:
+        raise UserError("schedule.steps: this run's learning rate decays towards its end, which cannot be moved.")
+    if steps < schedule.steps or steps % schedule.evaluate_every:
+        raise UserError(
+            f"schedule.steps={steps}: this run has {schedule.steps}; "
+            f"give more, a multiple of schedule.evaluate_every={schedule.evaluate_every}"
+        )
+    schedule.steps = steps
 
 
 def _prepare(cfg: DictConfig) -> tuple[GAN, Any, Scores | None]:
