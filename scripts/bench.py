@@ -1,10 +1,12 @@
 """Speed, as ratios measured in one run.
 
     python scripts/bench.py overhead [--device cuda] [--rounds 5] [--steps 6] [WORDS…]
+    python scripts/bench.py scores [--device cuda] [--rounds 5] [--images 256] [--batch-size 32]
 
 `overhead` times a step of ganexp, Lightning, logging and stream included, against a bare PyTorch loop of the same
 networks, losses and optimizers on the same data, in turns. WORDS are overrides, as on ganexp's command line; the
-default is a 32x32 DCGAN at batch 64.
+default is a 32x32 DCGAN at batch 64. `scores` times IS, FID and KID of the same images, by ganexp in one pass, by
+torchmetrics' three metrics and by torch-fidelity, in turns.
 """
 
 import argparse
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
+from bench_scores import scores
 from hydra import compose, initialize_config_dir
 
 from ganexp import build, schema
@@ -127,13 +130,19 @@ def overhead(device: torch.device, rounds: int, steps: int, words: list[str]) ->
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["overhead"])
+    parser.add_argument("what", choices=["overhead", "scores"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("words", nargs="*")
     arguments = parser.parse_intermixed_args()
-    overhead(torch.device(arguments.device), arguments.rounds, arguments.steps, arguments.words)
+    device = torch.device(arguments.device)
+    if arguments.what == "overhead":
+        overhead(device, arguments.rounds, arguments.steps, arguments.words)
+    else:
+        scores(device, arguments.rounds, arguments.images, arguments.batch_size)
 
 
 if __name__ == "__main__":

@@ -69,11 +69,12 @@ def test_evaluate_and_sample(run, tmp_path):
     assert "fid_classifier" in done.stdout
     record = json.loads((tmp_path / "scores.json").read_text())
     names = {name.removesuffix("_test") for name in record["scores"]}
-    single = {"is_classifier", "is_classifier_std", "accuracy_classifier"}
+    single = {f"{name}_classifier" for name in ("is", "accuracy", "distance", "distance_within", "distance_between")}
     paired = {"fid", "kid", "precision", "recall", "density", "coverage"}
     assert names == single | {f"{name}_classifier" for name in paired} | {
         "kid_classifier_test_std",
         "kid_classifier_std",
+        "is_classifier_std",
     }
     assert record["protocol"]["samples"] == 60
     references = record["protocol"]["references"]

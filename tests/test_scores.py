@@ -1,6 +1,8 @@
 """Scores against closed forms and against torch-fidelity; extractors; the caches."""
 
 import math
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -256,3 +258,33 @@ def test_koshian2_is_the_articles_scaling(tmp_path):
         InceptionExtractor(str(tmp_path / "weights.pth"))  # the other network's weights
     with pytest.raises(UserError, match=r"inception_v3_google(.|\n)*metrics.weights=FILE"):
         Koshian2Extractor(None)
+
+
+MEMORY = """
+import resource, sys, torch
+from pathlib import Path
+from ganexp.metrics.reference import reference
+from ganexp.metrics.scores import Scores
+
+class Wide(torch.nn.Module):
+    name, identity, facts, feature_dim, input = "wide", "1", {}, 512, ""
+    def forward(self, images):
+        features = torch.randn(len(images), 512)
+        return features, features[:, :10]
+
+def batches(count):
+    return (torch.zeros(500, 1, 2, 2) for _ in range(count // 500))
+
+side = reference(Wide(), (b.byte() for b in batches(5000)), 5000, "real", Path(sys.argv[1]), torch.device("cpu"))
+for count in (5000, 50_000):
+    Scores(Wide(), {"train": side}, count, 10, torch.device("cpu"))(batches(count))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def test_memory_of_is_and_fid_does_not_grow_with_the_samples(tmp_path):
+    """Their features would take 100 MB more at ten times the samples."""
+    words = [sys.executable, "-c", MEMORY, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    few, many = map(int, done.stdout.split())
+    assert many - few < 10

@@ -11,12 +11,14 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp import lint, trust
+from ganexp.callbacks.watch import LogitWatch
 from ganexp.data.images import ImageSet, fits
 from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.gan import GAN
 from ganexp.losses import Objective
-from ganexp.metrics.reference import reference
+from ganexp.metrics.extractors import ModuleExtractor
+from ganexp.metrics.reference import Reference, reference
 from ganexp.metrics.scores import Scores
 from ganexp.runfolder import RunFolder
 
@@ -92,15 +94,24 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
     return ImageStream(image_set, batch_size, cfg.seed, data.flip, device, resident, data.workers, unit=unit)
 
 
-def build_scores(cfg: DictConfig, image_set: ImageSet | None, device: torch.device) -> Scores | None:
+def build_scores(
+    cfg: DictConfig, image_set: ImageSet | None, device: torch.device, labelled: bool = False
+) -> Scores | None:
     """The scores that `cfg.metrics` names, or None with metrics=none. Trains the classifier if it is not cached.
 
+    `labelled` says that the samples to score have labels.
+
     Raises:
-        UserError: a reference split that the set has not.
+        UserError: a reference split that the set has not, or scores of classes where it has none.
     """
     metrics = cfg.metrics
     if metrics.extractor is None:
         return None
+    if "intra_fid" in metrics.scores and not (labelled and cfg.data.num_classes):
+        raise UserError(
+            "scores: intra_fid compares class by class, and these samples have no classes: "
+            "train with model.conditional=true, or leave intra_fid out"
+        )
     cache = Path(metrics.cache).expanduser()
     image_set = image_set or build_image_set(cfg)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # scoring never changes training
@@ -114,8 +125,23 @@ def build_scores(cfg: DictConfig, image_set: ImageSet | None, device: torch.devi
             batches = (real.batch(chosen) for chosen in torch.arange(len(real)).split(metrics.batch_size))
             content = fingerprint if real is image_set else real.fingerprint()
             references[split] = reference(extractor, batches, len(real), content, cache, device)
+
+        def class_reference(index: int) -> Reference:
+            chosen = (image_set.labels == index).nonzero().flatten()
+            batches = (image_set.batch(part) for part in chosen.split(metrics.batch_size))
+            return reference(extractor, batches, len(chosen), f"{fingerprint} class {index}", cache, device, kept=1)
+
         names, fid_at = tuple(metrics.scores), tuple(metrics.fid_at)
-        return Scores(extractor, references, metrics.samples, metrics.splits, device, names, fid_at)
+        sizes = (metrics.samples, metrics.splits)
+        return Scores(extractor, references, *sizes, device, names, fid_at, class_reference)
+
+
+def build_watch(cfg: DictConfig, image_set: ImageSet) -> LogitWatch:
+    """A look at D on `image_set`, and on the test images where those are others and the set has them."""
+    sets = {"train": image_set}
+    if cfg.data.split != "test" and (test := build_image_set(cfg, "test")) is not None:
+        sets["test"] = test
+    return LogitWatch(sets, unit=cfg.data.range == "unit")
 
 
 def choose_device(accelerator: str) -> torch.device:
@@ -177,7 +203,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cache: Path, device: torch.device) -> Any:
     node = cfg.metrics.extractor
     if "network" not in node:  # needs no training
-        return _make(node, "metrics.extractor")
+        made = _make(node, "metrics.extractor").to(device)
+        return made if hasattr(made, "identity") else ModuleExtractor(made, image_set.batch(torch.arange(2)).to(device))
     split = cfg.data.split
     test = build_image_set(cfg, "test") if split != "test" else None
     everything = torch.arange(len(image_set))

@@ -13,12 +13,13 @@ from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from ganexp.build import build_image_set, build_scores, choose_device, load_run
-from ganexp.callbacks.evaluation import draw, drawn_labels
+from ganexp import pictures
+from ganexp.build import build_image_set, build_scores, build_watch, choose_device, load_run
+from ganexp.callbacks.evaluation import draw, drawn_labels, measured
 from ganexp.data import sets
 from ganexp.errors import UserError
-from ganexp.metrics.scores import Scores
 from ganexp.runfolder import environment, now
+from ganexp.watches import draw_watches, nearest, nearest_picture, prefers
 
 
 def evaluate(cfg: DictConfig) -> None:
@@ -39,11 +40,34 @@ def evaluate(cfg: DictConfig) -> None:
         raise UserError(f"samples={cfg.samples}: at least {2 * run.metrics.splits}, two a split of the Inception Score")
     run.metrics.scores, run.metrics.fid_at = cfg.scores, cfg.fid_at
     run.metrics.references = cfg.references or _splits(run)
-    scores = build_scores(run, None, gan.device)
+    image_set = build_image_set(run)
+    scores = build_scores(run, image_set, gan.device, labelled=gan.num_classes > 0)
     batches = draw(gan, run.metrics.samples, run.metrics.batch_size, cfg.seed)
     values = scores(_shown(batches, run.metrics), drawn_labels(gan, run.metrics.samples))
-    record = {"scores": values, "protocol": _protocol(run, scores) | {"seed": cfg.seed}, **facts}
-    _tell(record, Path(cfg.output or folder.path))
+    logits = build_watch(run, image_set).logits(gan, cfg.seed)
+    protocol = scores.protocol() | measured(gan) | {"seed": cfg.seed, "data": _data(run)}
+    record = {"scores": values, "protocol": protocol, "by_class": scores.by_class, "d_logit": _means(logits), **facts}
+    output = Path(cfg.output or folder.path)
+    output.mkdir(parents=True, exist_ok=True)
+    samples = next(draw(gan, 10, 10, cfg.seed))
+    found = nearest(samples, scores.extractor, scores.references[run.metrics.references[0]])
+    neighbours = torch.stack([image_set.batch(row) for row in found])
+    pictures.save(nearest_picture(samples, neighbours), output / "nearest.png")
+    if logits or scores.by_class:
+        draw_watches(logits, scores.by_class, image_set.classes).savefig(output / "watches.png")
+    _tell(record, output)
+    kept, total = len(scores.references[run.metrics.references[0]].features), len(image_set)
+    print(f"{output / 'nearest.png'}: samples, each with the nearest of {kept:,} of the {total:,} training images")
+    if logits or scores.by_class:
+        print(f"{output / 'watches.png'}: D's logits on train, test and fake images; classes")
+
+
+def _means(logits: dict[str, Tensor]) -> dict[str, float]:
+    """D's mean logit by kind; and the chance that D takes a training image to be more real than a held-out one."""
+    means = {kind: values.mean().item() for kind, values in logits.items()}
+    if "test" in logits:
+        means["train_above_test"] = prefers(logits["train"], logits["test"])
+    return means
 
 
 def evaluate_images(cfg: DictConfig) -> None:
@@ -71,26 +95,33 @@ def evaluate_images(cfg: DictConfig) -> None:
     cfg.metrics.splits = min(cfg.metrics.splits, len(shown) // 2)
     others = [split for split in _splits(cfg) if split != cfg.real]
     cfg.metrics.references = cfg.metrics.references or others or [cfg.data.split]
-    scores = build_scores(cfg, None, choose_device(cfg.trainer.accelerator))
+    image_set = build_image_set(cfg)
+    labels = shown.labels if shown.classes == image_set.classes else None  # folders named as the set's classes
+    device = choose_device(cfg.trainer.accelerator)
+    scores = build_scores(cfg, image_set, device, labelled=labels is not None)
     batches = torch.arange(len(shown)).split(cfg.metrics.batch_size)
-    values = scores(_shown((shown.batch(chosen) / 127.5 - 1 for chosen in batches), cfg.metrics))
-    record = {"scores": values, "protocol": _protocol(cfg, scores), "images": cfg.images, "real": cfg.real}
+    values = scores(_shown((shown.batch(chosen) / 127.5 - 1 for chosen in batches), cfg.metrics), labels)
+    protocol = scores.protocol() | {"data": _data(cfg)}
+    record = {"scores": values, "protocol": protocol, "by_class": scores.by_class}
+    record |= {"images": cfg.images, "real": cfg.real}
     _tell(record, Path(cfg.output) if cfg.output else None)
 
 
-def _protocol(cfg: DictConfig, scores: Scores) -> dict[str, Any]:
-    """What the numbers were measured with: two of different protocol cannot be compared."""
-    references = {s: {"images": real.count, "sha256": real.fingerprint} for s, real in scores.references.items()}
-    data = cfg.data.source._target_.rsplit(".", 1)[1]
-    extractor = {"extractor": scores.extractor.name, **scores.extractor.facts}
-    return extractor | {"samples": scores.samples, "splits": scores.splits, "data": data, "references": references}
+def _data(cfg: DictConfig) -> str:
+    return cfg.data.source._target_.rsplit(".", 1)[1]
 
 
 def _tell(record: dict[str, Any], output: Path | None) -> None:
     """Prints the scores as a table, and writes everything to scores.json in `output`."""
-    table, protocol = Table("score", "value"), record["protocol"]
-    for name, value in record["scores"].items():
-        table.add_row(name, f"{value:.5g}")
+    table, values, protocol = Table("score", "value"), record["scores"], record["protocol"]
+    for name, value in values.items():
+        text = f"{value:.5g}"
+        if f"{name}_std" in values:
+            text += f" ± {values[f'{name}_std']:.2g}"
+        if f"{name}_low" in values:
+            text += f"  ({values[f'{name}_low']:.4g} to {values[f'{name}_high']:.4g})"
+        if not name.endswith(("_std", "_low", "_high")):
+            table.add_row(name, text)
     Console().print(table)
     against = " and ".join(f"{real['images']:,} images ({split})" for split, real in protocol["references"].items())
     text = f"{protocol['samples']:,} samples against {against} of {protocol['data']}"

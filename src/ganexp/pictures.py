@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 import torch
+from PIL.Image import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid, save_image
@@ -20,6 +21,11 @@ def grid(images: Tensor, columns: int) -> Tensor:
     return make_grid(pixels, nrow=columns, padding=2, pad_value=80)
 
 
+def beside(*parts: Tensor) -> Tensor:
+    """Pictures (3, H, W) of one height, from left to right."""
+    return torch.cat(parts, dim=2)
+
+
 def save(picture: Tensor, path: Path) -> None:
     """Writes uint8 (3, H, W) as PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +35,12 @@ def save(picture: Tensor, path: Path) -> None:
 def save_single(image: Tensor, path: Path) -> None:
     """Writes one image (C, H, W) in [-1, 1] as PNG, pixel for pixel, grey as grey."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    to_pil_image(to_uint8(image.cpu())).save(path)
+    to_pil(image).save(path)
+
+
+def to_pil(image: Tensor) -> Image:
+    """One image (C, H, W) in [-1, 1], pixel for pixel, grey as grey."""
+    return to_pil_image(to_uint8(image.cpu()))
 
 
 def interpolate(start: Tensor, end: Tensor, columns: int, spherical: bool = False) -> Tensor:

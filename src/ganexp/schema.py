@@ -82,7 +82,7 @@ class Optimizers:
 class Metrics:
     extractor: Any = None  # null: no scores
     samples: int = 10000  # scored at each evaluation
-    scores: list[str] = field(default_factory=lambda: ["is", "fid"])  # kid; neighbours: precision, recall, …
+    scores: list[str] = field(default_factory=lambda: ["is", "fid"])  # all names: ganexp.metrics.scores.NAMES
     references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits; the first chooses the best
     fid_at: list[int] = field(default_factory=list)  # sample counts at which FID is taken on the way
     batch_size: int = 500
@@ -123,7 +123,7 @@ class EvaluateImages(Train):
 class Evaluate:
     ckpt: str = MISSING  # a checkpoint, or a run folder: its best
     samples: int | None = None  # default: as in the run
-    scores: list[str] = field(default_factory=lambda: ["is", "fid", "kid", "neighbours"])
+    scores: list[str] = field(default_factory=lambda: ["is", "fid", "kid", "neighbours", "diversity"])
     references: list[str] | None = None  # splits; default: the one trained on, and test where there is one
     fid_at: list[int] = field(default_factory=list)  # sample counts at which FID is taken on the way
     seed: int = 1000  # of the latents; another than the one by which the best checkpoint was chosen
@@ -138,6 +138,8 @@ class Sample:
     ckpt: str = MISSING  # a checkpoint, or a run folder: its best
     n: int = 64
     seed: int = 0
+    truncation: float | None = None  # of normal latents: values beyond it are drawn anew
+    format: str = "png"  # of the images: png, zip (of PNGs), npz (uint8 N x H x W x C, as arr_0, labels as arr_1)
     accelerator: str = "auto"
     output: str | None = None  # folder of the pictures; default: samples/drawn in the run
 

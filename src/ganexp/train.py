@@ -16,10 +16,11 @@ from rich.table import Table
 
 from ganexp import build, trust
 from ganexp.callbacks.curves import Curves
-from ganexp.callbacks.evaluation import Evaluation, draw_interpolations
+from ganexp.callbacks.evaluation import Evaluation, draw_interpolations, measured
 from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
 from ganexp.callbacks.progress import ProgressLine
 from ganexp.callbacks.record import Record
+from ganexp.callbacks.watch import LogitWatch
 from ganexp.data.module import StreamData
 from ganexp.errors import UserError
 from ganexp.gan import GAN
@@ -85,22 +86,27 @@ def _lengthen(cfg: DictConfig, steps: int) -> None:
     schedule.steps = steps
 
 
-def _prepare(cfg: DictConfig) -> tuple[GAN, Any, Scores | None]:
+def _prepare(cfg: DictConfig) -> tuple[GAN, Any, LogitWatch, Scores | None]:
     """Everything that can be refused, before a folder is made."""
     pl.seed_everything(cfg.seed, verbose=False)
     gan = build.build_gan(cfg)
     device = build.choose_device(cfg.trainer.accelerator)
     image_set = build.build_image_set(cfg)
     stream = build.build_stream(cfg, image_set, device)
-    return gan, stream, build.build_scores(cfg, image_set, device)
+    watch = build.build_watch(cfg, image_set)
+    return gan, stream, watch, build.build_scores(cfg, image_set, device, labelled=gan.num_classes > 0)
 
 
-def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scores | None) -> float | None:
+def _fit(
+    cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, watch: LogitWatch, scores: Scores | None
+) -> float | None:
     print(f"run folder: {_short(folder.path)}", flush=True)
     if scores:
         for fact, value in scores.extractor.facts.items():
             print(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
-        folder.describe(extractor=scores.extractor.facts)
+        print(f"{scores.extractor.name} sees an image {scores.extractor.input}")
+        protocol = scores.protocol() | measured(gan) | {"seed": EVALUATION_SEED}
+        folder.describe(extractor=scores.extractor.facts, protocol=protocol)
     folder.describe(device=_device_name(stream.device), precision=cfg.trainer.precision)
     gan.stream = stream
     extractor = scores.extractor.name if scores else None
@@ -120,7 +126,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
         callbacks=[
             RandomState(),
             StopWhenNotFinite(),
-            Evaluation(folder, scores, cfg.metrics.samples, cfg.metrics.batch_size, EVALUATION_SEED),
+            Evaluation(folder, scores, cfg.metrics.samples, cfg.metrics.batch_size, EVALUATION_SEED, watch),
             Curves(folder, cfg.name or folder.path.name),
             ProgressLine(),
             *([ModelCheckpoint(filename="best", **best, **where)] if scores else []),
@@ -171,7 +177,9 @@ def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str |
             "untrained": scored[0],
         }
         result = {
-            which: {key.removeprefix("score/"): value for key, value in row.items() if not key.startswith("axis/")}
+            which: {
+                key.removeprefix("score/"): value for key, value in row.items() if key.startswith(("step", "score/"))
+            }
             for which, row in result.items()
         }
         finals = {

@@ -9,17 +9,24 @@ from ganexp.runfolder import RunFolder
 
 
 def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
-    """A panel of the two losses, then one a score with its best point marked."""
+    """A panel of the two losses, one of D's logits, then one a score with its best point marked."""
+    judged = sorted({key for row in rows for key in row if key.startswith("d_logit/")})
     names = sorted({key for row in rows for key in row if key.startswith("score/") and not key.endswith("_std")})
-    figure = Figure(figsize=(4.5 * (1 + len(names)), 3.6), layout="constrained", dpi=110)
+    count = 1 + bool(judged) + len(names)
+    figure = Figure(figsize=(4.5 * count, 3.6), layout="constrained", dpi=110)
     figure.suptitle(title)
-    losses, *panels = figure.subplots(1, 1 + len(names), squeeze=False)[0]
+    losses, *panels = figure.subplots(1, count, squeeze=False)[0]
     for network, colour in (("discriminator", "tab:blue"), ("generator", "tab:orange")):
         steps, values = _series(rows, f"loss/{network}")
         losses.plot(steps, values, colour, label=network, linewidth=1)
     losses.set(title="loss", xlabel="step")
     losses.legend()
-    for panel, name in zip(panels, names, strict=True):
+    if judged:
+        for name in judged:
+            panels[0].plot(*_series(rows, name), marker=".", label=name.removeprefix("d_logit/"))
+        panels[0].set(title="D's mean logit", xlabel="step")
+        panels[0].legend()
+    for panel, name in zip(panels[bool(judged) :], names, strict=True):
         steps, values = _series(rows, name)
         best = (min if "/fid" in name else max)(range(len(values)), key=values.__getitem__)
         panel.plot(steps, values, "tab:green", marker=".")

@@ -1,6 +1,6 @@
 """Scores and pictures at the end of every period. Training is not touched: own generators, eval mode and back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -12,6 +12,8 @@ from ganexp.callbacks.record import Record
 from ganexp.gan import GAN
 from ganexp.metrics.scores import Scores
 from ganexp.runfolder import RunFolder
+
+AT_ONCE = 10_000  # latents; more are drawn in turns, so that memory does not grow with the samples
 
 
 @contextmanager
@@ -27,16 +29,38 @@ def sampling(network: nn.Module) -> Iterator[nn.Module]:
             module.training = mode
 
 
-def draw(gan: GAN, count: int, batch_size: int, seed: int) -> Iterator[Tensor]:
-    """Samples in [-1, 1], (batch, C, H, W) at a time: the same `count` latents for a seed on every machine."""
+def draw(
+    gan: GAN, count: int, batch_size: int, seed: int, truncation: float | None = None, shown: bool = True
+) -> Iterator[Tensor]:
+    """Samples (≤ batch_size, C, H, W) at a time: the same `count` latents for a seed on every machine.
+
+    In [-1, 1], or with `shown=False` as D sees them. `truncation`: see `truncate`.
+    """
     generator = torch.Generator().manual_seed(seed)
     labels = drawn_labels(gan, count)
-    z = gan.latent.sample(count, generator=generator)
-    with sampling(gan.sampler) as network:
-        for start in range(0, count, batch_size):
-            chosen = slice(start, start + batch_size)
-            images = network(z[chosen].to(gan.device), None if labels is None else labels[chosen].to(gan.device))
-            yield gan.shown(images)
+    for start in range(0, count, AT_ONCE):
+        z = gan.latent.sample(min(AT_ONCE, count - start), generator=generator)
+        if truncation is not None:
+            z = truncate(z, truncation, generator)
+        for part in range(0, len(z), batch_size):
+            chosen = z[part : part + batch_size].to(gan.device)
+            first = start + part
+            asked = None if labels is None else labels[first : first + len(chosen)].to(gan.device)
+            with sampling(gan.sampler) as network:
+                images = network(chosen, asked)
+            yield gan.shown(images) if shown else images
+
+
+def truncate(z: Tensor, threshold: float, generator: torch.Generator) -> Tensor:
+    """Normal latents (N, d) with every value beyond ±threshold drawn anew (Brock et al. 2019, section 3.1)."""
+    while (outside := z.abs() > threshold).any():
+        z[outside] = torch.randn(int(outside.sum()), generator=generator)
+    return z
+
+
+def measured(gan: GAN) -> dict[str, str]:
+    """What `draw` draws from, for those who read the scores."""
+    return {"weights": "raw" if gan.ema is None else "averaged (EMA)", "batch_norm": "running statistics"}
 
 
 def drawn_labels(gan: GAN, count: int) -> Tensor | None:
@@ -81,10 +105,19 @@ class Evaluation(Callback):
         scores: None draws without scoring.
         samples: how many samples are scored.
         seed: of the latents, the same at every evaluation.
+        watch: gives values of its own, which are logged beside the scores.
     """
 
-    def __init__(self, folder: RunFolder, scores: Scores | None, samples: int, batch_size: int, seed: int) -> None:
-        self.folder, self.scores = folder, scores
+    def __init__(
+        self,
+        folder: RunFolder,
+        scores: Scores | None,
+        samples: int,
+        batch_size: int,
+        seed: int,
+        watch: Callable[[GAN, int], dict[str, float]],
+    ) -> None:
+        self.folder, self.scores, self.watch = folder, scores, watch
         self.samples, self.batch_size, self.seed = samples, batch_size, seed
 
     def on_train_start(self, trainer: Trainer, gan: GAN) -> None:
@@ -100,10 +133,10 @@ class Evaluation(Callback):
         picture = sample_grid(gan, self.seed)
         pictures.save(picture, self.folder.samples / f"step-{gan.step:07d}.png")
         trainer.logger.log_picture("samples", picture, gan.step)
-        if self.scores is None:
-            return {}
-        values = self.scores(draw(gan, self.samples, self.batch_size, self.seed), drawn_labels(gan, self.samples))
+        watched, values = self.watch(gan, self.seed), {}
+        if self.scores is not None:
+            values = self.scores(draw(gan, self.samples, self.batch_size, self.seed), drawn_labels(gan, self.samples))
         gan.latest |= values
         logged = {f"score/{name}": value for name, value in values.items()}
-        trainer.logger.log_metrics(logged | axes, gan.step)
+        trainer.logger.log_metrics(logged | watched | axes, gan.step)
         return values

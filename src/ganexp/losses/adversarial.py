@@ -2,6 +2,7 @@
 
 A loss is a pair of methods. `discriminator(d_real, d_fake)` and `generator(d_fake)` take the discriminator's
 outputs as they come, logits (N,) unless said otherwise, and return named scalar terms; the GAN minimises their sum.
+One whose outputs are not logits may have `logit(d)`, which makes them so, to be watched.
 """
 
 import torch
@@ -64,6 +65,10 @@ class TwoClass:
 
     def generator(self, d_fake: Tensor) -> Terms:
         return {"adversarial": _to_class(d_fake, 1)}
+
+    def logit(self, d: Tensor) -> Tensor:
+        """(N, 2) -> (N,): the log-odds of real."""
+        return d[:, 1] - d[:, 0]
 
 
 def _to_class(logits: Tensor, index: int) -> Tensor:

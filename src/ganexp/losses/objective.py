@@ -76,6 +76,13 @@ class Objective:
             terms |= self.auxiliary.generator(class_fake, labels)
         return terms
 
+    def logit(self, network: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor | None:
+        """How real D takes images (N, C, H, W) to be: one number each (N,), or None of a D that gives vectors."""
+        output, _ = _parts(network(images, labels))
+        if hasattr(self.adversarial, "logit"):
+            output = self.adversarial.logit(output)
+        return output if output.ndim == 1 else None
+
 
 def _parts(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
     """A discriminator's own output, and its class logits (N, K) where it has such a head."""

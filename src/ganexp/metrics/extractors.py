@@ -2,7 +2,8 @@
 
 An extractor is called with images uint8 (N, C, H, W) and returns (features (N, d), logits (N, classes)), in fp32. It
 has a `name`, which every score carries; an `identity`, a hash of its weights, by which cached statistics are found;
-and `facts`, what a reader of its scores should know. One whose classes are the set's own says `knows_labels`.
+`input`, what it makes of the images first; and `facts`, what else a reader of its scores should know. One whose classes
+are the set's own says `knows_labels`. A module that has none of these is taken as it is: see `ModuleExtractor`.
 """
 
 import hashlib
@@ -35,6 +36,7 @@ class ClassifierExtractor(nn.Module):
     """
 
     name = "classifier"
+    input = "as it is, 8 bits a channel"
     knows_labels = True
 
     def __init__(self, network: nn.Module, accuracy: float) -> None:
@@ -60,6 +62,7 @@ class InceptionExtractor(nn.Module):
     """
 
     name = "inception"
+    input = "8 bits a channel, grey repeated to three channels; 299x299, bilinear as in TensorFlow 1, no antialiasing"
     feature_dim = 2048
 
     def __init__(self, weights: str | None = None) -> None:
@@ -69,8 +72,7 @@ class InceptionExtractor(nn.Module):
             self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
         except RuntimeError as error:
             raise UserError(f"{path} does not fit torch-fidelity's Inception-v3: {str(error)[:200]}") from None
-        self.identity = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.facts = {"inception_weights_sha256": self.identity}
+        self.identity, self.facts = hashlib.sha256(path.read_bytes()).hexdigest(), {}
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -92,6 +94,7 @@ class Koshian2Extractor(nn.Module):
     """
 
     name = "koshian2"
+    input = "8 bits a channel, grey repeated to three channels; ImageNet's mean and deviation; 299x299, aligned corners"
     feature_dim = 2048
 
     def __init__(self, weights: str | None = None) -> None:
@@ -104,8 +107,7 @@ class Koshian2Extractor(nn.Module):
             raise UserError(f"{path} does not fit torchvision's Inception-v3: {str(error)[:200]}") from None
         self.network.eval().requires_grad_(False)
         self.classes, self.network.fc = self.network.fc, nn.Identity()
-        self.identity = hashlib.sha256(path.read_bytes()).hexdigest()
-        self.facts = {"inception_weights_sha256": self.identity}
+        self.identity, self.facts = hashlib.sha256(path.read_bytes()).hexdigest(), {}
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
         self.register_buffer("deviation", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
 
@@ -116,6 +118,43 @@ class Koshian2Extractor(nn.Module):
             x = interpolate(x, (299, 299), mode="bilinear", align_corners=True)  # (N, 3, H, W) -> (N, 3, 299, 299)
             features = self.network(x)
             return features, self.classes(features)
+
+
+class ModuleExtractor(nn.Module):
+    """Any module as an extractor, in eval mode without gradients.
+
+    Args:
+        module: images uint8 (N, C, H, W) -> features (N, d), or (features, logits (N, classes)), without which there is
+            no IS. Its attributes `name`, `input`, `facts` are taken over; the name is else its class's.
+        images: uint8 (N, C, H, W), a few to try it on.
+
+    Raises:
+        UserError: it returns something else.
+    """
+
+    def __init__(self, module: nn.Module, images: Tensor) -> None:
+        super().__init__()
+        self.module = module.eval().requires_grad_(False)
+        kind = type(module)
+        self.name = getattr(module, "name", kind.__name__.lower())
+        self.input = getattr(module, "input", "as it is, 8 bits a channel")
+        self.facts = getattr(module, "facts", {})
+        code = f"{kind.__module__}.{kind.__qualname__} {inspect.getsource(kind)} {_hash_weights(module.state_dict())}"
+        self.identity = hashlib.sha256(code.encode()).hexdigest()
+        features, logits = self(images)
+        for part, tensor in (("features", features), ("logits", logits)):
+            shape = list(tensor.shape) if isinstance(tensor, Tensor) else type(tensor).__name__
+            if tensor is None and part == "logits":
+                continue
+            if not isinstance(tensor, Tensor) or tensor.ndim != 2 or len(tensor) != len(images):
+                raise UserError(f"metrics.extractor: {part} of {len(images)} images are {shape}, not (N, d)")
+        self.feature_dim, self.gives_logits = features.shape[1], logits is not None
+
+    @torch.no_grad()
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        with torch.autocast(images.device.type, enabled=False):
+            output = self.module(images)
+        return output if isinstance(output, tuple) else (output, None)
 
 
 def _in_colour(images: Tensor) -> Tensor:

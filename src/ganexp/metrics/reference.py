@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torchmetrics.image import FrechetInceptionDistance
 
 from ganexp.metrics.extractors import save_atomically
+from ganexp.metrics.frechet import FrechetDistance, gaussian
 
 FID_SUMS = ("real_features_sum", "real_features_cov_sum", "real_features_num_samples")
 
@@ -34,6 +36,21 @@ class Reference:
         """Images that the sums were taken of."""
         return int(self.sums["real_features_num_samples"])
 
+    @property
+    def selected(self) -> Tensor:
+        """Which of the images `features` are of: their numbers (≤ kept,)."""
+        return selection(self.count, len(self.features))
+
+    @cached_property
+    def distance(self) -> FrechetDistance:
+        """To these images."""
+        return FrechetDistance(*gaussian(*(self.sums[name] for name in FID_SUMS)))
+
+
+def selection(count: int, kept: int) -> Tensor:
+    """At most `kept` of `count` numbers, evenly spread: int64, ascending."""
+    return torch.linspace(0, count - 1, min(kept, count)).long()
+
 
 class _Features(nn.Identity):
     """Stands where FID wants its network: the features come ready."""
@@ -43,11 +60,9 @@ class _Features(nn.Identity):
         self.num_features = num_features
 
 
-def frechet_distance(extractor: Any, device: torch.device) -> FrechetInceptionDistance:
-    """torchmetrics' FID, fed with features. It computes anew when asked, so that its real sums may be exchanged."""
-    return FrechetInceptionDistance(
-        _Features(extractor.feature_dim), reset_real_features=False, compute_with_cache=False
-    ).to(device)
+def feature_sums(extractor: Any, device: torch.device) -> FrechetInceptionDistance:
+    """torchmetrics' FID, fed with features: it sums them up, of real images and of fakes."""
+    return FrechetInceptionDistance(_Features(extractor.feature_dim)).to(device)
 
 
 @torch.no_grad()
@@ -70,9 +85,9 @@ def reference(
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
         return Reference(fingerprint, saved["sums"], saved["features"])
-    fid, features = frechet_distance(extractor.to(device), device), []
+    fid, features = feature_sums(extractor.to(device), device), []
     chosen = torch.zeros(count, dtype=torch.bool)
-    chosen[torch.linspace(0, count - 1, min(kept, count)).long()] = True
+    chosen[selection(count, kept)] = True
     seen = 0
     for images in batches:
         found = extractor(images.to(device))[0]
