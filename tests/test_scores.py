@@ -1,6 +1,7 @@
 """Scores against closed forms and against torch-fidelity; extractors; the caches."""
 
 import math
+import multiprocessing
 import subprocess
 import sys
 
@@ -109,6 +110,28 @@ def test_references_are_found_by_content_and_extractor(tmp_path):
 def test_save_atomically_leaves_no_part(tmp_path):
     save_atomically({"a": torch.ones(1)}, tmp_path / "new" / "x.pt")
     assert [p.name for p in (tmp_path / "new").iterdir()] == ["x.pt"]
+
+
+def write_often(path):
+    for value in range(40):
+        save_atomically({"a": torch.full((20_000,), float(value))}, path)
+
+
+def test_a_reader_never_meets_half_a_file_of_several_writers(tmp_path):
+    path = tmp_path / "x.pt"
+    write_often(path)
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=write_often, args=(path,)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    reads = 0
+    while any(writer.is_alive() for writer in writers):
+        found = torch.load(path, weights_only=True)["a"]
+        assert (found == found[0]).all()
+        reads += 1
+    assert reads > 3
+    assert [writer.exitcode for writer in writers] == [0, 0]
+    assert [p.name for p in tmp_path.iterdir()] == ["x.pt"]
 
 
 @pytest.fixture(scope="module")

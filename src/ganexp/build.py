@@ -1,6 +1,8 @@
 """From a resolved config to the objects of a run."""
 
 import json
+import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,8 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from rich.progress import track
+from torch import Tensor
 
 from ganexp import lint, trust
 from ganexp.callbacks.watch import LogitWatch
@@ -122,18 +126,25 @@ def build_scores(
             real = image_set if split == cfg.data.split else build_image_set(cfg, split)
             if real is None:
                 raise UserError(f"metrics.references={list(metrics.references)}: this set has no split {split}")
-            batches = (real.batch(chosen) for chosen in torch.arange(len(real)).split(metrics.batch_size))
             content = fingerprint if real is image_set else real.fingerprint()
+            batches = _batches(real, torch.arange(len(real)), metrics.batch_size, f"reference: {split} images")
             references[split] = reference(extractor, batches, len(real), content, cache, device)
 
         def class_reference(index: int) -> Reference:
             chosen = (image_set.labels == index).nonzero().flatten()
-            batches = (image_set.batch(part) for part in chosen.split(metrics.batch_size))
+            batches = _batches(image_set, chosen, metrics.batch_size, f"reference: class {index}")
             return reference(extractor, batches, len(chosen), f"{fingerprint} class {index}", cache, device, kept=1)
 
         names, fid_at = tuple(metrics.scores), tuple(metrics.fid_at)
         sizes = (metrics.samples, metrics.splits)
         return Scores(extractor, references, *sizes, device, names, fid_at, class_reference)
+
+
+def _batches(images: ImageSet, chosen: Tensor, size: int, what: str) -> Iterator[Tensor]:
+    """The chosen images (N, C, H, W) in batches, with a progress bar where someone looks, once they are asked for."""
+    parts = chosen.split(size)
+    quiet = not sys.stdout.isatty()
+    yield from (images.batch(part) for part in track(parts, what, transient=True, disable=quiet))
 
 
 def build_watch(cfg: DictConfig, image_set: ImageSet) -> LogitWatch:
