@@ -1,4 +1,4 @@
-"""The command line. A command is a primary config; `resume` reads a run folder. No torch: --help is quick."""
+"""The command line. A command is a primary config; `resume`, `report`: words of their own. No torch: quick."""
 
 import os
 import re
@@ -79,8 +79,11 @@ def main() -> None:
     if words[:1] == ["resume"]:
         _resume(words[1:])
         return
+    if words[:1] == ["report"]:
+        _report(words[1:])
+        return
     if words and "=" not in words[0] and not words[0].startswith("-") and words[0] not in COMMANDS:
-        commands = ", ".join((*COMMANDS, "resume"))
+        commands = ", ".join((*COMMANDS, "resume", "report"))
         sys.exit(f"There is no command {words[0]!r}: use one of {commands}, or key=value. See ganexp --help.")
     _complete()
     sys.argv[1:] = _as_config(sys.argv[1:])
@@ -130,5 +133,14 @@ def _resume(words: list[str]) -> None:
 
     try:
         resume(words[0], *(int(match[1]) for match in found))
+    except UserError as error:
+        sys.exit(str(error))
+
+
+def _report(words: list[str]) -> None:
+    from ganexp.report.command import main as report
+
+    try:
+        report(words)
     except UserError as error:
         sys.exit(str(error))
