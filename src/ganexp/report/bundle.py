@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ganexp.errors import UserError
-from ganexp.report.collect import Run, plain, read
+from ganexp.report.collect import Run, read
 from ganexp.report.grouping import better, setting
+from ganexp.report.values import plain
 from ganexp.runfolder import RunFolder
 
 ENVIRONMENT = ("ganexp", "python", "versions", "platform", "device", "precision", "git_commit", "git_dirty", "command",

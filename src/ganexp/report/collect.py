@@ -14,14 +14,13 @@ import yaml
 
 from ganexp import schema
 from ganexp.errors import UserError
-from ganexp.report.statistics import evenly
+from ganexp.report.curves import Curve, read_curves
+from ganexp.report.values import is_number, plain
 from ganexp.runfolder import RunFolder
 
-POINTS = 100  # of a curve at most
-AXES = ("step", "images", "seconds", "d_steps")
 NO_SETTINGS = ("seed", "name", "data.root", "metrics.cache", "metrics.weights")  # the run's own, or its machine's
 BY_NAME = ("data.path", "data.source.path")  # where the images lie matters not, what the folder is called does
-LARGEST, LONGEST = 1_000_000, 300  # characters of a config, of a value shown
+LARGEST = 1_000_000  # characters of a config
 
 
 @dataclass
@@ -29,7 +28,7 @@ class Run:
     """One run folder, as data.
 
     settings: the config, flat, without the seed, the name and places. scores: by "best", "last", "untrained", by name.
-    curves: for losses and for scores, {"axes": {axis: values}, "values": {name: values}}, None where not a number.
+    protocol: what the scores were measured with, flat. curves: of losses and of scores.
     """
 
     path: Path
@@ -41,7 +40,7 @@ class Run:
     facts: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
-    curves: list[dict[str, dict[str, list]]] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -52,7 +51,7 @@ class Run:
     @property
     def protocol_id(self) -> str:
         """What scores must share to be compared; "?" for runs that do not say."""
-        return self.protocol.get("id", "?")
+        return str(self.protocol.get("id", "?"))
 
 
 def collect(folders: Sequence[str | Path]) -> list[Run]:
@@ -96,15 +95,10 @@ def read(path: Path, label: str) -> Run:
     scores = _mapping(run.facts.get("scores"))
     run.scores = {which: _numbers(scores.get(which)) for which in ("best", "last", "untrained")}
     run.protocol = {key: value for key, value in _leaves(_mapping(run.facts.get("protocol")))}
-    _read_curves(folder.metrics, run)
+    run.curves, problems = read_curves(folder.metrics)
+    run.warnings += problems
     _warn(run)
     return run
-
-
-def plain(text: Any, limit: int = LONGEST) -> str:
-    """One line of at most `limit` characters, without control characters."""
-    line = "".join(char if char.isprintable() else " " for char in str(text)[: limit + 1])
-    return line if len(line) <= limit else line[:limit] + "…"
 
 
 def _yaml(text: str) -> Any:
@@ -122,7 +116,7 @@ def _leaves(node: Any, at: str = "") -> Iterator[tuple[str, Any]]:
         name = plain(f"{at}.{key}" if at else key)
         if isinstance(value, dict):
             yield from _leaves(value, name)
-        elif isinstance(value, bool) or _number(value):
+        elif isinstance(value, bool) or is_number(value):
             yield name, value
         elif value not in (None, []):
             yield name, plain(json.dumps(value, default=str) if isinstance(value, list) else value)
@@ -150,50 +144,8 @@ def _mapping(node: Any) -> dict[Any, Any]:
     return node if isinstance(node, dict) else {}
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
-
-
 def _numbers(node: Any) -> dict[str, float]:
-    return {plain(name): value for name, value in _mapping(node).items() if _number(value)}
-
-
-def _read_curves(path: Path, run: Run) -> None:
-    """Losses and scores apart, as they are logged apart; of each at most POINTS rows, evenly, are kept."""
-    if not path.is_file():
-        run.warnings.append("metrics.jsonl is missing: no curves")
-        return
-    text = path.read_text(errors="replace")
-    if "NaN" in text or "Infinity" in text:
-        run.warnings.append("diverged: a loss or score is not finite")
-    lines = text.splitlines()
-    for kind in ("loss/", "score/"):
-        mine = [line for line in lines if f'"{kind}' in line]
-        rows = [row for i in evenly(len(mine), POINTS) if (row := _row(mine[i]))]
-        if rows:
-            run.curves.append(_columns(rows, kind))
-
-
-def _row(line: str) -> dict[str, Any] | None:
-    """A line of metrics.jsonl; None for one cut short by a kill."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return None
-    return row if isinstance(row, dict) and _number(row.get("step")) else None
-
-
-def _columns(rows: list[dict[str, Any]], kind: str) -> dict[str, dict[str, list]]:
-    names = {key: None for row in rows for key in row if key.startswith(kind) and not key.endswith("_std")}
-    axes = {axis: [_short(row.get(axis if axis == "step" else f"axis/{axis}")) for row in rows] for axis in AXES}
-    return {"axes": axes, "values": {plain(name): [_short(row.get(name)) for row in rows] for name in names}}
-
-
-def _short(value: Any) -> float | int | None:
-    """Four digits are more than a screen shows."""
-    if not _number(value) or isinstance(value, int):
-        return value if _number(value) else None
-    return float(f"{value:.4g}")
+    return {plain(name): value for name, value in _mapping(node).items() if is_number(value)}
 
 
 def _warn(run: Run) -> None:
@@ -206,7 +158,7 @@ def _warn(run: Run) -> None:
     }
     if run.status in reasons:
         run.warnings.append(reasons[run.status])
-    elif run.status == "finished" and run.curves and _number(steps) and run.last_step < steps:
+    elif run.status == "finished" and run.curves and is_number(steps) and run.last_step < steps:
         run.warnings.append(f"shorter than planned: step {run.last_step} of {steps}")
     if run.facts.get("git_dirty"):
         run.warnings.append("git tree was dirty: the commit does not tell all of the code")

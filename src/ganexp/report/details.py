@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from ganexp.report.collect import Run, plain
+from ganexp.report.collect import Run
 from ganexp.report.grouping import Group, setting
 from ganexp.report.sections import setting_cell
 from ganexp.report.tables import Report, number
+from ganexp.report.values import plain
 
 FACTS = ("started", "ended", "device", "precision", "ganexp", "python", "git_commit", "platform", "host")
 STATES = ("finished", "running", "interrupted")  # others look like a failure

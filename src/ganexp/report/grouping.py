@@ -5,7 +5,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganexp.report.collect import Run, plain
+from ganexp.report.collect import Run
+from ganexp.report.values import plain
 
 WHICH = ("best", "last")
 LOWER, HIGHER = ("fid", "kid"), ("is", "accuracy", "precision", "recall", "density", "coverage")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ganexp import __version__
 from ganexp.report import sections
-from ganexp.report.collect import AXES
+from ganexp.report.curves import AXES
 from ganexp.report.details import details
 from ganexp.report.samples import Samples
 from ganexp.report.tables import PAIRING, READING, Report
@@ -53,7 +53,7 @@ def _plotly() -> str:
 
 def _packed(text: str) -> str:
     """Deflated, in base64: a third of the length, and inert in HTML."""
-    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    return base64.b64encode(zlib.compress(text.encode(), 7)).decode()
 
 
 def _summary(report: Report) -> str:

@@ -8,14 +8,14 @@ from ganexp.report.comparison import MOST
 from ganexp.report.grouping import Column, setting
 from ganexp.report.samples import Samples
 from ganexp.report.statistics import Summary
-from ganexp.report.tables import Report, differences, number
+from ganexp.report.tables import UNKNOWN, Report, differences, number
 
 NO_PICTURE = '<div class="none">no picture here</div>'
 
 
 def protocols(report: Report) -> str:
     if not report.letters:
-        return ""
+        return f"<p>{UNKNOWN}</p>" if report.unknown else ""
     rows = "".join(
         f'<tr><th scope="row">[{letter}]</th><td>{"; ".join(f"{escape(k)} = {escape(v)}" for k, v in facts)}</td></tr>'
         for letter, facts in report.protocols()

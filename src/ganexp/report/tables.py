@@ -26,6 +26,11 @@ PAIRING = (
     "zero, a group has a single seed, or Holm's p is 0.05 or more."
 )
 
+UNKNOWN = (
+    "These runs do not record under which protocol (extractor, reference images, number of samples) they were scored. "
+    "They are compared as if it were one."
+)
+
 
 @dataclass
 class Report:
@@ -56,13 +61,19 @@ class Report:
 
     def protocols(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Letter and what differs, of each protocol in the report."""
-        known = {run.protocol_id: run.protocol for run in self.runs if run.protocol_id in self.letters}
+        named = set(self.letters) - {"?"}
+        known = {run.protocol_id: run.protocol for run in self.runs if run.protocol_id in named}
         keys = [key for key in differing(list(known.values())) if key != "id"]
         told = []
         for one, letter in self.letters.items():
             facts = [(key, str(known[one].get(key, "-"))) for key in keys] if one != "?" else []
             told.append((letter, facts or [("protocol", "not recorded")]))
         return told
+
+    @property
+    def unknown(self) -> bool:
+        """Whether no run with scores says what they were measured with."""
+        return {run.protocol_id for run in self.runs if any(run.scores.values())} == {"?"}
 
 
 def number(value: float | None) -> str:
@@ -104,6 +115,8 @@ def as_markdown(report: Report) -> str:
     text = ["# Runs compared", READING, _pipes(heads, rows)]
     for letter, facts in report.protocols():
         text.append(f"Scores [{letter}]: " + _safe("; ".join(f"{key}={value}" for key, value in facts)))
+    if report.unknown:
+        text.append(UNKNOWN)
     if report.comparisons:
         heads = ["score", "first", "second", "first - second", "95 % interval", "p (Holm)", "test", "verdict"]
         rows = [[one.column.title, one.first.label, one.second.label, *differences(one), one.difference.kind,
