@@ -1,7 +1,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce-textbook test lint format wheel clean
+LOGDIR ?= outputs
+.PHONY: help setup demo tensorboard reproduce-textbook test lint format wheel clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -17,6 +18,9 @@ setup: .venv/ready ## make .venv and install ganexp in it, with what development
 
 demo: setup ## train on the embedded digits, score, draw, and say where the pictures are
 	$(BIN)/ganexp name=demo
+
+tensorboard: setup ## TensorBoard on the runs in LOGDIR=outputs
+	$(BIN)/tensorboard --logdir $(LOGDIR)
 
 reproduce-textbook: setup ## the textbook's three cases on MNIST, as published and corrected, two seeds: an hour or so
 	$(BIN)/python scripts/reproduce.py textbook --steps-fraction 0.0667 --seeds 2

@@ -288,7 +288,11 @@ def test_a_thousand_runs(tmp_path, texts):
         loss, batch = ("hinge", "wgan_gp")[place % 2], 8 + place // 20
         text = texts[loss].replace("batch_size: 64", f"batch_size: {batch}")
         make_run(tmp_path / "runs" / f"{place:04d}", text, place % 10, 20 + place % 7, 200, groups={"loss": loss})
-    code = "from ganexp.cli import main; main(); print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    code = (
+        "import sys; from ganexp.cli import main; main(); "
+        "assert not {'torch', 'pytorch_lightning', 'plotly', 'matplotlib'} & set(sys.modules); "
+        "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
+    )
     started = time.monotonic()
     words = ["report", str(tmp_path / "runs"), "images=false", f"output={tmp_path / 'out'}"]
     done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)

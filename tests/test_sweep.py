@@ -78,6 +78,15 @@ def test_tensorboard_shows_six_runs_and_their_hyperparameters(sweep):
 
     until(lambda: len(runs()) == 6 and len(groups()) == 6)  # TensorBoard reads in the background
     assert all("samples" in ask("data/plugin/images/tags")[run] for run in runs())
+    layout = ask("data/plugin/custom_scalars/layout")
+    charts = {chart["title"]: chart["multiline"]["tag"] for part in layout["category"] for chart in part["chart"]}
+    assert set(charts) == {"loss", "IS", "FID"}
+    for title, drawn in (("loss", 2), ("IS", 1), ("FID", 1)):
+        found = set()
+        for tag in charts[title]:
+            query = urllib.parse.urlencode({"tag": tag, "run": runs()[0]})
+            found |= set(ask(f"data/plugin/custom_scalars/scalars?{query}")["tag_to_events"])
+        assert len(found) == drawn
     losses = {group["hparams"]["loss.adversarial._target_"] for group in groups()}
     assert losses == {f"ganexp.losses.{name}" for name in ("Hinge", "NonSaturating", "Wasserstein")}
     metrics = {metric["name"]["tag"] for metric in groups()[0]["metricValues"]}

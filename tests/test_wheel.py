@@ -23,7 +23,7 @@ def test_wheel_holds_every_config_and_module(wheel):
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
     for folder, prefix in ((ROOT / "conf", "ganexp/conf/"), (ROOT / "src" / "ganexp", "ganexp/")):
         for file in folder.rglob("*"):
-            if file.suffix in (".yaml", ".py"):
+            if file.suffix in (".yaml", ".py", ".html", ".css", ".js"):
                 assert prefix + file.relative_to(folder).as_posix() in inside
 
 

@@ -11,9 +11,14 @@ from torch.utils.tensorboard.summary import hparams
 
 from ganexp.runfolder import RunFolder
 
+TOGETHER = {  # one chart each in TensorBoard's custom scalars; tags are regular expressions
+    "G and D": {"loss": ["Multiline", ["loss/generator$", "loss/discriminator$"]]},
+    "scores": {"IS": ["Multiline", [r"score/is_[^_]+(_test)?$"]], "FID": ["Multiline", ["score/fid_"]]},
+}
+
 
 class Record(Logger):
-    """Writes scalars against the step, pictures, and one HPARAMS row.
+    """Writes scalars against the step, pictures, a layout of charts, and one HPARAMS row.
 
     Args:
         folder: the run's.
@@ -27,6 +32,7 @@ class Record(Logger):
             for events in folder.path.glob("events.out.tfevents.*"):
                 events.unlink()
         self.writer = SummaryWriter(str(folder.path), purge_step=after + 1 if after else None)
+        self.writer.add_custom_scalars(TOGETHER)
         self.lines = folder.metrics.open("a", buffering=1)
 
     @property

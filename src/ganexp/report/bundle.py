@@ -59,10 +59,9 @@ def card(run: Run, checkpoint: bool) -> str:
     command = plain(" ".join(["ganexp", *map(str, words)]), 2000) if isinstance(words, list) else "not recorded"
     return f"""# {run.name}
 
-A generative adversarial network trained with ganexp {plain(facts.get("ganexp"))}. Status: {run.status}, seed
-{run.seed}, {run.last_step:,} generator updates logged, on {plain(facts.get("device") or "a device not recorded")}.
+{_summary(run)}
 
-## What it is
+## Settings
 
 {_settings(run)}
 
@@ -89,6 +88,21 @@ Everything else stands in config.yaml.
 
 Commit {commit}. Versions and machine: environment.json.
 """
+
+
+def _summary(run: Run) -> str:
+    def told(key: str) -> str:
+        return setting(key, run.settings.get(key))[1] or "not recorded"
+
+    words = (
+        f"A generative adversarial network trained with ganexp {plain(run.facts.get('ganexp'))} on",
+        f"{told('data.source._target_')} ({told('data.split')}, {told('data.resolution')} pixels a side,",
+        f"{told('data.channels')} channels): {told('model.generator._target_')} against",
+        f"{told('model.discriminator._target_')}, loss {told('loss.adversarial._target_')},",
+        f"{run.last_step:,} steps (generator updates) of {told('schedule.batch_size')} images, seed {run.seed},",
+        f"on {plain(run.facts.get('device') or 'a device not recorded')}. Status: {run.status}.",
+    )
+    return " ".join(words)
 
 
 def _settings(run: Run) -> str:

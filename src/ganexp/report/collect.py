@@ -87,7 +87,7 @@ def read(path: Path, label: str) -> Run:
     run.facts = _mapping(facts)
     run.name, run.status = plain(run.facts.get("name") or label), plain(run.facts.get("status") or "unknown")
     run.seed = config.get("seed")
-    config = {key: _resolved(value, config) for key, value in _defaults().items()} | config
+    config |= {key: _resolved(value, config) for key, value in _defaults().items() if key not in config}
     run.settings = {key: value for key, value in config.items() if key not in NO_SETTINGS}
     for key in BY_NAME:
         if key in run.settings:
