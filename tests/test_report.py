@@ -186,6 +186,18 @@ def test_a_setting_that_an_older_version_had_not_means_its_default(tmp_path, tex
     assert len(Report.of(collect([tmp_path])).groups) == 1
 
 
+def test_a_label_has_as_few_words_as_tell_a_group_apart(tmp_path, texts):
+    longer = texts["hinge"].replace("steps: 1000", "steps: 2000")
+    for name, text, loss in (
+        ("a", texts["hinge"], "hinge"),
+        ("b", longer, "hinge"),
+        ("c", texts["wgan_gp"], "wgan_gp"),
+    ):
+        make_run(tmp_path / name, text, groups={"data": "digits", "loss": loss})
+    labels = [one.label for one in Report.of(collect([tmp_path])).groups]
+    assert labels == ["loss=hinge, schedule.steps=1000", "loss=hinge, schedule.steps=2000", "loss=wgan_gp"]
+
+
 def test_two_folders_of_images_are_two_configurations(tmp_path, texts):
     for name, path in (("a", "/here/cats"), ("b", "/there/cats"), ("c", "/here/dogs")):
         make_run(tmp_path / name, texts["hinge"].replace("path: null", f"path: {path}", 1))

@@ -35,7 +35,6 @@ def test_a_bundle_holds_the_run_but_for_the_weights(run):
     again = ganexp("report", "--bundle", str(run), cwd=run, check=False)
     assert again.returncode == 1
     assert "is there already" in again.stderr
-    assert not list(run.parent.glob("*.part"))
 
 
 def test_another_machine_draws_from_a_bundle_with_its_checkpoint(run, tmp_path):
@@ -53,7 +52,16 @@ def test_the_card_tells_scores_protocol_and_origin(tmp_path):
     ganexp("report", "--bundle", str(folder), cwd=tmp_path)
     with zipfile.ZipFile(tmp_path / "run.zip") as archive:
         card = archive.read("run/MODEL_CARD.md").decode()
-    for words in ("| fid_classifier | lower | 21.5 | 22.5 |", "extractor = classifier; samples = 100; id = 0a1b2c3d",
-                  "| loss.adversarial | Hinge |", "ganexp loss=hinge", "Commit 7917fe4 (with changes)", "1,000 steps",
-                  "on digits (train, 8 pixels", "seed 3,", "holds no weights", "- Warning: git tree was dirty"):  # fmt: skip
+    for words in (
+        "| fid_classifier | lower | 21.5 | 22.5 |",
+        "extractor = classifier; samples = 100; id = 0a1b2c3d",
+        "| loss.adversarial | Hinge |",
+        "ganexp loss=hinge",
+        "Commit 7917fe4 (with changes)",
+        "on digits (train, 8 pixels",
+        "1,000 steps",
+        "seed 3,",
+        "holds no weights",
+        "- Warning: git tree was dirty",
+    ):
         assert words in card

@@ -9,6 +9,11 @@ import zlib
 import pytest
 from conftest import ganexp
 from made_runs import make_run, template
+from PIL import Image
+
+from ganexp.report.collect import collect
+from ganexp.report.grouping import group
+from ganexp.report.samples import STEPS, choose
 
 BROWSERS = ("chromium", "chromium-browser", "chromium-headless-shell", "google-chrome")
 PWN = '</script><img src=x onerror="document.title=\'pwned\'"><script>document.title="pwned"</script>'
@@ -33,6 +38,19 @@ def folder(tmp_path_factory):
         file.write(json.dumps({"step": 1000, f"loss/{PWN}": 1}) + "\n")
     ganexp("report", "runs", cwd=top)
     return top / "runs" / "report"
+
+
+def test_of_runs_of_other_lengths_the_shared_steps_are_shown(tmp_path):
+    for name, steps in (("a", range(0, 900, 100)), ("b", range(0, 500, 100)), ("c", (0, 7000))):
+        run = make_run(tmp_path / name, template(), {"a": 0, "b": 1, "c": 2}[name])
+        (run / "samples").mkdir()
+        for step in steps:
+            Image.new("RGB", (8, 8)).save(run / "samples" / f"step-{step:07d}.png")
+    found = choose(group(collect([tmp_path])))
+    assert len(found.moments) == STEPS
+    assert found.moments[0] == "step 0"
+    assert found.moments[found.first] == "step 400"  # two of the three runs have it
+    assert found.left_out == "4 more steps"
 
 
 def test_nothing_foreign_is_markup(folder):

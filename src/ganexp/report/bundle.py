@@ -1,7 +1,6 @@
 """`ganexp report --bundle`: one run as a zip to hand on, with a model card."""
 
 import json
-import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from ganexp.report.collect import Run, read
 from ganexp.report.grouping import better, setting
 from ganexp.report.values import plain
 from ganexp.runfolder import RunFolder
+from ganexp.schema import slug
 
 ENVIRONMENT = ("ganexp", "python", "versions", "platform", "device", "precision", "git_commit", "git_dirty", "command",
                "started", "ended", "resumed")  # fmt: skip
@@ -31,23 +31,22 @@ def bundle(path: Path, output: str | None = None, checkpoint: bool = False) -> P
         raise UserError(f"{path}: {run.warnings[0]}")
     if checkpoint and not folder.best.is_file():
         raise UserError(f"checkpoint=true: {folder.best} is not there. Without scores a run has no best checkpoint.")
-    name = "-".join(dict.fromkeys([Path(run.name).name, folder.path.name]))
+    name = "-".join(dict.fromkeys([slug(run.name), folder.path.name]))
     target = Path(output or folder.path.parent) / f"{name}.zip"
     files = [folder.config, folder.run, folder.path / "scores.json", folder.metrics, folder.curves]
     files += sorted(folder.samples.rglob("*.png")) + ([folder.best] if checkpoint else [])
     texts = {"MODEL_CARD.md": card(run, checkpoint), "environment.json": _environment(run)}
-    if target.exists():
-        raise UserError(f"{target} is there already: move it, or name another folder: output=FOLDER")
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
+    try:
+        archive = zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED)
+    except FileExistsError:
+        raise UserError(f"{target} is there already: move it, or name another folder: output=FOLDER") from None
+    with archive:
         for file in files:
             if file.is_file() and file.resolve().is_relative_to(folder.path.resolve()):
                 archive.write(file, f"{name}/{file.relative_to(folder.path)}")
         for file, text in texts.items():
             archive.writestr(f"{name}/{file}", text)
-    os.link(part, target)  # unlike a rename, this never replaces
-    part.unlink()
     return target
 
 

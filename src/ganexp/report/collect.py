@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields, is_dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -20,6 +20,7 @@ from ganexp.runfolder import RunFolder
 
 NO_SETTINGS = ("seed", "name", "data.root", "metrics.cache", "metrics.weights")  # the run's own, or its machine's
 BY_NAME = ("data.path", "data.source.path")  # where the images lie matters not, what the folder is called does
+OWN = re.compile(r"^(?:seed: \d+|name: [\w.+/-]+)\n(?!\s)", re.MULTILINE)  # lines that alone differ between seeds
 LARGEST = 1_000_000  # characters of a config
 
 
@@ -47,6 +48,13 @@ class Run:
     def last_step(self) -> int:
         """The last step that was logged."""
         return max((curve["axes"]["step"][-1] for curve in self.curves), default=0)
+
+    @property
+    def scored(self) -> bool:
+        """Whether it has scores, be they of the way only."""
+        return any(self.scores.values()) or any(
+            name.startswith("score/") for curve in self.curves for name in curve["values"]
+        )
 
     @property
     def protocol_id(self) -> str:
@@ -80,25 +88,34 @@ def read(path: Path, label: str) -> Run:
     folder, run = RunFolder(path), Run(path, label, name=label)
     try:
         facts = json.loads(folder.run.read_text() or "{}")
-        config = dict(_leaves(_yaml(folder.config.read_text())))
+        text = folder.config.read_text()
+        own = dict(_leaves(_yaml("".join(OWN.findall(text)))))
+        config = _config(OWN.sub("", text)) | own
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        run.warnings.append(f"not readable: {plain(str(error).splitlines()[0])}")
+        run.warnings.append(f"not readable: {plain(str(error) or type(error).__name__)}")
         return run
     run.facts = _mapping(facts)
     run.name, run.status = plain(run.facts.get("name") or label), plain(run.facts.get("status") or "unknown")
     run.seed = config.get("seed")
-    config |= {key: _resolved(value, config) for key, value in _defaults().items() if key not in config}
     run.settings = {key: value for key, value in config.items() if key not in NO_SETTINGS}
     for key in BY_NAME:
         if key in run.settings:
             run.settings[key] = PurePath(str(run.settings[key])).name
     scores = _mapping(run.facts.get("scores"))
     run.scores = {which: _numbers(scores.get(which)) for which in ("best", "last", "untrained")}
-    run.protocol = {key: value for key, value in _leaves(_mapping(run.facts.get("protocol")))}
+    run.protocol = {key: value for key, value in _leaves(run.facts.get("protocol")) if value is not None}
     run.curves, problems = read_curves(folder.metrics)
     run.warnings += problems
     _warn(run)
     return run
+
+
+@lru_cache(maxsize=32)
+def _config(text: str) -> dict[str, Any]:
+    """Flat settings, with the schema's defaults for keys that an older version had not; None is left out."""
+    config = dict(_leaves(_yaml(text)))
+    missing = {key: _resolved(value, config) for key, value in _defaults().items() if key not in config}
+    return {key: value for key, value in (config | missing).items() if value is not None}
 
 
 def _yaml(text: str) -> Any:
@@ -111,20 +128,21 @@ def _yaml(text: str) -> Any:
 
 
 def _leaves(node: Any, at: str = "") -> Iterator[tuple[str, Any]]:
-    """Flat settings; what is None or empty is left out, as older versions left out what newer ones name."""
+    """Flat settings; an empty list is None."""
     for key, value in _mapping(node).items():
         name = plain(f"{at}.{key}" if at else key)
         if isinstance(value, dict):
             yield from _leaves(value, name)
         elif isinstance(value, bool) or is_number(value):
             yield name, value
-        elif value not in (None, []):
+        elif value in (None, []):
+            yield name, None
+        else:
             yield name, plain(json.dumps(value, default=str) if isinstance(value, list) else value)
 
 
 @cache
 def _defaults() -> dict[str, Any]:
-    """What a key means that an older version had not, by ganexp's schema."""
     groups = {group.name: group.type for group in fields(schema.Train) if is_dataclass(group.type)}
     return dict(_leaves({name: {one.name: _default(one) for one in fields(kind)} for name, kind in groups.items()}))
 

@@ -65,7 +65,7 @@ def report(folders: Sequence[str], output: str | None = None, images: bool = Tru
         part.write_text(make(), encoding="utf-8")
         os.replace(part, target / name)
     console = Console()
-    console.print(terminal(found))
+    console.print(terminal(found, console.width))
     if found.uncounted:
         out = f"{len(found.uncounted)} of {len(found.runs)}"
         print(f"{out} runs enter no mean, as they have not finished or were run again: the page names them.")

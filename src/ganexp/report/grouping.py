@@ -86,7 +86,7 @@ def differing(rows: Sequence[dict[str, Any]]) -> list[str]:
 
 def letters(runs: Iterable[Run]) -> dict[str, str]:
     """Protocol id -> A, B, …, the commonest first, "?" for runs that do not say; {} if all share one."""
-    counts = Counter(run.protocol_id for run in runs if any(run.scores.values()))
+    counts = Counter(run.protocol_id for run in runs if run.scored)
     if len(counts) < 2:
         return {}
     known = [one for one, _ in counts.most_common() if one != "?"]
@@ -147,7 +147,10 @@ def _labels(groups: list[Group]) -> list[str]:
     rows = [_words(one) for one in groups]
     told: list[tuple[str, ...]] = [()] * len(groups)
     for key in differing(rows):
-        more = [(*words, row.get(key, "")) for words, row in zip(told, rows, strict=True)]
+        times = Counter(told)
+        more = [
+            (*words, row.get(key, "")) if times[words] > 1 else words for words, row in zip(told, rows, strict=True)
+        ]
         if len(set(more)) > len(set(told)):
             told = more
     labels, seen = [], Counter()

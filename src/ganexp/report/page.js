@@ -29,7 +29,7 @@ function filter(table, text) {
     shown += !row.hidden;
   }
   const count = document.querySelector(`[data-count="${table.id}"]`);
-  count.textContent = shown === rows.length ? `${shown} rows` : `${shown} of ${rows.length} rows`;
+  count.textContent = shown === rows.length ? count.dataset.all : `${shown} of ${rows.length} rows`;
 }
 
 for (const table of document.querySelectorAll("table[id]")) {
@@ -145,13 +145,17 @@ async function curves() {
   const script = document.createElement("script");
   script.textContent = await unpack("packed-plotly");
   document.head.append(script);
-  const names = new Set(data.runs.flatMap((run) => run.curves.flatMap((curve) => Object.keys(curve.values))));
-  if (!names.size) {
+  const counts = new Map();
+  for (const name of data.runs.flatMap((run) => run.curves.flatMap((curve) => Object.keys(curve.values)))) {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  if (!counts.size) {
     byId("plot").textContent = "These runs have logged nothing yet.";
     return;
   }
-  const rank = (name) => (name.startsWith("score/fid") ? "0" : name.startsWith("score/") ? "1" : "2") + name;
-  options(byId("quantity"), [...names].sort((a, b) => rank(a).localeCompare(rank(b))), (name) => name.replace("/", ": "));
+  const kind = (name) => (name.startsWith("score/fid") ? 0 : name.startsWith("score/") ? 1 : 2);
+  const order = (a, b) => kind(a) - kind(b) || counts.get(b) - counts.get(a) || a.localeCompare(b);
+  options(byId("quantity"), [...counts.keys()].sort(order), (name) => name.replace("/", ": "));
   options(byId("axis"), data.axes, (name) => AXES[name]);
   const shown = new Set([...data.runs.keys()].slice(0, MOST));
   const buttons = [];

@@ -29,17 +29,23 @@ class Samples:
 
     @property
     def first(self) -> int:
-        """The moment that is shown at first: the last step."""
-        return max((place for place, moment in enumerate(self.moments) if moment.startswith("step")), default=0)
+        """The moment that is shown at first: the last step that half of the runs have."""
+        shown = [
+            place
+            for place, moment in enumerate(self.moments)
+            if moment.startswith("step") and 2 * self.pictures[place].count(None) <= len(self.runs)
+        ]
+        return max(shown, default=0)
 
 
 def choose(groups: Sequence[Group]) -> Samples:
-    """One run of each group, then another of each …, up to RUNS; the steps that most of them have, up to STEPS."""
+    """One run of each group, then another of each …, up to RUNS; up to STEPS steps that most of them have."""
     turns = zip_longest(*(one.counted or one.runs for one in groups))
     drawn = [(run, files) for run in chain(*turns) if run and (files := _files(run))]
     shown = drawn[:RUNS]
     counts = Counter(name for _, files in shown for name in files if name.startswith("step-"))
-    common = sorted(name for name, count in counts.items() if count == max(counts.values()))
+    least = min((count for _, count in counts.most_common(STEPS)), default=0)
+    common = sorted(name for name, count in counts.items() if count >= least)
     steps = [common[place] for place in evenly(len(common), STEPS)]
     walks = sorted({name for _, files in shown for name in files if not name.startswith("step-")})
     names = [*steps, *walks]

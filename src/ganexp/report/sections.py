@@ -10,7 +10,7 @@ from ganexp.report.samples import Samples
 from ganexp.report.statistics import Summary
 from ganexp.report.tables import UNKNOWN, Report, differences, number
 
-NO_PICTURE = '<div class="none">no picture here</div>'
+NO_PICTURE = '<div class="none">no picture at this moment</div>'
 
 
 def protocols(report: Report) -> str:
@@ -100,14 +100,15 @@ def samples(samples: Samples | None) -> str:
 
 
 def _figure(label: str, moment: str, uri: str | None) -> str:
-    picture = f'<img src="{uri}" alt="samples of {label}, {moment}" loading="lazy">'
+    picture = f'<img src="{uri}" alt="samples of {label}, {moment}">'
     return f"<figure>{picture if uri else NO_PICTURE}<figcaption>{label}</figcaption></figure>"
 
 
 def _table(name: str, caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
+    count = f"{len(rows)} row{'s' * (len(rows) != 1)}"
     tools = (
         f'<div class="controls"><label>Filter <input type="search" data-filters="{name}"></label>'
-        f'<span class="note" role="status" data-count="{name}">{len(rows)} rows</span></div>'
+        f'<span class="note" role="status" data-count="{name}" data-all="{count}">{count}</span></div>'
     )
     return (
         f'{tools}<div class="box" tabindex="0" role="region" aria-label="{caption}"><table id="{name}">'

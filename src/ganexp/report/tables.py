@@ -73,7 +73,7 @@ class Report:
     @property
     def unknown(self) -> bool:
         """Whether no run with scores says what they were measured with."""
-        return {run.protocol_id for run in self.runs if any(run.scores.values())} == {"?"}
+        return {run.protocol_id for run in self.runs if run.scored} == {"?"}
 
 
 def number(value: float | None) -> str:
@@ -135,13 +135,15 @@ def differences(one: Comparison) -> tuple[str, str, str]:
     return f"{found.mean:+.3g}", interval, "–" if one.p is None else f"{one.p:.2g}"
 
 
-def terminal(report: Report, rows: int = 20, scores: int = 3) -> Table:
-    """The first groups and the scores at the last evaluation."""
+def terminal(report: Report, width: int, rows: int = 20) -> Table:
+    """The first groups, and as many of the scores at the last evaluation as `width` characters hold."""
+    scores = max(1, (width - 36) // 20)
     shown = [place for place, column in enumerate(report.columns) if column.which == "last"][:scores]
     table = Table()
-    table.add_column("group", overflow="fold", min_width=28)
-    for title in ("n", *(report.columns[place].title for place in shown)):
-        table.add_column(title, overflow="fold")
+    table.add_column("group", overflow="fold", min_width=20)
+    table.add_column("n", no_wrap=True)
+    for place in shown:
+        table.add_column(report.columns[place].title, overflow="fold", max_width=16)
     for one in report.groups[:rows]:
         cells = report.cells(one)
         n = len(one.counted)
