@@ -184,6 +184,9 @@ def test_dark_and_light(opened):
     colours = []
     for scheme in ("light", "dark"):
         opened.emulate_media(color_scheme=scheme)
+        opened.wait_for_function(
+            "plot.layout.paper_bgcolor === getComputedStyle(document.documentElement).getPropertyValue('--card').trim()"
+        )
         colours.append(opened.evaluate("[getComputedStyle(document.body).backgroundColor, plot.layout.paper_bgcolor]"))
     assert colours[0][0] != colours[1][0]
     assert colours[0][1] != colours[1][1]
