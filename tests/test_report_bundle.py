@@ -1,11 +1,14 @@
 """A run packed to be handed on: nothing missing, nothing overwritten, and another machine can draw from it."""
 
 import json
+import re
 import zipfile
 
 import pytest
 from conftest import ganexp
 from made_runs import make_run, template
+
+from ganexp.report.collect import collect
 
 SMALL = ("schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=8", "trainer.log_every=1",
          "metrics.samples=40", "metrics.extractor.updates=5")  # fmt: skip
@@ -35,6 +38,19 @@ def test_a_bundle_holds_the_run_but_for_the_weights(run):
     again = ganexp("report", "--bundle", str(run), cwd=run, check=False)
     assert again.returncode == 1
     assert "is there already" in again.stderr
+
+
+def test_what_training_leaves_is_what_the_report_reads(run):
+    (found,) = collect([run])
+    assert (found.status, found.name, found.seed, found.last_step) == ("finished", "small", 0, 4)
+    assert re.fullmatch(r"[0-9a-f]{8}", found.protocol_id)
+    assert {"fid_classifier", "is_classifier"} <= found.scores["best"].keys()
+    losses, scores = found.curves
+    assert losses["axes"]["step"] == [1, 2, 3, 4]
+    assert scores["axes"]["step"] == [0, 2, 4]
+    assert {"score/fid_classifier", "d_logit/fake"} <= scores["values"].keys()
+    ganexp("report", str(run), cwd=run.parent)
+    assert (run / "report" / "index.html").exists()
 
 
 def test_another_machine_draws_from_a_bundle_with_its_checkpoint(run, tmp_path):

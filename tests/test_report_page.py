@@ -180,16 +180,20 @@ def test_a_run_tells_its_warnings_and_settings(opened):
     assert "2.15.0" in other.text_content()
 
 
+DRAWN = """async () => {
+  const card = () => getComputedStyle(document.documentElement).getPropertyValue("--card").trim();
+  for (let n = 0; n < 250 && plot.layout.paper_bgcolor !== card(); n++) await new Promise((done) => setTimeout(done, 20));
+  return [getComputedStyle(document.body).backgroundColor, plot.layout.paper_bgcolor];
+}"""
+
+
 def test_dark_and_light(opened):
-    colours = []
-    for scheme in ("light", "dark"):
-        opened.emulate_media(color_scheme=scheme)
-        opened.wait_for_function(
-            "plot.layout.paper_bgcolor === getComputedStyle(document.documentElement).getPropertyValue('--card').trim()"
-        )
-        colours.append(opened.evaluate("[getComputedStyle(document.body).backgroundColor, plot.layout.paper_bgcolor]"))
-    assert colours[0][0] != colours[1][0]
-    assert colours[0][1] != colours[1][1]
+    opened.emulate_media(color_scheme="light")
+    light = opened.evaluate(DRAWN)
+    opened.emulate_media(color_scheme="dark")
+    dark = opened.evaluate(DRAWN)
+    assert (light[1], dark[1]) == ("#ffffff", "#1c2026")
+    assert light[0] != dark[0]
 
 
 def test_wide_tables_scroll_in_their_box(opened):

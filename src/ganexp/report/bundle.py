@@ -8,7 +8,7 @@ from typing import Any
 from ganexp.errors import UserError
 from ganexp.report.collect import Run, read
 from ganexp.report.grouping import better, setting
-from ganexp.report.values import plain
+from ganexp.report.values import SPREADS, plain
 from ganexp.runfolder import RunFolder
 from ganexp.schema import slug
 
@@ -119,7 +119,7 @@ def _scores(run: Run) -> str:
     for name in ["step", *names]:
         cells = [f"{run.scores[which][name]:.6g}" if name in run.scores[which] else "–"
                  for which in ("best", "last", "untrained")]  # fmt: skip
-        direction = "" if name.endswith("_std") else better(name)
+        direction = "" if name.endswith(SPREADS) else better(name)
         lines.append(f"| {name} | {direction} | {' | '.join(cells)} |")
     told = "; ".join(f"{key} = {value}" for key, value in run.protocol.items())
     return "\n".join(lines) + f"\n\nProtocol: {told or 'not recorded by the version that made the run'}."

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from ganexp.report.statistics import evenly
-from ganexp.report.values import is_number, plain
+from ganexp.report.values import SPREADS, is_number, plain
 
 POINTS = 100  # of a curve at most
+KINDS = (("loss/",), ("score/", "d_logit/"))  # what is logged together
 AXES = ("step", "images", "seconds", "d_steps")
 
 Curve = dict[str, dict[str, list]]  # {"axes": {axis: values}, "values": {name: values}}, None where not a number
@@ -23,11 +24,11 @@ def read_curves(path: Path) -> tuple[list[Curve], list[str]]:
     text = path.read_text(errors="replace")
     problems = ["diverged: a loss or score is not finite"] if "NaN" in text or "Infinity" in text else []
     lines, curves = text.splitlines(), []
-    for kind in ("loss/", "score/"):
-        mine = [line for line in lines if f'"{kind}' in line]
+    for kinds in KINDS:
+        mine = [line for line in lines if any(f'"{kind}' in line for kind in kinds)]
         rows = [row for i in evenly(len(mine), POINTS) if (row := _row(mine[i]))]
         if rows:
-            curves.append(_columns(rows, kind))
+            curves.append(_columns(rows, kinds))
     return curves, problems
 
 
@@ -40,8 +41,8 @@ def _row(line: str) -> dict[str, Any] | None:
     return row if isinstance(row, dict) and is_number(row.get("step")) else None
 
 
-def _columns(rows: list[dict[str, Any]], kind: str) -> Curve:
-    names = {key: None for row in rows for key in row if key.startswith(kind) and not key.endswith("_std")}
+def _columns(rows: list[dict[str, Any]], kinds: tuple[str, ...]) -> Curve:
+    names = {key: None for row in rows for key in row if key.startswith(kinds) and not key.endswith(SPREADS)}
     axes = {axis: [_short(row.get(axis if axis == "step" else f"axis/{axis}")) for row in rows] for axis in AXES}
     return {"axes": axes, "values": {plain(name): [_short(row.get(name)) for row in rows] for name in names}}
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganexp.report.collect import Run
-from ganexp.report.values import plain
+from ganexp.report.values import SPREADS, plain
 
 WHICH = ("best", "last")
-LOWER, HIGHER = ("fid", "kid"), ("is", "accuracy", "precision", "recall", "density", "coverage")
+LOWER, HIGHER = ("fid", "kid", "intra"), ("is", "accuracy", "precision", "recall", "density", "coverage")
 CHOICES = ("experiment", "published", "data", "model", "loss", "schedule", "optimizer", "metrics")  # told in this order
 
 
@@ -98,7 +98,7 @@ def columns(groups: Iterable[Group], names: dict[str, str]) -> list[Column]:
     found = {
         (run.protocol_id, score): None
         for one in groups for run in one.counted for which in WHICH for score in run.scores[which]
-        if score != "step" and not score.endswith("_std")
+        if score != "step" and not score.endswith(SPREADS)
     }  # fmt: skip
     order = sorted(found, key=lambda pair: (names.get(pair[0], ""), (*LOWER, *HIGHER).index(pair[1].split("_")[0])
                                             if better(pair[1]) else 99, pair[1]))  # fmt: skip

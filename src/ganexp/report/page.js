@@ -81,7 +81,7 @@ function traces(data, shown, quantity, axis) {
       const { colour, dash } = style(run.group);
       if (!found.has(colour + dash)) {
         found.set(colour + dash, {
-          x: [], y: [], text: [], mode: quantity.startsWith("score/") ? "lines+markers" : "lines", type: "scatter",
+          x: [], y: [], text: [], mode: quantity.startsWith("loss/") ? "lines" : "lines+markers", type: "scatter",
           line: { color: colour, dash, width: 1.6 }, marker: { size: 5 }, hovertemplate: "%{y:.4~g} at %{x:,}<br>%{text}<extra></extra>",
         });
       }
@@ -153,7 +153,7 @@ async function curves() {
     byId("plot").textContent = "These runs have logged nothing yet.";
     return;
   }
-  const kind = (name) => (name.startsWith("score/fid") ? 0 : name.startsWith("score/") ? 1 : 2);
+  const kind = (name) => (name.startsWith("score/fid") ? 0 : name.startsWith("score/") ? 1 : name.startsWith("loss/") ? 2 : 3);
   const order = (a, b) => kind(a) - kind(b) || counts.get(b) - counts.get(a) || a.localeCompare(b);
   options(byId("quantity"), [...counts.keys()].sort(order), (name) => name.replace("/", ": "));
   options(byId("axis"), data.axes, (name) => AXES[name]);

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+SPREADS = ("_std", "_low", "_high")  # ends of names that go with another score: its spread within one run
 LONGEST = 300  # characters of a value that is shown
 
 
