@@ -182,7 +182,9 @@ def test_a_run_tells_its_warnings_and_settings(opened):
 
 DRAWN = """async () => {
   const card = () => getComputedStyle(document.documentElement).getPropertyValue("--card").trim();
-  for (let n = 0; n < 250 && plot.layout.paper_bgcolor !== card(); n++) await new Promise((done) => setTimeout(done, 20));
+  for (let n = 0; n < 250 && plot.layout.paper_bgcolor !== card(); n++) {
+    await new Promise((done) => setTimeout(done, 20));
+  }
   return [getComputedStyle(document.body).backgroundColor, plot.layout.paper_bgcolor];
 }"""
 
