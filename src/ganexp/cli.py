@@ -4,6 +4,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -13,6 +14,7 @@ from omegaconf import DictConfig
 
 from ganexp import __version__, schema
 from ganexp.errors import UserError
+from ganexp.sweep import resumed_words, run_point
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
@@ -24,40 +26,50 @@ class ConfigError(CompactHydraException):
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
-def run(cfg: DictConfig) -> float | None:
-    """Runs the command whose config was composed; a sweep gets the value it returns."""
+def run(cfg: DictConfig) -> Any:
+    """Runs the command whose config was composed; a sweep gets what it returns."""
     hydra_config = HydraConfig.get()
-    command, choices = hydra_config.job.config_name, hydra_config.runtime.choices
+    choices, folder = hydra_config.runtime.choices, hydra_config.runtime.output_dir
     groups = {name: choice for name, choice in choices.items() if not name.startswith("hydra")}
+
+    def start() -> Any:
+        try:
+            return _start(hydra_config.job.config_name, schema.resolve(cfg), folder, groups)
+        except UserError as error:
+            _remove_if_empty(Path(folder))
+            raise UserError(f"{error}{_hint(groups)}") from None
+
     try:
-        cfg = schema.resolve(cfg)
-        if command == "train":
-            from ganexp.train import train
-
-            cfg.name = schema.run_name(cfg.name, *(choices[g] for g in ("experiment", "data", "model", "loss")))
-            return train(cfg, hydra_config.runtime.output_dir, groups)
-        if command == "evaluate_images":
-            from ganexp.evaluate import evaluate_images
-
-            evaluate_images(cfg)
-        elif command == "evaluate":
-            from ganexp.evaluate import evaluate
-
-            evaluate(cfg)
-        elif command == "sample":
-            from ganexp.sample import sample
-
-            sample(cfg)
-        else:
-            from ganexp.describe import describe
-
-            describe(cfg, groups)
+        if hydra_config.mode == RunMode.MULTIRUN and hydra_config.job.config_name == "train":
+            return run_point(folder, hydra_config.sweep.dir, list(hydra_config.overrides.task), start)
+        return start()
     except UserError as error:
-        _remove_if_empty(Path(hydra_config.runtime.output_dir))
-        if hydra_config.mode == RunMode.MULTIRUN:  # the sweep goes on, and says so at its end
-            raise ConfigError(f"{error}{_hint(groups)}") from None
-        sys.exit(f"{error}{_hint(groups)}")
-    return None
+        if hydra_config.mode == RunMode.MULTIRUN:  # the others go on
+            raise ConfigError(str(error)) from None
+        sys.exit(str(error))
+
+
+def _start(command: str, cfg: DictConfig, folder: str, groups: dict[str, str | None]) -> Any:
+    if command == "train":
+        from ganexp.train import train
+
+        cfg.name = schema.run_name(cfg.name, *(groups[name] for name in ("experiment", "data", "model", "loss")))
+        return train(cfg, folder, groups)
+    if command == "evaluate_images":
+        from ganexp.evaluate import evaluate_images
+
+        return evaluate_images(cfg)
+    if command == "evaluate":
+        from ganexp.evaluate import evaluate
+
+        return evaluate(cfg)
+    if command == "sample":
+        from ganexp.sample import sample
+
+        return sample(cfg)
+    from ganexp.describe import describe
+
+    return describe(cfg, groups)
 
 
 def _hint(groups: dict[str, str | None]) -> str:
@@ -83,8 +95,19 @@ def main() -> None:
         commands = ", ".join((*COMMANDS, "resume"))
         sys.exit(f"There is no command {words[0]!r}: use one of {commands}, or key=value. See ganexp --help.")
     _complete()
-    sys.argv[1:] = _as_config(sys.argv[1:])
+    sys.argv[1:] = _as_config(_with_sweep(sys.argv[1:]))
     run()
+
+
+def _with_sweep(words: list[str]) -> list[str]:
+    """sweep.resume=FOLDER -> the words of the sweep in FOLDER; any others stay as they are."""
+    named = [word for word in words if word.startswith("sweep.resume=")]
+    if not named:
+        return words
+    try:
+        return resumed_words(named[-1].split("=", 1)[1], [word for word in words if word not in named])
+    except UserError as error:
+        sys.exit(str(error))
 
 
 def _remove_if_empty(folder: Path) -> None:

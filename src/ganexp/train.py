@@ -19,6 +19,7 @@ from ganexp.callbacks.curves import Curves
 from ganexp.callbacks.evaluation import Evaluation, draw_interpolations
 from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
 from ganexp.callbacks.progress import ProgressLine
+from ganexp.callbacks.pruning import Pruning
 from ganexp.callbacks.record import Record
 from ganexp.data.module import StreamData
 from ganexp.errors import UserError
@@ -48,7 +49,7 @@ def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
 def resume(path: str, steps: int | None = None) -> None:
     """Goes on with the run in `path` from its last checkpoint, or from the start if it had none yet.
 
-    With `steps`, up to there, past the end that the run was meant to have.
+    With `steps`, up to there, past the end that the run was meant to have or at which its sweep has stopped it.
 
     Raises:
         UserError: no run there, one that another process is busy with, a config that is not trusted, or one that cannot
@@ -61,6 +62,9 @@ def resume(path: str, steps: int | None = None) -> None:
         facts = folder.facts()
         if facts.get("status") == "finished" and steps is None:
             print(f"{path} is finished: nothing to do. To train longer: ganexp resume {path} schedule.steps=…")
+            return
+        if facts.get("status") == "pruned" and steps is None:
+            print(f"{path} was pruned: nothing to do. To train it all the same: ganexp resume {path} schedule.steps=…")
             return
         cfg = trust.load(folder.config)
         if steps is not None:
@@ -83,6 +87,7 @@ def _lengthen(cfg: DictConfig, steps: int) -> None:
             f"give more, a multiple of schedule.evaluate_every={schedule.evaluate_every}"
         )
     schedule.steps = steps
+    cfg.sweep.prune = False  # it is wanted, whatever its rank
 
 
 def _prepare(cfg: DictConfig) -> tuple[GAN, Any, Scores | None]:
@@ -105,6 +110,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
     gan.stream = stream
     extractor = scores.extractor.name if scores else None
     best = {"monitor": f"{cfg.metrics.best_by}_{extractor}", "mode": "max" if cfg.metrics.best_by == "is" else "min"}
+    pruning = Pruning(folder, **best) if cfg.sweep.prune else None
     record = Record(folder, after=_step_of(folder.last))
     where = {"dirpath": folder.last.parent, "enable_version_counter": False, "save_on_train_epoch_end": True}
     trainer = pl.Trainer(
@@ -123,6 +129,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
             Evaluation(folder, scores, cfg.metrics.samples, cfg.metrics.batch_size, EVALUATION_SEED),
             Curves(folder, cfg.name or folder.path.name),
             ProgressLine(),
+            *([pruning] if pruning else []),
             *([ModelCheckpoint(filename="best", **best, **where)] if scores else []),
             ModelCheckpoint(filename="last", **where),
         ],
@@ -137,7 +144,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
             weights_only=True,
         )
     draw_interpolations(gan, folder, record, EVALUATION_SEED)
-    return _finish(cfg, folder, record, extractor)
+    return _finish(cfg, folder, record, extractor, "pruned" if pruning and pruning.stopped else "finished")
 
 
 @contextmanager
@@ -157,7 +164,7 @@ def _status(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str | None) -> float | None:
+def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str | None, status: str) -> float | None:
     """Final scores into run.json and TensorBoard, and a short table for the reader."""
     rows = folder.rows()
     chosen_by = f"score/{cfg.metrics.best_by}_{extractor}"
@@ -183,9 +190,10 @@ def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str |
     else:
         finals = {key: value for key, value in rows[-1].items() if key.startswith("loss/")} if rows else {}
     record.log_result(_settings(cfg), finals, rows[-1]["step"] if rows else cfg.schedule.steps)
-    folder.describe(status="finished", ended=now(), scores=result)
+    objective = result["best"].get(f"fid_{extractor}") if result else None
+    folder.describe(status=status, ended=now(), scores=result, objective=objective)
     _print_table(folder, result)
-    return result["best"].get(f"fid_{extractor}") if result else None
+    return objective
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:
