@@ -1,5 +1,6 @@
 """The command line. A command is a primary config; `resume` reads a run folder. No torch: --help is quick."""
 
+import argparse
 import os
 import re
 import sys
@@ -8,11 +9,13 @@ from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
+from hydra.core.utils import env_override
+from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ganexp import __version__, schema
+from ganexp.advice import advise
 from ganexp.errors import UserError
 from ganexp.sweep import resumed_words, run_point
 
@@ -91,12 +94,37 @@ def main() -> None:
     if words[:1] == ["resume"]:
         _resume(words[1:])
         return
-    if words and "=" not in words[0] and not words[0].startswith("-") and words[0] not in COMMANDS:
+    if words and "=" not in words[0] and words[0][:1] not in ("-", "~") and words[0] not in COMMANDS:
         commands = ", ".join((*COMMANDS, "resume"))
         sys.exit(f"There is no command {words[0]!r}: use one of {commands}, or key=value. See ganexp --help.")
     _complete()
     sys.argv[1:] = _as_config(_with_sweep(sys.argv[1:]))
-    run()
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        run()
+        return
+    try:
+        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
+            run()
+    except ConfigError as error:
+        sys.exit(str(error))
+    except (HydraException, CompactHydraException, ValueError) as error:
+        sys.exit(_advice(error, sys.argv[1:]))
+
+
+def _advice(error: Exception, words: list[str]) -> str:
+    """What to say of a line that Hydra refuses.
+
+    Raises:
+        ValueError: `error` itself, where it is none of Hydra's.
+    """
+    if isinstance(error, ValueError) and "Config group override" not in str(error):
+        raise error
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-name", "-cn", default="train")
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    known, words = parser.parse_known_args(words)
+    folders = [CONF, *([known.config_dir.absolute()] if known.config_dir else [])]
+    return advise(error, words, folders, known.config_name)
 
 
 def _with_sweep(words: list[str]) -> list[str]:
