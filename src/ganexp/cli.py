@@ -1,6 +1,7 @@
 """The command line. A command is a primary config; `resume` reads a run folder. No torch: --help is quick."""
 
 import argparse
+import json
 import os
 import re
 import sys
@@ -42,12 +43,18 @@ def run(cfg: DictConfig) -> Any:
             _remove_if_empty(Path(folder))
             raise UserError(f"{error}{_hint(groups)}") from None
 
+    sweeping, command = hydra_config.mode == RunMode.MULTIRUN, hydra_config.job.config_name
     try:
-        if hydra_config.mode == RunMode.MULTIRUN and hydra_config.job.config_name == "train":
+        if sweeping and command == "train":
             return run_point(folder, hydra_config.sweep.dir, list(hydra_config.overrides.task), start)
-        return start()
+        told = start()
+        if command == "describe" and not sweeping:
+            print(json.dumps(told, indent=2))
+        return told
     except UserError as error:
-        if hydra_config.mode == RunMode.MULTIRUN:  # the others go on
+        if sweeping and command == "describe":
+            return {"error": str(error)}
+        if sweeping:  # the others go on
             raise ConfigError(str(error)) from None
         sys.exit(str(error))
 

@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,8 @@ class Sweep(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         self.sweeping, self.training = True, config.hydra.job.config_name == "train"
+        if config.hydra.job.config_name == "describe":
+            self._describe_in_passing(config)
         if not self.training:
             return
         sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
@@ -183,6 +186,15 @@ class Sweep(Callback):
         command = ["ganexp", f"sweep.resume={_short(self.folder.path)}", *anew, *(f"--config-dir {p}" for p in mine)]
         print(f"sweep folder: {_short(self.folder.path)}; if it is stopped: {' '.join(command)}", flush=True)
 
+    def _describe_in_passing(self, config: DictConfig) -> None:
+        """Hydra writes a file into every sweep's folder: it gets one that goes away."""
+        if not config.hydra.launcher._target_.endswith(".BasicLauncher"):
+            sys.exit("describe looks at its points one after another, here: leave out hydra/launcher")
+        self.scratch = tempfile.TemporaryDirectory(prefix="ganexp-")
+        with read_write(config), open_dict(config):
+            config.hydra.sweep.dir = self.scratch.name
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={self.scratch.name}")
+
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         threads = self.training and config.hydra.launcher.get("cpus_per_task")
         if threads:  # joblib sees to its workers' share by itself
@@ -191,13 +203,19 @@ class Sweep(Callback):
             torch.set_num_threads(threads)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        if not self.sweeping or job_return.status != JobStatus.FAILED:
+        if not self.sweeping:
+            return
+        if job_return.status != JobStatus.FAILED:
+            if config.hydra.job.config_name == "describe":
+                self.described.append({"overrides": job_return.overrides, **job_return.return_value})
             return
         error = job_return._return_value
         known = isinstance(error, CompactHydraException)
         log.error("point failed: %s\n%s", " ".join(job_return.overrides or []), error, exc_info=None if known else error)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if config.hydra.job.config_name == "describe":
+            self._tell_described()
         if not self.training:
             return
         points = self.folder.read()["points"]
@@ -205,6 +223,17 @@ class Sweep(Callback):
         print(f"table: {_short(self.folder.file)}")
         if failed := [point for point, facts in points.items() if facts["status"] not in DONE]:
             sys.exit(f"{len(failed)} of {len(points)} points failed: see above. sweep.resume tries them again.")
+
+
+    def _tell_described(self) -> None:
+        told: dict[str, Any] = {"points": self.described}
+        if estimates := [point["estimate"] for point in self.described if "estimate" in point]:
+            from ganexp.estimate import total
+
+            told["estimate"] = total(estimates)
+        print(json.dumps(told, indent=2))
+        if any("error" in point for point in self.described):
+            sys.exit("some points cannot run: see \"error\"")
 
 
 def print_points(points: dict[str, dict[str, Any]]) -> None:

@@ -85,7 +85,7 @@ class Scores:
         if "fid" in self.names:
             values |= self._fids(fid, "")
         if kept:
-            values |= self._image_by_image(torch.cat(kept))
+            values |= self.image_by_image(torch.cat(kept))
         if labels is not None and getattr(self.extractor, "knows_labels", False):
             right = torch.cat(guesses).cpu() == labels
             values[f"accuracy_{self.extractor.name}"] = right.float().mean().item()
@@ -104,7 +104,8 @@ class Scores:
             values[f"fid_{self.extractor.name}{split}{suffix}"] = fid.compute().item()
         return values
 
-    def _image_by_image(self, features: Tensor) -> dict[str, float]:
+    def image_by_image(self, features: Tensor) -> dict[str, float]:
+        """The scores that compare images pair by pair, of features (N, d)."""
         values, name = {}, self.extractor.name
         for split, reference in self._named():
             if "kid" in self.names:
