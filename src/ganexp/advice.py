@@ -24,7 +24,7 @@ def advise(error: Exception, words: list[str], folders: list[Path], config_name:
     if "Config group override must be" in str(error):
         for word in words:
             group, _, value = word.lstrip("+").partition("=")
-            if value in ("null", "None", "") and (found := options(group, folders)):
+            if {"null", "None", ""} & set(value.split(",")) and (found := options(group, folders)):
                 return (
                     f"{word}: {group} has {', '.join(found)}; leave the word out to choose none,\n"
                     f"or take away what an experiment has chosen: ~{group}"

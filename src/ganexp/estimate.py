@@ -4,6 +4,7 @@ import resource
 import sys
 import tempfile
 import time
+import warnings
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,9 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
         redirect_stdout(sys.stderr),
         fetching.offline(),
         torch.random.fork_rng(),
+        warnings.catch_warnings(),
     ):
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
         return _estimate(OmegaConf.create(OmegaConf.to_container(cfg)), Path(scratch))
 
 
@@ -57,9 +60,10 @@ def _estimate(cfg: DictConfig, scratch: Path) -> dict[str, Any]:
     pl.seed_everything(cfg.seed, verbose=False)
     gan, folder = build.build_gan(cfg), RunFolder(scratch / "run")
     gan.stream = build.build_stream(cfg, image_set, device)
-    step, checkpoint = _train(cfg, gan, folder)
+    step, trainer = _train(cfg, gan, folder)
     evaluation, picture = _seconds(device, lambda: _draw(gan.to(device), folder))
-    saving, size = _seconds(device, lambda: _save(checkpoint, scratch))
+    saving, _ = _seconds(device, lambda: trainer.save_checkpoint(folder.last, weights_only=False))
+    size = folder.last.stat().st_size
     once, notes = {}, []
     if cfg.metrics.extractor:
         scoring, once, notes = _score(cfg, gan, image_set, here, count, scratch)
@@ -135,8 +139,8 @@ class _Stopwatch(pl.Callback):
         return (times[-1] - times[0]) / (len(times) - 1)
 
 
-def _train(cfg: DictConfig, gan: GAN, folder: RunFolder) -> tuple[float, dict[str, Any]]:
-    """Seconds a step, and a checkpoint."""
+def _train(cfg: DictConfig, gan: GAN, folder: RunFolder) -> tuple[float, pl.Trainer]:
+    """Seconds a step, and who has trained."""
     stopwatch, gan.max_d_steps = _Stopwatch(), None
     folder.path.mkdir()
     trainer = pl.Trainer(
@@ -146,7 +150,7 @@ def _train(cfg: DictConfig, gan: GAN, folder: RunFolder) -> tuple[float, dict[st
         callbacks=[RandomState(), stopwatch],
     )  # fmt: skip
     trainer.fit(gan, datamodule=StreamData(gan.stream, WARM_UP + TIMED + 1))
-    return stopwatch.seconds(), trainer._checkpoint_connector.dump_checkpoint()
+    return stopwatch.seconds(), trainer
 
 
 def _draw(gan: GAN, folder: RunFolder) -> int:
@@ -156,12 +160,6 @@ def _draw(gan: GAN, folder: RunFolder) -> int:
     rows = [{"step": s, "loss/generator": 1.0, "loss/discriminator": 1.0, "score/fid": 1.0 + s} for s in range(2)]
     draw_curves(rows, "").savefig(folder.path / "curves.png")
     return path.stat().st_size
-
-
-def _save(checkpoint: dict[str, Any], scratch: Path) -> int:
-    """The bytes of a checkpoint on disk."""
-    torch.save(checkpoint, scratch / "checkpoint.ckpt")
-    return (scratch / "checkpoint.ckpt").stat().st_size
 
 
 def _score(

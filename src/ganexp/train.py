@@ -1,6 +1,5 @@
 """`ganexp train` and `ganexp resume`: from a config to a run folder."""
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +27,6 @@ from ganexp.metrics.scores import Scores
 from ganexp.runfolder import RunFolder, environment, now
 
 EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn
-
-for _library in ("pytorch_lightning", "lightning_fabric"):  # their messages speak of hardware at every start
-    logging.getLogger(_library).setLevel(logging.WARNING)
-
 
 def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
     """Trains what the resolved `cfg` says, in a folder of its own at `path`.
