@@ -132,6 +132,11 @@ def choose_device(accelerator: str) -> torch.device:
     return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
+def device_name(device: torch.device) -> str:
+    """What to call it in a record."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+
+
 def load_run(ckpt: str, accelerator: str) -> tuple[DictConfig, GAN, RunFolder, dict[str, Any]]:
     """What a checkpoint, or a run folder's best one, holds: config, GAN on its device, folder, facts.
 

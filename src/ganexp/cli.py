@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 from ganexp import __version__, schema
 from ganexp.advice import advise
 from ganexp.errors import UserError
-from ganexp.sweep import resumed_words, run_point
+from ganexp.sweep import is_sweep, resumed_words, run_point
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
@@ -98,6 +98,8 @@ def main() -> None:
         print(f"ganexp {__version__}")
         return
     schema.register()
+    if words[:1] == ["resume"] and len(words) == 2 and is_sweep(words[1]):
+        sys.argv[1:] = words = [f"sweep.resume={words[1]}"]
     if words[:1] == ["resume"]:
         _resume(words[1:])
         return

@@ -78,8 +78,10 @@ def _estimate(cfg: DictConfig, scratch: Path) -> dict[str, Any]:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if not here:
         memory += (count - len(image_set)) * cfg.data.channels * cfg.data.resolution**2
+    gpu = torch.cuda.max_memory_reserved(device) / GIB if device.type == "cuda" else None
+    disk = copies * size + 2 * (evaluations + 2) * picture + points * POINT  # TensorBoard keeps the pictures, too
     return {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads",
+        "device": build.device_name(device),
         "seconds_a_step": step,
         "seconds_an_evaluation": evaluating / evaluations,
         "evaluations": evaluations,
@@ -87,8 +89,8 @@ def _estimate(cfg: DictConfig, scratch: Path) -> dict[str, Any]:
         "evaluation_share": evaluating / (training + evaluating),
         "once_hours": once,
         "memory_gib": memory / GIB,
-        "gpu_memory_gib": torch.cuda.max_memory_reserved(device) / GIB if device.type == "cuda" else None,
-        "disk_gib": (copies * size + 2 * (evaluations + 2) * picture + points * POINT) / GIB,  # TensorBoard has pictures, too
+        "gpu_memory_gib": gpu,
+        "disk_gib": disk / GIB,
         "notes": notes,
     }  # fmt: skip
 
@@ -212,7 +214,9 @@ def _extractor(
     for few in (3, 15):
         node.updates = few
         place = scratch / f"updates-{few}"
-        times[few], extractor = _seconds(device, lambda p=place: build.build_extractor(cfg, image_set, fingerprint, p, device))
+        times[few], extractor = _seconds(
+            device, lambda p=place: build.build_extractor(cfg, image_set, fingerprint, p, device)
+        )
     update = max(times[15] - times[3], 0.0) / 12
     return extractor.to(device), times[3] + max(updates - 3, 0) * update, []
 

@@ -117,6 +117,11 @@ def run_point(path: str, sweep_path: str, words: list[str], start: Callable[[], 
     return result["objective"]
 
 
+def is_sweep(path: str) -> bool:
+    """Whether `path` is the folder of a sweep."""
+    return SweepFolder(path).file.exists()
+
+
 def resumed_words(path: str, given: list[str]) -> list[str]:
     """The words that go on with the sweep in `path`: its own, and of `given` the launcher and Hydra's flags.
 
@@ -130,7 +135,9 @@ def resumed_words(path: str, given: list[str]) -> list[str]:
         raise UserError(f"sweep.resume={path}: no sweep there, or none with a sweep.json that can be read.") from None
     for word in given:
         if "=" in word and not _LAUNCHER.match(word) and not word.startswith("--"):
-            raise UserError(f"{word}: a sweep goes on with its own points. Beside sweep.resume say hydra/launcher=… alone.")
+            raise UserError(
+                f"{word}: a sweep goes on with its own points. Beside sweep.resume say hydra/launcher=… alone."
+            )
     for word in stored:
         _refuse_code(str(word), sweep.file)
     where = str(sweep.path).replace("\\", "\\\\").replace("'", "\\'")
@@ -211,21 +218,26 @@ class Sweep(Callback):
             return
         error = job_return._return_value
         known = isinstance(error, CompactHydraException)
-        log.error("point failed: %s\n%s", " ".join(job_return.overrides or []), error, exc_info=None if known else error)
+        log.error(
+            "point failed: %s\n%s", " ".join(job_return.overrides or []), error, exc_info=None if known else error
+        )
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         if config.hydra.job.config_name == "describe":
             self._tell_described()
         if not self.training:
             return
+        self.folder.running.release()
         points = self.folder.read()["points"]
+        if not points:
+            sys.exit("The words make no point: does a glob(…) find nothing?")
         print_points(points)
         print(f"table: {_short(self.folder.file)}")
         if failed := [point for point, facts in points.items() if facts["status"] not in DONE]:
             sys.exit(f"{len(failed)} of {len(points)} points failed: see above. sweep.resume tries them again.")
 
-
     def _tell_described(self) -> None:
+        self.scratch.cleanup()
         told: dict[str, Any] = {"points": self.described}
         if estimates := [point["estimate"] for point in self.described if "estimate" in point]:
             from ganexp.estimate import total
@@ -233,7 +245,7 @@ class Sweep(Callback):
             told["estimate"] = total(estimates)
         print(json.dumps(told, indent=2))
         if any("error" in point for point in self.described):
-            sys.exit("some points cannot run: see \"error\"")
+            sys.exit('some points cannot run: see "error"')
 
 
 def print_points(points: dict[str, dict[str, Any]]) -> None:

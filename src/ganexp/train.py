@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
@@ -27,6 +26,7 @@ from ganexp.metrics.scores import Scores
 from ganexp.runfolder import RunFolder, environment, now
 
 EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn
+
 
 def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
     """Trains what the resolved `cfg` says, in a folder of its own at `path`.
@@ -101,7 +101,7 @@ def _fit(cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, scores: Scor
         for fact, value in scores.extractor.facts.items():
             print(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
         folder.describe(extractor=scores.extractor.facts)
-    folder.describe(device=_device_name(stream.device), precision=cfg.trainer.precision)
+    folder.describe(device=build.device_name(stream.device), precision=cfg.trainer.precision)
     gan.stream = stream
     extractor = scores.extractor.name if scores else None
     best = {"monitor": f"{cfg.metrics.best_by}_{extractor}", "mode": "max" if cfg.metrics.best_by == "is" else "min"}
@@ -232,10 +232,6 @@ def _step_of(checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
     return build.read_checkpoint(checkpoint)["ganexp"]["step"]
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
 def _short(path: Path) -> str:

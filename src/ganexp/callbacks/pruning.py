@@ -40,9 +40,13 @@ class Pruning(Callback):
         if ours != median and self.better(ours, median) == median:
             self.stopped = trainer.should_stop = True
             name = self.score.removeprefix("score/")
-            print(f"pruned at step {gan.step:,}: {name} {ours:.4g} at best, median of {len(theirs)} others {median:.4g}")
+            print(
+                f"pruned at step {gan.step:,}: {name} {ours:.4g} at best, median of {len(theirs)} others {median:.4g}"
+            )
 
     def _best(self, folder: RunFolder, step: int) -> float | None:
         """Of a trained network's scores up to `step`; None if it was not scored at `step` itself."""
-        scored = {row["step"]: row[self.score] for row in folder.rows() if self.score in row and 0 < row["step"] <= step}
+        scored = {
+            row["step"]: row[self.score] for row in folder.rows() if self.score in row and 0 < row["step"] <= step
+        }
         return self.better(scored.values()) if step in scored else None
