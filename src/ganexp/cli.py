@@ -18,7 +18,8 @@ from omegaconf import DictConfig
 from ganexp import __version__, schema
 from ganexp.advice import advise
 from ganexp.errors import UserError
-from ganexp.sweep import is_sweep, resumed_words, run_point
+from ganexp.sweep import begun, resumed_words, run_point
+from ganexp.sweepfolder import SweepFolder
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
@@ -98,8 +99,8 @@ def main() -> None:
         print(f"ganexp {__version__}")
         return
     schema.register()
-    if words[:1] == ["resume"] and len(words) == 2 and is_sweep(words[1]):
-        sys.argv[1:] = words = [f"sweep.resume={words[1]}"]
+    if words[:1] == ["resume"] and len(words) > 1 and SweepFolder(words[1]).file.exists():
+        sys.argv[1:] = words = [f"sweep.resume={words[1]}", *words[2:]]
     if words[:1] == ["resume"]:
         _resume(words[1:])
         return
@@ -111,12 +112,16 @@ def main() -> None:
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         run()
         return
+    begun.clear()
     try:
         with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
             run()
     except ConfigError as error:
         sys.exit(str(error))
     except (HydraException, CompactHydraException, ValueError) as error:
+        for sweep in begun:
+            sweep.forget_if_empty()
+            _remove_if_empty(sweep.path)
         sys.exit(_advice(error, sys.argv[1:]))
 
 

@@ -1,8 +1,4 @@
-"""Sweeps: what Hydra calls around their points, the table of points, and how a stopped one goes on. No torch.
-
-A sweep's folder holds a run folder a point, NUMBER-WORDS, and sweep.json:
-words    what the sweep was asked for, its launcher and --config-dir aside
-points   by folder: overrides, status, objective (best FID), scores (of the best checkpoint), error
+"""Sweeps: what Hydra calls around their points, and how a stopped one goes on. No torch.
 
 A point is a pure function of the words and its number, which is why the same words in the same folder go on.
 """
@@ -17,68 +13,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from rich.console import Console
-from rich.table import Table
 
 from ganexp import schema
 from ganexp.errors import UserError
-from ganexp.runfolder import RunFolder, now
+from ganexp.runfolder import RunFolder
+from ganexp.sweepfolder import DONE, SweepFolder, print_points
 
 log = logging.getLogger(__name__)
 
-DONE = ("finished", "pruned")
 _SWEEPER = re.compile(r"\+*hydra([./]sweeper[./=]|\.sweep\.subdir=)")  # what else than plain words chooses the points
 _LAUNCHER = re.compile(r"\+*hydra[./]launcher[./=]")
-
-
-class SweepFolder:
-    """The files of one sweep under `path`."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).absolute()
-        self.file = self.path / "sweep.json"
-        self.running = FileLock(self.path / ".lock")  # held while the sweep runs
-
-    def read(self) -> dict[str, Any]:
-        return json.loads(self.file.read_text())
-
-    def create(self, words: list[str]) -> None:
-        """Begins the table, or goes on with the one that is there.
-
-        Raises:
-            UserError: another process is at it, or the folder holds a sweep of other words.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            self.running.acquire(timeout=0)
-        except Timeout:
-            raise UserError(f"{self.path} is being swept by another process: wait for it, or stop it.") from None
-        if not self.file.exists():
-            self._write({"words": words, "started": now(), "points": {}})
-        elif (before := self.read()["words"]) != words:
-            raise UserError(
-                f"{self.path} holds another sweep: {' '.join(before)}\n"
-                f"Go on with that one by ganexp sweep.resume={self.path}, or name another hydra.sweep.dir"
-            )
-
-    def note(self, point: str, **facts: Any) -> None:
-        """Sets what is known of a point, in one piece; several processes may."""
-        with FileLock(self.path / ".table.lock"):
-            table = self.read()
-            table["points"][point] = table["points"].get(point, {}) | facts
-            table["points"] = dict(sorted(table["points"].items()))
-            self._write(table)
-
-    def _write(self, table: dict[str, Any]) -> None:
-        part = self.file.with_suffix(".part")
-        part.write_text(json.dumps(table, indent=2) + "\n")
-        os.replace(part, self.file)
 
 
 def run_point(path: str, sweep_path: str, words: list[str], start: Callable[[], Any]) -> float | None:
@@ -117,11 +66,6 @@ def run_point(path: str, sweep_path: str, words: list[str], start: Callable[[], 
     return result["objective"]
 
 
-def is_sweep(path: str) -> bool:
-    """Whether `path` is the folder of a sweep."""
-    return SweepFolder(path).file.exists()
-
-
 def resumed_words(path: str, given: list[str]) -> list[str]:
     """The words that go on with the sweep in `path`: its own, and of `given` the launcher and Hydra's flags.
 
@@ -153,6 +97,9 @@ def _refuse_code(word: str, file: Path) -> None:
 
         if not all(trust.trusted(target) for target in targets):
             raise UserError(f"{file}: {word} is not part of ganexp. GANEXP_TRUST=PACKAGE allows your own.")
+
+
+begun: list[SweepFolder] = []  # by this process
 
 
 class Sweep(Callback):
@@ -188,6 +135,7 @@ class Sweep(Callback):
             self.folder.create([*words.task, *(word for word in words.hydra if _SWEEPER.match(word))])
         except UserError as error:
             sys.exit(str(error))
+        begun.append(self.folder)
         anew = [word for word in words.hydra if _LAUNCHER.match(word)]
         mine = [s.path for s in config.hydra.runtime.config_sources if s.provider == "command-line"]
         command = ["ganexp", f"sweep.resume={_short(self.folder.path)}", *anew, *(f"--config-dir {p}" for p in mine)]
@@ -203,6 +151,8 @@ class Sweep(Callback):
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={self.scratch.name}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        if self.training and not config.hydra.launcher._target_.endswith(".BasicLauncher"):
+            os.environ["TERM"] = "dumb"  # no live progress bars of several processes in one terminal
         threads = self.training and config.hydra.launcher.get("cpus_per_task")
         if threads:  # joblib sees to its workers' share by itself
             import torch
@@ -246,26 +196,6 @@ class Sweep(Callback):
         print(json.dumps(told, indent=2))
         if any("error" in point for point in self.described):
             sys.exit('some points cannot run: see "error"')
-
-
-def print_points(points: dict[str, dict[str, Any]]) -> None:
-    """The points of sweep.json as a table: the words that differ, status, scores of the best checkpoint."""
-    shared = set.intersection(*(set(facts["overrides"]) for facts in points.values())) if len(points) > 1 else set()
-    names = list(dict.fromkeys(n for f in points.values() for n in f["scores"] or {} if not n.endswith("_std")))
-    objectives = [facts["objective"] for facts in points.values() if facts["objective"] is not None]
-    table = Table("point", "status", *names)
-    for facts in points.values():
-        cells = [f"{facts['scores'][name]:.4g}" if name in (facts["scores"] or {}) else "" for name in names]
-        best = bool(objectives) and facts["objective"] == min(objectives)
-        table.add_row(_differing(facts, shared), facts["status"], *cells, style="bold" if best else None)
-    Console().print(table)
-    for facts in points.values():
-        if facts["error"]:
-            print(f"failed: {_differing(facts, shared)}\n  {facts['error']}")
-
-
-def _differing(facts: dict[str, Any], shared: set[str]) -> str:
-    return " ".join(word for word in facts["overrides"] if word not in shared) or "(no words)"
 
 
 def _leave_out_of_names(config: DictConfig) -> str:
