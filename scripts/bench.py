@@ -2,16 +2,25 @@
 
     python scripts/bench.py overhead [--device cuda] [--rounds 5] [--steps 6] [WORDS…]
     python scripts/bench.py scores [--device cuda] [--rounds 5] [--images 256] [--batch-size 32]
+    python scripts/bench.py sweep [--rounds 3] [--steps 600] [WORDS…]
 
 `overhead` times a step of ganexp, Lightning, logging and stream included, against a bare PyTorch loop of the same
 networks, losses and optimizers on the same data, in turns. WORDS are overrides, as on ganexp's command line; the
-default is a 32x32 DCGAN at batch 64. `scores` times IS, FID and KID of the same images, by ganexp in one pass, by
-torchmetrics' three metrics and by torch-fidelity, in turns.
+default is a 32x32 DCGAN at batch 64.
+
+`scores` times IS, FID and KID of the same images, by ganexp in one pass, by torchmetrics' three metrics and by
+torch-fidelity, in turns.
+
+`sweep` times a sweep of six seeds by joblib with two workers against the same one point after another, in turns; both
+are whole processes, from the command line to the table.
 """
 
 import argparse
+import os
 import platform
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from copy import deepcopy
@@ -128,21 +137,39 @@ def overhead(device: torch.device, rounds: int, steps: int, words: list[str]) ->
     print(f"ganexp / bare loop: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
 
 
+def sweep(rounds: int, steps: int, words: list[str]) -> None:
+    points = ["seed=range(6)", f"schedule.steps={steps}", f"schedule.evaluate_every={steps}", "metrics=none", *words]
+    ways = {"serial": [], "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]}
+    seconds = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way, launcher in ways.items():
+            with tempfile.TemporaryDirectory() as scratch:
+                started = time.perf_counter()
+                command = [sys.executable, "-m", "ganexp", "-m", *points, *launcher]
+                subprocess.run(command, cwd=scratch, check=True, stdout=subprocess.DEVNULL)
+                seconds[way].append(time.perf_counter() - started)
+    ratios = [a / b for a, b in zip(seconds["joblib"], seconds["serial"], strict=True)]
+    print(f"{os.cpu_count()} cores; torch {torch.__version__}, Python {platform.python_version()}; {rounds} rounds")
+    print(f"two workers / serial: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["overhead", "scores"])
+    parser.add_argument("what", choices=["overhead", "scores", "sweep"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=6)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("words", nargs="*")
     arguments = parser.parse_intermixed_args()
     device = torch.device(arguments.device)
     if arguments.what == "overhead":
-        overhead(device, arguments.rounds, arguments.steps, arguments.words)
+        overhead(device, arguments.rounds or 5, arguments.steps or 6, arguments.words)
+    elif arguments.what == "scores":
+        scores(device, arguments.rounds or 5, arguments.images, arguments.batch_size)
     else:
-        scores(device, arguments.rounds, arguments.images, arguments.batch_size)
+        sweep(arguments.rounds or 3, arguments.steps or 600, arguments.words)
 
 
 if __name__ == "__main__":

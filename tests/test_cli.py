@@ -143,11 +143,20 @@ def test_tab_completion(tmp_path, monkeypatch, line, expected):
     ("words", "expected"),
     [
         (["trian"], "There is no command 'trian'"),
-        (["los=hinge"], "Could not override 'los'"),
-        (["loss=hing"], "Available options in 'loss'"),
+        (["los=hinge"], "los: there is no such setting.\nThere are: data, loss,"),
+        (["loss=hing"], "loss=hing: there is no such option.\nloss has: cramer, hinge,"),
+        (["loss=hing"], "Did you mean loss=hinge?"),
+        (["experiment=cifar10_2"], "Did you mean experiment=sagan/cifar10_2"),
+        (["schedule/lr_decay=null"], "schedule/lr_decay has linear; leave the word out"),
+        (["schedule/lr_decays=linear"], "Did you mean schedule/lr_decay"),
+        (["schedul.steps=3"], "Did you mean schedule"),
+        (["describe", "estimat=true"], "Did you mean estimate?"),
+        (["evaluate", "cktp=a"], "Did you mean ckpt?"),
+        (["sweep.resume=nowhere"], "sweep.resume=nowhere: no sweep there"),
+        (["sweep.prune=true", "metrics=none"], "sweep.prune=true compares scores"),
         (["schedule.steps=many"], "could not be converted to Integer"),
         (["seed=abc"], "could not be converted to Integer"),
-        (["schedule.stepss=3"], "Key 'stepss' not in 'Schedule'"),
+        (["schedule.stepss=3"], "Did you mean schedule.steps"),
         (["data=folder"], "Missing value: data.path=…"),
         (["data=folder", "data.path=nowhere"], "no such directory or zip"),
         (["schedule.steps=1000", "schedule.evaluate_every=300"], "use schedule.steps=900"),
@@ -174,6 +183,21 @@ def test_mistakes_end_in_a_few_lines(tmp_path, words, expected):
     if words == ["loss=hinge", "data=stl10"]:
         assert len(done.stderr.splitlines()) <= 10
     assert not list(tmp_path.iterdir())
+
+
+def test_an_option_of_ones_own_is_suggested(tmp_path):
+    mine = tmp_path / "mine" / "loss"
+    mine.mkdir(parents=True)
+    (mine / "quadratic.yaml").write_text("adversarial: {_target_: ganexp.losses.Hinge}\n")
+    done = ganexp("--config-dir", "mine", "loss=quadratc", cwd=tmp_path, check=False)
+    assert "Did you mean loss=quadratic?" in done.stderr
+
+
+def test_an_experiments_choice_is_taken_away(tmp_path):
+    told = ganexp("describe", "experiment=wgan_gp/cifar10", "~schedule/lr_decay", cwd=tmp_path)
+    assert json.loads(told.stdout)["lr_decay"] is None
+    with_it = ganexp("describe", "experiment=wgan_gp/cifar10", cwd=tmp_path)
+    assert json.loads(with_it.stdout)["lr_decay"] is not None
 
 
 def test_stl10_from_binary_files(tmp_path):

@@ -21,7 +21,7 @@ from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.gan import GAN
 from ganexp.losses import Objective
-from ganexp.metrics.extractors import ModuleExtractor
+from ganexp.metrics.extractors import ModuleExtractor, classifier_file
 from ganexp.metrics.reference import Reference, reference
 from ganexp.metrics.scores import Scores
 from ganexp.runfolder import RunFolder
@@ -120,7 +120,7 @@ def build_scores(
     image_set = image_set or build_image_set(cfg)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):  # scoring never changes training
         fingerprint = image_set.fingerprint()
-        extractor = _build_extractor(cfg, image_set, fingerprint, cache, device)
+        extractor = build_extractor(cfg, image_set, fingerprint, cache, device)
         references = {}
         for split in metrics.references:
             real = image_set if split == cfg.data.split else build_image_set(cfg, split)
@@ -168,6 +168,11 @@ def choose_device(accelerator: str) -> torch.device:
     return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
+def device_name(device: torch.device) -> str:
+    """What to call it in a record."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+
+
 def load_run(ckpt: str, accelerator: str) -> tuple[DictConfig, GAN, RunFolder, dict[str, Any]]:
     """What a checkpoint, or a run folder's best one, holds: config, GAN on its device, folder, facts.
 
@@ -211,7 +216,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cache: Path, device: torch.device) -> Any:
+def build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cache: Path, device: torch.device) -> Any:
+    """The extractor that `cfg.metrics` names; a classifier is trained on `image_set` if `cache` has none."""
     node = cfg.metrics.extractor
     if "network" not in node:  # needs no training
         made = _make(node, "metrics.extractor").to(device)
@@ -223,8 +229,6 @@ def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cac
         order = torch.randperm(len(image_set), generator=torch.Generator().manual_seed(0))
         held_out, everything = order[: len(order) // 10], order[len(order) // 10 :]
         test = ImageSet(image_set.batch(held_out), image_set.labels[held_out], image_set.classes)
-    recipe = json.dumps(OmegaConf.to_container(node), sort_keys=True)
-    key = f"{fingerprint} {recipe} {torch.__version__}"
     every = torch.arange(len(test))
     return _make(
         node,
@@ -234,9 +238,25 @@ def _build_extractor(cfg: DictConfig, image_set: ImageSet, fingerprint: str, cac
         test_images=test.batch(every),
         test_labels=test.labels,
         cache=cache,
-        key=key,
+        key=_classifier_key(node, fingerprint),
         device=device,
     )
+
+
+def _classifier_key(node: DictConfig, fingerprint: str) -> str:
+    """What a trained classifier depends on beside its network."""
+    recipe = json.dumps(OmegaConf.to_container(node), sort_keys=True)
+    return f"{fingerprint} {recipe} {torch.__version__}"
+
+
+def extractor_is_ready(cfg: DictConfig, image_set: ImageSet) -> bool:
+    """Whether the extractor needs no training before the run: Inception, or a classifier that is cached."""
+    node = cfg.metrics.extractor
+    if "network" not in node:
+        return True
+    network = _make(node.network, "metrics.extractor.network")
+    key = _classifier_key(node, image_set.fingerprint())
+    return classifier_file(network, Path(cfg.metrics.cache).expanduser(), key).exists()
 
 
 def _make_optimizer(

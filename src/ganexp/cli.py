@@ -1,18 +1,25 @@
 """The command line. A command is a primary config; `resume`, `report`: words of their own. No torch: quick."""
 
+import argparse
+import json
 import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException
+from hydra.core.utils import env_override
+from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from ganexp import __version__, schema
+from ganexp.advice import advise
 from ganexp.errors import UserError
+from ganexp.sweep import begun, resumed_words, run_point
+from ganexp.sweepfolder import SweepFolder
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
@@ -24,40 +31,56 @@ class ConfigError(CompactHydraException):
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
-def run(cfg: DictConfig) -> float | None:
-    """Runs the command whose config was composed; a sweep gets the value it returns."""
+def run(cfg: DictConfig) -> Any:
+    """Runs the command whose config was composed; a sweep gets what it returns."""
     hydra_config = HydraConfig.get()
-    command, choices = hydra_config.job.config_name, hydra_config.runtime.choices
+    choices, folder = hydra_config.runtime.choices, hydra_config.runtime.output_dir
     groups = {name: choice for name, choice in choices.items() if not name.startswith("hydra")}
+
+    def start() -> Any:
+        try:
+            return _start(hydra_config.job.config_name, schema.resolve(cfg), folder, groups)
+        except UserError as error:
+            _remove_if_empty(Path(folder))
+            raise UserError(f"{error}{_hint(groups)}") from None
+
+    sweeping, command = hydra_config.mode == RunMode.MULTIRUN, hydra_config.job.config_name
     try:
-        cfg = schema.resolve(cfg)
-        if command == "train":
-            from ganexp.train import train
-
-            cfg.name = schema.run_name(cfg.name, *(choices[g] for g in ("experiment", "data", "model", "loss")))
-            return train(cfg, hydra_config.runtime.output_dir, groups)
-        if command == "evaluate_images":
-            from ganexp.evaluate import evaluate_images
-
-            evaluate_images(cfg)
-        elif command == "evaluate":
-            from ganexp.evaluate import evaluate
-
-            evaluate(cfg)
-        elif command == "sample":
-            from ganexp.sample import sample
-
-            sample(cfg)
-        else:
-            from ganexp.describe import describe
-
-            describe(cfg, groups)
+        if sweeping and command == "train":
+            return run_point(folder, hydra_config.sweep.dir, list(hydra_config.overrides.task), start)
+        told = start()
+        if command == "describe" and not sweeping:
+            print(json.dumps(told, indent=2))
+        return told
     except UserError as error:
-        _remove_if_empty(Path(hydra_config.runtime.output_dir))
-        if hydra_config.mode == RunMode.MULTIRUN:  # the sweep goes on, and says so at its end
-            raise ConfigError(f"{error}{_hint(groups)}") from None
-        sys.exit(f"{error}{_hint(groups)}")
-    return None
+        if sweeping and command == "describe":
+            return {"error": str(error)}
+        if sweeping:  # the others go on
+            raise ConfigError(str(error)) from None
+        sys.exit(str(error))
+
+
+def _start(command: str, cfg: DictConfig, folder: str, groups: dict[str, str | None]) -> Any:
+    if command == "train":
+        from ganexp.train import train
+
+        cfg.name = schema.run_name(cfg.name, *(groups[name] for name in ("experiment", "data", "model", "loss")))
+        return train(cfg, folder, groups)
+    if command == "evaluate_images":
+        from ganexp.evaluate import evaluate_images
+
+        return evaluate_images(cfg)
+    if command == "evaluate":
+        from ganexp.evaluate import evaluate
+
+        return evaluate(cfg)
+    if command == "sample":
+        from ganexp.sample import sample
+
+        return sample(cfg)
+    from ganexp.describe import describe
+
+    return describe(cfg, groups)
 
 
 def _hint(groups: dict[str, str | None]) -> str:
@@ -76,18 +99,60 @@ def main() -> None:
         print(f"ganexp {__version__}")
         return
     schema.register()
+    if words[:1] == ["resume"] and len(words) > 1 and SweepFolder(words[1]).file.exists():
+        sys.argv[1:] = words = [f"sweep.resume={words[1]}", *words[2:]]
     if words[:1] == ["resume"]:
         _resume(words[1:])
         return
     if words[:1] == ["report"]:
         _report(words[1:])
         return
-    if words and "=" not in words[0] and not words[0].startswith("-") and words[0] not in COMMANDS:
+    if words and "=" not in words[0] and words[0][:1] not in ("-", "~") and words[0] not in COMMANDS:
         commands = ", ".join((*COMMANDS, "resume", "report"))
         sys.exit(f"There is no command {words[0]!r}: use one of {commands}, or key=value. See ganexp --help.")
     _complete()
-    sys.argv[1:] = _as_config(sys.argv[1:])
-    run()
+    sys.argv[1:] = _as_config(_with_sweep(sys.argv[1:]))
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        run()
+        return
+    begun.clear()
+    try:
+        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
+            run()
+    except ConfigError as error:
+        sys.exit(str(error))
+    except (HydraException, CompactHydraException, ValueError) as error:
+        for sweep in begun:
+            sweep.forget_if_empty()
+            _remove_if_empty(sweep.path)
+        sys.exit(_advice(error, sys.argv[1:]))
+
+
+def _advice(error: Exception, words: list[str]) -> str:
+    """What to say of a line that Hydra refuses.
+
+    Raises:
+        ValueError: `error` itself, where it is none of Hydra's.
+    """
+    if isinstance(error, ValueError) and "Config group override" not in str(error):
+        raise error
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-name", "-cn", default="train")
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    known, words = parser.parse_known_args(words)
+    folders = [CONF, *([known.config_dir.absolute()] if known.config_dir else [])]
+    return advise(error, words, folders, known.config_name)
+
+
+def _with_sweep(words: list[str]) -> list[str]:
+    """sweep.resume=FOLDER -> the words of the sweep in FOLDER; any others stay as they are."""
+    named = [word for word in words if word.startswith("sweep.resume=")]
+    if not named:
+        return words
+    try:
+        return resumed_words(named[-1].split("=", 1)[1], [word for word in words if word not in named])
+    except UserError as error:
+        sys.exit(str(error))
 
 
 def _remove_if_empty(folder: Path) -> None:

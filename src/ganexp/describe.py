@@ -1,6 +1,5 @@
 """`ganexp describe`: what would run, as JSON on stdout and nothing else. Needs no data."""
 
-import json
 from typing import Any
 
 import torch
@@ -8,13 +7,17 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from ganexp.build import build_gan
+from ganexp.estimate import estimate
 from ganexp.gan import GAN
 
 
-def describe(cfg: DictConfig, groups: dict[str, Any]) -> None:
-    """Prints the description of the resolved `cfg`, with the case and the overlay among the chosen `groups`."""
-    chosen = {"experiment": groups.get("experiment"), "published": groups.get("published")}
-    print(json.dumps(chosen | description(cfg), indent=2))
+def describe(cfg: DictConfig, groups: dict[str, Any]) -> dict[str, Any]:
+    """The description of the resolved `cfg`, with the case and the overlay among the chosen `groups`.
+
+    With `cfg.estimate` also what the run will cost on this machine.
+    """
+    told = {"experiment": groups.get("experiment"), "published": groups.get("published")} | description(cfg)
+    return told | ({"estimate": estimate(cfg)} if cfg.estimate else {})
 
 
 def description(cfg: DictConfig) -> dict[str, Any]:

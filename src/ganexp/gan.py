@@ -3,6 +3,7 @@
 This is the only place where optimizers step.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from copy import deepcopy
@@ -17,6 +18,9 @@ from ganexp.data.stream import Batch, ImageStream
 from ganexp.losses import Objective
 from ganexp.models.layers import Latent
 from ganexp.updates import FixedRatio, LinearDecay
+
+for _library in ("pytorch_lightning", "lightning_fabric"):  # their messages speak of hardware at every start
+    logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 class GAN(pl.LightningModule):

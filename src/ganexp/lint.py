@@ -152,6 +152,11 @@ def enough_samples_to_score(cfg: DictConfig, gan: GAN) -> Complaints:
         )
 
 
+def pruning_by_scores(cfg: DictConfig, gan: GAN) -> Complaints:
+    if cfg.sweep.prune and not cfg.metrics.extractor:
+        yield "sweep.prune=true compares scores, and metrics=none has none: use metrics=classifier or metrics=inception"
+
+
 def decay_of_an_average(cfg: DictConfig, gan: GAN) -> Complaints:
     decay = cfg.schedule.ema.decay
     if decay is not None and not 0 < decay < 1:
@@ -173,5 +178,6 @@ RULES = (
     penalties_with_matching_labels,
     shared_fakes_have_one_kind_of_label,
     enough_samples_to_score,
+    pruning_by_scores,
     decay_of_an_average,
 )

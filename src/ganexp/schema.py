@@ -100,6 +100,11 @@ class Trainer:
 
 
 @dataclass
+class Sweep:
+    prune: bool = False  # stop a point whose best score is worse than the median of the other points' at the same step
+
+
+@dataclass
 class Train:
     data: Data = MISSING
     model: Model = MISSING
@@ -110,6 +115,12 @@ class Train:
     trainer: Trainer = MISSING
     name: str | None = None  # of the run; default: the chosen groups
     seed: int = 0
+    sweep: Sweep = field(default_factory=Sweep)
+
+
+@dataclass
+class Describe(Train):
+    estimate: bool = False  # time a few steps: hours, memory and disk of the run
 
 
 @dataclass
@@ -157,16 +168,23 @@ def run_name(name: str | None, *choices: str | None) -> str:
     return slug(experiment or "-".join(str(group) for group in groups))
 
 
+def point_name(number: int, words: str) -> str:
+    """The folder of a sweep's point: point_name(3, "loss-hinge_seed-1") is 03-loss-hinge_seed-1."""
+    return f"{number:02}-{slug(words)}"
+
+
 def register() -> None:
     """Makes the schemas and resolvers known to Hydra; may be called again."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=Train)
+    store.store(name="describe_schema", node=Describe)
     store.store(name="images_schema", node=EvaluateImages)
     store.store(name="evaluate_schema", node=Evaluate)
     store.store(name="sample_schema", node=Sample)
     resolvers = {
         "slug": slug,
         "run_name": run_name,
+        "point_name": point_name,
         "count_classes": count_classes,
         "classes_if": lambda conditional, classes: classes if conditional else 0,
         "without_classes": lambda split, unlabelled, classes: 0 if split == unlabelled else classes,

@@ -1,6 +1,5 @@
 """`ganexp train` and `ganexp resume`: from a config to a run folder."""
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
@@ -19,6 +17,7 @@ from ganexp.callbacks.curves import Curves
 from ganexp.callbacks.evaluation import Evaluation, draw_interpolations, measured
 from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
 from ganexp.callbacks.progress import ProgressLine
+from ganexp.callbacks.pruning import Pruning
 from ganexp.callbacks.record import Record
 from ganexp.callbacks.watch import LogitWatch
 from ganexp.data.module import StreamData
@@ -28,9 +27,6 @@ from ganexp.metrics.scores import Scores
 from ganexp.runfolder import RunFolder, environment, now
 
 EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn
-
-for _library in ("pytorch_lightning", "lightning_fabric"):  # their messages speak of hardware at every start
-    logging.getLogger(_library).setLevel(logging.WARNING)
 
 
 def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
@@ -49,7 +45,7 @@ def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
 def resume(path: str, steps: int | None = None) -> None:
     """Goes on with the run in `path` from its last checkpoint, or from the start if it had none yet.
 
-    With `steps`, up to there, past the end that the run was meant to have.
+    With `steps`, up to there, past the end that the run was meant to have or at which its sweep has stopped it.
 
     Raises:
         UserError: no run there, one that another process is busy with, a config that is not trusted, or one that cannot
@@ -62,6 +58,9 @@ def resume(path: str, steps: int | None = None) -> None:
         facts = folder.facts()
         if facts.get("status") == "finished" and steps is None:
             print(f"{path} is finished: nothing to do. To train longer: ganexp resume {path} schedule.steps=…")
+            return
+        if facts.get("status") == "pruned" and steps is None:
+            print(f"{path} was pruned: nothing to do. To train it all the same: ganexp resume {path} schedule.steps=…")
             return
         cfg = trust.load(folder.config)
         if steps is not None:
@@ -84,6 +83,7 @@ def _lengthen(cfg: DictConfig, steps: int) -> None:
             f"give more, a multiple of schedule.evaluate_every={schedule.evaluate_every}"
         )
     schedule.steps = steps
+    cfg.sweep.prune = False  # it is wanted, whatever its rank
 
 
 def _prepare(cfg: DictConfig) -> tuple[GAN, Any, LogitWatch, Scores | None]:
@@ -107,10 +107,11 @@ def _fit(
         print(f"{scores.extractor.name} sees an image {scores.extractor.input}")
         protocol = scores.protocol() | measured(gan) | {"seed": EVALUATION_SEED}
         folder.describe(extractor=scores.extractor.facts, protocol=protocol)
-    folder.describe(device=_device_name(stream.device), precision=cfg.trainer.precision)
+    folder.describe(device=build.device_name(stream.device), precision=cfg.trainer.precision)
     gan.stream = stream
     extractor = scores.extractor.name if scores else None
     best = {"monitor": f"{cfg.metrics.best_by}_{extractor}", "mode": "max" if cfg.metrics.best_by == "is" else "min"}
+    pruning = Pruning(folder, **best) if cfg.sweep.prune else None
     record = Record(folder, after=_step_of(folder.last))
     where = {"dirpath": folder.last.parent, "enable_version_counter": False, "save_on_train_epoch_end": True}
     trainer = pl.Trainer(
@@ -129,6 +130,7 @@ def _fit(
             Evaluation(folder, scores, cfg.metrics.samples, cfg.metrics.batch_size, EVALUATION_SEED, watch),
             Curves(folder, cfg.name or folder.path.name),
             ProgressLine(),
+            *([pruning] if pruning else []),
             *([ModelCheckpoint(filename="best", **best, **where)] if scores else []),
             ModelCheckpoint(filename="last", **where),
         ],
@@ -143,7 +145,7 @@ def _fit(
             weights_only=True,
         )
     draw_interpolations(gan, folder, record, EVALUATION_SEED)
-    return _finish(cfg, folder, record, extractor)
+    return _finish(cfg, folder, record, extractor, "pruned" if pruning and pruning.stopped else "finished")
 
 
 @contextmanager
@@ -163,7 +165,7 @@ def _status(folder: RunFolder) -> Iterator[None]:
         raise
 
 
-def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str | None) -> float | None:
+def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str | None, status: str) -> float | None:
     """Final scores into run.json and TensorBoard, and a short table for the reader."""
     rows = folder.rows()
     chosen_by = f"score/{cfg.metrics.best_by}_{extractor}"
@@ -191,9 +193,10 @@ def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str |
     else:
         finals = {key: value for key, value in rows[-1].items() if key.startswith("loss/")} if rows else {}
     record.log_result(_settings(cfg), finals, rows[-1]["step"] if rows else cfg.schedule.steps)
-    folder.describe(status="finished", ended=now(), scores=result)
+    objective = result["best"].get(f"fid_{extractor}") if result else None
+    folder.describe(status=status, ended=now(), scores=result, objective=objective)
     _print_table(folder, result)
-    return result["best"].get(f"fid_{extractor}") if result else None
+    return objective
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:
@@ -237,10 +240,6 @@ def _step_of(checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
     return build.read_checkpoint(checkpoint)["ganexp"]["step"]
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
 def _short(path: Path) -> str:

@@ -17,12 +17,13 @@ class ProgressLine(Callback):
 
     def __init__(self) -> None:
         self.console = Console()
+        self.live = self.console.is_terminal and not self.console.is_dumb_terminal
         columns = (
             TextColumn("{task.completed:,}/{task.total:,}"),
             BarColumn(),
             TextColumn("{task.fields[line]}"),
         )
-        self.bar = Progress(*columns, console=self.console, auto_refresh=False, disable=not self.console.is_terminal)
+        self.bar = Progress(*columns, console=self.console, auto_refresh=False, disable=not self.live)
 
     def on_train_start(self, trainer: Trainer, gan: GAN) -> None:
         self.started = self.printed = time.monotonic()
@@ -34,11 +35,11 @@ class ProgressLine(Callback):
         if gan.step % gan.log_every:
             return
         self.bar.update(self.task, completed=gan.step, line=self.line(gan), refresh=True)
-        if not self.console.is_terminal and time.monotonic() - self.printed > QUIET:
+        if not self.live and time.monotonic() - self.printed > QUIET:
             self._print(gan)
 
     def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:
-        if not self.console.is_terminal:
+        if not self.live:
             self._print(gan)
 
     def _print(self, gan: GAN) -> None:

@@ -22,6 +22,7 @@ from torch.nn.functional import cross_entropy, interpolate
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 from torchvision.models import Inception_V3_Weights, inception_v3
 
+from ganexp import fetching
 from ganexp.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -174,6 +175,7 @@ def _inception_weights(weights: str | None, url: str) -> Path:
     if not path.is_file():
         if weights:
             raise UserError(f"metrics.weights={weights}: no such file.\n{advice}")
+        fetching.check(url)
         try:
             load_state_dict_from_url(url, progress=True, weights_only=True)
         except (URLError, OSError) as error:
@@ -209,9 +211,7 @@ def train_classifier(
     AdamW on a one-cycle schedule; the global random state is left as it was. `key` tells apart whatever else the result
     depends on.
     """
-    training = inspect.getsource(train_classifier) + inspect.getsource(_fit)
-    recipe = f"{key} {network} {training}"  # another network or training is another classifier
-    path = cache / "classifiers" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:32]}.pt"
+    path = classifier_file(network, cache, key)
     network.to(device, memory_format=torch.channels_last)
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
@@ -226,6 +226,13 @@ def train_classifier(
     accuracy = _accuracy(network.eval(), test_images, test_labels, device)
     save_atomically({"weights": network.state_dict(), "accuracy": accuracy}, path)
     return ClassifierExtractor(network, accuracy)
+
+
+def classifier_file(network: nn.Module, cache: Path, key: str) -> Path:
+    """Where `train_classifier` keeps what it has trained."""
+    training = inspect.getsource(train_classifier) + inspect.getsource(_fit)
+    recipe = f"{key} {network} {training}"  # another network or training is another classifier
+    return cache / "classifiers" / f"{hashlib.sha256(recipe.encode()).hexdigest()[:32]}.pt"
 
 
 def _fit(network, images, labels, updates, batch_size, lr, device) -> None:

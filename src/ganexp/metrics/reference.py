@@ -65,6 +65,12 @@ def feature_sums(extractor: Any, device: torch.device) -> FrechetInceptionDistan
     return FrechetInceptionDistance(_Features(extractor.feature_dim)).to(device)
 
 
+def reference_file(extractor: Any, fingerprint: str, cache: Path, kept: int = 10_000) -> Path:
+    """Where `reference` keeps what it has computed."""
+    key = hashlib.sha256(f"{fingerprint} {extractor.name} {extractor.identity} {kept}".encode()).hexdigest()[:32]
+    return cache / "references" / f"{key}.pt"
+
+
 @torch.no_grad()
 def reference(
     extractor: Any,
@@ -80,8 +86,7 @@ def reference(
     `fingerprint` is the images' content hash; a changed set or extractor finds no stale file. Safe for several
     processes: each writes a file of its own and moves it into place.
     """
-    key = hashlib.sha256(f"{fingerprint} {extractor.name} {extractor.identity} {kept}".encode()).hexdigest()[:32]
-    path = cache / "references" / f"{key}.pt"
+    path = reference_file(extractor, fingerprint, cache, kept)
     if path.exists():
         saved = torch.load(path, map_location=device, weights_only=True)
         return Reference(fingerprint, saved["sums"], saved["features"])

@@ -118,7 +118,7 @@ class Scores:
         values |= self._fids(sums, "")
         guessed = torch.cat(guesses) if guesses else None
         if kept:
-            values |= self._of_features(torch.cat(kept), guessed, labels)
+            values |= self.of_features(torch.cat(kept), guessed, labels)
         return values | self._of_classes(guessed, logits, labels)
 
     @property
@@ -136,7 +136,7 @@ class Scores:
         found = gaussian(sums.fake_features_sum, sums.fake_features_cov_sum, sums.fake_features_num_samples)
         return {f"fid_{name}{suffix}": reference.distance(*found) for name, reference in self._named()}
 
-    def _of_features(self, features: Tensor, guessed: Tensor | None, labels: Tensor | None) -> dict[str, float]:
+    def of_features(self, features: Tensor, guessed: Tensor | None, labels: Tensor | None) -> dict[str, float]:
         """What is made of the features themselves (≤ kept, d)."""
         values = {}
         for name, reference in self._named():
