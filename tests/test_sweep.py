@@ -97,8 +97,10 @@ def test_tensorboard_shows_six_runs_and_their_hyperparameters(sweep):
             query = urllib.parse.urlencode({"tag": tag, "run": runs()[0]})
             found |= set(ask(f"data/plugin/custom_scalars/scalars?{query}")["tag_to_events"])
         assert len(found) == drawn
-    losses = {group["hparams"]["loss.adversarial._target_"] for group in groups()}
-    assert losses == {f"ganexp.losses.{name}" for name in ("Hinge", "NonSaturating", "Wasserstein")}
+    settings = [group["hparams"] for group in groups()]
+    assert {row["loss"] for row in settings} == {"hinge", "non_saturating", "wgan_gp"}
+    assert {row["seed"] for row in settings} == {1, 2}
+    assert all("schedule.batch_size" in row and "model.generator.width" not in row for row in settings)  # words alone
     metrics = {metric["name"]["tag"] for metric in groups()[0]["metricValues"]}
     assert {"final/best/fid_classifier", "final/last/is_classifier"} <= metrics
 

@@ -39,7 +39,7 @@ def run(cfg: DictConfig) -> Any:
 
     def start() -> Any:
         try:
-            return _start(hydra_config.job.config_name, schema.resolve(cfg), folder, groups)
+            return _start(hydra_config, schema.resolve(cfg), groups)
         except UserError as error:
             _remove_if_empty(Path(folder))
             raise UserError(f"{error}{_hint(groups)}") from None
@@ -60,12 +60,13 @@ def run(cfg: DictConfig) -> Any:
         sys.exit(str(error))
 
 
-def _start(command: str, cfg: DictConfig, folder: str, groups: dict[str, str | None]) -> Any:
+def _start(hydra_config: DictConfig, cfg: DictConfig, groups: dict[str, str | None]) -> Any:
+    command = hydra_config.job.config_name
     if command == "train":
         from ganexp.train import train
 
         cfg.name = schema.run_name(cfg.name, *(groups[name] for name in ("experiment", "data", "model", "loss")))
-        return train(cfg, folder, groups)
+        return train(cfg, hydra_config.runtime.output_dir, groups, list(hydra_config.overrides.task))
     if command == "evaluate_images":
         from ganexp.evaluate import evaluate_images
 

@@ -29,8 +29,10 @@ from ganexp.runfolder import RunFolder, environment, now
 EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn
 
 
-def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
+def train(cfg: DictConfig, path: str, groups: dict[str, Any], overrides: list[str]) -> float | None:
     """Trains what the resolved `cfg` says, in a folder of its own at `path`.
+
+    `groups` are the options chosen, `overrides` the words that chose them; both are kept for those who compare runs.
 
     Returns the best checkpoint's FID, for sweeps; None without scores.
     """
@@ -38,7 +40,8 @@ def train(cfg: DictConfig, path: str, groups: dict[str, Any]) -> float | None:
     folder = RunFolder.claim(path)
     with folder.locked():
         folder.save_config(cfg)
-        folder.describe(name=cfg.name, status="running", started=now(), groups=groups, **environment())
+        facts = {"name": cfg.name, "status": "running", "groups": groups, "overrides": overrides}
+        folder.describe(**facts, started=now(), **environment())
         return _fit(cfg, folder, *run)
 
 
@@ -192,31 +195,20 @@ def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str |
         }
     else:
         finals = {key: value for key, value in rows[-1].items() if key.startswith("loss/")} if rows else {}
-    record.log_result(_settings(cfg), finals, rows[-1]["step"] if rows else cfg.schedule.steps)
+    record.log_result(_settings(cfg, folder.facts()), finals, rows[-1]["step"] if rows else cfg.schedule.steps)
     objective = result["best"].get(f"fid_{extractor}") if result else None
     folder.describe(status=status, ended=now(), scores=result, objective=objective)
     _print_table(folder, result)
     return objective
 
 
-def _settings(cfg: DictConfig) -> dict[str, Any]:
-    """Every setting as one flat row, without folders."""
-    flat = {}
-    for group in ("seed", "data", "model", "loss", "schedule", "optimizer", "trainer"):
-        node = cfg[group]
-        pairs = _flatten(OmegaConf.to_container(node), group) if OmegaConf.is_config(node) else [(group, node)]
-        flat |= {key: value for key, value in pairs if key not in ("data.root", "data.path", "data.source.path")}
-    return flat
-
-
-def _flatten(node: Any, at: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield from _flatten(value, f"{at}.{key}")
-    elif isinstance(node, (bool, int, float, str)):
-        yield at, node
-    elif node is not None:
-        yield at, str(node)
+def _settings(cfg: DictConfig, facts: dict[str, Any]) -> dict[str, Any]:
+    """What tells this run from others, as one flat row: its seed, the options chosen, and the settings given as words."""
+    given = {word.lstrip("+").split("=")[0] for word in facts.get("overrides", []) if not word.startswith("~")}
+    values = {key: OmegaConf.select(cfg, key) for key in sorted(given) if "." in key and not key.startswith("hydra.")}
+    plain = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in values.items()}
+    options = {group: option for group, option in facts.get("groups", {}).items() if option}
+    return {"seed": cfg.seed} | options | plain
 
 
 def _print_table(folder: RunFolder, result: dict[str, dict[str, float]]) -> None:
