@@ -10,7 +10,7 @@ from conftest import TINY, config, ganexp
 from PIL import Image
 from torch import nn
 
-from ganexp import build
+from ganexp import build, measure
 from ganexp.callbacks import evaluation
 from ganexp.callbacks.evaluation import draw, truncate
 from ganexp.callbacks.watch import LogitWatch
@@ -85,7 +85,7 @@ def test_intra_fid_is_the_mean_of_the_classes_fids(tmp_path):
 def test_intra_fid_without_classes_is_refused():
     cfg = config("metrics.scores=[intra_fid]")
     with pytest.raises(Exception, match=r"model\.conditional=true"):
-        build.build_scores(cfg, None, CPU)
+        measure.build_scores(cfg, None, CPU)
 
 
 def test_protocol_tells_rulers_apart(tmp_path):

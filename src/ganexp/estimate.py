@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from torchvision.models import inception_v3
 
-from ganexp import build, fetching, pictures
+from ganexp import build, fetching, measure, pictures
 from ganexp.callbacks.curves import draw_curves
 from ganexp.callbacks.evaluation import draw, drawn_labels, sample_grid
 from ganexp.callbacks.guard import RandomState
@@ -205,10 +205,10 @@ def _extractor(
 ) -> tuple[Any, float, list[str]]:
     """The extractor or one like it, the seconds that its training will take, and notes."""
     fingerprint, node = image_set.fingerprint(), cfg.metrics.extractor
-    if "network" not in node or (here and build.extractor_is_ready(cfg, image_set)):
+    if "network" not in node or (here and measure.extractor_is_ready(cfg, image_set)):
         try:
             cache = Path(cfg.metrics.cache).expanduser()
-            return build.build_extractor(cfg, image_set, fingerprint, cache, device).to(device), 0.0, []
+            return measure.build_extractor(cfg, image_set, fingerprint, cache, device).to(device), 0.0, []
         except fetching.NotHere:
             note = "Inception's weights are not on this machine: one with random weights was timed"
             return _Inception().to(device), 0.0, [note]
@@ -217,7 +217,7 @@ def _extractor(
         node.updates = few
         place = scratch / f"updates-{few}"
         times[few], extractor = _seconds(
-            device, lambda p=place: build.build_extractor(cfg, image_set, fingerprint, p, device)
+            device, lambda p=place: measure.build_extractor(cfg, image_set, fingerprint, p, device)
         )
     update = max(times[15] - times[3], 0.0) / 12
     return extractor.to(device), times[3] + max(updates - 3, 0) * update, []

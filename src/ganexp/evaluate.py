@@ -14,10 +14,11 @@ from rich.table import Table
 from torch import Tensor
 
 from ganexp import pictures
-from ganexp.build import build_image_set, build_scores, build_watch, choose_device, load_run
+from ganexp.build import build_image_set, choose_device, load_run
 from ganexp.callbacks.evaluation import draw, drawn_labels, measured
 from ganexp.data import sets
 from ganexp.errors import UserError
+from ganexp.measure import build_scores, build_watch
 from ganexp.runfolder import environment, now
 from ganexp.watches import draw_watches, nearest, nearest_picture, prefers
 

@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 from rich.table import Table
 
-from ganexp import build, trust
+from ganexp import build, measure, trust
 from ganexp.callbacks.curves import Curves
 from ganexp.callbacks.evaluation import Evaluation, draw_interpolations, measured
 from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
@@ -96,8 +96,8 @@ def _prepare(cfg: DictConfig) -> tuple[GAN, Any, LogitWatch, Scores | None]:
     device = build.choose_device(cfg.trainer.accelerator)
     image_set = build.build_image_set(cfg)
     stream = build.build_stream(cfg, image_set, device)
-    watch = build.build_watch(cfg, image_set)
-    return gan, stream, watch, build.build_scores(cfg, image_set, device, labelled=gan.num_classes > 0)
+    watch = measure.build_watch(cfg, image_set)
+    return gan, stream, watch, measure.build_scores(cfg, image_set, device, labelled=gan.num_classes > 0)
 
 
 def _fit(
@@ -203,7 +203,7 @@ def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str |
 
 
 def _settings(cfg: DictConfig, facts: dict[str, Any]) -> dict[str, Any]:
-    """What tells this run from others, as one flat row: its seed, the options chosen, and the settings given as words."""
+    """What tells this run from others, as one flat row: seed, options chosen, and settings given as words."""
     given = {word.lstrip("+").split("=")[0] for word in facts.get("overrides", []) if not word.startswith("~")}
     values = {key: OmegaConf.select(cfg, key) for key in sorted(given) if "." in key and not key.startswith("hydra.")}
     plain = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in values.items()}
