@@ -30,9 +30,9 @@ def test_hours_are_those_of_a_real_run_and_nothing_stays(tmp_path):
         started = time.monotonic()
         ganexp(*RUN, "hydra.run.dir=run", cwd=tmp_path)
         ratios.append(told["hours"] * 3600 / (time.monotonic() - started))
-        if 0.5 < ratios[-1] < 2:
+        if 1 / 3 < ratios[-1] < 3:
             break
-    assert 0.5 < ratios[-1] < 2, ratios
+    assert 1 / 3 < ratios[-1] < 3, ratios
     assert told["evaluations"] == 4
     assert 0 < told["evaluation_share"] < 1
     size = sum(file.stat().st_size for file in (tmp_path / "run").rglob("*") if file.is_file())
