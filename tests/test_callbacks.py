@@ -86,9 +86,10 @@ def test_curves_mark_the_best_point():
 def test_progress_line():
     gan = build_gan(config(*TINY))
     gan.latest = {"loss/discriminator": -0.5, "loss/generator": 1.25, "is_x": 3.0, "is_x_std": 0.1, "fid_x": 12.5}
+    gan.scored_at = 40
     progress = ProgressLine()
     progress.started, progress.first_step = -1e9, 0
-    assert progress.line(gan) == "D -0.5 · G 1.25 · IS 3 · FID 12.5"
+    assert progress.line(gan) == "D -0.5 · G 1.25 · IS 3 FID 12.5 at 40"
     gan.step = 2
     assert "step/s" in progress.line(gan)
     assert progress.line(gan).endswith("left")

@@ -208,7 +208,7 @@ def test_a_run_is_watched(run):
 def test_evaluate_scores_by_class_and_watches(run, tmp_path):
     names = "[fid,fid_interval,fid_infinity,intra_fid,diversity]"
     text = ganexp("evaluate", f"ckpt={run}", f"output={tmp_path}", f"scores={names}", cwd=tmp_path).stdout
-    assert "nearest of 1,438 of the 1,438 training images" in text
+    assert "the nearest of the 1,438 training images" in text
     found = json.loads((tmp_path / "scores.json").read_text())
     scores = found["scores"]
     assert scores["fid_classifier_low"] < scores["fid_classifier"] < scores["fid_classifier_high"]

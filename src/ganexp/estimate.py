@@ -80,19 +80,26 @@ def _estimate(cfg: DictConfig, scratch: Path) -> dict[str, Any]:
         memory += (count - len(image_set)) * cfg.data.channels * cfg.data.resolution**2
     gpu = torch.cuda.max_memory_reserved(device) / GIB if device.type == "cuda" else None
     disk = copies * size + 2 * (evaluations + 2) * picture + points * POINT  # TensorBoard keeps the pictures, too
+    if once:
+        notes.append("hours are those of a run that finds in the cache what once_hours are for")
     return {
         "device": build.device_name(device),
-        "seconds_a_step": step,
-        "seconds_an_evaluation": evaluating / evaluations,
+        "seconds_a_step": _short(step),
+        "seconds_an_evaluation": _short(evaluating / evaluations),
         "evaluations": evaluations,
-        "hours": (training + evaluating) / 3600,
-        "evaluation_share": evaluating / (training + evaluating),
-        "once_hours": once,
-        "memory_gib": memory / GIB,
-        "gpu_memory_gib": gpu,
-        "disk_gib": disk / GIB,
+        "hours": _short((training + evaluating) / 3600),
+        "evaluation_share": _short(evaluating / (training + evaluating)),
+        "once_hours": {what: _short(hours) for what, hours in once.items()},
+        "memory_gib": _short(memory / GIB),
+        "gpu_memory_gib": gpu and _short(gpu),
+        "disk_gib": _short(disk / GIB),
         "notes": notes,
-    }  # fmt: skip
+    }
+
+
+def _short(value: float) -> float:
+    """Four digits: more are not known."""
+    return float(f"{value:.4g}")
 
 
 def total(points: list[dict[str, Any]]) -> dict[str, Any]:
@@ -132,7 +139,7 @@ class _Stopwatch(pl.Callback):
 
     def on_train_batch_end(self, trainer: pl.Trainer, gan: GAN, *args: Any) -> None:
         self.times.append(_clock(gan.device))
-        if len(self.times) > 2 and self.times[-1] - self.times[0] > PATIENCE:
+        if len(self.times) > 1 and self.times[-1] - self.times[0] > PATIENCE:
             trainer.should_stop = True
 
     def seconds(self) -> float:

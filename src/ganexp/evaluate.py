@@ -58,7 +58,8 @@ def evaluate(cfg: DictConfig) -> None:
         draw_watches(logits, scores.by_class, image_set.classes).savefig(output / "watches.png")
     _tell(record, output)
     kept, total = len(scores.references[run.metrics.references[0]].features), len(image_set)
-    print(f"{output / 'nearest.png'}: samples, each with the nearest of {kept:,} of the {total:,} training images")
+    seen = f"the {total:,} training images" if kept == total else f"{kept:,} of the {total:,} training images"
+    print(f"{output / 'nearest.png'}: left a sample, right of the bar the nearest of {seen}")
     if logits or scores.by_class:
         print(f"{output / 'watches.png'}: D's logits on train, test and fake images; classes")
 
@@ -114,24 +115,38 @@ def _data(cfg: DictConfig) -> str:
 
 def _tell(record: dict[str, Any], output: Path | None) -> None:
     """Prints the scores as a table, and writes everything to scores.json in `output`."""
-    table, values, protocol = Table("score", "value"), record["scores"], record["protocol"]
-    for name, value in values.items():
-        text = f"{value:.5g}"
-        if f"{name}_std" in values:
-            text += f" ± {values[f'{name}_std']:.2g}"
-        if f"{name}_low" in values:
-            text += f"  ({values[f'{name}_low']:.4g} to {values[f'{name}_high']:.4g})"
-        if not name.endswith(("_std", "_low", "_high")):
-            table.add_row(name, text)
-    Console().print(table)
+    protocol = record["protocol"]
+    Console().print(_table(record["scores"], list(protocol["references"])))
     against = " and ".join(f"{real['images']:,} images ({split})" for split, real in protocol["references"].items())
     text = f"{protocol['samples']:,} samples against {against} of {protocol['data']}"
+    if "step" in record:
+        text = f"step {record['step']:,}: {text}"
     if output:
         output.mkdir(parents=True, exist_ok=True)
         whole = record | {"time": now(), **environment()}
         (output / "scores.json").write_text(json.dumps(whole, indent=2) + "\n")
         text += f"; written to {output / 'scores.json'}"
     print(text)
+
+
+def _table(values: dict[str, float], splits: list[str]) -> Table:
+    """A row a score, a column a reference; spread and interval beside the value that they belong to."""
+    rows: dict[str, list[str]] = {}
+    for name, value in values.items():
+        if name.endswith(("_std", "_low", "_high")):
+            continue
+        text = f"{value:.5g}"
+        if f"{name}_std" in values:
+            text += f" ± {values[f'{name}_std']:.2g}"
+        if f"{name}_low" in values:
+            text += f"  ({values[f'{name}_low']:.4g} to {values[f'{name}_high']:.4g})"
+        column = next((place for place, split in enumerate(splits) if place and f"_{split}" in name), 0)
+        score = name.replace(f"_{splits[column]}", "", 1) if column else name
+        rows.setdefault(score, [""] * len(splits))[column] = text
+    table = Table("score", *(f"against {split}" if len(splits) > 1 else "value" for split in splits))
+    for score, cells in rows.items():
+        table.add_row(score, *cells)
+    return table
 
 
 def _splits(run: DictConfig) -> list[str]:

@@ -76,6 +76,7 @@ class GAN(pl.LightningModule):
         self.seconds = 0.0
         self.terms: dict[str, Tensor] = {}
         self.latest: dict[str, float] = {}  # the last logged values
+        self.scored_at = 0  # the step of the scores among them
 
     @property
     def sampler(self) -> nn.Module:

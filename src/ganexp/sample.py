@@ -44,7 +44,7 @@ def sample(cfg: DictConfig) -> None:
         pictures.save(sample_grid(gan, cfg.seed), output / "classes.png")
     for kind in ("linear", "spherical"):
         pictures.save(interpolation_grid(gan, cfg.seed, kind == "spherical"), output / f"interpolation-{kind}.png")
-    print(f"{cfg.n} images, their grid and two interpolations in {output}")
+    print(f"{cfg.n} images ({cfg.format}), their grid and two interpolations in {output}")
 
 
 def _with_grid(batches: Iterator[Tensor], output: Path) -> Iterator[Tensor]:

@@ -38,7 +38,9 @@ def run_point(path: str, sweep_path: str, words: list[str], start: Callable[[], 
     folder, sweep = RunFolder(path), SweepFolder(sweep_path)
     point = os.path.relpath(folder.path, sweep.path)
     error = None
-    if folder.facts().get("status") not in DONE:
+    if (status := folder.facts().get("status")) in DONE:
+        print(f"{status} before: {point}")
+    else:
         sweep.note(point, overrides=words, status="running", error=None)
         try:
             if folder.config.exists():

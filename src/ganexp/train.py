@@ -81,9 +81,10 @@ def _lengthen(cfg: DictConfig, steps: int) -> None:
     if schedule.lr_decay is not None:
         raise UserError("schedule.steps: this run's learning rate decays towards its end, which cannot be moved.")
     if steps < schedule.steps or steps % schedule.evaluate_every:
+        longer = (max(steps, schedule.steps) // schedule.evaluate_every + 1) * schedule.evaluate_every
         raise UserError(
-            f"schedule.steps={steps}: this run has {schedule.steps}; "
-            f"give more, a multiple of schedule.evaluate_every={schedule.evaluate_every}"
+            f"schedule.steps={steps}: this run has {schedule.steps}; give more, a multiple of "
+            f"schedule.evaluate_every={schedule.evaluate_every}: schedule.steps={longer}, say"
         )
     schedule.steps = steps
     cfg.sweep.prune = False  # it is wanted, whatever its rank

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganexp import pictures
+from ganexp.callbacks.curves import COLOURS
 from ganexp.metrics.reference import Reference
 from ganexp.metrics.scores import to_uint8
 
@@ -43,7 +44,7 @@ def draw_watches(logits: dict[str, Tensor], by_class: dict[str, list[float]], cl
     if logits:
         panel = panels.pop(0)
         for kind, values in logits.items():
-            panel.hist(values.numpy(), bins=40, histtype="step", density=True, label=kind)
+            panel.hist(values.numpy(), bins=40, histtype="step", density=True, color=COLOURS[kind], label=kind)
         panel.set(title="D's logits", xlabel="logit", ylabel="density")
         panel.legend()
     titles = {"share": "share of samples", "accuracy": "accuracy", "fid": "FID"}

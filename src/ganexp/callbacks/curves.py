@@ -7,6 +7,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ganexp.runfolder import RunFolder
 
+COLOURS = {"fake": "tab:blue", "train": "tab:orange", "test": "tab:green"}  # of D's logits by kind of image
+
 
 def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
     """A panel of the two losses, one of D's logits, then one a score with its best point marked."""
@@ -23,7 +25,8 @@ def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
     losses.legend()
     if judged:
         for name in judged:
-            panels[0].plot(*_series(rows, name), marker=".", label=name.removeprefix("d_logit/"))
+            kind = name.removeprefix("d_logit/")
+            panels[0].plot(*_series(rows, name), marker=".", color=COLOURS[kind], label=kind)
         panels[0].set(title="D's mean logit", xlabel="step")
         panels[0].legend()
     for panel, name in zip(panels[bool(judged) :], names, strict=True):

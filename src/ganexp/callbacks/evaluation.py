@@ -137,6 +137,7 @@ class Evaluation(Callback):
         if self.scores is not None:
             values = self.scores(draw(gan, self.samples, self.batch_size, self.seed), drawn_labels(gan, self.samples))
         gan.latest |= values
+        gan.scored_at = gan.step
         logged = {f"score/{name}": value for name, value in values.items()}
         trainer.logger.log_metrics(logged | watched | axes, gan.step)
         return values

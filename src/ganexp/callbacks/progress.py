@@ -59,11 +59,13 @@ class ProgressLine(Callback):
             for key, label in (("loss/discriminator", "D"), ("loss/generator", "G"))
             if key in gan.latest
         ]
-        values += [
+        scores = [
             f"{name.split('_')[0].upper()} {value:.4g}"
             for name, value in gan.latest.items()
             if name.startswith(("is_", "fid_")) and not name.endswith("_std")
         ]
+        if scores:
+            values.append(f"{' '.join(scores)} at {gan.scored_at:,}")
         done = gan.step - self.first_step
         if done:
             rate = done / (time.monotonic() - self.started)
