@@ -219,7 +219,7 @@ def _print_table(folder: RunFolder, result: dict[str, dict[str, float]]) -> None
         table = Table("", "step", *names)
         for which in ("untrained", "best", "last"):
             row = result[which]
-            table.add_row(which, f"{row['step']:,}", *(f"{row[name]:.4g}" for name in names))
+            table.add_row(which, f"{row['step']:,}", *(f"{row[name]:.4g}" if name in row else "" for name in names))
         console.print(table)
     newest = max(folder.samples.glob("step-*.png"))
     files = {"samples": newest, "curves": folder.curves, "checkpoints": folder.last.parent}
