@@ -74,18 +74,18 @@ def test_neighbours_need_more_samples_than_k():
 def test_scores_of_folders_equal_torch_fidelitys(random_inception, tmp_path):
     """FID, IS and KID of the same PNGs by the same random Inception."""
     generator = torch.Generator().manual_seed(2)
-    real, fake = (torch.rand(40, 3, 32, 32, generator=generator) * scale - 1 for scale in (2.0, 1.2))
+    real, fake = (torch.rand(20, 3, 32, 32, generator=generator) * scale - 1 for scale in (2.0, 1.2))
     for name, images in (("real", real), ("fake", fake)):
         for index, image in enumerate(images):
             pictures.save_single(image, tmp_path / name / f"{index:03d}.png")
     theirs = calculate_metrics(
         input1=str(tmp_path / "fake"), input2=str(tmp_path / "real"), fid=True, isc=True, kid=True, cuda=False,
-        isc_splits=4, kid_subset_size=40, kid_subsets=3, feature_extractor_weights_path=str(random_inception),
+        isc_splits=4, kid_subset_size=20, kid_subsets=3, feature_extractor_weights_path=str(random_inception),
         verbose=False, cache=False,
     )  # fmt: skip
     extractor = InceptionExtractor(str(random_inception))
-    real_side = reference(extractor, iter(to_uint8(real).split(16)), 40, "real", tmp_path, CPU)
-    scores = Scores(extractor, {"train": real_side}, 40, 4, CPU, names=("is", "fid", "kid"))
+    real_side = reference(extractor, iter(to_uint8(real).split(16)), 20, "real", tmp_path, CPU)
+    scores = Scores(extractor, {"train": real_side}, 20, 4, CPU, names=("is", "fid", "kid"))
     ours = scores(iter(fake.split(16)))
     assert ours["is_inception"] == pytest.approx(theirs["inception_score_mean"], rel=1e-4)
     assert ours["is_inception_std"] == pytest.approx(theirs["inception_score_std"], rel=1e-3)
