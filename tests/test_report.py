@@ -140,6 +140,7 @@ def test_unfinished_failed_and_repeated_runs_are_listed_not_averaged(runs, texts
     assert (found["runs"], found["n"]) == ("6", "3")
     assert float(found["fid_classifier_best_mean"]) == pytest.approx((20.5 + 20.12 + 20.28) / 3)
     assert "4 of 10 runs enter no mean" in done.stdout
+    assert "fid_classifier last: loss=hinge against loss=wgan_gp: " in done.stdout
     text = (runs / "report" / "table.md").read_text()
     for words in (
         "failed: The run diverged",

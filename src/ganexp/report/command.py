@@ -11,7 +11,7 @@ from ganexp.report.bundle import bundle
 from ganexp.report.collect import collect
 from ganexp.report.page import as_page
 from ganexp.report.samples import choose
-from ganexp.report.tables import Report, as_csv, as_markdown, terminal
+from ganexp.report.tables import Report, as_csv, as_markdown, terminal, verdicts
 
 USAGE = """usage: ganexp report FOLDER… [output=FOLDER] [images=false]
        ganexp report --bundle RUN [output=FOLDER] [checkpoint=true]
@@ -66,6 +66,8 @@ def report(folders: Sequence[str], output: str | None = None, images: bool = Tru
         os.replace(part, target / name)
     console = Console()
     console.print(terminal(found, console.width))
+    for line in verdicts(found):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
     if found.uncounted:
         out = f"{len(found.uncounted)} of {len(found.runs)}"
         print(f"{out} runs enter no mean, as they have not finished or were run again: the page names them.")

@@ -151,6 +151,13 @@ def terminal(report: Report, width: int, rows: int = 20) -> Table:
     return table
 
 
+def verdicts(report: Report, most: int = 6) -> list[str]:
+    """A line a comparison of scores at the last evaluation, what the seeds tell apart first."""
+    told = [one for one in report.comparisons if one.column.which == "last"]
+    told.sort(key=lambda one: not one.separable)
+    return [f"{one.column.title}: {one.first.label} against {one.second.label}: {one.verdict}" for one in told[:most]]
+
+
 def _inert(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@") else value
 
