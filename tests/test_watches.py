@@ -187,6 +187,19 @@ def test_many_samples_are_drawn_in_turns(monkeypatch):
     assert torch.equal(torch.cat(list(draw(gan, 100, 16, 0)))[:40], first)
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("model.generator.norm=none", "schedule.ema.decay=0.9"), ("averaged (EMA)", "none")),
+        (("model.generator.norm=batch",), ("raw", "running statistics")),
+        (("experiment=dcgan/mnist_saturating", "published=dcgan"), ("raw", "the batch's statistics")),
+    ],
+)
+def test_what_is_drawn_from_is_recorded(words, expected):
+    found = evaluation.measured(build.build_gan(config(*words)))
+    assert (found["weights"], found["batch_norm"]) == expected
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     cwd = tmp_path_factory.mktemp("watched")
@@ -201,7 +214,7 @@ def test_a_run_is_watched(run):
     assert watched == [0, 2, 4]
     protocol = json.loads((run / "run.json").read_text())["protocol"]
     assert protocol["samples"] == 60
-    assert (protocol["weights"], protocol["batch_norm"], protocol["seed"]) == ("raw", "running statistics", 10_000)
+    assert (protocol["weights"], protocol["seed"]) == ("raw", 10_000)
     assert protocol["references"]["train"]["images"] == 1438
 
 

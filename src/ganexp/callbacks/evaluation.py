@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganexp import pictures
 from ganexp.callbacks.record import Record
@@ -60,7 +61,10 @@ def truncate(z: Tensor, threshold: float, generator: torch.Generator) -> Tensor:
 
 def measured(gan: GAN) -> dict[str, str]:
     """What `draw` draws from, for those who read the scores."""
-    return {"weights": "raw" if gan.ema is None else "averaged (EMA)", "batch_norm": "running statistics"}
+    norms = [module for module in gan.sampler.modules() if isinstance(module, _BatchNorm)]
+    kinds = {"the batch's statistics" if norm.running_mean is None else "running statistics" for norm in norms}
+    weights = "raw" if gan.ema is None else "averaged (EMA)"
+    return {"weights": weights, "batch_norm": " and ".join(sorted(kinds)) or "none"}
 
 
 def drawn_labels(gan: GAN, count: int) -> Tensor | None:
