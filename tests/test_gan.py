@@ -158,6 +158,15 @@ def test_constraint_follows_every_discriminator_update():
     assert max(p.abs().max() for p in bench.gan.discriminator.parameters()) <= 0.01
 
 
+def test_a_set_is_read_once(tmp_path, monkeypatch):
+    train, test = (build_image_set(config(*BASE), split) for split in (None, "test"))
+    assert build_image_set(config(*BASE)) is train
+    assert build_image_set(config(*BASE), "test") is test is not train
+    monkeypatch.chdir(tmp_path)  # where a relative path would be another set
+    assert build_image_set(config(*BASE)) is not train
+    assert build_image_set(config(*BASE, "data.resolution=16")).images.shape[-1] == 16
+
+
 def test_average_of_the_generator():
     bench = Bench("schedule.ema.decay=0.9", "schedule.ema.start=1", "model.generator.norm=batch", "loss=hinge")
     gan = bench.gan

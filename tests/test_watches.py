@@ -233,6 +233,19 @@ def test_evaluate_scores_by_class_and_watches(run, tmp_path):
         assert Image.open(tmp_path / name).size[0] > 300
 
 
+def test_another_ruler_than_the_runs_own(run, tmp_path):
+    words = ("evaluate", f"ckpt={run}", f"output={tmp_path}", "metrics=classifier", "scores=[is,fid]")
+    ganexp(*words, "metrics.extractor.updates=5", "metrics.samples=40", cwd=tmp_path)
+    assert not (tmp_path / "scores.json").exists()
+    found = json.loads((tmp_path / "scores-classifier.json").read_text())
+    own = json.loads((run / "run.json").read_text())["protocol"]
+    assert found["protocol"]["samples"] == 40
+    assert found["protocol"]["extractor"] == own["extractor"] == "classifier"
+    assert found["protocol"]["weights_sha256"] != own["weights_sha256"]
+    refused = ganexp(*words, "metrics.samples=4", cwd=tmp_path, check=False)
+    assert "metrics.samples=4 is too few" in refused.stderr
+
+
 def test_samples_for_other_programs(run, tmp_path):
     words = ("sample", f"ckpt={run}", "n=120", "seed=5")
     ganexp(*words, "output=png", cwd=tmp_path)
@@ -281,6 +294,11 @@ def test_a_users_own_extractor(tmp_path, monkeypatch):
     assert "GANEXP_TRUST=my_extractor" in refused.stderr
     monkeypatch.setenv("GANEXP_TRUST", "my_extractor")
     assert "fid_corner" in ganexp("evaluate", "ckpt=own", "scores=[fid]", cwd=tmp_path).stdout
+    ganexp(*words, "metrics=none", "hydra.run.dir=unscored", cwd=tmp_path)
+    told = ganexp("evaluate", "ckpt=unscored", cwd=tmp_path, check=False)
+    assert "say what to score with" in told.stderr
+    ganexp("evaluate", "--config-dir=conf", "ckpt=unscored", "metrics=corner", "scores=[fid]", cwd=tmp_path)
+    assert json.loads((tmp_path / "unscored" / "scores-corner.json").read_text())["scores"]["fid_corner"] > 0
     for name, message in (("flat", "are [2, 1, 8, 8], not (N, d)"), ("corner", "gives no class logits")):
         refused = ganexp(*words, f"metrics={name}", "hydra.run.dir=other", cwd=tmp_path, check=False)
         assert message in refused.stderr

@@ -1,6 +1,7 @@
 """From a resolved config to the objects of a run."""
 
-from functools import partial
+import json
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -53,25 +54,27 @@ def build_gan(cfg: DictConfig) -> GAN:
 def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | None:
     """The set's `split`, by default the one to train on; None for a test split that the set has not.
 
+    The sets last asked for are kept: training, the watch on D, scores, and the next point of a sweep share them.
+
     Raises:
         UserError: missing files, or another number of classes than the config says.
     """
     data = cfg.data
-    root = Path(data.root).expanduser()
-    image_set = make(
-        data.source,
-        "data.source",
-        root=str(root),
-        split=split or data.split,
-        resolution=data.resolution,
-        channels=data.channels,
-    )
+    source = json.dumps(OmegaConf.to_container(data.source), sort_keys=True)
+    root = str(Path(data.root).expanduser())
+    image_set = _read(source, root, split or data.split, data.resolution, data.channels, Path.cwd())
     if image_set is not None and image_set.num_classes != data.num_classes and split is None:
         raise UserError(
             f"data.num_classes={data.num_classes}, but the set has {image_set.num_classes} classes: "
             f"set data.num_classes={image_set.num_classes}"
         )
     return image_set
+
+
+@lru_cache(maxsize=2)  # a set's two splits
+def _read(source: str, root: str, split: str, resolution: int, channels: int, _cwd: Path) -> ImageSet | None:
+    sizes = {"resolution": resolution, "channels": channels}
+    return make(OmegaConf.create(source), "data.source", root=root, split=split, **sizes)
 
 
 def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> ImageStream:

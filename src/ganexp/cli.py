@@ -39,7 +39,7 @@ def run(cfg: DictConfig) -> Any:
 
     def start() -> Any:
         try:
-            return _start(hydra_config, schema.resolve(cfg), groups)
+            return _start(hydra_config, cfg, groups)
         except UserError as error:
             _remove_if_empty(Path(folder))
             raise UserError(f"{error}{_hint(groups)}") from None
@@ -62,6 +62,11 @@ def run(cfg: DictConfig) -> Any:
 
 def _start(hydra_config: DictConfig, cfg: DictConfig, groups: dict[str, str | None]) -> Any:
     command = hydra_config.job.config_name
+    if command == "evaluate":
+        from ganexp.evaluate import evaluate
+
+        return evaluate(cfg)
+    cfg = schema.resolve(cfg)
     if command == "train":
         from ganexp.train import train
 
@@ -71,10 +76,6 @@ def _start(hydra_config: DictConfig, cfg: DictConfig, groups: dict[str, str | No
         from ganexp.evaluate import evaluate_images
 
         return evaluate_images(cfg)
-    if command == "evaluate":
-        from ganexp.evaluate import evaluate
-
-        return evaluate(cfg)
     if command == "sample":
         from ganexp.sample import sample
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from torch import Tensor
 
-from ganexp import pictures
+from ganexp import lint, pictures, schema
 from ganexp.build import build_image_set, choose_device, load_run
 from ganexp.callbacks.evaluation import draw, drawn_labels, measured
 from ganexp.data import sets
@@ -24,12 +24,22 @@ from ganexp.watches import draw_watches, nearest, nearest_picture, prefers
 
 
 def evaluate(cfg: DictConfig) -> None:
-    """Prints the scores and writes them, with what they were measured on, to scores.json."""
+    """Prints the scores and writes them, with what they were measured on, to scores.json.
+
+    With metrics other than the run's own, to scores-EXTRACTOR.json. They speak of the run's data, so `cfg` comes
+    unresolved.
+    """
+    settings = OmegaConf.to_container(cfg)
+    ruler = settings.pop("metrics")
+    cfg = schema.resolve(OmegaConf.create(settings))
     run, gan, folder, facts = load_run(cfg.ckpt, cfg.accelerator)
+    if ruler:
+        run = schema.resolve(OmegaConf.merge(run, {"metrics": None}, {"metrics": ruler}))
+        lint.check(run, gan)
     if run.metrics.extractor is None:
         raise UserError(
-            f"{folder.path} was trained with metrics=none: it has no extractor to score with.\n"
-            "Train with metrics=classifier (labelled sets) or metrics=inception to have scores."
+            f"{folder.path} was trained with metrics=none: say what to score with, "
+            "metrics=classifier (labelled sets) or metrics=inception"
         )
     if cfg.data_root:
         run.data.root = cfg.data_root
@@ -38,7 +48,7 @@ def evaluate(cfg: DictConfig) -> None:
     if cfg.samples:
         run.metrics.samples = cfg.samples
     if run.metrics.samples < 2 * run.metrics.splits:
-        raise UserError(f"samples={cfg.samples}: at least {2 * run.metrics.splits}, two a split of the Inception Score")
+        raise UserError(f"samples={run.metrics.samples}: at least {2 * run.metrics.splits}, two a split of the Inception Score")
     run.metrics.scores, run.metrics.fid_at = cfg.scores, cfg.fid_at
     run.metrics.references = cfg.references or _splits(run)
     image_set = build_image_set(run)
@@ -56,7 +66,7 @@ def evaluate(cfg: DictConfig) -> None:
     pictures.save(nearest_picture(samples, neighbours), output / "nearest.png")
     if logits or scores.by_class:
         draw_watches(logits, scores.by_class, image_set.classes).savefig(output / "watches.png")
-    _tell(record, output)
+    _tell(record, output / (f"scores-{scores.extractor.name}.json" if ruler else "scores.json"))
     kept, total = len(scores.references[run.metrics.references[0]].features), len(image_set)
     seen = f"the {total:,} training images" if kept == total else f"{kept:,} of the {total:,} training images"
     print(f"{output / 'nearest.png'}: left a sample, right of the bar the nearest of {seen}")
@@ -106,26 +116,26 @@ def evaluate_images(cfg: DictConfig) -> None:
     protocol = scores.protocol() | {"data": _data(cfg)}
     record = {"scores": values, "protocol": protocol, "by_class": scores.by_class}
     record |= {"images": cfg.images, "real": cfg.real}
-    _tell(record, Path(cfg.output) if cfg.output else None)
+    _tell(record, Path(cfg.output) / "scores.json" if cfg.output else None)
 
 
 def _data(cfg: DictConfig) -> str:
     return cfg.data.source._target_.rsplit(".", 1)[1]
 
 
-def _tell(record: dict[str, Any], output: Path | None) -> None:
-    """Prints the scores as a table, and writes everything to scores.json in `output`."""
+def _tell(record: dict[str, Any], file: Path | None) -> None:
+    """Prints the scores as a table, and writes everything to `file`."""
     protocol = record["protocol"]
     Console().print(_table(record["scores"], list(protocol["references"])))
     against = " and ".join(f"{real['images']:,} images ({split})" for split, real in protocol["references"].items())
     text = f"{protocol['samples']:,} samples against {against} of {protocol['data']}"
     if "step" in record:
         text = f"step {record['step']:,}: {text}"
-    if output:
-        output.mkdir(parents=True, exist_ok=True)
+    if file:
+        file.parent.mkdir(parents=True, exist_ok=True)
         whole = record | {"time": now(), **environment()}
-        (output / "scores.json").write_text(json.dumps(whole, indent=2) + "\n")
-        text += f"; written to {output / 'scores.json'}"
+        file.write_text(json.dumps(whole, indent=2) + "\n")
+        text += f"; written to {file}"
     print(text)
 
 

@@ -140,6 +140,7 @@ class Evaluate:
     seed: int = 1000  # of the latents; another than the one by which the best checkpoint was chosen
     data_root: str | None = None  # where the data lies now, if not where it was
     weights: str | None = None  # of the extractor, likewise
+    metrics: Metrics | None = None  # another ruler; default: the run's own
     accelerator: str = "auto"
     output: str | None = None  # folder of scores.json; default: beside the checkpoint's run
 

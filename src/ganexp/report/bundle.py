@@ -33,7 +33,7 @@ def bundle(path: Path, output: str | None = None, checkpoint: bool = False) -> P
         raise UserError(f"checkpoint=true: {folder.best} is not there. Without scores a run has no best checkpoint.")
     name = "-".join(dict.fromkeys([slug(run.name), folder.path.name]))
     target = Path(output or folder.path.parent) / f"{name}.zip"
-    files = [folder.config, folder.run, folder.path / "scores.json", folder.metrics, folder.curves]
+    files = [folder.config, folder.run, *sorted(folder.path.glob("scores*.json")), folder.metrics, folder.curves]
     files += sorted(folder.samples.rglob("*.png")) + ([folder.best] if checkpoint else [])
     texts = {"MODEL_CARD.md": card(run, checkpoint), "environment.json": _environment(run)}
     target.parent.mkdir(parents=True, exist_ok=True)
