@@ -41,7 +41,7 @@ def main() -> None:
         sys.exit(f"--cases {','.join(sorted(unknown))}: {arguments.article} has {', '.join(cases)}")
     cases = arguments.cases or cases
     failed = 0
-    wanted = {published(arguments.article, case).get("score") for case in cases}
+    wanted = {name for case in cases for name in published(arguments.article, case)}
     if "is_koshian2" in wanted and not arguments.collect and "metrics=koshian2" not in arguments.words:
         print("The published numbers are by metrics=koshian2: without that word they will have nothing beside them.")
     if not arguments.collect:
@@ -78,15 +78,16 @@ def parse(words: list[str]) -> argparse.Namespace:
     return arguments
 
 
-def published(article: str, case: str) -> dict[str, Any]:
-    """What is published of a case: nothing, for most."""
-    return PUBLISHED.get(article, {}).get(case, {})
+def published(article: str, case: str) -> dict[str, dict[str, Any]]:
+    """What is published of a case, by score: nothing, for most."""
+    return {known["score"]: known for known in PUBLISHED.get(article, {}).get(case, {}).get("scores", [])}
 
 
 def forms(article: str, case: str) -> list[str]:
     """`corrected`, and `published` where the article's overlay makes another run of it."""
     overlay = (CONF / "published" / f"{article}.yaml").exists()
-    return published(article, case).get("forms", ["corrected", "published"] if overlay else ["corrected"])
+    both = ["corrected", "published"] if overlay else ["corrected"]
+    return PUBLISHED.get(article, {}).get(case, {}).get("forms", both)
 
 
 def run(arguments: argparse.Namespace, case: str, form: str, seed: int) -> int:
@@ -130,27 +131,29 @@ def table(article: str, cases: list[str], output: Path) -> str:
     """Markdown: a line a case, form and score; numbers are means over seeds, with their standard deviation."""
     note = PUBLISHED.get(article, {}).get("note", "")
     lines = [f"# {article}", "", *([note, ""] if note else [])]
-    lines += ["| case | form | score | published | measured best | measured last | samples | seeds | steps |"]
-    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
+    lines += ["| case | form | score | published | measured best | evaluations | measured last | samples | seeds | steps |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     sources = set()
     for case in cases:
         known = published(article, case)
-        if "score" in known:
-            sources.add(f"Published {known['score']}: {known['protocol']}; {known['source']}.")
+        sources |= {f"Published {name}: {one['protocol']}; {one['source']}." for name, one in known.items()}
         for form in forms(article, case):
             runs = finished(output, case, form)
-            scores = [run.facts()["scores"] for run in runs]
-            names = {name for row in scores for name in row["last"] if name != "step" and not name.endswith("_std")}
-            for name in sorted(names | {known["score"]} if "score" in known else names) or [""]:
-                ours = [row for row in scores if name in row["last"]]
-                cells = [case, form, name, stated(known) if name and name == known.get("score") else ""]
-                cells += [spread([row[which][name] for row in ours]) for which in ("best", "last")]
-                cells += [counts(OmegaConf.load(run.config).metrics.samples for run in runs) if ours else ""]
-                cells += [str(len(ours)), counts(row["last"]["step"] for row in ours)]
-                lines.append(f"| {' | '.join(cells)} |")
+            measured = {name for run in runs for name in run.facts()["scores"]["last"]} - {"step"}
+            names = {name for name in measured if not name.endswith("_std")} | set(known)
+            for name in sorted(names) or [""]:
+                ours = [run for run in runs if name in run.facts()["scores"]["last"]]
+                scores = [run.facts()["scores"] for run in ours]
+                best, last = (spread([row[which][name] for row in scores]) for which in ("best", "last"))
+                evaluations = counts(len(curve(run, name)) for run in ours)
+                samples = counts(OmegaConf.load(run.config).metrics.samples for run in ours)
+                steps = counts(row["last"]["step"] for row in scores)
+                cells = [case, form, name, stated(known.get(name, {})), best, evaluations, last, samples]
+                lines.append(f"| {' | '.join([*cells, str(len(ours)), steps])} |")
     lines += ["", *sorted(sources)]
     lines += [
-        "Measured: best is the checkpoint with the best FID (by metrics=koshian2, IS). FID falls with the samples.",
+        "Measured: best is the checkpoint with the best FID (by metrics=koshian2, IS) among the evaluations. FID falls "
+        "with the samples.",
         "",
     ]
     return "\n".join(lines)
@@ -173,6 +176,11 @@ def finished(output: Path, case: str, form: str) -> list[RunFolder]:
     return [run for run in runs if run.facts().get("status") == "finished" and run.facts()["scores"]]
 
 
+def curve(run: RunFolder, name: str) -> list[tuple[int, float]]:
+    """Steps and scores of the evaluations of a trained network."""
+    return [(row["step"], row[f"score/{name}"]) for row in run.rows() if row["step"] and f"score/{name}" in row]
+
+
 def draw(article: str, cases: list[str], output: Path) -> Figure | None:
     """A row a case: the score by step, a line a seed, then each form's last samples; None without runs."""
     runs = {case: {form: finished(output, case, form) for form in forms(article, case)} for case in cases}
@@ -183,14 +191,10 @@ def draw(article: str, cases: list[str], output: Path) -> Figure | None:
     for case, (curves, *grids) in zip(shown, figure.subplots(len(shown), 3, squeeze=False), strict=True):
         for (form, folders), colour, panel in zip(runs[case].items(), ("tab:blue", "tab:orange"), grids, strict=False):
             for index, run in enumerate(folders):
-                name = published(article, case).get("score")
-                name = (
-                    name
-                    if name in run.facts()["scores"]["last"]
-                    else next(key for key in run.facts()["scores"]["last"] if key.startswith("fid_"))
-                )
-                points = [(row["step"], row[f"score/{name}"]) for row in run.rows() if f"score/{name}" in row]
-                curves.plot(*zip(*points, strict=True), colour, marker=".", label=form if index == 0 else None)
+                scored = run.facts()["scores"]["last"]
+                names = [*published(article, case), *(name for name in scored if name.startswith("fid_"))]
+                name = next(name for name in names if name in scored)
+                curves.plot(*zip(*curve(run, name), strict=True), colour, marker=".", label=form if not index else None)
                 curves.set_ylabel(name)
             if folders:
                 panel.imshow(imread(sorted(folders[0].samples.glob("step-*.png"))[-1]))

@@ -167,6 +167,29 @@ def test_a_set_is_read_once(tmp_path, monkeypatch):
     assert build_image_set(config(*BASE, "data.resolution=16")).images.shape[-1] == 16
 
 
+def test_half_precision_never_meets_stale_weights():
+    """Autocast may keep the half-precision copy of a weight, which the next update or no_grad makes wrong."""
+    found = []
+    for cached in (True, False):
+        bench = Bench("schedule.updates.n_critic=3")
+        with torch.autocast("cpu", torch.bfloat16, cache_enabled=cached):
+            torch.manual_seed(1)
+            bench.step(2)
+        found.append(bench.weights())
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("loss", ["hinge", "wgan", "least_squares", "cramer", "two_class"])
+def test_losses_of_half_precision_networks_are_taken_in_full(loss):
+    bench = Bench(f"loss={loss}", "schedule.updates.n_critic=1")
+    bench.gan.log_every = 1
+    bench.gan._log = lambda: None
+    with torch.autocast("cpu", torch.bfloat16):
+        assert bench.gan.discriminator(torch.zeros(2, 1, 8, 8)).dtype == torch.bfloat16
+        bench.step()
+    assert {term.dtype for term in bench.gan.terms.values()} == {torch.float32}
+
+
 def test_average_of_the_generator():
     bench = Bench("schedule.ema.decay=0.9", "schedule.ema.start=1", "model.generator.norm=batch", "loss=hinge")
     gan = bench.gan

@@ -54,7 +54,7 @@ def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
         row = cells(text, "gan", form, "fid_classifier")
         assert row[3] == ""  # nothing was published
         measured = [f"{facts['scores'][which]['fid_classifier']:.4g}" for which in ("best", "last")]
-        assert row[4:] == [*measured, "40", "1", "10"]
+        assert row[4:] == [measured[0], "5", measured[1], "40", "1", "10"]
     picture = imread("out/picture.png")  # one case: a curve and two grids
     assert picture.shape == (420, 1300, 4)
     assert picture[:, 900:].std() > 0.1
@@ -63,7 +63,7 @@ def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
 
     facts = json.loads(Path("out/gan/corrected-seed-0/run.json").read_text())
     Path("out/gan/corrected-seed-0/run.json").write_text(json.dumps(facts | {"status": "interrupted"}))
-    assert cells(run(monkeypatch, *SMALL, "--collect"), "gan", "corrected", "")[4:6] == ["not run", "not run"]
+    assert cells(run(monkeypatch, *SMALL, "--collect"), "gan", "corrected", "")[4:7] == ["not run", "", "not run"]
     run(monkeypatch, *SMALL)
     assert here[2][0] == "resume"
 
@@ -79,9 +79,9 @@ def test_mean_and_spread_over_seeds(here, monkeypatch):
         (folder / "metrics.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
     text = run(monkeypatch, "sagan", "--collect", "--output", "out")
     row = cells(text, "cifar10_2", "published", "is_koshian2")
-    assert row[3:] == ["6.53 best, 3.43 last", "6.5 ± 0.71", "3.5 ± 0.71", "5,000", "2", "1,950"]
-    assert cells(text, "cifar10_2", "corrected", "is_koshian2")[4:] == ["not run", "not run", "", "0", ""]
-    assert cells(text, "anime_face", "corrected", "")[3:6] == ["", "not run", "not run"]
+    assert row[3:] == ["6.53 best, 3.43 last", "6.5 ± 0.71", "2", "3.5 ± 0.71", "5,000", "2", "1,950"]
+    assert cells(text, "cifar10_2", "corrected", "is_koshian2")[4:] == ["not run", "", "not run", "", "0", ""]
+    assert cells(text, "anime_face", "corrected", "")[3:7] == ["", "not run", "", "not run"]
     assert here == []
 
 
@@ -107,13 +107,23 @@ def test_wrong_words_are_refused(here, monkeypatch, words, message):
 
 def test_every_published_number_belongs_to_a_case():
     for article, rows in reproduce.PUBLISHED.items():
-        if article != "koshian2_protocol":
-            cases = {path.stem for path in (reproduce.CONF / "experiment" / article).glob("*.yaml")}
-            assert set(rows) - {"note"} <= cases
-            for row in (row for row in rows.values() if isinstance(row, dict)):
-                assert set(row) <= {"forms", "score", "protocol", "source", "best", "last", "reported"}
-                assert set(row.get("forms", ())) <= {"corrected", "published"}
-                assert all(isinstance(row.get(key, ""), str) for key in ("score", "protocol", "source"))
+        if article == "protocols":
+            continue
+        cases = {path.stem for path in (reproduce.CONF / "experiment" / article).glob("*.yaml")}
+        assert set(rows) - {"note"} <= cases
+        for row in (row for row in rows.values() if isinstance(row, dict)):
+            assert set(row) <= {"forms", "scores"}
+            assert set(row.get("forms", ())) <= {"corrected", "published"}
+            for known in row.get("scores", ()):
+                assert {"score", "protocol", "source"} < set(known)
+                assert set(known) <= {"score", "protocol", "source", "best", "last", "reported"}
+                assert all(isinstance(known[key], str) for key in ("score", "protocol", "source"))
+
+
+def test_several_published_scores_of_a_case(here, monkeypatch):
+    text = run(monkeypatch, "dcgan", "--collect", "--output", "out", "--cases", "cifar10")
+    assert cells(text, "cifar10", "corrected", "fid_inception")[3] == "42.72"
+    assert cells(text, "cifar10", "corrected", "is_inception")[3] == "6.01"
 
 
 def test_other_folders_are_passed_over(here, monkeypatch):

@@ -1,5 +1,7 @@
 """Residual networks: published counts, attention, conditional norm, spectral norm right and wrong."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
@@ -18,6 +20,7 @@ D = {
     96: {"widths": [64, 128, 256, 512, 1024, 1024], "halvings": 5, "norm_last": False},
 }
 ATTENTION = {32: 8, 48: 12, 96: 24}
+PLAIN = resnet.Layers("none", "default")
 
 
 def count(network):
@@ -68,7 +71,7 @@ def test_mistakes_are_named():
 
 
 def test_attention_starts_as_the_identity_and_its_rows_sum_to_one():
-    layer, x = resnet.SelfAttention(16, "none"), torch.randn(2, 16, 6, 8)
+    layer, x = resnet.SelfAttention(16, PLAIN), torch.randn(2, 16, 6, 8)
     assert torch.equal(layer(x), x)
     weights = layer.attention(x)
     assert weights.shape == (2, 48, 12)
@@ -89,10 +92,40 @@ def test_conditional_norm_follows_the_label():
     assert torch.allclose(layer(x, labels), normed * (1 + scale) + offset, atol=1e-6)
 
 
+@pytest.mark.parametrize(("init", "limit"), [("xavier", (6 / 74) ** 0.5), ("default", 0.1**0.5)])
+def test_conditional_norm_starts_as_xavier_or_as_a_linear_layer(init, limit):
+    torch.manual_seed(0)
+    layer = resnet.ConditionalNorm(64, 10, init)
+    for embedding in (layer.scale, layer.offset):
+        assert embedding.weight.abs().max() <= limit
+        assert embedding.weight.std().item() == pytest.approx(limit / 3**0.5, rel=0.1)
+
+
 def test_the_raw_image_meets_no_relu():
-    block = resnet.FirstDownBlock(3, 8, "none")
+    block = resnet.FirstDownBlock(3, 8, PLAIN)
     x = -torch.rand(1, 3, 8, 8)
     assert not torch.allclose(block(x), block(torch.zeros_like(x)))
+
+
+@pytest.mark.parametrize("kind", ["none", "persistent"])
+def test_xavier_weights(kind):
+    """Gain √2 in the residual branches, 1 elsewhere, biases 0: the variance is 2·gain²/(inputs + outputs)."""
+    torch.manual_seed(0)
+    g = resnet.Generator(64, 16, 3, [64, 64, 64], spectral_norm=kind, init="xavier")
+    d = resnet.Discriminator(16, 3, [64, 64, 64], 2, num_classes=50, spectral_norm=kind, init="xavier")
+    for name, layer in [*g.named_modules(), *d.named_modules()]:
+        if not isinstance(layer, (nn.Conv2d, nn.Linear)):
+            continue
+        weight = layer.weight if kind == "none" else layer.parametrizations.weight.original
+        area = weight[0, 0].numel()
+        gain = 2**0.5 if name.endswith(("conv1", "conv2")) else 1
+        limit = gain * (6 / (area * (weight.shape[0] + weight.shape[1]))) ** 0.5
+        assert weight.abs().max() <= limit
+        if weight.numel() > 1000:
+            assert weight.std().item() == pytest.approx(limit / 3**0.5, rel=0.05), name
+        assert layer.bias is None or not layer.bias.any(), name
+    with pytest.raises(ValueError, match="init=glorot: use xavier or default"):
+        resnet.Generator(8, 8, 1, [8, 8], init="glorot")
 
 
 def norm(weight):
@@ -109,6 +142,26 @@ def test_persistent_spectral_norm_bounds_the_layer_and_fixed_u_does_not():
     assert norm(right.weight) == pytest.approx(1, abs=0.01)
     assert norm(wrong.weight) == pytest.approx(start)
     assert 1.1 < start < 1.6
+
+
+@pytest.mark.parametrize("kind", ["persistent", "fixed_u"])
+def test_spectral_norm_is_exact_in_mixed_precision(kind):
+    torch.manual_seed(0)
+    layer = spectral_norm(nn.Linear(96, 96), kind).eval()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer.weight.dtype == torch.float32
+        mixed = layer.weight
+    assert torch.equal(layer.weight, mixed)
+
+
+def test_persistent_is_torchs():
+    torch.manual_seed(0)
+    layer = nn.Conv2d(3, 5, 3)
+    theirs = nn.utils.parametrizations.spectral_norm(deepcopy(layer))
+    ours = spectral_norm(layer, "persistent")
+    ours.load_state_dict(theirs.state_dict())
+    for _ in range(3):
+        assert torch.equal(ours.weight, theirs.weight)
 
 
 def test_fixed_u_formula():

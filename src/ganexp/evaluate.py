@@ -48,7 +48,8 @@ def evaluate(cfg: DictConfig) -> None:
     if cfg.samples:
         run.metrics.samples = cfg.samples
     if run.metrics.samples < 2 * run.metrics.splits:
-        raise UserError(f"samples={run.metrics.samples}: at least {2 * run.metrics.splits}, two a split of the Inception Score")
+        least = 2 * run.metrics.splits
+        raise UserError(f"samples={run.metrics.samples}: at least {least}, two a split of the Inception Score")
     run.metrics.scores, run.metrics.fid_at = cfg.scores, cfg.fid_at
     run.metrics.references = cfg.references or _splits(run)
     image_set = build_image_set(run)

@@ -112,6 +112,7 @@ class GAN(pl.LightningModule):
         self._clock = time.monotonic()  # evaluation is not training
 
     def training_step(self, _count: int, _index: int) -> None:
+        torch.set_autocast_cache_enabled(False)  # of half-precision weights: they change within a step
         if self.lr_decay:
             self._set_learning_rates(self.lr_decay(self.step / self.steps))
         g_optimizer, d_optimizer, *c_optimizer = self.optimizers()

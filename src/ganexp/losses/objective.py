@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ganexp.losses.adversarial import Terms
 from ganexp.losses.auxiliary import AuxiliaryClassifier
-from ganexp.losses.penalties import Discriminator
+from ganexp.losses.penalties import Discriminator, full
 
 
 class Objective:
@@ -51,7 +51,7 @@ class Objective:
 
     def classifier(self, network: nn.Module, real: Tensor, labels: Tensor) -> Terms:
         """Terms of the classifier, which sees real images alone."""
-        return self.auxiliary.classifier(network(real), labels)
+        return self.auxiliary.classifier(full(network(real)), labels)
 
     def generator(
         self,
@@ -71,7 +71,7 @@ class Objective:
         else:
             terms = self.adversarial.generator(d_fake)
         if classifier is not None:
-            class_fake = classifier(fake)
+            class_fake = full(classifier(fake))
         if class_fake is not None:
             terms |= self.auxiliary.generator(class_fake, labels)
         return terms
@@ -85,5 +85,6 @@ class Objective:
 
 
 def _parts(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
-    """A discriminator's own output, and its class logits (N, K) where it has such a head."""
-    return output if isinstance(output, tuple) else (output, None)
+    """A discriminator's own output, and its class logits (N, K) where it has such a head; losses are taken in fp32."""
+    logits, classes = output if isinstance(output, tuple) else (output, None)
+    return full(logits), None if classes is None else full(classes)

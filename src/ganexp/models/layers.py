@@ -61,17 +61,21 @@ class ProjectionHead(nn.Module):
 
 
 class ConditionalNorm(nn.Module):
-    """Batch norm whose scale 1 + W·onehot(y) and offset V·onehot(y) follow the label; the plain one without classes."""
+    """Batch norm whose scale 1 + W·onehot(y) and offset V·onehot(y) follow the label; the plain one without classes.
 
-    def __init__(self, channels: int, num_classes: int) -> None:
+    W and V start as `init` says: `xavier`, uniform, or `default`, as torch's linear layers do.
+    """
+
+    def __init__(self, channels: int, num_classes: int, init: str = "xavier") -> None:
         super().__init__()
         if not num_classes:
             self.norm, self.scale = nn.BatchNorm2d(channels), None
             return
         self.norm = nn.BatchNorm2d(channels, eps=1e-4, affine=False)
         self.scale, self.offset = (nn.Embedding(num_classes, channels) for _ in range(2))
+        limit = (6 / (num_classes + channels) if init == "xavier" else 1 / num_classes) ** 0.5
         for embedding in (self.scale, self.offset):
-            nn.init.xavier_uniform_(embedding.weight)
+            nn.init.uniform_(embedding.weight, -limit, limit)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         x = self.norm(x)

@@ -25,7 +25,7 @@ class Generator(nn.Module):
         widths = [8 * width, 4 * width, 2 * width, width]
         self.project = nn.Linear(latent_dim, widths[0] * self.base**2)
         self.ups = nn.ModuleList(nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths))
-        self.norms = nn.ModuleList(ConditionalNorm(o, num_classes) for o in widths[1:])
+        self.norms = nn.ModuleList(ConditionalNorm(o, num_classes, "default") for o in widths[1:])
         self.out = nn.Conv2d(width, channels, 3, 1, 1)
         for layer in (*self.ups, self.out):
             nn.init.xavier_uniform_(layer.weight)

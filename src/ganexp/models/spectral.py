@@ -17,10 +17,18 @@ def spectral_norm(layer: nn.Module, kind: str) -> nn.Module:
     if kind not in KINDS:
         raise ValueError(f"spectral_norm={kind}: use one of {', '.join(KINDS)}")
     if kind == "persistent":
-        return parametrizations.spectral_norm(layer)
+        parametrize.register_parametrization(layer, "weight", _Persistent(layer.weight))
     if kind == "fixed_u":
         parametrize.register_parametrization(layer, "weight", _FixedU(layer.weight))
     return layer
+
+
+class _Persistent(parametrizations._SpectralNorm):
+    """torch's, in fp32 under autocast too: half precision is too coarse for the bound."""
+
+    def forward(self, weight: Tensor) -> Tensor:
+        with torch.autocast(weight.device.type, enabled=False):
+            return super().forward(weight)
 
 
 class _FixedU(nn.Module):
@@ -31,7 +39,8 @@ class _FixedU(nn.Module):
         self.register_buffer("u", normalize(torch.randn(weight.shape[0]), dim=0))
 
     def forward(self, weight: Tensor) -> Tensor:
-        matrix = weight.flatten(1)  # (out, in, …) -> (out, rest)
-        v = normalize(matrix.T @ self.u, dim=0)
-        u = normalize(matrix @ v, dim=0)
-        return weight / (u @ matrix @ v)
+        with torch.autocast(weight.device.type, enabled=False):
+            matrix = weight.flatten(1)  # (out, in, …) -> (out, rest)
+            v = normalize(matrix.T @ self.u, dim=0)
+            u = normalize(matrix @ v, dim=0)
+            return weight / (u @ matrix @ v)
