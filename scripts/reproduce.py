@@ -131,7 +131,9 @@ def table(article: str, cases: list[str], output: Path) -> str:
     """Markdown: a line a case, form and score; numbers are means over seeds, with their standard deviation."""
     note = PUBLISHED.get(article, {}).get("note", "")
     lines = [f"# {article}", "", *([note, ""] if note else [])]
-    lines += ["| case | form | score | published | measured best | evaluations | measured last | samples | seeds | steps |"]
+    lines += [
+        "| case | form | score | published | measured best | evaluations | measured last | samples | seeds | steps |"
+    ]
     lines += ["| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
     sources = set()
     for case in cases:

@@ -229,7 +229,7 @@ def each(value):
 
 CIFAR10, MNIST = ("cifar", 10, "train", 32), ("mnist", 10, "train", 28)
 STL10 = ("stl10", 10, "train+test", 48)
-# What the articles' own code sets, by the fact sheet: of pairs, the generator's first. First what most of them share.
+# What the articles' own code sets; of pairs, the generator's first. First what most of them share.
 SHARED = {
     "range": "symmetric", "flip": False, "conditional": False, "betas": each((0.0, 0.9)), "eps": each(1e-8),
     "n_critic": 1, "order": "discriminator_first", "fakes": "fresh", "reuse_real": False, "labels": None, "limit": None,

@@ -70,7 +70,10 @@ class Discriminator(nn.Module):
             nn.init.zeros_(layer.bias)
             self.body.extend([normed(layer, spectral_norm), nn.LeakyReLU(0.1, inplace=True)])
         features = 8 * width * _eighth(resolution) ** 2
-        self.out = normed(nn.Linear(features, logits), spectral_norm if norm_last else "none")
+        self.out = nn.Linear(features, logits)
+        if norm_last:
+            nn.init.zeros_(self.out.bias)
+            self.out = normed(self.out, spectral_norm)
         self.embedding = None
         if num_classes:
             self.embedding = normed(nn.Linear(num_classes, features, bias=False), spectral_norm)
