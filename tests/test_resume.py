@@ -133,6 +133,24 @@ def test_a_finished_run_is_trained_longer(tmp_path):
     assert config == (tmp_path / "long" / "config.yaml").read_text()
 
 
+def test_a_moved_run_keeps_its_best_checkpoint(tmp_path):
+    words = (*WORDS, "schedule.lr_decay=null", "schedule.evaluate_every=20", "schedule.steps=20")
+    ganexp(*words, "hydra.run.dir=run", cwd=tmp_path)
+    checkpoint = saved(tmp_path / "run")
+    (state,) = [state for state in checkpoint["callbacks"].values() if state.get("monitor") == "fid_classifier"]
+    unbeaten = torch.tensor(-1.0)
+    state |= {"best_model_score": unbeaten, "kth_value": unbeaten}
+    state["best_k_models"] = dict.fromkeys(state["best_k_models"], unbeaten)
+    torch.save(checkpoint, tmp_path / "run" / "checkpoints" / "last.ckpt")
+    best = (tmp_path / "run" / "checkpoints" / "best.ckpt").read_bytes()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    ganexp("resume", "moved", "schedule.steps=40", cwd=tmp_path)
+    assert (tmp_path / "moved" / "checkpoints" / "best.ckpt").read_bytes() == best
+    (state,) = [s for s in saved(tmp_path / "moved")["callbacks"].values() if s.get("monitor") == "fid_classifier"]
+    assert list(state["best_k_models"]) == [str(tmp_path / "moved" / "checkpoints" / "best.ckpt")]
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_decaying_run_is_not_made_longer(whole):
     refused = ganexp("resume", str(whole), "schedule.steps=480", cwd=whole.parent, check=False)
     assert "decays towards its end" in refused.stderr

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 from rich.table import Table
 
 from ganexp import build, measure, trust
+from ganexp.callbacks.checkpoints import ModelCheckpoint
 from ganexp.callbacks.curves import Curves
 from ganexp.callbacks.evaluation import Evaluation, draw_interpolations, measured
 from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
