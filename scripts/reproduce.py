@@ -27,6 +27,9 @@ from ganexp.cli import CONF
 from ganexp.runfolder import RunFolder
 
 PUBLISHED = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
+OWN = ("experiment", "published", "seed", "hydra.run.dir")  # words that would make a run another than its row says
+# Settings that tell where things lie on this machine.
+ELSEWHERE = ("name", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights")
 EVALUATIONS = 5  # of a run that is cut short
 
 
@@ -39,14 +42,14 @@ def main() -> None:
     unknown = set(arguments.cases or cases) - set(cases)
     if unknown:
         sys.exit(f"--cases {','.join(sorted(unknown))}: {arguments.article} has {', '.join(cases)}")
-    cases = arguments.cases or cases
+    chosen = arguments.cases or cases
     failed = 0
-    wanted = {name for case in cases for name in published(arguments.article, case)}
+    wanted = {name for case in chosen for name in published(arguments.article, case)}
     if "is_koshian2" in wanted and not arguments.collect and "metrics=koshian2" not in arguments.words:
         print("The published numbers are by metrics=koshian2: without that word they will have nothing beside them.")
     if not arguments.collect:
         for seed in range(arguments.seeds):
-            for case in cases:
+            for case in chosen:
                 for form in forms(arguments.article, case):
                     failed += run(arguments, case, form, seed) != 0
     text = table(arguments.article, cases, arguments.output)
@@ -57,7 +60,7 @@ def main() -> None:
         picture.savefig(arguments.output / "picture.png")
         print(f"curves and samples: {arguments.output / 'picture.png'}")
     if failed:
-        sys.exit(f"{failed} runs failed: see above. The same command goes on with them.")
+        sys.exit(f"{failed} runs failed: see above.")
 
 
 def parse(words: list[str]) -> argparse.Namespace:
@@ -75,6 +78,11 @@ def parse(words: list[str]) -> argparse.Namespace:
     if arguments.seeds < 1:
         parser.error(f"--seeds {arguments.seeds}: at least 1")
     arguments.output = arguments.output or Path("outputs/reproduce") / arguments.article
+    if arguments.output.exists() and not arguments.output.is_dir():
+        parser.error(f"--output {arguments.output}: is a file")
+    for word in arguments.words:
+        if word.lstrip("+~").split("=")[0] in OWN or word == "metrics=none":
+            parser.error(f"{word}: this script chooses cases, forms, seeds and folders itself, and needs scores")
     return arguments
 
 
@@ -94,15 +102,44 @@ def run(arguments: argparse.Namespace, case: str, form: str, seed: int) -> int:
     """Trains one case, or goes on with it; the exit code. Finished ones are left alone."""
     folder = RunFolder(folder_of(arguments.output, case, form, seed))
     print(f"\n{arguments.article}/{case}, {form}, seed {seed}", flush=True)
+    words = [f"experiment={arguments.article}/{case}", f"seed={seed}"]
+    if form == "published":
+        words.append(f"published={arguments.article}")
+    words += [*shortened(arguments, words), *arguments.words]
+    if not folder.run.exists():
+        return ganexp(*words, f"hydra.run.dir={folder.path}")
+    if other := differences(folder, words):
+        print(f"{folder.path} is there, but with other settings:", *other, sep="\n  ", file=sys.stderr)
+        print("Use the same words again, another --output, or ganexp resume RUN schedule.steps=…", file=sys.stderr)
+        return 1
     if folder.facts().get("status") == "finished":
         print(f"finished: {folder.path}")
         return 0
-    if folder.run.exists():
-        return ganexp("resume", str(folder.path))
-    words = [f"experiment={arguments.article}/{case}", f"seed={seed}", f"hydra.run.dir={folder.path}"]
-    if form == "published":
-        words.append(f"published={arguments.article}")
-    return ganexp(*words, *shortened(arguments, words), *arguments.words)
+    return ganexp("resume", str(folder.path))
+
+
+def differences(folder: RunFolder, words: list[str]) -> list[str]:
+    """Settings of the run in `folder` that are others than `words` would make, a line each."""
+    try:
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            asked = schema.resolve(compose("train", words))
+    except Exception:
+        return []  # ganexp itself will say what is wrong with the words
+    there = OmegaConf.load(folder.config)
+    return [
+        f"{key}: {was}, asked for {value}"
+        for key, value in leaves(asked)
+        if key not in ELSEWHERE and (was := OmegaConf.select(there, key, default=value)) != value
+    ]
+
+
+def leaves(node: Any, at: str = "") -> Iterable[tuple[str, Any]]:
+    """Dotted keys and values of a config."""
+    for key, value in node.items():
+        if OmegaConf.is_dict(value):
+            yield from leaves(value, f"{at}{key}.")
+        else:
+            yield f"{at}{key}", value
 
 
 def shortened(arguments: argparse.Namespace, words: list[str]) -> list[str]:
@@ -120,7 +157,12 @@ def shortened(arguments: argparse.Namespace, words: list[str]) -> list[str]:
 
 
 def ganexp(*words: str) -> int:
-    return subprocess.run([sys.executable, "-m", "ganexp", *words]).returncode
+    with subprocess.Popen([sys.executable, "-m", "ganexp", *words]) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # which the run has met, too, and saves what it must
+            process.wait()
+            sys.exit("Stopped. The same command goes on.")
 
 
 def folder_of(output: Path, case: str, form: str, seed: int) -> Path:

@@ -1,6 +1,6 @@
 """Largest singular values of the normalised layers' effective weights, in the last checkpoint of each run.
 
-    python scripts/spectral_norms.py RUN…
+    python scripts/spectral_norms.py RUN…       # run folders, or checkpoints
 
 Under a spectral norm that holds, every value is 1, or just above where the power iteration lags behind the weights.
 """
@@ -24,14 +24,17 @@ def spectral_norms(network: torch.nn.Module) -> dict[str, float]:
 
 @torch.no_grad()
 def main() -> None:
-    if len(sys.argv) < 2:
+    if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     for run in sys.argv[1:]:
-        _, gan, _, facts = load_run(str(Path(run) / "checkpoints" / "last.ckpt"), "cpu")
+        checkpoint = Path(run) if run.endswith(".ckpt") else Path(run) / "checkpoints" / "last.ckpt"
+        _, gan, _, facts = load_run(str(checkpoint), "cpu")
         print(f"{run}, step {facts['step']:,}")
         for which in ("generator", "discriminator"):
             norms = spectral_norms(getattr(gan, which))
-            if norms:
+            if not norms:
+                print(f"  {which}: no layer is normalised")
+            else:
                 middle, worst = statistics.median(norms.values()), max(norms, key=norms.__getitem__)
                 print(f"  {which}: {len(norms)} layers, median {middle:.3f}, largest {norms[worst]:.3f} ({worst})")
 

@@ -1,5 +1,7 @@
 """What happens around training: modes put back, pictures laid out, curves marked, progress told."""
 
+import time
+
 import pytest
 import torch
 from conftest import TINY, config, ganexp
@@ -88,11 +90,20 @@ def test_progress_line():
     gan.latest = {"loss/discriminator": -0.5, "loss/generator": 1.25, "is_x": 3.0, "is_x_std": 0.1, "fid_x": 12.5}
     gan.scored_at = 40
     progress = ProgressLine()
-    progress.started, progress.first_step = -1e9, 0
+    progress.started, progress.first, progress.first_step = -1e9, 0, 0
     assert progress.line(gan) == "D -0.5 · G 1.25 · IS 3 FID 12.5 at 40"
     gan.step = 2
     assert "step/s" in progress.line(gan)
     assert progress.line(gan).endswith("left")
+
+
+def test_time_left_of_a_run_that_ends_by_discriminator_updates(monkeypatch):
+    gan = build_gan(config(*TINY, "schedule.steps=400", "schedule.max_d_steps=100"))
+    progress = ProgressLine()
+    progress.started, progress.first, progress.first_step = 0, 0, 0
+    monkeypatch.setattr(time, "monotonic", lambda: 60.0)
+    gan.step, gan.d_steps = 10, 50
+    assert progress.line(gan) == "0.167 step/s · D update 50/100 · 1:00 left"
 
 
 def test_mixed_precision_trains(tmp_path):

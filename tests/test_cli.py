@@ -143,12 +143,20 @@ def test_tab_completion(tmp_path, monkeypatch, line, expected):
     ("words", "expected"),
     [
         (["trian"], "There is no command 'trian'"),
-        (["los=hinge"], "los: there is no such setting.\nThere are: data, loss,"),
+        (["los=hinge"], "los: there is no such setting.\nThere are: data, experiment, loss,"),
         (["loss=hing"], "loss=hing: there is no such option.\nloss has: cramer, hinge,"),
         (["loss=hing"], "Did you mean loss=hinge?"),
         (["experiment=cifar10_2"], "Did you mean experiment=sagan/cifar10_2"),
         (["schedule/lr_decay=null"], "schedule/lr_decay has linear; leave the word out"),
         (["schedule/lr_decays=linear"], "Did you mean schedule/lr_decay"),
+        (["loss=hinge", "loss.probabilities=true"], "changes cross-entropies, and this loss is none"),
+        (["experiment=g_loss/cifar10_hinge", "published=g_loss"], "leave it (and published=g_loss) out"),
+        (
+            ["model=dcgan", "model.generator.hiden=1", "model.discriminator.wide=2"],
+            "model.generator has: channels",
+        ),
+        (["sample", "ckpt=a", "loss=hinge"], "There are: accelerator, ckpt, format"),
+        (["describe", "published=textbook", "model=sagan"], "published=textbook is meant for"),
         (["schedul.steps=3"], "Did you mean schedule"),
         (["describe", "estimat=true"], "Did you mean estimate?"),
         (["evaluate", "cktp=a"], "Did you mean ckpt?"),
@@ -191,6 +199,33 @@ def test_an_option_of_ones_own_is_suggested(tmp_path):
     (mine / "quadratic.yaml").write_text("adversarial: {_target_: ganexp.losses.Hinge}\n")
     done = ganexp("--config-dir", "mine", "loss=quadratc", cwd=tmp_path, check=False)
     assert "Did you mean loss=quadratic?" in done.stderr
+
+
+def test_a_hint_belongs_to_its_cause(tmp_path):
+    """Where files are missing, nothing else is."""
+    words = ("experiment=ac_wgan_gp/cifar10", "published=ac_wgan_gp", f"data.root={tmp_path}")
+    done = ganexp(*words, cwd=tmp_path, check=False)
+    assert "cifar-10-python.tar.gz" in done.stderr
+    assert "model=dcgan" not in done.stderr
+    assert "is meant for" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("defaults: [override /data: mnist]\n", "the first line of its YAML is\n# @package _global_"),
+        ("# @package _global_\nseed: [1\n", "case.yaml, line 3: "),
+        ("# @package _global_\ndefaults: [/experiment/sagan/cifar10_99]\n", "sagan/cifar10_2"),
+    ],
+)
+def test_mistakes_in_a_case_of_ones_own(tmp_path, text, expected):
+    mine = tmp_path / "mine" / "experiment"
+    mine.mkdir(parents=True)
+    (mine / "case.yaml").write_text(text)
+    done = ganexp("--config-dir", "mine", "experiment=case", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) <= 10
 
 
 def test_an_experiments_choice_is_taken_away(tmp_path):

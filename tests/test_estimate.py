@@ -60,6 +60,14 @@ def test_training_the_classifier_is_counted_by_its_updates_until_it_is_cached(tm
     assert estimate(*RUN, cwd=tmp_path)["once_hours"] == {}
 
 
+def test_a_run_that_ends_by_discriminator_updates(tmp_path):
+    words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.001", "metrics=none", "trainer=cpu")
+    told = estimate(*words, "schedule.steps=2000", "schedule.max_d_steps=1000", cwd=tmp_path)
+    (note,) = told["notes"]
+    assert "ends after 1,000 discriminator updates: at 2" in note  # one step has five, but for the first
+    assert told["hours"] < 400 * told["seconds_a_step"] / 3600
+
+
 def test_a_set_that_is_not_here_is_made_up(tmp_path, monkeypatch):
     monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "data"))
     told = estimate("data=mnist", "model=mlp", "metrics=none", "schedule.batch_size=8", "trainer=cpu", cwd=tmp_path)

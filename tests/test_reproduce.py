@@ -98,6 +98,10 @@ def test_a_failed_run_is_reported_at_the_end(here, monkeypatch):
         (["textbook", "--cases", "gan,vae"], "--cases vae: textbook has cgan, gan, wgan_gp"),
         (["textbook", "--steps-fraction", "0"], "2"),
         (["textbook", "--seeds", "0"], "2"),
+        (["textbook", "seed=3"], "2"),
+        (["textbook", "published=textbook"], "2"),
+        (["textbook", "metrics=none"], "2"),
+        (["textbook", "--output", __file__], "2"),
     ],
 )
 def test_wrong_words_are_refused(here, monkeypatch, words, message):
@@ -124,6 +128,17 @@ def test_several_published_scores_of_a_case(here, monkeypatch):
     text = run(monkeypatch, "dcgan", "--collect", "--output", "out", "--cases", "cifar10")
     assert cells(text, "cifar10", "corrected", "fid_inception")[3] == "42.72"
     assert cells(text, "cifar10", "corrected", "is_inception")[3] == "6.01"
+
+
+def test_runs_of_other_words_are_not_taken_for_these(here, monkeypatch, capsys):
+    run(monkeypatch, *SMALL)
+    longer = [word if word != "0.0001" else "0.0002" for word in SMALL]
+    with pytest.raises(SystemExit, match="2 runs failed"):
+        run(monkeypatch, *longer)
+    assert "schedule.steps: 10, asked for 20" in capsys.readouterr().err
+    assert len(here) == 2
+    text = run(monkeypatch, *(word if word != "gan" else "wgan_gp" for word in SMALL))
+    assert cells(text, "gan", "corrected", "fid_classifier")[8] == "1"  # the table has all cases of the article
 
 
 def test_other_folders_are_passed_over(here, monkeypatch):

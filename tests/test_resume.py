@@ -238,6 +238,8 @@ def test_a_limit_on_losses_survives_a_kill_and_ends_the_run_by_discriminator_upd
     assert losses(folders[0])[-1]["step"] == steps
     assert (folders[0] / "samples" / f"step-{steps:07d}.png").exists()
     assert json.loads((folders[0] / "run.json").read_text())["scores"]["last"]["step"] == steps
+    refused = ganexp("resume", "whole", "schedule.steps=480", cwd=tmp_path, check=False)
+    assert "ends after schedule.max_d_steps=700" in refused.stderr
 
 
 def test_a_run_that_was_killed_at_its_end_takes_no_further_step(tmp_path):

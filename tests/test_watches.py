@@ -266,6 +266,14 @@ def test_samples_for_other_programs(run, tmp_path):
         assert message in ganexp(*words, word, "output=x", cwd=tmp_path, check=False).stderr
 
 
+def test_batch_norm_by_the_batch_draws_no_image_alone(tmp_path):
+    small = ("data=fake", "data.source.size=64", "data.resolution=8", "data.channels=1")
+    ganexp("experiment=dcgan/mnist_saturating", "published=dcgan", *TINY, *small, "hydra.run.dir=run", cwd=tmp_path)
+    refused = ganexp("sample", "ckpt=run", "n=101", cwd=tmp_path, check=False)
+    assert "n=101: this generator norms by the batch, so no image is drawn alone: use n=102" in refused.stderr
+    ganexp("sample", "ckpt=run", "n=102", cwd=tmp_path)
+
+
 OWN = """
 import torch
 

@@ -30,6 +30,12 @@ def advise(error: Exception, words: list[str], folders: list[Path], config_name:
                     f"or take away what an experiment has chosen: ~{group}"
                 )
     if match := re.search(r"Could not (?:override|delete from config\.) '([\w./@-]+)'", str(error)):
+        if "@experiment" in match[1]:
+            group = match[1].split("@")[0]
+            return (
+                f"override /{group}: a case may choose for other groups only if the first line of its YAML is\n"
+                "# @package _global_"
+            )
         return _unknown_key(match[1], words, folders, config_name)
     cause = error.__cause__
     lines = str(error).splitlines() + (str(cause).splitlines()[:1] if isinstance(cause, OmegaConfBaseException) else [])
@@ -38,11 +44,13 @@ def advise(error: Exception, words: list[str], folders: list[Path], config_name:
 
 def options(group: str, folders: list[Path]) -> list[str]:
     """The options of a group; of one that has folders alone, such as experiment, FOLDER/OPTION."""
-    for pattern in ("*.yaml", "*/*.yaml"):
-        files = {file.relative_to(f / group) for f in folders for file in (f / group).glob(pattern)}
-        if files and group:
-            return sorted(str(file.with_suffix("")) for file in files)
-    return []
+    if not group:
+        return []
+    flat = any((folders[0] / group).glob("*.yaml"))
+    files = {file.relative_to(f / group) for f in folders for file in (f / group).glob("*.yaml")}
+    if not flat:
+        files |= {file.relative_to(f / group) for f in folders for file in (f / group).glob("*/*.yaml")}
+    return sorted(str(file.with_suffix("")) for file in files)
 
 
 def _unknown(word: str, what: str, name: str, there: list[str], joint: str) -> str:
@@ -55,7 +63,10 @@ def _unknown(word: str, what: str, name: str, there: list[str], joint: str) -> s
 
 def _unknown_key(key: str, words: list[str], folders: list[Path], config_name: str) -> str:
     groups = {str(p.parent.relative_to(f)) for f in folders for p in f.rglob("*.yaml") if p.parent != f}
-    groups = {group for group in groups if not group.startswith(("hydra", "experiment/"))}
+    groups = {"experiment" if group.startswith("experiment/") else group for group in groups}
+    groups = {group for group in groups if not group.startswith("hydra")}
+    if config_name in ("evaluate", "sample"):  # a run is there already
+        groups &= {"metrics"} if config_name == "evaluate" else set()
     if "/" in key:
         return _unknown(key, "", key, sorted(groups), "=")
     cfg = _composed(key, words, folders, config_name)
@@ -73,8 +84,11 @@ def _composed(key: str, words: list[str], folders: list[Path], config_name: str)
     """The config without the unknown key, as far as the other words let it be composed."""
     own = f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in folders[1:])}]"
     plain = [word for word in words if "=" in word and word[0] != "-" and word.split("=")[0].lstrip("+~") != key]
+    choices = [word for word in plain if "." not in word.split("=")[0]]
     with initialize_config_dir(str(folders[0]), version_base="1.3"):
-        try:
-            return compose(config_name, [own, *plain])
-        except Exception:  # another word is wrong, or sweeps: the defaults will do
-            return compose(config_name, [own])
+        for chosen in (plain, choices, []):  # where another word is wrong, or sweeps, fewer will do
+            try:
+                return compose(config_name, [own, *chosen])
+            except Exception:
+                continue
+    return OmegaConf.create()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from hydra.errors import CompactHydraException, HydraException
@@ -42,7 +43,7 @@ def run(cfg: DictConfig) -> Any:
             return _start(hydra_config, cfg, groups)
         except UserError as error:
             _remove_if_empty(Path(folder))
-            raise UserError(f"{error}{_hint(groups)}") from None
+            raise UserError(f"{error}{_hint(groups) if 'unexpected keyword' in str(error) else ''}") from None
 
     sweeping, command = hydra_config.mode == RunMode.MULTIRUN, hydra_config.job.config_name
     try:
@@ -86,10 +87,10 @@ def _start(hydra_config: DictConfig, cfg: DictConfig, groups: dict[str, str | No
 
 
 def _hint(groups: dict[str, str | None]) -> str:
-    """A line about a choice that suits few others, which is where most refusals then come from."""
-    article, case = groups.get("published"), str(groups.get("experiment"))
-    if article and (not case.startswith(f"{article}/") or case == "dcgan/cifar10"):
-        return f"\npublished={article} is meant for the article's own cases: experiment={article}/…"
+    """A line about a choice that suits few networks, where one of them has refused a setting."""
+    article = groups.get("published")
+    if article:
+        return f"\npublished={article} is meant for the networks of the article's own cases: see docs/published.md"
     if groups.get("loss/auxiliary"):
         return "\nloss/auxiliary needs a discriminator that offers head=…: use model=dcgan"
     return ""
@@ -123,6 +124,8 @@ def main() -> None:
             run()
     except ConfigError as error:
         sys.exit(str(error))
+    except yaml.MarkedYAMLError as error:
+        sys.exit(f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}")
     except (HydraException, CompactHydraException, ValueError) as error:
         for sweep in begun:
             sweep.forget_if_empty()

@@ -35,7 +35,8 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         "generator": _network(gan.generator, cfg.model.generator),
         "discriminator": _network(gan.discriminator, cfg.model.discriminator),
         "classifier": _network(gan.classifier, cfg.model.classifier) if gan.classifier else None,
-        "loss": {"name": _name(cfg.loss.adversarial)} | _terms(cfg, gan),
+        "loss": {"name": _name(cfg.loss.adversarial), "settings": _settings(cfg.loss.adversarial)} | _terms(cfg, gan),
+        "auxiliary": _settings(cfg.loss.auxiliary) if cfg.loss.auxiliary else None,
         "penalties": OmegaConf.to_container(cfg.loss.penalties),
         "constraint": OmegaConf.to_container(cfg.loss.constraint) if cfg.loss.constraint else None,
         "updates": schedule["updates"],
@@ -59,8 +60,12 @@ def _network(network: nn.Module, node: DictConfig) -> dict[str, Any]:
     return {
         "name": f"{kind.__module__.removeprefix('ganexp.models.')}.{kind.__name__}",
         "parameters": trainable,
-        "settings": {key: value for key, value in OmegaConf.to_container(node).items() if key != "_target_"},
+        "settings": _settings(node),
     }
+
+
+def _settings(node: DictConfig) -> dict[str, Any]:
+    return {key: value for key, value in OmegaConf.to_container(node).items() if key != "_target_"}
 
 
 def _name(node: DictConfig) -> str:

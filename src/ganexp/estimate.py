@@ -72,9 +72,15 @@ def _estimate(cfg: DictConfig, scratch: Path) -> dict[str, Any]:
     if not here:
         notes.append(f"{name} is not on this machine: made images of its shape were used, {ASSUMED:,} of them assumed")
     copies = 2 if cfg.metrics.extractor else 1  # best and last
-    evaluations = cfg.schedule.steps // cfg.schedule.evaluate_every + 1  # one before the first step
-    training, evaluating = cfg.schedule.steps * step, evaluations * (evaluation + copies * saving)
-    points = cfg.schedule.steps // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
+    steps = cfg.schedule.steps
+    if most := cfg.schedule.max_d_steps:
+        steps = min(steps, most * gan.step // gan.d_steps)
+        notes.append(
+            f"the run ends after {most:,} discriminator updates: at {steps:,} steps, if all are as those timed"
+        )
+    evaluations = steps // cfg.schedule.evaluate_every + 1  # one before the first step
+    training, evaluating = steps * step, evaluations * (evaluation + copies * saving)
+    points = steps // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if not here:
         memory += (count - len(image_set)) * cfg.data.channels * cfg.data.resolution**2

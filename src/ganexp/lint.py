@@ -75,6 +75,14 @@ def logits_the_loss_wants(cfg: DictConfig, gan: GAN) -> Complaints:
         )
 
 
+def probabilities_of_a_cross_entropy(cfg: DictConfig, gan: GAN) -> Complaints:
+    if cfg.loss.probabilities and not cfg.loss.adversarial.get("probabilities"):
+        yield (
+            "loss.probabilities=true changes cross-entropies, and this loss is none: use loss=non_saturating or "
+            "loss=saturating, or leave it (and published=g_loss) out"
+        )
+
+
 def penalties_on_one_logit(cfg: DictConfig, gan: GAN) -> Complaints:
     of_one = [name for name, p in gan.objective.penalties.items() if not getattr(p, "takes_vectors", False)]
     if of_one and cfg.loss.logits != 1:
@@ -170,6 +178,7 @@ RULES = (
     labels_for_a_conditional_model,
     labels_for_a_classifier,
     logits_the_loss_wants,
+    probabilities_of_a_cross_entropy,
     penalties_on_one_logit,
     penalties_without_batch_statistics,
     class_terms_have_class_logits,

@@ -14,9 +14,11 @@ from torch import Tensor
 
 from ganexp import pictures
 from ganexp.build import load_run
-from ganexp.callbacks.evaluation import draw, drawn_labels, interpolation_grid, sample_grid
+from ganexp.callbacks.evaluation import draw, drawn_labels, interpolation_grid, measured, sample_grid
 from ganexp.errors import UserError
 from ganexp.metrics.scores import to_uint8
+
+BATCH = 100
 
 
 def sample(cfg: DictConfig) -> None:
@@ -31,13 +33,15 @@ def sample(cfg: DictConfig) -> None:
     _, gan, folder, facts = load_run(cfg.ckpt, cfg.accelerator)
     if cfg.truncation is not None and (cfg.truncation <= 0 or gan.latent.distribution != "normal"):
         raise UserError(f"truncation={cfg.truncation}: must be above 0, and the latents normal")
+    if cfg.n % BATCH == 1 and "the batch's" in measured(gan)["batch_norm"]:
+        raise UserError(f"n={cfg.n}: this generator norms by the batch, so no image is drawn alone: use n={cfg.n + 1}")
     name = f"drawn-step-{facts['step']:07d}-seed-{cfg.seed}"
     name += f"-truncation-{cfg.truncation:g}" if cfg.truncation is not None else ""
     output = Path(cfg.output or folder.samples / name)
     if output.exists() and any(output.iterdir()):
         raise UserError(f"{output} is not empty: give another output=FOLDER, or another seed.")
-    batches = draw(gan, cfg.n, 100, cfg.seed, cfg.truncation)
-    count, quiet = -(-cfg.n // 100), not sys.stdout.isatty()
+    batches = draw(gan, cfg.n, BATCH, cfg.seed, cfg.truncation)
+    count, quiet = -(-cfg.n // BATCH), not sys.stdout.isatty()
     shown = track(batches, "drawing", total=count, transient=True, disable=quiet)
     WRITERS[cfg.format](_with_grid(shown, output), cfg.n, drawn_labels(gan, cfg.n), output)
     if gan.num_classes:

@@ -78,6 +78,11 @@ def resume(path: str, steps: int | None = None) -> None:
 
 def _lengthen(cfg: DictConfig, steps: int) -> None:
     schedule = cfg.schedule
+    if schedule.max_d_steps is not None:
+        raise UserError(
+            f"schedule.steps: this run ends after schedule.max_d_steps={schedule.max_d_steps} discriminator updates, "
+            "which cannot be moved. Train anew with more of them."
+        )
     if schedule.lr_decay is not None:
         raise UserError("schedule.steps: this run's learning rate decays towards its end, which cannot be moved.")
     if steps < schedule.steps or steps % schedule.evaluate_every:

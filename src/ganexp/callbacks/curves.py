@@ -3,6 +3,7 @@
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ganexp.runfolder import RunFolder
@@ -20,7 +21,7 @@ def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
     losses, *panels = figure.subplots(1, count, squeeze=False)[0]
     for network, colour in (("discriminator", "tab:blue"), ("generator", "tab:orange")):
         steps, values = _series(rows, f"loss/{network}")
-        losses.plot(steps, values, colour, label=network, linewidth=1)
+        losses.plot(steps, values, colour, label=network, linewidth=1, marker="." if len(steps) == 1 else None)
     losses.set(title="loss", xlabel="step")
     losses.legend()
     if judged:
@@ -31,7 +32,8 @@ def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
         panels[0].legend()
     for panel, name in zip(panels[bool(judged) :], names, strict=True):
         steps, values = _series(rows, name)
-        best = (min if "/fid" in name else max)(range(len(values)), key=values.__getitem__)
+        trained = [place for place, step in enumerate(steps) if step] or [0]
+        best = (min if "/fid" in name else max)(trained, key=values.__getitem__)
         panel.plot(steps, values, "tab:green", marker=".")
         panel.plot(
             steps[best],
@@ -43,6 +45,9 @@ def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
         panel.set(title=name.removeprefix("score/"), xlabel="step")
         if "/fid" in name and min(values) > 0:
             panel.set_yscale("log")
+            for axis_part in ("major", "minor"):
+                getattr(panel.yaxis, f"set_{axis_part}_formatter")("{x:g}")
+            panel.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
         panel.legend()
     for panel in (losses, *panels):
         panel.grid(alpha=0.3)

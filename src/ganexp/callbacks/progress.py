@@ -27,6 +27,7 @@ class ProgressLine(Callback):
 
     def on_train_start(self, trainer: Trainer, gan: GAN) -> None:
         self.started = self.printed = time.monotonic()
+        self.first = self._done(gan)
         self.first_step = gan.step
         self.task = self.bar.add_task("", total=gan.steps, completed=gan.step, line=self.line(gan))
         self.bar.start()
@@ -66,11 +67,18 @@ class ProgressLine(Callback):
         ]
         if scores:
             values.append(f"{' '.join(scores)} at {gan.scored_at:,}")
-        done = gan.step - self.first_step
+        if gan.max_d_steps:
+            values.insert(0, f"D update {gan.d_steps:,}/{gan.max_d_steps:,}")
+        done = self._done(gan) - self.first
         if done:
-            rate = done / (time.monotonic() - self.started)
-            values = [f"{rate:.3g} step/s", *values, f"{_clock((gan.steps - gan.step) / rate)} left"]
+            seconds = time.monotonic() - self.started
+            left = seconds / done * (1 - self._done(gan))
+            values = [f"{(gan.step - self.first_step) / seconds:.3g} step/s", *values, f"{_clock(left)} left"]
         return " · ".join(values)
+
+    def _done(self, gan: GAN) -> float:
+        """Which share of the run lies behind."""
+        return max(gan.step / gan.steps, gan.d_steps / gan.max_d_steps if gan.max_d_steps else 0.0)
 
 
 def _clock(seconds: float) -> str:
