@@ -193,6 +193,26 @@ def test_mistakes_end_in_a_few_lines(tmp_path, words, expected):
     assert not list(tmp_path.iterdir())
 
 
+def test_the_folder_of_runs_is_named_for_a_run(run, tmp_path):
+    folder, _ = run
+    for words in (("resume", str(folder.parent)), ("sample", f"ckpt={folder.parent}"), ("evaluate", f"ckpt={folder.parent}")):
+        assert f"Did you mean {folder}?" in ganexp(*words, cwd=tmp_path, check=False).stderr
+
+
+def test_settings_of_metrics_want_metrics(run, tmp_path):
+    folder, _ = run
+    told = ganexp("evaluate", f"ckpt={folder}", "metrics.samples=40", cwd=tmp_path, check=False)
+    assert "metrics.samples=40: name the metrics, too" in told.stderr
+
+
+def test_the_command_may_follow_a_flag(tmp_path):
+    mine = tmp_path / "mine" / "loss"
+    mine.mkdir(parents=True)
+    (mine / "quadratic.yaml").write_text("adversarial: {_target_: ganexp.losses.LeastSquares}\n")
+    told = ganexp("--config-dir", "mine", "describe", "loss=quadratic", cwd=tmp_path)
+    assert json.loads(told.stdout)["loss"]["name"] == "LeastSquares"
+
+
 def test_an_option_of_ones_own_is_suggested(tmp_path):
     mine = tmp_path / "mine" / "loss"
     mine.mkdir(parents=True)

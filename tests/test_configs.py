@@ -50,7 +50,7 @@ def words_for(group, option, tmp_path):
         words.append("data=cifar10")
     if group == "model" and option in SIDES:
         words.append(f"data={SIDES[option]}")
-    if group == "published":
+    if group == "published" and option != "none":
         words.insert(0, f"experiment={option}/{options(f'experiment/{option}')[-1]}")
     if option == "folder":
         from test_sets import photo
@@ -497,7 +497,8 @@ def test_an_overlay_changes_what_it_says_and_nothing_else(name):
 
 
 def test_every_overlay_is_tested():
-    assert {name.split("/")[0] for name in OVERLAYS} == set(options("published"))
+    assert {name.split("/")[0] for name in OVERLAYS} | {"none"} == set(options("published"))
+    assert case("sagan/cifar10_2") == config("experiment=sagan/cifar10_2", "published=none")
 
 
 @pytest.mark.parametrize("name", OVERLAYS)

@@ -16,7 +16,7 @@ from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.gan import GAN
 from ganexp.losses import Objective
-from ganexp.runfolder import RunFolder
+from ganexp.runfolder import RunFolder, newest_below
 
 
 def build_gan(cfg: DictConfig) -> GAN:
@@ -123,7 +123,7 @@ def load_run(ckpt: str, accelerator: str) -> tuple[DictConfig, GAN, RunFolder, d
         folder = RunFolder(path)
         path = next((p for p in (folder.best, folder.last) if p.exists()), folder.best)
     if not path.is_file():
-        raise UserError(f"ckpt={ckpt}: no checkpoint there. Name a .ckpt file or a run folder.")
+        raise UserError(f"ckpt={ckpt}: no checkpoint there. Name a .ckpt file or a run folder.{newest_below(ckpt)}")
     folder = RunFolder(path.parent.parent)
     cfg = trust.load(folder.config)
     gan = build_gan(cfg)

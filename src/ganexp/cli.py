@@ -24,6 +24,7 @@ from ganexp.sweepfolder import SweepFolder
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
+VALUED = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")  # a value follows
 COMMANDS = ("train", "evaluate", "sample", "describe")
 
 
@@ -89,7 +90,7 @@ def _start(hydra_config: DictConfig, cfg: DictConfig, groups: dict[str, str | No
 def _hint(groups: dict[str, str | None]) -> str:
     """A line about a choice that suits few networks, where one of them has refused a setting."""
     article = groups.get("published")
-    if article:
+    if article and article != "none":
         return f"\npublished={article} is meant for the networks of the article's own cases: see docs/published.md"
     if groups.get("loss/auxiliary"):
         return "\nloss/auxiliary needs a discriminator that offers head=…: use model=dcgan"
@@ -170,9 +171,18 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _as_config(words: list[str]) -> list[str]:
     """evaluate ckpt=x -> --config-name evaluate ckpt=x; evaluate images=x -> --config-name evaluate_images images=x"""
+    place = next((index for index, word in enumerate(words) if word in COMMANDS and words[index - 1] not in VALUED), 0)
+    words = [*words[place : place + 1], *words[:place], *words[place + 1 :]]  # the command first
     if words[:1] == ["evaluate"] and any(word.startswith(("images=", "real=")) for word in words):
         words = ["evaluate_images", *words[1:]]
         return ["--config-name", *words]
+    if words[:1] == ["evaluate"] and not any(word.startswith("metrics=") for word in words):
+        for word in words:
+            if word.startswith("metrics."):
+                sys.exit(
+                    f"{word}: name the metrics, too (metrics=classifier). Those that the run was trained with take "
+                    "samples=, scores=, references=, fid_at= and weights="
+                )
     return ["--config-name", *words] if words and words[0] in COMMANDS else words
 
 

@@ -112,6 +112,12 @@ class RunFolder:
         os.replace(part, self.metrics)
 
 
+def newest_below(path: str | Path) -> str:
+    """A question to who named the folder of runs instead of one of them; nothing where there is none below."""
+    runs = sorted(Path(path).expanduser().glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+    return f"\nDid you mean {runs[-1].parent}?" if runs else ""
+
+
 def now() -> str:
     """The time in UTC, as ISO 8601 to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -24,7 +24,7 @@ from ganexp.data.module import StreamData
 from ganexp.errors import UserError
 from ganexp.gan import GAN
 from ganexp.metrics.scores import Scores
-from ganexp.runfolder import RunFolder, environment, now
+from ganexp.runfolder import RunFolder, environment, newest_below, now
 
 EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn
 
@@ -56,7 +56,7 @@ def resume(path: str, steps: int | None = None) -> None:
     """
     folder = RunFolder(path)
     if not folder.config.exists() or not folder.run.exists():
-        raise UserError(f"{path} is no run folder: it has no config.yaml and run.json.")
+        raise UserError(f"{path} is no run folder: it has no config.yaml and run.json.{newest_below(path)}")
     with folder.locked():
         facts = folder.facts()
         if facts.get("status") == "finished" and steps is None:

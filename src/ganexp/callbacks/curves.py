@@ -47,7 +47,7 @@ def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
             panel.set_yscale("log")
             for axis_part in ("major", "minor"):
                 getattr(panel.yaxis, f"set_{axis_part}_formatter")("{x:g}")
-            panel.yaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+            panel.yaxis.set_minor_locator(LogLocator(subs=(2, 5) if max(values) > 10 * min(values) else range(2, 10)))
         panel.legend()
     for panel in (losses, *panels):
         panel.grid(alpha=0.3)
