@@ -108,7 +108,7 @@ def run(arguments: argparse.Namespace, case: str, form: str, seed: int) -> int:
     words += [*shortened(arguments, words), *arguments.words]
     if not folder.run.exists():
         return ganexp(*words, f"hydra.run.dir={folder.path}")
-    if other := differences(folder, words):
+    if folder.config.exists() and (other := differences(folder, words)):
         print(f"{folder.path} is there, but with other settings:", *other, sep="\n  ", file=sys.stderr)
         print("Use the same words again, another --output, or ganexp resume RUN schedule.steps=…", file=sys.stderr)
         return 1

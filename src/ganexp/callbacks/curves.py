@@ -45,9 +45,9 @@ def draw_curves(rows: list[dict[str, Any]], title: str) -> Figure:
         panel.set(title=name.removeprefix("score/"), xlabel="step")
         if "/fid" in name and min(values) > 0:
             panel.set_yscale("log")
-            for axis_part in ("major", "minor"):
-                getattr(panel.yaxis, f"set_{axis_part}_formatter")("{x:g}")
             panel.yaxis.set_minor_locator(LogLocator(subs=(2, 5) if max(values) > 10 * min(values) else range(2, 10)))
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter("{x:g}")
         panel.legend()
     for panel in (losses, *panels):
         panel.grid(alpha=0.3)
