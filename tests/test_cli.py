@@ -195,7 +195,8 @@ def test_mistakes_end_in_a_few_lines(tmp_path, words, expected):
 
 def test_the_folder_of_runs_is_named_for_a_run(run, tmp_path):
     folder, _ = run
-    for words in (("resume", str(folder.parent)), ("sample", f"ckpt={folder.parent}"), ("evaluate", f"ckpt={folder.parent}")):
+    runs = folder.parent
+    for words in (("resume", str(runs)), ("sample", f"ckpt={runs}"), ("evaluate", f"ckpt={runs}")):
         assert f"Did you mean {folder}?" in ganexp(*words, cwd=tmp_path, check=False).stderr
 
 
