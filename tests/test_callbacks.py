@@ -97,6 +97,19 @@ def test_progress_line():
     assert progress.line(gan).endswith("left")
 
 
+def test_slow_steps_are_told_before_they_are_logged(monkeypatch, capsys):
+    """A generator that stands still takes long for the steps between two logged points."""
+    gan = build_gan(config(*TINY))
+    gan.log_every, gan.steps, gan.step = 50, 100, 0
+    now = iter([0.0, 10.0, 35.0, 35.0, 35.0, 36.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    progress = ProgressLine()
+    progress.on_train_start(None, gan)
+    for gan.step in (1, 2):  # after 10 seconds, and after 35
+        progress.on_train_batch_end(None, gan)
+    assert capsys.readouterr().out == "step 2/100  0.0571 step/s · 28:35 left\n"
+
+
 def test_time_left_of_a_run_that_ends_by_discriminator_updates(monkeypatch):
     gan = build_gan(config(*TINY, "schedule.steps=400", "schedule.max_d_steps=100"))
     progress = ProgressLine()

@@ -9,11 +9,11 @@ from rich.progress import BarColumn, Progress, TextColumn
 
 from ganexp.gan import GAN
 
-QUIET = 30  # seconds that a log without a terminal stays silent at most, where steps are logged that often
+QUIET = 30  # seconds without a word at most, but for a step that takes longer
 
 
 class ProgressLine(Callback):
-    """step, step/s, losses, last IS and FID, time left. Refreshed when losses are logged, not at every step."""
+    """step, step/s, losses, last IS and FID, time left. Refreshed when losses are logged, or after half a minute."""
 
     def __init__(self) -> None:
         self.console = Console()
@@ -33,10 +33,11 @@ class ProgressLine(Callback):
         self.bar.start()
 
     def on_train_batch_end(self, trainer: Trainer, gan: GAN, *args: Any) -> None:
-        if gan.step % gan.log_every:
-            return
-        self.bar.update(self.task, completed=gan.step, line=self.line(gan), refresh=True)
-        if not self.live and time.monotonic() - self.printed > QUIET:
+        quiet = time.monotonic() - self.printed > QUIET
+        if self.live and (quiet or gan.step % gan.log_every == 0):
+            self.printed = time.monotonic()
+            self.bar.update(self.task, completed=gan.step, line=self.line(gan), refresh=True)
+        elif quiet and not self.live:
             self._print(gan)
 
     def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:

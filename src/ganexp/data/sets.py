@@ -186,7 +186,8 @@ def _fetch(load: Callable[[bool], Any], root: str, files: list[str], url: str) -
         except (URLError, RuntimeError, OSError) as error:
             reason = getattr(error, "reason", error)
     wanted = "\n".join(f"  {Path(root) / name}" for name in files)
+    unpacked = " (unpacked)" if url.endswith(".tar.gz") and not files[0].endswith(".tar.gz") else ""
     raise UserError(
         f"The data set is not on this machine, and downloading it failed ({reason}).\nPut in place:\n{wanted}\n"
-        f"from {url}\nor name the folder that has it: data.root=FOLDER (now {root})."
+        f"from {url}{unpacked}\nor name the folder that has it: data.root=FOLDER (now {root})."
     )
