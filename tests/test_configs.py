@@ -268,7 +268,7 @@ ARTICLES = {
     },
 }  # fmt: skip
 # What the cases have in place of it where the code differs from its article or is wrong.
-MENDED = {
+CORRECTED = {
     "ac_wgan_gp": {"order": "discriminator_first", "fakes": "fresh"},
     "dcgan": {"range": "symmetric", "lr": each(2e-4), "betas": each((0.5, 0.999)), "G.batch_statistics_only": False},
     "textbook": {"reuse_real": False, "G.norm": "batch", "D.dropout": 0.5, "loss.epsilon": "per_sample"},
@@ -346,8 +346,8 @@ def published_settings(name):
     return SHARED | ARTICLES[name.split("/")[0]] | CASES[name]
 
 
-def mended_settings(name):
-    return BASELINES[name] if name in BASELINES else published_settings(name) | MENDED[name.split("/")[0]]
+def corrected_settings(name):
+    return BASELINES[name] if name in BASELINES else published_settings(name) | CORRECTED[name.split("/")[0]]
 
 
 def settings(cfg, keys):
@@ -384,7 +384,7 @@ def settings(cfg, keys):
 
 @pytest.mark.parametrize("name", options("experiment"))
 def test_counts_and_settings_of_every_case(name):
-    expected = mended_settings(name)
+    expected = corrected_settings(name)
     assert settings(case(name), expected.keys()) == expected
     told = description(case(name))
     counts = tuple(told[network]["parameters"] for network in NETWORKS)
@@ -444,7 +444,7 @@ def test_description_counts_and_names():
     assert told["loss"]["discriminator_terms"] == ["real", "fake", "gradient_penalty"]
 
 
-# What each overlay changes in one of its cases: setting, mended, as published.
+# What each overlay changes in one of its cases: setting, corrected, as published.
 OVERLAYS = {
     "textbook/wgan_gp": {
         "model.generator.norm": ("batch", "inert"),
@@ -490,10 +490,10 @@ def flat(node, at=""):
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_an_overlay_changes_what_it_says_and_nothing_else(name):
-    mended, published = (flat(OmegaConf.to_container(case(name, published))) for published in (False, True))
-    changed = {key: (mended[key], published[key]) for key in mended if mended[key] != published[key]}
+    corrected, published = (flat(OmegaConf.to_container(case(name, published))) for published in (False, True))
+    changed = {key: (corrected[key], published[key]) for key in corrected if corrected[key] != published[key]}
     assert changed == OVERLAYS[name]
-    assert mended.keys() == published.keys()
+    assert corrected.keys() == published.keys()
 
 
 def test_every_overlay_is_tested():
