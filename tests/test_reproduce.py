@@ -137,7 +137,7 @@ def test_runs_of_other_words_are_not_taken_for_these(here, monkeypatch, capsys):
         run(monkeypatch, *longer)
     assert "schedule.steps: 10, asked for 20" in capsys.readouterr().err
     assert len(here) == 2
-    text = run(monkeypatch, *(word if word != "gan" else "wgan_gp" for word in SMALL))
+    text = run(monkeypatch, *(word if word != "gan" else "wgan_gp" for word in SMALL), "--collect")
     assert cells(text, "gan", "corrected", "fid_classifier")[8] == "1"  # the table has all cases of the article
 
 
