@@ -24,12 +24,11 @@ from omegaconf import OmegaConf
 
 from ganexp import schema
 from ganexp.cli import CONF
+from ganexp.report.collect import NO_SETTINGS
 from ganexp.runfolder import RunFolder
 
 PUBLISHED = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
 OWN = ("experiment", "published", "seed", "hydra.run.dir")  # words that would make a run another than its row says
-# Settings that tell where things lie on this machine.
-ELSEWHERE = ("name", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights")
 EVALUATIONS = 5  # of a run that is cut short
 
 
@@ -129,7 +128,7 @@ def differences(folder: RunFolder, words: list[str]) -> list[str]:
     return [
         f"{key}: {was}, asked for {value}"
         for key, value in leaves(asked)
-        if key not in ELSEWHERE and (was := OmegaConf.select(there, key, default=value)) != value
+        if key not in NO_SETTINGS and (was := OmegaConf.select(there, key, default=value)) != value
     ]
 
 

@@ -187,6 +187,15 @@ def test_a_setting_that_an_older_version_had_not_means_its_default(tmp_path, tex
     assert len(Report.of(collect([tmp_path])).groups) == 1
 
 
+def test_where_the_weights_lie_is_no_setting(tmp_path):
+    """Two machines, one file of weights."""
+    for seed in range(2):
+        text = template("metrics=inception", f"metrics.weights=/machine-{seed}/inception.pth")
+        make_run(tmp_path / str(seed), text, seed)
+    (one,) = Report.of(collect([tmp_path])).groups
+    assert len(one.counted) == 2
+
+
 def test_a_label_has_as_few_words_as_tell_a_group_apart(tmp_path, texts):
     longer = texts["hinge"].replace("steps: 1000", "steps: 2000")
     for name, text, loss in (

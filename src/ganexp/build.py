@@ -73,6 +73,7 @@ def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | Non
 
 @lru_cache(maxsize=2)  # a set's two splits
 def _read(source: str, root: str, split: str, resolution: int, channels: int, _cwd: Path) -> ImageSet | None:
+    """The split, read once; from another working directory a relative path is another set."""
     sizes = {"resolution": resolution, "channels": channels}
     return make(OmegaConf.create(source), "data.source", root=root, split=split, **sizes)
 

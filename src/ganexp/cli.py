@@ -171,19 +171,32 @@ def _remove_if_empty(folder: Path) -> None:
 
 def _as_config(words: list[str]) -> list[str]:
     """evaluate ckpt=x -> --config-name evaluate ckpt=x; evaluate images=x -> --config-name evaluate_images images=x"""
-    place = next((index for index, word in enumerate(words) if word in COMMANDS and words[index - 1] not in VALUED), 0)
-    words = [*words[place : place + 1], *words[:place], *words[place + 1 :]]  # the command first
+    words = _command_first(words)
     if words[:1] == ["evaluate"] and any(word.startswith(("images=", "real=")) for word in words):
         words = ["evaluate_images", *words[1:]]
         return ["--config-name", *words]
-    if words[:1] == ["evaluate"] and not any(word.startswith("metrics=") for word in words):
-        for word in words:
-            if word.startswith("metrics."):
-                sys.exit(
-                    f"{word}: name the metrics, too (metrics=classifier). Those that the run was trained with take "
-                    "samples=, scores=, references=, fid_at= and weights="
-                )
+    if words[:1] == ["evaluate"]:
+        _check_metrics(words)
     return ["--config-name", *words] if words and words[0] in COMMANDS else words
+
+
+def _command_first(words: list[str]) -> list[str]:
+    """--config-dir mine describe loss=x -> describe --config-dir mine loss=x"""
+    for place, word in enumerate(words):
+        if word in COMMANDS and (place == 0 or words[place - 1] not in VALUED):
+            return [word, *words[:place], *words[place + 1 :]]
+    return words
+
+
+def _check_metrics(words: list[str]) -> None:
+    """Refuses settings of metrics that are not named: Hydra would fail on them."""
+    unnamed = not any(word.startswith("metrics=") for word in words)
+    for word in words:
+        if unnamed and word.startswith("metrics."):
+            sys.exit(
+                f"{word}: name the metrics, too (metrics=classifier). Those that the run was trained with take "
+                "samples=, scores=, references=, fid_at= and weights="
+            )
 
 
 def _complete() -> None:

@@ -34,7 +34,8 @@ def evaluate(cfg: DictConfig) -> None:
     cfg = schema.resolve(OmegaConf.create(settings))
     run, gan, folder, facts = load_run(cfg.ckpt, cfg.accelerator)
     if ruler:
-        run = schema.resolve(OmegaConf.merge(run, {"metrics": None}, {"metrics": ruler}))
+        run.metrics = ruler
+        run = schema.resolve(run)
         lint.check(run, gan)
     if run.metrics.extractor is None:
         raise UserError(

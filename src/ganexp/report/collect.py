@@ -18,7 +18,8 @@ from ganexp.report.curves import Curve, read_curves
 from ganexp.report.values import is_number, plain
 from ganexp.runfolder import RunFolder
 
-NO_SETTINGS = ("seed", "name", "data.root", "metrics.cache", "metrics.weights")  # the run's own, or its machine's
+# The run's own, or its machine's.
+NO_SETTINGS = ("seed", "name", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights")
 BY_NAME = ("data.path", "data.source.path")  # where the images lie matters not, what the folder is called does
 OWN = re.compile(r"^(?:seed: \d+|name: [\w.+/-]+)\n(?!\s)", re.MULTILINE)  # lines that alone differ between seeds
 LARGEST = 1_000_000  # characters of a config
