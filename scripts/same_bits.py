@@ -1,0 +1,163 @@
+"""Compare the training of this working tree with that of an older commit, bit by bit.
+
+    python scripts/same_bits.py OLD_COMMIT [--only NAME,NAME] [--keep DIRECTORY]
+
+The old commit is checked out into a temporary worktree. Six small configurations are trained with both trees, one
+process after the other, by the interpreter that runs this script. The weights of every network must be identical to
+the bit, and every score that both trees log must agree to 1e-6. The exit code is 0 if they do, or if each difference
+is listed in INTENDED_CHANGES.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+TOLERANCE = 1e-6  # of scores, relative or absolute, whichever is larger
+
+COMMON = (
+    "trainer=cpu",
+    "trainer.log_every=10",
+    "schedule.steps=60",
+    "schedule.evaluate_every=30",
+    "schedule.batch_size=32",
+    "metrics.samples=200",
+    "metrics.extractor.updates=30",
+    "seed=3",
+)
+CASES = {
+    "digits": (),
+    "conditional": ("model.conditional=true", "schedule.ema.decay=0.9", "schedule/lr_decay=linear", "data.flip=true"),
+    "loss_limit": ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=1.0"),
+    "classifier": (
+        "model=dcgan",
+        "data.resolution=16",
+        "model.generator.width=8",
+        "model.discriminator.width=8",
+        "loss/auxiliary=classifier",
+    ),
+    "cramer": ("loss=cramer",),
+    "dropout": ("model=dcgan_mnist", "data.resolution=16", "loss=non_saturating", "metrics.scores=[is,fid,kid]"),
+}
+
+# Keys that were renamed: old -> new. Overrides in CASES use the new names.
+RENAMED_KEYS: dict[str, str] = {}
+# Weights that were renamed: beginning of the old name -> beginning of the new one.
+RENAMED_WEIGHTS: dict[str, str] = {}
+# Configurations whose bits were changed on purpose: name -> reason.
+INTENDED_CHANGES: dict[str, str] = {}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("old_commit")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(CASES), metavar="NAME,NAME")
+    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep the runs there")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.only) - set(CASES):
+        parser.error(f"--only {','.join(sorted(unknown))}: use some of {', '.join(CASES)}")
+    with tempfile.TemporaryDirectory(prefix="same-bits-") as scratch, worktree(arguments.old_commit) as old:
+        runs = (arguments.keep or Path(scratch)).absolute()
+        results = [compare_case(name, old, runs) for name in arguments.only]
+    sys.exit(0 if all(results) else 1)
+
+
+@contextmanager
+def worktree(commit: str) -> Iterator[Path]:
+    """Check `commit` out into a temporary worktree, and remove the worktree afterwards."""
+    with tempfile.TemporaryDirectory(prefix="same-bits-tree-") as directory:
+        path = Path(directory) / "tree"
+        subprocess.run(["git", "-C", ROOT, "worktree", "add", "--quiet", "--detach", path, commit], check=True)
+        try:
+            yield path
+        finally:
+            subprocess.run(["git", "-C", ROOT, "worktree", "remove", "--force", path], check=True)
+
+
+def compare_case(name: str, old: Path, runs: Path) -> bool:
+    """Train one configuration with both trees; print a line, and return whether the result is as it should be."""
+    overrides = (*COMMON, *CASES[name])
+    train(ROOT, overrides, runs / "new" / name)
+    train(old, [old_words(word, old) for word in overrides], runs / "old" / name)
+    problems = list(differences(runs / "old" / name, runs / "new" / name))
+    if problems and name in INTENDED_CHANGES:
+        print(f"{name:12} differs as intended: {INTENDED_CHANGES[name]}", flush=True)
+        return True
+    print(f"{name:12} {'same' if not problems else 'DIFFERS: ' + '; '.join(problems[:4])}", flush=True)
+    return not problems
+
+
+def old_words(override: str, old: Path) -> str:
+    """Return `override` in the words of the old tree, for keys that were renamed after it."""
+    for before, after in RENAMED_KEYS.items():
+        if override.startswith(f"{after}=") and not names(old, after.rsplit(".", 1)[-1]):
+            return f"{before}={override.split('=', 1)[1]}"
+    return override
+
+
+def names(tree: Path, word: str) -> bool:
+    """Return whether the configuration or the code of `tree` contains `word`."""
+    return subprocess.run(["git", "-C", tree, "grep", "-qw", word, "--", "conf", "src"]).returncode == 0
+
+
+def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None:
+    """Train with the code of `tree` in the run directory `run`; exit with the output of a run that fails."""
+    environment = os.environ | {
+        "PYTHONPATH": str(tree / "src"),
+        "OMP_NUM_THREADS": "1",
+        "GANEXP_CACHE": str(run.parent / "cache"),
+    }
+    command = [sys.executable, "-m", "ganexp", *overrides, f"hydra.run.dir={run}"]
+    done = subprocess.run(
+        command, env=environment, cwd=tree, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    if done.returncode:
+        sys.exit(f"{tree} failed on {' '.join(overrides)}:\n{done.stdout[-3000:]}")
+
+
+def differences(old: Path, new: Path) -> Iterator[str]:
+    """Yield a line for each weight that is not identical, and for each score that is not equal to the tolerance."""
+    before = {renamed(name): value for name, value in weights(old).items()}
+    after = weights(new)
+    for name in sorted(before.keys() ^ after.keys()):
+        yield f"only one has the weight {name}"
+    for name in sorted(before.keys() & after.keys()):
+        if not torch.equal(before[name], after[name]):
+            yield f"weight {name} differs by {(before[name] - after[name]).abs().max():.2g}"
+    old_scores, new_scores = scores(old), scores(new)
+    for key in sorted(old_scores.keys() - new_scores.keys()):
+        yield f"step {key[0]}: {key[1]} is missing"
+    for key in sorted(old_scores.keys() & new_scores.keys()):
+        if abs(old_scores[key] - new_scores[key]) > TOLERANCE * max(1.0, abs(old_scores[key])):
+            yield f"step {key[0]}: {key[1]} was {old_scores[key]:.9g} and is {new_scores[key]:.9g}"
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    """Return every tensor of the networks in the run's last checkpoint, by name."""
+    return torch.load(run / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)["state_dict"]
+
+
+def renamed(name: str) -> str:
+    """Return the new name of a weight of the old tree."""
+    for before, after in RENAMED_WEIGHTS.items():
+        if name.startswith(before):
+            return after + name.removeprefix(before)
+    return name
+
+
+def scores(run: Path) -> dict[tuple[int, str], float]:
+    """Return the logged scores by (step, name)."""
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return {(row["step"], key): row[key] for row in rows for key in row if key.startswith("score/")}
+
+
+if __name__ == "__main__":
+    main()
