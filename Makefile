@@ -26,7 +26,7 @@ reproduce-textbook: setup ## the textbook's three cases on MNIST, as published a
 	$(BIN)/python scripts/reproduce.py textbook --steps-fraction 0.0667 --seeds 2
 
 test: setup ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: setup ## style, and the arrows between the modules
 	$(BIN)/ruff check .

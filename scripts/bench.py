@@ -31,13 +31,14 @@ import torch
 from bench_scores import scores
 from hydra import compose, initialize_config_dir
 
-from ganexp import build, schema
-from ganexp.callbacks.guard import RandomState, StopWhenNotFinite
+from ganexp import build
 from ganexp.callbacks.progress import ProgressLine
-from ganexp.callbacks.record import Record
+from ganexp.callbacks.random_state import RandomState, StopWhenNotFinite
 from ganexp.cli import CONF
-from ganexp.data.module import StreamData
-from ganexp.runfolder import RunFolder
+from ganexp.config import schema
+from ganexp.data.datamodule import StreamData
+from ganexp.loggers.record import Record
+from ganexp.runs.run_directory import RunFolder
 
 CASE = ("data=fake", "data.source.size=5000", "model=dcgan", "loss=non_saturating", "schedule.batch_size=64")
 

@@ -4,7 +4,7 @@
 
 ARTICLE is a folder of experiments: textbook, dcgan, sagan, … Each case is trained corrected and, where the article has
 an overlay, as published, once a seed, into OUTPUT/CASE/FORM-seed-N; runs that are there are not run again, and broken
-ones go on. WORDS are overrides for all of them, as on ganexp's command line: data.root=FOLDER, metrics=koshian2, …
+ones go on. WORDS are overrides for all of them, as on ganexp's command line: data.root=FOLDER, metrics=inception_torchvision, …
 Other words belong into another --output. --collect runs nothing and shows what is there. The table is printed and
 written to OUTPUT/table.md; cells that were not run say so. OUTPUT/picture.png has curves and samples.
 """
@@ -22,13 +22,13 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from omegaconf import OmegaConf
 
-from ganexp import schema
 from ganexp.cli import CONF
+from ganexp.config import schema
 from ganexp.report.collect import NO_SETTINGS
-from ganexp.runfolder import RunFolder
+from ganexp.runs.run_directory import RunFolder
 
 PUBLISHED = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
-OWN = ("experiment", "published", "seed", "hydra.run.dir")  # words that would make a run another than its row says
+OWN = ("experiment", "as_published", "seed", "hydra.run.dir")  # words that would make a run another than its row says
 EVALUATIONS = 5  # of a run that is cut short
 
 
@@ -44,8 +44,14 @@ def main() -> None:
     chosen = arguments.cases or cases
     failed = 0
     wanted = {name for case in chosen for name in published(arguments.article, case)}
-    if "is_koshian2" in wanted and not arguments.collect and "metrics=koshian2" not in arguments.words:
-        print("The published numbers are by metrics=koshian2: without that word they will have nothing beside them.")
+    if (
+        "is_inception_torchvision" in wanted
+        and not arguments.collect
+        and "metrics=inception_torchvision" not in arguments.words
+    ):
+        print(
+            "The published numbers are by metrics=inception_torchvision: without that word they will have nothing beside them."
+        )
     if not arguments.collect:
         for seed in range(arguments.seeds):
             for case in chosen:
@@ -92,7 +98,7 @@ def published(article: str, case: str) -> dict[str, dict[str, Any]]:
 
 def forms(article: str, case: str) -> list[str]:
     """`corrected`, and `published` where the article's overlay makes another run of it."""
-    overlay = (CONF / "published" / f"{article}.yaml").exists()
+    overlay = (CONF / "as_published" / f"{article}.yaml").exists()
     both = ["corrected", "published"] if overlay else ["corrected"]
     return PUBLISHED.get(article, {}).get(case, {}).get("forms", both)
 
@@ -103,7 +109,7 @@ def run(arguments: argparse.Namespace, case: str, form: str, seed: int) -> int:
     print(f"\n{arguments.article}/{case}, {form}, seed {seed}", flush=True)
     words = [f"experiment={arguments.article}/{case}", f"seed={seed}"]
     if form == "published":
-        words.append(f"published={arguments.article}")
+        words.append(f"as_published={arguments.article}")
     words += [*shortened(arguments, words), *arguments.words]
     if not folder.run.exists():
         return ganexp(*words, f"hydra.run.dir={folder.path}")
@@ -195,7 +201,7 @@ def table(article: str, cases: list[str], output: Path) -> str:
                 lines.append(f"| {' | '.join([*cells, str(len(ours)), steps])} |")
     lines += ["", *sorted(sources)]
     lines += [
-        "Measured: best is the checkpoint with the best FID (by metrics=koshian2, IS) among the evaluations. FID falls "
+        "Measured: best is the checkpoint with the best FID (by metrics=inception_torchvision, IS) among the evaluations. FID falls "
         "with the samples.",
         "",
     ]

@@ -49,7 +49,10 @@ CASES = {
 }
 
 # Keys that were renamed: old -> new. Overrides in CASES use the new names.
-RENAMED_KEYS: dict[str, str] = {}
+RENAMED_KEYS: dict[str, str] = {
+    "published": "as_published",
+    "schedule.updates.rearm": "schedule.updates.repeat_burst",
+}
 # Weights that were renamed: beginning of the old name -> beginning of the new one.
 RENAMED_WEIGHTS: dict[str, str] = {}
 # Configurations whose bits were changed on purpose: name -> reason.

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 import torch
-from conftest import TINY, ganexp
-from test_sets import photo, stl10_files
+from helpers.cli import ganexp
+from helpers.config import TINY
+from helpers.images import photo, stl10_files
 from torchvision.io import read_image
 
 import ganexp as package
@@ -150,13 +151,13 @@ def test_tab_completion(tmp_path, monkeypatch, line, expected):
         (["schedule/lr_decay=null"], "schedule/lr_decay has linear; leave the word out"),
         (["schedule/lr_decays=linear"], "Did you mean schedule/lr_decay"),
         (["loss=hinge", "loss.probabilities=true"], "changes cross-entropies, and this loss is none"),
-        (["experiment=g_loss/cifar10_hinge", "published=g_loss"], "leave it (and published=g_loss) out"),
+        (["experiment=g_loss/cifar10_hinge", "as_published=g_loss"], "leave it (and as_published=g_loss) out"),
         (
             ["model=dcgan", "model.generator.hiden=1", "model.discriminator.wide=2"],
             "model.generator has: channels",
         ),
         (["sample", "ckpt=a", "loss=hinge"], "There are: accelerator, ckpt, format"),
-        (["describe", "published=textbook", "model=sagan"], "published=textbook is meant for"),
+        (["describe", "as_published=textbook", "model=sagan"], "as_published=textbook is meant for"),
         (["schedul.steps=3"], "Did you mean schedule"),
         (["describe", "estimat=true"], "Did you mean estimate?"),
         (["evaluate", "cktp=a"], "Did you mean ckpt?"),
@@ -224,7 +225,7 @@ def test_an_option_of_ones_own_is_suggested(tmp_path):
 
 def test_a_hint_belongs_to_its_cause(tmp_path):
     """Where files are missing, nothing else is."""
-    words = ("experiment=ac_wgan_gp/cifar10", "published=ac_wgan_gp", f"data.root={tmp_path}")
+    words = ("experiment=ac_wgan_gp/cifar10", "as_published=ac_wgan_gp", f"data.root={tmp_path}")
     done = ganexp(*words, cwd=tmp_path, check=False)
     assert "cifar-10-python.tar.gz" in done.stderr
     assert "model=dcgan" not in done.stderr

@@ -10,13 +10,13 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from ganexp import lint, trust
+from ganexp.config import checks, trust
 from ganexp.data.images import ImageSet, fits
 from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
-from ganexp.gan import GAN
 from ganexp.losses import Objective
-from ganexp.runfolder import RunFolder, newest_below
+from ganexp.runs.run_directory import RunFolder, newest_below
+from ganexp.training.gan import GAN
 
 
 def build_gan(cfg: DictConfig) -> GAN:
@@ -46,7 +46,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         ema_start=schedule.ema.start,
         log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # a point a period at least
     )
-    lint.check(cfg, gan)
+    checks.check(cfg, gan)
     gan.configure_optimizers()  # a bad optimizer setting shows here, not in the middle of the start
     return gan
 

@@ -16,11 +16,12 @@ from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ganexp import __version__, schema
-from ganexp.advice import advise
+from ganexp import __version__
+from ganexp.commands.sweep import begun, resumed_words, run_point
+from ganexp.config import schema
+from ganexp.config.suggestions import advise
 from ganexp.errors import UserError
-from ganexp.sweep import begun, resumed_words, run_point
-from ganexp.sweepfolder import SweepFolder
+from ganexp.runs.sweep_directory import SweepFolder
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
@@ -65,31 +66,31 @@ def run(cfg: DictConfig) -> Any:
 def _start(hydra_config: DictConfig, cfg: DictConfig, groups: dict[str, str | None]) -> Any:
     command = hydra_config.job.config_name
     if command == "evaluate":
-        from ganexp.evaluate import evaluate
+        from ganexp.commands.evaluate import evaluate
 
         return evaluate(cfg)
     cfg = schema.resolve(cfg)
     if command == "train":
-        from ganexp.train import train
+        from ganexp.commands.train import train
 
         cfg.name = schema.run_name(cfg.name, *(groups[name] for name in ("experiment", "data", "model", "loss")))
         return train(cfg, hydra_config.runtime.output_dir, groups, list(hydra_config.overrides.task))
     if command == "evaluate_images":
-        from ganexp.evaluate import evaluate_images
+        from ganexp.commands.evaluate import evaluate_images
 
         return evaluate_images(cfg)
     if command == "sample":
-        from ganexp.sample import sample
+        from ganexp.commands.sample import sample
 
         return sample(cfg)
-    from ganexp.describe import describe
+    from ganexp.commands.describe import describe
 
     return describe(cfg, groups)
 
 
 def _hint(groups: dict[str, str | None]) -> str:
     """A line about a choice that suits few networks, where one of them has refused a setting."""
-    article = groups.get("published")
+    article = groups.get("as_published")
     if article and article != "none":
         return f"\npublished={article} is meant for the networks of the article's own cases: see docs/published.md"
     if groups.get("loss/auxiliary"):
@@ -222,7 +223,7 @@ def _resume(words: list[str]) -> None:
     found = [re.fullmatch(r"schedule\.steps=(\d+)", word) for word in words[1:]]
     if not words or words[0].startswith("-") or len(found) > 1 or None in found:
         sys.exit(RESUME)
-    from ganexp.train import resume
+    from ganexp.commands.train import resume
 
     try:
         resume(words[0], *(int(match[1]) for match in found))
@@ -231,7 +232,7 @@ def _resume(words: list[str]) -> None:
 
 
 def _report(words: list[str]) -> None:
-    from ganexp.report.command import main as report
+    from ganexp.commands.report import main as report
 
     try:
         report(words)

@@ -12,7 +12,7 @@ from rich.progress import track
 from torch import Tensor
 
 from ganexp.build import build_image_set, make
-from ganexp.callbacks.watch import LogitWatch
+from ganexp.callbacks.discriminator_logits import LogitWatch
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.metrics.extractors import ModuleExtractor, classifier_file

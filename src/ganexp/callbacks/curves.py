@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from ganexp.runfolder import RunFolder
+from ganexp.runs.run_directory import RunFolder
 
 COLOURS = {"fake": "tab:blue", "train": "tab:orange", "test": "tab:green"}  # of D's logits by kind of image
 

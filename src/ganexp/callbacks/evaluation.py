@@ -8,11 +8,11 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganexp import pictures
-from ganexp.callbacks.record import Record
-from ganexp.gan import GAN
+from ganexp.loggers.record import Record
 from ganexp.metrics.scores import Scores
-from ganexp.runfolder import RunFolder
+from ganexp.plots import grids
+from ganexp.runs.run_directory import RunFolder
+from ganexp.training.gan import GAN
 
 AT_ONCE = 10_000  # latents; more are drawn in turns, so that memory does not grow with the samples
 
@@ -78,27 +78,25 @@ def sample_grid(gan: GAN, seed: int, rows: int = 10, columns: int = 10) -> Tenso
     z = gan.latent.sample(rows * columns, generator=torch.Generator().manual_seed(seed)).to(gan.device)
     labels = torch.arange(rows, device=gan.device).repeat_interleave(columns) if gan.num_classes else None
     with sampling(gan.sampler) as network:
-        return pictures.grid(gan.shown(network(z, labels)), columns)
+        return grids.grid(gan.shown(network(z, labels)), columns)
 
 
 def interpolation_grid(gan: GAN, seed: int, spherical: bool, rows: int = 10, columns: int = 5) -> Tensor:
     """Walks between latents as one picture uint8 (3, H, W): row r from latent rows + r to latent r, class r fixed."""
     z = gan.latent.sample(2 * rows, generator=torch.Generator().manual_seed(seed))
-    walk = (
-        pictures.interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1).to(gan.device)
-    )  # (rows·columns, d)
+    walk = grids.interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1).to(gan.device)  # (rows·columns, d)
     labels = None
     if gan.num_classes:
         labels = (torch.arange(rows, device=gan.device) % gan.num_classes).repeat_interleave(columns)
     with sampling(gan.sampler) as network:
-        return pictures.grid(gan.shown(network(walk, labels)), columns)
+        return grids.grid(gan.shown(network(walk, labels)), columns)
 
 
 def draw_interpolations(gan: GAN, folder: RunFolder, record: Record, seed: int) -> None:
     """Both walks between latents, into the run folder and TensorBoard."""
     for kind in ("linear", "spherical"):
         picture = interpolation_grid(gan, seed, spherical=kind == "spherical")
-        pictures.save(picture, folder.samples / f"interpolation-{kind}.png")
+        grids.save(picture, folder.samples / f"interpolation-{kind}.png")
         record.log_picture(f"interpolation/{kind}", picture, gan.step)
 
 
@@ -135,7 +133,7 @@ class Evaluation(Callback):
     def _evaluate(self, trainer: Trainer, gan: GAN) -> dict[str, float]:
         axes = gan.axes()  # before the clock counts this evaluation
         picture = sample_grid(gan, self.seed)
-        pictures.save(picture, self.folder.samples / f"step-{gan.step:07d}.png")
+        grids.save(picture, self.folder.samples / f"step-{gan.step:07d}.png")
         trainer.logger.log_picture("samples", picture, gan.step)
         watched, values = self.watch(gan, self.seed), {}
         if self.scores is not None:

@@ -7,7 +7,7 @@ from pytorch_lightning import Callback, Trainer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from ganexp.gan import GAN
+from ganexp.training.gan import GAN
 
 QUIET = 30  # seconds without a word at most, but for a step that takes longer
 

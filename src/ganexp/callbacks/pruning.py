@@ -4,8 +4,8 @@ import statistics
 
 from pytorch_lightning import Callback, Trainer
 
-from ganexp.gan import GAN
-from ganexp.runfolder import RunFolder
+from ganexp.runs.run_directory import RunFolder
+from ganexp.training.gan import GAN
 
 
 class Pruning(Callback):

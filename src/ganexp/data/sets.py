@@ -18,7 +18,7 @@ from torch import Tensor
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 
-from ganexp import fetching
+from ganexp import offline
 from ganexp.data.images import FileImages, ImageSet, decode, fit_to, fits
 from ganexp.data.listing import Listing, list_images
 from ganexp.errors import UserError
@@ -178,7 +178,7 @@ def _fetch(load: Callable[[bool], Any], root: str, files: list[str], url: str) -
                     f"The data set under {root} is damaged ({error}).\n"
                     f"Delete {', '.join(files)} there, and they are fetched again."
                 ) from None
-        fetching.check(url)
+        offline.check(url)
         Path(root).mkdir(parents=True, exist_ok=True)
         log.info("not under %s: downloading from %s", root, url)
         try:

@@ -22,7 +22,7 @@ from torch.nn.functional import cross_entropy, interpolate
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 from torchvision.models import Inception_V3_Weights, inception_v3
 
-from ganexp import fetching
+from ganexp import offline
 from ganexp.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class InceptionExtractor(nn.Module):
             return self.network(_in_colour(images))
 
 
-class Koshian2Extractor(nn.Module):
+class TorchvisionInceptionExtractor(nn.Module):
     """torchvision's Inception-v3 as the SAGAN and SNGAN articles feed it, comparable with their IS alone.
 
     Normalised by ImageNet's mean and deviation, where its weights expect [-1, 1]; enlarged to 299 with aligned corners.
@@ -95,7 +95,7 @@ class Koshian2Extractor(nn.Module):
         UserError: as `InceptionExtractor`.
     """
 
-    name = "koshian2"
+    name = "inception_torchvision"
     input = "8 bits a channel, grey repeated to three channels; ImageNet's mean and deviation; 299x299, aligned corners"
     feature_dim = 2048
 
@@ -175,7 +175,7 @@ def _inception_weights(weights: str | None, url: str) -> Path:
     if not path.is_file():
         if weights:
             raise UserError(f"metrics.weights={weights}: no such file.\n{advice}")
-        fetching.check(url)
+        offline.check(url)
         try:
             load_state_dict_from_url(url, progress=True, weights_only=True)
         except (URLError, OSError) as error:

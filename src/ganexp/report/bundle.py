@@ -5,12 +5,12 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from ganexp.config.schema import slug
 from ganexp.errors import UserError
 from ganexp.report.collect import Run, read
 from ganexp.report.grouping import better, setting
 from ganexp.report.values import SPREADS, plain
-from ganexp.runfolder import RunFolder
-from ganexp.schema import slug
+from ganexp.runs.run_directory import RunFolder
 
 ENVIRONMENT = ("ganexp", "python", "versions", "platform", "device", "precision", "git_commit", "git_dirty", "command",
                "started", "ended", "resumed")  # fmt: skip

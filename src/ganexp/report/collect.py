@@ -12,11 +12,11 @@ from typing import Any
 import omegaconf
 import yaml
 
-from ganexp import schema
+from ganexp.config import schema
 from ganexp.errors import UserError
 from ganexp.report.curves import Curve, read_curves
 from ganexp.report.values import is_number, plain
-from ganexp.runfolder import RunFolder
+from ganexp.runs.run_directory import RunFolder
 
 # The run's own, or its machine's.
 NO_SETTINGS = ("seed", "name", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights")

@@ -10,7 +10,16 @@ from ganexp.report.values import SPREADS, plain
 
 WHICH = ("best", "last")
 LOWER, HIGHER = ("fid", "kid", "intra"), ("is", "accuracy", "precision", "recall", "density", "coverage")
-CHOICES = ("experiment", "published", "data", "model", "loss", "schedule", "optimizer", "metrics")  # told in this order
+CHOICES = (
+    "experiment",
+    "as_published",
+    "data",
+    "model",
+    "loss",
+    "schedule",
+    "optimizer",
+    "metrics",
+)  # told in this order
 
 
 @dataclass

@@ -1,0 +1,29 @@
+"""The names under which a run logs its values: in metrics.jsonl, in TensorBoard and in every other logger.
+
+`step` counts generator updates. Beside it each logged point has the other axes, and one kind of values: losses,
+scores, or the discriminator's mean logits. Must not import torch.
+"""
+
+LOSS = "loss/"
+SCORE = "score/"
+LOGIT = "d_logit/"
+AXIS = "axis/"
+
+D_STEPS = AXIS + "d_steps"  # discriminator updates
+IMAGES = AXIS + "images"  # real images that the discriminator has seen
+SECONDS = AXIS + "seconds"  # of training, evaluation not included
+
+
+def loss_key(network: str, term: str | None = None) -> str:
+    """Return the key of a network's loss, or of one named term of it: loss/generator, loss/generator/adversarial."""
+    return f"{LOSS}{network}" if term is None else f"{LOSS}{network}/{term}"
+
+
+def score_key(name: str) -> str:
+    """Return the key of a score: score/fid_classifier for fid_classifier."""
+    return f"{SCORE}{name}"
+
+
+def logit_key(images: str) -> str:
+    """Return the key of the discriminator's mean logit on one kind of images: d_logit/train, d_logit/fake."""
+    return f"{LOGIT}{images}"

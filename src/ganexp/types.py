@@ -1,0 +1,19 @@
+"""Annotated types for the parameters of every class and function that a config can name.
+
+`config/instantiate.py` checks each argument against the annotation of its parameter before anything is built, so the
+range of a parameter is declared once, where the parameter is. Choices are declared as `Literal["a", "b"]`.
+"""
+
+import math
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+
+PositiveInt = Annotated[int, Ge(1)]
+NonNegativeInt = Annotated[int, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0), Lt(math.inf)]
+NonNegativeFloat = Annotated[float, Ge(0), Lt(math.inf)]
+FiniteFloat = Annotated[float, Gt(-math.inf), Lt(math.inf)]
+UnitInterval = Annotated[float, Ge(0), Le(1)]  # both ends included
+BelowOne = Annotated[float, Ge(0), Lt(1)]  # dropout rates, decays
+Widths = Annotated[list[PositiveInt], MinLen(1)]  # of the layers of a network

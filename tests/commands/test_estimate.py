@@ -1,0 +1,95 @@
+"""What a run is said to cost, beside what it costs."""
+
+import json
+import tempfile
+import time
+
+import pytest
+from helpers.cli import ganexp
+
+RUN = (
+    "schedule.steps=60", "schedule.evaluate_every=20", "metrics.samples=1000", "metrics.extractor.updates=10",
+    "trainer=cpu",
+)  # fmt: skip
+
+
+def estimate(*words, cwd):
+    return json.loads(ganexp("describe", "estimate=true", *words, cwd=cwd).stdout)["estimate"]
+
+
+@pytest.fixture(autouse=True)
+def own_scratch(tmp_path, monkeypatch):
+    """Temporary files are made where the test can see them."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def test_hours_are_those_of_a_real_run_and_nothing_stays(tmp_path):
+    ratios = []
+    for _ in range(3):  # the machine may be busy with something else in one of the two
+        told = estimate(*RUN, cwd=tmp_path)
+        started = time.monotonic()
+        ganexp(*RUN, "hydra.run.dir=run", cwd=tmp_path)
+        ratios.append(told["hours"] * 3600 / (time.monotonic() - started))
+        if 1 / 3 < ratios[-1] < 3:
+            break
+    assert 1 / 3 < ratios[-1] < 3, ratios
+    assert told["evaluations"] == 4
+    assert 0 < told["evaluation_share"] < 1
+    size = sum(file.stat().st_size for file in (tmp_path / "run").rglob("*") if file.is_file())
+    assert 0.5 < told["disk_gib"] * 2**30 / size < 2
+    assert 0.1 < told["memory_gib"] < 8
+
+
+def test_nothing_is_left_on_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANEXP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "data"))
+    told = estimate(*RUN, cwd=tmp_path)
+    assert set(told["once_hours"]) == {"classifier (trained) of digits", "classifier's reference of digits"}
+    assert told["notes"] == ["hours are those of a run that finds in the cache what once_hours are for"]
+    assert not list(tmp_path.iterdir())
+
+
+def test_training_the_classifier_is_counted_by_its_updates_until_it_is_cached(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANEXP_CACHE", str(tmp_path / "cache"))
+    few, many = (
+        estimate(*RUN, f"metrics.extractor.updates={updates}", cwd=tmp_path)["once_hours"] for updates in (10, 10_000)
+    )
+    key = "classifier (trained) of digits"
+    assert many[key] > 20 * few[key]
+    ganexp("evaluate", "real=test", "metrics.extractor.updates=10", "metrics.references=[train]", cwd=tmp_path)
+    assert estimate(*RUN, cwd=tmp_path)["once_hours"] == {}
+
+
+def test_a_run_that_ends_by_discriminator_updates(tmp_path):
+    words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.001", "metrics=none", "trainer=cpu")
+    told = estimate(*words, "schedule.steps=2000", "schedule.max_d_steps=1000", cwd=tmp_path)
+    (note,) = told["notes"]
+    assert "ends after 1,000 discriminator updates: at 2" in note  # one step has five, but for the first
+    assert told["hours"] < 400 * told["seconds_a_step"] / 3600
+
+
+def test_a_set_that_is_not_here_is_made_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "data"))
+    told = estimate("data=mnist", "model=mlp", "metrics=none", "schedule.batch_size=8", "trainer=cpu", cwd=tmp_path)
+    assert "mnist is not on this machine: made images" in told["notes"][0]
+    assert told["hours"] > 0
+    assert told["once_hours"] == {}
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_is_the_sum_of_its_points(tmp_path):
+    words = ("schedule.batch_size=8,16", "metrics=none", "trainer=cpu")
+    told = json.loads(ganexp("describe", "-m", "estimate=true", *words, cwd=tmp_path).stdout)
+    points = [point["estimate"] for point in told["points"]]
+    assert told["estimate"]["points"] == len(points) == 2
+    assert told["estimate"]["hours"] == pytest.approx(sum(point["hours"] for point in points))
+    assert told["estimate"]["disk_gib"] == pytest.approx(sum(point["disk_gib"] for point in points))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_point_that_cannot_run_is_told(tmp_path):
+    done = ganexp("describe", "-m", "metrics.splits=10,9000", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    good, bad = json.loads(done.stdout)["points"]
+    assert "error" not in good
+    assert "metrics.samples=10000 is too few for metrics.splits=9000" in bad["error"]

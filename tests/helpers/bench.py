@@ -1,0 +1,41 @@
+"""A GAN whose updates can be watched one by one, without a Trainer."""
+
+import torch
+
+from ganexp.build import build_gan, build_image_set, build_stream
+from helpers.config import config
+
+BASE = (
+    "data=fake", "data.resolution=8", "data.channels=1", "data.source.size=64", "schedule.batch_size=8", "metrics=none",
+)  # fmt: skip
+MLP = ("model=mlp", "model.generator.hidden=[16,16]", "model.discriminator.hidden=[16,16]")
+
+
+class Bench:
+    """A GAN with what its step needs of Lightning, so that updates can be watched one by one."""
+
+    def __init__(self, *overrides, model=MLP, base=BASE):
+        cfg = config(*base, *model, *overrides)
+        torch.manual_seed(0)
+        self.gan = gan = build_gan(cfg)
+        gan.stream = build_stream(cfg, build_image_set(cfg), torch.device("cpu"))
+        self.optimizers = gan.configure_optimizers()
+        gan.optimizers = lambda use_pl_optimizer=True: self.optimizers
+        gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
+        gan.log_every = 10**9
+        self.events = []
+        for name, optimizer in zip(("G", "D", "C"), self.optimizers, strict=False):
+            step = optimizer.step
+
+            def watched(name=name, step=step):
+                self.events.append(name)
+                step()
+
+            optimizer.step = watched
+
+    def step(self, times=1):
+        for _ in range(times):
+            self.gan.training_step(0, 0)
+
+    def weights(self):
+        return [p.detach().clone() for p in self.gan.parameters()]

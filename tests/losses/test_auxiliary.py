@@ -1,0 +1,118 @@
+"""Class terms: closed forms, a head on the trunk, a classifier of its own, and who learns from what."""
+
+import math
+from copy import deepcopy
+
+import pytest
+import torch
+from helpers.bench import Bench
+from helpers.config import config
+
+from ganexp.build import build_gan
+from ganexp.errors import UserError
+from ganexp.losses import AuxiliaryClassifier
+from ganexp.models import dcgan
+from ganexp.models.layers import ClassHead
+
+SMALL = ("model.classifier.width=4", "model.classifier.max_width=8")
+DCGAN = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4")
+SURE = torch.tensor([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
+RIGHT = -math.log(math.exp(4) / (math.exp(4) + 2))  # cross-entropy of a sure, right answer
+
+
+def test_terms_are_cross_entropies():
+    loss, labels = AuxiliaryClassifier(weight=7.0), torch.tensor([0, 1])
+    wrong = RIGHT + 4
+    assert loss.classifier(SURE, labels)["class"].item() == pytest.approx(RIGHT, rel=1e-4)
+    terms = loss.discriminator(SURE, labels, SURE, 1 - labels)
+    assert terms["class_real"].item() == pytest.approx(RIGHT, rel=1e-4)
+    assert terms["class_fake"].item() == pytest.approx(wrong, rel=1e-4)
+    assert loss.generator(SURE, labels)["class"].item() == pytest.approx(7 * RIGHT, rel=1e-4)
+    assert list(AuxiliaryClassifier(1.0, on_fakes=False).discriminator(SURE, labels, SURE, labels)) == ["class_real"]
+
+
+def test_a_head_gives_both_from_one_trunk():
+    head = ClassHead(6, num_classes=3)
+    logits, classes = head(torch.ones(2, 6))
+    assert (logits.shape, classes.shape) == ((2,), (2, 3))
+    network = dcgan.Discriminator(8, 1, 4, num_classes=3, head="classes")
+    plain = dcgan.Discriminator(8, 1, 4, num_classes=3, head="none")
+    images = torch.randn(2, 1, 8, 8)
+    assert [part.shape for part in network(images)] == [(2,), (2, 3)]
+    assert torch.equal(plain(images, torch.tensor([0, 1])), plain(images))
+    assert sum(p.numel() for p in network.parameters()) - sum(p.numel() for p in plain.parameters()) == 8 * 16 * 3 + 3
+    with pytest.raises(ValueError, match=r"conditional=true"):
+        dcgan.Discriminator(8, 1, 4, head="classes")
+    with pytest.raises(ValueError, match="head=class:"):
+        dcgan.Discriminator(8, 1, 4, head="class")
+
+
+def test_the_head_learns_classes_and_the_generator_is_asked_for_them():
+    bench = Bench("loss=hinge", "loss/auxiliary=class_head", model=DCGAN)
+    gan = bench.gan
+    real = gan.stream.next()
+    fake = gan.generator(gan.latent.sample(8), real.labels)
+    d_terms = gan.objective.discriminator(gan.discriminator, real.images, real.labels, fake.detach(), real.labels)
+    assert list(d_terms) == ["real", "fake", "class_real", "class_fake"]
+    g_terms = gan.objective.generator(gan.discriminator, fake, real.labels, real.images, real.labels)
+    assert list(g_terms) == ["adversarial", "class"]
+    (slope,) = torch.autograd.grad(g_terms["class"], gan.generator.project.weight)
+    assert slope.abs().sum() > 0
+    bench.step(2)
+
+
+def test_penalties_see_the_logit_alone():
+    bench = Bench("loss=wgan_gp", "loss/auxiliary=class_head", model=(*DCGAN, "model.discriminator.norm=none"))
+    gan = bench.gan
+    real = gan.stream.next()
+    torch.manual_seed(3)
+    terms = gan.objective.discriminator(gan.discriminator, real.images, real.labels, -real.images, real.labels)
+    torch.manual_seed(3)
+    alone = gan.objective.penalties["gradient_penalty"](
+        lambda x, y: gan.discriminator(x)[0], real.images, -real.images, None
+    )
+    assert torch.allclose(terms["gradient_penalty"], alone)
+
+
+def test_a_classifier_learns_first_and_from_reals_alone():
+    bench = Bench("loss=hinge", "loss/auxiliary=classifier", *SMALL, model=DCGAN)
+    gan = bench.gan
+    assert len(bench.optimizers) == 3
+    before = deepcopy(gan.classifier)
+    reference = deepcopy(gan.classifier)
+    batch = deepcopy(gan.stream).next()
+    adam = torch.optim.Adam(reference.parameters(), 2e-4, (0.0, 0.9), fused=True)
+    torch.nn.functional.cross_entropy(reference(batch.images), batch.labels).backward()
+    adam.step()
+    bench.step()
+    for ours, expected, old in zip(
+        gan.classifier.parameters(), reference.parameters(), before.parameters(), strict=True
+    ):
+        assert torch.equal(ours, expected)
+        assert not torch.equal(ours, old) or old.numel() == 0
+    assert bench.events == ["C", "D", "G"]
+
+
+def test_the_generators_class_term_flows_through_the_classifier():
+    bench = Bench("loss=hinge", "loss/auxiliary=classifier", "loss.auxiliary.weight=1e6", *SMALL, model=DCGAN)
+    gan = bench.gan
+    real = gan.stream.next()
+    bench.gan._generator_backward(bench.optimizers[0], real, None)
+    heavy = [p.grad.norm().item() for p in gan.generator.parameters()]
+    assert max(heavy) > 1e2
+    assert all(p.grad is None for p in gan.classifier.parameters())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["loss/auxiliary=class_head", "model.discriminator.head=projection"], "class terms and the network"),
+        (["model.conditional=true", "model.discriminator.head=classes"], "class terms and the network"),
+        (["loss/auxiliary=classifier", "model.discriminator.head=classes"], "one too many"),
+        (["loss/auxiliary=classifier", "model.conditional=false"], "model.conditional=true"),
+        (["loss/auxiliary=classifier", "optimizer.classifier=null"], "model.classifier and optimizer.classifier"),
+    ],
+)
+def test_halves_are_refused(words, message):
+    with pytest.raises(UserError, match=message):
+        build_gan(config("data=cifar10", "loss=hinge", "model=dcgan", *words))

@@ -1,0 +1,235 @@
+"""The step: against a bare PyTorch loop, update by update; order, fakes, labels, average, decay."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from helpers.bench import BASE, MLP, Bench
+from helpers.config import config
+
+from ganexp.build import build_gan, build_image_set
+
+
+def test_equals_a_bare_loop():
+    bench = Bench("loss=wgan_gp", "optimizer=adam", "schedule.updates.n_critic=2")
+    g, d = deepcopy(bench.gan.generator), deepcopy(bench.gan.discriminator)
+    stream = deepcopy(bench.gan.stream)
+    g_adam = torch.optim.Adam(g.parameters(), 2e-4, (0.0, 0.9), fused=True)
+    d_adam = torch.optim.Adam(d.parameters(), 2e-4, (0.0, 0.9), fused=True)
+    torch.manual_seed(5)
+    for _ in range(3):
+        for _ in range(2):
+            real = stream.next().images
+            fake = g(torch.empty(8, 64).normal_()).detach()
+            mixed = torch.lerp(fake, real, torch.rand(8, 1, 1, 1)).requires_grad_()
+            d_real, d_fake = d(real), d(fake)
+            (slope,) = torch.autograd.grad(d(mixed).sum(), mixed, create_graph=True)
+            penalty = 10 * (slope.flatten(1).square().sum(1).sqrt() - 1).square().mean()
+            d_adam.zero_grad()
+            (-d_real.mean() + d_fake.mean() + penalty).backward()
+            d_adam.step()
+        g_adam.zero_grad()
+        (-d(g(torch.empty(8, 64).normal_())).mean()).backward()
+        g_adam.step()
+    torch.manual_seed(5)
+    bench.step(3)
+    expected = [*g.parameters(), *d.parameters()]
+    for ours, bare in zip(bench.gan.parameters(), expected, strict=True):
+        assert torch.allclose(ours, bare, atol=1e-6)
+    assert (bench.gan.step, bench.gan.d_steps, bench.gan.images_seen) == (3, 6, 48)
+
+
+@pytest.mark.parametrize(
+    ("words", "events"),
+    [
+        (("schedule.updates.n_critic=3",), "DDDG"),
+        (("schedule.updates.n_critic=2", "schedule.updates.order=generator_first"), "GDD"),
+        (("schedule.updates.n_critic=1", "schedule.updates.order=simultaneous"), "DG"),
+    ],
+)
+def test_order(words, events):
+    bench = Bench(*words)
+    bench.step()
+    assert "".join(bench.events) == events
+
+
+def test_simultaneous_gradients_are_taken_at_the_same_weights():
+    """The generator's gradient must come from D before its update, so freezing D's step changes nothing."""
+    words = ("loss=non_saturating", "schedule.updates.n_critic=1", "schedule.updates.order=simultaneous")
+    generators = []
+    for frozen in (False, True):
+        bench = Bench(*words)
+        if frozen:
+            bench.optimizers[1].step = lambda: None
+        torch.manual_seed(1)
+        bench.step()
+        generators.append([p.detach().clone() for p in bench.gan.generator.parameters()])
+    assert all(torch.equal(a, b) for a, b in zip(*generators, strict=True))
+
+
+def test_the_generators_gradient_stays_off_the_discriminator():
+    bench = Bench("loss=hinge", "schedule.updates.n_critic=1")
+    real = bench.gan.stream.next()
+    bench.gan._generator_backward(bench.optimizers[0], real, None)
+    assert all(p.grad is None for p in bench.gan.discriminator.parameters())
+    assert all(p.grad is not None for p in bench.gan.generator.parameters())
+
+
+@pytest.mark.parametrize(("fakes", "different"), [("fresh", 4), ("shared", 1)])
+def test_fresh_and_shared_fakes(fakes, different):
+    bench = Bench("schedule.updates.n_critic=3", f"schedule.updates.fakes={fakes}")
+    latents = []
+    sample = bench.gan.latent.sample
+    bench.gan.latent.sample = lambda *args, **kw: latents.append(sample(*args, **kw)) or latents[-1]
+    bench.step()
+    assert len(latents) == different
+
+
+@pytest.mark.parametrize(("reuse", "batches"), [("false", 3), ("true", 1)])
+def test_reuse_of_the_real_batch(reuse, batches):
+    bench = Bench("schedule.updates.n_critic=3", f"schedule.updates.reuse_real={reuse}")
+    bench.step()
+    assert bench.gan.stream.position == batches
+    assert bench.gan.images_seen == 24
+
+
+def test_labels_of_the_fakes():
+    bench = Bench("model.conditional=true", "schedule.updates.n_critic=1")
+    seen = {"real": [], "fake": []}
+    objective, stream = bench.gan.objective.discriminator, bench.gan.stream.next
+
+    def watched(network, real, real_labels, fake, labels):
+        seen["real"].append(real_labels)
+        seen["fake"].append(labels)
+        return objective(network, real, real_labels, fake, labels)
+
+    bench.gan.objective.discriminator = watched
+    bench.gan.stream.next = stream
+    bench.step()
+    assert torch.equal(seen["real"][0], seen["fake"][0])
+    bench.gan.update.labels["discriminator"] = "uniform"
+    bench.gan.num_classes = 10
+    drawn = torch.cat([bench.gan._labels("discriminator", stream()) for _ in range(40)])
+    assert drawn.unique().numel() == 10
+
+
+def test_unconditional_training_ignores_labels():
+    bench = Bench()
+    assert bench.gan._labels("generator", bench.gan.stream.next()) is None
+
+
+def test_constraint_follows_every_discriminator_update():
+    bench = Bench("loss=wgan", "optimizer=rmsprop")
+    bench.step()
+    assert max(p.abs().max() for p in bench.gan.discriminator.parameters()) <= 0.01
+
+
+def test_a_set_is_read_once(tmp_path, monkeypatch):
+    train, test = (build_image_set(config(*BASE), split) for split in (None, "test"))
+    assert build_image_set(config(*BASE)) is train
+    assert build_image_set(config(*BASE), "test") is test is not train
+    monkeypatch.chdir(tmp_path)  # where a relative path would be another set
+    assert build_image_set(config(*BASE)) is not train
+    assert build_image_set(config(*BASE, "data.resolution=16")).images.shape[-1] == 16
+
+
+def test_half_precision_never_meets_stale_weights():
+    """Autocast may keep the half-precision copy of a weight, which the next update or no_grad makes wrong."""
+    found = []
+    for cached in (True, False):
+        bench = Bench("schedule.updates.n_critic=3")
+        with torch.autocast("cpu", torch.bfloat16, cache_enabled=cached):
+            torch.manual_seed(1)
+            bench.step(2)
+        found.append(bench.weights())
+    assert all(torch.equal(*pair) for pair in zip(*found, strict=True))
+
+
+@pytest.mark.parametrize("loss", ["hinge", "wgan", "least_squares", "cramer", "two_class"])
+def test_losses_of_half_precision_networks_are_taken_in_full(loss):
+    bench = Bench(f"loss={loss}", "schedule.updates.n_critic=1")
+    bench.gan.log_every = 1
+    bench.gan._log = lambda: None
+    with torch.autocast("cpu", torch.bfloat16):
+        assert bench.gan.discriminator(torch.zeros(2, 1, 8, 8)).dtype == torch.bfloat16
+        bench.step()
+    assert {term.dtype for term in bench.gan.terms.values()} == {torch.float32}
+
+
+def test_average_of_the_generator():
+    bench = Bench("schedule.ema.decay=0.9", "schedule.ema.start=1", "model.generator.norm=batch", "loss=hinge")
+    gan = bench.gan
+    bench.step()  # before the start the average is the generator
+    first = [p.detach().clone() for p in gan.generator.parameters()]
+    assert all(torch.equal(a, b) for a, b in zip(gan.ema.parameters(), first, strict=True))
+    bench.step()
+    for average, before, after in zip(gan.ema.parameters(), first, gan.generator.parameters(), strict=True):
+        assert torch.allclose(average, 0.9 * before + 0.1 * after, atol=1e-6)
+    for average, buffer in zip(gan.ema.buffers(), gan.generator.buffers(), strict=True):
+        assert torch.equal(average, buffer)
+    assert gan.sampler is gan.ema
+
+
+def test_learning_rates_decay_to_zero():
+    bench = Bench("schedule/lr_decay=linear", "schedule.steps=4", "schedule.evaluate_every=4", "optimizer=ttur")
+    rates = []
+    for _ in range(4):
+        bench.step()
+        rates.append([o.param_groups[0]["lr"] for o in bench.optimizers])
+    assert rates == [pytest.approx([1e-4 * f, 4e-4 * f]) for f in (1, 0.75, 0.5, 0.25)]
+
+
+def test_integer_betas_are_coerced():
+    cfg = config(*BASE, *MLP, "optimizer.generator.betas=[0,0.9]", "optimizer.discriminator.betas=[0,1]")
+    with pytest.raises(Exception, match="beta"):
+        build_gan(cfg)
+    optimizer = Bench("optimizer.generator.betas=[0,0.9]").optimizers[0]
+    assert optimizer.param_groups[0]["betas"] in ([0.0, 0.9], (0.0, 0.9))
+
+
+def test_learning_rates_scale_with_the_batch():
+    bench = Bench("optimizer=ttur", "schedule.lr_reference_batch=32")
+    assert bench.gan.learning_rates() == pytest.approx({"generator": 2.5e-5, "discriminator": 1e-4})
+    assert bench.optimizers[1].param_groups[0]["lr"] == pytest.approx(1e-4)
+
+
+def test_a_loss_limit_gives_the_discriminator_its_burst():
+    words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=")
+    high, low = Bench(*words[:-1], f"{words[-1]}0.0"), Bench(*words[:-1], f"{words[-1]}100")
+    for bench in (high, low):
+        bench.step(2)
+    assert "".join(high.events) == "GDDDDDGDDDDD"
+    assert "".join(low.events) == "GDGD"
+    assert (high.gan.d_steps, high.gan.stream.position) == (10, 10)
+
+
+def test_a_step_that_would_not_end_ends_with_the_run():
+    words = ("schedule.updates.repeat_burst=true", "schedule.updates.epoch=100000", "schedule.max_d_steps=30")
+    bench = Bench("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.0", *words)
+    bench.gan._trainer = type("Trainer", (), {"should_stop": False})()
+    bench.step()
+    assert bench.gan.d_steps == 30
+    assert bench.gan._trainer.should_stop
+
+
+def test_pixels_in_the_unit_range():
+    bench = Bench("data.range=unit")
+    images = bench.gan.stream.next().images
+    assert images.min() >= 0
+    assert images.max() > 0.9
+    assert torch.allclose(Bench().gan.stream.next().images, images * 2 - 1, atol=1e-6)
+    drawn = torch.tensor([-1.0, 0.0, 0.25, 1.0])
+    assert bench.gan.shown(drawn).tolist() == [-1, -1, -0.5, 1]
+    assert Bench().gan.shown(drawn) is drawn
+
+
+def test_a_loss_that_sees_reals_gets_them_in_the_generators_update():
+    bench = Bench("loss=cramer", "loss.logits=6")
+    real = bench.gan.stream.next().images
+    seen = []
+    loss = bench.gan.objective.adversarial
+    generator = loss.generator
+    loss.generator = lambda d_fake, d_real: seen.append(d_real) or generator(d_fake, d_real)
+    bench.gan._generator_backward(bench.optimizers[0], bench.gan.stream.next()._replace(images=real), None)
+    assert torch.allclose(seen[0], bench.gan.discriminator(real))
+    assert not seen[0].requires_grad
