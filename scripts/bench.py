@@ -1,18 +1,18 @@
-"""Speed, as ratios measured in one run.
+"""Measure speed, as ratios within one run.
 
-    python scripts/bench.py overhead [--device cuda] [--rounds 5] [--steps 6] [WORDS…]
+    python scripts/bench.py overhead [--device cuda] [--rounds 5] [--steps 6] [OVERRIDES…]
     python scripts/bench.py scores [--device cuda] [--rounds 5] [--images 256] [--batch-size 32]
-    python scripts/bench.py sweep [--rounds 3] [--steps 600] [WORDS…]
+    python scripts/bench.py sweep [--rounds 3] [--steps 600] [OVERRIDES…]
 
-`overhead` times a step of ganexp, Lightning, logging and stream included, against a bare PyTorch loop of the same
-networks, losses and optimizers on the same data, in turns. WORDS are overrides, as on ganexp's command line; the
-default is a 32x32 DCGAN at batch 64.
+`overhead` times a step of ganexp, with Lightning, logging and the stream, against a bare PyTorch loop of the same
+networks, losses and optimizers on the same data, in turns. OVERRIDES are those of ganexp's command line; the default is
+a 32x32 DCGAN at batch 64.
 
 `scores` times IS, FID and KID of the same images, by ganexp in one pass, by torchmetrics' three metrics and by
 torch-fidelity, in turns.
 
-`sweep` times a sweep of six seeds by joblib with two workers against the same one point after another, in turns; both
-are whole processes, from the command line to the table.
+`sweep` times a sweep of six seeds by joblib with two workers against the same one job after another, in turns; both are
+whole processes, from the command line to the table.
 """
 
 import argparse
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from copy import deepcopy
-from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -33,20 +33,24 @@ from hydra import compose, initialize_config_dir
 
 from ganexp import build
 from ganexp.callbacks.progress import ProgressLine
-from ganexp.callbacks.random_state import RandomState, StopWhenNotFinite
 from ganexp.cli import CONF
 from ganexp.config import schema
 from ganexp.data.datamodule import StreamData
-from ganexp.loggers.record import Record
-from ganexp.runs.run_directory import RunFolder
+from ganexp.data.stream import ImageStream
+from ganexp.loggers.metrics_file import MetricsFile
+from ganexp.loggers.tensorboard import TensorBoard
+from ganexp.pixels import from_uint8
+from ganexp.runs.run_directory import RunDirectory
+from ganexp.training import trainer as trainers
+from ganexp.training.gan import GAN
 
 CASE = ("data=fake", "data.source.size=5000", "model=dcgan", "loss=non_saturating", "schedule.batch_size=64")
 
 
 class BareLoop:
-    """What one writes by hand: D on real and fake, then G. One real batch, one D update, one G update a step."""
+    """Train as one would write it by hand: one real batch, one update of D and one of G in each step."""
 
-    def __init__(self, gan, stream, optimizers) -> None:
+    def __init__(self, gan: GAN, stream: ImageStream, optimizers: dict[str, Any]) -> None:
         self.generator, self.discriminator = deepcopy(gan.generator), deepcopy(gan.discriminator)
         self.objective, self.batch_size, self.latent_dim = (
             gan.objective.adversarial,
@@ -61,9 +65,10 @@ class BareLoop:
             network.to(self.device).train()
 
     def run(self, steps: int) -> None:
+        """Take some steps."""
         for _ in range(steps):
             chosen = torch.randint(len(self.images), (self.batch_size,), device=self.device)
-            real = self.images[chosen].float() / 127.5 - 1
+            real = from_uint8(self.images[chosen])
             with torch.no_grad():
                 fake = self.generator(torch.randn(self.batch_size, self.latent_dim, device=self.device))
             loss = sum(self.objective.discriminator(self.discriminator(real), self.discriminator(fake)).values())
@@ -80,16 +85,18 @@ class BareLoop:
 
 
 class InTurns(pl.Callback):
-    """Times each epoch of ours, and after it as many steps of the bare loop."""
+    """Time each epoch of ganexp, and after it as many steps of the bare loop."""
 
     def __init__(self, bare: BareLoop, steps: int) -> None:
         self.bare, self.steps = bare, steps
         self.ours, self.theirs = [], []
 
-    def on_train_epoch_start(self, trainer, gan) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, gan: GAN) -> None:
+        """Start the clock."""
         self.started = clock(gan.device)
 
-    def on_train_batch_end(self, trainer, gan, outputs, batch, index) -> None:
+    def on_train_batch_end(self, trainer: pl.Trainer, gan: GAN, outputs: Any, batch: Any, index: int) -> None:
+        """Stop the clock after the last step of an epoch, and time the bare loop."""
         if index == self.steps - 1:
             self.ours.append(clock(gan.device) - self.started)
             started = clock(gan.device)
@@ -98,32 +105,39 @@ class InTurns(pl.Callback):
 
 
 def clock(device: torch.device) -> float:
+    """Return the time in seconds, once the device has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
 
 
-def overhead(device: torch.device, rounds: int, steps: int, words: list[str]) -> None:
+def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]) -> None:
+    """Print the time of a step of ganexp as a multiple of the bare loop's."""
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         length = [f"schedule.steps={steps * (rounds + 1)}", f"schedule.evaluate_every={steps}"]
-        cfg = schema.resolve(compose("train", [*CASE, "metrics=none", f"trainer.log_every={steps}", *length, *words]))
+        cfg = schema.resolve(
+            compose("train", [*CASE, "metrics=none", f"trainer.log_every={steps}", *length, *overrides])
+        )
     torch.manual_seed(0)
     gan = build.build_gan(cfg)
     if gan.objective.penalties or gan.num_classes or cfg.schedule.updates.n_critic != 1:
         raise SystemExit("the bare loop here knows no penalties, no labels and one discriminator update a step")
     image_set = build.build_image_set(cfg)
     gan.stream = build.build_stream(cfg, image_set, device)
-    bare = BareLoop(gan, gan.stream, gan.optimizer_makers)
+    gan.steps += steps  # no validation at the end
+    bare = BareLoop(gan, gan.stream, gan.optimizer_factories)
     turns = InTurns(bare, steps)
     with tempfile.TemporaryDirectory() as scratch:
-        trainer = pl.Trainer(
-            accelerator="gpu" if device.type == "cuda" else "cpu", devices=1, max_epochs=rounds + 1, benchmark=True,
-            logger=Record(RunFolder(Path(scratch))), log_every_n_steps=0, enable_progress_bar=False,
-            enable_model_summary=False, enable_checkpointing=False, default_root_dir=scratch,
-            callbacks=[RandomState(), StopWhenNotFinite(), ProgressLine(), turns],
-        )  # fmt: skip
-        trainer.fit(gan, datamodule=StreamData(gan.stream, steps))
+        run = RunDirectory(scratch)
+        trainer = trainers.make_trainer(
+            device,
+            run.path,
+            max_epochs=rounds + 1,
+            callbacks=[*trainers.required_callbacks(), ProgressLine(), turns],
+            loggers=[MetricsFile(run), TensorBoard(scratch)],
+        )
+        trainers.fit(trainer, gan, StreamData(gan.stream, steps), None)
     ours, theirs = turns.ours[1:], turns.theirs[1:]  # the first round warms both up
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
@@ -138,15 +152,16 @@ def overhead(device: torch.device, rounds: int, steps: int, words: list[str]) ->
     print(f"ganexp / bare loop: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
 
 
-def sweep(rounds: int, steps: int, words: list[str]) -> None:
-    points = ["seed=range(6)", f"schedule.steps={steps}", f"schedule.evaluate_every={steps}", "metrics=none", *words]
+def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
+    """Print the time of a sweep by two workers as a multiple of that of a serial one."""
+    jobs = ["seed=range(6)", f"schedule.steps={steps}", f"schedule.evaluate_every={steps}", "metrics=none", *overrides]
     ways = {"serial": [], "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]}
     seconds = {way: [] for way in ways}
     for _ in range(rounds):
         for way, launcher in ways.items():
             with tempfile.TemporaryDirectory() as scratch:
                 started = time.perf_counter()
-                command = [sys.executable, "-m", "ganexp", "-m", *points, *launcher]
+                command = [sys.executable, "-m", "ganexp", "-m", *jobs, *launcher]
                 subprocess.run(command, cwd=scratch, check=True, stdout=subprocess.DEVNULL)
                 seconds[way].append(time.perf_counter() - started)
     ratios = [a / b for a, b in zip(seconds["joblib"], seconds["serial"], strict=True)]
@@ -155,6 +170,7 @@ def sweep(rounds: int, steps: int, words: list[str]) -> None:
 
 
 def main() -> None:
+    """Run the benchmark that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["overhead", "scores", "sweep"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
@@ -162,15 +178,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("words", nargs="*")
+    parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_intermixed_args()
     device = torch.device(arguments.device)
     if arguments.what == "overhead":
-        overhead(device, arguments.rounds or 5, arguments.steps or 6, arguments.words)
+        overhead(device, arguments.rounds or 5, arguments.steps or 6, arguments.overrides)
     elif arguments.what == "scores":
         scores(device, arguments.rounds or 5, arguments.images, arguments.batch_size)
     else:
-        sweep(arguments.rounds or 3, arguments.steps or 600, arguments.words)
+        sweep(arguments.rounds or 3, arguments.steps or 600, arguments.overrides)
 
 
 if __name__ == "__main__":

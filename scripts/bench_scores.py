@@ -1,4 +1,4 @@
-"""`bench.py scores`: IS, FID and KID of the same images, by ganexp, by torchmetrics and by torch-fidelity."""
+"""Time IS, FID and KID of the same images by ganexp, torchmetrics and torch-fidelity; run by `bench.py scores`."""
 
 import os
 import statistics
@@ -15,33 +15,44 @@ from torch_fidelity import calculate_metrics
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 from torchmetrics.image import FrechetInceptionDistance, InceptionScore, KernelInceptionDistance
 
-from ganexp.metrics.extractors import InceptionExtractor
-from ganexp.metrics.reference import reference
-from ganexp.metrics.scores import Scores
+from ganexp.metrics.collection import Scores
+from ganexp.metrics.extractors.inception import InceptionExtractor
+from ganexp.metrics.fid import FID
+from ganexp.metrics.inception_score import InceptionScore as GanexpInceptionScore
+from ganexp.metrics.kid import KID
+from ganexp.metrics.reference import load_reference
+from ganexp.pixels import from_uint8
 
-SUBSET = 50  # images a KID subset
+SUBSET = 50  # images per KID subset
 
 
 def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
-    """Prints how long each takes for `count` real and as many generated images, and the ratios; rounds in turns."""
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["TORCH_HOME"] = home
-        random_inception(Path(torch.hub.get_dir()) / "checkpoints" / Path(URL_INCEPTION_V3).name)
+    """Print the scores and the ratios of the times.
+
+    Args:
+        device: where all three compute.
+        rounds: how often each is timed, in turns.
+        count: number of real and of generated images.
+        batch_size: images per batch.
+    """
+    with tempfile.TemporaryDirectory() as torch_home:
+        os.environ["TORCH_HOME"] = torch_home
+        save_random_inception(Path(torch.hub.get_dir()) / "checkpoints" / Path(URL_INCEPTION_V3).name)
         generator = torch.Generator().manual_seed(0)
         blobs = torch.rand(2, count, 3, 4, 4, generator=generator) * torch.tensor([255.0, 200.0]).view(2, 1, 1, 1, 1)
         real, fake = (interpolate(images, (32, 32), mode="bilinear").byte() for images in blobs)
-        ways = {
+        libraries = {
             "ganexp": Ganexp(device, count),
             "torchmetrics": Torchmetrics(device),
             "torch-fidelity": TorchFidelity(device, batch_size),
         }
-        times, found = {name: [] for name in ways}, {}
+        times, values_by_library = {name: [] for name in libraries}, {}
         for _ in range(rounds):
-            for name, way in ways.items():
+            for name, compute in libraries.items():
                 started = time.perf_counter()
-                found[name] = way(real.split(batch_size), fake.split(batch_size))
+                values_by_library[name] = compute(real.split(batch_size), fake.split(batch_size))
                 times[name].append(time.perf_counter() - started)
-    for name, values in found.items():
+    for name, values in values_by_library.items():
         print(f"{name:15} FID {values[0]:.6g}, IS {values[1]:.6g}")
     print(f"{count} real and {count} generated images 32x32, batch {batch_size}, Inception-v3 (random weights)")
     for name in ("torchmetrics", "torch-fidelity"):
@@ -52,25 +63,37 @@ def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> No
 
 
 class Ganexp:
+    """All scores from one pass through one Inception."""
+
     def __init__(self, device: torch.device, count: int) -> None:
         self.device, self.count = device, count
         self.extractor = InceptionExtractor().to(device)
 
     def __call__(self, real: list[Tensor], fake: list[Tensor]) -> tuple[float, float]:
-        with tempfile.TemporaryDirectory() as cache:  # the real images are gone through as well
-            side = reference(self.extractor, real, self.count, "real", Path(cache), self.device)
-        made = Scores(self.extractor, {"train": side}, self.count, 10, self.device, names=("is", "fid", "kid"))
-        values = made(batch.to(self.device).float() / 127.5 - 1 for batch in fake)
+        """Return FID and IS."""
+        with tempfile.TemporaryDirectory() as cache:  # empty, so that the real images are processed too
+            reference = load_reference(self.extractor, real, self.count, "real", Path(cache), self.device)
+        factories = {"is": GanexpInceptionScore, "fid": FID, "kid": KID}
+        scores = Scores(self.extractor, {"train": reference}, self.count, 10, self.device, factories)
+        scores.reset()
+        indices = torch.arange(self.count).split(len(fake[0]))
+        for batch, batch_indices in zip(fake, indices, strict=True):
+            scores.update(from_uint8(batch.to(self.device)), None, batch_indices)
+        values = scores.compute()
         return values["fid_inception"], values["is_inception"]
 
 
 class Torchmetrics:
+    """Three metrics as they come, each with an Inception of its own."""
+
     def __init__(self, device: torch.device) -> None:
         self.device = device
-        made = FrechetInceptionDistance(), InceptionScore(), KernelInceptionDistance(subset_size=SUBSET)
-        self.fid, self.score, self.kid = (metric.to(device) for metric in made)
+        self.fid = FrechetInceptionDistance().to(device)
+        self.score = InceptionScore().to(device)
+        self.kid = KernelInceptionDistance(subset_size=SUBSET).to(device)
 
     def __call__(self, real: list[Tensor], fake: list[Tensor]) -> tuple[float, float]:
+        """Return FID and IS."""
         for metric in (self.fid, self.score, self.kid):
             metric.reset()
         with torch.no_grad():
@@ -86,27 +109,42 @@ class Torchmetrics:
 
 
 class TorchFidelity:
+    """All scores from one pass through one Inception, without a cache."""
+
     def __init__(self, device: torch.device, batch_size: int) -> None:
         self.device, self.batch_size = device, batch_size
 
     def __call__(self, real: list[Tensor], fake: list[Tensor]) -> tuple[float, float]:
-        found = calculate_metrics(
-            input1=_Images(torch.cat(fake)), input2=_Images(torch.cat(real)), isc=True, fid=True, kid=True, cache=False,
-            kid_subset_size=SUBSET, batch_size=self.batch_size, cuda=self.device.type == "cuda", verbose=False,
-        )  # fmt: skip
-        return found["frechet_inception_distance"], found["inception_score_mean"]
+        """Return FID and IS."""
+        values = calculate_metrics(
+            input1=_Images(torch.cat(fake)),
+            input2=_Images(torch.cat(real)),
+            isc=True,
+            fid=True,
+            kid=True,
+            cache=False,
+            kid_subset_size=SUBSET,
+            batch_size=self.batch_size,
+            cuda=self.device.type == "cuda",
+            verbose=False,
+        )
+        return values["frechet_inception_distance"], values["inception_score_mean"]
 
 
 class _Images(TensorDataset):
+    """Images one by one, as torch-fidelity expects them."""
+
     def __getitem__(self, index: int) -> Tensor:
         return self.tensors[0][index]
 
 
-def random_inception(path: Path) -> None:
-    """A file of the true form where all three look for it; the weights do not matter for speed."""
+def save_random_inception(path: Path) -> None:
+    """Save random weights of Inception where all three libraries look for them; speed does not depend on the values."""
     path.parent.mkdir(parents=True)
     torch.manual_seed(0)
-    unread = {"load": lambda *args, **kwargs: {}}
-    with patch.multiple(torch, **unread), patch.object(FeatureExtractorInceptionV3, "load_state_dict"):
+    with (
+        patch.object(torch, "load", lambda *args, **kwargs: {}),
+        patch.object(FeatureExtractorInceptionV3, "load_state_dict"),
+    ):
         network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], "none")
     torch.save(network.state_dict(), path)

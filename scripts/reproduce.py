@@ -1,12 +1,12 @@
-"""An article's cases, run or collected, as a table: published numbers, and beside each what was measured.
+"""Compare published scores with measured ones: train the cases of an article, and write a table.
 
-    python scripts/reproduce.py ARTICLE [--steps-fraction F] [--seeds N] [--cases A,B] [--collect] [WORDS…]
+    python scripts/reproduce.py ARTICLE [--steps-fraction F] [--seeds N] [--cases A,B] [--collect] [OVERRIDES…]
 
-ARTICLE is a folder of experiments: textbook, dcgan, sagan, … Each case is trained corrected and, where the article has
-an overlay, as published, once a seed, into OUTPUT/CASE/FORM-seed-N; runs that are there are not run again, and broken
-ones go on. WORDS are overrides for all of them, as on ganexp's command line: data.root=FOLDER, metrics=inception_torchvision, …
-Other words belong into another --output. --collect runs nothing and shows what is there. The table is printed and
-written to OUTPUT/table.md; cells that were not run say so. OUTPUT/picture.png has curves and samples.
+ARTICLE is a directory of experiments: textbook, dcgan, sagan, … Each case is trained corrected and, where the article
+has an overlay, as published, once for each seed, in OUTPUT/CASE/FORM-seed-N. Finished runs are not repeated, stopped
+ones are resumed. OVERRIDES apply to all of them, as on ganexp's command line: data.root=DIRECTORY,
+metrics=inception_torchvision, …; runs with other overrides need another --output. --collect trains nothing and shows
+the runs that are there. The table is printed and written to OUTPUT/table.md; OUTPUT/picture.png has curves and samples.
 """
 
 import argparse
@@ -24,15 +24,17 @@ from omegaconf import OmegaConf
 
 from ganexp.cli import CONF
 from ganexp.config import schema
-from ganexp.report.collect import NO_SETTINGS
-from ganexp.runs.run_directory import RunFolder
+from ganexp.log_keys import score_key
+from ganexp.report.settings import is_setting
+from ganexp.runs.run_directory import RunDirectory
 
 PUBLISHED = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
-OWN = ("experiment", "as_published", "seed", "hydra.run.dir")  # words that would make a run another than its row says
+OWN = ("experiment", "as_published", "seed", "hydra.run.dir")  # overrides that this script chooses itself
 EVALUATIONS = 5  # of a run that is cut short
 
 
 def main() -> None:
+    """Train what is missing, then write the table and the picture."""
     arguments = parse(sys.argv[1:])
     cases = sorted(path.stem for path in (CONF / "experiment" / arguments.article).glob("*.yaml"))
     if not cases:
@@ -47,11 +49,9 @@ def main() -> None:
     if (
         "is_inception_torchvision" in wanted
         and not arguments.collect
-        and "metrics=inception_torchvision" not in arguments.words
+        and "metrics=inception_torchvision" not in arguments.overrides
     ):
-        print(
-            "The published numbers are by metrics=inception_torchvision: without that word they will have nothing beside them."
-        )
+        print("The published scores need metrics=inception_torchvision: without it, nothing will stand beside them.")
     if not arguments.collect:
         for seed in range(arguments.seeds):
             for case in chosen:
@@ -68,7 +68,8 @@ def main() -> None:
         sys.exit(f"{failed} runs failed: see above.")
 
 
-def parse(words: list[str]) -> argparse.Namespace:
+def parse(overrides: list[str]) -> argparse.Namespace:
+    """Return the checked arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("article")
     parser.add_argument("--steps-fraction", type=float, default=1.0, metavar="F", help="of the published length")
@@ -76,8 +77,8 @@ def parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--cases", type=lambda text: text.split(","), metavar="A,B", help="default: all")
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="default: outputs/reproduce/ARTICLE")
     parser.add_argument("--collect", action="store_true", help="run nothing")
-    parser.add_argument("words", nargs="*")
-    arguments = parser.parse_intermixed_args(words)
+    parser.add_argument("overrides", nargs="*")
+    arguments = parser.parse_intermixed_args(overrides)
     if not 0 < arguments.steps_fraction <= 1:
         parser.error(f"--steps-fraction {arguments.steps_fraction}: must lie above 0 and not above 1")
     if arguments.seeds < 1:
@@ -85,9 +86,11 @@ def parse(words: list[str]) -> argparse.Namespace:
     arguments.output = arguments.output or Path("outputs/reproduce") / arguments.article
     if arguments.output.exists() and not arguments.output.is_dir():
         parser.error(f"--output {arguments.output}: is a file")
-    for word in arguments.words:
-        if word.lstrip("+~").split("=")[0] in OWN or word == "metrics=none":
-            parser.error(f"{word}: this script chooses cases, forms, seeds and folders itself, and needs scores")
+    for override in arguments.overrides:
+        if override.lstrip("+~").split("=")[0] in OWN or override == "metrics=none":
+            parser.error(
+                f"{override}: this script chooses cases, forms, seeds and directories itself, and needs scores"
+            )
     return arguments
 
 
@@ -105,36 +108,36 @@ def forms(article: str, case: str) -> list[str]:
 
 def run(arguments: argparse.Namespace, case: str, form: str, seed: int) -> int:
     """Trains one case, or goes on with it; the exit code. Finished ones are left alone."""
-    folder = RunFolder(folder_of(arguments.output, case, form, seed))
+    run_directory = RunDirectory(directory_of(arguments.output, case, form, seed))
     print(f"\n{arguments.article}/{case}, {form}, seed {seed}", flush=True)
-    words = [f"experiment={arguments.article}/{case}", f"seed={seed}"]
+    overrides = [f"experiment={arguments.article}/{case}", f"seed={seed}"]
     if form == "published":
-        words.append(f"as_published={arguments.article}")
-    words += [*shortened(arguments, words), *arguments.words]
-    if not folder.run.exists():
-        return ganexp(*words, f"hydra.run.dir={folder.path}")
-    if folder.config.exists() and (other := differences(folder, words)):
-        print(f"{folder.path} is there, but with other settings:", *other, sep="\n  ", file=sys.stderr)
-        print("Use the same words again, another --output, or ganexp resume RUN schedule.steps=…", file=sys.stderr)
+        overrides.append(f"as_published={arguments.article}")
+    overrides += [*shortened(arguments, overrides), *arguments.overrides]
+    if not run_directory.metadata_file.exists():
+        return ganexp(*overrides, f"hydra.run.dir={run_directory.path}")
+    if run_directory.config.exists() and (other := differences(run_directory, overrides)):
+        print(f"{run_directory.path} is there, but with other settings:", *other, sep="\n  ", file=sys.stderr)
+        print("Use the same overrides again, another --output, or ganexp resume RUN schedule.steps=…", file=sys.stderr)
         return 1
-    if folder.facts().get("status") == "finished":
-        print(f"finished: {folder.path}")
+    if run_directory.metadata().get("status") == "finished":
+        print(f"finished: {run_directory.path}")
         return 0
-    return ganexp("resume", str(folder.path))
+    return ganexp("resume", str(run_directory.path))
 
 
-def differences(folder: RunFolder, words: list[str]) -> list[str]:
-    """Settings of the run in `folder` that are others than `words` would make, a line each."""
+def differences(run_directory: RunDirectory, overrides: list[str]) -> list[str]:
+    """Settings of the run in `run_directory` that are others than `overrides` would make, a line each."""
     try:
         with initialize_config_dir(str(CONF), version_base="1.3"):
-            asked = schema.resolve(compose("train", words))
+            asked = schema.resolve(compose("train", overrides))
     except Exception:
-        return []  # ganexp itself will say what is wrong with the words
-    there = OmegaConf.load(folder.config)
+        return []  # ganexp itself will say what is wrong with the overrides
+    there = OmegaConf.load(run_directory.config)
     return [
         f"{key}: {was}, asked for {value}"
         for key, value in leaves(asked)
-        if key not in NO_SETTINGS and (was := OmegaConf.select(there, key, default=value)) != value
+        if is_setting(key) and (was := OmegaConf.select(there, key, default=value)) != value
     ]
 
 
@@ -147,13 +150,13 @@ def leaves(node: Any, at: str = "") -> Iterable[tuple[str, Any]]:
             yield f"{at}{key}", value
 
 
-def shortened(arguments: argparse.Namespace, words: list[str]) -> list[str]:
+def shortened(arguments: argparse.Namespace, overrides: list[str]) -> list[str]:
     """Overrides that cut the case to the asked fraction of its length."""
     if arguments.steps_fraction == 1:
         return []
     schema.register()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        schedule = compose("train", words[:1]).schedule
+        schedule = compose("train", overrides[:1]).schedule
     every = max(1, round(arguments.steps_fraction * schedule.steps / EVALUATIONS))
     cut = [f"schedule.steps={EVALUATIONS * every}", f"schedule.evaluate_every={every}"]
     if schedule.max_d_steps:
@@ -161,8 +164,9 @@ def shortened(arguments: argparse.Namespace, words: list[str]) -> list[str]:
     return cut
 
 
-def ganexp(*words: str) -> int:
-    with subprocess.Popen([sys.executable, "-m", "ganexp", *words]) as process:
+def ganexp(*overrides: str) -> int:
+    """Run a command of ganexp in a process of its own, and return its exit code."""
+    with subprocess.Popen([sys.executable, "-m", "ganexp", *overrides]) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:  # which the run has met, too, and saves what it must
@@ -170,7 +174,8 @@ def ganexp(*words: str) -> int:
             sys.exit("Stopped. The same command goes on.")
 
 
-def folder_of(output: Path, case: str, form: str, seed: int) -> Path:
+def directory_of(output: Path, case: str, form: str, seed: int) -> Path:
+    """Return the run directory of a case."""
     return output / case / f"{form}-seed-{seed}"
 
 
@@ -188,11 +193,11 @@ def table(article: str, cases: list[str], output: Path) -> str:
         sources |= {f"Published {name}: {one['protocol']}; {one['source']}." for name, one in known.items()}
         for form in forms(article, case):
             runs = finished(output, case, form)
-            measured = {name for run in runs for name in run.facts()["scores"]["last"]} - {"step"}
+            measured = {name for run in runs for name in run.metadata()["scores"]["last"]} - {"step"}
             names = {name for name in measured if not name.endswith("_std")} | set(known)
             for name in sorted(names) or [""]:
-                ours = [run for run in runs if name in run.facts()["scores"]["last"]]
-                scores = [run.facts()["scores"] for run in ours]
+                ours = [run for run in runs if name in run.metadata()["scores"]["last"]]
+                scores = [run.metadata()["scores"] for run in ours]
                 best, last = (spread([row[which][name] for row in scores]) for which in ("best", "last"))
                 evaluations = counts(len(curve(run, name)) for run in ours)
                 samples = counts(OmegaConf.load(run.config).metrics.samples for run in ours)
@@ -201,33 +206,36 @@ def table(article: str, cases: list[str], output: Path) -> str:
                 lines.append(f"| {' | '.join([*cells, str(len(ours)), steps])} |")
     lines += ["", *sorted(sources)]
     lines += [
-        "Measured: best is the checkpoint with the best FID (by metrics=inception_torchvision, IS) among the evaluations. FID falls "
-        "with the samples.",
+        "Measured: best is the evaluation with the best FID (with metrics=inception_torchvision, the best IS) of all "
+        "of them. FID decreases with the number of samples.",
         "",
     ]
     return "\n".join(lines)
 
 
 def stated(known: dict[str, Any]) -> str:
-    """6.53 best, 3.43 last"""
+    """Return published scores as text: 6.53 best, 3.43 last."""
     parts = {"best": " best", "last": " last", "reported": ""}
     return ", ".join(f"{known[key]:g}{text}" for key, text in parts.items() if known.get(key))
 
 
 def counts(values: Iterable[int]) -> str:
+    """Return the distinct values as text."""
     return ", ".join(f"{value:,}" for value in sorted(set(values)))
 
 
-def finished(output: Path, case: str, form: str) -> list[RunFolder]:
+def finished(output: Path, case: str, form: str) -> list[RunDirectory]:
     """The case's runs that came to their end and were scored, by seed."""
     seeds = {path: path.name.removeprefix(f"{form}-seed-") for path in (output / case).glob(f"{form}-seed-*")}
-    runs = [RunFolder(path) for path in sorted(seeds, key=lambda path: seeds[path].zfill(9)) if seeds[path].isdigit()]
-    return [run for run in runs if run.facts().get("status") == "finished" and run.facts()["scores"]]
+    runs = [
+        RunDirectory(path) for path in sorted(seeds, key=lambda path: seeds[path].zfill(9)) if seeds[path].isdigit()
+    ]
+    return [run for run in runs if run.metadata().get("status") == "finished" and run.metadata()["scores"]]
 
 
-def curve(run: RunFolder, name: str) -> list[tuple[int, float]]:
+def curve(run: RunDirectory, name: str) -> list[tuple[int, float]]:
     """Steps and scores of the evaluations of a trained network."""
-    return [(row["step"], row[f"score/{name}"]) for row in run.rows() if row["step"] and f"score/{name}" in row]
+    return [(row["step"], row[score_key(name)]) for row in run.points() if row["step"] and score_key(name) in row]
 
 
 def draw(article: str, cases: list[str], output: Path) -> Figure | None:
@@ -238,16 +246,18 @@ def draw(article: str, cases: list[str], output: Path) -> Figure | None:
         return None
     figure = Figure(figsize=(13, 4.2 * len(shown)), layout="constrained", dpi=100)
     for case, (curves, *grids) in zip(shown, figure.subplots(len(shown), 3, squeeze=False), strict=True):
-        for (form, folders), colour, panel in zip(runs[case].items(), ("tab:blue", "tab:orange"), grids, strict=False):
-            for index, run in enumerate(folders):
-                scored = run.facts()["scores"]["last"]
+        for (form, runs_of_form), colour, panel in zip(
+            runs[case].items(), ("tab:blue", "tab:orange"), grids, strict=False
+        ):
+            for index, run in enumerate(runs_of_form):
+                scored = run.metadata()["scores"]["last"]
                 names = [*published(article, case), *(name for name in scored if name.startswith("fid_"))]
                 name = next(name for name in names if name in scored)
                 curves.plot(*zip(*curve(run, name), strict=True), colour, marker=".", label=form if not index else None)
                 curves.set_ylabel(name)
-            if folders:
-                panel.imshow(imread(sorted(folders[0].samples.glob("step-*.png"))[-1]))
-                panel.set_title(f"{form}, step {folders[0].facts()['scores']['last']['step']:,}")
+            if runs_of_form:
+                panel.imshow(imread(sorted(runs_of_form[0].samples.glob("step-*.png"))[-1]))
+                panel.set_title(f"{form}, step {runs_of_form[0].metadata()['scores']['last']['step']:,}")
         curves.set(title=f"{article}/{case}", xlabel="step")
         curves.grid(alpha=0.3)
         curves.legend()

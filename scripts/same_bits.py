@@ -45,21 +45,33 @@ CASES = {
         "loss/auxiliary=classifier",
     ),
     "cramer": ("loss=cramer",),
-    "dropout": ("model=dcgan_mnist", "data.resolution=16", "loss=non_saturating", "metrics.scores=[is,fid,kid]"),
+    "dropout": ("model=dcgan_mnist", "data.resolution=16", "loss=non_saturating", "metrics/score=[is,fid,kid]"),
 }
 
 # Keys that were renamed: old -> new. Overrides in CASES use the new names.
-RENAMED_KEYS: dict[str, str] = {
+RENAMED_KEYS = {
     "published": "as_published",
     "schedule.updates.rearm": "schedule.updates.repeat_burst",
+    "metrics.scores": "metrics/score",
+    "model.classifier": "model.auxiliary.classifier",
+    "loss.auxiliary": "loss.auxiliary.classifier",
+    "model.generator.norm_last": "model.generator.spectral_norm_output",
+    "model.discriminator.norm_last": "model.discriminator.spectral_norm_output",
+    "model.generator.first_norm": "model.generator.norm_after_linear",
 }
 # Weights that were renamed: beginning of the old name -> beginning of the new one.
-RENAMED_WEIGHTS: dict[str, str] = {}
+RENAMED_WEIGHTS = {
+    "generator.": "networks.generator.",
+    "discriminator.": "networks.discriminator.",
+    "classifier.": "networks.classifier.",
+    "ema.": "averaged_generator.network.",
+}
 # Configurations whose bits were changed on purpose: name -> reason.
 INTENDED_CHANGES: dict[str, str] = {}
 
 
 def main() -> None:
+    """Compare every configuration that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old_commit")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(CASES), metavar="NAME,NAME")

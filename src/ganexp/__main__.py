@@ -1,3 +1,6 @@
+"""Run the command line: python -m ganexp."""
+
 from ganexp.cli import main
 
-main()
+if __name__ == "__main__":
+    main()

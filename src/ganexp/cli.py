@@ -1,240 +1,281 @@
-"""The command line. A command is a primary config; `resume`, `report`: words of their own. No torch: quick."""
+"""Parse the command line and run the command it names.
 
-import argparse
+train, evaluate, sample and describe are Hydra primary configs; `resume` and `report` parse their own arguments. This is
+the only module that prints an error and exits. Must not import torch: `ganexp --help` answers at once.
+"""
+
 import json
 import os
 import re
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import hydra
 import yaml
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ganexp import __version__
-from ganexp.commands.sweep import begun, resumed_words, run_point
+from ganexp.arguments import CONFIGS, Command, command_position, config_dir, parse
+from ganexp.commands.help import help_text
+from ganexp.commands.sweep import SweepStopped, closing_sweeps, run_job
+from ganexp.commands.sweep_overrides import resumed_overrides
 from ganexp.config import schema
-from ganexp.config.suggestions import advise
 from ganexp.errors import UserError
-from ganexp.runs.sweep_directory import SweepFolder
+from ganexp.runs.naming import run_name
+from ganexp.runs.run_directory import remove_if_empty
+from ganexp.runs.sweep_directory import SweepDirectory
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
-VALUED = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p")  # a value follows
-COMMANDS = ("train", "evaluate", "sample", "describe")
+
+RESUME_USAGE = """usage: ganexp resume RUN [schedule.steps=N]
+       ganexp resume SWEEP [hydra/launcher=…]
+
+Resume a run that was stopped, from its last checkpoint; with schedule.steps=N, train a finished run further.
+Resume a sweep: run the jobs that are not done."""
 
 
-class ConfigError(CompactHydraException):
-    """What Hydra prints without a traceback."""
-
-
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
-def run(cfg: DictConfig) -> Any:
-    """Runs the command whose config was composed; a sweep gets what it returns."""
-    hydra_config = HydraConfig.get()
-    choices, folder = hydra_config.runtime.choices, hydra_config.runtime.output_dir
-    groups = {name: choice for name, choice in choices.items() if not name.startswith("hydra")}
-
-    def start() -> Any:
-        try:
-            return _start(hydra_config, cfg, groups)
-        except UserError as error:
-            _remove_if_empty(Path(folder))
-            raise UserError(f"{error}{_hint(groups) if 'unexpected keyword' in str(error) else ''}") from None
-
-    sweeping, command = hydra_config.mode == RunMode.MULTIRUN, hydra_config.job.config_name
-    try:
-        if sweeping and command == "train":
-            return run_point(folder, hydra_config.sweep.dir, list(hydra_config.overrides.task), start)
-        told = start()
-        if command == "describe" and not sweeping:
-            print(json.dumps(told, indent=2))
-        return told
-    except UserError as error:
-        if sweeping and command == "describe":
-            return {"error": str(error)}
-        if sweeping:  # the others go on
-            raise ConfigError(str(error)) from None
-        sys.exit(str(error))
-
-
-def _start(hydra_config: DictConfig, cfg: DictConfig, groups: dict[str, str | None]) -> Any:
-    command = hydra_config.job.config_name
-    if command == "evaluate":
-        from ganexp.commands.evaluate import evaluate
-
-        return evaluate(cfg)
-    cfg = schema.resolve(cfg)
-    if command == "train":
-        from ganexp.commands.train import train
-
-        cfg.name = schema.run_name(cfg.name, *(groups[name] for name in ("experiment", "data", "model", "loss")))
-        return train(cfg, hydra_config.runtime.output_dir, groups, list(hydra_config.overrides.task))
-    if command == "evaluate_images":
-        from ganexp.commands.evaluate import evaluate_images
-
-        return evaluate_images(cfg)
-    if command == "sample":
-        from ganexp.commands.sample import sample
-
-        return sample(cfg)
-    from ganexp.commands.describe import describe
-
-    return describe(cfg, groups)
-
-
-def _hint(groups: dict[str, str | None]) -> str:
-    """A line about a choice that suits few networks, where one of them has refused a setting."""
-    article = groups.get("as_published")
-    if article and article != "none":
-        return f"\npublished={article} is meant for the networks of the article's own cases: see docs/published.md"
-    if groups.get("loss/auxiliary"):
-        return "\nloss/auxiliary needs a discriminator that offers head=…: use model=dcgan"
-    return ""
+class JobFailed(CompactHydraException):
+    """A job of a sweep other than a training sweep failed; Hydra runs the others first."""
 
 
 def main() -> None:
-    words = sys.argv[1:]
-    if words[:1] == ["--version"]:
-        print(f"ganexp {__version__}")
-        return
-    schema.register()
-    if words[:1] == ["resume"] and len(words) > 1 and SweepFolder(words[1]).file.exists():
-        sys.argv[1:] = words = [f"sweep.resume={words[1]}", *words[2:]]
-    if words[:1] == ["resume"]:
-        _resume(words[1:])
-        return
-    if words[:1] == ["report"]:
-        _report(words[1:])
-        return
-    if words and "=" not in words[0] and words[0][:1] not in ("-", "~") and words[0] not in COMMANDS:
-        commands = ", ".join((*COMMANDS, "resume", "report"))
-        sys.exit(f"There is no command {words[0]!r}: use one of {commands}, or key=value. See ganexp --help.")
-    _complete()
-    sys.argv[1:] = _as_config(_with_sweep(sys.argv[1:]))
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        run()
-        return
-    begun.clear()
+    """Run the command in `sys.argv`; print the reason and exit with 1 if it cannot run."""
     try:
-        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
-            run()
-    except ConfigError as error:
+        command = parse(sys.argv[1:])
+        HANDLERS[command.name](command)
+    except (UserError, SweepStopped) as error:
         sys.exit(str(error))
-    except yaml.MarkedYAMLError as error:
-        sys.exit(f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}")
-    except (HydraException, CompactHydraException, ValueError) as error:
-        for sweep in begun:
-            sweep.forget_if_empty()
-            _remove_if_empty(sweep.path)
-        sys.exit(_advice(error, sys.argv[1:]))
 
 
-def _advice(error: Exception, words: list[str]) -> str:
-    """What to say of a line that Hydra refuses.
+def _run_hydra(command: Command) -> None:
+    """Compose the config of the command and run it, or each job of a sweep.
 
     Raises:
-        ValueError: `error` itself, where it is none of Hydra's.
+        UserError: the config cannot be composed.
     """
-    if isinstance(error, ValueError) and "Config group override" not in str(error):
-        raise error
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--config-name", "-cn", default="train")
-    parser.add_argument("--config-dir", "-cd", type=Path)
-    known, words = parser.parse_known_args(words)
-    folders = [CONF, *([known.config_dir.absolute()] if known.config_dir else [])]
-    return advise(error, words, folders, known.config_name)
-
-
-def _with_sweep(words: list[str]) -> list[str]:
-    """sweep.resume=FOLDER -> the words of the sweep in FOLDER; any others stay as they are."""
-    named = [word for word in words if word.startswith("sweep.resume=")]
-    if not named:
-        return words
+    schema.register()
+    command = _complete(_expand_resumed_sweep(command))
+    _check_metrics(command)
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        _show_help_or_run(command)
+        return
     try:
-        return resumed_words(named[-1].split("=", 1)[1], [word for word in words if word not in named])
-    except UserError as error:
-        sys.exit(str(error))
+        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
+            _show_help_or_run(command)
+    except (HydraException, CompactHydraException, yaml.MarkedYAMLError, ValueError) as error:
+        raise UserError(_message(error, command)) from None
 
 
-def _remove_if_empty(folder: Path) -> None:
-    """Takes away what Hydra made for a run that did not begin: outputs/NAME/TIME, NAME, outputs; else the folder."""
-    folders = [folder, *folder.parents[:2]] if folder.parent.parent.name == "outputs" else [folder]
-    for empty in folders:
-        if empty.is_dir() and empty != Path.cwd() and not any(empty.iterdir()):
-            empty.rmdir()
+def _show_help_or_run(command: Command) -> None:
+    if "--help" in command.flags or "-h" in command.flags:
+        print(help_text(str(command.config_name), command.arguments, _folders(command)))
+        return
+    sys.argv[1:] = command.argv()  # Hydra reads it, and so do the processes that distributed training starts
+    with closing_sweeps():
+        _run_config()
 
 
-def _as_config(words: list[str]) -> list[str]:
-    """evaluate ckpt=x -> --config-name evaluate ckpt=x; evaluate images=x -> --config-name evaluate_images images=x"""
-    words = _command_first(words)
-    if words[:1] == ["evaluate"] and any(word.startswith(("images=", "real=")) for word in words):
-        words = ["evaluate_images", *words[1:]]
-        return ["--config-name", *words]
-    if words[:1] == ["evaluate"]:
-        _check_metrics(words)
-    return ["--config-name", *words] if words and words[0] in COMMANDS else words
+def _folders(command: Command) -> list[Path]:
+    """Return the directories of config files: ganexp's own and that of --config-dir."""
+    own = config_dir(command.flags)
+    return [CONF] if own is None else [CONF, own]
 
 
-def _command_first(words: list[str]) -> list[str]:
-    """--config-dir mine describe loss=x -> describe --config-dir mine loss=x"""
-    for place, word in enumerate(words):
-        if word in COMMANDS and (place == 0 or words[place - 1] not in VALUED):
-            return [word, *words[:place], *words[place + 1 :]]
-    return words
+def _expand_resumed_sweep(command: Command) -> Command:
+    """Return the command that sweep.resume=DIRECTORY stands for; any other command stays as it is."""
+    directories = [argument for argument in command.arguments if argument.startswith("sweep.resume=")]
+    if not directories:
+        return command
+    given = [argument for argument in command.arguments if argument not in directories]
+    overrides = resumed_overrides(directories[-1].partition("=")[2], given)
+    flags = [flag for flag in command.flags if flag not in ("-m", "--multirun")]
+    return replace(command, flags=("-m", *flags), arguments=tuple(overrides))
 
 
-def _check_metrics(words: list[str]) -> None:
-    """Refuses settings of metrics that are not named: Hydra would fail on them."""
-    unnamed = not any(word.startswith("metrics=") for word in words)
-    for word in words:
-        if unnamed and word.startswith("metrics."):
-            sys.exit(
-                f"{word}: name the metrics, too (metrics=classifier). Those that the run was trained with take "
-                "samples=, scores=, references=, fid_at= and weights="
+def _complete(command: Command) -> Command:
+    """Take the command out of the line that is being completed, which Hydra reads from the environment."""
+    line = os.environ.get("COMP_LINE")
+    if line is None:
+        return command
+    program, *words = line.split(" ")
+    position = command_position(words[:-1])  # the last word is still being typed
+    name = "train" if position is None else words[position]
+    if name in ("resume", "report"):
+        sys.exit(0)  # without an offer from here, the shell completes paths
+    if position is None or name not in CONFIGS:
+        return command
+    overrides = [word for place, word in enumerate(words) if place != position]
+    os.environ["COMP_LINE"] = " ".join([program, *overrides])
+    return replace(command, config_name=name)
+
+
+def _check_metrics(command: Command) -> None:
+    """Refuse settings of the metrics of `evaluate` while those of the run are used, which would ignore them."""
+    if command.config_name != "evaluate" or any(argument.startswith("metrics=") for argument in command.arguments):
+        return
+    for argument in command.arguments:
+        if argument.startswith("metrics.") and not argument.startswith("metrics.scores."):
+            raise UserError(
+                f"{argument}: choose the metrics too, for example metrics=classifier. Those of the run can be changed "
+                "by samples=, references=, fid_at=, weights= and metrics/score=[…]"
             )
 
 
-def _complete() -> None:
-    """Tab completion works on the words of the line being typed, which Hydra reads from the environment."""
-    line = os.environ.get("COMP_LINE")
-    if line is None:
-        return
-    program, *words = line.split(" ")
-    if len(words) > 1 and words[0] in COMMANDS:
-        os.environ["COMP_LINE"] = " ".join([program, *words[1:]])
-        sys.argv[1:1] = ["--config-name", words[0]]
+def _message(error: Exception, command: Command) -> str:
+    """Return what to tell the user about an error that Hydra raised.
+
+    Raises:
+        ValueError: `error` itself, if it does not come from Hydra.
+    """
+    if isinstance(error, JobFailed):
+        return str(error)
+    if isinstance(error, yaml.MarkedYAMLError):
+        return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
+    from ganexp.config.suggestions import explain, is_group_value_error
+
+    if isinstance(error, ValueError) and not is_group_value_error(error):
+        raise error
+    return explain(error, list(command.arguments), _folders(command), str(command.config_name))
 
 
-RESUME = """usage: ganexp resume RUN_FOLDER [schedule.steps=N]
-
-Goes on with a run that was stopped, from its last checkpoint; with schedule.steps, past the end it was to have."""
-
-
-def _resume(words: list[str]) -> None:
-    if words[:1] in (["--help"], ["-h"]):
-        print(RESUME)
-        return
-    found = [re.fullmatch(r"schedule\.steps=(\d+)", word) for word in words[1:]]
-    if not words or words[0].startswith("-") or len(found) > 1 or None in found:
-        sys.exit(RESUME)
-    from ganexp.commands.train import resume
-
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+def _run_config(cfg: DictConfig) -> Any:
+    """Run the task of the composed config; return the objective or the description of a job to Hydra."""
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode == RunMode.MULTIRUN:
+        return _run_in_sweep(cfg, hydra_config)
     try:
-        resume(words[0], *(int(match[1]) for match in found))
+        result = _start(cfg, hydra_config)
     except UserError as error:
-        sys.exit(str(error))
+        raise SystemExit(str(error)) from None  # of an Exception, Hydra would print more than the message
+    if hydra_config.job.config_name == "describe":
+        print(json.dumps(result, indent=2))
+    return result
 
 
-def _report(words: list[str]) -> None:
+def _run_in_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Any:
+    """Run a job of a sweep so that its failure does not stop the others."""
+    command = hydra_config.job.config_name
+    if command == "train":
+        overrides = list(hydra_config.overrides.task)
+        return run_job(
+            hydra_config.runtime.output_dir, hydra_config.sweep.dir, overrides, lambda: _start(cfg, hydra_config)
+        )
+    try:
+        return _start(cfg, hydra_config)
+    except UserError as error:
+        if command == "describe":
+            return {"error": str(error)}
+        raise JobFailed(str(error)) from None
+
+
+def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
+    """Run the task; if it is refused, remove the empty directory that Hydra made for it.
+
+    Raises:
+        UserError: the task was refused.
+    """
+    from ganexp.config.instantiate import UnknownArgument
+
+    groups = _chosen_groups(hydra_config)
+    try:
+        return TASKS[hydra_config.job.config_name](cfg, groups, hydra_config)
+    except UserError as error:
+        remove_if_empty(hydra_config.runtime.output_dir)
+        if isinstance(error, UnknownArgument):
+            from ganexp.config.checks import suggestion_for_unknown_argument
+
+            suggestion = suggestion_for_unknown_argument(error, groups)
+            raise UserError(f"{error}\n{suggestion}".strip()) from None
+        raise
+
+
+def _chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
+    """Return the chosen option of each config group: a name, a list of names, or None."""
+    choices = OmegaConf.to_container(hydra_config.runtime.choices)
+    return {group: option for group, option in choices.items() if not group.startswith("hydra")}
+
+
+def _train(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> float | None:
+    from ganexp.commands.train import train
+
+    cfg = schema.resolve(cfg)
+    cfg.name = run_name(cfg.name, *(groups[group] for group in ("experiment", "data", "model", "loss")))
+    return train(cfg, hydra_config.runtime.output_dir, groups, list(hydra_config.overrides.task))
+
+
+def _evaluate(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> None:
+    from ganexp.commands.evaluate import evaluate
+
+    evaluate(cfg)  # unresolved, because the metrics refer to the data of the run
+
+
+def _evaluate_images(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> None:
+    from ganexp.commands.evaluate_images import evaluate_images
+
+    evaluate_images(schema.resolve(cfg))
+
+
+def _sample(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> None:
+    from ganexp.commands.sample import sample
+
+    sample(schema.resolve(cfg))
+
+
+def _describe(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> dict[str, Any]:
+    from ganexp.commands.describe import describe
+
+    return describe(schema.resolve(cfg), groups)
+
+
+def _resume(command: Command) -> None:
+    path, *others = command.arguments or ("",)
+    if path in ("--help", "-h"):
+        print(RESUME_USAGE)
+        return
+    if path and SweepDirectory(path).file.exists():
+        _run_hydra(parse([f"sweep.resume={path}", *others]))
+        return
+    steps = [re.fullmatch(r"schedule\.steps=(\d+)", argument) for argument in others]
+    if not path or path.startswith("-") or len(steps) > 1 or None in steps:
+        raise UserError(RESUME_USAGE)
+    from ganexp.commands.resume import resume
+
+    resume(path, *(int(match[1]) for match in steps if match))
+
+
+def _report(command: Command) -> None:
     from ganexp.commands.report import main as report
 
-    try:
-        report(words)
-    except UserError as error:
-        sys.exit(str(error))
+    report(command.arguments)
+
+
+def _print_version(command: Command) -> None:
+    print(f"ganexp {__version__}")
+
+
+TASKS: dict[str, Callable[[DictConfig, dict[str, Any], HydraConf], Any]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "evaluate_images": _evaluate_images,
+    "sample": _sample,
+    "describe": _describe,
+}
+HANDLERS: dict[str, Callable[[Command], None]] = {
+    "train": _run_hydra,
+    "evaluate": _run_hydra,
+    "sample": _run_hydra,
+    "describe": _run_hydra,
+    "resume": _resume,
+    "report": _report,
+    "--version": _print_version,
+}

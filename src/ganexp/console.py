@@ -1,4 +1,4 @@
-"""What ganexp prints: progress bars, tables and short paths. Only the process of rank 0 prints. Must not import torch."""
+"""Print progress bars, tables and short paths, in the process of rank 0 only. Must not import torch."""
 
 import os
 import sys

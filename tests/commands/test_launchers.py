@@ -1,50 +1,72 @@
-"""Points of a sweep in processes of their own, and chosen by a search."""
+"""Jobs of a sweep in processes of their own, and jobs that a search chooses."""
 
-import json
 import os
 import shutil
 
 import pytest
 from helpers.cli import ganexp
-from helpers.sweeps import FAST, QUICK, contents, table
+from helpers.sweeps import FAST, QUICK, contents, jobs, run_directories, statuses
 from omegaconf import OmegaConf
 
+from ganexp.runs.run_directory import RunDirectory
 
-def test_joblib(tmp_path, monkeypatch):
+SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
+
+
+def devices(sweep):
+    return {RunDirectory(sweep / name).metadata()["device"] for name in run_directories(sweep)}
+
+
+@pytest.mark.slow
+def test_joblib_shares_the_cores_between_jobs(tmp_path, monkeypatch):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    words = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=swept")
-    done = ganexp("-m", "seed=range(3)", "schedule.batch_size=8,9999", *QUICK, *words, cwd=tmp_path, check=False)
+    swept = tmp_path / "swept"
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=swept")
+    done = ganexp("-m", "seed=range(3)", "schedule.batch_size=8,9999", *QUICK, *launcher, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    points = table(tmp_path / "swept")
-    assert [facts["status"] for facts in points.values()] == ["finished", "failed"] * 3
-    runs = [json.loads(file.read_text()) for file in (tmp_path / "swept").glob("*/run.json")]
+    assert "3 of 6 jobs failed" in done.stderr
+    assert "hydra/launcher=joblib hydra.launcher.n_jobs=2" in done.stdout  # in the command that resumes the sweep
+    assert statuses(swept) == ["finished", "failed"] * 3
     share = max(len(os.sched_getaffinity(0)) // 2, 1)
-    assert {run["device"] for run in runs if "CPU" in run["device"]} <= {f"CPU, {share} threads"}
+    assert {device for device in devices(swept) if "CPU" in device} <= {f"CPU, {share} threads"}
 
 
-def test_submitit(tmp_path):
+@pytest.mark.slow
+def test_submitit_sets_the_threads_of_a_job(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    words = ("hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1", "trainer=cpu", "hydra.sweep.dir=swept")
-    ganexp("-m", "seed=1", *QUICK, *words, cwd=tmp_path)
-    assert [facts["status"] for facts in table(tmp_path / "swept").values()] == ["finished"]
-    runs = [json.loads(file.read_text()) for file in (tmp_path / "swept").glob("*/run.json")]
-    assert {run["device"] for run in runs} == {"CPU, 1 threads"}
+    launcher = ("hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1", "hydra.sweep.dir=swept")
+    ganexp("-m", "seed=1", *QUICK, *launcher, "trainer=cpu", cwd=tmp_path)
+    assert statuses(tmp_path / "swept") == ["finished"]
+    assert devices(tmp_path / "swept") == {"CPU, 1 threads"}
 
 
-def test_optuna_minimises_fid_and_goes_on_with_the_same_points(tmp_path):
+@pytest.mark.slow
+def test_optuna_minimises_fid_and_resumes_with_the_same_jobs(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     swept = tmp_path / "swept"
-    search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
-    ganexp("-m", "optimizer.generator.lr=interval(0.0001,0.01)", *search, *FAST, cwd=tmp_path)
-    points = table(swept)
-    assert [facts["status"] for facts in points.values()] == ["finished"] * 3
+    ganexp("-m", "optimizer.generator.lr=interval(0.0001,0.01)", *SEARCH, *FAST, cwd=tmp_path)
+    before = jobs(swept)
+    assert statuses(swept) == ["finished"] * 3
     best = OmegaConf.load(swept / "optimization_results.yaml")
-    assert best.best_value == min(facts["objective"] for facts in points.values())
-    last = list(points)[-1]
-    before = contents(swept, list(points)[:-1])
+    assert best.best_value == min(job["objective"] for job in before.values())
+    *others, last = before
+    files = contents(swept, others)
     shutil.rmtree(swept / last)
     ganexp("sweep.resume=swept", cwd=tmp_path)
-    assert list(table(swept)) == list(points)
-    assert table(swept)[last]["objective"] == points[last]["objective"]
-    assert contents(swept, list(points)[:-1]) == before
+    assert list(jobs(swept)) == list(before)
+    assert jobs(swept)[last]["objective"] == before[last]["objective"]
+    assert contents(swept, others) == files
+
+
+@pytest.mark.parametrize("command", ["train", "describe"])
+def test_optuna_storage_is_refused_with_the_reason(tmp_path, command):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    storage = ("hydra.sweeper.storage=sqlite:///study.db", "hydra.sweeper.study_name=search")
+    done = ganexp(command, "-m", "optimizer.generator.lr=interval(0.1,1)", *SEARCH, *storage, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("hydra.sweeper.storage=sqlite:///study.db: Hydra's Optuna plugin needs Optuna 2")
+    assert "SQLAlchemy 2" in done.stderr
+    assert "sweep.resume=" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

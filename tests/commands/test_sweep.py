@@ -1,243 +1,250 @@
-"""Grids of runs, and what TensorBoard makes of them, asked over its own HTTP API."""
+"""Sweeps: their jobs, their table, and how a stopped one is resumed."""
 
 import json
 import re
 import shutil
 import signal
-import time
-import urllib.parse
-import urllib.request
 from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 from helpers.cli import ganexp, ganexp_process
-from helpers.sweeps import FAST, QUICK, contents, table
+from helpers.sweeps import FAST, QUICK, contents, jobs, run_directories, statuses, wait_until
 from omegaconf import OmegaConf
-from tensorboard.program import TensorBoard
 
 from ganexp.callbacks.pruning import Pruning
 from ganexp.cli import CONF
-from ganexp.runs.run_directory import RunFolder
+from ganexp.commands.sweep_table import print_jobs
+from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.sweep_directory import SweepDirectory
+
+OVERRIDES = ("loss=hinge,wgan_gp", "seed=1,2", *FAST)
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
+    """Run a sweep of four jobs once for this file; return its directory and what was printed."""
     cwd = tmp_path_factory.mktemp("sweep")
-    words = (
-        "loss=hinge,non_saturating,wgan_gp",
-        "seed=1,2",
-        "schedule=quick",
-        *FAST,
-        f"metrics.cache={cwd / 'cache'}",
-    )
-    ganexp("-m", *words, cwd=cwd)
-    return cwd / "outputs"
+    done = ganexp("-m", *OVERRIDES, f"metrics.cache={cwd / 'cache'}", cwd=cwd)
+    (path,) = (cwd / "outputs" / "sweep").iterdir()
+    return path, done
 
 
-def test_six_run_folders(sweep):
-    runs = sorted(p.parent for p in sweep.rglob("run.json"))
-    assert len(runs) == 6
-    assert len({run.name for run in runs}) == 6
-    facts = [json.loads((run / "run.json").read_text()) for run in runs]
-    assert all(fact["status"] == "finished" for fact in facts)
-    assert {fact["groups"]["loss"] for fact in facts} == {"hinge", "non_saturating", "wgan_gp"}
-    assert all(re.fullmatch(r"[\w./+-]+", str(run.relative_to(sweep))) for run in runs)  # can be given back as ckpt=…
+@pytest.mark.slow
+def test_sweep_runs_every_combination(sweep):
+    path, _ = sweep
+    names = [f"{2 * a + b:02}-loss-{loss}_seed-{b + 1}" for a, loss in enumerate(("hinge", "wgan_gp")) for b in (0, 1)]
+    assert run_directories(path) == names
+    runs = [RunDirectory(path / name).metadata() for name in names]
+    assert [run["groups"]["loss"] for run in runs] == ["hinge", "hinge", "wgan_gp", "wgan_gp"]
+    assert all(run["status"] == "finished" for run in runs)
+    outputs = path.parents[1]
+    assert all(re.fullmatch(r"[\w./+-]+", str((path / name).relative_to(outputs))) for name in names)  # for ckpt=…
 
 
-def test_tensorboard_shows_six_runs_and_their_hyperparameters(sweep):
-    board = TensorBoard()
-    board.configure(
-        argv=[
-            "tensorboard",
-            "--logdir",
-            str(sweep),
-            "--port",
-            "0",
-            "--host",
-            "127.0.0.1",
-            "--load_fast",
-            "false",
-        ]
-    )
-    address = board.launch()
-
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-    def ask(path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            urllib.parse.urljoin(address, path), data, {"Content-Type": "application/json"}
-        )
-        with direct.open(request, timeout=60) as answer:
-            return json.load(answer)
-
-    wanted = {"loss/generator", "axis/images", "axis/seconds", "axis/d_steps", "score/fid_classifier"}
-    statuses = [f"STATUS_{name}" for name in ("UNKNOWN", "SUCCESS", "FAILURE", "RUNNING")]
-    body = {"startIndex": 0, "sliceSize": 100, "colParams": [], "allowedStatuses": statuses, "experimentName": ""}
-
-    def runs():
-        return [run for run, tags in ask("data/plugin/scalars/tags").items() if wanted <= set(tags) and "loss-" in run]
-
-    def groups():
-        found = ask("data/plugin/hparams/session_groups", body).get("sessionGroups", [])
-        return [group for group in found if len(group.get("metricValues", ())) >= 4]
-
-    until(lambda: len(runs()) == 6 and len(groups()) == 6)  # TensorBoard reads in the background
-    assert all("samples" in ask("data/plugin/images/tags")[run] for run in runs())
-    layout = ask("data/plugin/custom_scalars/layout")
-    charts = {chart["title"]: chart["multiline"]["tag"] for part in layout["category"] for chart in part["chart"]}
-    assert set(charts) == {"loss", "IS", "FID"}
-    for title, drawn in (("loss", 2), ("IS", 1), ("FID", 1)):
-        found = set()
-        for tag in charts[title]:
-            query = urllib.parse.urlencode({"tag": tag, "run": runs()[0]})
-            found |= set(ask(f"data/plugin/custom_scalars/scalars?{query}")["tag_to_events"])
-        assert len(found) == drawn
-    settings = [group["hparams"] for group in groups()]
-    assert {row["loss"] for row in settings} == {"hinge", "non_saturating", "wgan_gp"}
-    assert {row["seed"] for row in settings} == {1, 2}
-    assert all("schedule.batch_size" in row and "model.generator.width" not in row for row in settings)  # words alone
-    metrics = {metric["name"]["tag"] for metric in groups()[0]["metricValues"]}
-    assert {"final/best/fid_classifier", "final/last/is_classifier"} <= metrics
+@pytest.mark.slow
+def test_sweep_json_has_overrides_status_and_scores(sweep):
+    path, _ = sweep
+    table = json.loads((path / "sweep.json").read_text())
+    assert table["overrides"][: len(OVERRIDES)] == list(OVERRIDES)
+    assert list(table["jobs"]) == run_directories(path)
+    for name, job in table["jobs"].items():
+        run = RunDirectory(path / name).metadata()
+        assert job["status"] == "finished"
+        assert job["error"] is None
+        assert job["overrides"] == run["overrides"]
+        assert job["scores"] == run["scores"]["best"]
+        assert job["objective"] == run["scores"]["best"]["fid_classifier"]
 
 
-def until(condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "never came true"
-        time.sleep(0.5)
+@pytest.mark.slow
+def test_sweep_prints_its_table_and_how_to_resume(sweep):
+    path, done = sweep
+    short = f"outputs/sweep/{path.name}"
+    assert f"sweep directory: {short}\n" in done.stdout
+    assert f"resume it with: ganexp sweep.resume={short}\n" in done.stdout
+    assert "loss=hinge seed=1" in done.stdout
+    assert f"table: {short}/sweep.json" in done.stdout
 
 
-def test_a_failing_point_is_named_and_the_others_go_on(tmp_path):
-    done = ganexp("-m", "schedule.batch_size=9999,16", "seed=1", *QUICK, "hydra.sweep.dir=swept", cwd=tmp_path,
-                  check=False)  # fmt: skip
+def test_table_shows_own_overrides_and_no_spreads(tmp_path, capsys):
+    table = {}
+    for number, fid in enumerate((2.0, 1.0)):
+        run = RunDirectory(tmp_path / str(number))
+        run.path.mkdir()
+        run.update_metadata(score_info={"fid_x": {"higher_is_better": False}, "fid_x_spread": {"spread_of": "fid_x"}})
+        scores = {"step": 12345, "fid_x": fid, "fid_x_spread": 0.123}
+        overrides = ["loss=hinge", f"seed={number}"]
+        table[str(number)] = {
+            "overrides": overrides,
+            "status": "finished",
+            "objective": fid,
+            "scores": scores,
+            "error": None,
+        }
+    table["2"] = {"overrides": ["loss=hinge"], "status": "failed", "objective": None, "scores": None, "error": "why"}
+    print_jobs(SweepDirectory(tmp_path), table)
+    printed = capsys.readouterr().out
+    assert "seed=1" in printed
+    assert "loss=hinge" not in printed
+    assert "12,345" in printed
+    assert "0.123" not in printed
+    assert "failed: (no overrides)\n  why\n" in printed
+
+
+@pytest.mark.slow
+def test_failing_job_is_named_and_the_others_run(tmp_path):
+    arguments = ("schedule.batch_size=9999,16", "seed=1", *QUICK, "hydra.sweep.dir=swept")
+    done = ganexp("-m", *arguments, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "point failed: schedule.batch_size=9999 seed=1" in done.stderr
+    assert "job failed: schedule.batch_size=9999 seed=1" in done.stderr
     assert "use schedule.batch_size=1438 or less" in done.stderr
-    assert "1 of 2 points failed" in done.stderr
+    assert "1 of 2 jobs failed" in done.stderr
     assert "Traceback" not in done.stderr
     assert "failed: schedule.batch_size=9999\n  schedule.batch_size=9999 is more than" in done.stdout
-    bad, good = table(tmp_path / "swept").values()
+    bad, good = jobs(tmp_path / "swept").values()
     assert (bad["status"], good["status"]) == ("failed", "finished")
     assert "1438 or less" in bad["error"]
     assert good["error"] is None
-    assert folders(tmp_path / "swept") == ["01-schedule.batch_size-16"]
+    assert run_directories(tmp_path / "swept") == ["01-schedule.batch_size-16"]
 
 
-def test_a_wrong_word_stops_the_sweep_before_it_starts(tmp_path):
-    done = ganexp("-m", "loss=hinge,hing", "seed=1,2", cwd=tmp_path, check=False)
+@pytest.mark.parametrize("arguments", [["loss=hinge,hing", "seed=1,2"], ["loss=hinge,hing", "hydra.sweep.dir=swept"]])
+def test_wrong_option_stops_the_sweep_before_it_starts(tmp_path, arguments):
+    done = ganexp("-m", *arguments, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "Did you mean loss=hinge?" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_a_killed_sweep_goes_on_and_leaves_finished_points_untouched(tmp_path):
+def test_sweep_without_jobs_leaves_nothing(tmp_path):
+    done = ganexp("-m", "loss=glob(nothing*)", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "The sweep has no jobs. Check that every glob(…) matches at least one option." in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_killed_sweep_resumes_and_leaves_finished_jobs_alone(tmp_path):
     swept = tmp_path / "swept"
-    process = ganexp_process("-m", "seed=range(12)", *QUICK, "hydra.sweep.dir=swept", cwd=tmp_path)
-    until(lambda: sum(facts["status"] == "finished" for facts in table(swept).values()) >= 5)
+    process = ganexp_process("-m", "seed=range(8)", *QUICK, "hydra.sweep.dir=swept", cwd=tmp_path)
+    wait_until(lambda: statuses(swept).count("finished") >= 3)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    finished = [point for point, facts in table(swept).items() if facts["status"] == "finished"]
-    assert 5 <= len(finished) < 12
+    finished = [name for name, job in jobs(swept).items() if job["status"] == "finished"]
+    assert 3 <= len(finished) < 8
     before = contents(swept, finished)
     done = ganexp("sweep.resume=swept", cwd=tmp_path)
-    assert {facts["status"] for facts in table(swept).values()} == {"finished"}
-    assert folders(swept) == [f"{seed:02}-seed-{seed}" for seed in range(12)] == list(table(swept))
+    assert statuses(swept) == ["finished"] * 8
+    assert run_directories(swept) == [f"{seed:02}-seed-{seed}" for seed in range(8)] == list(jobs(swept))
     assert contents(swept, finished) == before
-    assert done.stdout.count("run folder:") == 12 - len(finished)
-    again = ganexp("-m", "sweep.resume=swept", cwd=tmp_path)  # the flag may be there
-    assert "run folder:" not in again.stdout
+    assert done.stdout.count("run directory:") == 8 - len(finished)
+    again = ganexp("-m", "sweep.resume=swept", cwd=tmp_path)  # the flag is allowed
+    assert "run directory:" not in again.stdout
+    assert again.stdout.count("already finished: ") == 8
 
 
-def test_broken_points_are_resumed_or_started_anew(tmp_path):
+@pytest.mark.slow
+def test_broken_jobs_are_resumed_or_started_again(tmp_path):
     swept = tmp_path / "swept"
     ganexp("-m", "seed=0,1,2,3", *QUICK, "hydra.sweep.dir=swept", cwd=tmp_path)
-    zero, one, two, three = (swept / point for point in folders(swept))
-    facts = json.loads((zero / "run.json").read_text())
-    (zero / "run.json").write_text(json.dumps(facts | {"status": "running"}))  # killed while training
-    (one / "run.json").write_text("")  # killed as it began
-    (one / "config.yaml").unlink()
-    shutil.rmtree(two)  # never begun
-    before = contents(swept, [three.name])
+    names = run_directories(swept)
+    killed, just_created, missing, finished = (RunDirectory(swept / name) for name in names)
+    killed.update_metadata(status="running")
+    just_created.metadata_file.write_text("")
+    just_created.config.unlink()
+    shutil.rmtree(missing.path)
+    before = contents(swept, [finished.path.name])
     ganexp("resume", "swept", cwd=tmp_path)
-    assert {facts["status"] for facts in table(swept).values()} == {"finished"}
-    assert len(json.loads((zero / "run.json").read_text())["resumed"]) == 1
-    assert (one / "config.yaml").exists()
-    assert (two / "checkpoints" / "last.ckpt").exists()
-    assert contents(swept, [three.name]) == before
-    assert folders(swept) == [zero.name, one.name, two.name, three.name]
+    assert statuses(swept) == ["finished"] * 4
+    assert len(killed.metadata()["resumed"]) == 1
+    assert just_created.config.exists()
+    assert missing.last.exists()
+    assert contents(swept, [finished.path.name]) == before
+    assert run_directories(swept) == names
 
 
 @pytest.mark.parametrize(
     ("stored", "given", "message"),
     [
-        ([], ["seed=3"], "seed=3: a sweep goes on with its own points"),
-        (["hydra.launcher.setup=[evil]"], [], "not a word that a sweep stores"),
+        ([], ["seed=3"], "seed=3: a resumed sweep keeps its own jobs"),
+        ([], ["~schedule"], "~schedule: a resumed sweep keeps its own jobs"),
+        (["hydra.launcher.setup=[evil]"], [], "is not an override that a sweep stores"),
         (["loss.adversarial._target_=os.system"], [], "is not part of ganexp"),
+        (["+loss.penalties={x: {_target_: os.system}}"], [], "is not part of ganexp"),
         (["hydra.sweeper.custom_search_space=os.system"], [], "is not part of ganexp"),
-        (["--config-dir=/evil"], [], "not a word that a sweep stores"),
+        (["--config-dir=/evil"], [], "is not an override that a sweep stores"),
     ],
 )
-def test_what_a_resumed_sweep_refuses(tmp_path, stored, given, message):
-    (tmp_path / "sweep.json").write_text(json.dumps({"words": stored, "points": {}}))
+def test_resumed_sweep_refuses_unsafe_overrides(tmp_path, stored, given, message):
+    (tmp_path / "sweep.json").write_text(json.dumps({"overrides": stored, "jobs": {}}))
     done = ganexp("sweep.resume=.", *given, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert message in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["sweep.json"]
 
 
-def test_a_sweeps_folder_is_its_own(tmp_path):
-    words = (*QUICK, "hydra.sweep.dir=swept")
-    ganexp("-m", "seed=0,1", *words, cwd=tmp_path)
-    done = ganexp("-m", "seed=0,2", *words, cwd=tmp_path, check=False)
+@pytest.mark.parametrize("text", ["", "[]", '{"jobs": {}}'])
+def test_resume_refuses_a_broken_sweep_json(tmp_path, text):
+    (tmp_path / "sweep.json").write_text(text)
+    done = ganexp("sweep.resume=.", cwd=tmp_path, check=False)
+    assert "sweep.resume=.: no sweep there" in done.stderr
+
+
+@pytest.mark.slow
+def test_sweep_directory_belongs_to_one_sweep(tmp_path):
+    arguments = (*QUICK, "hydra.sweep.dir=swept")
+    ganexp("-m", "seed=0,1", *arguments, cwd=tmp_path)
+    done = ganexp("-m", "seed=0,2", *arguments, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "holds another sweep: seed=0,1" in done.stderr
     with FileLock(tmp_path / "swept" / ".lock"):
         done = ganexp("sweep.resume=swept", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "is being swept by another process" in done.stderr
+    assert statuses(tmp_path / "swept") == ["finished"] * 2
 
 
-def test_a_hopeless_point_is_pruned(tmp_path):
+@pytest.mark.slow
+def test_job_that_is_worse_than_the_median_is_pruned(tmp_path):
     swept = tmp_path / "swept"
-    words = ("optimizer.generator.lr=0.005,0.004,0.003,0.0", *FAST, "sweep.prune=true", "hydra.sweep.dir=swept")
-    done = ganexp("-m", *words, cwd=tmp_path)
-    assert [facts["status"] for facts in table(swept).values()] == ["finished"] * 3 + ["pruned"]
+    rates = "optimizer.generator.lr=0.005,0.004,0.003,0.0"
+    done = ganexp("-m", rates, *FAST, "sweep.prune=true", "hydra.sweep.dir=swept", cwd=tmp_path)
+    assert statuses(swept) == ["finished"] * 3 + ["pruned"]
     assert "pruned at step 2: fid_classifier" in done.stdout
-    hopeless = folders(swept)[-1]
-    assert json.loads((swept / hopeless / "run.json").read_text())["status"] == "pruned"
-    rows = [json.loads(line) for line in (swept / hopeless / "metrics.jsonl").read_text().splitlines()]
-    assert max(row["step"] for row in rows) == 2
-    before = contents(swept, [hopeless])
-    assert "was pruned" in ganexp("resume", str(swept / hopeless), cwd=tmp_path).stdout
+    pruned = RunDirectory(swept / run_directories(swept)[-1])
+    assert pruned.metadata()["status"] == "pruned"
+    assert max(point["step"] for point in pruned.points()) == 2
+    before = contents(swept, [pruned.path.name])
+    assert "is pruned: nothing to do" in ganexp("resume", str(pruned.path), cwd=tmp_path).stdout
     ganexp("sweep.resume=swept", cwd=tmp_path)
-    assert contents(swept, [hopeless]) == before
-    ganexp("resume", str(swept / hopeless), "schedule.steps=4", cwd=tmp_path)  # wanted all the same
-    facts = json.loads((swept / hopeless / "run.json").read_text())
-    assert (facts["status"], facts["scores"]["last"]["step"]) == ("finished", 4)
+    assert contents(swept, [pruned.path.name]) == before
+    ganexp("resume", str(pruned.path), "schedule.steps=4", cwd=tmp_path)
+    metadata = pruned.metadata()
+    assert (metadata["status"], metadata["scores"]["last"]["step"]) == ("finished", 4)
 
 
 @pytest.mark.parametrize(
-    ("others", "ours", "mode", "stopped"),
+    ("others", "own", "mode", "stopped"),
     [
         ([1, 2, 3], 4, "min", True),
         ([1, 2, 3], 2, "min", False),  # the median itself
-        ([1, 2], 4, "min", False),  # too few to tell
+        ([1, 2], 4, "min", False),  # too few
         ([3, 4, 5], 3, "max", True),
         ([3, 4, 5], 5, "max", False),
-        ([1, 2, None], 4, "min", False),  # one has not come so far
+        ([1, 2, None], 4, "min", False),  # one has no score at this step
     ],
 )
-def test_the_median_rule(tmp_path, others, ours, mode, stopped):
-    for number, score in enumerate([*others, ours]):
-        folder = RunFolder(tmp_path / str(number))
-        folder.path.mkdir()
-        folder.describe(status="finished" if number < len(others) else "running")
+def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped):
+    for number, score in enumerate([*others, own]):
+        run = RunDirectory(tmp_path / str(number))
+        run.path.mkdir()
+        run.update_metadata(status="finished" if number < len(others) else "running")
         step = 20 if score is None else 10
-        folder.metrics.write_text(json.dumps({"step": step, "score/fid_x": score or 1}) + "\n")
-    pruning = Pruning(folder, "fid_x", mode)
+        run.metrics.write_text(json.dumps({"step": step, "score/fid_x": score or 1}) + "\n")
+    pruning = Pruning(run, "fid_x", mode)
     trainer = SimpleNamespace(should_stop=False)
-    pruning.on_train_epoch_end(trainer, SimpleNamespace(step=10, steps=100))
+    pruning.on_train_epoch_end(trainer, SimpleNamespace(step=10, is_done=False))
     assert trainer.should_stop == pruning.stopped == stopped
 
 
@@ -257,18 +264,25 @@ def test_presets_name_every_case(preset, key, values):
     assert {file.stem for file in (CONF / "sweep").glob("*.yaml")} == {"losses", "seeds", "sagan_cifar10", "lr_scaling"}
 
 
-def test_every_loss_suits_the_default_set_and_a_preset_is_a_sweep_without_the_flag(tmp_path):
-    told = json.loads(ganexp("describe", "sweep=losses", cwd=tmp_path).stdout)
-    assert len(told["points"]) == 8
-    assert not any("error" in point for point in told["points"])
+def test_preset_is_a_sweep_without_the_flag(tmp_path):
+    """Every loss suits the default dataset."""
+    described = json.loads(ganexp("describe", "sweep=losses", cwd=tmp_path).stdout)["jobs"]
+    assert len(described) == len(list((CONF / "loss").glob("*.yaml")))
+    assert not any("error" in job for job in described)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_preset_combines_with_words(tmp_path):
-    told = json.loads(ganexp("describe", "-m", "sweep=losses", "seed=1,2", "loss=hinge,wgan", cwd=tmp_path).stdout)
-    assert [point["loss"]["name"] for point in told["points"]] == ["Hinge", "Hinge", "Wasserstein", "Wasserstein"]
-    assert [point["seed"] for point in told["points"]] == [1, 2, 1, 2]
+def test_preset_combines_with_overrides(tmp_path):
+    done = ganexp("describe", "-m", "sweep=losses", "seed=1,2", "loss=hinge,wgan", cwd=tmp_path)
+    described = json.loads(done.stdout)["jobs"]
+    assert [job["loss"]["name"] for job in described] == ["Hinge", "Hinge", "Wasserstein", "Wasserstein"]
+    assert [job["seed"] for job in described] == [1, 2, 1, 2]
 
 
-def folders(swept):
-    return sorted(file.parent.name for file in swept.glob("*/run.json"))
+def test_describe_sweep_reports_a_job_that_cannot_run(tmp_path):
+    done = ganexp("describe", "-m", "model.discriminator.dropout=0,2", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    good, bad = json.loads(done.stdout)["jobs"]
+    assert "error" not in good
+    assert "model.discriminator.dropout=2" in bad["error"]
+    assert 'some jobs cannot run: see "error"' in done.stderr

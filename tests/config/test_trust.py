@@ -1,4 +1,6 @@
-"""Configs and checkpoints from strangers run no code."""
+"""Configs and checkpoints of strangers run no code."""
+
+import json
 
 import pytest
 import torch
@@ -14,22 +16,60 @@ from ganexp.errors import UserError
 @pytest.mark.parametrize(
     "target",
     [
-        "os.system", "builtins.eval", "torch.load", "torch.hub.load", "subprocess.Popen", "ganexp.cli.main",
-        "ganexp.commands.train.train", "ganexp.models.mlp.torch.load", "ganexp.metrics.extractors.os.replace",
-        "ganexp.metrics.extractors.save_atomically", "ganexp.data.sets._fetch", "ganexp.data.sets.datasets.MNIST",
-        "ganexp.runs.run_directory.subprocess.run", "torch.optim.os.system", "ganexp.nothing.Here", "", None, 3,
+        "os.system",
+        "builtins.eval",
+        "torch.load",
+        "torch.hub.load",
+        "subprocess.Popen",
+        "ganexp.cli.main",
+        "ganexp.commands.train.train",
+        "ganexp.models.mlp.torch.load",
+        "ganexp.metrics.extractors.classifier.torch.save",
+        "ganexp.metrics.extractors.classifier.classifier_file",
+        "ganexp.metrics.extractors.weights.find_weights",
+        "ganexp.callbacks.curves.pl.Trainer",
+        "ganexp.loggers.tensorboard.TensorBoardLogger",
+        "ganexp.data.sets.fetch",
+        "ganexp.data.sets._check_split",
+        "ganexp.data.sets.datasets.MNIST",
+        "ganexp.data.download.fetch",
+        "ganexp.runs.run_directory.RunDirectory",
+        "ganexp.runs.environment.subprocess.run",
+        "ganexp.training.gan.GAN",
+        "pytorch_lightning.Trainer",
+        "pytorch_lightning.callbacks.LambdaCallback",
+        "pytorch_lightning.loggers.WandbLogger",
+        "torch.optim.os.system",
+        "ganexp.nothing.Here",
+        "",
+        None,
+        3,
     ],
-)  # fmt: skip
-def test_not_trusted(target):
+)
+def test_target_is_not_trusted(target):
     assert not trust.trusted(target)
 
 
 @pytest.mark.parametrize(
     "target",
-    ["ganexp.losses.Hinge", "ganexp.models.dcgan.Generator", "ganexp.data.sets.digits", "torch.optim.Adam",
-     "ganexp.metrics.extractors.train_classifier", "ganexp.training.updates.FixedRatio"],
-)  # fmt: skip
-def test_trusted(target):
+    [
+        "ganexp.losses.Hinge",
+        "ganexp.losses.auxiliary.ClassHead",
+        "ganexp.models.dcgan.Generator",
+        "ganexp.data.sets.digits",
+        "ganexp.training.updates.FixedRatio",
+        "ganexp.training.schedules.LinearDecay",
+        "ganexp.metrics.fid.FID",
+        "ganexp.metrics.extractors.inception.InceptionExtractor",
+        "ganexp.metrics.extractors.classifier.train_classifier",
+        "ganexp.callbacks.curves.Curves",
+        "ganexp.loggers.tensorboard.TensorBoard",
+        "pytorch_lightning.callbacks.EarlyStopping",
+        "pytorch_lightning.loggers.CSVLogger",
+        "torch.optim.Adam",
+    ],
+)
+def test_target_is_trusted(target):
     assert trust.trusted(target)
 
 
@@ -41,22 +81,58 @@ def test_own_packages_are_trusted_by_name(monkeypatch):
     assert not trust.trusted("other.D")
 
 
+def test_no_package_is_trusted_by_an_empty_list(monkeypatch):
+    monkeypatch.setenv("GANEXP_TRUST", " , ")
+    assert not trust.trusted("os.system")
+
+
+def saved(tmp_path, change):
+    """Save the config of a run with a change, and return its path."""
+    values = OmegaConf.to_container(config(*TINY))
+    OmegaConf.save(values | change, tmp_path / "config.yaml")
+    return tmp_path / "config.yaml"
+
+
+@pytest.mark.parametrize("key", ["callbacks", "logger", "augment", "optimizer"])
+def test_dictionaries_of_nodes_are_checked(tmp_path, key):
+    path = saved(tmp_path, {key: {"evil": {"_target_": "os.system", "command": "true"}}})
+    with pytest.raises(UserError, match=f"{key}.evil._target_=os.system is not part of ganexp"):
+        trust.load(path)
+
+
+def test_nested_nodes_are_checked(tmp_path):
+    inner = {"_target_": "ganexp.models.mlp.Generator", "hidden": [{"_target_": "os.system"}]}
+    with pytest.raises(UserError, match=r"callbacks.a.hidden.0._target_=os.system"):
+        trust.load(saved(tmp_path, {"callbacks": {"a": inner}}))
+
+
+def test_nodes_that_are_not_needed_are_removed_unchecked(tmp_path):
+    path = saved(tmp_path, {"callbacks": {"own": {"_target_": "mine.Callback"}}})
+    assert trust.load(path, without=["callbacks", "logger"]).callbacks == {}
+    with pytest.raises(UserError, match=r"GANEXP_TRUST=mine ganexp"):
+        trust.load(path)
+
+
 @pytest.fixture
 def run(tmp_path):
     ganexp(*TINY, "hydra.run.dir=run", cwd=tmp_path)
     return tmp_path / "run"
 
 
+def mark_as_running(run):
+    metadata = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps(metadata | {"status": "running"}))
+
+
 @pytest.mark.parametrize("command", ["evaluate", "sample", "resume"])
-def test_a_strange_config_is_refused(run, command):
+def test_command_refuses_a_strange_config(run, command):
     text = (run / "config.yaml").read_text()
     evil = text.replace("ganexp.models.mlp.Generator", "os.system")
     assert evil != text
     (run / "config.yaml").write_text(evil)
-    facts = (run / "run.json").read_text()
-    (run / "run.json").write_text(facts.replace("finished", "running"))
-    words = [str(run)] if command == "resume" else [f"ckpt={run}"]
-    done = ganexp(command, *words, cwd=run.parent, check=False)
+    mark_as_running(run)
+    overrides = [str(run)] if command == "resume" else [f"ckpt={run}"]
+    done = ganexp(command, *overrides, cwd=run.parent, check=False)
     assert done.returncode == 1
     assert "model.generator._target_=os.system is not part of ganexp" in done.stderr
     assert "Traceback" not in done.stderr
@@ -67,8 +143,8 @@ class Payload:
         return (print, ("code ran",))
 
 
-@pytest.mark.parametrize("content", [b"broken", Payload()])
-def test_a_strange_checkpoint_is_refused(run, content):
+@pytest.mark.parametrize("content", [b"broken", Payload()], ids=["broken", "code"])
+def test_strange_checkpoint_is_refused(run, content):
     path = run / "checkpoints" / "last.ckpt"
     if isinstance(content, bytes):
         path.write_bytes(content)
@@ -78,34 +154,52 @@ def test_a_strange_checkpoint_is_refused(run, content):
     assert done.returncode == 1
     assert "cannot be read" in done.stderr
     assert "code ran" not in done.stdout
-    (run / "run.json").write_text((run / "run.json").read_text().replace("finished", "running"))
+    mark_as_running(run)
     done = ganexp("resume", str(run), cwd=run.parent, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "code ran" not in done.stdout
 
 
-def test_unresolved_values_are_refused(tmp_path):
+def test_unresolved_value_is_refused(tmp_path):
     (tmp_path / "config.yaml").write_text("a: ${oc.env:HOME}\n")
     with pytest.raises(UserError, match="a is not resolved"):
         trust.load(tmp_path / "config.yaml")
 
 
-def test_a_config_of_an_older_version_gets_the_defaults_of_newer_keys(tmp_path):
-    cfg = OmegaConf.to_container(config(*TINY))
+@pytest.mark.parametrize("content", ["[1, 2]", "3", "", "a: [", "\x00"])
+def test_file_that_is_no_config_is_refused(tmp_path, content):
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(UserError, match="is no config"):
+        trust.load(tmp_path / "config.yaml")
+
+
+def test_missing_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"config.yaml: no such file"):
+        trust.load(tmp_path / "config.yaml")
+
+
+def test_missing_keys_get_their_defaults(tmp_path):
+    values = OmegaConf.to_container(config(*TINY))
     for key in ("auxiliary", "epsilon"):
-        del cfg["loss"][key]
-    del cfg["schedule"]["max_d_steps"], cfg["model"]["classifier"], cfg["optimizer"]["classifier"]
-    OmegaConf.save(cfg, tmp_path / "config.yaml")
-    read = trust.load(tmp_path / "config.yaml")
-    assert (read.loss.auxiliary, read.loss.epsilon, read.schedule.max_d_steps) == (None, "per_sample", None)
-    build_gan(read)
+        del values["loss"][key]
+    del values["schedule"]["max_d_steps"], values["model"]["auxiliary"], values["augment"]
+    OmegaConf.save(values, tmp_path / "config.yaml")
+    cfg = trust.load(tmp_path / "config.yaml")
+    assert (cfg.loss.auxiliary, cfg.loss.epsilon, cfg.schedule.max_d_steps) == ({}, "per_sample", None)
+    build_gan(cfg)
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({"data": None}, "data"), ({"seed": "today"}, "seed|Integer"), ({"extra": 1}, "extra")]
+    ("change", "message"),
+    [
+        ({"data": None}, "data"),
+        ({"seed": "today"}, "seed|Integer"),
+        ({"seed": -1}, "seed=-1: must be a whole number, at least 0"),
+        ({"extra": 1}, "extra"),
+        ({"optimizer": {"generator": {"lr": 1}}}, "optimizer.generator=.* has no _target_"),
+    ],
 )
-def test_what_is_no_config_of_a_run_is_refused(tmp_path, change, message):
-    OmegaConf.save(OmegaConf.to_container(config(*TINY)) | change, tmp_path / "config.yaml")
+def test_config_of_something_else_is_refused(tmp_path, change, message):
     with pytest.raises(UserError, match=message):
-        trust.load(tmp_path / "config.yaml")
+        trust.load(saved(tmp_path, change))

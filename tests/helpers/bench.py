@@ -6,13 +6,18 @@ from ganexp.build import build_gan, build_image_set, build_stream
 from helpers.config import config
 
 BASE = (
-    "data=fake", "data.resolution=8", "data.channels=1", "data.source.size=64", "schedule.batch_size=8", "metrics=none",
-)  # fmt: skip
+    "data=fake",
+    "data.resolution=8",
+    "data.channels=1",
+    "data.source.size=64",
+    "schedule.batch_size=8",
+    "metrics=none",
+)
 MLP = ("model=mlp", "model.generator.hidden=[16,16]", "model.discriminator.hidden=[16,16]")
 
 
 class Bench:
-    """A GAN with what its step needs of Lightning, so that updates can be watched one by one."""
+    """A GAN with what its step needs of Lightning; `events` lists the optimizers' steps as G, D and C."""
 
     def __init__(self, *overrides, model=MLP, base=BASE):
         cfg = config(*base, *model, *overrides)
@@ -23,6 +28,7 @@ class Bench:
         gan.optimizers = lambda use_pl_optimizer=True: self.optimizers
         gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
         gan.log_every = 10**9
+        gan._trainer = type("Trainer", (), {"should_stop": False})()
         self.events = []
         for name, optimizer in zip(("G", "D", "C"), self.optimizers, strict=False):
             step = optimizer.step
@@ -34,8 +40,10 @@ class Bench:
             optimizer.step = watched
 
     def step(self, times=1):
+        """Take some steps."""
         for _ in range(times):
             self.gan.training_step(0, 0)
 
     def weights(self):
+        """Return a copy of all weights."""
         return [p.detach().clone() for p in self.gan.parameters()]

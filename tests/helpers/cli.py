@@ -6,34 +6,64 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ganexp import cli
 
+SMALL = (
+    "schedule.steps=6",
+    "schedule.evaluate_every=3",
+    "trainer.log_every=1",
+    "metrics.samples=100",
+    "metrics.extractor.updates=20",
+)
 
-def ganexp(*words, cwd: Path, check: bool = True) -> subprocess.CompletedProcess:
-    """Runs the command line in `cwd`, inside this process, and returns what it printed."""
+
+def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess:
+    """Run the command line in `cwd`, inside this process.
+
+    Args:
+        arguments: what a user types after ganexp.
+        cwd: the working directory.
+        check: fail unless the command succeeds.
+
+    Returns:
+        The exit status and what was printed.
+    """
     out, err = io.StringIO(), io.StringIO()
-    before, sys.argv = sys.argv, ["ganexp", *words]
+    before, sys.argv = sys.argv, ["ganexp", *arguments]
     with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = cli.main() or 0
+            cli.main()
+            code = 0
         except SystemExit as exit_:
             code = exit_.code or 0
-            if isinstance(code, str):  # what Python itself does with it
+            if isinstance(code, str):  # as Python itself treats a text
                 print(code, file=sys.stderr)
                 code = 1
         finally:
             sys.argv = before
-    done = subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
+    done = subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
     if check:
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done
 
 
-def ganexp_process(*words, cwd: Path, **options) -> subprocess.Popen:
-    """Starts the command line in a process of its own."""
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+def ganexp_process(*arguments: str, cwd: Path, **options: Any) -> subprocess.Popen:
+    """Start the command line in a process of its own; stdout and stderr come through one pipe."""
     return subprocess.Popen(
-        [sys.executable, "-m", "ganexp", *words], cwd=cwd, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options,
-    )  # fmt: skip
+        [sys.executable, "-m", "ganexp", *arguments],
+        cwd=cwd,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        **options,
+    )
+
+
+def small_run(cwd: Path) -> tuple[Path, subprocess.CompletedProcess]:
+    """Train a small conditional GAN on the digits; return its run directory and what was printed."""
+    done = ganexp(*SMALL, "model.conditional=true", f"metrics.cache={cwd / 'cache'}", cwd=cwd)
+    (path,) = (cwd / "outputs" / "digits-mlp-wgan_gp").iterdir()
+    return path, done

@@ -1,4 +1,6 @@
-"""Small image files in the true formats."""
+"""Small image files in the formats of real datasets."""
+
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -6,17 +8,19 @@ from PIL import Image
 RANDOM = np.random.default_rng(0)
 
 
-def photo(path, size=(9, 7), colour=None):
+def photo(path: Path, size: tuple[int, int] = (9, 7), colour: tuple[int, int, int] | None = None) -> None:
+    """Save an image of `size` (width, height) pixels, with its directory: noise, or one colour."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    pixels = (
-        RANDOM.integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
-        if colour is None
-        else np.full((*size[::-1], 3), colour)
-    )
-    Image.fromarray(pixels.astype(np.uint8)).save(path)
+    width, height = size
+    if colour is None:
+        pixels = RANDOM.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    else:
+        pixels = np.full((height, width, 3), colour, dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
 
 
-def stl10_files(root, train=6, test=4, unlabeled=5):
+def stl10_files(root: Path, train: int = 6, test: int = 4, unlabeled: int = 5) -> Path:
+    """Write noise in the binary format of STL-10, with the given numbers of images; return its directory."""
     folder = root / "stl10_binary"
     folder.mkdir(parents=True)
     for split, count in (("train", train), ("test", test), ("unlabeled", unlabeled)):

@@ -1,53 +1,113 @@
-"""Run folders made without training, of the form that training leaves."""
+"""Run directories made without training, of the same form as those that training leaves."""
 
 import json
 import math
 import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from omegaconf import OmegaConf
 from PIL import Image
 
+from ganexp import log_keys
 from helpers.config import config
 
-FINISHED = {"status": "finished", "ganexp": "0.1.0", "python": "3.11", "versions": {"torch": "2.15.0"},
-            "device": "CPU, 1 threads", "git_commit": "7917fe4", "git_dirty": False, "command": ["loss=hinge"],
-            "started": "2026-01-01T00:00:00+00:00"}  # fmt: skip
+STEPS = 1000
+SAMPLE_FILES = ("step-0000000", "step-0000500", "step-0001000", "interpolation-linear")
+
+METADATA = {
+    "status": "finished",
+    "ganexp": "0.1.0",
+    "python": "3.11",
+    "versions": {"torch": "2.15.0"},
+    "device": "CPU, 1 threads",
+    "git_commit": "7917fe4",
+    "git_dirty": False,
+    "command": ["loss=hinge"],
+    "started": "2026-01-01T00:00:00+00:00",
+    "groups": {"loss": "hinge"},
+}
+
+SCORE_INFO = {
+    "fid_classifier": {"higher_is_better": False, "plot_scale": "log"},
+    "is_classifier": {"higher_is_better": True, "plot_scale": "linear"},
+    "is_classifier_std": {"spread_of": "is_classifier"},
+}
 
 
-def template(*overrides):
-    """The text of a composed config."""
-    return OmegaConf.to_yaml(
-        config("schedule.steps=1000", "schedule.evaluate_every=100", "schedule.batch_size=64", *overrides)
-    )
+def template(*overrides: str) -> str:
+    """Return the text of a composed config for `make_run`."""
+    schedule = (f"schedule.steps={STEPS}", "schedule.evaluate_every=100", "schedule.batch_size=64")
+    return OmegaConf.to_yaml(config(*schedule, *overrides))
 
 
-def make_run(path, text, seed=0, fid=20.0, rows=40, pictures=False, **facts):
-    """A run in `path` whose config is `text`, with `seed`, ending at this FID; `facts` go into run.json."""
+def make_run(
+    path: Path,
+    text: str,
+    seed: Any = 0,
+    fid: float = 20.0,
+    points: int = 40,
+    pictures: bool = False,
+    extra_scores: dict[str, float] | None = None,
+    **metadata: Any,
+) -> Path:
+    """Make a run directory and return its path.
+
+    Args:
+        path: of the directory.
+        text: the config; its seed is replaced.
+        seed: of the run.
+        fid: at the best evaluation; the last one is worse by 1, and the Inception Score is 60 / fid.
+        points: how many points the losses have; the scores and the mean logits have 10.
+        pictures: whether there are sample grids.
+        extra_scores: further scores of all evaluations.
+        metadata: further entries of run.json; they replace those of METADATA and the scores.
+    """
     path.mkdir(parents=True)
     lines = [f"seed: {seed}" if line.startswith("seed:") else line for line in text.splitlines()]
     (path / "config.yaml").write_text("\n".join(lines) + "\n")
-    scores = {"step": 1000, "is_classifier": 60 / fid, "is_classifier_std": 0.1, "fid_classifier": fid}
-    found = {"best": scores, "last": scores | {"fid_classifier": fid + 1}, "untrained": scores | {"step": 0}}
-    kinds = {"groups": {"loss": "hinge"}, "name": path.name, "scores": found}
-    (path / "run.json").write_text(json.dumps(FINISHED | kinds | facts))
-    (path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in _rows(seed, fid, rows)))
+    best = {"step": STEPS, "is_classifier": 60 / fid, "is_classifier_std": 0.1, "fid_classifier": fid}
+    best |= extra_scores or {}
+    scores = {"best": best, "last": best | {"fid_classifier": fid + 1}, "untrained": best | {"step": 0}}
+    content = METADATA | {"name": path.name, "scores": scores, "score_info": SCORE_INFO} | metadata
+    (path / "run.json").write_text(json.dumps(content))
+    (path / "metrics.jsonl").write_text("".join(json.dumps(point) + "\n" for point in _points(seed, fid, points)))
     if pictures:
-        (path / "samples").mkdir()
-        noise = np.random.default_rng(seed).integers(0, 255, (6, 8, 8, 3), dtype=np.uint8).repeat(40, 1).repeat(40, 2)
-        for place, name in enumerate(["step-0000000", "step-0000500", "step-0001000", "interpolation-linear"]):
-            Image.fromarray(noise[place]).save(path / "samples" / f"{name}.png")
+        _save_samples(path / "samples", seed)
     return path
 
 
-def _rows(seed, fid, rows):
+def _points(seed: Any, fid: float, count: int) -> Iterator[dict[str, float]]:
+    """Yield the lines of metrics.jsonl: losses, scores and mean logits are logged as separate points."""
     noise = random.Random(seed)
-    for place in range(rows + 1):
-        step = round(1000 * place / rows)
-        axes = {"axis/d_steps": 5 * step, "axis/images": 320 * step, "axis/seconds": 0.021 * step}
-        level = math.exp(-3 * place / rows)
-        yield {"step": step, "loss/discriminator": level + noise.random(), "loss/generator": -level + noise.random(),
-               "loss/discriminator/real": noise.random(), "loss/discriminator/fake": noise.random()} | axes  # fmt: skip
-        if place % (rows // 10) == 0:
-            yield {"step": step, "score/is_classifier": 1 + 5 * (1 - level) + noise.random(),
-                   "score/fid_classifier": fid + 100 * level + noise.random()} | axes  # fmt: skip
+    for index in range(count + 1):
+        step = round(STEPS * index / count)
+        level = math.exp(-3 * index / count)
+        axes = {
+            "step": step,
+            log_keys.D_STEPS: 5 * step,
+            log_keys.IMAGES: 320 * step,
+            log_keys.SECONDS: 0.021 * step,
+        }
+        yield axes | {
+            log_keys.loss_key("discriminator"): level + noise.random(),
+            log_keys.loss_key("generator"): -level + noise.random(),
+            log_keys.loss_key("discriminator", "real"): noise.random(),
+            log_keys.loss_key("discriminator", "fake"): noise.random(),
+        }
+        if index % (count // 10) == 0:
+            yield axes | {
+                log_keys.score_key("is_classifier"): 1 + 5 * (1 - level) + noise.random(),
+                log_keys.score_key("is_classifier_std"): 0.1,
+                log_keys.score_key("fid_classifier"): fid + 100 * level + noise.random(),
+            }
+            yield axes | {log_keys.logit_key("train"): noise.random(), log_keys.logit_key("fake"): -noise.random()}
+
+
+def _save_samples(directory: Path, seed: Any) -> None:
+    directory.mkdir()
+    noise = np.random.default_rng(seed).integers(0, 255, (len(SAMPLE_FILES), 8, 8, 3), dtype=np.uint8)
+    for pixels, name in zip(noise.repeat(40, 1).repeat(40, 2), SAMPLE_FILES, strict=True):
+        Image.fromarray(pixels).save(directory / f"{name}.png")

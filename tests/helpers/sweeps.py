@@ -1,19 +1,47 @@
 """Settings of short sweeps, and what they leave behind."""
 
 import json
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
-FAST = ("schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=16", "trainer.log_every=1",
-        "metrics.samples=60", "metrics.extractor.updates=10")  # fmt: skip
+FAST = (
+    "schedule.steps=4",
+    "schedule.evaluate_every=2",
+    "schedule.batch_size=16",
+    "trainer.log_every=1",
+    "metrics.samples=60",
+    "metrics.extractor.updates=10",
+)
 QUICK = ("schedule.steps=1", "schedule.evaluate_every=1", "metrics=none")
 
 
-def contents(swept, points):
-    """Times and bytes of every file in the folders of `points`."""
-    files = [file for point in points for file in (swept / point).rglob("*") if file.is_file()]
+def contents(sweep: Path, names: Iterable[str]) -> dict[Path, tuple[int, bytes]]:
+    """Return time and bytes of every file in the directories of some jobs."""
+    files = [file for name in names for file in (sweep / name).rglob("*") if file.is_file()]
     return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
 
 
-def table(swept):
-    """The points of sweep.json; none before it is there."""
-    file = swept / "sweep.json"
-    return json.loads(file.read_text())["points"] if file.exists() else {}
+def jobs(sweep: Path) -> dict[str, dict[str, Any]]:
+    """Return the jobs in sweep.json by directory name; nothing before the file is written."""
+    file = sweep / "sweep.json"
+    return json.loads(file.read_text())["jobs"] if file.exists() else {}
+
+
+def statuses(sweep: Path) -> list[str]:
+    """Return the status of each job in sweep.json."""
+    return [job["status"] for job in jobs(sweep).values()]
+
+
+def run_directories(sweep: Path) -> list[str]:
+    """Return the sorted names of the directories that hold a run."""
+    return sorted(file.parent.name for file in sweep.glob("*/run.json"))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
+    """Wait until `condition` holds; fail after some time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never held"
+        time.sleep(0.5)

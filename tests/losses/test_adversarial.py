@@ -1,12 +1,16 @@
-"""Adversarial losses against their closed forms."""
+"""Adversarial losses and weight clipping against their closed forms."""
 
+import inspect
 import math
 
 import pytest
 import torch
 from torch.nn import Linear
 
+from ganexp.config.instantiate import instantiate
+from ganexp.errors import UserError
 from ganexp.losses import (
+    Cramer,
     Hinge,
     LeastSquares,
     NonSaturating,
@@ -34,7 +38,7 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-def test_hinge():
+def test_hinge_equals_closed_form():
     zero = torch.zeros(3)
     assert total(Hinge().discriminator(zero, zero)) == 2.0
     assert total(Hinge().generator(zero)) == 0.0
@@ -44,13 +48,13 @@ def test_hinge():
 
 
 @pytest.mark.parametrize("loss", [NonSaturating(), Saturating()])
-def test_both_logistic_losses_share_the_discriminators_side(loss):
+def test_logistic_discriminator_losses_equal_closed_form(loss):
     by_hand = -sum(math.log(sigmoid(x)) for x in REAL) / 2 - sum(math.log(1 - sigmoid(x)) for x in FAKE) / 2
     assert total(loss.discriminator(REAL, FAKE)) == pytest.approx(by_hand, rel=1e-6)
     assert total(loss.discriminator(torch.zeros(1), torch.zeros(1))) == pytest.approx(2 * math.log(2))
 
 
-def test_generator_losses_by_formula():
+def test_logistic_generator_losses_equal_closed_form():
     assert total(NonSaturating().generator(FAKE)) == pytest.approx(
         -sum(math.log(sigmoid(x)) for x in FAKE) / 2, rel=1e-6
     )
@@ -59,57 +63,80 @@ def test_generator_losses_by_formula():
     )
 
 
-def test_only_the_saturating_loss_saturates():
+def test_only_saturating_loss_has_vanishing_gradient():
     assert gradient_at(NonSaturating(), 0.0) == pytest.approx(-0.5)
     assert gradient_at(Saturating(), 0.0) == pytest.approx(-0.5)
     assert gradient_at(NonSaturating(), -6.0) == pytest.approx(-0.9975, abs=1e-4)
     assert gradient_at(Saturating(), -6.0) == pytest.approx(-0.0025, abs=1e-4)
 
 
-def test_logistic_losses_stay_finite_at_extreme_logits():
+def test_logistic_losses_are_finite_at_extreme_logits():
     extreme = torch.tensor([-1e4, 1e4])
     for loss in (NonSaturating(), Saturating()):
         assert math.isfinite(total(loss.discriminator(extreme, extreme)))
         assert math.isfinite(total(loss.generator(extreme)))
 
 
-def test_two_class_is_softmax_cross_entropy():
+def test_two_class_equals_softmax_cross_entropy():
     real, fake = torch.tensor([[0.5, 2.0]]), torch.tensor([[1.0, -1.0]])
     p_real = math.exp(2.0) / (math.exp(0.5) + math.exp(2.0))
     p_fake_is_real = math.exp(-1.0) / (math.exp(1.0) + math.exp(-1.0))
-    assert total(TwoClass().discriminator(real, fake)) == pytest.approx(
-        -math.log(p_real) - math.log(1 - p_fake_is_real)
-    )
+    expected = -math.log(p_real) - math.log(1 - p_fake_is_real)
+    assert total(TwoClass().discriminator(real, fake)) == pytest.approx(expected)
     assert total(TwoClass().generator(fake)) == pytest.approx(-math.log(p_fake_is_real))
 
 
-def test_least_squares():
+def test_two_class_logit_is_log_odds_of_real():
+    outputs = torch.tensor([[0.5, 2.0], [1.0, -1.0]])
+    p_real = outputs.softmax(1)[:, 1]
+    assert torch.allclose(TwoClass().logit(outputs), torch.log(p_real / (1 - p_real)))
+
+
+def test_least_squares_equals_closed_form():
     assert total(LeastSquares().discriminator(REAL, FAKE)) == pytest.approx((1 + 2.25) / 4 + (9 + 1) / 4)
     assert total(LeastSquares().generator(FAKE)) == pytest.approx((16 + 0) / 4)
 
 
-def test_wasserstein():
+def test_wasserstein_equals_closed_form():
     assert total(Wasserstein().discriminator(REAL, FAKE)) == pytest.approx(-1.0 - 0.75)
     assert total(Wasserstein().generator(FAKE)) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("loss", [NonSaturating(), Saturating(), Hinge(), LeastSquares(), Wasserstein()])
-def test_every_generator_wants_a_higher_logit(loss):
+def test_generator_loss_falls_with_logit(loss):
     assert gradient_at(loss, 0.3) < 0
 
 
-def test_weight_clipping():
+@pytest.mark.parametrize("loss", [NonSaturating, Saturating, TwoClass, Hinge, LeastSquares, Wasserstein, Cramer])
+def test_losses_share_one_signature(loss):
+    assert list(inspect.signature(loss.discriminator).parameters) == ["self", "d_real", "d_fake"]
+    generator = inspect.signature(loss.generator).parameters
+    assert list(generator) == ["self", "d_fake", "d_real"]
+    assert generator["d_real"].default is None
+    assert getattr(loss, "generator_needs_real", False) == (loss is Cramer)
+
+
+@pytest.mark.parametrize("loss", [NonSaturating(), Saturating(), Hinge(), LeastSquares(), Wasserstein()])
+def test_generator_loss_ignores_real_outputs(loss):
+    assert loss.generator(FAKE, REAL) == loss.generator(FAKE)
+
+
+def test_weight_clipping_clamps_every_parameter():
     network = Linear(20, 20)
     inside = network.weight.detach().clone().clamp(-0.01, 0.01)
     WeightClipping(0.01)(network)
     assert torch.equal(network.weight, inside)
     assert network.bias.abs().max() <= 0.01
-    with pytest.raises(ValueError, match="positive"):
-        WeightClipping(0.0)
+
+
+def test_weight_clipping_rejects_zero_limit():
+    node = {"_target_": "ganexp.losses.WeightClipping", "limit": 0.0}
+    with pytest.raises(UserError, match=r"loss.constraint.limit=0.0: must be a number above 0"):
+        instantiate(node, "loss.constraint")
 
 
 @pytest.mark.parametrize("loss", [NonSaturating, Saturating])
-def test_one_sided_label_smoothing(loss):
+def test_label_smoothing_changes_only_real_term(loss):
     smooth = loss(real_target=0.9)
     expected = -sum(0.9 * math.log(sigmoid(x)) + 0.1 * math.log(1 - sigmoid(x)) for x in REAL.tolist()) / 2
     terms, plain = smooth.discriminator(REAL, FAKE), loss().discriminator(REAL, FAKE)
@@ -129,21 +156,26 @@ def test_real_targets_are_drawn_for_every_image():
     assert targets.mean().item() == pytest.approx(1.0, abs=0.005)
 
 
-@pytest.mark.parametrize("target", [0.0, -1.0, [1.2, 0.8], [0.9], []])
-def test_wrong_targets_are_refused(target):
-    with pytest.raises(ValueError, match="real_target="):
-        NonSaturating(real_target=target)
+@pytest.mark.parametrize("target", [0.0, -1.0, [1.2, 0.8], [0.9], [], [0.0, 1.0], [0.8, 0.9, 1.0]])
+def test_invalid_real_target_is_rejected(target):
+    with pytest.raises(UserError, match=r"loss.adversarial.*real_target="):
+        instantiate({"_target_": "ganexp.losses.NonSaturating", "real_target": target}, "loss.adversarial")
 
 
 @pytest.mark.parametrize("loss", [NonSaturating, Saturating])
-def test_probabilities_are_torchs_bce(loss):
+def test_probabilities_equal_torch_bce_loss(loss):
     bce, p_real, p_fake = torch.nn.BCELoss(), REAL.sigmoid(), FAKE.sigmoid()
     terms = loss(probabilities=True).discriminator(REAL, FAKE)
     assert terms["real"] == bce(p_real, torch.ones(2))
     assert terms["fake"] == bce(p_fake, torch.zeros(2))
-    assert loss(probabilities=True).discriminator(torch.tensor([20.0]), torch.tensor([20.0]))["fake"] == 100  # clamped
     for logits in (REAL, FAKE):
-        ours, plain = loss(probabilities=True).generator(logits), loss().generator(logits)
-        assert ours["adversarial"].item() == pytest.approx(plain["adversarial"].item(), rel=1e-5)
+        from_probabilities, from_logits = loss(probabilities=True).generator(logits), loss().generator(logits)
+        assert from_probabilities["adversarial"].item() == pytest.approx(from_logits["adversarial"].item(), rel=1e-5)
+
+
+def test_probabilities_are_clamped_where_sigmoid_is_one():
+    loss, high = Saturating(probabilities=True), torch.tensor([20.0])
+    assert loss.discriminator(high, high)["fake"] == 100
+    assert NonSaturating(probabilities=True).discriminator(high, high)["fake"] == 100
     assert gradient_at(Saturating(), 40.0) == pytest.approx(-1)
-    assert gradient_at(Saturating(probabilities=True), 40.0) == 0  # the sigmoid is 1: clamped, no gradient left
+    assert gradient_at(loss, 40.0) == 0

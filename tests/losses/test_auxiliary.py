@@ -10,25 +10,36 @@ from helpers.config import config
 
 from ganexp.build import build_gan
 from ganexp.errors import UserError
-from ganexp.losses import AuxiliaryClassifier
+from ganexp.losses import auxiliary
+from ganexp.losses.objective import Batch
 from ganexp.models import dcgan
-from ganexp.models.layers import ClassHead
+from ganexp.models.heads import ClassHead
 
-SMALL = ("model.classifier.width=4", "model.classifier.max_width=8")
+SMALL = ("model.auxiliary.classifier.width=4", "model.auxiliary.classifier.max_width=8")
 DCGAN = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4")
 SURE = torch.tensor([[4.0, 0.0, 0.0], [0.0, 4.0, 0.0]])
 RIGHT = -math.log(math.exp(4) / (math.exp(4) + 2))  # cross-entropy of a sure, right answer
 
 
-def test_terms_are_cross_entropies():
-    loss, labels = AuxiliaryClassifier(weight=7.0), torch.tensor([0, 1])
-    wrong = RIGHT + 4
-    assert loss.classifier(SURE, labels)["class"].item() == pytest.approx(RIGHT, rel=1e-4)
-    terms = loss.discriminator(SURE, labels, SURE, 1 - labels)
+def test_class_head_terms_are_cross_entropies():
+    labels = torch.tensor([0, 1])
+    batch = Batch(None, labels, None, 1 - labels, class_real=SURE, class_fake=SURE)
+    head = auxiliary.ClassHead(weight=7.0)
+    terms = head.discriminator({}, batch)
     assert terms["class_real"].item() == pytest.approx(RIGHT, rel=1e-4)
-    assert terms["class_fake"].item() == pytest.approx(wrong, rel=1e-4)
-    assert loss.generator(SURE, labels)["class"].item() == pytest.approx(7 * RIGHT, rel=1e-4)
-    assert list(AuxiliaryClassifier(1.0, on_fakes=False).discriminator(SURE, labels, SURE, labels)) == ["class_real"]
+    assert terms["class_fake"].item() == pytest.approx(RIGHT + 4, rel=1e-4)
+    batch.fake_labels = labels
+    assert head.generator({}, batch)["class"].item() == pytest.approx(7 * RIGHT, rel=1e-4)
+    assert list(auxiliary.ClassHead(1.0, on_fakes=False).discriminator({}, batch)) == ["class_real"]
+
+
+def test_classifier_terms_are_cross_entropies():
+    labels = torch.tensor([0, 1])
+    batch = Batch(SURE, labels, SURE, 1 - labels)
+    networks = {"classifier": lambda images: images}
+    classifier = auxiliary.SeparateClassifier(weight=7.0)
+    assert classifier.classifier(networks, batch)["class"].item() == pytest.approx(RIGHT, rel=1e-4)
+    assert classifier.generator(networks, batch)["class"].item() == pytest.approx(7 * (RIGHT + 4), rel=1e-4)
 
 
 def test_a_head_gives_both_from_one_trunk():
@@ -43,34 +54,33 @@ def test_a_head_gives_both_from_one_trunk():
     assert sum(p.numel() for p in network.parameters()) - sum(p.numel() for p in plain.parameters()) == 8 * 16 * 3 + 3
     with pytest.raises(ValueError, match=r"conditional=true"):
         dcgan.Discriminator(8, 1, 4, head="classes")
-    with pytest.raises(ValueError, match="head=class:"):
-        dcgan.Discriminator(8, 1, 4, head="class")
 
 
-def test_the_head_learns_classes_and_the_generator_is_asked_for_them():
+def test_class_head_adds_terms_to_both_networks():
     bench = Bench("loss=hinge", "loss/auxiliary=class_head", model=DCGAN)
     gan = bench.gan
-    real = gan.stream.next()
+    real = next(gan.stream)
     fake = gan.generator(gan.latent.sample(8), real.labels)
-    d_terms = gan.objective.discriminator(gan.discriminator, real.images, real.labels, fake.detach(), real.labels)
+    batch = Batch(real.images, real.labels, fake.detach(), real.labels)
+    d_terms = gan.objective.terms("discriminator", gan.networks, batch)
     assert list(d_terms) == ["real", "fake", "class_real", "class_fake"]
-    g_terms = gan.objective.generator(gan.discriminator, fake, real.labels, real.images, real.labels)
+    batch = Batch(real.images, real.labels, fake, real.labels)
+    g_terms = gan.objective.terms("generator", gan.networks, batch)
     assert list(g_terms) == ["adversarial", "class"]
     (slope,) = torch.autograd.grad(g_terms["class"], gan.generator.project.weight)
     assert slope.abs().sum() > 0
     bench.step(2)
 
 
-def test_penalties_see_the_logit_alone():
+def test_penalty_sees_the_logit_without_class_logits():
     bench = Bench("loss=wgan_gp", "loss/auxiliary=class_head", model=(*DCGAN, "model.discriminator.norm=none"))
     gan = bench.gan
-    real = gan.stream.next()
+    real = next(gan.stream)
+    images = (real.images, real.labels, -real.images, real.labels)
     torch.manual_seed(3)
-    terms = gan.objective.discriminator(gan.discriminator, real.images, real.labels, -real.images, real.labels)
+    terms = gan.objective.terms("discriminator", gan.networks, Batch(*images))
     torch.manual_seed(3)
-    alone = gan.objective.penalties["gradient_penalty"](
-        lambda x, y: gan.discriminator(x)[0], real.images, -real.images, None
-    )
+    alone = gan.objective.penalties["gradient_penalty"](lambda x, y: gan.discriminator(x)[0], *images)
     assert torch.allclose(terms["gradient_penalty"], alone)
 
 
@@ -78,15 +88,15 @@ def test_a_classifier_learns_first_and_from_reals_alone():
     bench = Bench("loss=hinge", "loss/auxiliary=classifier", *SMALL, model=DCGAN)
     gan = bench.gan
     assert len(bench.optimizers) == 3
-    before = deepcopy(gan.classifier)
-    reference = deepcopy(gan.classifier)
-    batch = deepcopy(gan.stream).next()
+    before = deepcopy(gan.networks["classifier"])
+    reference = deepcopy(gan.networks["classifier"])
+    batch = next(deepcopy(gan.stream))
     adam = torch.optim.Adam(reference.parameters(), 2e-4, (0.0, 0.9), fused=True)
     torch.nn.functional.cross_entropy(reference(batch.images), batch.labels).backward()
     adam.step()
     bench.step()
     for ours, expected, old in zip(
-        gan.classifier.parameters(), reference.parameters(), before.parameters(), strict=True
+        gan.networks["classifier"].parameters(), reference.parameters(), before.parameters(), strict=True
     ):
         assert torch.equal(ours, expected)
         assert not torch.equal(ours, old) or old.numel() == 0
@@ -94,23 +104,26 @@ def test_a_classifier_learns_first_and_from_reals_alone():
 
 
 def test_the_generators_class_term_flows_through_the_classifier():
-    bench = Bench("loss=hinge", "loss/auxiliary=classifier", "loss.auxiliary.weight=1e6", *SMALL, model=DCGAN)
+    bench = Bench(
+        "loss=hinge", "loss/auxiliary=classifier", "loss.auxiliary.classifier.weight=1e6", *SMALL, model=DCGAN
+    )
     gan = bench.gan
-    real = gan.stream.next()
-    bench.gan._generator_backward(bench.optimizers[0], real, None)
+    bench.optimizers[0].step = lambda: None  # keep the gradient
+    bench.step()
     heavy = [p.grad.norm().item() for p in gan.generator.parameters()]
     assert max(heavy) > 1e2
-    assert all(p.grad is None for p in gan.classifier.parameters())
+    own = [p.grad.norm().item() for p in gan.networks["classifier"].parameters()]
+    assert max(own) < 1e2  # of the classifier's own update
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["loss/auxiliary=class_head", "model.discriminator.head=projection"], "class terms and the network"),
-        (["model.conditional=true", "model.discriminator.head=classes"], "class terms and the network"),
-        (["loss/auxiliary=classifier", "model.discriminator.head=classes"], "one too many"),
+        (["loss/auxiliary=class_head", "model.discriminator.head=projection"], "class_head"),
+        (["model.conditional=true", "model.discriminator.head=classes"], "no term of loss.auxiliary uses"),
+        (["loss/auxiliary=classifier", "model.discriminator.head=classes"], "both give class logits"),
         (["loss/auxiliary=classifier", "model.conditional=false"], "model.conditional=true"),
-        (["loss/auxiliary=classifier", "optimizer.classifier=null"], "model.classifier and optimizer.classifier"),
+        (["loss/auxiliary=classifier", "optimizer.classifier=null"], "optimizer.classifier is missing"),
     ],
 )
 def test_halves_are_refused(words, message):

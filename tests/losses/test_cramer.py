@@ -1,4 +1,4 @@
-"""The Cramér distance against the paper's formulas, written out sample by sample."""
+"""The Cramér GAN's loss and penalty against the paper's formulas, computed sample by sample."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from ganexp.losses.cramer import cramer_critic
 
 
 @pytest.fixture
-def features():
+def vectors():
     torch.manual_seed(0)
     return torch.randn(6, 4), torch.randn(6, 4)
 
@@ -32,14 +32,20 @@ def surrogate(real, fake):
     return total / n
 
 
-def test_both_sides(features):
-    real, fake = features
+def test_cramer_equals_closed_form(vectors):
+    real, fake = vectors
     terms = Cramer().discriminator(real, fake)
     assert torch.allclose(terms["real"] + terms["fake"], -surrogate(real, fake), atol=1e-6)
     assert torch.allclose(Cramer().generator(fake, real)["adversarial"], energy(real, fake), atol=1e-6)
 
 
-def test_the_distance_is_least_where_fakes_are_like_reals():
+def test_generator_loss_without_real_outputs_is_rejected(vectors):
+    _, fake = vectors
+    with pytest.raises(ValueError, match="d_real=None"):
+        Cramer().generator(fake)
+
+
+def test_energy_distance_is_least_for_equal_distributions():
     torch.manual_seed(0)
     real = torch.randn(4000, 4)
     far, near = torch.randn(4000, 4) + 3, torch.randn(4000, 4)
@@ -49,13 +55,15 @@ def test_the_distance_is_least_where_fakes_are_like_reals():
     assert distance[1] == pytest.approx(between, rel=0.05)  # 2E‖x-g‖ - E‖g-g'‖ = E‖g-g'‖ for equal distributions
 
 
-def test_equal_features_have_a_gradient():
+def test_critic_gradient_is_finite_at_equal_vectors():
     h = torch.zeros(3, 2, requires_grad=True)
     cramer_critic(h, torch.zeros(3, 2)).sum().backward()
     assert h.grad.isfinite().all()
 
 
 class Critic(nn.Module):
+    """A critic with vector outputs (N, 5) for images (N, 3, 2, 2)."""
+
     def __init__(self):
         super().__init__()
         torch.manual_seed(1)
@@ -66,7 +74,7 @@ class Critic(nn.Module):
 
 
 def penalty_by_hand(critic, real, fake, epsilon, detach):
-    """10·E[(‖∇f(x̂)‖ - 1)²], the features of G' detached or not."""
+    """10·E[(‖∇f(x̂)‖ - 1)²], with h(G') detached or not."""
     mixed = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
     other = critic(fake).roll(1, 0)
     if detach:
@@ -77,16 +85,30 @@ def penalty_by_hand(critic, real, fake, epsilon, detach):
     return 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def test_penalty_keeps_the_whole_second_order_term():
+def test_penalty_keeps_whole_second_order_term():
     critic = Critic()
     torch.manual_seed(2)
     real, fake = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 3, 2, 2).double()
     torch.manual_seed(3)
-    ours = CramerPenalty(10.0)(critic, real, fake, None)
+    penalty = CramerPenalty(10.0)(critic, real, None, fake, None)
     torch.manual_seed(3)
     epsilon = torch.rand(5, 1, 1, 1, dtype=torch.float64)
     whole, partial = (penalty_by_hand(critic, real, fake, epsilon, detach) for detach in (False, True))
-    slopes = [torch.autograd.grad(value, list(critic.parameters())[:3]) for value in (ours, whole, partial)]
-    assert torch.allclose(ours, whole)
+    slopes = [torch.autograd.grad(value, list(critic.parameters())[:3]) for value in (penalty, whole, partial)]
+    assert torch.allclose(penalty, whole)
     assert all(torch.allclose(a, b) for a, b in zip(slopes[0], slopes[1], strict=True))
     assert not torch.allclose(slopes[0][0], slopes[2][0], rtol=1e-3)
+
+
+def test_penalty_passes_each_batch_its_labels(vectors):
+    received = []
+
+    def critic(images, labels):
+        received.append(labels)
+        return images.flatten(1)
+
+    images, real_labels, fake_labels = torch.randn(2, 5, 3, 2, 2), torch.arange(5), torch.arange(5)
+    CramerPenalty(10.0)(critic, images[0], real_labels, images[1], fake_labels)
+    assert received[0] is fake_labels  # h(G')
+    assert received[1] is real_labels  # h(x̂)
+    assert len(received) == 2

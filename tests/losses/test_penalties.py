@@ -1,11 +1,13 @@
-"""Gradient penalties against closed forms, finite differences, and themselves under autocast."""
+"""Gradient penalties against closed forms, finite differences, and their own values outside autocast."""
 
 import pytest
 import torch
 from torch import nn
 
+from ganexp.config.instantiate import instantiate
+from ganexp.errors import UserError
 from ganexp.losses import R1, GradientPenalty
-from ganexp.losses.penalties import interpolate
+from ganexp.losses.penalties import interpolate, to_float32
 
 SHAPE = (5, 3, 4, 4)
 
@@ -17,10 +19,20 @@ def linear_critic(norm):
     return lambda images, labels: (images * w).flatten(1).sum(1)
 
 
+def quadratic_critic(images, labels):
+    """D(x) = ‖x‖², whose gradient is 2x."""
+    return images.flatten(1).square().sum(1)
+
+
 @pytest.fixture
 def images():
     generator = torch.Generator().manual_seed(1)
     return torch.randn(SHAPE, generator=generator), torch.randn(SHAPE, generator=generator)
+
+
+def unlabelled(penalty, critic, images):
+    real, fake = images
+    return penalty(critic, real, None, fake, None)
 
 
 @pytest.mark.parametrize(
@@ -34,18 +46,27 @@ def images():
         (R1(10.0), 3.0, 5 * 9),
     ],
 )
-def test_linear_critic(penalty, norm, value, images):
-    assert penalty(linear_critic(norm), *images, None).item() == pytest.approx(value, rel=1e-5, abs=1e-6)
+def test_penalty_of_linear_critic_equals_closed_form(penalty, norm, value, images):
+    assert unlabelled(penalty, linear_critic(norm), images).item() == pytest.approx(value, rel=1e-5, abs=1e-6)
 
 
-def test_r1_looks_at_real_images_alone(images):
-    real, fake = images
-    critic = lambda x, labels: x.flatten(1).square().sum(1)  # gradient 2x  # noqa: E731
+def test_r1_depends_on_real_images_only(images):
+    real, _ = images
     expected = 0.5 * 4.0 * (2 * real).flatten(1).square().sum(1).mean()
-    assert R1(4.0)(critic, real, fake, None).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert unlabelled(R1(4.0), quadratic_critic, images).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_per_sample_stays_on_the_line_and_per_element_fills_the_box():
+def test_gradient_penalty_interpolates_real_and_fake(images):
+    real, fake = images
+    torch.manual_seed(3)
+    value = unlabelled(GradientPenalty(10.0), quadratic_critic, images)
+    torch.manual_seed(3)
+    epsilon = torch.rand(SHAPE[0], 1, 1, 1)
+    norms = 2 * (epsilon * real + (1 - epsilon) * fake).flatten(1).norm(dim=1)
+    assert value.item() == pytest.approx(10 * (norms - 1).square().mean().item(), rel=1e-5)
+
+
+def test_interpolation_per_sample_and_per_element():
     real, fake = torch.ones(SHAPE), torch.zeros(SHAPE)
     line = interpolate(real, fake, "per_sample").flatten(1)
     assert torch.equal(line, line[:, :1].expand_as(line))
@@ -64,44 +85,66 @@ def test_weight_gradient_equals_finite_differences(penalty, images):
     critic = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(16, 1)).double()
 
     def value(weight):
+        def call(x, labels):
+            return torch.func.functional_call(critic, {"0.weight": weight}, x).squeeze(1)
+
         torch.manual_seed(7)  # the same epsilon each time
-        call = lambda x, labels: torch.func.functional_call(critic, {"0.weight": weight}, x).squeeze(1)  # noqa: E731
-        return penalty(call, real, fake, None)
+        return penalty(call, real, None, fake, None)
 
     assert torch.autograd.gradcheck(value, critic[0].weight.detach().clone().requires_grad_(), fast_mode=True)
 
 
-def test_full_precision_under_autocast(images):
-    critic_layers = nn.Sequential(nn.Flatten(), nn.Linear(48, 64), nn.Tanh(), nn.Linear(64, 1))
-    critic = lambda x, labels: critic_layers(x).squeeze(1)  # noqa: E731
+def test_penalty_is_float32_under_autocast(images):
+    layers = nn.Sequential(nn.Flatten(), nn.Linear(48, 64), nn.Tanh(), nn.Linear(64, 1))
+
+    def critic(x, labels):
+        return layers(x).squeeze(1)
+
     torch.manual_seed(0)
-    exact = GradientPenalty(10.0)(critic, *images, None)
+    exact = unlabelled(GradientPenalty(10.0), critic, images)
     torch.manual_seed(0)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        cast = GradientPenalty(10.0)(critic, *images, None)
+        cast = unlabelled(GradientPenalty(10.0), critic, images)
     assert cast.dtype == torch.float32
     assert torch.equal(cast, exact)
 
 
-def test_constant_critic_gives_a_finite_gradient(images):
+@pytest.mark.parametrize(
+    ("given", "returned"),
+    [
+        (torch.float16, torch.float32),
+        (torch.bfloat16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
+def test_to_float32_converts_half_precision_only(given, returned):
+    assert to_float32(torch.ones(2, dtype=given)).dtype == returned
+
+
+def test_constant_critic_has_finite_gradient(images):
     weight = torch.zeros(SHAPE[1:], requires_grad=True)
-    value = GradientPenalty(10.0)(lambda x, labels: (x * weight).flatten(1).sum(1), *images, None)
+    value = unlabelled(GradientPenalty(10.0), lambda x, labels: (x * weight).flatten(1).sum(1), images)
     (gradient,) = torch.autograd.grad(value, weight)
     assert gradient.isfinite().all()
 
 
-def test_labels_reach_the_critic(images):
-    seen = []
+@pytest.mark.parametrize("penalty", [GradientPenalty(10.0), R1(10.0)])
+def test_critic_receives_labels_of_real_images(penalty, images):
+    received = []
 
     def critic(x, labels):
-        seen.append(labels)
+        received.append(labels)
         return x.flatten(1).sum(1)
 
-    labels = torch.arange(5)
-    GradientPenalty(10.0)(critic, *images, labels)
-    assert seen[0] is labels
+    real, fake = images
+    real_labels = torch.arange(5)
+    penalty(critic, real, real_labels, fake, torch.arange(5))
+    assert len(received) == 1
+    assert received[0] is real_labels
 
 
-def test_unknown_epsilon():
-    with pytest.raises(ValueError, match="per_sample or per_element"):
-        GradientPenalty(10.0, epsilon="per_pixel")
+def test_unknown_epsilon_is_rejected():
+    node = {"_target_": "ganexp.losses.GradientPenalty", "weight": 10.0, "epsilon": "per_pixel"}
+    with pytest.raises(UserError, match=r"gp.epsilon=per_pixel: must be one of per_sample, per_element"):
+        instantiate(node, "gp")

@@ -1,318 +1,315 @@
-"""Scores against closed forms and against torch-fidelity; extractors; the caches."""
+"""All scores from one pass through the extractor: agreement with torch-fidelity, protocol, random state, memory."""
 
-import math
+import hashlib
+import json
 import multiprocessing
+import random
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
+from helpers.scores import CPU, EVERY_SCORE, Pixels, Stub, feed, make_reference, make_scores
 from torch import nn
-from torch.nn.functional import interpolate
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-from torchvision.models import inception_v3
-from torchvision.transforms.functional import normalize
+from torch_fidelity import calculate_metrics
+from torchvision.utils import save_image
 
-from ganexp.data import sets
 from ganexp.errors import UserError
-from ganexp.metrics.extractors import (
-    InceptionExtractor,
-    TorchvisionInceptionExtractor,
-    save_atomically,
-    train_classifier,
-)
-from ganexp.metrics.reference import reference
-from ganexp.metrics.scores import Scores, to_uint8
-from ganexp.models.classifier import Classifier
-from ganexp.plots import grids
+from ganexp.metrics.collection import Scores
+from ganexp.metrics.extractors.inception import InceptionExtractor
+from ganexp.metrics.fid import FID
+from ganexp.metrics.inception_score import InceptionScore
+from ganexp.metrics.kid import KID
+from ganexp.metrics.reference import load_reference
+from ganexp.metrics.score import Score
+from ganexp.pixels import to_uint8
 
-CPU = torch.device("cpu")
+IMAGES = torch.rand(90, 1, 2, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
-class Pixels(nn.Module):
-    """An extractor whose features are the pixels, and whose logits put all weight on the brightest pixel."""
-
-    name, identity, facts, feature_dim = "pixels", "1", {}, 4
-
-    def forward(self, images):
-        flat = images.flatten(1).float()
-        return flat, flat
-
-
-def scorer(real_side, splits, samples=None, **options):
-    """Scores against one reference; `samples` as many as its images."""
-    return Scores(Pixels(), {"train": real_side}, samples or real_side.count, splits, CPU, **options)
+def every_score(extractor=None):
+    """All scores at once, of samples with four classes."""
+    real = {split: to_uint8(-IMAGES * scale).flatten(1).float() for split, scale in (("train", 1.0), ("test", 0.9))}
+    return make_scores(
+        EVERY_SCORE,
+        real,
+        90,
+        extractor or Pixels(knows_labels=True),
+        class_reference=lambda c: make_reference(real["train"][c::4]),
+        num_classes=4,
+    )
 
 
-def batches(images, size=50):
-    return iter(images.split(size))
+def validate(scores, images=IMAGES, batch_size=40):
+    scores.reset()
+    for part in torch.arange(len(images)).split(batch_size):
+        scores.update(images[part], part % 4 if scores.num_classes else None, part)
+    return scores.compute()
 
 
-def test_to_uint8_rounds_to_the_nearest():
-    levels = torch.arange(256, dtype=torch.uint8)
-    assert torch.equal(to_uint8(levels.float() / 127.5 - 1), levels)
-    assert to_uint8(torch.tensor([-1.5, -1.0, 0.0, 1.0, 1.5])).tolist() == [0, 0, 128, 255, 255]
-
-
-def test_fid_is_the_closed_form_of_two_gaussians(tmp_path):
-    """‖μ₁-μ₂‖² + tr(Σ₁ + Σ₂ - 2(Σ₁Σ₂)^½), here with commuting covariances: Σ(√λ₁ - √λ₂)²."""
-    generator = torch.Generator().manual_seed(0)
-    real = torch.randint(0, 200, (4000, 1, 2, 2), generator=generator, dtype=torch.uint8)
-    fake = (real // 2 + 20)[torch.randperm(4000, generator=generator)]
-    real_side = reference(Pixels(), batches(real), len(real), "real", tmp_path, CPU)
-    values = scorer(real_side, 10)(batches(fake.float() / 127.5 - 1))
-    x, y = (t.flatten(1).double() for t in (real, fake))
-    s1, s2 = torch.cov(x.T), torch.cov(y.T)
-    eigenvalues, vectors = torch.linalg.eigh(s1)
-    root = vectors @ eigenvalues.sqrt().diag() @ vectors.T
-    cross = torch.linalg.eigvalsh(root @ s2 @ root).clamp_min(0).sqrt().sum()
-    expected = (x.mean(0) - y.mean(0)).square().sum() + s1.trace() + s2.trace() - 2 * cross
-    assert values["fid_pixels"] == pytest.approx(expected.item(), rel=1e-6)
-
-
-def test_fid_of_a_set_with_itself_is_zero(tmp_path):
-    real = torch.randint(0, 256, (1000, 1, 2, 2), dtype=torch.uint8)
-    real_side = reference(Pixels(), batches(real), len(real), "same", tmp_path, CPU)
-    assert scorer(real_side, 10)(batches(real / 127.5 - 1))["fid_pixels"] == pytest.approx(0, abs=1e-3)
-
-
-def test_inception_score_of_certain_and_of_uncertain_classes(tmp_path):
-    certain = torch.zeros(400, 1, 2, 2)
-    certain.view(400, 4)[torch.arange(400), torch.arange(400) % 4] = 1  # four classes, each surely one
-    certain = certain * 2 - 1
-    real_side = reference(Pixels(), batches(to_uint8(certain)), len(certain), "is", tmp_path, CPU)
-    scores = scorer(real_side, 2)
-    assert scores(batches(certain))["is_pixels"] == pytest.approx(4, rel=0.01)
-    assert scores(batches(torch.zeros(400, 1, 2, 2)))["is_pixels"] == pytest.approx(1, abs=1e-6)
-
-
-def test_scores_are_repeatable_and_leave_the_random_state_alone(tmp_path):
-    images = torch.rand(300, 1, 2, 2) * 2 - 1
-    real_side = reference(Pixels(), batches(to_uint8(images)), len(images), "state", tmp_path, CPU)
-    scores = scorer(real_side, 3)
-    before = torch.get_rng_state()
-    first = scores(batches(images))
-    assert torch.equal(torch.get_rng_state(), before)
-    assert scores(batches(images)) == first
-
-
-def test_references_are_found_by_content_and_extractor(tmp_path):
-    images = torch.randint(0, 256, (100, 1, 2, 2), dtype=torch.uint8)
-    made = reference(Pixels(), batches(images), 100, "a", tmp_path, CPU)
-    found = reference(Pixels(), iter(()), 100, "a", tmp_path, CPU)  # no images needed any more
-    assert all(torch.equal(made.sums[name], found.sums[name]) for name in made.sums)
-    assert torch.equal(made.features, found.features)
-    assert (made.count, found.fingerprint) == (100, "a")
-    other = Pixels()
-    other.identity = "2"
-    assert reference(other, batches(images[:60]), 60, "a", tmp_path, CPU).count == 60
-    assert reference(Pixels(), batches(images[:50]), 50, "b", tmp_path, CPU).count == 50
-    few = reference(Pixels(), batches(images, 30), 100, "a", tmp_path, CPU, kept=5)
-    assert few.count == 100
-    assert torch.equal(few.features, images.flatten(1).float()[[0, 24, 49, 74, 99]])
-
-
-def test_save_atomically_leaves_no_part(tmp_path):
-    save_atomically({"a": torch.ones(1)}, tmp_path / "new" / "x.pt")
-    assert [p.name for p in (tmp_path / "new").iterdir()] == ["x.pt"]
-
-
-def write_often(path):
-    for value in range(40):
-        save_atomically({"a": torch.full((20_000,), float(value))}, path)
-
-
-def test_a_reader_never_meets_half_a_file_of_several_writers(tmp_path):
-    path = tmp_path / "x.pt"
-    write_often(path)
-    context = multiprocessing.get_context("fork")
-    writers = [context.Process(target=write_often, args=(path,)) for _ in range(2)]
-    for writer in writers:
-        writer.start()
-    reads = 0
-    while any(writer.is_alive() for writer in writers):
-        found = torch.load(path, weights_only=True)["a"]
-        assert (found == found[0]).all()
-        reads += 1
-    assert reads > 3
-    assert [writer.exitcode for writer in writers] == [0, 0]
-    assert [p.name for p in tmp_path.iterdir()] == ["x.pt"]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return sets.digits("", "train", 8, 1), sets.digits("", "test", 8, 1)
-
-
-def trained(digits, cache, updates, network=None):
-    train, test = digits
-    return train_classifier(
-        network or Classifier(8, 1, 10), train.images, train.labels, test.images, test.labels,
-        updates=updates, batch_size=128, lr=0.01, seed=0, cache=cache, key="key", device=CPU,
-    )  # fmt: skip
-
-
-def test_classifier_knows_the_digits(digits, tmp_path):
-    extractor = trained(digits, tmp_path, updates=400)
-    assert extractor.facts["classifier_test_accuracy"] >= 0.97
-    features, logits = extractor(digits[1].images)
-    assert features.shape == (359, 64)
-    by_hand = (logits.argmax(1) == digits[1].labels).float().mean().item()
-    assert by_hand == pytest.approx(extractor.facts["classifier_test_accuracy"])
-
-
-def test_classifier_is_trained_once_and_apart_from_the_run(digits, tmp_path):
-    network = Classifier(8, 1, 10)
-    before = torch.get_rng_state()
-    first = trained(digits, tmp_path, updates=3, network=network)
-    assert torch.equal(torch.get_rng_state(), before)
-    torch.manual_seed(99)
-    again = trained(digits, tmp_path / "elsewhere", updates=3)
-    assert again.identity == first.identity
-    cached = trained(digits, tmp_path, updates=3)
-    assert cached.identity == first.identity
-    assert cached.facts == first.facts
-    assert not cached.network.training
-
-
-def test_inception_is_torch_fidelitys(random_inception):
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.slow
+def test_scores_of_folders_equal_torch_fidelitys(random_inception, tmp_path):
+    """FID, IS and KID of the same PNGs by the same random Inception."""
+    generator = torch.Generator().manual_seed(2)
+    real, fake = (torch.rand(20, 3, 32, 32, generator=generator) * scale - 1 for scale in (2.0, 1.2))
+    for name, images in (("real", real), ("fake", fake)):
+        (tmp_path / name).mkdir()
+        for index, image in enumerate(to_uint8(images)):
+            save_image(image / 255, tmp_path / name / f"{index:03d}.png")
+    theirs = calculate_metrics(
+        input1=str(tmp_path / "fake"),
+        input2=str(tmp_path / "real"),
+        fid=True,
+        isc=True,
+        kid=True,
+        cuda=False,
+        isc_splits=4,
+        kid_subset_size=20,
+        kid_subsets=3,
+        feature_extractor_weights_path=str(random_inception),
+        verbose=False,
+        cache=False,
+    )
     extractor = InceptionExtractor(str(random_inception))
-    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
-    theirs = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(random_inception))
-    with torch.no_grad():
-        for ours, reference in zip(extractor(images), theirs(images), strict=True):
-            assert torch.allclose(ours, reference, rtol=1e-4, atol=1e-6 * reference.abs().max().item())
-    grey = images[:, :1]
-    assert torch.equal(extractor(grey)[0], extractor(grey.repeat(1, 3, 1, 1))[0])
-    assert len(extractor.identity) == 64
+    reference = load_reference(extractor, iter(to_uint8(real).split(16)), 20, "real", tmp_path, CPU)
+    factories = {"is": lambda context: InceptionScore(context, 4), "fid": FID, "kid": KID}
+    ours = validate(Scores(extractor, {"train": reference}, 20, 4, CPU, factories), fake, 16)
+    assert ours["is_inception"] == pytest.approx(theirs["inception_score_mean"], rel=1e-4)
+    assert ours["is_inception_std"] == pytest.approx(theirs["inception_score_std"], rel=1e-3)
+    assert ours["fid_inception"] == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)
+    assert ours["kid_inception"] == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-4)
 
 
-class Payload:
-    def __reduce__(self):
-        return (print, ("code ran",))
+def test_extractor_sees_each_image_once_as_8_bits():
+    seen = []
+
+    class Counting(Pixels):
+        def extract(self, images):
+            seen.append(images)
+            return super().extract(images)
+
+    validate(every_score(Counting(knows_labels=True)))
+    assert torch.equal(torch.cat(seen), to_uint8(IMAGES))
 
 
-@pytest.mark.parametrize("content", [b"not a file of torch", "payload", "other"])
-def test_inception_refuses_what_is_no_weights(tmp_path, content, capsys):
-    path = tmp_path / "weights.pth"
-    if isinstance(content, bytes):
-        path.write_bytes(content)
-    else:
-        torch.save({"fc.weight": Payload()} if content == "payload" else {"a": torch.ones(1)}, path)
-    with pytest.raises(UserError, match="does not hold Inception weights"):
-        InceptionExtractor(str(path))
-    assert "code ran" not in capsys.readouterr().out
+def test_each_score_gets_the_arguments_it_names():
+    given = {}
+
+    class Brightness(Score):
+        def update(self, images, labels):
+            given[len(given)] = (images, labels)
+
+        def compute(self):
+            return {"brightness_pixels": torch.cat([images for images, _ in given.values()]).mean()}
+
+        def value_names(self):
+            return ["brightness_pixels"]
+
+    scores = make_scores({"fid": FID, "brightness": Brightness}, torch.rand(9, 4), 90, Pixels(), num_classes=4)
+    values = validate(scores)
+    assert values["brightness_pixels"] == pytest.approx(IMAGES.mean().item())  # of images in [-1, 1]
+    assert torch.cat([labels for _, labels in given.values()]).tolist() == [i % 4 for i in range(90)]
 
 
-def test_inception_without_weights_says_where_to_put_them(tmp_path):
-    with pytest.raises(UserError, match="no such file"):
-        InceptionExtractor(str(tmp_path / "none.pth"))
-    with pytest.raises(UserError, match=r"downloading them failed(.|\n)*metrics.weights=FILE(.|\n)*metrics=none"):
-        InceptionExtractor(None)
+def test_values_come_in_the_order_of_the_factories():
+    real = torch.rand(9, 4, generator=torch.Generator().manual_seed(0))
+    by_name = {"is": lambda context: InceptionScore(context, 3), "fid": FID, "kid": KID}
+    values = validate(make_scores(by_name, real, 90, Pixels()))
+    assert list(values) == ["is_pixels", "is_pixels_std", "fid_pixels", "kid_pixels", "kid_pixels_std"]
+    backwards = dict(reversed(by_name.items()))
+    assert next(iter(validate(make_scores(backwards, real, 90, Pixels())))) == "kid_pixels"
+    assert all(type(value) is float for value in values.values())
 
 
-def test_interpolation_ends_and_length():
-    torch.manual_seed(0)
-    a, b = torch.randn(3, 128), torch.randn(3, 128)
-    for spherical in (False, True):
-        walk = grids.interpolate(a, b, 5, spherical)
-        assert walk.shape == (3, 5, 128)
-        assert torch.allclose(walk[:, 0], a, atol=1e-5)
-        assert torch.allclose(walk[:, -1], b, atol=1e-5)
-    assert torch.allclose(grids.interpolate(a, b, 5)[:, 2], (a + b) / 2)
-    x, y = torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 1.0]])
-    middle = grids.interpolate(x, y, 3, spherical=True)[0, 1]
-    assert torch.allclose(middle, torch.full((2,), math.sqrt(0.5)))
+def test_scores_are_repeatable_and_leave_random_states_alone():
+    states = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()
+    scores = every_score()
+    first = validate(scores)
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert np.random.get_state()[1].tolist() == states[1]
+    assert random.getstate() == states[2]
+    torch.manual_seed(99)
+    np.random.seed(99)
+    assert validate(scores) == first
+    assert validate(every_score()) == first
 
 
-def test_grid_and_files(tmp_path):
-    from torchvision.io import read_image
-
-    images = torch.full((6, 1, 8, 8), -1.0)
-    images[4] = 1.0
-    picture = grids.grid(images, columns=3)
-    assert picture.shape == (3, 2 * 50 + 2, 3 * 50 + 2)  # 8 pixels shown as 48, with 2 between
-    assert picture[:, 52:100, 52:100].min() == 255
-    assert picture[:, 2:50, 2:50].max() == 0
-    grids.save(picture, tmp_path / "a" / "grid.png")
-    assert torch.equal(read_image(str(tmp_path / "a" / "grid.png")), picture)
-    grids.save_single(images[4], tmp_path / "one.png")
-    assert read_image(str(tmp_path / "one.png")).shape == (1, 8, 8)
+def test_scores_are_the_same_under_autocast():
+    expected = validate(every_score(Projection()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert validate(every_score(Projection())) == expected
 
 
-def test_accuracy_is_the_share_in_their_class(tmp_path):
-    images = torch.full((40, 1, 2, 2), -1.0)
-    labels = torch.arange(40) % 4
-    images.flatten(1)[torch.arange(40), labels] = 1.0  # the brightest pixel is the class
-    real_side = reference(Pixels(), batches(to_uint8(images)), len(images), "quarters", tmp_path, CPU)
-    scores = scorer(real_side, 2)
-    assert "accuracy_pixels" not in scores(batches(images), labels)  # Pixels does not say that it knows the labels
-    scores.extractor.knows_labels = True
-    assert scores(batches(images, 7), labels)["accuracy_pixels"] == 1
-    assert scores(batches(images), (labels + (torch.arange(40) < 10)) % 4)["accuracy_pixels"] == 0.75
-    assert "accuracy_pixels" not in scores(batches(images))
+class Projection(Pixels):
+    """Has a matrix product, which autocast would compute in 16 bits."""
+
+    def __init__(self):
+        super().__init__(knows_labels=True)
+        self.linear = nn.Linear(4, 4, bias=False).requires_grad_(False)
+        self.linear.weight.copy_(torch.eye(4) + 1 / 3)
+
+    def extract(self, images):
+        features = self.linear(images.flatten(1).float())
+        return features, features
 
 
-def test_one_split_has_no_spread(tmp_path):
-    images = torch.rand(40, 1, 2, 2) * 2 - 1
-    real_side = reference(Pixels(), batches(to_uint8(images)), len(images), "one", tmp_path, CPU)
-    values = scorer(real_side, 1)(batches(images))
-    p = to_uint8(images).flatten(1).double().softmax(1)
-    expected = (p * (p / p.mean(0)).clamp_min(1e-300).log()).sum(1).mean().exp().item()
-    assert list(values) == ["is_pixels", "fid_pixels"]
-    assert values["is_pixels"] == pytest.approx(expected, rel=1e-4)
+def test_by_class_and_info_are_merged():
+    scores = every_score()
+    values = validate(scores)
+    assert scores.by_class.keys() == {"fid", "share", "accuracy"}
+    assert scores.info().keys() == values.keys()
 
 
-def test_inception_torchvision_is_the_articles_scaling(tmp_path):
-    torch.manual_seed(0)
-    network = inception_v3(init_weights=False, transform_input=False).eval()
-    torch.save(network.state_dict(), tmp_path / "weights.pth")
-    extractor = TorchvisionInceptionExtractor(str(tmp_path / "weights.pth"))
-    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
-    scaled = normalize(images.float() / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
-    with torch.no_grad():
-        expected = network(interpolate(scaled, (299, 299), mode="bilinear", align_corners=True))
-    features, logits = extractor(images)
-    assert torch.allclose(logits, expected, rtol=1e-4, atol=1e-5)
-    assert (features.shape, logits.shape) == ((2, 2048), (2, 1000))
-    assert (extractor.name, len(extractor.identity)) == ("inception_torchvision", 64)
-    assert extractor(images[:, :1])[1].shape == (2, 1000)
-    other = network.state_dict()
-    del other["fc.bias"]
-    torch.save(other, tmp_path / "other.pth")
-    with pytest.raises(UserError, match=r"does not fit torchvision's Inception-v3"):
-        TorchvisionInceptionExtractor(str(tmp_path / "other.pth"))
-    with pytest.raises(UserError, match=r"does not fit torch-fidelity's Inception-v3"):
-        InceptionExtractor(str(tmp_path / "weights.pth"))  # the other network's weights
-    with pytest.raises(UserError, match=r"inception_v3_google(.|\n)*metrics.weights=FILE"):
-        TorchvisionInceptionExtractor(None)
+def test_scores_are_no_module():
+    """Otherwise the extractor would enter the checkpoints of the LightningModule that holds the scores."""
+    assert not isinstance(every_score(), nn.Module)
+
+
+def test_scores_move_with_extractor_and_references():
+    scores = every_score(Projection())
+    assert scores.to(torch.device("meta")) is scores
+    assert scores.extractor.linear.weight.device.type == "meta"
+    assert {reference.features.device.type for reference in scores.references.values()} == {"meta"}
+    assert scores.scores["fid"].totals.device.type == scores.scores["is"].split_of.device.type == "meta"
+
+
+def test_no_score_at_all_is_refused():
+    with pytest.raises(UserError, match=r"metrics/score=\[is,fid\]"):
+        make_scores({}, torch.rand(9, 4), 90, Pixels())
+
+
+def test_labels_are_needed_exactly_if_there_are_classes():
+    with_classes = make_scores({"fid": FID}, torch.rand(9, 4), 90, Pixels(), num_classes=4)
+    without = make_scores({"fid": FID}, torch.rand(9, 4), 90, Pixels())
+    indices = torch.arange(90)
+    with pytest.raises(ValueError, match="samples have 4 classes"):
+        with_classes.update(IMAGES, None, indices)
+    with pytest.raises(ValueError, match="samples have 0 classes"):
+        without.update(IMAGES, indices % 4, indices)
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        (torch.arange(89), "1 are missing, and 0 came"),
+        (torch.cat([torch.arange(90), torch.tensor([40, 40, 41])]), "0 are missing, and 2 came more than once"),
+        (torch.cat([torch.tensor([40]), torch.arange(1, 90)]), "1 are missing, and 1 came"),
+    ],
+)
+def test_missing_or_repeated_samples_are_refused(order, message):
+    scores = feed(every_score(), *[to_uint8(IMAGES).flatten(1).float()] * 2, torch.arange(90) % 4, order)
+    with pytest.raises(ValueError, match=f"Of 90 samples {message}"):
+        scores.compute()
+    assert validate(scores) == validate(every_score())
+
+
+@pytest.mark.parametrize("indices", [torch.arange(1, 91), torch.arange(-1, 89)])
+def test_indices_beyond_the_samples_are_refused(indices):
+    scores = make_scores({"fid": FID}, torch.rand(9, 4), 90, Pixels())
+    with pytest.raises(ValueError, match="between 0 and 89"):
+        scores.update(IMAGES, None, indices)
+
+
+def protocol(extractor=None, samples=40, splits=2, **references):
+    by_split = {split: make_reference(features, split) for split, features in references.items()}
+    extractor = extractor or Stub(3)
+    return Scores(extractor, by_split, samples, splits, CPU, {"fid": FID}).protocol()
+
+
+def test_protocol_lists_what_the_values_depend_on():
+    extractor = Stub(3)
+    extractor.facts = {"classifier_test_accuracy": 0.9}
+    found = protocol(extractor, train=torch.rand(9, 3))
+    settings = {
+        "extractor": "stub",
+        "weights_sha256": "0",
+        "input": "none",
+        "samples": 40,
+        "splits": 2,
+        "references": {"train": {"images": 9, "sha256": "train"}},
+    }
+    text = json.dumps(settings, sort_keys=True)
+    assert found == settings | extractor.facts | {"id": hashlib.sha256(text.encode()).hexdigest()[:8]}
+
+
+def test_protocol_id_depends_on_every_setting():
+    real = torch.rand(9, 3)
+    renamed, retrained, resized = Stub(3), Stub(3), Stub(3)
+    renamed.name, retrained.identity, resized.input = "other", "1", "resized"
+    protocols = [
+        protocol(train=real),
+        protocol(train=real, samples=41),
+        protocol(train=real, splits=4),
+        protocol(train=real[:8]),
+        protocol(test=real),
+        protocol(train=real, test=real),
+        *(protocol(extractor, train=real) for extractor in (renamed, retrained, resized)),
+    ]
+    assert len({found["id"] for found in protocols}) == len(protocols)
+    assert protocol(train=real) == protocols[0]
+
+
+def score_on_rank(rank, store, results):
+    """Score the odd or the even samples; only the first process has samples whose features KID keeps."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    scores = every_score()
+    scores.scores["kid"].kept_samples = 30
+    order = [torch.arange(50), torch.arange(50, 90)][rank]
+    scores.reset()
+    for part in order.split(20):
+        scores.update(IMAGES[part], part % 4, part)
+    results.put((scores.compute(), scores.by_class))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_compute_the_values_of_one(tmp_path):
+    context = multiprocessing.get_context("fork")
+    results = context.Queue()
+    ranks = [context.Process(target=score_on_rank, args=(rank, tmp_path / "store", results)) for rank in range(2)]
+    for rank in ranks:
+        rank.start()
+    found = [results.get(timeout=120) for _ in ranks]
+    for rank in ranks:
+        rank.join()
+    alone = every_score()
+    alone.scores["kid"].kept_samples = 30
+    expected = validate(alone)
+    for values, by_class in found:
+        assert values == pytest.approx(expected, rel=1e-9)
+        assert by_class["accuracy"] == alone.by_class["accuracy"]
 
 
 MEMORY = """
-import resource, sys, torch
-from pathlib import Path
-from ganexp.metrics.reference import reference
-from ganexp.metrics.scores import Scores
+import resource, torch
+from helpers.scores import CPU, Stub, make_scores
+from ganexp.metrics.fid import FID
+from ganexp.metrics.inception_score import InceptionScore
 
-class Wide(torch.nn.Module):
-    name, identity, facts, feature_dim, input = "wide", "1", {}, 512, ""
-    def forward(self, images):
-        features = torch.randn(len(images), 512)
-        return features, features[:, :10]
-
-def batches(count):
-    return (torch.zeros(500, 1, 2, 2) for _ in range(count // 500))
-
-side = reference(Wide(), (b.byte() for b in batches(5000)), 5000, "real", Path(sys.argv[1]), torch.device("cpu"))
 for count in (5000, 50_000):
-    Scores(Wide(), {"train": side}, count, 10, torch.device("cpu"))(batches(count))
+    scores = make_scores({"is": InceptionScore, "fid": FID}, torch.randn(5000, 512), count, Stub(512, 10))
+    for indices in torch.arange(count).split(500):
+        features = torch.randn(500, 512)
+        scores.update_features(features, features[:, :10], None, indices)
+    scores.compute()
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
 
 
-def test_memory_of_is_and_fid_does_not_grow_with_the_samples(tmp_path):
-    """At ten times the samples their features would take 92 MB more."""
-    words = [sys.executable, "-c", MEMORY, str(tmp_path)]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
+@pytest.mark.slow
+def test_memory_of_is_and_fid_does_not_grow_with_samples(pytestconfig):
+    """The features of ten times the samples would take 92 MB more."""
+    environment = {"PYTHONPATH": str(pytestconfig.rootpath / "tests"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", MEMORY]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     few, many = map(int, done.stdout.split())
     assert many - few < 40
+
+
+def test_updates_with_features_equal_those_with_images():
+    direct = every_score()
+    flat = to_uint8(IMAGES).flatten(1).float()
+    feed(direct, flat, flat, torch.arange(90) % 4)
+    assert direct.compute() == validate(every_score())

@@ -1,4 +1,4 @@
-"""A run packed to be handed on: nothing missing, nothing overwritten, and another machine can draw from it."""
+"""A run packed into a zip file: complete, without overwriting, and usable on another machine."""
 
 import json
 import re
@@ -6,78 +6,129 @@ import zipfile
 
 import pytest
 from helpers.cli import ganexp
-from helpers.runs import make_run, template
+from helpers.runs import make_run
 
+from ganexp.errors import UserError
+from ganexp.report.bundle import bundle
 from ganexp.report.collect import collect
 
-SMALL = ("schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=8", "trainer.log_every=1",
-         "metrics.samples=40", "metrics.extractor.updates=5")  # fmt: skip
+SMALL = (
+    "schedule.steps=4",
+    "schedule.evaluate_every=2",
+    "schedule.batch_size=8",
+    "trainer.log_every=1",
+    "metrics.samples=40",
+    "metrics.extractor.updates=5",
+)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def trained(tmp_path_factory):
+    """Train a small run and return its directory."""
     cwd = tmp_path_factory.mktemp("bundle")
     ganexp(*SMALL, "name=small", f"metrics.cache={cwd / 'cache'}", cwd=cwd)
-    (folder,) = (cwd / "outputs" / "small").iterdir()
-    return folder
+    (path,) = (cwd / "outputs" / "small").iterdir()
+    return path
 
 
-def test_a_bundle_holds_the_run_but_for_the_weights(run):
-    done = ganexp("report", "--bundle", str(run), cwd=run)
-    path = run.parent / f"small-{run.name}.zip"
-    assert done.stdout.strip() == str(path)
-    with zipfile.ZipFile(path) as archive:
-        names = {name.removeprefix(f"small-{run.name}/") for name in archive.namelist()}
-        environment = json.loads(archive.read(f"small-{run.name}/environment.json"))
-    assert names == {
-        "MODEL_CARD.md", "environment.json", "config.yaml", "run.json", "metrics.jsonl", "curves.png",
-        "samples/interpolation-linear.png", "samples/interpolation-spherical.png",
-        *(f"samples/step-{step:07d}.png" for step in (0, 2, 4)),
-    }  # fmt: skip
-    assert environment["versions"]["torch"]
-    again = ganexp("report", "--bundle", str(run), cwd=run, check=False)
-    assert again.returncode == 1
-    assert "is there already" in again.stderr
+def unpacked(archive):
+    """Return the files of a bundle by name, without the directory that holds them."""
+    with zipfile.ZipFile(archive) as file:
+        return {name.split("/", 1)[1]: file.read(name) for name in file.namelist()}
 
 
-def test_what_training_leaves_is_what_the_report_reads(run):
-    (found,) = collect([run])
-    assert (found.status, found.name, found.seed, found.last_step) == ("finished", "small", 0, 4)
-    assert re.fullmatch(r"[0-9a-f]{8}", found.protocol_id)
-    assert {"fid_classifier", "is_classifier"} <= found.scores["best"].keys()
-    losses, scores = found.curves
-    assert losses["axes"]["step"] == [1, 2, 3, 4]
-    assert scores["axes"]["step"] == [0, 2, 4]
-    assert {"score/fid_classifier", "d_logit/fake"} <= scores["values"].keys()
-    ganexp("report", str(run), cwd=run.parent)
-    assert (run / "report" / "index.html").exists()
+@pytest.mark.slow
+def test_bundle_holds_all_but_the_weights(trained):
+    result = ganexp("report", "--bundle", str(trained), cwd=trained)
+    path = trained.parent / f"small-{trained.name}.zip"
+    assert result.stdout.strip() == str(path)
+    files = unpacked(path)
+    assert {name for name in files if not name.startswith("samples/")} == {
+        "MODEL_CARD.md",
+        "environment.json",
+        "config.yaml",
+        "run.json",
+        "metrics.jsonl",
+        "curves.png",
+    }
+    assert {f"samples/step-{step:07d}.png" for step in (0, 2, 4)} <= files.keys()
+    assert {"samples/interpolation-linear.png", "samples/interpolation-spherical.png"} <= files.keys()
+    assert json.loads(files["environment.json"])["versions"]["torch"]
 
 
-def test_another_machine_draws_from_a_bundle_with_its_checkpoint(run, tmp_path):
-    ganexp("report", "--bundle", str(run), "checkpoint=true", f"output={tmp_path}", cwd=tmp_path)
+@pytest.mark.slow
+def test_report_reads_what_training_leaves(trained):
+    (run,) = collect([trained])
+    assert (run.status, run.name, run.seed, run.last_step) == ("finished", "small", 0, 4)
+    assert re.fullmatch(r"[0-9a-f]{8}", run.protocol_id)
+    assert {"fid_classifier", "is_classifier"} <= run.scores["best"].keys()
+    assert run.score_info["fid_classifier"].higher_is_better is False
+    assert run.score_info["is_classifier"].higher_is_better is True
+    curves = {curve.kind: curve for curve in run.curves}
+    assert curves["loss"].axes["step"] == [1, 2, 3, 4]
+    assert curves["score"].axes["step"] == curves["logit"].axes["step"] == [0, 2, 4]
+    assert "score/fid_classifier" in curves["score"].values
+    assert "d_logit/fake" in curves["logit"].values
+    ganexp("report", str(trained), cwd=trained.parent)
+    assert (trained / "report" / "index.html").exists()
+
+
+@pytest.mark.slow
+def test_bundle_with_checkpoint_samples_elsewhere(trained, tmp_path):
+    ganexp("report", "--bundle", str(trained), "checkpoint=true", f"output={tmp_path}", cwd=tmp_path)
     (path,) = tmp_path.glob("*.zip")
     with zipfile.ZipFile(path) as archive:
         archive.extractall(tmp_path)
-    ganexp("sample", "ckpt=.", "n=4", "accelerator=cpu", cwd=path.with_suffix(""))  # as the card says
+    ganexp("sample", "ckpt=.", "n=4", "accelerator=cpu", cwd=path.with_suffix(""))  # as the model card says
     assert list((path.with_suffix("") / "samples").rglob("drawn*"))
 
 
-def test_the_card_tells_scores_protocol_and_origin(tmp_path):
+def test_bundle_overwrites_nothing(tmp_path, hinge):
+    run = make_run(tmp_path / "run", hinge)
+    before = bundle(run).read_bytes()
+    with pytest.raises(UserError, match="exists already"):
+        bundle(run)
+    assert (tmp_path / "run.zip").read_bytes() == before
+
+
+def test_bundle_leaves_out_links_to_other_places(tmp_path, hinge):
+    run = make_run(tmp_path / "run", hinge, pictures=True)
+    (tmp_path / "secret.png").write_text("secret")
+    (run / "samples" / "step-0000001.png").symlink_to(tmp_path / "secret.png")
+    files = unpacked(bundle(run))
+    assert "samples/step-0000000.png" in files
+    assert "samples/step-0000001.png" not in files
+    assert b"secret" not in b"".join(files.values())
+
+
+def test_bundle_refuses_what_is_no_readable_run(tmp_path):
+    run = make_run(tmp_path / "run", "a: [")
+    with pytest.raises(UserError, match="not readable"):
+        bundle(run)
+
+
+def test_model_card_has_scores_protocol_and_origin(tmp_path, hinge):
     protocol = {"extractor": "classifier", "samples": 100, "id": "0a1b2c3d"}
-    folder = make_run(tmp_path / "run", template("loss=hinge"), 3, 21.5, protocol=protocol, git_dirty=True)
-    ganexp("report", "--bundle", str(folder), cwd=tmp_path)
-    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
-        card = archive.read("run/MODEL_CARD.md").decode()
-    for words in (
-        "| fid_classifier | lower | 21.5 | 22.5 |",
+    run = make_run(tmp_path / "run", hinge, 3, 21.5, protocol=protocol, git_dirty=True)
+    card = unpacked(bundle(run))["MODEL_CARD.md"].decode()
+    for expected in (
+        "| fid_classifier | lower | 21.5 | 22.5 | 21.5 |",
+        "| is_classifier | higher |",
+        "| is_classifier_std |  | 0.1 |",
         "extractor = classifier; samples = 100; id = 0a1b2c3d",
         "| loss.adversarial | Hinge |",
         "ganexp loss=hinge",
-        "Commit 7917fe4 (with changes)",
+        "Commit 7917fe4 (with uncommitted changes)",
         "on digits (train, 8 pixels",
         "1,000 steps",
-        "seed 3,",
-        "holds no weights",
-        "- Warning: git tree was dirty",
+        "seed 3 ",
+        "has no weights",
+        "- Warning: uncommitted changes",
     ):
-        assert words in card
+        assert expected in card
+
+
+@pytest.mark.parametrize("score_info", [None, "x", {"fid_classifier": {"higher_is_better": "<b>"}}])
+def test_model_card_without_score_info_has_no_direction(tmp_path, hinge, score_info):
+    run = make_run(tmp_path / "run", hinge, score_info=score_info)
+    assert "| fid_classifier |  | 20 | 21 | 20 |" in unpacked(bundle(run))["MODEL_CARD.md"].decode()

@@ -69,7 +69,7 @@ def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
 def test_mean_and_spread_over_seeds(here, monkeypatch):
     for seed, (best, last) in enumerate([(6.0, 3.0), (7.0, 4.0)]):
         folder = Path(f"out/cifar10_2/published-seed-{seed}")
-        grids.save(torch.zeros(3, 8, 8, dtype=torch.uint8), folder / "samples" / "step-0001950.png")
+        grids.save_picture(torch.zeros(3, 8, 8, dtype=torch.uint8), folder / "samples" / "step-0001950.png")
         scores = {
             "best": {"step": 975, "is_inception_torchvision": best},
             "last": {"step": 1950, "is_inception_torchvision": last},

@@ -1,4 +1,4 @@
-"""The script that measures effective weights: what training leaves of the bound."""
+"""The script that measures the effective weights of a trained run."""
 
 import sys
 from statistics import mean
@@ -13,32 +13,45 @@ from ganexp.config import trust
 from ganexp.models.resnet import Discriminator
 
 SMALL = (
-    "experiment=sagan/cifar10_2", "data=fake", "data.source.size=64", "schedule.batch_size=8", "metrics=none",
-    "schedule.steps=60", "schedule.evaluate_every=60", "model.generator.widths=[8,8,8]", "trainer=cpu",
-    "model.discriminator.widths=[8,8,8]", "data.resolution=16", "model.generator.attention=8",
-    "model.discriminator.attention=4", "hydra.run.dir=run",
-)  # fmt: skip
+    "experiment=sagan/cifar10_2",
+    "data=fake",
+    "data.source.size=64",
+    "data.resolution=16",
+    "schedule.batch_size=8",
+    "schedule.steps=60",
+    "schedule.evaluate_every=60",
+    "metrics=none",
+    "trainer=cpu",
+    "model.generator.widths=[8,8,8]",
+    "model.generator.attention=8",
+    "model.discriminator.widths=[8,8,8]",
+    "model.discriminator.attention=4",
+    "hydra.run.dir=run",
+)
 
 
-@pytest.mark.parametrize(("words", "bounded"), [((), True), (("as_published=sagan",), False)])
-def test_training_keeps_the_bound_or_breaks_it(tmp_path, words, bounded, monkeypatch, capsys):
-    ganexp(*SMALL, *words, cwd=tmp_path)
-    _, gan, _, _ = load_run(str(tmp_path / "run/checkpoints/last.ckpt"), "cpu")
+@pytest.mark.slow
+@pytest.mark.parametrize(("overrides", "bounded"), [((), True), (("as_published=sagan",), False)])
+def test_training_keeps_the_bound_unless_published(tmp_path, overrides, bounded, monkeypatch, capsys):
+    ganexp(*SMALL, *overrides, cwd=tmp_path)
+    gan = load_run(str(tmp_path / "run/checkpoints/last.ckpt"), "cpu").gan
     norms = [*spectral_norms.spectral_norms(gan.generator).values()]
     norms += spectral_norms.spectral_norms(gan.discriminator).values()
     assert len(norms) > 20
     assert (max(norms) <= 1.05) == bounded
-    if not bounded:  # and training has raised it
+    if not bounded:  # training has increased the norms
         torch.manual_seed(0)
         untrained = build_gan(trust.load(tmp_path / "run/config.yaml"))
         before, after = (spectral_norms.spectral_norms(g.discriminator).values() for g in (untrained, gan))
         assert mean(after) > 1.01 * mean(before)
     monkeypatch.setattr(sys, "argv", ["spectral_norms.py", str(tmp_path / "run")])
     spectral_norms.main()
-    assert "discriminator" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert "step 60" in output
+    assert "discriminator: " in output
 
 
-def test_it_reads_without_changing():
+def test_spectral_norms_change_no_buffer():
     network = Discriminator(16, 1, [8, 8], 2)
     before = {name: buffer.clone() for name, buffer in network.named_buffers()}
     spectral_norms.spectral_norms(network)

@@ -19,7 +19,7 @@ def test_equals_a_bare_loop():
     torch.manual_seed(5)
     for _ in range(3):
         for _ in range(2):
-            real = stream.next().images
+            real = next(stream).images
             fake = g(torch.empty(8, 64).normal_()).detach()
             mixed = torch.lerp(fake, real, torch.rand(8, 1, 1, 1)).requires_grad_()
             d_real, d_fake = d(real), d(fake)
@@ -47,7 +47,7 @@ def test_equals_a_bare_loop():
         (("schedule.updates.n_critic=1", "schedule.updates.order=simultaneous"), "DG"),
     ],
 )
-def test_order(words, events):
+def test_order_of_updates(words, events):
     bench = Bench(*words)
     bench.step()
     assert "".join(bench.events) == events
@@ -67,11 +67,19 @@ def test_simultaneous_gradients_are_taken_at_the_same_weights():
     assert all(torch.equal(a, b) for a, b in zip(*generators, strict=True))
 
 
-def test_the_generators_gradient_stays_off_the_discriminator():
-    bench = Bench("loss=hinge", "schedule.updates.n_critic=1")
-    real = bench.gan.stream.next()
-    bench.gan._generator_backward(bench.optimizers[0], real, None)
-    assert all(p.grad is None for p in bench.gan.discriminator.parameters())
+def test_generator_update_leaves_no_gradient_on_discriminator():
+    bench = Bench("loss=hinge", "schedule.updates.n_critic=1", "schedule.updates.order=generator_first")
+    gradients = []
+    generator_step = bench.optimizers[0].step
+
+    def step():
+        gradients.extend(p.grad for p in bench.gan.discriminator.parameters())
+        generator_step()
+
+    bench.optimizers[0].step = step
+    bench.step()
+    assert gradients
+    assert all(gradient is None for gradient in gradients)
     assert all(p.grad is not None for p in bench.gan.generator.parameters())
 
 
@@ -95,27 +103,24 @@ def test_reuse_of_the_real_batch(reuse, batches):
 
 def test_labels_of_the_fakes():
     bench = Bench("model.conditional=true", "schedule.updates.n_critic=1")
-    seen = {"real": [], "fake": []}
-    objective, stream = bench.gan.objective.discriminator, bench.gan.stream.next
-
-    def watched(network, real, real_labels, fake, labels):
-        seen["real"].append(real_labels)
-        seen["fake"].append(labels)
-        return objective(network, real, real_labels, fake, labels)
-
-    bench.gan.objective.discriminator = watched
-    bench.gan.stream.next = stream
+    batches = watch_batches(bench.gan)
     bench.step()
-    assert torch.equal(seen["real"][0], seen["fake"][0])
-    bench.gan.update.labels["discriminator"] = "uniform"
-    bench.gan.num_classes = 10
-    drawn = torch.cat([bench.gan._labels("discriminator", stream()) for _ in range(40)])
+    assert torch.equal(batches["discriminator"][0].real_labels, batches["discriminator"][0].fake_labels)
+    bench.gan.update_rule.labels["discriminator"] = "uniform"
+    bench.step(40)
+    drawn = torch.cat([batch.fake_labels for batch in batches["discriminator"][1:]])
+    real = torch.cat([batch.real_labels for batch in batches["discriminator"][1:]])
     assert drawn.unique().numel() == 10
+    assert not torch.equal(drawn, real)
 
 
 def test_unconditional_training_ignores_labels():
     bench = Bench()
-    assert bench.gan._labels("generator", bench.gan.stream.next()) is None
+    batches = watch_batches(bench.gan)
+    bench.step()
+    for batch in (*batches["generator"], *batches["discriminator"]):
+        assert batch.real_labels is None
+        assert batch.fake_labels is None
 
 
 def test_constraint_follows_every_discriminator_update():
@@ -149,11 +154,11 @@ def test_half_precision_never_meets_stale_weights():
 def test_losses_of_half_precision_networks_are_taken_in_full(loss):
     bench = Bench(f"loss={loss}", "schedule.updates.n_critic=1")
     bench.gan.log_every = 1
-    bench.gan._log = lambda: None
+    bench.gan._log_losses = lambda: None
     with torch.autocast("cpu", torch.bfloat16):
         assert bench.gan.discriminator(torch.zeros(2, 1, 8, 8)).dtype == torch.bfloat16
         bench.step()
-    assert {term.dtype for term in bench.gan.terms.values()} == {torch.float32}
+    assert {term.dtype for term in bench.gan._losses.values()} == {torch.float32}
 
 
 def test_average_of_the_generator():
@@ -161,13 +166,15 @@ def test_average_of_the_generator():
     gan = bench.gan
     bench.step()  # before the start the average is the generator
     first = [p.detach().clone() for p in gan.generator.parameters()]
-    assert all(torch.equal(a, b) for a, b in zip(gan.ema.parameters(), first, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(gan.averaged_generator.parameters(), first, strict=True))
     bench.step()
-    for average, before, after in zip(gan.ema.parameters(), first, gan.generator.parameters(), strict=True):
+    for average, before, after in zip(
+        gan.averaged_generator.parameters(), first, gan.generator.parameters(), strict=True
+    ):
         assert torch.allclose(average, 0.9 * before + 0.1 * after, atol=1e-6)
-    for average, buffer in zip(gan.ema.buffers(), gan.generator.buffers(), strict=True):
+    for average, buffer in zip(gan.averaged_generator.buffers(), gan.generator.buffers(), strict=True):
         assert torch.equal(average, buffer)
-    assert gan.sampler is gan.ema
+    assert gan.sampling_generator is gan.averaged_generator
 
 
 def test_learning_rates_decay_to_zero():
@@ -206,30 +213,70 @@ def test_a_loss_limit_gives_the_discriminator_its_burst():
 def test_a_step_that_would_not_end_ends_with_the_run():
     words = ("schedule.updates.repeat_burst=true", "schedule.updates.epoch=100000", "schedule.max_d_steps=30")
     bench = Bench("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.0", *words)
-    bench.gan._trainer = type("Trainer", (), {"should_stop": False})()
     bench.step()
     assert bench.gan.d_steps == 30
     assert bench.gan._trainer.should_stop
 
 
-def test_pixels_in_the_unit_range():
-    bench = Bench("data.range=unit")
-    images = bench.gan.stream.next().images
+def test_real_pixels_lie_in_the_chosen_range():
+    images = next(Bench("data.range=unit").gan.stream).images
     assert images.min() >= 0
     assert images.max() > 0.9
-    assert torch.allclose(Bench().gan.stream.next().images, images * 2 - 1, atol=1e-6)
-    drawn = torch.tensor([-1.0, 0.0, 0.25, 1.0])
-    assert bench.gan.shown(drawn).tolist() == [-1, -1, -0.5, 1]
-    assert Bench().gan.shown(drawn) is drawn
+    assert torch.allclose(next(Bench().gan.stream).images, images * 2 - 1, atol=1e-6)
 
 
-def test_a_loss_that_sees_reals_gets_them_in_the_generators_update():
-    bench = Bench("loss=cramer", "loss.logits=6")
-    real = bench.gan.stream.next().images
-    seen = []
+def test_loss_that_needs_reals_gets_them_in_generator_update():
+    bench = Bench("loss=cramer", "loss.logits=6", "schedule.updates.n_critic=1")
+    batches = watch_batches(bench.gan)
+    outputs = []
     loss = bench.gan.objective.adversarial
-    generator = loss.generator
-    loss.generator = lambda d_fake, d_real: seen.append(d_real) or generator(d_fake, d_real)
-    bench.gan._generator_backward(bench.optimizers[0], bench.gan.stream.next()._replace(images=real), None)
-    assert torch.allclose(seen[0], bench.gan.discriminator(real))
-    assert not seen[0].requires_grad
+    generator_loss = loss.generator
+
+    def generator(d_fake, d_real):
+        outputs.append((d_real, bench.gan.discriminator(batches["generator"][-1].real)))
+        return generator_loss(d_fake, d_real)
+
+    loss.generator = generator
+    bench.step()
+    d_real, expected = outputs[0]
+    assert torch.equal(d_real, expected)
+    assert not d_real.requires_grad
+
+
+def test_backward_runs_outside_autocast():
+    """Second-order gradients of a penalty must not be taken in half precision."""
+    bench = Bench("loss=wgan_gp", "schedule.updates.n_critic=1")
+    enabled = []
+
+    def backward(loss, **kwargs):
+        enabled.append(torch.is_autocast_enabled("cpu"))
+        loss.backward(**kwargs)
+
+    bench.gan.manual_backward = backward
+    with torch.autocast("cpu", torch.bfloat16):
+        bench.step()
+    assert enabled == [False, False]
+
+
+def test_networks_that_ask_are_told_the_progress():
+    bench = Bench("schedule.steps=4", "schedule.updates.n_critic=1", "schedule.ema.decay=0.9")
+    told = {"generator": [], "average": []}
+    gan = bench.gan
+    gan.generator.set_progress = told["generator"].append
+    gan.averaged_generator.network.set_progress = told["average"].append
+    gan._told_progress = [module for module in gan.modules() if hasattr(module, "set_progress")]
+    bench.step(4)
+    assert told["generator"] == told["average"] == [0, 0.25, 0.5, 0.75]
+
+
+def watch_batches(gan):
+    """Return a dictionary that collects the batches of every update by network."""
+    batches = {name: [] for name in gan.networks}
+    terms = gan.objective.terms
+
+    def watched(network, networks, batch):
+        batches[network].append(batch)
+        return terms(network, networks, batch)
+
+    gan.objective.terms = watched
+    return batches

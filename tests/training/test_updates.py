@@ -1,51 +1,92 @@
-"""Update rules and learning-rate decay."""
+"""Update rules: the sequence of phases, the loss limit against the article's counter, and resuming."""
 
 import pytest
 import torch
 
-from ganexp.training.updates import FixedRatio, LinearDecay, LossLimit
+from ganexp.training.updates import Backward, FixedRatio, LossLimit, Step
 
 
-def test_fixed_ratio_counts():
-    rule = FixedRatio(n_critic=3)
-    assert [rule.enough(n, torch.tensor(0.0)) for n in (1, 2, 3)] == [False, False, True]
+def sequence(rule, losses=None, others=()):
+    """Return the phases of one step as text: n or s for next or same real batch, then the network, then its step."""
+    losses = iter(losses or [])
+    phases, result, text = rule.phases(others), None, []
+    while True:
+        try:
+            phase = phases.send(result)
+        except StopIteration:
+            return " ".join(text)
+        result = None
+        if isinstance(phase, Backward):
+            text.append(f"{phase.real[0]}{phase.network[0].upper()}")
+            if phase.network == "discriminator":
+                result = torch.tensor(next(losses, 0.0))
+        else:
+            text.append(f"step{phase.network[0].upper()}")
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("settings", "expected"),
     [
-        {"n_critic": 0},
-        {"order": "critic_first"},
-        {"fakes": "stale"},
-        {"labels": {"discriminator": "real", "generator": "same"}},
-        {"order": "simultaneous", "n_critic": 2},
+        ({"n_critic": 2}, "nD stepD nD stepD sG stepG"),
+        ({"n_critic": 2, "reuse_real": True}, "nD stepD sD stepD sG stepG"),
+        ({"n_critic": 2, "order": "generator_first"}, "nG stepG sD stepD nD stepD"),
+        ({"order": "simultaneous"}, "nG sD stepD stepG"),
     ],
 )
-def test_wrong_rules_are_refused(wrong):
+def test_fixed_ratio_phases(settings, expected):
+    assert sequence(FixedRatio(**settings)) == expected
+
+
+@pytest.mark.parametrize("order", ["discriminator_first", "generator_first", "simultaneous"])
+def test_further_networks_step_first_on_the_first_batch(order):
+    text = sequence(FixedRatio(order=order), others=("classifier", "x"))
+    assert text.startswith("nC stepC sX stepX s")
+    assert text.count("n") == 1
+    assert text.count("stepG") == text.count("stepD") == 1
+
+
+def test_fakes_of_phases_follow_the_setting():
+    for fakes in ("fresh", "shared"):
+        phases = [phase for phase in FixedRatio(fakes=fakes).phases() if isinstance(phase, Backward)]
+        assert {phase.fakes for phase in phases} == {fakes}
+    assert Step("generator") == Step("generator") != Step("discriminator")
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong"),
+    [
+        (FixedRatio, {"labels": {"discriminator": "real"}}),
+        (FixedRatio, {"order": "simultaneous", "n_critic": 2}),
+        (LossLimit, {"n_critic": 2}),
+        (LossLimit, {"repeat_burst": True}),
+    ],
+)
+def test_wrong_combinations_are_refused(rule, wrong):
     with pytest.raises(ValueError, match="="):
-        FixedRatio(**wrong)
+        rule(**wrong)
 
 
-def test_linear_decay():
-    decay = LinearDecay(start=0.5, end=0.1)
-    assert [decay(p) for p in (0.0, 0.5, 1.0)] == pytest.approx([1.0, 1.0, 0.1])
-    assert decay(0.75) == pytest.approx(0.55)
-    assert LinearDecay()(0.25) == pytest.approx(0.75)
-
-
-def played(rule, losses):
-    """Discriminator updates of each step, for one loss a discriminator update."""
-    steps, updates = [], 0
-    for loss in losses:
-        updates += 1
-        if rule.enough(updates, torch.tensor(loss)):
+def play(rule, losses):
+    """Return the number of discriminator updates in each step, for one loss an update."""
+    steps, remaining = [], list(losses)
+    while remaining:
+        phases, result, updates = rule.phases(), None, 0
+        try:
+            while True:
+                phase = phases.send(result)
+                result = None
+                if isinstance(phase, Backward) and phase.network == "discriminator":
+                    if not remaining:
+                        return steps
+                    result = torch.tensor(remaining.pop(0))
+                    updates += 1
+        except StopIteration:
             steps.append(updates)
-            updates = 0
     return steps
 
 
 def as_coded(losses, limit, window=5, burst=4):
-    """Generator updates of one epoch by the counter of the article's code: published behaviour, batch by batch."""
+    """Return the generator updates of one epoch by the counter of the article's code, batch by batch."""
     held = generator_updates = 0
     for index in range(len(losses)):
         if held == 0:
@@ -63,50 +104,41 @@ def as_coded(losses, limit, window=5, burst=4):
     [(False, 1.0, 39), (True, 1.0, 1), (False, 0.1, 195), (True, 0.1, 195)],
 )
 def test_loss_limit_counts_of_an_epoch(repeat_burst, loss, generator_updates):
-    assert len(played(LossLimit(limit=0.5, repeat_burst=repeat_burst, epoch=195), [loss] * 195)) == generator_updates
+    assert len(play(LossLimit(limit=0.5, repeat_burst=repeat_burst, epoch=195), [loss] * 195)) == generator_updates
 
 
 def test_loss_limit_as_published_is_the_articles_counter():
     generator = torch.Generator().manual_seed(0)
     for _ in range(30):
         losses = torch.rand(195, generator=generator).tolist()
-        assert len(played(LossLimit(limit=0.5, repeat_burst=True, epoch=195), losses)) == as_coded(losses, 0.5)
+        assert len(play(LossLimit(limit=0.5, repeat_burst=True, epoch=195), losses)) == as_coded(losses, 0.5)
 
 
 def test_loss_limit_window_and_bursts():
     rule = LossLimit(limit=0.5, window=2, burst=2)
     # mean 0.4; 0.8 -> a burst; after it the mean of (0, 0.1); then (0.1, 1.0) -> a burst
-    assert played(rule, [0.4, 1.2, 0.0, 0.0, 0.1, 1.0, 0.0, 0.0]) == [1, 3, 1, 3]
+    assert play(rule, [0.4, 1.2, 0.0, 0.0, 0.1, 1.0, 0.0, 0.0]) == [1, 3, 1, 3]
 
 
 def test_loss_limit_without_a_limit_reads_no_loss():
-    assert LossLimit().enough(1, None)
-    assert LossLimit().updates_a_step == FixedRatio().updates_a_step == 1
-    assert LossLimit(limit=0.5).updates_a_step is None
+    assert LossLimit().discriminator_is_done(1, None)
+    assert LossLimit().updates_per_step == FixedRatio().updates_per_step == 1
+    assert LossLimit(limit=0.5).updates_per_step is None
 
 
-def test_loss_limit_goes_on_from_its_state():
+def test_loss_limit_resumes_from_its_state():
     losses = torch.rand(60, generator=torch.Generator().manual_seed(1)).tolist()
-    whole = LossLimit(limit=0.5, epoch=13)
+    expected = play(LossLimit(limit=0.5, epoch=13), losses)
     first = LossLimit(limit=0.5, epoch=13)
-    expected = played(whole, losses)
-    steps = played(first, losses[: sum(expected[:9])])
+    steps = play(first, losses[: sum(expected[:9])])
     second = LossLimit(limit=0.5, epoch=13)
     state = first.state_dict()
-    assert all(isinstance(loss, float) for loss in state["losses"])  # of no device
+    assert all(isinstance(loss, float) for loss in state["losses"])  # tied to no device
     second.load_state_dict(state)
-    assert steps + played(second, losses[sum(expected[:9]) :]) == expected
+    assert steps + play(second, losses[sum(expected[:9]) :]) == expected
     assert FixedRatio().state_dict() == {}
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [{"n_critic": 2}, {"window": 0}, {"burst": 0}, {"epoch": 0}, {"repeat_burst": True}],
-)
-def test_wrong_limits_are_refused(wrong):
-    with pytest.raises(ValueError, match="="):
-        LossLimit(limit=0.5, **wrong)
-
-
-def test_a_loss_that_is_not_finite_holds_nothing_up():
-    assert LossLimit(limit=0.5, repeat_burst=True, epoch=195).enough(1, torch.tensor(float("nan")))
+def test_loss_limit_ignores_nan_loss():
+    rule = LossLimit(limit=0.5, repeat_burst=True, epoch=195)
+    assert rule.discriminator_is_done(1, torch.tensor(float("nan")))

@@ -1,0 +1,1 @@
+"""Callbacks, one file for each. `callbacks=` chooses some of them; training/trainer.py adds those that a run needs."""

@@ -1,51 +1,73 @@
-"""D's logits on images that it trains on and on others: where they part, D knows its images by heart."""
+"""Log the discriminator's mean logit on training, held-out and generated images.
+
+A growing gap between training and held-out images indicates that the discriminator overfits.
+"""
+
+from collections.abc import Iterable, Mapping
 
 import torch
+from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 
-from ganexp.callbacks.evaluation import draw, drawn_labels, sampling
+from ganexp import log_keys
 from ganexp.data.images import ImageSet
-from ganexp.metrics.reference import selection
+from ganexp.metrics.reference import evenly_spaced
+from ganexp.pixels import from_uint8
+from ganexp.sampling import EVALUATION_SEED, sample_images, sample_labels, sampling_mode
 from ganexp.training.gan import GAN
 
-LOOKED_AT = 1000  # images of each kind
+IMAGES = 1000  # of each kind
+BATCH = 250
 
 
-class LogitWatch:
-    """Keeps some images of the set trained on, and of held-out ones where there are any.
+class DiscriminatorLogits(Callback):
+    """Compute the discriminator's logits on up to 1,000 images of each kind, and log their means.
 
     Args:
-        sets: by what they are called: train, test.
-        unit: whether D sees pixels in [0, 1] instead of [-1, 1].
+        image_sets: real images by what they are called: `train`, and `test` where there are held-out images.
     """
 
-    def __init__(self, sets: dict[str, ImageSet], unit: bool) -> None:
-        self.images, self.labels = {}, {}
-        for name, images in sets.items():
-            chosen = selection(len(images), LOOKED_AT)
-            pixels = images.batch(chosen).float()
-            self.images[name] = pixels / 255 if unit else pixels / 127.5 - 1
-            self.labels[name] = None if images.labels is None else images.labels[chosen]
+    def __init__(self, image_sets: Mapping[str, ImageSet]) -> None:
+        self.pixels: dict[str, Tensor] = {}
+        self.labels: dict[str, Tensor | None] = {}
+        for name, image_set in image_sets.items():
+            chosen = evenly_spaced(len(image_set), IMAGES)
+            self.pixels[name] = image_set.batch(chosen)
+            self.labels[name] = None if image_set.labels is None else image_set.labels[chosen]
+
+    def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        """Log the mean logits: d_logit/fake, d_logit/train, d_logit/test."""
+        logits = self.logits(pl_module, EVALUATION_SEED)
+        if logits:
+            pl_module.log_values({log_keys.logit_key(name): values.mean().item() for name, values in logits.items()})
 
     def logits(self, gan: GAN, seed: int) -> dict[str, Tensor]:
-        """D's logits (≤ 1000,) on each set and on as many fakes, in eval mode; none of a D that gives no logit."""
-        fakes = draw(gan, LOOKED_AT, 250, seed, shown=False)
-        judged = {"fake": self._judge(gan, fakes, drawn_labels(gan, LOOKED_AT))}
-        for name, images in self.images.items():
-            labels = self.labels[name] if gan.num_classes else None
-            judged[name] = self._judge(gan, images.split(250), labels)
-        return {name: logits for name, logits in judged.items() if logits is not None}
+        """Return the logits (at most 1,000) of `fake` and of each set of real images, in eval mode, on the CPU.
 
-    def __call__(self, gan: GAN, seed: int) -> dict[str, float]:
-        """Their means: d_logit/fake, d_logit/train, d_logit/test."""
-        return {f"d_logit/{name}": logits.mean().item() for name, logits in self.logits(gan, seed).items()}
+        Empty for a discriminator that gives vectors instead of one logit.
+        """
+        fakes = sample_images(gan, IMAGES, BATCH, seed, as_discriminator_sees=True)
+        logits = {"fake": _discriminate(gan, fakes, sample_labels(gan.num_classes, torch.arange(IMAGES)))}
+        for name, pixels in self.pixels.items():
+            images = (from_uint8(part, gan.pixel_range) for part in pixels.split(BATCH))
+            logits[name] = _discriminate(gan, images, self.labels[name] if gan.num_classes else None)
+        return {name: values for name, values in logits.items() if values is not None}
 
-    @staticmethod
-    def _judge(gan: GAN, batches, labels: Tensor | None) -> Tensor | None:
-        found, seen = [], 0
-        with sampling(gan.discriminator) as network:
-            for images in batches:
-                asked = None if labels is None else labels[seen : seen + len(images)].to(gan.device)
-                found.append(gan.objective.logit(network, images.to(gan.device), asked))
-                seen += len(images)
-        return None if found[0] is None else torch.cat(found).float().cpu()
+
+def _discriminate(gan: GAN, batches: Iterable[Tensor], labels: Tensor | None) -> Tensor | None:
+    logits, start = [], 0
+    with sampling_mode(gan.discriminator) as discriminator, torch.autocast(gan.device.type, enabled=False):
+        for images in batches:
+            asked = None if labels is None else labels[start : start + len(images)].to(gan.device)
+            logits.append(gan.objective.logit(discriminator, images.to(gan.device), asked))
+            start += len(images)
+    return None if logits[0] is None else torch.cat(logits).float().cpu()
+
+
+def probability_greater(first: Tensor, second: Tensor) -> float:
+    """Return the probability that a value of `first` (N,) is greater than one of `second` (M,); ties count half (AUC).
+
+    A value of 0.5 means that the two cannot be told apart.
+    """
+    greater = (first[:, None] > second[None]).double() + 0.5 * (first[:, None] == second[None])
+    return greater.mean().item()

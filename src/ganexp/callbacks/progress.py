@@ -1,88 +1,106 @@
-"""How far the run is: a live bar on a terminal, a line an evaluation, or half a minute, elsewhere."""
+"""Show how far a run is: a live bar on a terminal; elsewhere a line for each evaluation, or every half minute."""
 
 import time
 from typing import Any
 
 from pytorch_lightning import Callback, Trainer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from ganexp import log_keys
+from ganexp.console import make_console, say
 from ganexp.training.gan import GAN
 
-QUIET = 30  # seconds without a word at most, but for a step that takes longer
+MAX_SILENCE_SECONDS = 30  # between two lines, unless a single step takes longer
+SHOWN_SCORES = 2  # the first ones of the run
 
 
 class ProgressLine(Callback):
-    """step, step/s, losses, last IS and FID, time left. Refreshed when losses are logged, or after half a minute."""
+    """Show steps, steps per second, losses, the last scores and the time left."""
 
     def __init__(self) -> None:
-        self.console = Console()
-        self.live = self.console.is_terminal and not self.console.is_dumb_terminal
-        columns = (
-            TextColumn("{task.completed:,}/{task.total:,}"),
-            BarColumn(),
-            TextColumn("{task.fields[line]}"),
-        )
-        self.bar = Progress(*columns, console=self.console, auto_refresh=False, disable=not self.live)
+        console = make_console()
+        self.live = console.is_terminal and not console.is_dumb_terminal
+        columns = (TextColumn("{task.completed:,}/{task.total:,}"), BarColumn(), TextColumn("{task.fields[line]}"))
+        self.bar = Progress(*columns, console=console, auto_refresh=False, disable=not self.live)
+        self.scored_at = 0
 
-    def on_train_start(self, trainer: Trainer, gan: GAN) -> None:
-        self.started = self.printed = time.monotonic()
-        self.first = self._done(gan)
-        self.first_step = gan.step
-        self.task = self.bar.add_task("", total=gan.steps, completed=gan.step, line=self.line(gan))
+    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        """Start the bar and the measurement of speed."""
+        self.started_at = self.printed_at = time.monotonic()
+        self.first_share, self.first_step = share_done(pl_module), pl_module.step
+        total = pl_module.steps
+        self.task = self.bar.add_task("", total=total, completed=pl_module.step, line=self.line(pl_module))
         self.bar.start()
 
-    def on_train_batch_end(self, trainer: Trainer, gan: GAN, *args: Any) -> None:
-        quiet = time.monotonic() - self.printed > QUIET
-        if self.live and (quiet or gan.step % gan.log_every == 0):
-            self.printed = time.monotonic()
-            self.bar.update(self.task, completed=gan.step, line=self.line(gan), refresh=True)
-        elif quiet and not self.live:
-            self._print(gan)
+    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
+        """Refresh the bar when losses are logged, or print a line after half a minute of silence."""
+        silent = time.monotonic() - self.printed_at > MAX_SILENCE_SECONDS
+        if self.live and (silent or pl_module.step % pl_module.log_every == 0):
+            self.printed_at = time.monotonic()
+            self.bar.update(self.task, completed=pl_module.step, line=self.line(pl_module), refresh=True)
+        elif silent and not self.live:
+            self._print(pl_module)
 
-    def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:
+    def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        """Remember at which step the scores were computed."""
+        self.scored_at = pl_module.step
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        """Print a line after an evaluation."""
         if not self.live:
-            self._print(gan)
+            self._print(pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: GAN, exception: BaseException) -> None:
+        """Remove the bar before an error is printed."""
+        self.bar.stop()
+
+    def teardown(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:
+        """Remove the bar."""
+        self.bar.stop()
 
     def _print(self, gan: GAN) -> None:
-        self.printed = time.monotonic()
-        print(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}", flush=True)  # for who follows a log
-
-    def on_exception(self, trainer: Trainer, gan: GAN, exception: BaseException) -> None:
-        self.bar.stop()
-
-    def teardown(self, trainer: Trainer, gan: GAN, stage: str) -> None:
-        self.bar.stop()
+        self.printed_at = time.monotonic()
+        say(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}")
 
     def line(self, gan: GAN) -> str:
-        """One line of text: speed and time left count evaluations in."""
-        values = [
-            f"{label} {gan.latest[key]:.3g}"
-            for key, label in (("loss/discriminator", "D"), ("loss/generator", "G"))
-            if key in gan.latest
-        ]
-        scores = [
-            f"{name.split('_')[0].upper()} {value:.4g}"
-            for name, value in gan.latest.items()
-            if name.startswith(("is_", "fid_")) and not name.endswith("_std")
-        ]
-        if scores:
-            values.append(f"{' '.join(scores)} at {gan.scored_at:,}")
-        if gan.max_d_steps:
-            values.insert(0, f"D update {gan.d_steps:,}/{gan.max_d_steps:,}")
-        done = self._done(gan) - self.first
+        """Return one line of text. Speed and time left include the evaluations so far."""
+        parts = [part for part in (self._d_steps(gan), *self._losses(gan), self._scores(gan)) if part]
+        done = share_done(gan) - self.first_share
         if done:
-            seconds = time.monotonic() - self.started
-            left = seconds / done * (1 - self._done(gan))
-            values = [f"{(gan.step - self.first_step) / seconds:.3g} step/s", *values, f"{_clock(left)} left"]
-        return " · ".join(values)
+            seconds = time.monotonic() - self.started_at
+            seconds_left = seconds / done * (1 - share_done(gan))
+            speed = (gan.step - self.first_step) / seconds
+            parts = [f"{speed:.3g} step/s", *parts, f"{clock_time(seconds_left)} left"]
+        return " · ".join(parts)
 
-    def _done(self, gan: GAN) -> float:
-        """Which share of the run lies behind."""
-        return max(gan.step / gan.steps, gan.d_steps / gan.max_d_steps if gan.max_d_steps else 0.0)
+    @staticmethod
+    def _d_steps(gan: GAN) -> str:
+        return f"D update {gan.d_steps:,}/{gan.max_d_steps:,}" if gan.max_d_steps else ""
+
+    @staticmethod
+    def _losses(gan: GAN) -> list[str]:
+        keys = {"D": log_keys.loss_key("discriminator"), "G": log_keys.loss_key("generator")}
+        return [f"{label} {gan.logged[key]:.3g}" for label, key in keys.items() if key in gan.logged]
+
+    def _scores(self, gan: GAN) -> str:
+        if gan.scores is None:
+            return ""
+        names = [name for name, info in gan.scores.info().items() if "spread_of" not in info]
+        names = [name for name in names if log_keys.score_key(name) in gan.logged][:SHOWN_SCORES]
+        if not names:
+            return ""
+        values = [f"{name.split('_')[0].upper()} {gan.logged[log_keys.score_key(name)]:.4g}" for name in names]
+        return f"{' '.join(values)} at {self.scored_at:,}"
 
 
-def _clock(seconds: float) -> str:
+def share_done(gan: GAN) -> float:
+    """Return the share of the run that is done, in [0, 1]."""
+    d_share = gan.d_steps / gan.max_d_steps if gan.max_d_steps else 0.0
+    return max(gan.step / gan.steps, d_share)
+
+
+def clock_time(seconds: float) -> str:
+    """Return seconds as 1:02:03 or 2:03."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,52 +1,56 @@
-"""Stops a sweep's point that the others have left behind."""
+"""Stop a job of a sweep that is worse than the others."""
 
 import statistics
 
 from pytorch_lightning import Callback, Trainer
 
-from ganexp.runs.run_directory import RunFolder
+from ganexp import log_keys
+from ganexp.console import say
+from ganexp.runs.run_directory import RunDirectory
 from ganexp.training.gan import GAN
 
 
 class Pruning(Callback):
-    """Ends a run when its best score so far is worse than the median of the other points' best up to the same step.
+    """End a run when its best score so far is worse than the median of the other jobs' best up to the same step.
 
-    The median stopping rule (Golovin et al. 2017, section 3.2.2). The others are the run folders beside this one; it
-    needs no sweeper that prunes.
+    This is a variant of the median stopping rule (Golovin et al. 2017, section 3.2.2), which compares with running
+    averages. The other jobs are the run directories beside this one, so no sweeper that prunes is needed.
 
     Args:
-        monitor: the score, as in `fid_classifier`.
-        mode: min or max, what is better.
-        warm_up: other points that must be finished first.
+        run_directory: of this run.
+        monitor: name of the score, such as fid_classifier.
+        mode: `min` or `max`, whichever is better.
+        warm_up: number of other jobs that must be finished first.
     """
 
-    def __init__(self, folder: RunFolder, monitor: str, mode: str, warm_up: int = 3) -> None:
-        self.folder, self.warm_up = folder, warm_up
-        self.score, self.better = f"score/{monitor}", {"min": min, "max": max}[mode]
+    def __init__(self, run_directory: RunDirectory, monitor: str, mode: str, warm_up: int = 3) -> None:
+        self.run_directory, self.monitor, self.warm_up = run_directory, monitor, warm_up
+        self.best_of = {"min": min, "max": max}[mode]
         self.stopped = False
 
-    def on_train_epoch_end(self, trainer: Trainer, gan: GAN) -> None:
-        if gan.step >= gan.steps:
-            return  # nothing is left to save
-        others = [RunFolder(file.parent) for file in self.folder.path.parent.glob("*/run.json")]
-        others = [other for other in others if other.path != self.folder.path]
-        if sum(other.facts().get("status") == "finished" for other in others) < self.warm_up:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        """Compare with the other jobs after an evaluation."""
+        if pl_module.is_done:
+            return  # stopping would save nothing
+        siblings = [RunDirectory(file.parent) for file in self.run_directory.path.parent.glob("*/run.json")]
+        others = [run for run in siblings if run.path != self.run_directory.path]
+        if sum(run.metadata().get("status") == "finished" for run in others) < self.warm_up:
             return
-        theirs = [best for other in others if (best := self._best(other, gan.step)) is not None]
-        ours = self._best(self.folder, gan.step)
-        if len(theirs) < self.warm_up or ours is None:
+        step = pl_module.step
+        their_best = [best for run in others if (best := self._best_score(run, step)) is not None]
+        our_best = self._best_score(self.run_directory, step)
+        if len(their_best) < self.warm_up or our_best is None:
             return
-        median = statistics.median(theirs)
-        if ours != median and self.better(ours, median) == median:
+        median = statistics.median(their_best)
+        if our_best != median and self.best_of(our_best, median) == median:
             self.stopped = trainer.should_stop = True
-            name = self.score.removeprefix("score/")
-            print(
-                f"pruned at step {gan.step:,}: {name} {ours:.4g} at best, median of {len(theirs)} others {median:.4g}"
+            say(
+                f"pruned at step {step:,}: {self.monitor} {our_best:.4g} at best, "
+                f"median of {len(their_best)} other jobs {median:.4g}"
             )
 
-    def _best(self, folder: RunFolder, step: int) -> float | None:
-        """Of a trained network's scores up to `step`; None if it was not scored at `step` itself."""
-        scored = {
-            row["step"]: row[self.score] for row in folder.rows() if self.score in row and 0 < row["step"] <= step
-        }
-        return self.better(scored.values()) if step in scored else None
+    def _best_score(self, run: RunDirectory, step: int) -> float | None:
+        """Return the best score of a trained network up to `step`; None if the run was not scored at `step` itself."""
+        key = log_keys.score_key(self.monitor)
+        scores = {point["step"]: point[key] for point in run.points() if key in point and 0 < point["step"] <= step}
+        return self.best_of(scores.values()) if step in scores else None

@@ -1,5 +1,6 @@
-"""`ganexp describe`: what would run, as JSON on stdout and nothing else. Needs no data."""
+"""`ganexp describe`: return what a config would train, as JSON. Needs no data."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,58 +9,76 @@ from torch import nn
 
 from ganexp.build import build_gan
 from ganexp.commands.estimate import estimate
+from ganexp.losses.objective import Batch
 from ganexp.training.gan import GAN
 
 
-def describe(cfg: DictConfig, groups: dict[str, Any]) -> dict[str, Any]:
-    """The description of the resolved `cfg`, with the case and the overlay among the chosen `groups`.
+def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the description of the resolved `cfg`, with the experiment and overlay among the chosen `groups`.
 
-    With `cfg.estimate` also what the run will cost on this machine.
+    With `cfg.estimate` it includes what the run will cost on this machine.
     """
-    told = {"experiment": groups.get("experiment"), "as_published": groups.get("as_published")} | description(cfg)
-    return told | ({"estimate": estimate(cfg)} if cfg.estimate else {})
+    chosen = {group: groups.get(group) for group in ("experiment", "as_published")}
+    cost = {"estimate": estimate(cfg)} if cfg.estimate else {}
+    return chosen | description(cfg) | cost
 
 
 def description(cfg: DictConfig) -> dict[str, Any]:
-    """Data, networks, losses, update rule, optimizers and length of the run that `cfg` describes."""
+    """Return data, networks, losses, update rule, optimizers and length of the run that `cfg` describes."""
     gan = build_gan(cfg)
-    schedule = OmegaConf.to_container(cfg.schedule)
-    ratio = gan.update.updates_a_step
-    d_steps = schedule["max_d_steps"] or (ratio and ratio * cfg.schedule.steps)
+    loss, schedule = OmegaConf.to_container(cfg.loss), OmegaConf.to_container(cfg.schedule)
     return {
-        "data": {"source": _name(cfg.data.source), "split": cfg.data.split, "resolution": cfg.data.resolution,
-                 "channels": cfg.data.channels, "classes": cfg.data.num_classes, "range": cfg.data.range,
-                 "flip": cfg.data.flip},
+        "data": _data(cfg),
         "conditional": cfg.model.conditional,
         "latent": OmegaConf.to_container(cfg.model.latent),
-        "generator": _network(gan.generator, cfg.model.generator),
-        "discriminator": _network(gan.discriminator, cfg.model.discriminator),
-        "classifier": _network(gan.classifier, cfg.model.classifier) if gan.classifier else None,
+        **{name: _network(network, _network_config(cfg, name)) for name, network in gan.networks.items()},
         "loss": {"name": _name(cfg.loss.adversarial), "settings": _settings(cfg.loss.adversarial)} | _terms(cfg, gan),
-        "auxiliary": _settings(cfg.loss.auxiliary) if cfg.loss.auxiliary else None,
-        "penalties": OmegaConf.to_container(cfg.loss.penalties),
-        "constraint": OmegaConf.to_container(cfg.loss.constraint) if cfg.loss.constraint else None,
+        "auxiliary": loss["auxiliary"],
+        "penalties": loss["penalties"],
+        "constraint": loss["constraint"],
+        "augment": OmegaConf.to_container(cfg.augment),
         "updates": schedule["updates"],
         "optimizers": OmegaConf.to_container(cfg.optimizer),
         "learning_rates": gan.learning_rates(),
-        "steps": cfg.schedule.steps,
-        "discriminator_steps": d_steps,
-        "batch_size": cfg.schedule.batch_size,
-        "total_images": d_steps and d_steps * cfg.schedule.batch_size,
+        **_length(cfg, gan),
         "evaluate_every": cfg.schedule.evaluate_every,
         "lr_decay": schedule["lr_decay"],
         "ema": schedule["ema"],
         "metrics": _name(cfg.metrics.extractor) if cfg.metrics.extractor else None,
         "seed": cfg.seed,
-    }  # fmt: skip
+    }
+
+
+def _data(cfg: DictConfig) -> dict[str, Any]:
+    keys = ("split", "resolution", "channels", "range", "flip")
+    return {"source": _name(cfg.data.source), "classes": cfg.data.num_classes} | {key: cfg.data[key] for key in keys}
+
+
+def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
+    """Return the length of the run in steps, discriminator updates and images; None where it depends on losses."""
+    d_steps = cfg.schedule.max_d_steps
+    ratio = gan.update_rule.updates_per_step
+    if d_steps is None and ratio is not None:
+        d_steps = ratio * cfg.schedule.steps
+    batch_size = cfg.schedule.batch_size
+    images = None if d_steps is None else d_steps * batch_size
+    return {
+        "steps": cfg.schedule.steps,
+        "discriminator_steps": d_steps,
+        "batch_size": batch_size,
+        "total_images": images,
+    }
+
+
+def _network_config(cfg: DictConfig, name: str) -> DictConfig:
+    return cfg.model[name] if name in ("generator", "discriminator") else cfg.model.auxiliary[name]
 
 
 def _network(network: nn.Module, node: DictConfig) -> dict[str, Any]:
     kind = type(network)
-    trainable = sum(p.numel() for p in network.parameters() if p.requires_grad)
     return {
         "name": f"{kind.__module__.removeprefix('ganexp.models.')}.{kind.__name__}",
-        "parameters": trainable,
+        "parameters": sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad),
         "settings": _settings(node),
     }
 
@@ -73,13 +92,9 @@ def _name(node: DictConfig) -> str:
 
 
 def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:
-    """The names of both networks' terms, from two made images put through them."""
+    """Return the names of each network's loss terms, computed on two black images."""
     labels = torch.zeros(2, dtype=torch.long) if gan.num_classes else None
     real = torch.zeros(2, cfg.data.channels, cfg.data.resolution, cfg.data.resolution)
     fake = gan.generator(gan.latent.sample(2), labels)
-    return {
-        "discriminator_terms": list(
-            gan.objective.discriminator(gan.discriminator, real, labels, fake.detach(), labels)
-        ),
-        "generator_terms": list(gan.objective.generator(gan.discriminator, fake, labels, real, labels, gan.classifier)),
-    }
+    batch = Batch(real, labels, fake, labels)
+    return {f"{name}_terms": list(gan.objective.terms(name, gan.networks, batch)) for name in gan.networks}

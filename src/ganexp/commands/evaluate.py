@@ -1,173 +1,126 @@
-"""`ganexp evaluate`: scores of a checkpoint, on latents that did not choose it."""
+"""`ganexp evaluate ckpt=…`: score a checkpoint on latents that did not choose it."""
 
-import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 from torch import Tensor
 
-from ganexp.build import build_image_set, choose_device, load_run
-from ganexp.callbacks.evaluation import draw, drawn_labels, measured
+from ganexp import build, build_scores
+from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probability_greater
+from ganexp.callbacks.scoring_progress import ScoringProgress
+from ganexp.commands.score_table import print_scores, save_scores
 from ganexp.config import checks, schema
-from ganexp.data import sets
+from ganexp.console import say
+from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
-from ganexp.measure import build_scores, build_watch
+from ganexp.metrics.collection import Scores
+from ganexp.metrics.nearest import nearest_images
 from ganexp.plots import grids
-from ganexp.plots.diagnostics import draw_watches, nearest, nearest_picture, prefers
-from ganexp.runs.run_directory import environment, now
+from ganexp.plots.diagnostics import nearest_picture, plot_diagnostics
+from ganexp.sampling import FixedLatents, sample_images, sampling_protocol
+from ganexp.training.gan import GAN
+from ganexp.training.trainer import validate
+
+SHOWN_SAMPLES = 10  # in nearest.png
 
 
 def evaluate(cfg: DictConfig) -> None:
-    """Prints the scores and writes them, with what they were measured on, to scores.json.
+    """Print the scores of a checkpoint, save them with their protocol, and plot diagnostics.
 
-    With metrics other than the run's own, to scores-EXTRACTOR.json. They speak of the run's data, so `cfg` comes
-    unresolved.
+    Args:
+        cfg: unresolved, because its metrics refer to the run's data.
+
+    Raises:
+        UserError: wrong settings, no checkpoint, missing data, or a run without metrics when none are given.
     """
-    settings = OmegaConf.to_container(cfg)
-    ruler = settings.pop("metrics")
-    cfg = schema.resolve(OmegaConf.create(settings))
-    run, gan, folder, facts = load_run(cfg.ckpt, cfg.accelerator)
-    if ruler:
-        run.metrics = ruler
-        run = schema.resolve(run)
-        checks.check(run, gan)
-    if run.metrics.extractor is None:
-        raise UserError(
-            f"{folder.path} was trained with metrics=none: say what to score with, "
-            "metrics=classifier (labelled sets) or metrics=inception"
-        )
-    if cfg.data_root:
-        run.data.root = cfg.data_root
-    if cfg.weights:
-        run.metrics.extractor.weights = cfg.weights
-    if cfg.samples:
-        run.metrics.samples = cfg.samples
-    if run.metrics.samples < 2 * run.metrics.splits:
-        least = 2 * run.metrics.splits
-        raise UserError(f"samples={run.metrics.samples}: at least {least}, two a split of the Inception Score")
-    run.metrics.scores, run.metrics.fid_at = cfg.scores, cfg.fid_at
-    run.metrics.references = cfg.references or _splits(run)
-    image_set = build_image_set(run)
-    scores = build_scores(run, image_set, gan.device, labelled=gan.num_classes > 0)
-    batches = draw(gan, run.metrics.samples, run.metrics.batch_size, cfg.seed)
-    values = scores(_shown(batches, run.metrics), drawn_labels(gan, run.metrics.samples))
-    logits = build_watch(run, image_set).logits(gan, cfg.seed)
-    protocol = scores.protocol() | measured(gan) | {"seed": cfg.seed, "data": _data(run)}
-    record = {"scores": values, "protocol": protocol, "by_class": scores.by_class, "d_logit": _means(logits), **facts}
-    output = Path(cfg.output or folder.path)
+    metrics = OmegaConf.to_container(cfg.metrics)
+    settings = schema.resolve(cfg, without=["metrics"])
+    loaded = build.load_run(settings.ckpt, settings.accelerator)
+    gan, run_cfg = loaded.gan, merged_config(loaded.cfg, settings, metrics)
+    checks.check(run_cfg, gan)
+    image_sets = build.build_image_sets(run_cfg)
+    image_set = image_sets["train"]
+    gan.scores = build_scores.build_scores(run_cfg, image_set, gan.device, gan.num_classes)
+    gan.evaluation_latents = FixedLatents(gan.latent, settings.seed)
+    validate(gan, build.build_data(run_cfg, gan), gan.device, [ScoringProgress()])
+    scores, values = gan.scores, gan.score_values
+    logits = DiscriminatorLogits(image_sets).logits(gan, settings.seed)
+    data = run_cfg.data.source._target_.rsplit(".", 1)[1]
+    protocol = scores.protocol() | sampling_protocol(gan) | {"seed": settings.seed, "data": data}
+    record = {
+        "scores": values,
+        "score_info": scores.info(),
+        "protocol": protocol,
+        "by_class": scores.by_class,
+        "d_logit": summarize_logits(logits),
+        **loaded.facts,
+    }
+    output = Path(settings.output or loaded.run.path)
     output.mkdir(parents=True, exist_ok=True)
-    samples = next(draw(gan, 10, 10, cfg.seed))
-    found = nearest(samples, scores.extractor, scores.references[run.metrics.references[0]])
-    neighbours = torch.stack([image_set.batch(row) for row in found])
-    grids.save(nearest_picture(samples, neighbours), output / "nearest.png")
+    own_metrics = metrics["extractor"] is None
+    print_scores(record)
+    save_scores(record, output / ("scores.json" if own_metrics else f"scores-{scores.extractor.name}.json"))
+    save_nearest(gan, scores, image_set, settings.seed, output / "nearest.png")
     if logits or scores.by_class:
-        draw_watches(logits, scores.by_class, image_set.classes).savefig(output / "watches.png")
-    _tell(record, output / (f"scores-{scores.extractor.name}.json" if ruler else "scores.json"))
-    kept, total = len(scores.references[run.metrics.references[0]].features), len(image_set)
-    seen = f"the {total:,} training images" if kept == total else f"{kept:,} of the {total:,} training images"
-    print(f"{output / 'nearest.png'}: left a sample, right of the bar the nearest of {seen}")
-    if logits or scores.by_class:
-        print(f"{output / 'watches.png'}: D's logits on train, test and fake images; classes")
+        grids.save_figure(plot_diagnostics(logits, scores.by_class, image_set.classes), output / "diagnostics.png")
+        say(f"{output / 'diagnostics.png'}: the discriminator's logits on real and generated images; classes")
 
 
-def _means(logits: dict[str, Tensor]) -> dict[str, float]:
-    """D's mean logit by kind; and the chance that D takes a training image to be more real than a held-out one."""
+def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[str, Any]) -> DictConfig:
+    """Return the run's config with the metrics and data to evaluate with.
+
+    Args:
+        run_cfg: the resolved config of the run.
+        settings: the resolved settings of the command.
+        metrics: the unresolved metrics of the command; with an extractor they replace the run's own, without one only
+            the list of scores does.
+
+    Raises:
+        UserError: the run has no metrics and the command names none.
+    """
+    cfg = run_cfg.copy()
+    if metrics["extractor"] is not None:
+        cfg.metrics = metrics
+    cfg.metrics.scores = metrics["scores"]
+    cfg.metrics.fid_at = settings.fid_at
+    if settings.data_root:
+        cfg.data.root = settings.data_root
+    if settings.samples:
+        cfg.metrics.samples = settings.samples
+    cfg = schema.resolve(cfg)
+    if cfg.metrics.extractor is None:
+        raise UserError(
+            "This run was trained with metrics=none: name the metrics to score with, "
+            "metrics=classifier (labelled datasets) or metrics=inception"
+        )
+    if settings.weights:
+        cfg.metrics.extractor.weights = settings.weights
+    cfg.metrics.references = settings.references or build.available_splits(cfg)
+    return cfg
+
+
+def summarize_logits(logits: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return the mean logit of each kind of image.
+
+    `train_above_test` is the probability that the discriminator gives a training image a higher logit than a held-out
+    one: 0.5 means that it cannot tell them apart.
+    """
     means = {kind: values.mean().item() for kind, values in logits.items()}
     if "test" in logits:
-        means["train_above_test"] = prefers(logits["train"], logits["test"])
+        means["train_above_test"] = probability_greater(logits["train"], logits["test"])
     return means
 
 
-def evaluate_images(cfg: DictConfig) -> None:
-    """Prints the scores of a folder or zip of images, or of a split of the set itself, against the set.
-
-    Raises:
-        UserError: no images, or images of another size than the set's: resizing would change their scores.
-    """
-    if (cfg.images is None) == (cfg.real is None):
-        raise UserError("Name what to score, one of: images=FOLDER (or a zip), real=SPLIT")
-    if cfg.metrics.extractor is None:
-        raise UserError("metrics=none has no extractor to score with: use metrics=classifier or metrics=inception")
-    if cfg.real:
-        shown = build_image_set(cfg, cfg.real)
-    elif not Path(cfg.images).expanduser().exists():
-        raise UserError(f"images={cfg.images}: no such directory or zip")
-    else:
-        sizes = {"resolution": cfg.data.resolution, "channels": cfg.data.channels}
-        shown = sets.folder("", "train", **sizes, path=cfg.images, fit="exact", on_error="raise")
-    if shown is None:
-        raise UserError(f"real={cfg.real}: this set has no such split")
-    if len(shown) < 10:
-        raise UserError(f"{len(shown)} images are too few to score: at least 10")
-    cfg.metrics.samples = len(shown)
-    cfg.metrics.splits = min(cfg.metrics.splits, len(shown) // 2)
-    others = [split for split in _splits(cfg) if split != cfg.real]
-    cfg.metrics.references = cfg.metrics.references or others or [cfg.data.split]
-    image_set = build_image_set(cfg)
-    labels = shown.labels if shown.classes == image_set.classes else None  # folders named as the set's classes
-    device = choose_device(cfg.trainer.accelerator)
-    scores = build_scores(cfg, image_set, device, labelled=labels is not None)
-    batches = torch.arange(len(shown)).split(cfg.metrics.batch_size)
-    values = scores(_shown((shown.batch(chosen) / 127.5 - 1 for chosen in batches), cfg.metrics), labels)
-    protocol = scores.protocol() | {"data": _data(cfg)}
-    record = {"scores": values, "protocol": protocol, "by_class": scores.by_class}
-    record |= {"images": cfg.images, "real": cfg.real}
-    _tell(record, Path(cfg.output) / "scores.json" if cfg.output else None)
-
-
-def _data(cfg: DictConfig) -> str:
-    return cfg.data.source._target_.rsplit(".", 1)[1]
-
-
-def _tell(record: dict[str, Any], file: Path | None) -> None:
-    """Prints the scores as a table, and writes everything to `file`."""
-    protocol = record["protocol"]
-    Console().print(_table(record["scores"], list(protocol["references"])))
-    against = " and ".join(f"{real['images']:,} images ({split})" for split, real in protocol["references"].items())
-    text = f"{protocol['samples']:,} samples against {against} of {protocol['data']}"
-    if "step" in record:
-        text = f"step {record['step']:,}: {text}"
-    if file:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        whole = record | {"time": now(), **environment()}
-        file.write_text(json.dumps(whole, indent=2) + "\n")
-        text += f"; written to {file}"
-    print(text)
-
-
-def _table(values: dict[str, float], splits: list[str]) -> Table:
-    """A row a score, a column a reference; spread and interval beside the value that they belong to."""
-    rows: dict[str, list[str]] = {}
-    for name, value in values.items():
-        if name.endswith(("_std", "_low", "_high")):
-            continue
-        text = f"{value:.5g}"
-        if f"{name}_std" in values:
-            text += f" ± {values[f'{name}_std']:.2g}"
-        if f"{name}_low" in values:
-            text += f"  ({values[f'{name}_low']:.4g} to {values[f'{name}_high']:.4g})"
-        column = next((place for place, split in enumerate(splits) if place and f"_{split}" in name), 0)
-        score = name.replace(f"_{splits[column]}", "", 1) if column else name
-        rows.setdefault(score, [""] * len(splits))[column] = text
-    table = Table("score", *(f"against {split}" if len(splits) > 1 else "value" for split in splits))
-    for score, cells in rows.items():
-        table.add_row(score, *cells)
-    return table
-
-
-def _splits(run: DictConfig) -> list[str]:
-    """The split trained on, and the test split if the set has another."""
-    trained = run.data.split
-    return [trained] if "test" in trained or build_image_set(run, "test") is None else [trained, "test"]
-
-
-def _shown(batches: Iterator[Tensor], metrics: DictConfig) -> Iterator[Tensor]:
-    count = -(-metrics.samples // metrics.batch_size)
-    return iter(track(batches, "scoring", total=count, transient=True, disable=not sys.stdout.isatty()))
+def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path: Path) -> None:
+    """Save a picture of ten samples, each beside the training images that are nearest by the extractor's features."""
+    samples = next(sample_images(gan, SHOWN_SAMPLES, SHOWN_SAMPLES, seed))
+    reference = next(iter(scores.references.values()))
+    nearest = nearest_images(samples, scores.extractor, reference)
+    neighbours = torch.stack([image_set.batch(row) for row in nearest])
+    grids.save_picture(nearest_picture(samples, neighbours), path)
+    searched, total = len(reference.features), len(image_set)
+    which = f"{total:,}" if searched == total else f"{searched:,} of {total:,}"
+    say(f"{path}: each row shows a generated image and the training images nearest to it (searched: {which})")

@@ -1,114 +1,159 @@
-"""`ganexp report`: words on the command line to files in a folder."""
+"""The command `ganexp report`: parse its arguments and write the files of a report, or the bundle of a run."""
 
-import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
+from ganexp.console import make_console, say, short_path
 from ganexp.errors import UserError
 from ganexp.report.bundle import bundle
 from ganexp.report.collect import collect
 from ganexp.report.page import as_page
-from ganexp.report.samples import choose
-from ganexp.report.tables import Report, as_csv, as_markdown, terminal, verdicts
+from ganexp.report.report import Report
+from ganexp.report.samples import choose_samples
+from ganexp.report.tables import as_csv, as_markdown
+from ganexp.report.terminal import score_table, verdict_lines
+from ganexp.runs.atomic import write_text
 
-USAGE = """usage: ganexp report FOLDER… [output=FOLDER] [images=false]
-       ganexp report --bundle RUN [output=FOLDER] [checkpoint=true]
+USAGE = """usage: ganexp report DIRECTORY… [output=DIRECTORY] [images=false]
+       ganexp report --bundle RUN [output=DIRECTORY] [checkpoint=true]
 
-Compares the runs at any depth below the folders: configurations as rows, mean, standard deviation and 95 % interval
-over seeds, differences with the verdict, learning curves, samples side by side. Leaves a page that opens from disk,
-index.html, and the table as table.md and table.csv.
+Compare all runs below the directories: one row for each configuration, with mean, standard deviation and 95 % interval
+over seeds; differences between configurations; learning curves; samples side by side. Writes index.html, a page that
+opens from disk, and the table as table.md and table.csv.
 
-  output=FOLDER     where to write; default: report/ in the first folder
-  images=false      a page without samples
+  output=DIRECTORY  where to write; default: report/ in the first directory
+  images=false      leave the samples out of the page
 
---bundle packs one run to be handed on, NAME.zip beside it: config, scores with their provenance, curves, samples,
-environment, a model card.
+--bundle packs one run into a zip file beside it: config, scores and their protocol, curves, samples, environment, and
+a model card.
 
-  output=FOLDER     where to write; default: beside the run
-  checkpoint=true   with the best checkpoint"""
+  output=DIRECTORY  where to write; default: beside the run
+  checkpoint=true   add the best checkpoint"""
 
-MARK = ".ganexp-report"  # a folder that has it is a report's own, and its files may be written anew
+FILES = ("index.html", "table.md", "table.csv")
+MARKER = ".ganexp-report"  # marks a directory whose FILES may be overwritten, because a report wrote them
 
 
-def main(words: Sequence[str]) -> None:
-    """What `ganexp report WORDS…` does.
+@dataclass(frozen=True)
+class Arguments:
+    """The parsed arguments of the command.
+
+    Attributes:
+        paths: the directories named.
+        options: the values of the options by name.
+    """
+
+    paths: list[str]
+    options: dict[str, str | None]
+
+    def flag(self, name: str) -> bool:
+        """Return the value of an option that is true or false.
+
+        Raises:
+            UserError: it is neither.
+        """
+        value = str(self.options[name]).lower()
+        if value not in ("true", "false"):
+            raise UserError(f"{name}={self.options[name]}: use {name}=true or {name}=false")
+        return value == "true"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run `ganexp report` with the given arguments.
 
     Raises:
-        UserError: words that say nothing, no such folder, no runs, or files of others in the way.
+        UserError: the arguments are wrong, there are no runs, or the output directory has files of others.
     """
-    if words[:1] in (["--help"], ["-h"]):
-        print(USAGE)
+    first = arguments[0] if arguments else ""
+    if first in ("--help", "-h"):
+        say(USAGE)
         return
-    if words[:1] == ["--bundle"]:
-        folders, given = _parse(words[1:], {"output": None, "checkpoint": "false"})
-        if len(folders) != 1:
+    if first == "--bundle":
+        parsed = parse(arguments[1:], {"output": None, "checkpoint": "false"})
+        if len(parsed.paths) != 1:
             raise UserError(USAGE)
-        print(bundle(Path(folders[0]), given["output"], _flag("checkpoint", given["checkpoint"])))
+        say(short_path(bundle(Path(parsed.paths[0]), parsed.options["output"], parsed.flag("checkpoint"))))
         return
-    folders, given = _parse(words, {"output": None, "images": "true"})
-    if not folders:
+    parsed = parse(arguments, {"output": None, "images": "true"})
+    if not parsed.paths:
         raise UserError(USAGE)
-    report(folders, given["output"], _flag("images", given["images"]))
+    report(parsed.paths, parsed.options["output"], parsed.flag("images"))
 
 
-def report(folders: Sequence[str], output: str | None = None, images: bool = True) -> Path:
-    """Writes the report on the runs in `folders`, prints its table, and returns the page's path."""
-    found = Report.of(collect(folders))
-    target = Path(output) if output else Path(folders[0]) / "report"
-    pages = {"index.html": lambda: as_page(found, choose(found.groups) if images else None),
-             "table.md": lambda: as_markdown(found), "table.csv": lambda: as_csv(found)}  # fmt: skip
-    _claim(target, list(pages))
-    for name, make in pages.items():
-        part = target / f"{name}.part"
-        part.write_text(make(), encoding="utf-8")
-        os.replace(part, target / name)
-    console = Console()
-    console.print(terminal(found, console.width))
-    for line in verdicts(found):
-        console.print(line, soft_wrap=True, highlight=False, markup=False)
-    if found.uncounted:
-        out = f"{len(found.uncounted)} of {len(found.runs)}"
-        print(f"{out} runs enter no mean, as they have not finished or were run again: the page names them.")
-    for name in pages:
-        console.print(str(target / name), soft_wrap=True, highlight=False, markup=False)
+def report(directories: Sequence[str], output: str | None = None, images: bool = True) -> Path:
+    """Write the report on all runs below `directories`, print its main numbers and return the path of the page.
+
+    Args:
+        directories: where to look for runs.
+        output: the directory to write to; None: report/ in the first of `directories`.
+        images: whether the page shows samples.
+
+    Raises:
+        UserError: there are no runs, or the output directory has files of others.
+    """
+    content = Report.from_runs(collect(directories))
+    target = Path(output) if output else Path(directories[0]) / "report"
+    _prepare(target)
+    samples = choose_samples(content.groups) if images else None
+    write_text(target / "index.html", as_page(content, samples))
+    write_text(target / "table.md", as_markdown(content))
+    write_text(target / "table.csv", as_csv(content))
+    _print(content, target)
     return target / "index.html"
 
 
-def _claim(target: Path, names: Sequence[str]) -> None:
-    """Makes the folder, or finds it an earlier report's; files of others are left as they are."""
-    taken = [name for name in names if (target / name).exists()]
-    if taken and not (target / MARK).exists():
-        raise UserError(f"{target} has a {taken[0]} that no report wrote. Name another folder: output=FOLDER")
+def parse(arguments: Sequence[str], defaults: dict[str, str | None]) -> Arguments:
+    """Return the directories and options among `arguments`.
+
+    Args:
+        arguments: directories and OPTION=VALUE, in any order.
+        defaults: the values of all options.
+
+    Raises:
+        UserError: an argument is neither a directory nor one of the options.
+    """
+    paths, options = [], dict(defaults)
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        is_assignment = bool(equals) and not Path(argument).exists()
+        if equals and name in defaults:
+            options[name] = value
+        elif argument.startswith("-") or is_assignment:
+            known = ", ".join(f"{option}=" for option in defaults)
+            raise UserError(f"report: {argument} is neither a directory nor one of {known}\n\n{USAGE}")
+        else:
+            paths.append(argument)
+    return Arguments(paths, options)
+
+
+def _prepare(target: Path) -> None:
+    """Create the output directory, or check that its files are those of an earlier report."""
     if target.exists() and not target.is_dir():
-        raise UserError(f"{target} is no folder. Name another: output=FOLDER")
+        raise UserError(f"{target} is not a directory. Name another one: output=DIRECTORY")
+    existing = [name for name in FILES if (target / name).exists()]
+    if existing and not (target / MARKER).exists():
+        raise UserError(
+            f"{target} has a {existing[0]} that no report has written. Name another directory: output=DIRECTORY"
+        )
     try:
         target.mkdir(parents=True, exist_ok=True)
-        (target / MARK).touch()
+        (target / MARKER).touch()
     except OSError as error:
         raise UserError(
-            f"{target}: cannot write there ({error.strerror}). Name another folder: output=FOLDER"
+            f"{target}: cannot write there ({error.strerror}). Name another directory: output=DIRECTORY"
         ) from None
 
 
-def _parse(words: Sequence[str], known: dict[str, str | None]) -> tuple[list[str], dict[str, str | None]]:
-    """Folders, and the values of the `known` keys."""
-    folders, given = [], dict(known)
-    for word in words:
-        key, equals, value = word.partition("=")
-        if equals and key in known:
-            given[key] = value
-        elif word.startswith("-") or (equals and not Path(word).exists()):
-            raise UserError(
-                f"report: {word} is neither a folder nor one of {', '.join(f'{key}=' for key in known)}\n\n{USAGE}"
-            )
-        else:
-            folders.append(word)
-    return folders, given
-
-
-def _flag(key: str, value: str) -> bool:
-    if value.lower() not in ("true", "false"):
-        raise UserError(f"{key}={value}: give {key}=true or {key}=false")
-    return value.lower() == "true"
+def _print(content: Report, target: Path) -> None:
+    console = make_console()
+    console.print(score_table(content, console.width))
+    for line in verdict_lines(content):
+        say(line)
+    if content.uncounted:
+        say(
+            f"{len(content.uncounted)} of {len(content.runs)} runs enter no mean, because they have not finished or a "
+            "newer run replaces them. The page lists them."
+        )
+    for name in FILES:
+        say(short_path(target / name))

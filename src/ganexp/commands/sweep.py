@@ -1,16 +1,16 @@
-"""Sweeps: what Hydra calls around their points, and how a stopped one goes on. No torch.
+"""Run the jobs of a sweep, and keep its table in a callback that Hydra calls around them.
 
-A point is a pure function of the words and its number, which is why the same words in the same folder go on.
+A job is a pure function of the sweep's overrides and its number. Therefore the same overrides in the same directory
+resume the sweep. Must not import torch at import time.
 """
 
 import json
 import logging
 import os
-import re
-import sys
 import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -19,196 +19,234 @@ from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from ganexp.commands.sweep_overrides import resume_command, stored_overrides
+from ganexp.commands.sweep_table import print_jobs
 from ganexp.config import schema
+from ganexp.console import say, short_path
 from ganexp.errors import UserError
-from ganexp.runs.run_directory import RunFolder
-from ganexp.runs.sweep_directory import DONE, SweepFolder, print_points
+from ganexp.runs.run_directory import RunDirectory, remove_if_empty
+from ganexp.runs.sweep_directory import FINAL_STATUSES, SweepDirectory
 
 log = logging.getLogger(__name__)
 
-_SWEEPER = re.compile(r"\+*hydra([./]sweeper[./=]|\.sweep\.subdir=)")  # what else than plain words chooses the points
-_LAUNCHER = re.compile(r"\+*hydra[./]launcher[./=]")
+_created: ContextVar[list[SweepDirectory]] = ContextVar("created")  # by the call of Hydra that is running
 
 
-def run_point(path: str, sweep_path: str, words: list[str], start: Callable[[], Any]) -> float | None:
-    """Starts the point that belongs in `path`, goes on with it, or leaves it be if it is done; writes the table.
+class SweepStopped(BaseException):
+    """End the sweep with a message. Not an Exception, because Hydra continues after an Exception in a callback."""
 
-    Returns its best FID; None without scores, or if it failed, which stops no other point.
+
+@contextmanager
+def closing_sweeps() -> Iterator[None]:
+    """Release the lock of a sweep that Hydra ran within the block; remove its directory if no job was started."""
+    created: list[SweepDirectory] = []
+    token = _created.set(created)
+    try:
+        yield
+    finally:
+        _created.reset(token)
+        for sweep in created:
+            sweep.lock.release()
+            sweep.discard_if_no_job_started()
+            remove_if_empty(sweep.path)
+
+
+def run_job(path: str, sweep_path: str, overrides: list[str], start: Callable[[], Any]) -> float | None:
+    """Start the job whose run directory is `path`, or resume it, or skip it if it is done; record it in sweep.json.
+
+    Args:
+        path: the run directory of the job.
+        sweep_path: the directory of the sweep.
+        overrides: the job's own overrides.
+        start: trains the job from its beginning.
+
+    Returns:
+        The objective, which a search minimises; None without scores, and for a failed job, which stops no other.
     """
-    folder, sweep = RunFolder(path), SweepFolder(sweep_path)
-    point = os.path.relpath(folder.path, sweep.path)
+    run, sweep = RunDirectory(path), SweepDirectory(sweep_path)
+    job = os.path.relpath(run.path, sweep.path)
+    status = run.metadata().get("status")
     error = None
-    if (status := folder.facts().get("status")) in DONE:
-        print(f"{status} before: {point}")
+    if status in FINAL_STATUSES:
+        say(f"already {status}: {job}")
     else:
-        sweep.note(point, overrides=words, status="running", error=None)
+        sweep.update_job(job, overrides=overrides, status="running", error=None)
         try:
-            if folder.config.exists():
-                from ganexp.commands.train import resume
-
-                resume(path)
-            else:
-                folder.run.unlink(missing_ok=True)  # killed before it began
-                start()
+            _resume_or_start(run, start)
         except Exception as problem:
-            known = isinstance(problem, UserError)
-            error = str(problem) if known else f"{type(problem).__name__}: {problem}"
-            log.error("point failed: %s\n%s", " ".join(words), error, exc_info=None if known else problem)
+            error = _log_failure(problem, overrides)
         except BaseException:
-            sweep.note(point, status="interrupted")
+            sweep.update_job(job, status="interrupted")
             raise
-    facts = folder.facts()
-    result = {
-        "status": "failed" if error else facts["status"],
-        "objective": None if error else facts.get("objective"),
-        "scores": (facts.get("scores") or {}).get("best"),
-        "error": error,
-    }
-    sweep.note(point, overrides=words, **result)
+    result = _result(run.metadata(), error)
+    sweep.update_job(job, overrides=overrides, **result)
     return result["objective"]
 
 
-def resumed_words(path: str, given: list[str]) -> list[str]:
-    """The words that go on with the sweep in `path`: its own, and of `given` the launcher and Hydra's flags.
+def _resume_or_start(run: RunDirectory, start: Callable[[], Any]) -> None:
+    if run.config.exists():
+        from ganexp.commands.resume import resume
 
-    Raises:
-        UserError: no sweep there, a word that would change its points, or a stored one that names a stranger's code.
-    """
-    sweep = SweepFolder(Path(path).expanduser())
-    try:
-        stored = sweep.read()["words"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise UserError(f"sweep.resume={path}: no sweep there, or none with a sweep.json that can be read.") from None
-    for word in given:
-        if "=" in word and not _LAUNCHER.match(word) and not word.startswith("--"):
-            raise UserError(
-                f"{word}: a sweep goes on with its own points. Beside sweep.resume say hydra/launcher=… alone."
-            )
-    for word in stored:
-        _refuse_code(str(word), sweep.file)
-    where = str(sweep.path).replace("\\", "\\\\").replace("'", "\\'")
-    return ["-m", *(str(word) for word in stored), f"hydra.sweep.dir='{where}'", *(w for w in given if w != "-m")]
+        resume(str(run.path))
+        return
+    run.metadata_file.unlink(missing_ok=True)  # of a job that was killed before its config was written
+    start()
 
 
-def _refuse_code(word: str, file: Path) -> None:
-    """The words' author may be a stranger: they must run none of their code."""
-    if word.startswith("-") or ("hydra" in word.split("=")[0] and not _SWEEPER.match(word)):
-        raise UserError(f"{file}: {word} is not a word that a sweep stores.")
-    if targets := re.findall(r"(?:_target_|custom_search_space)\W*([\w.]*)", word):
-        from ganexp.config import trust
-
-        if not all(trust.trusted(target) for target in targets):
-            raise UserError(f"{file}: {word} is not part of ganexp. GANEXP_TRUST=PACKAGE allows your own.")
+def _log_failure(problem: Exception, overrides: Sequence[str]) -> str:
+    """Log why a job failed, with a traceback unless the user can mend it, and return the reason."""
+    expected = isinstance(problem, UserError | CompactHydraException)
+    reason = str(problem) if expected else f"{type(problem).__name__}: {problem}"
+    log.error("job failed: %s\n%s", " ".join(overrides), reason, exc_info=None if expected else problem)
+    return reason
 
 
-begun: list[SweepFolder] = []  # by this process
+def _result(metadata: dict[str, Any], error: str | None) -> dict[str, Any]:
+    """Return what sweep.json says of a job that has ended."""
+    return {
+        "status": "failed" if error else metadata["status"],
+        "objective": None if error else metadata.get("objective"),
+        "scores": (metadata.get("scores") or {}).get("best"),
+        "error": error,
+    }
 
 
 class Sweep(Callback):
-    """Keeps the table of a training sweep and shows it at the end; collects what `describe` says of each point."""
+    """Keep the table of a training sweep and print it at the end; collect the descriptions of a `describe` sweep."""
 
     def __init__(self) -> None:
-        self.training = self.sweeping = False
-        self.described: list[dict[str, Any]] = []
+        self.command: str | None = None  # None: a single run
+        self.descriptions: list[dict[str, Any]] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"training": self.training, "sweeping": self.sweeping, "described": []}
+        return {"command": self.command, "descriptions": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """In a worker process of a launcher, which knows nothing yet of our schemas and resolvers."""
+        """Restore the callback in a worker process of a launcher, where the schemas are not registered yet."""
         self.__dict__.update(state)
         schema.register()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        self.sweeping, self.training = True, config.hydra.job.config_name == "train"
-        if config.hydra.job.config_name == "describe":
-            self._describe_in_passing(config)
-        if not self.training:
-            return
-        sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
-        if sampler is not None and "seed" in sampler and sampler.seed is None:
-            with read_write(config), open_dict(config):
-                config.hydra.sweeper.sampler.seed = 0  # or the points would be others when the sweep goes on
-        with read_write(config), open_dict(config):
-            config.hydra.overrides.hydra.append(_leave_out_of_names(config))
-        self.folder = SweepFolder(config.hydra.sweep.dir)
-        words = config.hydra.overrides
-        try:
-            self.folder.create([*words.task, *(word for word in words.hydra if _SWEEPER.match(word))])
-        except UserError as error:
-            sys.exit(str(error))
-        begun.append(self.folder)
-        anew = [word for word in words.hydra if _LAUNCHER.match(word)]
-        mine = [s.path for s in config.hydra.runtime.config_sources if s.provider == "command-line"]
-        command = ["ganexp", f"sweep.resume={_short(self.folder.path)}", *anew, *(f"--config-dir {p}" for p in mine)]
-        print(f"sweep folder: {_short(self.folder.path)}; if it is stopped: {' '.join(command)}", flush=True)
+        """Create the sweep directory, or a temporary one for `describe`.
 
-    def _describe_in_passing(self, config: DictConfig) -> None:
-        """Hydra writes a file into every sweep's folder: it gets one that goes away."""
-        if not config.hydra.launcher._target_.endswith(".BasicLauncher"):
-            sys.exit("describe looks at its points one after another, here: leave out hydra/launcher")
-        self.scratch = tempfile.TemporaryDirectory(prefix="ganexp-")
+        Raises:
+            SweepStopped: the sweep cannot run.
+        """
+        self.command = config.hydra.job.config_name
+        _refuse_storage(config)
+        if self.command == "describe":
+            self._use_temporary_directory(config)
+        if self.command == "train":
+            self._create_directory(config)
+
+    def _create_directory(self, config: DictConfig) -> None:
+        _seed_search(config)
+        _append_hydra_override(config, _exclude_shared_keys(config))
+        self.directory = SweepDirectory(config.hydra.sweep.dir)
+        try:
+            self.directory.create(stored_overrides(config))
+        except UserError as error:
+            raise SweepStopped(str(error)) from None
+        _created.get([]).append(self.directory)
+        say(f"sweep directory: {short_path(self.directory.path)}")
+        say(f"if it is stopped, resume it with: {resume_command(self.directory, config)}")
+
+    def _use_temporary_directory(self, config: DictConfig) -> None:
+        """Hydra writes a file into the directory of every sweep; `describe` must leave none."""
+        if not _runs_in_this_process(config):
+            raise SweepStopped("describe runs its jobs in this process: leave out hydra/launcher")
+        self.temporary = tempfile.TemporaryDirectory(prefix="ganexp-")
         with read_write(config), open_dict(config):
-            config.hydra.sweep.dir = self.scratch.name
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={self.scratch.name}")
+            config.hydra.sweep.dir = self.temporary.name
+        _append_hydra_override(config, f"hydra.sweep.dir={self.temporary.name}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        if self.training and not config.hydra.launcher._target_.endswith(".BasicLauncher"):
-            os.environ["TERM"] = "dumb"  # no live progress bars of several processes in one terminal
-        threads = self.training and config.hydra.launcher.get("cpus_per_task")
-        if threads:  # joblib sees to its workers' share by itself
+        """Prepare the process of a training job: no live progress bars beside others, and the launcher's threads."""
+        if self.command != "train":
+            return
+        if not _runs_in_this_process(config):
+            os.environ["TERM"] = "dumb"  # several processes write to one terminal
+        threads = config.hydra.launcher.get("cpus_per_task")
+        if threads:  # submitit; joblib limits the threads of its workers itself
             import torch
 
             torch.set_num_threads(threads)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        if not self.sweeping:
+        """Log a job that failed; keep the description that a `describe` job returns."""
+        if self.command is None:
             return
-        if job_return.status != JobStatus.FAILED:
-            if config.hydra.job.config_name == "describe":
-                self.described.append({"overrides": job_return.overrides, **job_return.return_value})
-            return
-        error = job_return._return_value
-        known = isinstance(error, CompactHydraException)
-        log.error(
-            "point failed: %s\n%s", " ".join(job_return.overrides or []), error, exc_info=None if known else error
-        )
+        overrides = job_return.overrides or []
+        if job_return.status == JobStatus.FAILED:
+            _log_failure(job_return._return_value, overrides)
+        elif self.command == "describe":
+            self.descriptions.append({"overrides": overrides, **job_return.return_value})
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        if config.hydra.job.config_name == "describe":
-            self._tell_described()
-        if not self.training:
-            return
-        self.folder.running.release()
-        points = self.folder.read()["points"]
-        if not points:
-            sys.exit("The words make no point: does a glob(…) find nothing?")
-        print_points(points)
-        print(f"table: {_short(self.folder.file)}")
-        if failed := [point for point, facts in points.items() if facts["status"] not in DONE]:
-            sys.exit(f"{len(failed)} of {len(points)} points failed: see above. sweep.resume tries them again.")
+        """Print the table of a training sweep, or the descriptions as JSON.
 
-    def _tell_described(self) -> None:
-        self.scratch.cleanup()
-        told: dict[str, Any] = {"points": self.described}
-        if estimates := [point["estimate"] for point in self.described if "estimate" in point]:
+        Raises:
+            SweepStopped: a job failed, or there was none.
+        """
+        if self.command == "describe":
+            self._print_descriptions()
+        if self.command == "train":
+            _finish(self.directory)
+
+    def _print_descriptions(self) -> None:
+        self.temporary.cleanup()
+        result: dict[str, Any] = {"jobs": self.descriptions}
+        if estimates := [job["estimate"] for job in self.descriptions if "estimate" in job]:
             from ganexp.commands.estimate import total
 
-            told["estimate"] = total(estimates)
-        print(json.dumps(told, indent=2))
-        if any("error" in point for point in self.described):
-            sys.exit('some points cannot run: see "error"')
+            result["estimate"] = total(estimates)
+        print(json.dumps(result, indent=2))
+        if any("error" in job for job in self.descriptions):
+            raise SweepStopped('some jobs cannot run: see "error"')
 
 
-def _leave_out_of_names(config: DictConfig) -> str:
-    """The word for Hydra that keeps what all points share out of the names of their folders."""
+def _runs_in_this_process(config: DictConfig) -> bool:
+    return config.hydra.launcher._target_.endswith(".BasicLauncher")
+
+
+def _refuse_storage(config: DictConfig) -> None:
+    storage = OmegaConf.select(config, "hydra.sweeper.storage")
+    if storage is not None:
+        raise SweepStopped(
+            f"hydra.sweeper.storage={storage}: Hydra's Optuna plugin needs Optuna 2, which cannot open a storage with "
+            "SQLAlchemy 2.\nLeave it out: a stopped sweep is resumed with sweep.resume=DIRECTORY, without a storage."
+        )
+
+
+def _seed_search(config: DictConfig) -> None:
+    """Give the sampler of a search a seed, so that the resumed sweep has the same jobs."""
+    sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
+    if sampler is not None and "seed" in sampler and sampler.seed is None:
+        with read_write(config), open_dict(config):
+            sampler.seed = 0
+
+
+def _append_hydra_override(config: DictConfig, override: str) -> None:
+    with read_write(config), open_dict(config):
+        config.hydra.overrides.hydra.append(override)
+
+
+def _exclude_shared_keys(config: DictConfig) -> str:
+    """Return the override that leaves out of the jobs' directory names the overrides that all jobs share."""
     parsed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
     shared = [override.get_key_element() for override in parsed if not override.is_sweep_override()]
-    names = config.hydra.job.config.override_dirname
-    quoted = ",".join(f"'{key}'" for key in [*names.exclude_keys, *shared])
+    excluded = [*config.hydra.job.config.override_dirname.exclude_keys, *shared]
+    quoted = ",".join(f"'{key}'" for key in excluded)
     return f"hydra.job.config.override_dirname.exclude_keys=[{quoted}]"
 
 
-def _short(path: Path) -> str:
-    """Relative to where the user stands, if it lies below."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+def _finish(sweep: SweepDirectory) -> None:
+    """Print the table of the jobs; end the sweep with a message if a job failed."""
+    jobs = sweep.read()["jobs"]
+    if not jobs:
+        raise SweepStopped("The sweep has no jobs. Check that every glob(…) matches at least one option.")
+    print_jobs(sweep, jobs)
+    say(f"table: {short_path(sweep.file)}")
+    failed = [name for name, job in jobs.items() if job["status"] not in FINAL_STATUSES]
+    if failed:
+        raise SweepStopped(f"{len(failed)} of {len(jobs)} jobs failed: see above. sweep.resume tries them again.")

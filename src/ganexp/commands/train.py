@@ -1,246 +1,217 @@
-"""`ganexp train` and `ganexp resume`: from a config to a run folder."""
+"""`ganexp train`: train what a config describes, in a run directory of its own."""
 
-import warnings
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
+from pytorch_lightning.loggers import Logger
 from rich.table import Table
 
-from ganexp import build, measure
-from ganexp.callbacks.curves import Curves
-from ganexp.callbacks.discriminator_logits import LogitWatch
-from ganexp.callbacks.evaluation import Evaluation, draw_interpolations, measured
-from ganexp.callbacks.model_checkpoint import ModelCheckpoint
-from ganexp.callbacks.progress import ProgressLine
+from ganexp import build, build_scores, log_keys
 from ganexp.callbacks.pruning import Pruning
-from ganexp.callbacks.random_state import RandomState, StopWhenNotFinite
-from ganexp.config import trust
+from ganexp.checkpoint import latest_checkpoint, remove_preemption_checkpoints
+from ganexp.console import make_console, say, short_path
 from ganexp.data.datamodule import StreamData
+from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
-from ganexp.loggers.record import Record
-from ganexp.metrics.scores import Scores
-from ganexp.runs.run_directory import RunFolder, environment, newest_below, now
+from ganexp.loggers.metrics_file import MetricsFile
+from ganexp.loggers.result import log_result
+from ganexp.metrics.collection import Scores
+from ganexp.runs.environment import environment, now
+from ganexp.runs.run_directory import RunDirectory
+from ganexp.sampling import EVALUATION_SEED, sampling_protocol
+from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
 
-EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn
+OBJECTIVE = "fid"  # the score that a sweep minimises
 
 
-def train(cfg: DictConfig, path: str, groups: dict[str, Any], overrides: list[str]) -> float | None:
-    """Trains what the resolved `cfg` says, in a folder of its own at `path`.
+@dataclass
+class Prepared:
+    """What a training needs, checked and built before a run directory is created."""
 
-    `groups` are the options chosen, `overrides` the words that chose them; both are kept for those who compare runs.
+    gan: GAN
+    data: StreamData
+    device: torch.device
+    image_sets: dict[str, ImageSet]
 
-    Returns the best checkpoint's FID, for sweeps; None without scores.
+
+def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequence[str]) -> float | None:
+    """Train what the resolved `cfg` describes, in a new run directory at `path`.
+
+    Args:
+        cfg: the resolved config.
+        path: of the run directory; if it is taken, a number is added.
+        groups: the option chosen for each group, kept in run.json for comparisons.
+        overrides: of the command line, likewise.
+
+    Returns:
+        The FID of the best checkpoint, for sweeps; None without scores.
     """
-    run = _prepare(cfg)
-    folder = RunFolder.claim(path)
-    with folder.locked():
-        folder.save_config(cfg)
-        facts = {"name": cfg.name, "status": "running", "groups": groups, "overrides": overrides}
-        folder.describe(**facts, started=now(), **environment())
-        return _fit(cfg, folder, *run)
+    prepared = prepare(cfg)
+    run = RunDirectory.create_unique(path)
+    with run.locked():
+        run.save_config(cfg)
+        chosen = {"name": cfg.name, "status": "running", "groups": dict(groups), "overrides": list(overrides)}
+        run.update_metadata(**chosen, started=now(), **environment())
+        return fit_run(cfg, run, prepared)
 
 
-def resume(path: str, steps: int | None = None) -> None:
-    """Goes on with the run in `path` from its last checkpoint, or from the start if it had none yet.
-
-    With `steps`, up to there, past the end that the run was meant to have or at which its sweep has stopped it.
+def prepare(cfg: DictConfig) -> Prepared:
+    """Build everything that can be refused.
 
     Raises:
-        UserError: no run there, one that another process is busy with, a config that is not trusted, or one that cannot
-            be made longer.
+        UserError: wrong or incompatible settings, missing data, missing weights of the feature extractor.
     """
-    folder = RunFolder(path)
-    if not folder.config.exists() or not folder.run.exists():
-        raise UserError(f"{path} is no run folder: it has no config.yaml and run.json.{newest_below(path)}")
-    with folder.locked():
-        facts = folder.facts()
-        if facts.get("status") == "finished" and steps is None:
-            print(f"{path} is finished: nothing to do. To train longer: ganexp resume {path} schedule.steps=…")
-            return
-        if facts.get("status") == "pruned" and steps is None:
-            print(f"{path} was pruned: nothing to do. To train it all the same: ganexp resume {path} schedule.steps=…")
-            return
-        cfg = trust.load(folder.config)
-        if steps is not None:
-            _lengthen(cfg, steps)
-        print(f"going on from step {_step_of(folder.last):,}", flush=True)
-        run = _prepare(cfg)
-        folder.describe(status="running", resumed=[*facts.get("resumed", []), now()])
-        if steps is not None:
-            folder.save_config(cfg)
-        _fit(cfg, folder, *run)
-
-
-def _lengthen(cfg: DictConfig, steps: int) -> None:
-    schedule = cfg.schedule
-    if schedule.max_d_steps is not None:
-        raise UserError(
-            f"schedule.steps: this run ends after schedule.max_d_steps={schedule.max_d_steps} discriminator updates, "
-            "which cannot be moved. Train anew with more of them."
-        )
-    if schedule.lr_decay is not None:
-        raise UserError("schedule.steps: this run's learning rate decays towards its end, which cannot be moved.")
-    if steps < schedule.steps or steps % schedule.evaluate_every:
-        longer = (max(steps, schedule.steps) // schedule.evaluate_every + 1) * schedule.evaluate_every
-        raise UserError(
-            f"schedule.steps={steps}: this run has {schedule.steps}; give more, a multiple of "
-            f"schedule.evaluate_every={schedule.evaluate_every}: schedule.steps={longer}, say"
-        )
-    schedule.steps = steps
-    cfg.sweep.prune = False  # it is wanted, whatever its rank
-
-
-def _prepare(cfg: DictConfig) -> tuple[GAN, Any, LogitWatch, Scores | None]:
-    """Everything that can be refused, before a folder is made."""
     pl.seed_everything(cfg.seed, verbose=False)
     gan = build.build_gan(cfg)
-    device = build.choose_device(cfg.trainer.accelerator)
-    image_set = build.build_image_set(cfg)
-    stream = build.build_stream(cfg, image_set, device)
-    watch = measure.build_watch(cfg, image_set)
-    return gan, stream, watch, measure.build_scores(cfg, image_set, device, labelled=gan.num_classes > 0)
+    device = trainers.choose_device(cfg.trainer.accelerator)
+    image_sets = build.build_image_sets(cfg)
+    gan.stream = build.build_stream(cfg, image_sets["train"], device)
+    gan.scores = build_scores.build_scores(cfg, image_sets["train"], device, gan.num_classes)
+    build_scores.best_score(cfg, gan.scores)
+    return Prepared(gan, build.build_data(cfg, gan), device, image_sets)
 
 
-def _fit(
-    cfg: DictConfig, folder: RunFolder, gan: GAN, stream: Any, watch: LogitWatch, scores: Scores | None
-) -> float | None:
-    print(f"run folder: {_short(folder.path)}", flush=True)
-    if scores:
-        for fact, value in scores.extractor.facts.items():
-            print(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
-        print(f"{scores.extractor.name} sees an image {scores.extractor.input}")
-        protocol = scores.protocol() | measured(gan) | {"seed": EVALUATION_SEED}
-        folder.describe(extractor=scores.extractor.facts, protocol=protocol)
-    folder.describe(device=build.device_name(stream.device), precision=cfg.trainer.precision)
-    gan.stream = stream
-    extractor = scores.extractor.name if scores else None
-    best = {"monitor": f"{cfg.metrics.best_by}_{extractor}", "mode": "max" if cfg.metrics.best_by == "is" else "min"}
-    pruning = Pruning(folder, **best) if cfg.sweep.prune else None
-    record = Record(folder, after=_step_of(folder.last))
-    where = {"dirpath": folder.last.parent, "enable_version_counter": False, "save_on_train_epoch_end": True}
-    trainer = pl.Trainer(
-        accelerator="cpu" if stream.device.type == "cpu" else "gpu",
-        devices=1,
-        precision=cfg.trainer.precision,
-        max_epochs=cfg.schedule.steps // cfg.schedule.evaluate_every,
-        logger=record,
-        log_every_n_steps=0,
-        benchmark=True,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | None:
+    """Train in the locked directory `run`, from its latest checkpoint if it has one, and record the result."""
+    gan, data, device = prepared.gan, prepared.data, prepared.device
+    say(f"run directory: {short_path(run.path)}")
+    run.update_metadata(device=trainers.device_name(device), precision=cfg.trainer.precision)
+    if gan.scores:
+        _describe_scores(run, gan, gan.scores)
+    remove_preemption_checkpoints(run)
+    checkpoint, resume_step = latest_checkpoint(run)
+    monitor, mode = build_scores.best_score(cfg, gan.scores)
+    file_logger = MetricsFile(run, resume_step)
+    loggers = [file_logger, *build.build_loggers(cfg, run, resume_step)]
+    callbacks = build.build_callbacks(cfg, run, prepared.image_sets)
+    pruning = [Pruning(run, monitor, mode)] if cfg.sweep.prune else []
+    trainer = trainers.make_trainer(
+        device,
+        run.path,
+        cfg.trainer.precision,
+        max_epochs=math.ceil(cfg.schedule.steps / cfg.schedule.evaluate_every),
         callbacks=[
-            RandomState(),
-            StopWhenNotFinite(),
-            Evaluation(folder, scores, cfg.metrics.samples, cfg.metrics.batch_size, EVALUATION_SEED, watch),
-            Curves(folder, cfg.name or folder.path.name),
-            ProgressLine(),
-            *([pruning] if pruning else []),
-            *([ModelCheckpoint(filename="best", **best, **where)] if scores else []),
-            ModelCheckpoint(filename="last", **where),
+            *trainers.required_callbacks(),
+            *callbacks,
+            *pruning,
+            *trainers.checkpoint_callbacks(run, monitor, mode),
         ],
+        loggers=loggers,
     )
-    checkpoint = folder.last if folder.last.exists() else None
-    with _status(folder), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pytorch_lightning")
-        trainer.fit(
-            gan,
-            datamodule=StreamData(stream, cfg.schedule.evaluate_every),
-            ckpt_path=checkpoint,
-            weights_only=True,
-        )
-    draw_interpolations(gan, folder, record, EVALUATION_SEED)
-    return _finish(cfg, folder, record, extractor, "pruned" if pruning and pruning.stopped else "finished")
+    with recorded_status(run):
+        if resume_step == 0:
+            trainers.validate(gan, data, device, callbacks, loggers)
+        trainers.fit(trainer, gan, data, checkpoint)
+    status = "pruned" if any(callback.stopped for callback in pruning) else "finished"
+    return finish(cfg, run, loggers, monitor, mode, status)
+
+
+def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
+    """Print what scores the run, and record it."""
+    extractor = scores.extractor
+    for fact, value in extractor.facts.items():
+        say(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
+    say(f"feature extractor: {extractor.name} (input: {extractor.input})")
+    protocol = scores.protocol() | sampling_protocol(gan) | {"seed": EVALUATION_SEED}
+    run.update_metadata(extractor=extractor.facts, protocol=protocol, score_info=scores.info())
 
 
 @contextmanager
-def _status(folder: RunFolder) -> Iterator[None]:
-    """Writes into run.json how a run that does not reach its end came to stop."""
+def recorded_status(run: RunDirectory) -> Iterator[None]:
+    """Record in run.json how a run that does not reach its end was stopped."""
     try:
         yield
     except UserError as error:
-        folder.describe(status="failed", ended=now(), error=str(error))
+        run.update_metadata(status="failed", ended=now(), error=str(error))
         raise
     except (KeyboardInterrupt, SystemExit):
-        folder.describe(status="interrupted", ended=now())
-        print(f"\nStopped. Go on with: ganexp resume {_short(folder.path)}")
+        run.update_metadata(status="interrupted", ended=now())
+        say(f"\nStopped. Resume with: ganexp resume {short_path(run.path)}")
         raise
     except BaseException as error:
-        folder.describe(status="failed", ended=now(), error=f"{type(error).__name__}: {error}")
+        run.update_metadata(status="failed", ended=now(), error=f"{type(error).__name__}: {error}")
         raise
 
 
-def _finish(cfg: DictConfig, folder: RunFolder, record: Record, extractor: str | None, status: str) -> float | None:
-    """Final scores into run.json and TensorBoard, and a short table for the reader."""
-    rows = folder.rows()
-    chosen_by = f"score/{cfg.metrics.best_by}_{extractor}"
-    scored = [row for row in rows if chosen_by in row]
-    result = {}
-    if scored:
-        trained = [row for row in scored if row["step"] > 0]
-        result = {
-            "best": (max if cfg.metrics.best_by == "is" else min)(trained, key=lambda row: row[chosen_by]),
-            "last": scored[-1],
-            "untrained": scored[0],
-        }
-        result = {
-            which: {
-                key.removeprefix("score/"): value for key, value in row.items() if key.startswith(("step", "score/"))
-            }
-            for which, row in result.items()
-        }
-        finals = {
-            f"{which}/{key}": result[which][key]
+def finish(
+    cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger], monitor: str | None, mode: str, status: str
+) -> float | None:
+    """Record the final scores in run.json and in the loggers, print them, and return the sweep's objective."""
+    points = run.points()
+    scores = final_scores(points, monitor, mode) if monitor else {}
+    metadata = run.metadata()
+    spreads = {name for name, info in metadata.get("score_info", {}).items() if "spread_of" in info}
+    if scores:
+        values = {
+            f"{which}/{name}": value
             for which in ("best", "last")
-            for key in result[which]
-            if key != "step" and not key.endswith("_std")
+            for name, value in scores[which].items()
+            if name != "step" and name not in spreads
         }
     else:
-        finals = {key: value for key, value in rows[-1].items() if key.startswith("loss/")} if rows else {}
-    record.log_result(_settings(cfg, folder.facts()), finals, rows[-1]["step"] if rows else cfg.schedule.steps)
-    objective = result["best"].get(f"fid_{extractor}") if result else None
-    folder.describe(status=status, ended=now(), scores=result, objective=objective)
-    _print_table(folder, result)
+        values = {key: value for key, value in (points or [{}])[-1].items() if key.startswith(log_keys.LOSS)}
+    log_result(loggers, _settings(cfg, metadata), values, points[-1]["step"] if points else cfg.schedule.steps)
+    extractor = metadata.get("protocol", {}).get("extractor")
+    objective = scores["best"].get(f"{OBJECTIVE}_{extractor}") if scores else None
+    run.update_metadata(status=status, ended=now(), scores=scores, objective=objective)
+    _print_result(run, scores, spreads)
     return objective
 
 
-def _settings(cfg: DictConfig, facts: dict[str, Any]) -> dict[str, Any]:
-    """What tells this run from others, as one flat row: seed, options chosen, and settings given as words."""
-    given = {word.lstrip("+").split("=")[0] for word in facts.get("overrides", []) if not word.startswith("~")}
-    values = {key: OmegaConf.select(cfg, key) for key in sorted(given) if "." in key and not key.startswith("hydra.")}
-    plain = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in values.items()}
-    options = {group: option for group, option in facts.get("groups", {}).items() if option}
-    return {"seed": cfg.seed} | options | plain
+def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -> dict[str, dict[str, float]]:
+    """Return the scores, with their step, of the best and the last evaluation and of the untrained networks.
+
+    Args:
+        points: logged points.
+        monitor: name of the score that decides which evaluation is best; step 0 is never the best.
+        mode: `min` or `max`.
+    """
+    key = log_keys.score_key(monitor)
+    scored = [point for point in points if key in point]
+    trained = [point for point in scored if point["step"] > 0]
+    if not trained:
+        return {}
+    best = (max if mode == "max" else min)(trained, key=lambda point: point[key])
+    return {
+        which: _scores_of(point) for which, point in (("best", best), ("last", scored[-1]), ("untrained", scored[0]))
+    }
 
 
-def _print_table(folder: RunFolder, result: dict[str, dict[str, float]]) -> None:
-    console = Console()
-    if result:
-        names = [name for name in result["last"] if name != "step" and not name.endswith("_std")]
+def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
+    scores = {key: value for key, value in point.items() if key == "step" or key.startswith(log_keys.SCORE)}
+    return {key.removeprefix(log_keys.SCORE): value for key, value in scores.items()}
+
+
+def _settings(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tells this run from others, flat: its seed, the options chosen, and the settings overridden."""
+    overrides = [override for override in metadata.get("overrides", []) if not override.startswith("~")]
+    keys = sorted({override.lstrip("+").split("=")[0] for override in overrides})
+    values = {key: OmegaConf.select(cfg, key) for key in keys if "." in key and not key.startswith("hydra.")}
+    settings = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in values.items()}
+    options = {group: str(option) for group, option in metadata.get("groups", {}).items() if option}
+    return {"seed": cfg.seed} | options | settings
+
+
+def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spreads: set[str]) -> None:
+    console = make_console()
+    if scores:
+        names = [name for name in scores["last"] if name != "step" and name not in spreads]
         table = Table("", "step", *names)
         for which in ("untrained", "best", "last"):
-            row = result[which]
-            table.add_row(which, f"{row['step']:,}", *(f"{row[name]:.4g}" if name in row else "" for name in names))
+            values = scores[which]
+            cells = [f"{values[name]:.4g}" if name in values else "" for name in names]
+            table.add_row(which, f"{values['step']:,}", *cells)
         console.print(table)
-    newest = max(folder.samples.glob("step-*.png"))
-    files = {"samples": newest, "curves": folder.curves, "checkpoints": folder.last.parent}
+    pictures = sorted(run.samples.glob("step-*.png"))
+    files = {"samples": pictures[-1] if pictures else None, "curves": run.curves, "checkpoints": run.last.parent}
     for name, path in files.items():
-        console.print(f"{name:12} {_short(path)}", soft_wrap=True, highlight=False)
-    print(f"{'curves live':12} tensorboard --logdir {_short(folder.path)}")
-
-
-def _step_of(checkpoint: Path) -> int:
-    """The step of a checkpoint; 0 if there is none."""
-    if not checkpoint.exists():
-        return 0
-    return build.read_checkpoint(checkpoint)["ganexp"]["step"]
-
-
-def _short(path: Path) -> str:
-    """Relative to where the user stands, if it lies below."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+        if path is not None and path.exists():
+            console.print(f"{name:12} {short_path(path)}", soft_wrap=True, highlight=False)
+    say(f"{'curves live':12} tensorboard --logdir {short_path(run.path)}")

@@ -1,158 +1,214 @@
-"""Combinations that make no sense together, each refused by name with the fix. One rule, one function."""
+"""Refuse settings that do not work together, each with the fix. One function for each rule.
+
+A rule yields a line for everything that is wrong. What one setting allows by itself is declared in `schema.py` and in
+the signatures of the targets.
+"""
 
 from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
+from ganexp.config import schema
+from ganexp.config.fields import field_violations
+from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
-from ganexp.training.gan import GAN
+
+if TYPE_CHECKING:
+    from ganexp.training.gan import GAN
 
 Complaints = Iterator[str]
 
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+# Arguments that conf/as_published sets, and that only the networks and update rules of the article's cases take.
+PUBLISHED_ARGUMENTS = frozenset(
+    {"batch_statistics_only", "dropout", "epoch", "norm", "repeat_burst", "reuse_real", "spectral_norm"}
+)
 
-def check(cfg: DictConfig, gan: GAN) -> None:
-    """Raises a UserError that lists everything wrong with the resolved config or the networks built from it."""
+
+def check(cfg: DictConfig, gan: "GAN") -> None:
+    """Check a resolved config and the networks built from it against all rules.
+
+    Raises:
+        UserError: lists everything that is wrong.
+    """
     complaints = [line for rule in RULES for line in rule(cfg, gan)]
     if complaints:
         raise UserError("\n".join(complaints))
 
 
-def positive_numbers(cfg: DictConfig, gan: GAN) -> Complaints:
-    keys = {
-        "schedule.steps": cfg.schedule.steps, "schedule.evaluate_every": cfg.schedule.evaluate_every,
-        "schedule.batch_size": cfg.schedule.batch_size, "data.resolution": cfg.data.resolution,
-        "trainer.log_every": cfg.trainer.log_every, "metrics.batch_size": cfg.metrics.batch_size,
-    }  # fmt: skip
-    for key, value in keys.items():
-        if value < 1:
-            yield f"{key}={value}: must be at least 1"
-    if cfg.seed < 0:
-        yield f"seed={cfg.seed}: must not be negative"
-    if cfg.data.range not in ("symmetric", "unit"):
-        yield f"data.range={cfg.data.range}: use symmetric ([-1, 1]) or unit ([0, 1])"
-    if cfg.metrics.best_by not in ("fid", "is"):
-        yield f"metrics.best_by={cfg.metrics.best_by}: use fid or is"
-    if cfg.metrics.extractor and cfg.metrics.best_by not in cfg.metrics.scores:
-        yield f"metrics.best_by={cfg.metrics.best_by} is not among metrics.scores={list(cfg.metrics.scores)}: add it"
-    if not cfg.metrics.references:
-        yield "metrics.references=[]: name a split"
-    if cfg.data.in_memory not in ("auto", True, False):
-        yield f"data.in_memory={cfg.data.in_memory}: use auto, true or false"
+def suggestion_for_unknown_argument(error: UnknownArgument, groups: dict[str, str | None]) -> str:
+    """Return which option asks for an argument that few networks take, and what to use it with.
+
+    Args:
+        error: the argument, and the target that does not take it.
+        groups: the chosen options by group.
+
+    Returns:
+        One line, or an empty string if none of the chosen options sets the argument.
+    """
+    auxiliary, article = groups.get("loss/auxiliary"), groups.get("as_published")
+    if error.key == "model.discriminator" and error.argument == "head" and auxiliary:
+        return f"loss/auxiliary={auxiliary} needs a discriminator that offers head: use model=dcgan"
+    if article and article != "none" and error.argument in PUBLISHED_ARGUMENTS:
+        return f"as_published={article} is meant for the article's own networks: see docs/published.md"
+    return ""
 
 
-def supported_precision(cfg: DictConfig, gan: GAN) -> Complaints:
-    if cfg.trainer.precision not in ("32-true", "bf16-mixed"):
-        yield f"trainer.precision={cfg.trainer.precision}: use 32-true or bf16-mixed"
+def values_are_allowed(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Every value keeps to the range that the schema declares, even if it was changed after the config was composed."""
+    yield from field_violations(OmegaConf.to_container(cfg, resolve=True), schema.Train)
 
 
-def whole_periods(cfg: DictConfig, gan: GAN) -> Complaints:
-    steps, every = cfg.schedule.steps, cfg.schedule.evaluate_every
-    if steps > 0 and every > 0 and steps % every:
+def every_network_has_an_optimizer(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Each network has an entry in `optimizer`, and each entry there is for a network."""
+    networks = ["generator", "discriminator", *_entries(cfg.model.auxiliary)]
+    for name in networks:
+        if name not in _entries(cfg.optimizer):
+            yield f"optimizer.{name} is missing: every network needs an optimizer"
+    for name in _entries(cfg.optimizer):
+        if name not in networks:
+            close = get_close_matches(name, networks, n=1)
+            hint = f"; did you mean optimizer.{close[0]}?" if close else ""
+            yield f"optimizer.{name}: there is no such network, only {', '.join(networks)}{hint}"
+
+
+def auxiliary_terms_and_networks_go_together(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """The networks that auxiliary terms train are those of `model.auxiliary`."""
+    networks, trained = _entries(cfg.model.auxiliary), set()
+    for name, term in gan.objective.auxiliary.items():
+        for network in getattr(term, "networks", ()):
+            trained.add(network)
+            if network not in networks:
+                yield (
+                    f"loss.auxiliary.{name} trains a network that is missing: add model.auxiliary.{network} and "
+                    f"optimizer.{network}, or choose all of them by an option of loss/auxiliary"
+                )
+    for network in networks:
+        if network not in trained:
+            yield (
+                f"model.auxiliary.{network} is not trained by any term of loss.auxiliary: remove it, or choose both by "
+                "an option of loss/auxiliary"
+            )
+
+
+def class_logits_and_their_terms_go_together(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """The discriminator gives class logits if and only if an auxiliary term uses them."""
+    given = cfg.model.discriminator.get("head") == "classes"
+    used = [name for name, term in gan.objective.auxiliary.items() if getattr(term, "needs_class_logits", False)]
+    if used and not given:
         yield (
-            f"schedule.steps={steps} is no multiple of schedule.evaluate_every={every}: "
-            f"use schedule.steps={max(steps // every, 1) * every} or another evaluate_every"
+            f"loss.auxiliary.{used[0]} needs class logits of the discriminator: set model.discriminator.head=classes, "
+            "or use loss/auxiliary=class_head, which sets it"
+        )
+    if given and not used:
+        yield (
+            "model.discriminator.head=classes gives class logits that no term of loss.auxiliary uses: "
+            "use loss/auxiliary=class_head, or another head"
+        )
+    if given and "classifier" in _entries(cfg.model.auxiliary):
+        yield (
+            "model.discriminator.head=classes and model.auxiliary.classifier both give class logits: "
+            "use loss/auxiliary=class_head or loss/auxiliary=classifier, not both"
         )
 
 
-def labels_for_a_conditional_model(cfg: DictConfig, gan: GAN) -> Complaints:
+def auxiliary_terms_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Auxiliary terms need a conditional generator, unless their class sets `needs_labels = False`."""
+    for name, term in gan.objective.auxiliary.items():
+        if getattr(term, "needs_labels", True) and not cfg.model.conditional:
+            yield f"loss.auxiliary.{name} needs a generator that is given the classes: set model.conditional=true"
+
+
+def conditional_models_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """A conditional model needs a dataset with classes."""
     if cfg.model.conditional and cfg.data.num_classes < 2:
-        yield "model.conditional=true needs a labelled set, and this one has no classes: set model.conditional=false"
+        yield (
+            "model.conditional=true needs a labelled dataset, and this one has no classes: set model.conditional=false"
+        )
 
 
-def labels_for_a_classifier(cfg: DictConfig, gan: GAN) -> Complaints:
+def trained_extractors_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """A feature extractor that is trained on the dataset needs classes."""
     extractor = cfg.metrics.extractor
     if extractor and "network" in extractor and cfg.data.num_classes < 2:
-        yield "metrics=classifier needs a labelled set, which this is not: use metrics=inception or metrics=none"
+        yield (
+            "metrics=classifier needs a labelled dataset, and this one has no classes: use metrics=inception or "
+            "metrics=none"
+        )
 
 
-def logits_the_loss_wants(cfg: DictConfig, gan: GAN) -> Complaints:
+def logits_match_the_loss(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """The discriminator has as many outputs as the loss needs."""
     given = cfg.model.discriminator.get("logits", 1)
     if given != cfg.loss.logits:
         yield (
-            f"this loss wants {cfg.loss.logits} logits an image, model.discriminator.logits is {given}: "
-            f"leave it at its default, or use another loss"
+            f"this loss needs {cfg.loss.logits} logits for each image, model.discriminator.logits is {given}: "
+            "leave it at its default, or use another loss"
         )
 
 
-def probabilities_of_a_cross_entropy(cfg: DictConfig, gan: GAN) -> Complaints:
+def probabilities_belong_to_a_cross_entropy(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """`loss.probabilities` has no effect on a loss that is not a cross-entropy."""
     if cfg.loss.probabilities and not cfg.loss.adversarial.get("probabilities"):
         yield (
-            "loss.probabilities=true changes cross-entropies, and this loss is none: use loss=non_saturating or "
+            "loss.probabilities=true changes cross-entropies, and this loss is not one: use loss=non_saturating or "
             "loss=saturating, or leave it (and as_published=g_loss) out"
         )
 
 
-def penalties_on_one_logit(cfg: DictConfig, gan: GAN) -> Complaints:
-    of_one = [name for name, p in gan.objective.penalties.items() if not getattr(p, "takes_vectors", False)]
-    if of_one and cfg.loss.logits != 1:
-        names = ", ".join(f"loss.penalties.{name}" for name in of_one)
-        yield f"{names} needs one logit an image, this loss has {cfg.loss.logits}: use a loss of one logit"
-
-
-def penalties_without_batch_statistics(cfg: DictConfig, gan: GAN) -> Complaints:
-    mixes = [
-        name
-        for name, layer in gan.discriminator.named_modules()
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm)
-        and not isinstance(layer, nn.modules.instancenorm._InstanceNorm)
-    ]
-    if gan.objective.penalties and mixes:
-        names = ", ".join(f"loss.penalties.{name}" for name in gan.objective.penalties)
+def penalties_suit_the_logits(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Most penalties are defined for one logit only."""
+    scalar = [name for name, penalty in gan.objective.penalties.items() if not getattr(penalty, "takes_vectors", False)]
+    if scalar and cfg.loss.logits != 1:
         yield (
-            f"{names} wants a gradient per sample, but batch normalisation ({mixes[0]}) mixes the samples: "
-            "set model.discriminator.norm=layer (or none)"
+            f"{_keys('loss.penalties', scalar)}: needs one logit for each image, and this loss has {cfg.loss.logits}: "
+            "use a loss of one logit"
         )
 
 
-def class_terms_have_class_logits(cfg: DictConfig, gan: GAN) -> Complaints:
-    head, auxiliary = cfg.model.discriminator.get("head") == "classes", gan.objective.auxiliary is not None
-    if auxiliary != (head or gan.classifier is not None):
+def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """A penalty on the gradient of each sample needs a discriminator without batch normalisation."""
+    mixing = [name for name, layer in gan.discriminator.named_modules() if isinstance(layer, BATCH_NORMS)]
+    if gan.objective.penalties and mixing:
         yield (
-            "class terms and the network that gives class logits go together: choose both by "
-            "loss/auxiliary=classifier or loss/auxiliary=class_head"
-        )
-    if head and gan.classifier is not None:
-        yield "model.classifier and model.discriminator.head=classes are one too many: use loss/auxiliary=class_head"
-    if auxiliary and not cfg.model.conditional:
-        yield "loss.auxiliary needs a generator that knows the classes: set model.conditional=true"
-    if (gan.classifier is None) != (cfg.optimizer.classifier is None):
-        yield "model.classifier and optimizer.classifier go together: use loss/auxiliary=classifier"
-
-
-def a_loss_limit_replaces_n_critic(cfg: DictConfig, gan: GAN) -> Complaints:
-    if "limit" in cfg.schedule.updates and cfg.loss.n_critic != 1:
-        yield (
-            f"this loss wants {cfg.loss.n_critic} discriminator updates a step, a loss limit starts from 1: "
-            "use schedule/updates=fixed_ratio, or loss.n_critic=1"
+            f"{_keys('loss.penalties', gan.objective.penalties)}: needs the gradient of each sample by itself, but "
+            f"batch normalisation ({mixing[0]}) mixes the samples: set model.discriminator.norm=layer (or none)"
         )
 
 
-def positive_or_none(cfg: DictConfig, gan: GAN) -> Complaints:
-    for key in ("lr_reference_batch", "max_d_steps"):
-        value = cfg.schedule[key]
-        if value is not None and value < 1:
-            yield f"schedule.{key}={value}: must be at least 1 (null: none)"
-
-
-def penalties_with_matching_labels(cfg: DictConfig, gan: GAN) -> Complaints:
-    if cfg.model.conditional and gan.objective.penalties and gan.update.labels["discriminator"] != "real":
+def penalties_have_matching_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """A penalty between real and generated images needs the same labels on both."""
+    if cfg.model.conditional and gan.objective.penalties and gan.update_rule.labels["discriminator"] != "real":
         yield (
             "a penalty between real and fake images needs the same labels on both: "
             "set schedule.updates.labels.discriminator=real"
         )
 
 
-def shared_fakes_have_one_kind_of_label(cfg: DictConfig, gan: GAN) -> Complaints:
-    labels = gan.update.labels
-    if cfg.model.conditional and gan.update.fakes == "shared" and labels["discriminator"] != labels["generator"]:
+def loss_limits_replace_n_critic(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """A loss limit starts from one discriminator update a step."""
+    if "limit" in cfg.schedule.updates and cfg.loss.n_critic != 1:
+        yield (
+            f"this loss needs {cfg.loss.n_critic} discriminator updates a step, a loss limit starts from 1: "
+            "use schedule/updates=fixed_ratio, or loss.n_critic=1"
+        )
+
+
+def shared_fakes_have_one_kind_of_label(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Both networks see the same labels with the same generated images."""
+    labels = gan.update_rule.labels
+    if cfg.model.conditional and gan.update_rule.fakes == "shared" and labels["discriminator"] != labels["generator"]:
         yield (
             "schedule.updates.fakes=shared gives both networks the same fakes, but their labels differ: set "
             f"schedule.updates.labels.generator={labels['discriminator']}"
         )
 
 
-def enough_samples_to_score(cfg: DictConfig, gan: GAN) -> Complaints:
+def samples_suffice_for_the_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Each split of the Inception Score has two samples at least."""
     if cfg.metrics.extractor and cfg.metrics.samples < 2 * cfg.metrics.splits:
         yield (
             f"metrics.samples={cfg.metrics.samples} is too few for metrics.splits={cfg.metrics.splits}: "
@@ -160,33 +216,43 @@ def enough_samples_to_score(cfg: DictConfig, gan: GAN) -> Complaints:
         )
 
 
-def pruning_by_scores(cfg: DictConfig, gan: GAN) -> Complaints:
+def references_are_named(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Scores compare samples with one split of the dataset at least."""
+    if not cfg.metrics.references:
+        yield "metrics.references=[]: name a split, such as [train]"
+
+
+def pruning_has_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Jobs of a sweep are pruned by their scores."""
     if cfg.sweep.prune and not cfg.metrics.extractor:
         yield "sweep.prune=true compares scores, and metrics=none has none: use metrics=classifier or metrics=inception"
 
 
-def decay_of_an_average(cfg: DictConfig, gan: GAN) -> Complaints:
-    decay = cfg.schedule.ema.decay
-    if decay is not None and not 0 < decay < 1:
-        yield f"schedule.ema.decay={decay}: must lie between 0 and 1 (null: no averaging)"
+def _entries(mapping: Any) -> list[str]:
+    """Return the names in a mapping of nodes, without those that are null."""
+    return [str(name) for name, node in mapping.items() if node is not None]
+
+
+def _keys(prefix: str, names: Any) -> str:
+    return ", ".join(f"{prefix}.{name}" for name in names)
 
 
 RULES = (
-    positive_numbers,
-    supported_precision,
-    whole_periods,
-    labels_for_a_conditional_model,
-    labels_for_a_classifier,
-    logits_the_loss_wants,
-    probabilities_of_a_cross_entropy,
-    penalties_on_one_logit,
-    penalties_without_batch_statistics,
-    class_terms_have_class_logits,
-    a_loss_limit_replaces_n_critic,
-    positive_or_none,
-    penalties_with_matching_labels,
+    values_are_allowed,
+    every_network_has_an_optimizer,
+    auxiliary_terms_and_networks_go_together,
+    class_logits_and_their_terms_go_together,
+    auxiliary_terms_have_labels,
+    conditional_models_have_labels,
+    trained_extractors_have_labels,
+    logits_match_the_loss,
+    probabilities_belong_to_a_cross_entropy,
+    penalties_suit_the_logits,
+    penalties_need_independent_samples,
+    penalties_have_matching_labels,
+    loss_limits_replace_n_critic,
     shared_fakes_have_one_kind_of_label,
-    enough_samples_to_score,
-    pruning_by_scores,
-    decay_of_an_average,
+    samples_suffice_for_the_scores,
+    references_are_named,
+    pruning_has_scores,
 )

@@ -1,181 +1,199 @@
-"""The typed root of every config, and the resolvers its YAML uses. No torch.
+"""The typed root of every config, and the resolvers that its YAML uses. Must not import torch.
 
-Keys outside the groups are typed here; a group's `_target_` nodes are typed by the signature they name.
+Each field declares its type for OmegaConf, which converts overrides, and with `limited` the values that are allowed.
+What lies below a `_target_` is checked against the signature of the target, see `instantiate.py`.
 """
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
 
+from annotated_types import Gt, Lt
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganexp.config.fields import NODES, field_violations, limited, limits
 from ganexp.data.listing import count_classes
 from ganexp.errors import UserError
+from ganexp.runs.naming import job_name, run_name, slug
+from ganexp.types import NonNegativeInt, PositiveFloat, PositiveInt
+
+Accelerator = Literal["auto", "cpu", "gpu"]
 
 
 @dataclass
 class Data:
-    resolution: int = MISSING  # pixels a side
-    channels: int = MISSING
-    num_classes: int = MISSING  # 0: no labels
+    """The dataset."""
+
+    resolution: int = limited(PositiveInt)  # pixels along each side
+    channels: int = limited(PositiveInt)
+    num_classes: int = limited(NonNegativeInt)  # 0: no labels
     source: Any = MISSING  # the function that loads a split
-    root: str = "${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}"  # where data sets live
-    path: str | None = None  # of a folder or zip of images
+    root: str = "${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}"  # directory of the datasets
+    path: str | None = None  # of a directory or zip of images
     split: str = "train"
-    range: str = "symmetric"  # of the pixels that the discriminator sees: [-1, 1]; unit: [0, 1]
+    range: str = limited(Literal["symmetric", "unit"], "symmetric")  # of real pixels: [-1, 1]; unit: [0, 1]
     flip: bool = False  # mirror half of the real images
-    in_memory: Any = "auto"  # true: on the device; false: decoded by workers as needed
-    workers: int = 2
-    on_error: str = "skip"  # raise: refuse a broken image file
+    # true: on the device; false: decoded when needed
+    in_memory: Any = field(default="auto", metadata=limits(bool | Literal["auto"]))
+    workers: int = limited(NonNegativeInt, 2)
+    on_error: str = limited(Literal["skip", "raise"], "skip")  # raise: refuse a broken image file
 
 
 @dataclass
 class Ema:
-    decay: float | None = None
-    start: int = 0
+    """The average of the generator's weights that samples are drawn from."""
+
+    decay: float | None = limited(Annotated[float, Gt(0), Lt(1)] | None, None)  # null: no averaged generator
+    start: int = limited(NonNegativeInt, 0)
 
 
 @dataclass
 class Schedule:
-    steps: int = MISSING
-    evaluate_every: int = MISSING
-    batch_size: int = MISSING
+    """The length of the training and the order of its updates. A step is one generator update."""
+
+    steps: int = limited(PositiveInt)
+    evaluate_every: int = limited(PositiveInt)
+    batch_size: int = limited(PositiveInt)
     updates: Any = MISSING
-    max_d_steps: int | None = None  # discriminator updates after which the run ends, whatever steps are left
+    max_d_steps: int | None = limited(PositiveInt | None, None)  # discriminator updates after which the run ends
     lr_decay: Any = None
-    lr_reference_batch: int | None = None  # the batch that the learning rates are meant for: they scale with batch_size
+    lr_reference_batch: int | None = limited(PositiveInt | None, None)  # the learning rates scale with batch_size / it
     ema: Ema = field(default_factory=Ema)
 
 
 @dataclass
 class Loss:
+    """The loss and the terms beside it."""
+
     adversarial: Any = MISSING
-    logits: int = 1  # an image, that this loss wants from the discriminator
-    n_critic: int = 1  # discriminator updates a step, for schedules that leave the choice to the loss
+    logits: int = limited(PositiveInt, 1)  # number of the discriminator's outputs for each image
+    n_critic: int = limited(PositiveInt, 1)  # discriminator updates a step, for schedules that leave it to the loss
     discriminator_norm: str = "batch"  # for networks that leave the choice to the loss
-    epsilon: str = "per_sample"  # of penalties between real and fake; per_element: one a pixel, a common slip
-    probabilities: bool = False  # cross-entropy of sigmoid outputs, clamped, as older code has it, instead of logits
-    penalties: dict[str, Any] = field(default_factory=dict)
+    epsilon: str = limited(Literal["per_sample", "per_element"], "per_sample")  # of penalties between real and fake
+    probabilities: bool = False  # cross-entropy of clamped sigmoid outputs instead of logits, as in older code
+    penalties: dict[str, Any] = field(default_factory=dict, metadata=NODES)
     constraint: Any = None
-    auxiliary: Any = None  # class terms, of a head on the discriminator or of model.classifier
+    # further terms, such as those of class logits
+    auxiliary: dict[str, Any] = field(default_factory=dict, metadata=NODES)
 
 
 @dataclass
 class Model:
+    """The networks."""
+
     generator: Any = MISSING
     discriminator: Any = MISSING
     latent: Any = MISSING
     conditional: bool = False
-    classifier: Any = None  # a third network, for loss.auxiliary
-
-
-@dataclass
-class Optimizers:
-    generator: Any = MISSING
-    discriminator: Any = MISSING
-    classifier: Any = None
+    # further networks, trained by terms of loss.auxiliary
+    auxiliary: dict[str, Any] = field(default_factory=dict, metadata=NODES)
 
 
 @dataclass
 class Metrics:
+    """The scores and the samples that a run records."""
+
     extractor: Any = None  # null: no scores
-    samples: int = 10000  # scored at each evaluation
-    scores: list[str] = field(default_factory=lambda: ["is", "fid"])  # all names: ganexp.metrics.scores.NAMES
+    samples: int = limited(PositiveInt, 10000)  # scored at each evaluation
+    scores: dict[str, Any] = field(default_factory=dict, metadata=NODES)
     references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits; the first chooses the best
-    fid_at: list[int] = field(default_factory=list)  # sample counts at which FID is taken on the way
-    batch_size: int = 500
-    splits: int = 10  # of the Inception Score
-    best_by: str = "fid"  # the score that chooses the best checkpoint; is
-    weights: str | None = None  # of the extractor, where it is not trained here
+    # further sample counts at which FID is computed
+    fid_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))
+    batch_size: int = limited(PositiveInt, 500)
+    splits: int = limited(PositiveInt, 10)  # of the Inception Score
+    best_by: str = "fid"  # the score that chooses the best checkpoint
+    weights: str | None = None  # file of the extractor's weights, where it is not trained here
     cache: str = "${oc.env:GANEXP_CACHE,'~/.cache/ganexp'}"
+    grid_rows: int = limited(PositiveInt, 10)  # of the grid of samples
+    grid_columns: int = limited(PositiveInt, 10)
 
 
 @dataclass
 class Trainer:
-    accelerator: str = "auto"
-    precision: str = "32-true"
-    log_every: int = 50  # steps between two points of a loss curve
+    """The device and the precision."""
+
+    accelerator: str = limited(Accelerator, "auto")
+    precision: str = limited(Literal["32-true", "bf16-mixed"], "32-true")
+    log_every: int = limited(PositiveInt, 50)  # steps between two points of a loss curve
 
 
 @dataclass
 class Sweep:
-    prune: bool = False  # stop a point whose best score is worse than the median of the other points' at the same step
+    """Settings of a sweep that its jobs share."""
+
+    prune: bool = False  # stop a job whose best score is worse than the median of the other jobs' at the same step
 
 
 @dataclass
 class Train:
+    """Config of `ganexp train`."""
+
     data: Data = MISSING
     model: Model = MISSING
     loss: Loss = MISSING
+    # of the discriminator's inputs, in this order
+    augment: dict[str, Any] = field(default_factory=dict, metadata=NODES)
     schedule: Schedule = MISSING
-    optimizer: Optimizers = MISSING
+    optimizer: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # by the network's name
     metrics: Metrics = MISSING
     trainer: Trainer = MISSING
+    callbacks: dict[str, Any] = field(default_factory=dict, metadata=NODES)
+    logger: dict[str, Any] = field(default_factory=dict, metadata=NODES)
     name: str | None = None  # of the run; default: the chosen groups
-    seed: int = 0
+    seed: int = limited(NonNegativeInt, 0)
     sweep: Sweep = field(default_factory=Sweep)
 
 
 @dataclass
 class Describe(Train):
-    estimate: bool = False  # time a few steps: hours, memory and disk of the run
+    """Config of `ganexp describe`."""
+
+    estimate: bool = False  # time a few steps, and estimate hours, memory and disk space of the run
 
 
 @dataclass
 class EvaluateImages(Train):
-    images: str | None = None  # a folder or zip, of samples of whatever origin
-    real: str | None = None  # or a split of the set itself: what scores real images have
-    output: str | None = None  # folder of scores.json; default: none is written
+    """Config of `ganexp evaluate images=…`."""
+
+    images: str | None = None  # a directory or zip of images of any origin
+    real: str | None = None  # or a split of the dataset: the scores of real images
+    output: str | None = None  # directory of scores.json; default: none is written
 
 
 @dataclass
 class Evaluate:
-    ckpt: str = MISSING  # a checkpoint, or a run folder: its best
-    samples: int | None = None  # default: as in the run
-    scores: list[str] = field(default_factory=lambda: ["is", "fid", "kid", "neighbours", "diversity"])
+    """Config of `ganexp evaluate ckpt=…`."""
+
+    ckpt: str = MISSING  # a checkpoint, or a run directory: its best
+    samples: int | None = limited(PositiveInt | None, None)  # default: as in the run
     references: list[str] | None = None  # splits; default: the one trained on, and test where there is one
-    fid_at: list[int] = field(default_factory=list)  # sample counts at which FID is taken on the way
-    seed: int = 1000  # of the latents; another than the one by which the best checkpoint was chosen
-    data_root: str | None = None  # where the data lies now, if not where it was
+    # further sample counts at which FID is computed
+    fid_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))
+    seed: int = limited(NonNegativeInt, 1000)  # of the latents; not the one that chose the best checkpoint
+    data_root: str | None = None  # where the dataset is now, if not where it was
     weights: str | None = None  # of the extractor, likewise
-    metrics: Metrics | None = None  # another ruler; default: the run's own
-    accelerator: str = "auto"
-    output: str | None = None  # folder of scores.json; default: beside the checkpoint's run
+    metrics: Metrics = field(default_factory=Metrics)  # without an extractor: the run's own, with these scores
+    accelerator: str = limited(Accelerator, "auto")
+    output: str | None = None  # directory of scores.json; default: beside the checkpoint's run
 
 
 @dataclass
 class Sample:
-    ckpt: str = MISSING  # a checkpoint, or a run folder: its best
-    n: int = 64
-    seed: int = 0
-    truncation: float | None = None  # of normal latents: values beyond it are drawn anew
-    format: str = "png"  # of the images: png, zip (of PNGs), npz (uint8 N x H x W x C, as arr_0, labels as arr_1)
-    accelerator: str = "auto"
-    output: str | None = None  # folder of the pictures; default: samples/drawn in the run
+    """Config of `ganexp sample`."""
 
-
-def slug(text: str) -> str:
-    """A name that is safe in a path and on a command line: anything but letters, digits, . + - _ becomes -."""
-    return re.sub(r"[^\w.+-]+", "-", str(text)).strip("-")[:150] or "run"
-
-
-def run_name(name: str | None, *choices: str | None) -> str:
-    """`name`, else the experiment's, else the chosen groups joined: run_name(None, experiment, data, model, loss)."""
-    if name:
-        return slug(name)
-    experiment, *groups = choices
-    return slug(experiment or "-".join(str(group) for group in groups))
-
-
-def point_name(number: int, words: str) -> str:
-    """The folder of a sweep's point: point_name(3, "loss-hinge_seed-1") is 03-loss-hinge_seed-1."""
-    return f"{number:02}-{slug(words)}"
+    ckpt: str = MISSING  # a checkpoint, or a run directory: its best
+    n: int = limited(PositiveInt, 64)
+    seed: int = limited(NonNegativeInt, 0)
+    truncation: float | None = limited(PositiveFloat | None, None)  # normal latents beyond it are drawn again
+    format: str = limited(Literal["png", "zip", "npz"], "png")  # npz: uint8 (N, H, W, C) as arr_0, labels as arr_1
+    accelerator: str = limited(Accelerator, "auto")
+    output: str | None = None  # directory of the images; default: samples/drawn in the run
 
 
 def register() -> None:
-    """Makes the schemas and resolvers known to Hydra; may be called again."""
+    """Make the schemas and resolvers known to Hydra; may be called again."""
     store = ConfigStore.instance()
     store.store(name="train_schema", node=Train)
     store.store(name="describe_schema", node=Describe)
@@ -185,7 +203,7 @@ def register() -> None:
     resolvers = {
         "slug": slug,
         "run_name": run_name,
-        "point_name": point_name,
+        "job_name": job_name,
         "count_classes": count_classes,
         "classes_if": lambda conditional, classes: classes if conditional else 0,
         "without_classes": lambda split, unlabelled, classes: 0 if split == unlabelled else classes,
@@ -194,24 +212,32 @@ def register() -> None:
         OmegaConf.register_new_resolver(name, function, replace=True)
 
 
-def resolve(cfg: DictConfig) -> DictConfig:
-    """`cfg` with every interpolation resolved.
+def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
+    """Return `cfg` with every interpolation resolved, and every value checked against the schema it was composed from.
+
+    Args:
+        cfg: a composed config.
+        without: keys of the root to leave out, such as those whose interpolations refer to another config.
 
     Raises:
-        UserError: a key without a value, or one whose interpolation fails.
+        UserError: a key has no value, its interpolation fails, or its value is not allowed.
     """
+    root = OmegaConf.get_type(cfg)
+    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key not in without]) if without else cfg
     try:
         missing = sorted(OmegaConf.missing_keys(cfg))
-        resolved = OmegaConf.to_container(cfg, resolve=True)
+        values = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
-        raise _cause(error) or UserError(str(error)) from None
+        raise _user_error_behind(error) or UserError(str(error)) from None
     if missing:
         raise UserError("\n".join(f"Missing value: {key}=…" for key in missing))
-    return OmegaConf.create(resolved)
+    if complaints := list(field_violations(values, root)):
+        raise UserError("\n".join(complaints))
+    return OmegaConf.create(values)
 
 
-def _cause(error: BaseException | None) -> UserError | None:
-    """The UserError behind `error`, which a resolver raised; None if another kind is."""
+def _user_error_behind(error: BaseException | None) -> UserError | None:
+    """Return the UserError behind `error`, which a resolver raised; None if it was caused by something else."""
     while error is not None and not isinstance(error, UserError):
         error = error.__cause__ or error.__context__
     return error

@@ -1,94 +1,223 @@
-"""What is wrong with the words of a command line, in a few lines: the word, what there is, what was perhaps meant."""
+"""Explain an override that Hydra refuses: name it, list the valid options and suggest the closest match.
+
+One function for each kind of error; each returns an empty string for an error of another kind. Must not import torch.
+"""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
+
+from ganexp.config.annotations import describe, show
+
+NO_OPTION = {"null", "None", ""}
 
 
-def advise(error: Exception, words: list[str], folders: list[Path], config_name: str) -> str:
-    """A few lines on `error`, which Hydra raised for `words` while composing `config_name` from `folders` of YAML."""
-    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        group, _, option = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
-        while "/" in group and not any(word.lstrip("+").startswith(f"{group}=") for word in words):
-            group, _, above = group.rpartition("/")  # experiment=sagan/cifar10_9
-            option = f"{above}/{option}"
-        there = options(group, folders)
-        beside = [name for name in there if "/" in name and name.split("/")[0] == option.split("/")[0]]
-        if there:
-            return _unknown(f"{group}={option}", group, option, beside or there, "=")
-    if "Config group override must be" in str(error):
-        for word in words:
-            group, _, value = word.lstrip("+").partition("=")
-            if {"null", "None", ""} & set(value.split(",")) and (found := options(group, folders)):
-                return (
-                    f"{word}: {group} has {', '.join(found)}; leave the word out to choose none,\n"
-                    f"or take away what an experiment has chosen: ~{group}"
-                )
-    if match := re.search(r"Could not (?:override|delete from config\.) '([\w./@-]+)'", str(error)):
-        if "@experiment" in match[1]:
-            group = match[1].split("@")[0]
-            return (
-                f"override /{group}: a case may choose for other groups only if the first line of its YAML is\n"
-                "# @package _global_"
-            )
-        return _unknown_key(match[1], words, folders, config_name)
+@dataclass
+class CommandLine:
+    """What was composed.
+
+    Args:
+        overrides: the overrides, without Hydra's flags.
+        folders: directories of YAML files, ganexp's own first.
+        config_name: the primary config, such as train.
+    """
+
+    overrides: list[str]
+    folders: list[Path]
+    config_name: str
+
+
+def explain(error: Exception, overrides: list[str], folders: list[Path], config_name: str) -> str:
+    """Return a few lines on `error`, which Hydra raised when it composed `config_name` from the YAML in `folders`."""
+    line = CommandLine(overrides, folders, config_name)
+    for explanation in EXPLANATIONS:
+        if text := explanation(error, line):
+            return text
     cause = error.__cause__
-    lines = str(error).splitlines() + (str(cause).splitlines()[:1] if isinstance(cause, OmegaConfBaseException) else [])
-    return "\n".join(line for line in lines if not line.strip().startswith(("full_key:", "object_type=", "reference_")))
+    lines = str(error).splitlines()
+    if isinstance(cause, OmegaConfBaseException):
+        lines += str(cause).splitlines()[:1]
+    return "\n".join(text for text in lines if not text.strip().startswith(("full_key:", "object_type=", "reference_")))
 
 
-def options(group: str, folders: list[Path]) -> list[str]:
-    """The options of a group; of one that has folders alone, such as experiment, FOLDER/OPTION."""
+def unknown_option(error: Exception, line: CommandLine) -> str:
+    """Explain loss=hing: the group has no such option."""
+    if not isinstance(error, MissingConfigException) or not error.missing_cfg_file:
+        return ""
+    group, _, option = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
+    groups = {override.lstrip("+").partition("=")[0] for override in line.overrides}
+    while "/" in group and group not in groups:  # experiment=sagan/cifar10_9
+        group, _, parent = group.rpartition("/")
+        option = f"{parent}/{option}"
+    options = options_of(group, line.folders)
+    siblings = [name for name in options if "/" in name and name.split("/")[0] == option.split("/")[0]]
+    return _list_options(group, option, siblings or options) if options else ""
+
+
+def no_option(error: Exception, line: CommandLine) -> str:
+    """Explain loss/penalty=null: a group is left out to choose none of its options."""
+    if not is_group_value_error(error):
+        return ""
+    for override in line.overrides:
+        group, _, value = override.lstrip("+").partition("=")
+        options = options_of(group, line.folders)
+        if NO_OPTION & set(value.split(",")) and options:
+            return (
+                f"{override}: {group} has {', '.join(options)}; leave the override out to choose none,\n"
+                f"or remove what an experiment has chosen: ~{group}"
+            )
+    return ""
+
+
+def unknown_setting(error: Exception, line: CommandLine) -> str:
+    """Explain schedule.stepss=3: the config has no such key."""
+    cause = error.__cause__
+    if not isinstance(cause, (ConfigKeyError, ConfigAttributeError)) or not cause.full_key:
+        return ""
+    return _list_settings(str(cause.full_key), cause.parent_node, line)
+
+
+def wrong_type(error: Exception, line: CommandLine) -> str:
+    """Explain schedule.steps=many: say which values the schema allows."""
+    cause = error.__cause__
+    if not isinstance(cause, ValidationError) or not is_dataclass(cause.object_type):
+        return ""
+    for field in fields(cause.object_type):
+        if field.name == cause.key:
+            allowed = field.metadata.get("annotation", field.type)
+            return f"{cause.full_key}={show(cause.value)}: must be {describe(allowed)}"
+    return ""
+
+
+def unknown_group(error: Exception, line: CommandLine) -> str:
+    """Explain schedule/lr_decays=linear: the command has no such group, or a YAML file may not choose for it."""
+    name = unmatched_group(error)
+    if not name:
+        return ""
+    group = name.split("@")[0]
+    if "@experiment" in name:
+        return (
+            f"override /{group}: an experiment may choose for other groups only if the first line of its YAML is\n"
+            "# @package _global_"
+        )
+    if "/" in name:
+        return _list_names(name, "", name, _groups(line))
+    return _list_settings(name, _compose_without(name, line), line)
+
+
+def unknown_deletion(error: Exception, line: CommandLine) -> str:
+    """Explain ~model.generator.hiden: the config has no such key."""
+    key = missing_deletion(error)
+    if not key:
+        return ""
+    if "/" in key:
+        return _list_names(key, "", key, _groups(line))
+    cfg = _compose_without(key, line)
+    parent = key.rpartition(".")[0]
+    while parent and not isinstance(OmegaConf.select(cfg, parent), DictConfig):
+        parent = parent.rpartition(".")[0]
+    below = key.removeprefix(f"{parent}.").split(".")[0]
+    return _list_settings(f"{parent}.{below}" if parent else below, OmegaConf.select(cfg, parent or "."), line)
+
+
+EXPLANATIONS = (unknown_option, no_option, unknown_setting, wrong_type, unknown_group, unknown_deletion)
+
+
+# Hydra offers these facts only in the text of its messages.
+
+
+def is_group_value_error(error: Exception) -> bool:
+    """Return whether `error` says that a group was given no option, such as null."""
+    return "Config group override must be" in str(error)
+
+
+def unmatched_group(error: Exception) -> str:
+    """Return the group that is in no defaults list, perhaps with @ and its package; empty for another error."""
+    match = re.search(r"Could not override '([\w./@-]+)'\.", str(error))
+    return match[1] if match else ""
+
+
+def missing_deletion(error: Exception) -> str:
+    """Return the key that was to be deleted and does not exist; empty for another error."""
+    match = re.search(r"Could not delete from config\. '([\w./@-]+)' does not exist", str(error))
+    return match[1] if match else ""
+
+
+def options_of(group: str, folders: list[Path]) -> list[str]:
+    """Return the options of a group; of a group that has only directories, such as experiment, DIRECTORY/OPTION."""
     if not group:
         return []
-    flat = any((folders[0] / group).glob("*.yaml"))
-    files = {file.relative_to(f / group) for f in folders for file in (f / group).glob("*.yaml")}
-    if not flat:
-        files |= {file.relative_to(f / group) for f in folders for file in (f / group).glob("*/*.yaml")}
+    has_files = any((folders[0] / group).glob("*.yaml"))
+    patterns = ["*.yaml"] if has_files else ["*.yaml", "*/*.yaml"]
+    files = {
+        file.relative_to(folder / group)
+        for folder in folders
+        for pattern in patterns
+        for file in (folder / group).glob(pattern)
+    }
     return sorted(str(file.with_suffix("")) for file in files)
 
 
-def _unknown(word: str, what: str, name: str, there: list[str], joint: str) -> str:
-    lines = [f"{word}: there is no such {'option' if joint == '=' else 'setting'}."]
-    lines += [f"{what} has: {', '.join(there)}" if what else f"There are: {', '.join(there)}"]
-    if close := get_close_matches(name, there, n=3, cutoff=0.5):
-        lines += [f"Did you mean {' or '.join(f'{what}{joint}{match}' if what else match for match in close)}?"]
-    return "\n".join(lines)
+def _groups(line: CommandLine) -> list[str]:
+    """Return the groups that a command has."""
+    directories = {
+        str(file.parent.relative_to(folder))
+        for folder in line.folders
+        for file in folder.rglob("*.yaml")
+        if file.parent != folder
+    }
+    groups = {"experiment" if name.startswith("experiment/") else name for name in directories}
+    if line.config_name == "sample":
+        groups = set()
+    elif line.config_name == "evaluate":  # the rest is the run's
+        groups = {name for name in groups if name.split("/")[0] == "metrics"}
+    return sorted(name for name in groups if not name.startswith("hydra"))
 
 
-def _unknown_key(key: str, words: list[str], folders: list[Path], config_name: str) -> str:
-    groups = {str(p.parent.relative_to(f)) for f in folders for p in f.rglob("*.yaml") if p.parent != f}
-    groups = {"experiment" if group.startswith("experiment/") else group for group in groups}
-    groups = {group for group in groups if not group.startswith("hydra")}
-    if config_name in ("evaluate", "sample"):  # a run is there already
-        groups &= {"metrics"} if config_name == "evaluate" else set()
-    if "/" in key:
-        return _unknown(key, "", key, sorted(groups), "=")
-    cfg = _composed(key, words, folders, config_name)
-    within = ""
-    for name in key.split("."):
-        at = f"{within}.{name}" if within else name
-        if not isinstance(OmegaConf.select(cfg, at), DictConfig):
-            break
-        within = at
-    there = {str(child) for child in (OmegaConf.select(cfg, within) if within else cfg) if not child.startswith("_")}
-    return _unknown(key, within, name, sorted(there if within or "." in key else there | groups), ".")
+def _list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str:
+    """Say that there is no `key`, and list the keys of its parent; beside those of the root stand the groups."""
+    within, _, name = key.rpartition(".")
+    names = {str(child) for child in parent or ()}
+    names = {child for child in names if not child.startswith("_") and child != "hydra"}
+    if not within:
+        names |= set(_groups(line))
+    return _list_names(key, within, name, sorted(names))
 
 
-def _composed(key: str, words: list[str], folders: list[Path], config_name: str) -> DictConfig:
-    """The config without the unknown key, as far as the other words let it be composed."""
-    own = f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in folders[1:])}]"
-    plain = [word for word in words if "=" in word and word[0] != "-" and word.split("=")[0].lstrip("+~") != key]
-    choices = [word for word in plain if "." not in word.split("=")[0]]
-    with initialize_config_dir(str(folders[0]), version_base="1.3"):
-        for chosen in (plain, choices, []):  # where another word is wrong, or sweeps, fewer will do
+def _list_names(key: str, within: str, name: str, names: list[str]) -> str:
+    listed = f"{within} has: {', '.join(names)}" if within else f"There are: {', '.join(names)}"
+    prefix = f"{within}." if within else ""
+    return "\n".join([f"{key}: there is no such setting.", listed, *_did_you_mean(name, names, prefix)])
+
+
+def _list_options(group: str, option: str, options: list[str]) -> str:
+    lines = [f"{group}={option}: there is no such option.", f"{group} has: {', '.join(options)}"]
+    return "\n".join([*lines, *_did_you_mean(option, options, f"{group}=")])
+
+
+def _did_you_mean(name: str, names: Iterable[str], prefix: str) -> list[str]:
+    close = get_close_matches(name, list(names), n=3, cutoff=0.5)
+    return [f"Did you mean {' or '.join(prefix + match for match in close)}?"] if close else []
+
+
+def _compose_without(key: str, line: CommandLine) -> DictConfig:
+    """Compose the config without the override of `key`, and without others where these are wrong or sweep."""
+    search_path = f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in line.folders[1:])}]"
+    settings = [override for override in line.overrides if "=" in override and override[0] != "-"]
+    keys = {override: override.split("=")[0].lstrip("+~") for override in settings}
+    plain = [override for override in settings if keys[override] != key]
+    choices = [override for override in plain if "." not in keys[override]]
+    with initialize_config_dir(str(line.folders[0]), version_base="1.3"):
+        for overrides in (plain, choices, []):
             try:
-                return compose(config_name, [own, *chosen])
-            except Exception:
+                return compose(line.config_name, [search_path, *overrides])
+            except Exception:  # whatever is wrong with the other overrides
                 continue
     return OmegaConf.create()

@@ -1,8 +1,8 @@
-"""What a config that came with a checkpoint may name. Its author may be a stranger: it must run none of their code."""
+"""Restrict the `_target_`s of a config that was loaded with a checkpoint: a downloaded run must not run other code."""
 
 import inspect
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hydra.utils import get_object
@@ -12,25 +12,37 @@ from omegaconf.errors import OmegaConfBaseException
 from ganexp.config import schema
 from ganexp.errors import UserError
 
-CLASSES = ("ganexp.losses.", "ganexp.models.", "ganexp.training.updates", "ganexp.metrics.extractors", "torch.optim.")
-FUNCTIONS = ("ganexp.data.sets", "ganexp.metrics.extractors.train_classifier")
+# Where trusted classes are defined. Of Lightning's, only those that conf names.
+CLASSES = (
+    "ganexp.augment.",
+    "ganexp.callbacks.",
+    "ganexp.loggers.",
+    "ganexp.losses.",
+    "ganexp.metrics.",
+    "ganexp.models.",
+    "ganexp.training.schedules.",
+    "ganexp.training.updates.",
+    "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
+    "pytorch_lightning.loggers.csv_logs.CSVLogger",
+    "torch.optim.",
+)
+FUNCTIONS = ("ganexp.data.sets.", "ganexp.metrics.extractors.classifier.train_classifier")
 
 
-def load(path: str | os.PathLike[str]) -> DictConfig:
-    """The config in `path`, if everything it would build is ganexp's own, a torch optimizer, or under GANEXP_TRUST.
+def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfig:
+    """Return the resolved config in `path`, after checking that everything it would build is trusted.
 
-    GANEXP_TRUST is a comma-separated list of your own packages.
+    Args:
+        path: a config.yaml beside a checkpoint.
+        without: dictionaries of nodes that are not needed, such as callbacks: their entries are removed unchecked.
 
     Raises:
-        UserError: no such file, no config, or a `_target_` that is not trusted.
+        UserError: there is no such file, it is no config of a run, or it names a `_target_` that is not trusted.
     """
-    try:
-        cfg = OmegaConf.load(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file. A checkpoint is read with the config.yaml of its run folder.") from None
-    except Exception as error:  # whatever the YAML reader makes of the text
-        raise UserError(f"{path} is no config: {error}") from None
-    for key, value in _leaves(OmegaConf.to_container(cfg, resolve=False)):
+    values = _read(path)
+    for name in without:
+        values[name] = {}
+    for key, value in leaves(values):
         if isinstance(value, str) and "${" in value:
             raise UserError(f"{path}: {key} is not resolved ({value}).")
         if key.endswith("_target_") and not trusted(value):
@@ -38,34 +50,56 @@ def load(path: str | os.PathLike[str]) -> DictConfig:
                 f"{path}: {key}={value} is not part of ganexp, and running it is not safe unless you know its author.\n"
                 f"If you do: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
             )
-    known = OmegaConf.structured(schema.Train)  # its defaults, for keys that an older version had not
     try:
-        return schema.resolve(OmegaConf.merge(known, cfg))
-    except OmegaConfBaseException as error:
+        return schema.resolve(OmegaConf.merge(OmegaConf.structured(schema.Train), values))
+    except (OmegaConfBaseException, UserError) as error:
         raise UserError(f"{path} is no config of a run: {str(error).splitlines()[0]}") from None
 
 
-def trusted(target: Any) -> bool:
-    """Whether instantiating `target`, a dotted path, runs nothing but known code."""
-    own = tuple(f"{package.strip()}." for package in os.environ.get("GANEXP_TRUST", "").split(",") if package.strip())
-    if own and str(target).startswith(own):
-        return True
-    if not str(target).startswith(("ganexp.", "torch.optim.")):
-        return False
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
-        found = get_object(target)
+        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: no such file. A checkpoint is read with the config.yaml of its run directory."
+        ) from None
+    except Exception as error:  # whatever the YAML reader makes of the text
+        raise UserError(f"{path} is no config: {error}") from None
+    if not isinstance(values, dict):
+        raise UserError(f"{path} is no config of a run: it is a list")
+    return values
+
+
+def trusted(target: Any) -> bool:
+    """Return whether calling `target`, a dotted path, runs known code only.
+
+    Known are ganexp's own parts and torch's optimizers, judged by where they are defined, not by the name in the
+    config, and the packages in the environment variable GANEXP_TRUST, a comma-separated list.
+    """
+    if str(target).startswith(_own_packages()):
+        return True
+    if not str(target).startswith(("ganexp.", "pytorch_lightning.", "torch.optim.")):
+        return False  # and do not import it
+    try:
+        known = get_object(target)
     except Exception:
         return False
-    home = f"{getattr(found, '__module__', '')}.{getattr(found, '__qualname__', '')}"  # where it is defined, not named
-    if inspect.isclass(found):
+    home = f"{getattr(known, '__module__', '')}.{getattr(known, '__qualname__', '')}"
+    if inspect.isclass(known):
         return home.startswith(CLASSES)
-    return inspect.isfunction(found) and home.startswith(FUNCTIONS) and not found.__name__.startswith("_")
+    return inspect.isfunction(known) and home.startswith(FUNCTIONS) and not known.__name__.startswith("_")
 
 
-def _leaves(node: Any, at: str = "") -> Iterator[tuple[str, Any]]:
+def _own_packages() -> tuple[str, ...]:
+    packages = os.environ.get("GANEXP_TRUST", "").split(",")
+    return tuple(f"{package.strip()}." for package in packages if package.strip())
+
+
+def leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value below `node`, at any depth of mappings and lists, with its key."""
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
     if items is None:
-        yield at, node
+        yield key, node
         return
-    for key, value in items:
-        yield from _leaves(value, f"{at}.{key}" if at else str(key))
+    for name, value in items:
+        yield from leaves(value, f"{key}.{name}" if key else str(name))

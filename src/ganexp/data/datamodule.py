@@ -1,22 +1,48 @@
-"""The real images as Lightning knows them: a loader that only counts steps, and the stream's position."""
+"""The training stream and the indices of the validation samples, as a LightningDataModule."""
 
 import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
 
 from ganexp.data.stream import ImageStream
 
 
 class StreamData(pl.LightningDataModule):
-    """`stream` feeds the GAN by itself; Lightning gets a range of `period` steps an epoch and keeps the position."""
+    """Count the steps of an epoch for Lightning, and keep the position of the stream in its checkpoints.
 
-    def __init__(self, stream: ImageStream, period: int) -> None:
+    The real images do not pass through Lightning: the GAN takes batches from `stream` by itself.
+
+    Args:
+        stream: The real batches.
+        period: Number of steps of a Lightning epoch, after which Lightning validates.
+        validation_indices: Number of samples that a validation draws.
+        validation_batch_size: Samples in a batch of a validation.
+    """
+
+    def __init__(
+        self, stream: ImageStream, period: int, validation_indices: int = 0, validation_batch_size: int = 500
+    ) -> None:
         super().__init__()
         self.stream, self.period = stream, period
+        self.validation_indices, self.validation_batch_size = validation_indices, validation_batch_size
 
     def train_dataloader(self) -> range:
+        """Return a range of `period` numbers."""
         return range(self.period)
 
+    def val_dataloader(self) -> DataLoader:
+        """Return the indices 0, 1, … of the samples, in batches, int64 (validation_batch_size,).
+
+        There is at least one batch, because Lightning runs the hooks of a validation only if there is data.
+        """
+        indices = range(max(self.validation_indices, 1))
+        own_generator = torch.Generator()  # without one, a DataLoader draws from the global random state
+        return DataLoader(indices, batch_size=self.validation_batch_size, generator=own_generator)
+
     def state_dict(self) -> dict[str, int]:
+        """Return the number of the stream's next batch."""
         return {"position": self.stream.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continue the stream at the batch number in `state`."""
         self.stream.position = state["position"]

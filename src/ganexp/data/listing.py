@@ -1,4 +1,4 @@
-"""What lies in a folder or zip of images, without opening one. No torch: the command line counts classes with it."""
+"""List the images of a directory or zip without opening one. Must not import torch: the config counts classes here."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -7,13 +7,31 @@ from zipfile import BadZipFile, ZipFile
 
 from ganexp.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+    ".pgm": "PPM",
+}  # suffix of a file -> name of the format in Pillow
 SPLITS = ("train", "test")
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Image names relative to `root` (a directory or a zip), sorted, with the class of each where there are classes."""
+    """The image files of one split.
+
+    Attributes:
+        root: A directory or a zip file.
+        names: Paths relative to `root`, sorted.
+        labels: The class of each image, or None if there are no classes.
+        classes: The name of each class.
+    """
 
     root: Path
     names: list[str]
@@ -23,30 +41,36 @@ class Listing:
 
 @lru_cache(maxsize=8)
 def list_images(path: str, split: str = "train") -> Listing:
-    """The images of `split` ("train" or "test") under `path`.
+    """Return the images of one split of a directory or zip.
 
-    Top folders `train` and `test` are the splits, if there are any; else every image is for training and the test split
-    is empty. Below that a sub-folder is a class; a single sub-folder makes no class. Folders without images are passed
-    over, and so is one folder wrapped around everything.
+    If there are top folders named `train` or `test`, these are the splits. Otherwise every image belongs to the
+    training split. Below that, each sub-folder is a class; a single sub-folder makes no classes. Folders without images
+    are ignored, and so is a single folder that contains all the others.
+
+    Args:
+        path: A directory or a zip file.
+        split: `train` or `test`. The test split may be empty.
 
     Raises:
-        UserError: nothing there, no zip, no image, or images both beside and inside sub-folders.
+        UserError: If `path` does not exist, is a file other than a zip, has no image of the training split, or has
+            images both beside and inside of sub-folders.
     """
     root = Path(path).expanduser()
     names = _image_names(root)
-    prefix = _wrapper(names)
+    prefix = _common_folder(names)
     if any(name.startswith(tuple(f"{prefix}{s}/" for s in SPLITS)) for name in names):
         prefix = f"{prefix}{split}/"
         names = [name for name in names if name.startswith(prefix)]
     elif split == "test":
         names = []
     if split == "train" and not names:
-        raise UserError(f"data.path={path}: no image of the training split in it.")
+        raise UserError(f"path={path}: it has a folder `test` with images, but no image in a folder `train`.")
     folders = [name[len(prefix) :].split("/")[:-1] for name in names]
     if any(folders) and not all(folders):
         stray = names[folders.index([])]
         raise UserError(
-            f"data.path={path}: {stray} lies beside class folders.\nMove it into one, or keep all images in one folder."
+            f"path={path}: {stray} lies beside folders of classes.\n"
+            "Move it into one of them, or put all images into one folder."
         )
     classes = sorted({parts[0] for parts in folders if parts})
     if len(classes) < 2:
@@ -55,34 +79,49 @@ def list_images(path: str, split: str = "train") -> Listing:
 
 
 def count_classes(path: str | None) -> int:
-    """The number of class folders under `path`; 0 if its images carry no classes."""
+    """Return the number of classes under data.path, 0 if its images have none; `${count_classes:…}` in a config.
+
+    Raises:
+        UserError: If the path is missing or `list_images` refuses it.
+    """
     if not path:
         raise UserError("Missing value: data.path=…  (a directory or zip of images)")
-    return len(list_images(path).classes)
+    try:
+        return len(list_images(path).classes)
+    except UserError as error:
+        raise UserError(f"data.{error}") from None  # the message starts with path=…
 
 
 def _image_names(root: Path) -> list[str]:
+    """Return the sorted paths, relative to `root`, of all image files that are not hidden."""
     if root.is_dir():
-        names = (p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+        paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
     elif root.is_file():
         try:
             with ZipFile(root) as archive:
-                names = archive.namelist()
+                paths = archive.namelist()
         except BadZipFile:
-            raise UserError(f"data.path={root} is neither a directory nor a zip of images.") from None
+            raise UserError(f"path={root}: this file is not a zip. Give a directory or a zip of images.") from None
     else:
-        raise UserError(
-            f"data.path={root}: no such directory or zip.\nPut the images there, or give another data.path=…"
-        )
-    hidden = ("__MACOSX/", ".")
-    found = sorted(n for n in names if n.lower().endswith(SUFFIXES) and not n.startswith(hidden) and "/." not in n)
-    if not found:
-        raise UserError(f"data.path={root}: no image in it (looked for {' '.join(SUFFIXES)}).")
-    return found
+        raise UserError(f"path={root}: no such directory or zip. Put the images there, or give another path.")
+    names = sorted(path for path in paths if path.lower().endswith(tuple(FORMATS)) and not _is_hidden(path))
+    if not names:
+        raise UserError(f"path={root}: no image in it (searched for {' '.join(FORMATS)}).")
+    return names
 
 
-def _wrapper(names: list[str]) -> str:
-    """The folder, with its slash, that holds every other folder: `faces/` of faces/a/1.png, faces/b/2.png; else ``."""
+def _is_hidden(path: str) -> bool:
+    """Return whether a path lies in a folder of macOS's metadata, or has a part whose name starts with a dot."""
+    return path.startswith(("__MACOSX/", ".")) or "/." in path
+
+
+def _common_folder(names: list[str]) -> str:
+    """Return the folder, with its slash, that contains every other folder, or an empty string if there is none.
+
+    Example:
+        >>> _common_folder(["faces/a/1.png", "faces/b/2.png"])
+        'faces/'
+    """
     top = names[0].split("/")[0]
-    wraps = all(name.startswith(f"{top}/") and name.count("/") > 1 for name in names)
-    return f"{top}/" if wraps and top not in SPLITS else ""
+    contains_all = all(name.startswith(f"{top}/") and name.count("/") > 1 for name in names)
+    return f"{top}/" if contains_all and top not in SPLITS else ""

@@ -1,6 +1,6 @@
-"""Endless real batches. Batch k is a pure function of (seed, k); the stream's whole state is k."""
+"""Endless batches of real images. Batch k is a pure function of (seed, k); the state of the stream is k alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,26 +9,32 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from ganexp.data.images import ImageSet
+from ganexp.pixels import PixelRange, from_uint8
 
 
 class Batch(NamedTuple):
-    """Images float (N, C, H, W) in the stream's range; labels int64 (N,) or None."""
+    """Images, float32 (N, C, H, W) in the stream's range, and labels, int64 (N,) or None."""
 
     images: Tensor
     labels: Tensor | None
 
 
 class ImageStream:
-    """Shuffled batches without end: every image once an epoch, an incomplete last batch left out.
+    """An endless iterator over shuffled batches on `device`: `next(stream)` is a `Batch`.
 
-    A `resident` set, held in one tensor, moves to `device` once, and is picked from, flipped and scaled there; of any
-    other `workers` processes gather the batches ahead of need.
+    Each epoch has every image once, except for an incomplete last batch, which is left out.
 
     Args:
-        image_set: what to draw from; at least `batch_size` images.
-        flip: mirror each image with probability ½.
-        position: the number k of the next batch.
-        unit: pixels in [0, 1] instead of [-1, 1].
+        image_set: The images, at least `batch_size` of them.
+        batch_size: Images in a batch.
+        seed: Seed of the order and of the mirroring.
+        flip: Whether to mirror each image with probability ½.
+        device: Where the batches are needed.
+        resident: Whether to keep a set that is one tensor on `device`, so that batches are selected, mirrored and
+            scaled there. Otherwise `workers` processes gather the batches ahead of time.
+        workers: Number of these processes; 0 gathers batches in this one.
+        position: The number k of the next batch.
+        pixel_range: `symmetric` scales pixels to [-1, 1], `unit` to [0, 1].
     """
 
     def __init__(
@@ -41,53 +47,65 @@ class ImageStream:
         resident: bool = True,
         workers: int = 2,
         position: int = 0,
-        unit: bool = False,
+        pixel_range: PixelRange = "symmetric",
     ) -> None:
         self.image_set, self.batch_size, self.seed, self.flip = image_set, batch_size, seed, flip
-        self.device, self.workers, self.position, self.unit = torch.device(device), workers, position, unit
+        self.device, self.workers = torch.device(device), workers
+        self.position, self.pixel_range = position, pixel_range
         self.batches_per_epoch = len(image_set) // batch_size
         self.labels = None if image_set.labels is None else image_set.labels.to(self.device)
         self._resident = resident and isinstance(image_set.images, Tensor)
         self._images = image_set.images.to(self.device) if self._resident else None
         self._loader: Iterator[Tensor] | None = None
+        self._loader_position = -1  # the number of the batch that the loader gives next
         self._epoch = -1
 
-    def next(self) -> Batch:
-        """The next batch, on the device."""
+    def __iter__(self) -> "ImageStream":
+        return self
+
+    def __next__(self) -> Batch:
         epoch, index = divmod(self.position, self.batches_per_epoch)
         if epoch != self._epoch:
             order, mirrored = self._shuffle(epoch)
             self._epoch, self._order, self._mirrored = epoch, order.to(self.device), mirrored.to(self.device)
         chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
         indices = self._order[chosen]
-        pixels = self._images[indices] if self._resident else self._read_ahead()
-        images = pixels.float().div_(255) if self.unit else pixels.float().div_(127.5).sub_(1)
+        pixels = self._images[indices] if self._resident else self._next_from_loader()
+        images = from_uint8(pixels, self.pixel_range)
         if self.flip:
             images = torch.where(self._mirrored[chosen, None, None, None], images.flip(-1), images)
         self.position += 1
         return Batch(images, None if self.labels is None else self.labels[indices])
 
     def _shuffle(self, epoch: int) -> tuple[Tensor, Tensor]:
-        """The order of the images (N,) in this epoch, and which of them, by place, are mirrored (N,)."""
+        """Return the order of the images (N,) in this epoch, and whether the image at each place is mirrored (N,)."""
         mixed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
         generator = torch.Generator().manual_seed(mixed)
         count = len(self.image_set)
         return torch.randperm(count, generator=generator), torch.rand(count, generator=generator) < 0.5
 
-    def _read_ahead(self) -> Tensor:
-        """uint8 (N, C, H, W) of the batch at `position`, which the workers have had in work for a while."""
-        if self._loader is None:
-            loader = DataLoader(
-                _Decoded(self.image_set), batch_size=None, sampler=_Orders(self._shuffle, self.batch_size,
-                self.batches_per_epoch, self.position), num_workers=self.workers, generator=torch.Generator(),
-                pin_memory=self.device.type == "cuda", prefetch_factor=4 if self.workers else None,
-            )  # fmt: skip
-            self._loader = iter(loader)
+    def _next_from_loader(self) -> Tensor:
+        """Return uint8 images (N, C, H, W) of the batch at `position`, which the workers prepare ahead of time."""
+        if self._loader is None or self._loader_position != self.position:
+            self._loader, self._loader_position = self._start_loader(), self.position
+        self._loader_position += 1
         return next(self._loader).to(self.device, non_blocking=True)
 
+    def _start_loader(self) -> Iterator[Tensor]:
+        loader = DataLoader(
+            _BatchesByIndex(self.image_set),
+            batch_size=None,
+            sampler=_IndexBatches(self._shuffle, self.batch_size, self.batches_per_epoch, self.position),
+            num_workers=self.workers,
+            generator=torch.Generator(),  # without one, a DataLoader draws from the global random state
+            pin_memory=self.device.type == "cuda",
+            prefetch_factor=4 if self.workers else None,
+        )
+        return iter(loader)
 
-class _Decoded:
-    """A data set whose items are whole batches: indices (N,) -> uint8 (N, C, H, W)."""
+
+class _BatchesByIndex:
+    """A dataset whose items are whole batches: indices (N,) -> uint8 (N, C, H, W)."""
 
     def __init__(self, image_set: ImageSet) -> None:
         self.image_set = image_set
@@ -96,10 +114,12 @@ class _Decoded:
         return self.image_set.batch(indices)
 
 
-class _Orders:
-    """Endless index batches from batch number `start` on."""
+class _IndexBatches:
+    """An endless sampler of the indices (N,) of each batch, from batch number `start` on."""
 
-    def __init__(self, shuffle, batch_size: int, batches_per_epoch: int, start: int) -> None:
+    def __init__(
+        self, shuffle: Callable[[int], tuple[Tensor, Tensor]], batch_size: int, batches_per_epoch: int, start: int
+    ) -> None:
         self.shuffle, self.batch_size = shuffle, batch_size
         self.batches_per_epoch, self.start = batches_per_epoch, start
 

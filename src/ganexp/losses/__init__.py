@@ -1,22 +1,19 @@
-"""What the two networks minimise. Each class is pure: tensors in, named scalar terms out."""
+"""Losses of the networks, penalties on the discriminator and constraints on its weights.
 
-from ganexp.losses.adversarial import (
-    Hinge,
-    LeastSquares,
-    NonSaturating,
-    Saturating,
-    TwoClass,
-    Wasserstein,
-    WeightClipping,
-)
-from ganexp.losses.auxiliary import AuxiliaryClassifier
+An adversarial loss, a penalty and a constraint take tensors or a network and return tensors or nothing; none of them
+knows how training works. `Objective` combines those that a config lists.
+"""
+
+from ganexp.losses.adversarial import Hinge, LeastSquares, NonSaturating, Saturating, TwoClass, Wasserstein
+from ganexp.losses.auxiliary import ClassHead, SeparateClassifier
+from ganexp.losses.constraints import WeightClipping
 from ganexp.losses.cramer import Cramer, CramerPenalty
 from ganexp.losses.objective import Objective
 from ganexp.losses.penalties import R1, GradientPenalty
 
 __all__ = [
     "R1",
-    "AuxiliaryClassifier",
+    "ClassHead",
     "Cramer",
     "CramerPenalty",
     "GradientPenalty",
@@ -25,6 +22,7 @@ __all__ = [
     "NonSaturating",
     "Objective",
     "Saturating",
+    "SeparateClassifier",
     "TwoClass",
     "Wasserstein",
     "WeightClipping",

@@ -1,123 +1,144 @@
-"""Adversarial losses, named by formula, with D = sigmoid(logit).
+"""Adversarial losses, each named by its formula.
 
-A loss is a pair of methods. `discriminator(d_real, d_fake)` and `generator(d_fake)` take the discriminator's
-outputs as they come, logits (N,) unless said otherwise, and return named scalar terms; the GAN minimises their sum.
-One whose outputs are not logits may have `logit(d)`, which makes them so, to be watched.
+A loss is a class with two methods that return named scalar terms; each network minimises the sum of its terms:
+
+- `discriminator(d_real, d_fake)`, given the discriminator's outputs on a batch of real and of generated images;
+- `generator(d_fake, d_real=None)`. `d_real` is passed, without a gradient, if the class attribute
+  `generator_needs_real` is True.
+
+Outputs are logits (N,) unless the class says otherwise, and D(x) = sigmoid(logit) where a formula has a logarithm. A
+loss whose outputs are not logits may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
 """
 
+from typing import Annotated
+
 import torch
-from torch import Tensor, nn
+from annotated_types import MaxLen, MinLen
+from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, relu
 
+from ganexp.types import PositiveFloat
+
 Terms = dict[str, Tensor]
+Interval = Annotated[list[PositiveFloat], MinLen(2), MaxLen(2)]  # [low, high]
 
 
 class NonSaturating:
     """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)). Goodfellow et al. 2014, section 3.
 
     Args:
-        real_target: what D is asked to answer on real images: a number, one-sided label smoothing where it is below 1
-            (Salimans et al. 2016, section 3.4); or [low, high], drawn anew for every image. Above 1 the loss of D has
-            no lower bound.
-        probabilities: cross-entropy of sigmoid(logit) by torch's BCELoss. The same, but for sure logits: where the
-            sigmoid rounds to 0 or 1 (from 17 on in fp32, upwards) the loss is 100 and its gradient 0; far below 0 the
-            gradient fades.
+        real_target: D's target on real images. A number below 1 is one-sided label smoothing (Salimans et al. 2016,
+            section 3.4); `[low, high]` draws a target for every image uniformly from that interval. With a target
+            above 1 the loss of D has no lower bound.
+        probabilities: Whether to compute the cross-entropy from sigmoid(logit) with torch's BCELoss, as older code
+            does. Where the sigmoid rounds to 0 or 1 (in float32 from logits of about 17 upwards), the loss is clamped
+            to 100 and its gradient is 0; at very negative logits the gradient becomes inaccurate.
+
+    Raises:
+        ValueError: If `real_target` is a list whose first number is above the second.
+
+    Example:
+        >>> NonSaturating().generator(torch.zeros(4))
+        {'adversarial': tensor(0.6931)}
     """
 
-    def __init__(self, real_target: float | list[float] = 1.0, probabilities: bool = False) -> None:
-        targets = real_target if isinstance(real_target, list) else [real_target, real_target]
-        if len(targets) != 2 or not 0 < targets[0] <= targets[1]:
-            raise ValueError(f"real_target={real_target}: use a number above 0, or [low, high]")
-        self.low, self.high = targets
+    def __init__(self, real_target: PositiveFloat | Interval = 1.0, probabilities: bool = False) -> None:
+        self.low, self.high = real_target if isinstance(real_target, list) else (real_target, real_target)
+        if self.low > self.high:
+            raise ValueError(f"real_target={real_target}: use a number, or [low, high] with low at most high")
         self.probabilities = probabilities
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        """Return the mean of -t·log D(x) - (1 - t)·log(1 - D(x)) with target t, and of -log(1 - D(G(z)))."""
         if self.low == self.high:
             target = torch.full_like(d_real, self.low)
         else:
             target = torch.empty_like(d_real).uniform_(self.low, self.high)
         return {"real": self._cross_entropy(d_real, target), "fake": self._cross_entropy(d_fake, 0.0)}
 
-    def generator(self, d_fake: Tensor) -> Terms:
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the mean of -log D(G(z))."""
         return {"adversarial": self._cross_entropy(d_fake, 1.0)}
 
     def _cross_entropy(self, logits: Tensor, target: Tensor | float) -> Tensor:
-        """-t·log D - (1 - t)·log(1 - D), the mean over logits (N,)."""
+        """Return the mean of -t·log D - (1 - t)·log(1 - D) over logits (N,), for targets t (N,) or one number."""
         target = target if isinstance(target, Tensor) else torch.full_like(logits, target)
         if not self.probabilities:
             return binary_cross_entropy_with_logits(logits, target)
-        with torch.autocast(logits.device.type, enabled=False):  # torch refuses it in half precision
+        with torch.autocast(logits.device.type, enabled=False):  # torch refuses binary_cross_entropy in half precision
             return binary_cross_entropy(logits.float().sigmoid(), target.float())
 
 
 class Saturating(NonSaturating):
     """D as in `NonSaturating`, G minimises log(1 - D(G(z))). Goodfellow et al. 2014, equation 1."""
 
-    def generator(self, d_fake: Tensor) -> Terms:
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the mean of log(1 - D(G(z)))."""
         return {"adversarial": -self._cross_entropy(d_fake, 0.0)}
 
 
 class TwoClass:
-    """Softmax cross-entropy on logits (N, 2): class 0 is fake, class 1 is real; G asks for class 1."""
+    """Softmax cross-entropy on logits (N, 2), where class 0 is fake and class 1 is real.
+
+    D classifies real and generated images; G minimises the cross-entropy of its images with class 1.
+    """
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
-        return {"real": _to_class(d_real, 1), "fake": _to_class(d_fake, 0)}
+        """Return the cross-entropy of real images with class 1 and of generated images with class 0."""
+        return {"real": _cross_entropy_with(d_real, 1), "fake": _cross_entropy_with(d_fake, 0)}
 
-    def generator(self, d_fake: Tensor) -> Terms:
-        return {"adversarial": _to_class(d_fake, 1)}
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the cross-entropy of generated images with class 1."""
+        return {"adversarial": _cross_entropy_with(d_fake, 1)}
 
     def logit(self, d: Tensor) -> Tensor:
-        """(N, 2) -> (N,): the log-odds of real."""
+        """Return the log-odds of class 1: (N, 2) -> (N,)."""
         return d[:, 1] - d[:, 0]
 
 
-def _to_class(logits: Tensor, index: int) -> Tensor:
-    target = torch.full((len(logits),), index, device=logits.device)
-    return cross_entropy(logits, target)
-
-
 class Hinge:
-    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)). Lim and Ye 2017."""
+    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)), with D the logit. Lim and Ye 2017."""
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        """Return the means of max(0, 1 - D(x)) and max(0, 1 + D(G(z)))."""
         return {"real": relu(1 - d_real).mean(), "fake": relu(1 + d_fake).mean()}
 
-    def generator(self, d_fake: Tensor) -> Terms:
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the mean of -D(G(z))."""
         return {"adversarial": -d_fake.mean()}
 
 
 class LeastSquares:
-    """D minimises ½(D(x) - 1)² + ½D(G(z))², G minimises ½(D(G(z)) - 1)². Mao et al. 2017, equation 9."""
+    """D minimises ½(D(x) - 1)² + ½D(G(z))², G minimises ½(D(G(z)) - 1)², with D the logit.
+
+    Mao et al. 2017, equation 9.
+    """
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        """Return the means of ½(D(x) - 1)² and ½D(G(z))²."""
         return {"real": 0.5 * (d_real - 1).square().mean(), "fake": 0.5 * d_fake.square().mean()}
 
-    def generator(self, d_fake: Tensor) -> Terms:
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the mean of ½(D(G(z)) - 1)²."""
         return {"adversarial": 0.5 * (d_fake - 1).square().mean()}
 
 
 class Wasserstein:
     """The critic minimises D(G(z)) - D(x), G minimises -D(G(z)). Arjovsky et al. 2017, equation 3.
 
-    Holds only for a Lipschitz critic: use it with `WeightClipping`, a gradient penalty or spectral norm.
+    The estimate holds only for a Lipschitz critic: use `WeightClipping`, a gradient penalty or spectral norm.
     """
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        """Return the means of -D(x) and D(G(z))."""
         return {"real": -d_real.mean(), "fake": d_fake.mean()}
 
-    def generator(self, d_fake: Tensor) -> Terms:
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the mean of -D(G(z))."""
         return {"adversarial": -d_fake.mean()}
 
 
-class WeightClipping:
-    """Clamps every critic parameter to [-limit, limit] after each of its updates. Arjovsky et al. 2017, algorithm 1."""
-
-    def __init__(self, limit: float) -> None:
-        if not limit > 0:
-            raise ValueError(f"limit must be positive, got {limit}")
-        self.limit = limit
-
-    @torch.no_grad()
-    def __call__(self, discriminator: nn.Module) -> None:
-        torch._foreach_clamp_min_(list(discriminator.parameters()), -self.limit)
-        torch._foreach_clamp_max_(list(discriminator.parameters()), self.limit)
+def _cross_entropy_with(logits: Tensor, index: int) -> Tensor:
+    """Return the mean cross-entropy of logits (N, classes) with class `index` as the target of every sample."""
+    target = torch.full((len(logits),), index, device=logits.device)
+    return cross_entropy(logits, target)

@@ -1,36 +1,65 @@
-"""Class terms beside an adversarial loss: G is asked for images of their label, by a network that knows the classes.
+"""Auxiliary terms beside an adversarial loss: the generator should draw images of the class that it is asked for.
 
-That network is a classifier of its own, or a head on the discriminator's trunk.
+An auxiliary term is an object whose methods are named after the networks that it adds terms for, `generator`,
+`discriminator` or a further network of its own. Each is called as `method(networks, batch)` with all networks by name
+and the images of the update (see `objective.Batch`), and returns named scalar terms. Its attribute `networks` names the
+further networks that it trains.
 """
 
-from torch import Tensor
+from collections.abc import Mapping
+
+from torch import nn
 from torch.nn.functional import cross_entropy
 
 from ganexp.losses.adversarial import Terms
+from ganexp.losses.objective import Batch
+from ganexp.losses.penalties import to_float32
+from ganexp.types import NonNegativeFloat
 
 
-class AuxiliaryClassifier:
-    """Cross-entropy of class logits (N, K) with labels (N,). Odena et al. 2017, equations 2 and 3.
+class ClassHead:
+    """Cross-entropy of the class logits that the discriminator gives. Odena et al. 2017, equations 2 and 3.
 
     Args:
-        weight: in G's loss.
-        on_fakes: a head on the discriminator learns from the fakes' labels too, as in the paper; a classifier of its
-            own never does.
+        weight: of the term in the generator's loss.
+        on_fakes: whether the discriminator learns the classes of generated images too, as in the paper.
     """
 
-    def __init__(self, weight: float, on_fakes: bool = True) -> None:
+    networks: tuple[str, ...] = ()
+    needs_class_logits = True
+
+    def __init__(self, weight: NonNegativeFloat, on_fakes: bool = True) -> None:
         self.weight, self.on_fakes = weight, on_fakes
 
-    def classifier(self, on_real: Tensor, labels: Tensor) -> Terms:
-        """What a classifier of its own minimises."""
-        return {"class": cross_entropy(on_real, labels)}
-
-    def discriminator(self, on_real: Tensor, real_labels: Tensor, on_fake: Tensor, labels: Tensor) -> Terms:
-        """What the discriminator minimises beside its own loss when the class logits are its head's."""
-        terms = {"class_real": cross_entropy(on_real, real_labels)}
+    def discriminator(self, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """Return the terms of the discriminator: classes of real and, if asked for, of generated images."""
+        terms = {"class_real": cross_entropy(batch.class_real, batch.real_labels)}
         if self.on_fakes:
-            terms["class_fake"] = cross_entropy(on_fake, labels)
+            terms["class_fake"] = cross_entropy(batch.class_fake, batch.fake_labels)
         return terms
 
-    def generator(self, on_fake: Tensor, labels: Tensor) -> Terms:
-        return {"class": self.weight * cross_entropy(on_fake, labels)}
+    def generator(self, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """Return the term of the generator: its images should be put into their class."""
+        return {"class": self.weight * cross_entropy(batch.class_fake, batch.fake_labels)}
+
+
+class SeparateClassifier:
+    """Cross-entropy of a separate classifier, the network `classifier`, which learns from real images only.
+
+    Args:
+        weight: of the term in the generator's loss.
+    """
+
+    networks = ("classifier",)
+
+    def __init__(self, weight: NonNegativeFloat) -> None:
+        self.weight = weight
+
+    def classifier(self, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """Return the term of the classifier: images (N, C, H, W) -> class logits (N, K)."""
+        return {"class": cross_entropy(to_float32(networks["classifier"](batch.real)), batch.real_labels)}
+
+    def generator(self, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """Return the term of the generator: the classifier should put its images into their class."""
+        class_fake = to_float32(networks["classifier"](batch.fake))
+        return {"class": self.weight * cross_entropy(class_fake, batch.fake_labels)}

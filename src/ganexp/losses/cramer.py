@@ -1,55 +1,80 @@
-"""The Cramér GAN (Bellemare et al. 2017): the critic gives a vector h(x), G minimises an energy distance of vectors.
+"""The loss and the penalty of the Cramér GAN (Bellemare et al. 2017).
 
-Where the paper draws two independent batches of fakes, each fake is paired with the next one of the same batch.
+The critic maps an image x to a vector h(x), and G minimises an energy distance between the vectors of real and of
+generated images. The paper draws two independent batches of generated images, G and G'; here G' is the same batch
+shifted by one sample.
 """
 
 import torch
 from torch import Tensor
 
 from ganexp.losses.adversarial import Terms
-from ganexp.losses.penalties import Discriminator, check_epsilon, full, interpolate, squared_gradient_norm
-
-
-def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
-    """f(x) = ‖h(x) - h(x')‖ - ‖h(x)‖ a sample (N,), for features h (N, k) and those of fakes x'. Algorithm 1."""
-    return _length(h - h_other) - _length(h)
+from ganexp.losses.penalties import Discriminator, Epsilon, interpolate, squared_gradient_norm, to_float32
+from ganexp.types import NonNegativeFloat
 
 
 class Cramer:
-    """The critic maximises E f(x) - E f(G(z)), G minimises E‖h(x)-h(G)‖ + E‖h(x)-h(G')‖ - E‖h(G)-h(G')‖."""
+    """The critic maximises E f(x) - E f(G(z)), G minimises E‖h(x)-h(G)‖ + E‖h(x)-h(G')‖ - E‖h(G)-h(G')‖.
 
-    sees_real = True  # G's loss is called with the critic's features of real images
+    Outputs are vectors (N, k); `cramer_critic` computes f.
+    """
+
+    generator_needs_real = True
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        """Return the means of -f(x) and f(G(z))."""
         other = d_fake.roll(1, 0)
         return {"real": -cramer_critic(d_real, other).mean(), "fake": cramer_critic(d_fake, other).mean()}
 
-    def generator(self, d_fake: Tensor, d_real: Tensor) -> Terms:
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the energy distance E‖h(x)-h(G)‖ + E‖h(x)-h(G')‖ - E‖h(G)-h(G')‖.
+
+        Raises:
+            ValueError: If `d_real` is None.
+        """
+        if d_real is None:
+            raise ValueError("d_real=None: the generator's loss needs the critic's outputs on real images")
         other = d_fake.roll(1, 0)
-        between = _length(d_real - d_fake).mean() + _length(d_real - other).mean()
-        return {"adversarial": between - _length(d_fake - other).mean()}
+        between = _norm(d_real - d_fake).mean() + _norm(d_real - other).mean()
+        return {"adversarial": between - _norm(d_fake - other).mean()}
 
 
 class CramerPenalty:
-    """weight · E[(‖∇f(x̂)‖₂ - 1)²], x̂ between a real and a fake image, f against the next fake of the batch.
+    """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image. Bellemare et al. 2017, algorithm 1.
 
-    The gradient flows into the features of both, so the second-order term is whole.
+    The gradient of the penalty flows through h(x̂) and through h(G'), so its second-order term is complete.
+
+    Args:
+        weight: Factor of the penalty.
+        epsilon: As for `GradientPenalty`.
     """
 
-    takes_vectors = True  # of the critic, where other penalties take one logit
+    takes_vectors = True
 
-    def __init__(self, weight: float, epsilon: str = "per_sample") -> None:
-        check_epsilon(epsilon)
+    def __init__(self, weight: NonNegativeFloat, epsilon: Epsilon = "per_sample") -> None:
         self.weight, self.epsilon = weight, epsilon
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
+    def __call__(
+        self,
+        discriminator: Discriminator,
+        real: Tensor,
+        real_labels: Tensor | None,
+        fake: Tensor,
+        fake_labels: Tensor | None,
+    ) -> Tensor:
+        """Return the penalty, a scalar."""
         with torch.autocast(real.device.type, enabled=False):
-            mixed = interpolate(full(real), full(fake), self.epsilon).requires_grad_()
-            other = discriminator(full(fake), labels).roll(1, 0)
-            output = cramer_critic(discriminator(mixed, labels), other)
+            mixed = interpolate(to_float32(real), to_float32(fake), self.epsilon).requires_grad_()
+            other = discriminator(to_float32(fake), fake_labels).roll(1, 0)
+            output = cramer_critic(discriminator(mixed, real_labels), other)
             return self.weight * (squared_gradient_norm(output, mixed).sqrt() - 1).square().mean()
 
 
-def _length(h: Tensor) -> Tensor:
-    """‖h‖₂ (N, k) -> (N,), with a gradient at 0 too."""
+def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
+    """Return f(x) = ‖h(x) - h(G')‖ - ‖h(x)‖ (N,) from vectors (N, k). Bellemare et al. 2017, algorithm 1."""
+    return _norm(h - h_other) - _norm(h)
+
+
+def _norm(h: Tensor) -> Tensor:
+    """Return ‖h‖₂: (N, k) -> (N,), with a finite gradient at 0."""
     return h.square().sum(1).clamp_min(1e-24).sqrt()

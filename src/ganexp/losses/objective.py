@@ -1,90 +1,136 @@
-"""An adversarial loss with what is listed beside it: penalties on D, class terms, a constraint on D's weights."""
+"""What the networks minimise: an adversarial loss, with penalties, auxiliary terms, augmentations and a constraint."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from ganexp.losses.adversarial import Terms
-from ganexp.losses.auxiliary import AuxiliaryClassifier
-from ganexp.losses.penalties import Discriminator, full
+from ganexp.losses.penalties import to_float32
+
+Penalty = Callable[..., Tensor]
+Augmentation = Callable[[Tensor], Tensor]
 
 
-class Objective:
-    """Named terms for every network; the GAN minimises each network's sum.
+@dataclass
+class Batch:
+    """The images that an update of one network sees.
 
     Args:
-        adversarial: the pair of losses; one with `sees_real` is given D's output on real images in G's update too.
-        penalties: by name, each called with (discriminator, real, fake, labels).
+        real: real images (N, C, H, W) in the range that the discriminator is trained on.
+        real_labels: their classes (N,), or None without labels.
+        fake: generated images (N, C, H, W); None in the update of a further network.
+        fake_labels: the classes (N,) that they were drawn for, or None.
+        class_real: class logits (N, K) of `real`, where the discriminator gives them.
+        class_fake: class logits (N, K) of `fake`, likewise.
+    """
+
+    real: Tensor
+    real_labels: Tensor | None
+    fake: Tensor | None = None
+    fake_labels: Tensor | None = None
+    class_real: Tensor | None = None
+    class_fake: Tensor | None = None
+
+
+class Objective(nn.Module):
+    """Compute the named loss terms of every network; each network minimises the sum of its own.
+
+    The augmentations are applied to every image that the discriminator sees, in all updates and in the penalties. Parts
+    that are modules are registered, so that their buffers are checkpointed with the networks and moved to their device.
+
+    Args:
+        adversarial: the pair of losses, see `losses/adversarial.py`.
+        penalties: by name, see `losses/penalties.py`.
         constraint: called with the discriminator after each of its updates.
-        auxiliary: class terms, of class logits that D gives beside its own or that a classifier gives.
+        auxiliary: further terms by name, see `losses/auxiliary.py`.
+        augmentations: applied in their order, each images (N, C, H, W) -> images of the same shape.
     """
 
     def __init__(
         self,
         adversarial: object,
-        penalties: dict[str, Callable[[Discriminator, Tensor, Tensor, Tensor | None], Tensor]] | None = None,
+        penalties: Mapping[str, Penalty] | None = None,
         constraint: Callable[[nn.Module], None] | None = None,
-        auxiliary: AuxiliaryClassifier | None = None,
+        auxiliary: Mapping[str, object] | None = None,
+        augmentations: Iterable[Augmentation] = (),
     ) -> None:
-        self.adversarial, self.auxiliary = adversarial, auxiliary
-        self.penalties = penalties or {}
-        self.constraint = constraint
+        super().__init__()
+        self.adversarial, self.constraint = adversarial, constraint
+        self.penalties, self.auxiliary = dict(penalties or {}), dict(auxiliary or {})
+        self.augmentations = list(augmentations)
+        named = {**_named("penalty", self.penalties), **_named("auxiliary", self.auxiliary)}
+        named |= _named("augmentation", dict(enumerate(self.augmentations)))
+        self.stateful_parts = nn.ModuleDict({name: part for name, part in named.items() if isinstance(part, nn.Module)})
 
-    def discriminator(
-        self,
-        network: nn.Module,
-        real: Tensor,
-        real_labels: Tensor | None,
-        fake: Tensor,
-        labels: Tensor | None,
-    ) -> Terms:
-        """Terms of D for images (N, C, H, W) and labels (N,) or None; `fake` carries no gradient."""
-        d_real, class_real = _parts(network(real, real_labels))
-        d_fake, class_fake = _parts(network(fake, labels))
+    def terms(self, network: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+        """Return the named scalar terms of the network's update.
+
+        Args:
+            network: name of the network that is updated.
+            networks: all networks by name.
+            batch: the images; in the discriminator's update `fake` carries no gradient.
+
+        Raises:
+            ValueError: two terms have the same name.
+        """
+        terms: Terms = {}
+        if network == "discriminator":
+            terms = self._discriminator_terms(networks["discriminator"], batch)
+        elif network == "generator":
+            terms = self._generator_terms(networks["discriminator"], batch)
+        for auxiliary in self.auxiliary.values():
+            if hasattr(auxiliary, network):
+                further = getattr(auxiliary, network)(networks, batch)
+                if repeated := further.keys() & terms.keys():
+                    raise ValueError(f"{network}: two loss terms are called {', '.join(sorted(repeated))}")
+                terms |= further
+        return terms
+
+    def _discriminator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
+        d_real, batch.class_real = self.discriminate(discriminator, batch.real, batch.real_labels)
+        d_fake, batch.class_fake = self.discriminate(discriminator, batch.fake, batch.fake_labels)
         terms = self.adversarial.discriminator(d_real, d_fake)
         for name, penalty in self.penalties.items():
-            terms[name] = penalty(lambda x, y: _parts(network(x, y))[0], real, fake, real_labels)
-        if class_real is not None:
-            terms |= self.auxiliary.discriminator(class_real, real_labels, class_fake, labels)
+            terms[name] = penalty(
+                lambda images, labels: self.discriminate(discriminator, images, labels)[0],
+                batch.real,
+                batch.real_labels,
+                batch.fake,
+                batch.fake_labels,
+            )
         return terms
 
-    def classifier(self, network: nn.Module, real: Tensor, labels: Tensor) -> Terms:
-        """Terms of the classifier, which sees real images alone."""
-        return self.auxiliary.classifier(full(network(real)), labels)
+    def _generator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
+        d_fake, batch.class_fake = self.discriminate(discriminator, batch.fake, batch.fake_labels)
+        if not getattr(self.adversarial, "generator_needs_real", False):
+            return self.adversarial.generator(d_fake)
+        with torch.no_grad():
+            d_real, _ = self.discriminate(discriminator, batch.real, batch.real_labels)
+        return self.adversarial.generator(d_fake, d_real)
 
-    def generator(
-        self,
-        network: nn.Module,
-        fake: Tensor,
-        labels: Tensor | None,
-        real: Tensor,
-        real_labels: Tensor | None,
-        classifier: nn.Module | None = None,
-    ) -> Terms:
-        """Terms of G for its own images (N, C, H, W), gradient included."""
-        d_fake, class_fake = _parts(network(fake, labels))
-        if getattr(self.adversarial, "sees_real", False):
-            with torch.no_grad():
-                d_real, _ = _parts(network(real, real_labels))
-            terms = self.adversarial.generator(d_fake, d_real)
-        else:
-            terms = self.adversarial.generator(d_fake)
-        if classifier is not None:
-            class_fake = full(classifier(fake))
-        if class_fake is not None:
-            terms |= self.auxiliary.generator(class_fake, labels)
-        return terms
+    def discriminate(
+        self, discriminator: nn.Module, images: Tensor, labels: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the discriminator's output on augmented images, in float32, and its class logits if it gives them."""
+        for augmentation in self.augmentations:
+            images = augmentation(images)
+        return split_class_logits(discriminator(images, labels))
 
-    def logit(self, network: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor | None:
-        """How real D takes images (N, C, H, W) to be: one number each (N,), or None of a D that gives vectors."""
-        output, _ = _parts(network(images, labels))
+    def logit(self, discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor | None:
+        """Return one logit (N,) for each image, not augmented; None if the discriminator gives vectors."""
+        output, _ = split_class_logits(discriminator(images, labels))
         if hasattr(self.adversarial, "logit"):
             output = self.adversarial.logit(output)
         return output if output.ndim == 1 else None
 
 
-def _parts(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
-    """A discriminator's own output, and its class logits (N, K) where it has such a head; losses are taken in fp32."""
-    logits, classes = output if isinstance(output, tuple) else (output, None)
-    return full(logits), None if classes is None else full(classes)
+def split_class_logits(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Return a discriminator's own output and its class logits (N, K) or None, both in float32 for the losses."""
+    logits, class_logits = output if isinstance(output, tuple) else (output, None)
+    return to_float32(logits), None if class_logits is None else to_float32(class_logits)
+
+
+def _named(kind: str, parts: Mapping[str | int, object]) -> dict[str, object]:
+    return {f"{kind}_{name}": part for name, part in parts.items()}

@@ -1,68 +1,102 @@
-"""Penalties on the discriminator's gradient with respect to its input.
+"""Penalties on the gradient of the discriminator with respect to its input.
 
-A penalty is called as `penalty(discriminator, real, fake, labels)` with images (N, C, H, W) and labels (N,) or None,
-and returns a scalar, weight included. All of them run in fp32, outside autocast, where a second-order gradient is exact
-enough; all need a discriminator without batch statistics, since the gradient is meant per sample.
+A penalty is called as `penalty(discriminator, real, real_labels, fake, fake_labels)`, with images (N, C, H, W) and
+labels (N,) or None, and returns a scalar that includes the weight. A penalty that suits a critic with vector outputs
+(N, k) sets the class attribute `takes_vectors`; the others need logits (N,).
+
+Every penalty is computed in float32 outside autocast, where a second-order gradient is accurate enough. The gradient
+of a sample must not depend on the other samples, so the discriminator must not use batch statistics.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+from ganexp.types import NonNegativeFloat
+
 Discriminator = Callable[[Tensor, Tensor | None], Tensor]
+Epsilon = Literal["per_sample", "per_element"]
 
 
 class GradientPenalty:
     """weight · E[(‖∇D(x̂)‖₂ - center)²] at x̂ = ε·real + (1 - ε)·fake. Gulrajani et al. 2017, equation 3.
 
-    `center=0` is the zero-centred penalty of Thanh-Tung et al. 2019.
-    `epsilon="per_sample"` draws one ε ~ U(0,1) an image, as in the paper, so that x̂ lies on the line between the two;
-    `"per_element"` draws one a pixel, a common slip that fills the box between them instead.
+    D is given the labels of the real images at x̂.
+
+    Args:
+        weight: Factor of the penalty.
+        center: The target of the gradient's norm; 0 is the zero-centred penalty of Thanh-Tung et al. 2019.
+        epsilon: `per_sample` draws one ε ~ U(0, 1) for each image, as in the paper, so that x̂ lies on the line between
+            the two images; `per_element` draws one for each pixel, a common mistake that fills the box between them.
     """
 
-    def __init__(self, weight: float, center: float = 1.0, epsilon: str = "per_sample") -> None:
-        check_epsilon(epsilon)
+    def __init__(
+        self, weight: NonNegativeFloat, center: NonNegativeFloat = 1.0, epsilon: Epsilon = "per_sample"
+    ) -> None:
         self.weight, self.center, self.epsilon = weight, center, epsilon
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
+    def __call__(
+        self,
+        discriminator: Discriminator,
+        real: Tensor,
+        real_labels: Tensor | None,
+        fake: Tensor,
+        fake_labels: Tensor | None,
+    ) -> Tensor:
+        """Return the penalty, a scalar."""
         with torch.autocast(real.device.type, enabled=False):
-            mixed = interpolate(full(real), full(fake), self.epsilon).requires_grad_()
-            squares = squared_gradient_norm(discriminator(mixed, labels), mixed)
+            mixed = interpolate(to_float32(real), to_float32(fake), self.epsilon).requires_grad_()
+            squares = squared_gradient_norm(discriminator(mixed, real_labels), mixed)
             if self.center == 0:
                 return self.weight * squares.mean()
             return self.weight * (squares.sqrt() - self.center).square().mean()
 
 
 class R1:
-    """gamma/2 · E[‖∇D(x)‖²] at real images. Mescheder et al. 2018, equation 9."""
+    """gamma/2 · E[‖∇D(x)‖²] at real images. Mescheder et al. 2018, equation 9.
 
-    def __init__(self, gamma: float) -> None:
+    Args:
+        gamma: Twice the factor of the penalty.
+    """
+
+    def __init__(self, gamma: NonNegativeFloat) -> None:
         self.gamma = gamma
 
-    def __call__(self, discriminator: Discriminator, real: Tensor, fake: Tensor, labels: Tensor | None) -> Tensor:
+    def __call__(
+        self,
+        discriminator: Discriminator,
+        real: Tensor,
+        real_labels: Tensor | None,
+        fake: Tensor,
+        fake_labels: Tensor | None,
+    ) -> Tensor:
+        """Return the penalty, a scalar; generated images are not used."""
         with torch.autocast(real.device.type, enabled=False):
-            at = full(real).detach().requires_grad_()
-            return 0.5 * self.gamma * squared_gradient_norm(discriminator(at, labels), at).mean()
+            images = to_float32(real).detach().requires_grad_()
+            squares = squared_gradient_norm(discriminator(images, real_labels), images)
+            return 0.5 * self.gamma * squares.mean()
 
 
-def full(images: Tensor) -> Tensor:
-    """`images` in fp32, if they are in half precision."""
-    return images.float() if images.dtype in (torch.float16, torch.bfloat16) else images
+def to_float32(tensor: Tensor) -> Tensor:
+    """Return a tensor in half precision as float32, and any other tensor unchanged."""
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
-def check_epsilon(epsilon: str) -> None:
-    if epsilon not in ("per_sample", "per_element"):
-        raise ValueError(f"epsilon={epsilon}: use per_sample or per_element")
-
-
-def interpolate(real: Tensor, fake: Tensor, epsilon: str) -> Tensor:
-    """ε·real + (1 - ε)·fake, shapes (N, C, H, W), with one ε ~ U(0,1) `per_sample` or `per_element`."""
+def interpolate(real: Tensor, fake: Tensor, epsilon: Epsilon) -> Tensor:
+    """Return ε·real + (1 - ε)·fake for images (N, C, H, W), with ε ~ U(0, 1) drawn for each sample or each element."""
     shape = real.shape if epsilon == "per_element" else (len(real), 1, 1, 1)
     return torch.lerp(fake, real, torch.rand(shape, device=real.device, dtype=real.dtype))
 
 
 def squared_gradient_norm(output: Tensor, images: Tensor) -> Tensor:
-    """‖∇D(x)‖² a sample (N,), differentiable, of `output` (N,) at `images`; D must treat each sample by itself."""
+    """Return ‖∇D(x)‖² for each sample (N,), differentiable.
+
+    Args:
+        output: D's output (N,) at `images`; the output of a sample must depend on its own image only.
+        images: Images (N, C, H, W) that require a gradient.
+    """
     (gradient,) = torch.autograd.grad(output.sum(), images, create_graph=True)
-    return gradient.flatten(1).square().sum(1).clamp_min(1e-24)  # (N, C, H, W) -> (N,); the root stays differentiable
+    squares = gradient.flatten(1).square().sum(1)  # (N, C, H, W) -> (N,)
+    return squares.clamp_min(1e-24)  # so that the square root is differentiable at 0

@@ -1,57 +1,73 @@
-"""The Inception Score (Salimans et al. 2016) from sums: memory grows with the classes, not with the samples."""
+"""The Inception Score (Salimans et al. 2016) from sums: its memory does not grow with the number of samples."""
 
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from ganexp.errors import UserError
+from ganexp.metrics.score import Score, ScoreContext
+from ganexp.types import PositiveInt
 
 
-class InceptionScore(Metric):
-    """exp(E KL(p(y|x) ‖ p(y))) over `splits` random parts of `samples` images; mean and spread over the parts.
+class InceptionScore(Score):
+    """exp(E KL(p(y|x) ‖ p(y))), as mean and standard deviation over `splits` random parts of the samples.
 
-    The parts are torch-fidelity's (its seed, its shuffle), so that the two agree; `samples` must be known beforehand.
+    The parts are those of torch-fidelity (its seed, its shuffle), so that both give the same values. The index of a
+    sample decides its part, so that several processes agree. Values: `is_classifier` and `is_classifier_std`; with one
+    split there is no deviation.
 
     Args:
-        classes: of the logits.
-        samples: that will be scored, all of them.
-        splits: parts.
+        context: facts about samples, extractor and references.
+        splits: number of parts.
     """
 
-    full_state_update = False
+    higher_is_better = True
 
-    def __init__(self, classes: int, samples: int, splits: int = 10) -> None:
-        super().__init__()
-        self.samples, self.splits = samples, splits
-        place = np.empty(samples, dtype=np.int64)
-        place[np.random.RandomState(2020).permutation(samples)] = np.arange(samples)
-        edges = [i * samples // splits for i in range(splits + 1)]
-        self.part_of = torch.from_numpy(np.searchsorted(edges, place, side="right") - 1)  # of each sample (N,)
-        sums = {"probability": (splits, classes), "negentropy": (splits,), "count": (splits,)}
-        for name, shape in sums.items():
+    def __init__(self, context: ScoreContext, splits: PositiveInt = 10) -> None:
+        super().__init__(context)
+        if context.num_logits is None:
+            raise UserError(
+                f"The extractor {context.extractor} gives no class logits, which the Inception Score needs: "
+                "leave out the score `is`"
+            )
+        if splits > context.samples:
+            raise ValueError(f"splits={splits}: must be at most the number of samples, {context.samples}")
+        self.splits = splits
+        self.register_buffer("split_of", assign_splits(context.samples, splits), persistent=False)
+        shapes = {"probability": (splits, context.num_logits), "negentropy": (splits,), "counts": (splits,)}
+        for name, shape in shapes.items():
             self.add_state(name, torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
-        self.seen = 0
 
-    def update(self, logits: Tensor) -> None:
-        """The next images' logits (N, classes)."""
-        part = self.part_of[self.seen : self.seen + len(logits)].to(logits.device)
-        if len(part) < len(logits):
-            raise ValueError(f"more than the {self.samples} samples that were announced")
-        self.seen += len(logits)
+    def update(self, logits: Tensor, indices: Tensor) -> None:
+        """Add samples with class logits (N, K) and indices (N,)."""
+        split = self.split_of[indices]
         log_p = logits.double().log_softmax(1)
         p = log_p.exp()
-        self.probability.index_add_(0, part, p)
-        self.negentropy.index_add_(0, part, (p * log_p).sum(1))
-        self.count.index_add_(0, part, torch.ones_like(part, dtype=torch.float64))
+        self.probability.index_add_(0, split, p)
+        self.negentropy.index_add_(0, split, (p * log_p).sum(1))
+        self.counts.index_add_(0, split, torch.ones_like(split, dtype=torch.float64))
 
-    def compute(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation over the parts, scalars; the deviation of one part is 0."""
-        if self.seen != self.samples:
-            raise ValueError(f"{self.seen} of the {self.samples} samples that were announced")
-        p = self.probability / self.count[:, None]  # p(y) (splits, classes)
-        mean_kl = self.negentropy / self.count - (p * p.log().clamp_min(-1e300)).sum(1)
+    def compute(self) -> dict[str, Tensor]:
+        """Return the mean, and with several splits the standard deviation."""
+        p = self.probability / self.counts[:, None]  # p(y) of each split (splits, K)
+        mean_kl = self.negentropy / self.counts - (p * p.log().clamp_min(-1e300)).sum(1)
         scores = mean_kl.exp()
-        return scores.mean(), scores.std(correction=0)
+        values = {name: scores.mean() for name in self.value_names()}
+        return values | {name: scores.std(correction=0) for name in self.spread_names()}
 
-    def reset(self) -> None:
-        super().reset()
-        self.seen = 0
+    def value_names(self) -> list[str]:
+        """Return the name of the mean."""
+        return [f"is_{self.context.extractor}"]
+
+    def spread_names(self) -> dict[str, str]:
+        """Return the name of the standard deviation, if there are several splits."""
+        name = f"is_{self.context.extractor}"
+        return {f"{name}_std": name} if self.splits > 1 else {}
+
+
+def assign_splits(samples: int, splits: int) -> Tensor:
+    """Return the split of each sample, as torch-fidelity shuffles and cuts them: (samples,), int64."""
+    position = np.empty(samples, dtype=np.int64)  # of each sample after the shuffle
+    position[np.random.RandomState(2020).permutation(samples)] = np.arange(samples)
+    edges = [i * samples // splits for i in range(splits + 1)]
+    return torch.from_numpy(np.searchsorted(edges, position, side="right") - 1)

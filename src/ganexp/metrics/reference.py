@@ -1,104 +1,120 @@
-"""What scores compare with: real images, put through the extractor once and kept by content."""
+"""Statistics of the real images that scores compare with, computed once per dataset and extractor and then cached."""
 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torchmetrics.image import FrechetInceptionDistance
+from torch import Tensor
 
-from ganexp.metrics.extractors import save_atomically
+from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.frechet import FrechetDistance, gaussian
+from ganexp.runs import atomic
 
-FID_SUMS = ("real_features_sum", "real_features_cov_sum", "real_features_num_samples")
+FORMAT_VERSION = 2  # of the cached files
+MAX_KEPT_IMAGES = 10_000  # images whose features are kept
 
 
 @dataclass
 class Reference:
-    """Real images of one split as an extractor sees them.
+    """Statistics of the features of real images.
 
     Attributes:
-        fingerprint: content hash of the images.
-        sums: of torchmetrics' FID, float64.
-        features: (≤ kept, d) of an even selection, for scores that compare image with image.
+        fingerprint: hash of the images' pixels.
+        count: number of images.
+        total: sum of their features (d,), float64.
+        outer: sum of the outer products of their features (d, d), float64.
+        features: features (≤ kept, d) of evenly spaced images, for scores that compare images with each other.
     """
 
     fingerprint: str
-    sums: dict[str, Tensor]
+    count: int
+    total: Tensor
+    outer: Tensor
     features: Tensor
 
     @property
-    def count(self) -> int:
-        """Images that the sums were taken of."""
-        return int(self.sums["real_features_num_samples"])
-
-    @property
     def selected(self) -> Tensor:
-        """Which of the images `features` are of: their numbers (≤ kept,)."""
-        return selection(self.count, len(self.features))
+        """Indices (≤ kept,) of the images that `features` belong to."""
+        return evenly_spaced(self.count, len(self.features))
 
     @cached_property
     def distance(self) -> FrechetDistance:
-        """To these images."""
-        return FrechetDistance(*gaussian(*(self.sums[name] for name in FID_SUMS)))
+        """The Fréchet distance to these images."""
+        return FrechetDistance(*gaussian(self.total, self.outer, self.count))
+
+    def move_to(self, device: torch.device) -> None:
+        """Move the statistics to `device`."""
+        before = self.total.device
+        self.total, self.outer = self.total.to(device), self.outer.to(device)
+        self.features = self.features.to(device)
+        if self.total.device != before:
+            self.__dict__.pop("distance", None)  # it holds tensors on the old device
 
 
-def selection(count: int, kept: int) -> Tensor:
-    """At most `kept` of `count` numbers, evenly spread: int64, ascending."""
+def evenly_spaced(count: int, kept: int) -> Tensor:
+    """Return at most `kept` evenly spaced indices below `count`, ascending: (≤ kept,), int64."""
     return torch.linspace(0, count - 1, min(kept, count)).long()
 
 
-class _Features(nn.Identity):
-    """Stands where FID wants its network: the features come ready."""
-
-    def __init__(self, num_features: int) -> None:
-        super().__init__()
-        self.num_features = num_features
-
-
-def feature_sums(extractor: Any, device: torch.device) -> FrechetInceptionDistance:
-    """torchmetrics' FID, fed with features: it sums them up, of real images and of fakes."""
-    return FrechetInceptionDistance(_Features(extractor.feature_dim)).to(device)
-
-
-def reference_file(extractor: Any, fingerprint: str, cache: Path, kept: int = 10_000) -> Path:
-    """Where `reference` keeps what it has computed."""
-    key = hashlib.sha256(f"{fingerprint} {extractor.name} {extractor.identity} {kept}".encode()).hexdigest()[:32]
-    return cache / "references" / f"{key}.pt"
+def reference_file(extractor: Extractor, fingerprint: str, cache: Path, kept: int = MAX_KEPT_IMAGES) -> Path:
+    """Return the file in which `load_reference` keeps the statistics of these images."""
+    key = f"{FORMAT_VERSION} {fingerprint} {extractor.name} {extractor.identity} {kept}"
+    return cache / "references" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.pt"
 
 
 @torch.no_grad()
-def reference(
-    extractor: Any,
+def load_reference(
+    extractor: Extractor,
     batches: Iterable[Tensor],
     count: int,
     fingerprint: str,
     cache: Path,
     device: torch.device,
-    kept: int = 10_000,
+    kept: int = MAX_KEPT_IMAGES,
 ) -> Reference:
-    """The reference of `count` real images, uint8 (N, C, H, W) a batch, computed once for this content and extractor.
+    """Return the statistics of real images from the cache, or compute and cache them.
 
-    `fingerprint` is the images' content hash; a changed set or extractor finds no stale file. Safe for several
-    processes: each writes a file of its own and moves it into place.
+    Several processes may do so at the same time.
+
+    Args:
+        extractor: the feature extractor.
+        batches: the images, uint8 (N, C, H, W); only read if the cache does not hold their statistics.
+        count: number of images in all batches.
+        fingerprint: hash of the images' pixels. Other images or another extractor never use the same file.
+        cache: directory of cached files.
+        device: where features are computed and the statistics are returned.
+        kept: number of images whose features are kept.
     """
     path = reference_file(extractor, fingerprint, cache, kept)
     if path.exists():
-        saved = torch.load(path, map_location=device, weights_only=True)
-        return Reference(fingerprint, saved["sums"], saved["features"])
-    fid, features = feature_sums(extractor.to(device), device), []
-    chosen = torch.zeros(count, dtype=torch.bool)
-    chosen[selection(count, kept)] = True
-    seen = 0
+        return Reference(fingerprint, **torch.load(path, map_location=device, weights_only=True))
+    statistics = _compute_statistics(extractor.to(device), batches, count, device, kept)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic.replacing(path) as temporary:
+        torch.save(statistics, temporary)
+    return Reference(fingerprint, **statistics)
+
+
+def _compute_statistics(
+    extractor: Extractor, batches: Iterable[Tensor], count: int, device: torch.device, kept: int
+) -> dict[str, int | Tensor]:
+    """Return the fields of a Reference but for the fingerprint."""
+    dim = extractor.feature_dim
+    total = torch.zeros(dim, dtype=torch.float64, device=device)
+    outer = torch.zeros(dim, dim, dtype=torch.float64, device=device)
+    is_kept = torch.zeros(count, dtype=torch.bool)
+    is_kept[evenly_spaced(count, kept)] = True
+    kept_features, seen = [], 0
     for images in batches:
-        found = extractor(images.to(device))[0]
-        fid.update(found, real=True)
-        features.append(found[chosen[seen : seen + len(images)].to(device)])
+        features = extractor(images.to(device))[0]
+        x = features.double()
+        total += x.sum(0)
+        outer += x.T @ x
+        kept_features.append(features[is_kept[seen : seen + len(images)].to(device)])
         seen += len(images)
-    made = {"sums": {name: getattr(fid, name) for name in FID_SUMS}, "features": torch.cat(features)}
-    save_atomically(made, path)
-    return Reference(fingerprint, made["sums"], made["features"])
+    if seen != count:
+        raise ValueError(f"count={count}, but the batches hold {seen} images")
+    return {"count": count, "total": total, "outer": outer, "features": torch.cat(kept_features)}

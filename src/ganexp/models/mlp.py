@@ -1,15 +1,22 @@
-"""The textbook's fully connected generator and discriminator: Dense, LeakyReLU, norm or dropout.
+"""Fully connected generator and discriminator of the textbook.
 
-In the conditional form a label embedding joins after the first Dense layer, before its activation.
+In conditional forms an embedding of the label is appended to the output of the first linear layer, before its
+activation.
 """
+
+from collections.abc import Callable
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganexp.models.layers import InertBatchNorm, squeeze_logit
+from ganexp.models.heads import squeeze_logit
+from ganexp.models.layers import InertBatchNorm
+from ganexp.types import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveInt, Widths
 
-# Keras' batch norm: eps 1e-3, momentum 0.99, which torch counts as 0.01.
-NORMS = {
+Norm = Literal["none", "batch", "inert"]
+# Keras' batch norm has eps 1e-3 and momentum 0.99, which is 0.01 in torch's convention.
+NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the number of features
     "none": lambda width: nn.Identity(),
     "batch": lambda width: nn.BatchNorm1d(width, eps=1e-3, momentum=0.01),
     "inert": lambda width: InertBatchNorm(width, eps=1e-3),
@@ -17,79 +24,120 @@ NORMS = {
 
 
 class Generator(nn.Module):
-    """z (N, latent_dim), labels (N,) or None -> images (N, channels, resolution, resolution) in [-1, 1]."""
+    """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
+
+    Layers: for each hidden width linear, LeakyReLU, norm; then linear, tanh.
+
+    Args:
+        latent_dim: components of a latent.
+        resolution: side of the images.
+        channels: of the images.
+        hidden: outputs of the hidden layers.
+        num_classes: of the labels; 0 for an unconditional generator.
+        norm: after each activation. `inert` is batch norm whose running statistics are never updated.
+        slope: of LeakyReLU for negative inputs.
+        embedding_dim: components of a label's embedding.
+    """
 
     def __init__(
         self,
-        latent_dim: int,
-        resolution: int,
-        channels: int,
-        hidden: list[int],
-        num_classes: int = 0,
-        norm: str = "batch",
-        slope: float = 0.3,
-        embedding_dim: int = 64,
+        latent_dim: PositiveInt,
+        resolution: PositiveInt,
+        channels: PositiveInt,
+        hidden: Widths,
+        num_classes: NonNegativeInt = 0,
+        norm: Norm = "batch",
+        slope: NonNegativeFloat = 0.3,
+        embedding_dim: PositiveInt = 64,
     ) -> None:
         super().__init__()
-        if norm not in NORMS:
-            raise ValueError(f"norm={norm}: use one of {', '.join(NORMS)}")
         self.image_shape = (channels, resolution, resolution)
         self.body = _Trunk(latent_dim, hidden, num_classes, embedding_dim, slope, NORMS[norm])
         self.out = nn.Linear(hidden[-1], channels * resolution * resolution)
         _init_glorot(self)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
         x = self.out(self.body(z, labels)).tanh()
         return x.unflatten(1, self.image_shape)  # (N, C·H·W) -> (N, C, H, W)
 
 
 class Discriminator(nn.Module):
-    """images (N, channels, resolution, resolution), labels (N,) or None -> logits (N,) or (N, logits)."""
+    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) for several.
+
+    Layers: for each hidden width linear, LeakyReLU, dropout; then linear.
+
+    Args:
+        resolution: side of the images.
+        channels: of the images.
+        hidden: outputs of the hidden layers.
+        num_classes: of the labels; 0 for an unconditional discriminator.
+        logits: outputs per image.
+        dropout: the probability that a feature is set to 0 in training.
+        slope: of LeakyReLU for negative inputs.
+        embedding_dim: components of a label's embedding.
+    """
 
     def __init__(
         self,
-        resolution: int,
-        channels: int,
-        hidden: list[int],
-        num_classes: int = 0,
-        logits: int = 1,
-        dropout: float = 0.0,
-        slope: float = 0.3,
-        embedding_dim: int = 64,
+        resolution: PositiveInt,
+        channels: PositiveInt,
+        hidden: Widths,
+        num_classes: NonNegativeInt = 0,
+        logits: PositiveInt = 1,
+        dropout: BelowOne = 0.0,
+        slope: NonNegativeFloat = 0.3,
+        embedding_dim: PositiveInt = 64,
     ) -> None:
         super().__init__()
-        self.body = _Trunk(
-            channels * resolution * resolution,
-            hidden,
-            num_classes,
-            embedding_dim,
-            slope,
-            lambda width: nn.Dropout(dropout) if dropout else nn.Identity(),
-        )
+        inputs = channels * resolution * resolution
+
+        def make_dropout(width: int) -> nn.Module:
+            return nn.Dropout(dropout) if dropout else nn.Identity()
+
+        self.body = _Trunk(inputs, hidden, num_classes, embedding_dim, slope, make_dropout)
         self.out = nn.Linear(hidden[-1], logits)
         _init_glorot(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return squeeze_logit(
-            self.out(self.body(images.flatten(1), labels))
-        )  # (N, C, H, W) -> (N, C·H·W) -> (N, logits)
+        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        features = self.body(images.flatten(1), labels)  # (N, C, H, W) -> (N, hidden)
+        return squeeze_logit(self.out(features))
 
 
 class _Trunk(nn.Module):
-    """Dense -> [join the label's embedding] -> LeakyReLU -> norm or dropout, for each hidden width."""
+    """Apply linear, LeakyReLU and a last layer for each hidden width; append the label's embedding to the first linear.
 
-    def __init__(self, inputs, hidden, num_classes, embedding_dim, slope, after) -> None:
+    Args:
+        inputs: features of the input.
+        hidden: outputs of the linear layers.
+        num_classes: of the labels; 0 for none.
+        embedding_dim: components of a label's embedding.
+        slope: of LeakyReLU for negative inputs.
+        make_last: takes a number of features and returns the layer that follows each activation.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        hidden: list[int],
+        num_classes: int,
+        embedding_dim: int,
+        slope: float,
+        make_last: Callable[[int], nn.Module],
+    ) -> None:
         super().__init__()
         self.first = nn.Linear(inputs, hidden[0])
         self.embedding = nn.Embedding(num_classes, embedding_dim) if num_classes else None
         width = hidden[0] + (embedding_dim if num_classes else 0)
-        layers = [nn.LeakyReLU(slope), after(width)]
+        layers = [nn.LeakyReLU(slope), make_last(width)]
         for next_width in hidden[1:]:
-            layers += [nn.Linear(width, next_width), nn.LeakyReLU(slope), after(next_width)]
+            layers += [nn.Linear(width, next_width), nn.LeakyReLU(slope), make_last(next_width)]
             width = next_width
         self.rest = nn.Sequential(*layers)
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
+        """Return features (N, hidden[-1]) for x (N, inputs) and labels (N,) or None."""
         x = self.first(x)
         if self.embedding is not None:
             x = torch.cat([x, self.embedding(labels)], 1)  # (N, hidden) -> (N, hidden + embedding_dim)
@@ -97,7 +145,7 @@ class _Trunk(nn.Module):
 
 
 def _init_glorot(module: nn.Module) -> None:
-    """Keras' defaults: Glorot-uniform weights, zero biases, embeddings from U(-0.05, 0.05)."""
+    """Initialise as Keras does: Glorot-uniform weights, zero biases, embeddings from U(-0.05, 0.05)."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)

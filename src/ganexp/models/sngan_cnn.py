@@ -1,6 +1,7 @@
-"""SNGAN's convolutional pair: a DCGAN-like generator, a discriminator under spectral norm. Miyato et al. 2018, table 3.
+"""SNGAN's pair of plain convolutional networks. Source: Miyato et al. 2018, table 3.
 
-For any resolution that is a multiple of 8. Conditional forms: conditional batch norm; a projection of the last map.
+The resolution is a multiple of 8. Conditional forms use conditional batch norm in the generator and a projection head
+in the discriminator.
 """
 
 from itertools import pairwise
@@ -8,29 +9,49 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from ganexp.models.layers import ConditionalNorm, squeeze_logit
-from ganexp.models.spectral import spectral_norm as normed
+from ganexp.models.heads import OneHotLinear, ProjectionHead
+from ganexp.models.layers import ConditionalNorm
+from ganexp.models.resolution import divide_resolution
+from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
+from ganexp.types import NonNegativeInt, PositiveInt
 
 
 class Generator(nn.Module):
-    """z (N, latent_dim), labels (N,) or None -> images (N, channels, resolution, resolution) in [-1, 1].
+    """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Linear, then three times transposed convolution 4/2, batch norm, ReLU, then convolution 3/1, tanh. `width` is the
-    number of maps at full resolution.
+    Layers: linear; three times transposed convolution 4x4 of stride 2, batch norm, ReLU; convolution 3x3, tanh.
+
+    Args:
+        latent_dim: components of a latent.
+        resolution: side of the images, a multiple of 8.
+        channels: of the images.
+        num_classes: of the labels; 0 for an unconditional generator.
+        width: channels of the map at full resolution; earlier maps have 2, 4 and 8 times as many.
+
+    Raises:
+        ValueError: the resolution is not a multiple of 8.
     """
 
-    def __init__(self, latent_dim: int, resolution: int, channels: int, num_classes: int = 0, width: int = 64) -> None:
+    def __init__(
+        self,
+        latent_dim: PositiveInt,
+        resolution: PositiveInt,
+        channels: PositiveInt,
+        num_classes: NonNegativeInt = 0,
+        width: PositiveInt = 64,
+    ) -> None:
         super().__init__()
-        self.base = _eighth(resolution)
+        self.base = divide_resolution(resolution, 8)
         widths = [8 * width, 4 * width, 2 * width, width]
         self.project = nn.Linear(latent_dim, widths[0] * self.base**2)
-        self.ups = nn.ModuleList(nn.ConvTranspose2d(i, o, 4, 2, 1) for i, o in pairwise(widths))
-        self.norms = nn.ModuleList(ConditionalNorm(o, num_classes, "default") for o in widths[1:])
+        self.ups = nn.ModuleList(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1) for inputs, outputs in pairwise(widths))
+        self.norms = nn.ModuleList(ConditionalNorm(outputs, num_classes, "default") for outputs in widths[1:])
         self.out = nn.Conv2d(width, channels, 3, 1, 1)
         for layer in (*self.ups, self.out):
             nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
         x = self.project(z).unflatten(1, (-1, self.base, self.base))  # (N, 8W·b·b) -> (N, 8W, b, b)
         for up, norm in zip(self.ups, self.norms, strict=True):
             x = relu(norm(up(x), labels))  # (N, W', s, s) -> (N, W'/2, 2s, 2s)
@@ -38,55 +59,57 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """images (N, channels, resolution, resolution), labels (N,) or None -> logits (N,) or (N, logits).
+    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) for several.
 
-    Three pairs of convolutions 3/1 and 4/2, one more 3/1, each followed by LeakyReLU(0.1), Linear.
+    Layers: three times convolution 3x3 and convolution 4x4 of stride 2; convolution 3x3; each followed by
+    LeakyReLU(0.1); linear.
 
     Args:
-        spectral_norm: of every layer: none, persistent or fixed_u.
-        norm_last: the last layer, the linear one, too.
+        resolution: side of the images, a multiple of 8.
+        channels: of the images.
+        num_classes: of the labels; 0 for an unconditional discriminator.
+        logits: outputs per image.
+        width: channels of the map at full resolution; later maps have 2, 4 and 8 times as many.
+        spectral_norm: of every layer.
+        spectral_norm_output: whether spectral norm includes the last linear layer; the label embedding always has it.
+
+    Raises:
+        ValueError: the resolution is not a multiple of 8, or labels with several logits.
     """
 
     def __init__(
         self,
-        resolution: int,
-        channels: int,
-        num_classes: int = 0,
-        logits: int = 1,
-        width: int = 64,
-        spectral_norm: str = "persistent",
-        norm_last: bool = True,
+        resolution: PositiveInt,
+        channels: PositiveInt,
+        num_classes: NonNegativeInt = 0,
+        logits: PositiveInt = 1,
+        width: PositiveInt = 64,
+        spectral_norm: SpectralNorm = "persistent",
+        spectral_norm_output: bool = True,
     ) -> None:
         super().__init__()
-        if num_classes and logits != 1:
-            raise ValueError(f"a projection head gives one logit, {logits} were asked for: set model.conditional=false")
-        layers, inputs = [], channels
-        for first, second in ((width, width), (2 * width, 2 * width), (4 * width, 4 * width)):
-            layers += [nn.Conv2d(inputs, first, 3, 1, 1), nn.Conv2d(first, second, 4, 2, 1)]
-            inputs = second
-        layers.append(nn.Conv2d(inputs, 8 * width, 3, 1, 1))
+        features = 8 * width * divide_resolution(resolution, 8) ** 2
         self.body = nn.Sequential()
-        for layer in layers:
+        for layer in self._convolutions(channels, width):
             nn.init.zeros_(layer.bias)
-            self.body.extend([normed(layer, spectral_norm), nn.LeakyReLU(0.1, inplace=True)])
-        features = 8 * width * _eighth(resolution) ** 2
-        self.out = nn.Linear(features, logits)
-        if norm_last:
-            nn.init.zeros_(self.out.bias)
-            self.out = normed(self.out, spectral_norm)
-        self.embedding = None
-        if num_classes:
-            self.embedding = normed(nn.Linear(num_classes, features, bias=False), spectral_norm)
+            self.body.extend([apply_spectral_norm(layer, spectral_norm), nn.LeakyReLU(0.1, inplace=True)])
+        linear = nn.Linear(features, logits)
+        if spectral_norm_output:
+            nn.init.zeros_(linear.bias)
+            apply_spectral_norm(linear, spectral_norm)
+        embedding = apply_spectral_norm(OneHotLinear(num_classes, features), spectral_norm) if num_classes else None
+        self.head = ProjectionHead(linear, embedding)
+
+    @staticmethod
+    def _convolutions(channels: int, width: int) -> list[nn.Conv2d]:
+        layers = []
+        inputs = channels
+        for outputs in (width, 2 * width, 4 * width):
+            layers += [nn.Conv2d(inputs, outputs, 3, 1, 1), nn.Conv2d(outputs, outputs, 4, 2, 1)]
+            inputs = outputs
+        return [*layers, nn.Conv2d(inputs, 8 * width, 3, 1, 1)]
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        h = self.body(images).flatten(1)  # (N, C, H, W) -> (N, 8W, b, b) -> (N, 8W·b·b)
-        logits = squeeze_logit(self.out(h))
-        if self.embedding is None:
-            return logits
-        return logits + (self.embedding.weight.T[labels] * h).sum(1)  # (N, 8W·b·b) -> (N,)
-
-
-def _eighth(resolution: int) -> int:
-    if resolution % 8:
-        raise ValueError(f"resolution {resolution} is no multiple of 8: use data.resolution={resolution // 8 * 8 or 8}")
-    return resolution // 8
+        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        features = self.body(images).flatten(1)  # (N, C, H, W) -> (N, 8W, b, b) -> (N, 8W·b·b)
+        return self.head(features, labels)

@@ -1,46 +1,57 @@
-"""Spectral norm: each weight divided by its largest singular value. Miyato et al. 2018."""
+"""Divide weights by an estimate of their largest singular value. Source: Miyato et al. 2018, section 2.1."""
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils import parametrizations, parametrize
 
-KINDS = ("none", "persistent", "fixed_u")
+SpectralNorm = Literal["none", "persistent", "fixed_u"]
 
 
-def spectral_norm(layer: nn.Module, kind: str) -> nn.Module:
-    """`layer` with its weight normalised: `persistent` is torch's, whose power iteration goes on from update to update.
+def apply_spectral_norm(layer: nn.Module, kind: SpectralNorm) -> nn.Module:
+    """Return `layer` with its weight normalised in place.
 
-    `fixed_u` starts every iteration from the same random vector, a published slip: its estimate stays below the largest
-    singular value, so that the layer is not bounded.
+    Args:
+        layer: convolution or linear layer; its weight is treated as a matrix (outputs, everything else).
+        kind: `persistent` continues the power iteration from one forward pass to the next, as the paper and torch do.
+            `fixed_u` restarts it from the same random vector every time. This is an error in published code: the
+            estimate stays below the largest singular value, so the layer is not bounded. `none` changes nothing.
     """
-    if kind not in KINDS:
-        raise ValueError(f"spectral_norm={kind}: use one of {', '.join(KINDS)}")
     if kind == "persistent":
-        parametrize.register_parametrization(layer, "weight", _Persistent(layer.weight))
+        parametrize.register_parametrization(layer, "weight", PersistentSpectralNorm(layer.weight))
     if kind == "fixed_u":
-        parametrize.register_parametrization(layer, "weight", _FixedU(layer.weight))
+        parametrize.register_parametrization(layer, "weight", FixedUSpectralNorm(layer.weight))
     return layer
 
 
-class _Persistent(parametrizations._SpectralNorm):
-    """torch's, in fp32 under autocast too: half precision is too coarse for the bound."""
+# torch's class is private, but its public function registers that class and leaves no place for the autocast guard.
+# test_torch_spectral_norm_has_private_class fails if torch renames it.
+class PersistentSpectralNorm(parametrizations._SpectralNorm):
+    """Normalise as torch does, but in float32 under autocast: half precision is too coarse for the bound."""
 
     def forward(self, weight: Tensor) -> Tensor:
+        """Return `weight` divided by its estimated largest singular value; same shape."""
         with torch.autocast(weight.device.type, enabled=False):
             return super().forward(weight)
 
 
-class _FixedU(nn.Module):
-    """One power iteration from a constant u; the gradient flows through the iteration, as in the article's code."""
+class FixedUSpectralNorm(nn.Module):
+    """Normalise by one power iteration from a constant u; gradients flow through the iteration, as in published code.
+
+    Args:
+        weight: (outputs, inputs, …); its first dimension is the length of u.
+    """
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()
         self.register_buffer("u", normalize(torch.randn(weight.shape[0]), dim=0))
 
     def forward(self, weight: Tensor) -> Tensor:
+        """Return `weight` divided by its estimated largest singular value; same shape."""
         with torch.autocast(weight.device.type, enabled=False):
-            matrix = weight.flatten(1)  # (out, in, …) -> (out, rest)
+            matrix = weight.flatten(1)  # (outputs, inputs, …) -> (outputs, rest)
             v = normalize(matrix.T @ self.u, dim=0)
             u = normalize(matrix @ v, dim=0)
             return weight / (u @ matrix @ v)

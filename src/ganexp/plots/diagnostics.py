@@ -1,58 +1,66 @@
-"""What `ganexp evaluate` shows of a generator beside its scores: classes, D's logits, the nearest training images."""
+"""Plot what helps to judge a generator beside its scores: discriminator logits, classes, nearest training images."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from ganexp.callbacks.curves import COLOURS
-from ganexp.metrics.reference import Reference
-from ganexp.metrics.scores import to_uint8
-from ganexp.plots import grids
+from ganexp.pixels import from_uint8
+from ganexp.plots.curves import IMAGE_COLOURS
+from ganexp.plots.grids import GREY, image_grid, side_by_side
+
+CLASS_TITLES = {"share": "share of samples", "accuracy": "accuracy", "fid": "FID"}
+MAX_NAMED_CLASSES = 20  # more names would overlap
 
 
-def nearest(samples: Tensor, extractor: Any, reference: Reference, count: int = 9) -> Tensor:
-    """Numbers (N, count) of the images nearest to samples (N, C, H, W) in [-1, 1] by their features, nearest first.
+def plot_diagnostics(
+    logits: Mapping[str, Tensor], by_class: Mapping[str, Sequence[float]], classes: Sequence[str]
+) -> Figure:
+    """Return a figure with a histogram of the logits and a bar chart for each quantity that is known by class.
 
-    Of the images whose features the reference has kept.
+    Args:
+        logits: the discriminator's logits (N,) by kind of image.
+        by_class: a value for each class, by quantity: share, accuracy, fid.
+        classes: names of the classes.
     """
-    features = extractor(to_uint8(samples))[0]
-    distance = torch.cdist(features, reference.features, compute_mode="donot_use_mm_for_euclid_dist")  # (N, kept)
-    return reference.selected[distance.topk(min(count, distance.shape[1]), largest=False).indices.cpu()]
+    count = bool(logits) + len(by_class)
+    figure = Figure(figsize=(5 * count, 3.6), layout="constrained", dpi=110)
+    axes = list(figure.subplots(1, count, squeeze=False)[0])
+    if logits:
+        plot_logit_histogram(axes.pop(0), logits)
+    for panel, (quantity, values) in zip(axes, by_class.items(), strict=True):
+        plot_class_values(panel, quantity, values, classes)
+    return figure
+
+
+def plot_logit_histogram(axes: Axes, logits: Mapping[str, Tensor]) -> None:
+    """Plot the distribution of the logits on each kind of image."""
+    for kind, values in logits.items():
+        axes.hist(values.numpy(), bins=40, histtype="step", density=True, color=IMAGE_COLOURS.get(kind), label=kind)
+    axes.set(title="D's logits", xlabel="logit", ylabel="density")
+    axes.legend()
+
+
+def plot_class_values(axes: Axes, quantity: str, values: Sequence[float], classes: Sequence[str]) -> None:
+    """Plot a bar for each class; for shares also the share of a generator that draws all classes equally often."""
+    axes.bar(range(len(values)), values, color="tab:green")
+    axes.set(title=f"{CLASS_TITLES.get(quantity, quantity)} by class", xlabel="class")
+    if quantity == "share":
+        axes.axhline(1 / len(values), color="grey", linestyle="--", linewidth=1)
+    if len(classes) == len(values) <= MAX_NAMED_CLASSES:
+        rotation = 45 if max(map(len, classes)) > 2 else 0
+        axes.set_xticks(range(len(values)), classes, rotation=rotation, ha="center")
 
 
 def nearest_picture(samples: Tensor, neighbours: Tensor) -> Tensor:
-    """A sample a row (N, C, H, W), and right of it its neighbours uint8 (N, count, C, H, W): uint8 (3, H', W')."""
-    rows = grids.grid((neighbours.flatten(0, 1).float() / 127.5 - 1), neighbours.shape[1])
-    column = grids.grid(samples, 1)
-    gap = column.new_full((3, column.shape[1], 8), 80)
-    return grids.beside(column, gap, rows)
+    """Return a picture, uint8 (3, H', W'), with a row for each sample: the sample, a bar, and its neighbours.
 
-
-def prefers(one: Tensor, other: Tensor) -> float:
-    """The chance that a number of `one` (N,) is above one of `other` (M,), ties half: ½ where they are alike (AUC)."""
-    above = (one[:, None] > other[None]).double() + 0.5 * (one[:, None] == other[None])
-    return above.mean().item()
-
-
-def draw_watches(logits: dict[str, Tensor], by_class: dict[str, list[float]], classes: list[str]) -> Figure:
-    """A histogram of D's logits by kind of image, and a panel of bars for each thing known of the classes."""
-    count = bool(logits) + len(by_class)
-    figure = Figure(figsize=(5 * count, 3.6), layout="constrained", dpi=110)
-    panels = list(figure.subplots(1, count, squeeze=False)[0])
-    if logits:
-        panel = panels.pop(0)
-        for kind, values in logits.items():
-            panel.hist(values.numpy(), bins=40, histtype="step", density=True, color=COLOURS[kind], label=kind)
-        panel.set(title="D's logits", xlabel="logit", ylabel="density")
-        panel.legend()
-    titles = {"share": "share of samples", "accuracy": "accuracy", "fid": "FID"}
-    for panel, (name, values) in zip(panels, by_class.items(), strict=True):
-        panel.bar(range(len(values)), values, color="tab:green")
-        panel.set(title=f"{titles[name]} by class", xlabel="class")
-        if name == "share":
-            panel.axhline(1 / len(values), color="grey", linestyle="--", linewidth=1)
-        if len(classes) == len(values) <= 20:
-            panel.set_xticks(range(len(values)), classes, rotation=45 if max(map(len, classes)) > 2 else 0, ha="center")
-    return figure
+    Args:
+        samples: generated images (N, C, H, W) in [-1, 1].
+        neighbours: training images, uint8 (N, count, C, H, W), nearest first.
+    """
+    rows = image_grid(from_uint8(neighbours.flatten(0, 1)), neighbours.shape[1])
+    column = image_grid(samples, 1)
+    bar = column.new_full((3, column.shape[1], 8), GREY)
+    return side_by_side(column, bar, rows)

@@ -1,1 +1,1 @@
-"""Many run folders read as one: tables over seeds, comparisons, and a page to look at. No torch."""
+"""Read many run directories and compare them in tables and on an HTML page. Must not import torch."""

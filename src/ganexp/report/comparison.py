@@ -1,63 +1,109 @@
-"""Which of two groups is better, where the seeds tell."""
+"""Compare groups of runs: which of two is better, where the seeds suffice to say so."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from ganexp.report.grouping import Column, Group
+from ganexp.report.columns import Column
+from ganexp.report.grouping import Group
 from ganexp.report.statistics import Difference, difference, holm, summarize
 
-MOST = 12  # groups that are compared each with each
+MAX_ALL_PAIRS = 12  # of more groups, not every pair is compared
+SIGNIFICANCE = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass
 class Comparison:
-    """`first` minus `second` in one column. p: Holm's over the column's `family` comparisons, None where n < 2."""
+    """Two groups compared by one score.
+
+    Attributes:
+        column: the score.
+        first: a group.
+        second: another group.
+        difference: the scores of `first` minus those of `second`.
+        pairs: how many pairs of groups have this score, for which p is corrected.
+        p: Holm's adjusted p value; None if a group has a single seed.
+    """
 
     column: Column
     first: Group
     second: Group
     difference: Difference
-    p: float | None
-    family: int
+    pairs: int
+    p: float | None = None
 
     @property
-    def separable(self) -> bool:
-        """The interval leaves zero out, and so does Holm's correction."""
-        return self._alone and self.p < 0.05
+    def is_separable(self) -> bool:
+        """Return whether the interval excludes zero and the corrected p value is small."""
+        return self._excludes_zero and self.p is not None and self.p < SIGNIFICANCE
 
     @property
-    def _alone(self) -> bool:
-        return self.p is not None and not self.difference.low <= 0 <= self.difference.high
+    def _excludes_zero(self) -> bool:
+        low, high = self.difference.low, self.difference.high
+        return low is not None and high is not None and not low <= 0 <= high
 
     @property
     def verdict(self) -> str:
-        a, b = self.difference.n
-        n = f"n={a}" if a == b else f"n={a} and {b}"
-        if not self._alone:
-            return f"not separable at {n}"
-        if not self.separable:
-            return f"not separable at {n} (Holm, {self.family} pairs)"
-        if not self.column.better:
-            return "first is lower" if self.difference.mean < 0 else "first is higher"
-        lower, higher = ("first", "second") if self.difference.mean < 0 else ("second", "first")
-        return f"{lower if self.column.better == 'lower' else higher} is better"
+        """Return in words what the seeds show. Where no direction is known, no group is called better."""
+        if not self.is_separable:
+            correction = f" (Holm, {self.pairs} pairs)" if self._excludes_zero else ""
+            return f"not separable at {self._sample_sizes}{correction}"
+        first_is_higher = self.difference.mean > 0
+        higher_is_better = self.column.info.higher_is_better
+        if higher_is_better is None:
+            return "first is higher" if first_is_higher else "first is lower"
+        return "first is better" if first_is_higher == higher_is_better else "second is better"
+
+    @property
+    def _sample_sizes(self) -> str:
+        first, second = self.difference.n
+        return f"n={first}" if first == second else f"n={first} and {second}"
+
+
+@dataclass(frozen=True)
+class _ScoredGroup:
+    """A group and its scores by seed, at least one."""
+
+    group: Group
+    scores: dict[Hashable, float]
+
+    @property
+    def mean(self) -> float:
+        return summarize(list(self.scores.values())).mean
 
 
 def compare(groups: Sequence[Group], columns: Sequence[Column]) -> list[Comparison]:
-    """Within each column, each group with each; of more than MOST, each with the best mean, corrected as if so."""
-    found = []
-    for column in columns:
-        measured = [(one, values) for one in groups if (values := one.values(column))]
-        if len(measured) > MOST:
-            sign = -1 if column.better == "higher" else 1
-            best = min(measured, key=lambda pair: sign * summarize(list(pair[1].values())).mean)
-            pairs = [(best, other) for other in measured if other is not best]
-        else:
-            pairs = list(combinations(measured, 2))
-        family = len(measured) * (len(measured) - 1) // 2
-        differences = [difference(a, b) for (_, a), (_, b) in pairs]
-        ps = iter(holm([one.p for one in differences if one.p is not None], family))
-        for ((first, _), (second, _)), one in zip(pairs, differences, strict=True):
-            found.append(Comparison(column, first, second, one, None if one.p is None else next(ps), family))
-    return found
+    """Return the comparisons of `groups` by each of `columns`.
+
+    Every two groups are compared. Of more than MAX_ALL_PAIRS groups, each is compared with the group of the best mean
+    only (the lowest mean, where no direction is known); p is corrected for all pairs, because that group was chosen by
+    its score.
+    """
+    return [comparison for column in columns for comparison in _compare_by(column, groups)]
+
+
+def _compare_by(column: Column, groups: Sequence[Group]) -> list[Comparison]:
+    scored = []
+    for group in groups:
+        scores = column.values(group)
+        if scores:
+            scored.append(_ScoredGroup(group, scores))
+    all_pairs = math.comb(len(scored), 2)
+    comparisons = [
+        Comparison(column, first.group, second.group, difference(first.scores, second.scores), all_pairs)
+        for first, second in _choose_pairs(column, scored)
+    ]
+    testable = [comparison for comparison in comparisons if comparison.difference.p is not None]
+    adjusted = holm([comparison.difference.p for comparison in testable], all_pairs)
+    for comparison, p in zip(testable, adjusted, strict=True):
+        comparison.p = p
+    return comparisons
+
+
+def _choose_pairs(column: Column, scored: Sequence[_ScoredGroup]) -> list[tuple[_ScoredGroup, _ScoredGroup]]:
+    if len(scored) <= MAX_ALL_PAIRS:
+        return list(combinations(scored, 2))
+    choose = max if column.info.higher_is_better else min
+    best = choose(scored, key=lambda group: group.mean)
+    return [(best, other) for other in scored if other is not best]

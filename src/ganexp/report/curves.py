@@ -1,54 +1,78 @@
-"""metrics.jsonl as a few points a curve."""
+"""Read metrics.jsonl as learning curves of a few points each."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganexp import log_keys
 from ganexp.report.statistics import evenly
-from ganexp.report.values import SPREADS, is_number, plain
+from ganexp.report.values import is_number, plain
 
-POINTS = 100  # of a curve at most
-KINDS = (("loss/",), ("score/", "d_logit/"))  # what is logged together
-AXES = ("step", "images", "seconds", "d_steps")
+MAX_POINTS = 100  # of a curve
 
-Curve = dict[str, dict[str, list]]  # {"axes": {axis: values}, "values": {name: values}}, None where not a number
+# Each logged point has values of one kind, so each kind has its own steps.
+KINDS = {"score": log_keys.SCORE, "loss": log_keys.LOSS, "logit": log_keys.LOGIT}
+AXES = {"step": "step", "images": log_keys.IMAGES, "seconds": log_keys.SECONDS, "d_steps": log_keys.D_STEPS}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The logged values of one kind.
+
+    Attributes:
+        kind: a key of KINDS.
+        axes: the positions of the points by axis (a key of AXES); None where a position is not a number.
+        values: the values at the points by log key; None where a value is not a number.
+    """
+
+    kind: str
+    axes: dict[str, list[float | None]]
+    values: dict[str, list[float | None]]
 
 
 def read_curves(path: Path) -> tuple[list[Curve], list[str]]:
-    """Losses and scores apart, as they are logged apart, and what is wrong with them.
+    """Return the curves in the metrics.jsonl at `path`, one for each kind that was logged, and warnings about them.
 
-    Of each, at most POINTS rows are kept, evenly, the first and the last among them.
+    At most MAX_POINTS points of a kind are kept, evenly spread, the first and the last among them.
     """
     if not path.is_file():
         return [], ["metrics.jsonl is missing: no curves"]
-    text = path.read_text(errors="replace")
-    problems = ["diverged: a loss or score is not finite"] if "NaN" in text or "Infinity" in text else []
-    lines, curves = text.splitlines(), []
-    for kinds in KINDS:
-        mine = [line for line in lines if any(f'"{kind}' in line for kind in kinds)]
-        rows = [row for i in evenly(len(mine), POINTS) if (row := _row(mine[i]))]
-        if rows:
-            curves.append(_columns(rows, kinds))
-    return curves, problems
+    text = path.read_text(encoding="utf-8", errors="replace")
+    is_finite = "NaN" not in text and "Infinity" not in text
+    warnings = [] if is_finite else ["diverged: a loss or score is not finite"]
+    lines = text.splitlines()
+    curves = [_read_kind(lines, kind) for kind in KINDS]
+    return [curve for curve in curves if curve is not None], warnings
 
 
-def _row(line: str) -> dict[str, Any] | None:
-    """A line of metrics.jsonl; None for one cut short by a kill."""
-    try:
-        row = json.loads(line)
-    except ValueError:
+def _read_kind(lines: list[str], kind: str) -> Curve | None:
+    prefix = KINDS[kind]
+    candidates = [line for line in lines if f'"{prefix}' in line]
+    kept = [_parse_point(candidates[index]) for index in evenly(len(candidates), MAX_POINTS)]
+    points = [point for point in kept if point is not None]
+    if not points:
         return None
-    return row if isinstance(row, dict) and is_number(row.get("step")) else None
+    names = {key: None for point in points for key in point if key.startswith(prefix)}
+    return Curve(
+        kind,
+        axes={axis: [_rounded(point.get(key)) for point in points] for axis, key in AXES.items()},
+        values={plain(name): [_rounded(point.get(name)) for point in points] for name in names},
+    )
 
 
-def _columns(rows: list[dict[str, Any]], kinds: tuple[str, ...]) -> Curve:
-    names = {key: None for row in rows for key in row if key.startswith(kinds) and not key.endswith(SPREADS)}
-    axes = {axis: [_short(row.get(axis if axis == "step" else f"axis/{axis}")) for row in rows] for axis in AXES}
-    return {"axes": axes, "values": {plain(name): [_short(row.get(name)) for row in rows] for name in names}}
+def _parse_point(line: str) -> dict[str, Any] | None:
+    """Return a logged point; None for any other line, such as a last one that was written in part only."""
+    try:
+        point = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return point if isinstance(point, dict) and is_number(point.get("step")) else None
 
 
-def _short(value: Any) -> float | int | None:
-    """Four digits are more than a screen shows."""
-    if type(value) is float:  # nearly all are: a thousand runs hold a million
-        return float(f"{value:.4g}") if value - value == 0 else None
+def _rounded(value: Any) -> float | int | None:
+    """Return a number with the four digits that a screen can show; None for anything else."""
+    if type(value) is float:  # tested first for speed: a thousand runs have a million of them
+        is_finite = value - value == 0
+        return float(f"{value:.4g}") if is_finite else None
     return value if is_number(value) else None

@@ -1,69 +1,86 @@
-"""The part of the page that tells of each run. Every string from a run folder goes through `escape`."""
+"""The part of the page that describes each run."""
 
-from collections.abc import Sequence
-from html import escape
 from typing import Any
 
-from ganexp.report.collect import Run
-from ganexp.report.grouping import Group, setting
-from ganexp.report.sections import setting_cell
-from ganexp.report.tables import Report, number
-from ganexp.report.values import plain
+from ganexp.report.formatting import number
+from ganexp.report.grouping import Group
+from ganexp.report.html import element, note, number_cell, plain_table, row_head, setting_cell, text
+from ganexp.report.report import Report
+from ganexp.report.run import Run
+from ganexp.report.settings import setting_name
+from ganexp.report.values import as_dict, plain
 
-FACTS = ("started", "ended", "device", "precision", "ganexp", "python", "git_commit", "platform", "host")
-STATES = ("finished", "running", "interrupted")  # others look like a failure
+METADATA = ("started", "ended", "device", "precision", "ganexp", "python", "git_commit", "platform", "host")
+CALM_STATUSES = ("finished", "running", "interrupted")  # others are coloured like a failure
+MAX_COMMAND_LENGTH = 2000
 
 
 def details(report: Report) -> str:
-    """A section a run: status, warnings, scores, what is unusual about its settings, environment."""
-    usual = max(report.groups, key=lambda one: len(one.runs)).settings if report.groups else {}
-    home = {id(run): one for one in report.groups for run in one.runs}
-    return "".join(_run(run, home.get(id(run)), usual) for run in report.runs)
+    """Return a section for each run: status, warnings, scores, unusual settings and environment."""
+    groups = report.groups
+    common = max(groups, key=lambda group: len(group.runs)).settings if groups else {}
+    group_of = {run.path: group for group in groups for run in group.runs}
+    return "".join(_run(run, group_of.get(run.path), common) for run in report.runs)
 
 
-def _run(run: Run, home: Group | None, usual: dict[str, Any]) -> str:
-    told = [home.label if home else "", "" if run.seed is None else f"seed {run.seed}",
-            f"warnings: {len(run.warnings)}" if run.warnings else ""]  # fmt: skip
-    state = f'<span class="status {run.status if run.status in STATES else "failed"}">{escape(run.status)}</span>'
-    note = f'<span class="note">{escape(" · ".join(filter(None, told)))}</span>'
-    warnings = "".join(f"<li>{escape(warning)}</li>" for warning in run.warnings)
-    facts = "".join(f"<dt>{escape(key)}</dt><dd>{escape(value)}</dd>" for key, value in _environment(run).items())
-    return (
-        f'<details class="run"><summary><b>{escape(run.label)}</b> {state} {note}</summary>'
-        + f'<ul class="warnings">{warnings}</ul>' * bool(warnings)
-        + _scores(run)
-        + (_unusual(run.settings, usual) if home else "")
-        + f"<dl>{facts}</dl></details>"
+def _run(run: Run, group: Group | None, common: dict[str, Any]) -> str:
+    warnings = "".join(element("li", text(warning)) for warning in run.warnings)
+    return element(
+        "details",
+        _summary(run, group),
+        element("ul", warnings, class_="warnings") if warnings else "",
+        _scores(run),
+        _unusual_settings(run.settings, common) if group else "",
+        _environment(run),
+        class_="run",
+    )
+
+
+def _summary(run: Run, group: Group | None) -> str:
+    status = run.status if run.status in CALM_STATUSES else "failed"
+    remarks = [
+        group.label if group else "",
+        f"seed {run.seed}" if run.seed is not None else "",
+        f"warnings: {len(run.warnings)}" if run.warnings else "",
+    ]
+    return element(
+        "summary",
+        element("b", text(run.label)),
+        " ",
+        element("span", text(run.status), class_=f"status {status}"),
+        " ",
+        note(" · ".join(filter(None, remarks))),
     )
 
 
 def _scores(run: Run) -> str:
-    names = {name: None for which in run.scores.values() for name in which}
-    rows = [
-        (name, [f'<td class="n">{number(found.get(name))}</td>' for found in run.scores.values()]) for name in names
-    ]
-    return _table("Scores", ["score", *run.scores], rows)
+    names = {name: None for scores in run.scores.values() for name in scores}
+    rows = []
+    for name in names:
+        cells = [number_cell(number(scores.get(name)), scores.get(name)) for scores in run.scores.values()]
+        rows.append(element("tr", row_head(name), *cells))
+    return plain_table("Scores", ["score", *run.scores], rows)
 
 
-def _unusual(here: dict[str, Any], usual: dict[str, Any]) -> str:
-    keys = [key for key in {**here, **usual} if here.get(key) != usual.get(key)]
-    rows = [(setting(key, None)[0], [setting_cell(key, node.get(key)) for node in (here, usual)]) for key in keys]
-    return _table("Settings unlike the commonest configuration's", ["setting", "here", "commonest"], rows)
+def _unusual_settings(settings: dict[str, Any], common: dict[str, Any]) -> str:
+    rows = []
+    for key in dict.fromkeys([*settings, *common]):
+        here, usual = settings.get(key), common.get(key)
+        if here != usual:
+            cells = [setting_cell(key, here), setting_cell(key, usual)]
+            rows.append(element("tr", row_head(setting_name(key)), *cells))
+    caption = "Settings that differ from the most common configuration"
+    return plain_table(caption, ["setting", "here", "most common"], rows)
 
 
-def _environment(run: Run) -> dict[str, str]:
-    facts = {key: run.facts[key] for key in FACTS if run.facts.get(key)}
-    versions, command = run.facts.get("versions"), run.facts.get("command")
-    facts |= versions if isinstance(versions, dict) else {}
+def _environment(run: Run) -> str:
+    values = {key: run.metadata[key] for key in METADATA if run.metadata.get(key)}
+    values |= as_dict(run.metadata.get("versions"))
+    command = run.metadata.get("command")
     if isinstance(command, list):
-        facts["command"] = " ".join(["ganexp", *map(str, command)])
-    return {plain(key): plain(value, 2000) for key, value in facts.items()}
-
-
-def _table(caption: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    if not rows:
-        return ""
-    top = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    body = "".join(f'<tr><th scope="row">{escape(name)}</th>{"".join(cells)}</tr>' for name, cells in rows)
-    table = f"<caption>{caption}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody>"
-    return f'<div class="box"><table>{table}</table></div>'
+        values["command"] = " ".join(["ganexp", *map(str, command)])
+    items = [
+        element("dt", text(plain(key))) + element("dd", text(plain(value, MAX_COMMAND_LENGTH)))
+        for key, value in values.items()
+    ]
+    return element("dl", *items)

@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no network: tables as HTML, curves and pictures for the script beside them."""
+"""Write a report as one HTML file that needs no network: tables as HTML, curves and images as data for page.js."""
 
 import base64
 import hashlib
@@ -6,75 +6,78 @@ import importlib.util
 import json
 import zlib
 from collections import Counter
-from html import escape
 from pathlib import Path
-from typing import Any
 
 from ganexp import __version__
 from ganexp.report import sections
-from ganexp.report.curves import AXES
+from ganexp.report.chart import chart_data
 from ganexp.report.details import details
+from ganexp.report.html import text
+from ganexp.report.report import COMPARISONS_TEXT, SCORES_TEXT, Report
 from ganexp.report.samples import Samples
-from ganexp.report.tables import PAIRING, READING, Report
 
-HERE = Path(__file__).parent
+DIRECTORY = Path(__file__).parent
 
 
 def as_page(report: Report, samples: Samples | None) -> str:
-    """The page. Whatever comes from run folders is escaped; the only scripts that may run are ours and plotly's."""
-    script, plotly = (HERE / "page.js").read_text(), _plotly()
+    """Return the page.
+
+    Text from run directories is escaped, and the page's policy allows no other scripts than page.js and plotly.js.
+
+    Args:
+        report: what to show.
+        samples: None leaves the sample grids out.
+    """
+    script, plotly = (DIRECTORY / "page.js").read_text(encoding="utf-8"), _plotly_script()
     slots = {
-        "policy": " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(js.encode()).digest()).decode()}'"
-                           for js in (script, plotly)),
+        "policy": " ".join(_script_hash(source) for source in (script, plotly)),
         "version": __version__,
-        "style": (HERE / "page.css").read_text(),
-        "summary": _summary(report),
-        "reading": escape(READING),
-        "pairing": escape(PAIRING),
-        "protocols": sections.protocols(report),
-        "scores": sections.scores(report),
-        "comparisons": sections.comparisons(report),
-        "uncounted": sections.uncounted(report),
-        "samples": sections.samples(samples),
+        "style": (DIRECTORY / "page.css").read_text(encoding="utf-8"),
+        "summary": text(_summary(report)),
+        "scores-text": text(f"{SCORES_TEXT} {report.directions()}"),
+        "comparisons-text": text(COMPARISONS_TEXT),
+        "protocols": sections.protocol_table(report),
+        "scores": sections.score_table(report),
+        "comparisons": sections.comparison_table(report),
+        "uncounted": sections.uncounted_table(report),
+        "samples": sections.sample_grids(samples),
         "runs": details(report),
-        "curves": _packed(json.dumps(_curves(report), separators=(",", ":"), allow_nan=False)),
-        "plotly": _packed(plotly),
+        "curves": _pack(json.dumps(chart_data(report), separators=(",", ":"), allow_nan=False)),
+        "plotly": _pack(plotly),
         "script": script,
-    }  # fmt: skip
-    parts = (HERE / "page.html").read_text().split("<!--")  # <!--slot-->
-    return parts[0] + "".join(slots[name] + rest for name, rest in (part.split("-->", 1) for part in parts[1:]))
+    }
+    return _fill((DIRECTORY / "page.html").read_text(encoding="utf-8"), slots)
 
 
-def _plotly() -> str:
-    """The JavaScript in the package; importing the package itself would take longer than the report."""
-    home = importlib.util.find_spec("plotly").submodule_search_locations[0]
-    return (Path(home) / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+def _fill(template: str, slots: dict[str, str]) -> str:
+    """Replace every <!--name--> of the template once: text that was filled in is not searched for further names."""
+    start, *parts = template.split("<!--")
+    page = [start]
+    for part in parts:
+        name, rest = part.split("-->", 1)
+        page += [slots[name], rest]
+    return "".join(page)
 
 
-def _packed(text: str) -> str:
-    """Deflated, in base64: a third of the length, and inert in HTML."""
-    return base64.b64encode(zlib.compress(text.encode(), 7)).decode()
+def _plotly_script() -> str:
+    """Return the script that the package plotly ships; to import the package takes longer than the whole report."""
+    package = importlib.util.find_spec("plotly").submodule_search_locations[0]
+    return (Path(package) / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+
+
+def _script_hash(source: str) -> str:
+    """Return the hash by which a Content-Security-Policy allows an inline script."""
+    digest = hashlib.sha256(source.encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _pack(content: str) -> str:
+    """Return `content` compressed and in base64: a third of the length, and nothing that HTML could interpret."""
+    return base64.b64encode(zlib.compress(content.encode(), 7)).decode()
 
 
 def _summary(report: Report) -> str:
     counts = Counter(run.status for run in report.runs)
-    told = ", ".join(f"{count} {escape(status)}" for status, count in counts.most_common())
-    kinds = len(report.groups)
-    return f"{len(report.runs)} runs ({told}) of {kinds} configuration{'s' * (kinds != 1)}"
-
-
-def _curves(report: Report) -> dict[str, Any]:
-    """What the script draws: runs with their group and curves; names of scores have the protocol's letter."""
-    runs = []
-    for place, one in enumerate(report.groups):
-        for run in one.runs:
-            letter = report.letters.get(run.protocol_id)
-            curves = [
-                {"axes": curve["axes"],
-                 "values": {f"{name} [{letter}]" if letter and name.startswith("score/") else name: values
-                            for name, values in curve["values"].items()}}
-                for curve in run.curves
-            ]  # fmt: skip
-            seed = f"seed {run.seed}" if run.seed is not None else run.label
-            runs.append({"group": place, "label": run.label, "seed": seed, "status": run.status, "curves": curves})
-    return {"axes": AXES, "groups": [one.label for one in report.groups], "runs": runs}
+    statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    groups = len(report.groups)
+    return f"{len(report.runs)} runs ({statuses}) of {groups} configuration{'' if groups == 1 else 's'}"

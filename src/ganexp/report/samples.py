@@ -1,4 +1,4 @@
-"""The sample grids that a page shows: some runs at some steps, made small enough to embed."""
+"""Choose the sample grids that a page shows, and make them small enough to embed."""
 
 import base64
 import io
@@ -7,74 +7,137 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
+from pathlib import Path
 
 from PIL import Image
 
-from ganexp.report.collect import Run
 from ganexp.report.grouping import Group
+from ganexp.report.run import Run
 from ganexp.report.statistics import evenly
+from ganexp.runs.run_directory import RunDirectory
 
-RUNS, STEPS, SIDE = 12, 6, 440  # pixels a side at most
-LARGEST = 20_000_000  # pixels of a file that is opened
+MAX_RUNS = 12
+MAX_STEPS = 6
+MAX_SIDE = 440  # pixels of an embedded image
+MAX_PIXELS = 20_000_000  # of a file that is opened
+FILE_NAMES = re.compile(r"step-\d{1,9}|interpolation-[a-z]{1,20}")
 
 
-@dataclass
+@dataclass(frozen=True)
+class Grid:
+    """The sample grid of one run at one moment.
+
+    Attributes:
+        label: of the run.
+        uri: the image as a data URI; None if the run has none.
+    """
+
+    label: str
+    uri: str | None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The grids of all chosen runs at one step, or their interpolations of one kind.
+
+    Attributes:
+        title: the step, or the kind of interpolation.
+        is_step: whether it is a step.
+        grids: a grid for each run.
+    """
+
+    title: str
+    is_step: bool
+    grids: list[Grid]
+
+
+@dataclass(frozen=True)
 class Samples:
-    """pictures: [moment][run] -> data URI, None where the run has none. moments: steps, then interpolations."""
+    """The sample grids of a page.
 
-    runs: list[Run]
-    moments: list[str]
-    pictures: list[list[str | None]]
+    Attributes:
+        moments: steps in order, then interpolations.
+        left_out: how many more runs and steps there are, as text; "" if there are none.
+    """
+
+    moments: list[Moment]
     left_out: str
 
     @property
-    def first(self) -> int:
-        """The moment that is shown at first: the last step that half of the runs have."""
-        shown = [
-            place
-            for place, moment in enumerate(self.moments)
-            if moment.startswith("step") and 2 * self.pictures[place].count(None) <= len(self.runs)
-        ]
-        return max(shown, default=0)
+    def first(self) -> Moment:
+        """Return the moment to show first: the last step at which at least half of the runs have samples."""
+        shared = [moment for moment in self.moments if moment.is_step and _is_shared(moment)]
+        return shared[-1] if shared else self.moments[0]
 
 
-def choose(groups: Sequence[Group]) -> Samples:
-    """One run of each group, then another of each …, up to RUNS; up to STEPS steps that most of them have."""
-    turns = zip_longest(*(one.counted or one.runs for one in groups))
-    drawn = [(run, files) for run in chain(*turns) if run and (files := _files(run))]
-    shown = drawn[:RUNS]
-    counts = Counter(name for _, files in shown for name in files if name.startswith("step-"))
-    least = min((count for _, count in counts.most_common(STEPS)), default=0)
-    common = sorted(name for name, count in counts.items() if count >= least)
-    steps = [common[place] for place in evenly(len(common), STEPS)]
-    walks = sorted({name for _, files in shown for name in files if not name.startswith("step-")})
-    names = [*steps, *walks]
-    pictures = [[embed(files[name]) if name in files else None for _, files in shown] for name in names]
-    hidden = ((len(drawn) - len(shown), "runs"), (len(counts) - len(steps), "steps"))
-    left_out = " and ".join(f"{count} more {what}" for count, what in hidden if count)
-    return Samples([run for run, _ in shown], [_title(name) for name in names], pictures, left_out)
+@dataclass(frozen=True)
+class _Source:
+    """A run and its sample grids: the file by its name without suffix."""
+
+    run: Run
+    files: dict[str, Path]
 
 
-def embed(path) -> str | None:
-    """A picture as a data URI, WebP of at most SIDE pixels a side; None for a file that is no picture."""
+def choose_samples(groups: Sequence[Group]) -> Samples:
+    """Return the sample grids of at most MAX_RUNS runs at MAX_STEPS steps.
+
+    Runs are taken in turns: the first run of each group, then the second run of each, and so on. The steps are the
+    ones that most of these runs have, evenly spread.
+    """
+    by_turns = chain(*zip_longest(*(group.counted or group.runs for group in groups)))
+    sources = [_Source(run, _sample_files(run)) for run in by_turns if run is not None]
+    sources = [source for source in sources if source.files]
+    chosen = sources[:MAX_RUNS]
+    counts = Counter(name for source in chosen for name in source.files)
+    all_steps = {name: count for name, count in counts.items() if _is_step(name)}
+    steps = _choose_steps(all_steps)
+    interpolations = sorted(name for name in counts if not _is_step(name))
+    hidden = {"runs": len(sources) - len(chosen), "steps": len(all_steps) - len(steps)}
+    return Samples(
+        moments=[_load_moment(name, chosen) for name in [*steps, *interpolations]],
+        left_out=" and ".join(f"{count} more {what}" for what, count in hidden.items() if count),
+    )
+
+
+def _choose_steps(counts: dict[str, int]) -> list[str]:
+    """Return at most MAX_STEPS of the steps that are as common as the MAX_STEPS most common ones."""
+    most_common = sorted(counts.values(), reverse=True)[:MAX_STEPS]
+    threshold = min(most_common, default=0)
+    common = sorted(name for name, count in counts.items() if count >= threshold)
+    return [common[index] for index in evenly(len(common), MAX_STEPS)]
+
+
+def _load_moment(name: str, sources: Sequence[_Source]) -> Moment:
+    kind, rest = name.split("-", 1)
+    title = f"step {int(rest):,}" if _is_step(name) else f"{kind}, {rest}"
+    grids = [Grid(source.run.label, embed(source.files[name]) if name in source.files else None) for source in sources]
+    return Moment(title, _is_step(name), grids)
+
+
+def embed(path: Path) -> str | None:
+    """Return the PNG file at `path` as a data URI: WebP, at most MAX_SIDE pixels a side; None if it is not an image."""
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
-            if picture.width * picture.height > LARGEST:
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.width * image.height > MAX_PIXELS:
                 return None
-            small = picture.convert("RGB")
+            small = image.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
-    small.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-    out = io.BytesIO()
-    small.save(out, "WEBP", quality=80)
-    return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
+    small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    data = io.BytesIO()
+    small.save(data, "WEBP", quality=80)
+    return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
-def _files(run: Run) -> dict:
-    found = sorted((run.path / "samples").glob("*.png"))
-    return {path.stem: path for path in found if re.fullmatch(r"step-\d{1,9}|interpolation-[a-z]{1,20}", path.stem)}
+def _sample_files(run: Run) -> dict[str, Path]:
+    files = sorted(RunDirectory(run.path).samples.glob("*.png"))
+    return {file.stem: file for file in files if FILE_NAMES.fullmatch(file.stem)}
 
 
-def _title(name: str) -> str:
-    kind, rest = name.split("-", 1)
-    return f"step {int(rest):,}" if kind == "step" else f"{kind}, {rest}"
+def _is_step(name: str) -> bool:
+    return name.startswith("step-")
+
+
+def _is_shared(moment: Moment) -> bool:
+    missing = sum(grid.uri is None for grid in moment.grids)
+    return 2 * missing <= len(moment.grids)

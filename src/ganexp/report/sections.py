@@ -1,160 +1,185 @@
-"""The parts of the page that compare: tables, sample grids. Every string from a run folder goes through `escape`."""
+"""The parts of the page that compare: protocols, scores, comparisons, uncounted runs, sample grids."""
 
-from collections.abc import Sequence
-from html import escape
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-from ganexp.report.comparison import MOST
-from ganexp.report.grouping import Column, setting
-from ganexp.report.samples import Samples
+from ganexp.report.columns import Column
+from ganexp.report.formatting import MISSING, difference_texts, number, own_sample_size, typographic_minus
+from ganexp.report.html import (
+    cell,
+    element,
+    note,
+    number_cell,
+    row_head,
+    scroll_box,
+    setting_cell,
+    sort_head,
+    sortable_table,
+    text,
+    void_element,
+)
+from ganexp.report.report import BEST_ONLY_TEXT, UNKNOWN_PROTOCOL_TEXT, ProtocolNote, Report, Row
+from ganexp.report.samples import Grid, Moment, Samples
+from ganexp.report.settings import setting_name
 from ganexp.report.statistics import Summary
-from ganexp.report.tables import UNKNOWN, Report, differences, number
 
-NO_PICTURE = '<div class="none">no picture at this moment</div>'
-
-
-def protocols(report: Report) -> str:
-    if not report.letters:
-        return f"<p>{UNKNOWN}</p>" if report.unknown else ""
-    rows = "".join(
-        f'<tr><th scope="row">[{letter}]</th><td>{"; ".join(f"{escape(k)} = {escape(v)}" for k, v in facts)}</td></tr>'
-        for letter, facts in report.protocols()
-    )
-    return (
-        f'<div class="box" tabindex="0" role="region" aria-label="Protocols"><table><caption>These runs were scored '
-        f"under several protocols. Scores of different letters are different measures and are never compared. What "
-        f"differs:</caption><tbody>{rows}</tbody></table></div>"
-    )
+PROTOCOLS_CAPTION = (
+    "These runs were scored under several protocols. Scores with different letters are measured differently and are "
+    "never compared. The protocols differ in:"
+)
 
 
-def scores(report: Report) -> str:
-    names = [setting(key, None)[0] for key in report.settings]
-    cells = [report.cells(one) for one in report.groups]
-    ranges = [_range([row[place] for row in cells]) for place in range(len(report.columns))]
-    heads = [_head("configuration"), _head("seeds"), *map(_score_head, report.columns), *map(_head, names)]
-    rows = []
-    for one, summaries in zip(report.groups, cells, strict=True):
-        notes = "".join(f'<span class="note">{escape(note)}</span>' for note in one.warnings)
-        shown = [_cell(cell, len(one.counted), span) for cell, span in zip(summaries, ranges, strict=True)]
-        texts = [setting_cell(key, one.settings.get(key)) for key in report.settings]
-        n = len(one.counted)
-        few = f' <span class="note">of {len(one.runs)}</span>' if n < len(one.runs) else ""
-        rows.append(f'<tr><th scope="row">{escape(one.label)}{notes}</th><td class="n" data-sort="{n}">{n}{few}</td>'
-                    f"{''.join(shown)}{''.join(texts)}</tr>")  # fmt: skip
-    return _table("scores", "Scores over seeds, a configuration a row", heads, rows)
+@dataclass(frozen=True)
+class BarScale:
+    """The range of values that the bars of a column show."""
+
+    low: float
+    high: float
+
+    def percent(self, value: float) -> float:
+        """Return the place of `value` on the scale, from 0 to 100; values beyond an end are put at that end."""
+        share = (value - self.low) / ((self.high - self.low) or 1.0)
+        return 100 * min(1.0, max(0.0, share))
 
 
-def comparisons(report: Report) -> str:
-    if not report.comparisons:
-        return "<p>One configuration has scores: there is nothing to compare it with.</p>"
-    names = ("score", "first", "second", "verdict", "first − second", "95 % interval", "p (Holm)", "test")
-    heads = [_head(name) for name in names]
-    rows = []
-    for one in report.comparisons:
-        mean, interval, p = differences(one)
-        sorts = (one.difference.mean, "" if one.difference.low is None else one.difference.low, one.p)
-        numbers = "".join(f'<td class="n" data-sort="{"" if key is None else key}">{text.replace("-", "−")}</td>'
-                          for key, text in zip(sorts, (mean, interval, p), strict=True))  # fmt: skip
-        verdict = f'<td class="{"yes" if one.separable else "no"}">{escape(one.verdict)}</td>'
-        labels = f"<td>{escape(one.first.label)}</td><td>{escape(one.second.label)}</td>"
-        kind = f"<td>{one.difference.kind}</td>"
-        rows.append(f'<tr><th scope="row">{escape(one.column.title)}</th>{labels}{verdict}{numbers}{kind}</tr>')
-    many = f"<p>More than {MOST} configurations: each is compared with the one of the best mean.</p>"
-    whole = any(one.family > MOST * (MOST - 1) // 2 for one in report.comparisons)
-    return many * whole + _table("comparisons", "Differences of two configurations", heads, rows)
+def protocol_table(report: Report) -> str:
+    """Return a table of how the protocols differ; a remark if none is recorded; nothing if all runs share one."""
+    notes = report.protocol_notes()
+    if not notes:
+        return element("p", text(UNKNOWN_PROTOCOL_TEXT)) if report.protocol_is_unknown else ""
+    table = element("table", element("caption", text(PROTOCOLS_CAPTION)), element("tbody", *map(_protocol_row, notes)))
+    return scroll_box(table, "Protocols")
 
 
-def uncounted(report: Report) -> str:
-    if not report.uncounted:
-        return ""
-    rows = [
-        f'<tr><th scope="row">{escape(run.label)}</th><td>{escape(run.status)}</td>'
-        f"<td>{escape('; '.join(run.warnings))}</td></tr>"
-        for run in report.uncounted
-    ]
-    heads = [_head(name) for name in ("run", "status", "why")]
-    return "<h3>Runs that enter no mean</h3>" + _table("uncounted", "Runs that enter no mean", heads, rows)
+def _protocol_row(protocol: ProtocolNote) -> str:
+    values = "; ".join(f"{key} = {value}" for key, value in protocol.values.items())
+    return element("tr", row_head(f"[{protocol.letter}]"), cell(values))
 
 
-def samples(samples: Samples | None) -> str:
-    if samples is None:
-        return "<p>Left out, as asked for by <code>images=false</code>.</p>"
-    if not samples.moments:
-        return "<p>These runs have no pictures.</p>"
-    last, at = len(samples.moments) - 1, samples.first
-    options = "".join(f"<option{' selected' * (place == at)}>{moment}</option>"
-                      for place, moment in enumerate(samples.moments))  # fmt: skip
-    more = f"<p>Left out, to keep the page small: {samples.left_out}.</p>" if samples.left_out else ""
-    shown = []
-    for place, moment in enumerate(samples.moments):
-        figures = "".join(
-            _figure(escape(run.label), moment, uri)
-            for run, uri in zip(samples.runs, samples.pictures[place], strict=True)
-        )
-        shown.append(f'<div class="grids" data-moment="{place}"{" hidden" * (place != at)}>{figures}</div>')
-    return (
-        f'<div class="controls"><label>At <select id="moment">{options}</select></label>'
-        f'<label class="wide">Walk through <input id="walk" type="range" min="0" max="{last}" value="{at}"></label>'
-        f"</div>{''.join(shown)}{more}"
-    )
-
-
-def _figure(label: str, moment: str, uri: str | None) -> str:
-    picture = f'<img src="{uri}" alt="samples of {label}, {moment}">'
-    return f"<figure>{picture if uri else NO_PICTURE}<figcaption>{label}</figcaption></figure>"
-
-
-def _table(name: str, caption: str, heads: Sequence[str], rows: Sequence[str]) -> str:
-    count = f"{len(rows)} row{'s' * (len(rows) != 1)}"
-    tools = (
-        f'<div class="controls"><label>Filter <input type="search" data-filters="{name}"></label>'
-        f'<span class="note" role="status" data-count="{name}" data-all="{count}">{count}</span></div>'
-    )
-    return (
-        f'{tools}<div class="box" tabindex="0" role="region" aria-label="{caption}"><table id="{name}">'
-        f"<caption>{caption}</caption><thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-        "</div>"
-    )
-
-
-def _head(name: str, hint: str = "") -> str:
-    note = f'<span class="note">{hint}</span>' * bool(hint)
-    return f'<th scope="col" aria-sort="none"><button type="button">{escape(name)}{note}</button></th>'
+def score_table(report: Report) -> str:
+    """Return the table of scores, a row for each group."""
+    heads = [sort_head("configuration"), sort_head("seeds")]
+    heads += [_score_head(column) for column in report.columns]
+    heads += [sort_head(setting_name(key)) for key in report.settings]
+    scales = {column: _bar_scale([row.cells[column] for row in report.rows]) for column in report.columns}
+    rows = [_score_row(row, scales, report.settings) for row in report.rows]
+    return sortable_table("scores", "Scores over seeds, a row for each configuration", heads, rows)
 
 
 def _score_head(column: Column) -> str:
-    return _head(column.title, f"{column.better} is better" if column.better else "")
+    direction = column.info.direction
+    return sort_head(column.title, f"{direction} is better" if direction else "")
 
 
-def setting_cell(key: str, value: Any) -> str:
-    text = setting(key, value)[1]
-    key = f' data-sort="{value}"' if isinstance(value, (int, float)) else ""
-    return f"<td{key}>{escape(text)}</td>"
+def _score_row(row: Row, scales: dict[Column, BarScale], settings: Sequence[str]) -> str:
+    group, counted = row.group, len(row.group.counted)
+    left_out = "" if counted == len(group.runs) else " " + note(f"of {len(group.runs)}")
+    return element(
+        "tr",
+        row_head(group.label, *map(note, group.warnings)),
+        number_cell(str(counted), counted, left_out),
+        *(_score_cell(row.cells[column], counted, scale) for column, scale in scales.items()),
+        *(setting_cell(key, group.settings.get(key)) for key in settings),
+    )
 
 
-def _range(cells: Sequence[Summary]) -> tuple[float, float]:
-    """From the lowest to the highest end of the intervals, where they are no wider than the means are apart, thrice."""
-    means = [cell.mean for cell in cells if cell.n]
-    ends = [end for cell in cells if cell.sd is not None for end in (cell.low, cell.high)]
-    if not means:
-        return 0.0, 1.0
-    room = max(means) - min(means) or abs(means[0]) or 1.0
-    low, high = min([*means, *ends]), max([*means, *ends])
-    return max(low, min(means) - room), min(high, max(means) + room)
-
-
-def _cell(cell: Summary, n: int, span: tuple[float, float]) -> str:
-    if not cell.n:
-        return '<td class="n" data-sort="">–</td>'
-    low, width = span[0], (span[1] - span[0]) or 1.0
-    at = [
-        min(100.0, max(0.0, 100 * (end - low) / width)) for end in (cell.low, cell.mean, cell.high) if end is not None
-    ]
-    if cell.sd is None:
-        more, bar = "one seed", f'<i style="left:{at[0]:.0f}%"></i>'
+def _score_cell(summary: Summary, counted: int, scale: BarScale) -> str:
+    if summary.n == 0:
+        return number_cell(MISSING)
+    mean = typographic_minus(number(summary.mean)) + own_sample_size(summary, counted)
+    marker = element("i", style=f"left:{scale.percent(summary.mean):.0f}%")
+    if summary.sd is None:
+        interval, remark = "", "one seed"
     else:
-        more = f"sd {cell.sd:.2g} · {number(cell.low)} … {number(cell.high)}".replace("-", "−")
-        bar = f'<b style="left:{at[0]:.0f}%;right:{100 - at[2]:.0f}%"></b><i style="left:{at[1]:.0f}%"></i>'
-    own = "" if cell.n == n else f" (n={cell.n})"
-    return (f'<td class="n" data-sort="{cell.mean:.6g}">{number(cell.mean).replace("-", "−")}{own}'
-            f'<span class="bar" aria-hidden="true">{bar}</span><span class="note">{more}</span></td>')  # fmt: skip
+        left, right = scale.percent(summary.low), 100 - scale.percent(summary.high)
+        interval = element("b", style=f"left:{left:.0f}%;right:{right:.0f}%")
+        remark = typographic_minus(f"sd {summary.sd:.2g} · {number(summary.low)} … {number(summary.high)}")
+    bar = element("span", interval, marker, class_="bar", aria_hidden="true")
+    return number_cell(mean, summary.mean, bar, note(remark))
+
+
+def _bar_scale(summaries: Sequence[Summary]) -> BarScale:
+    """Return a scale that holds all intervals, unless they are much wider than the means lie apart.
+
+    Beyond the means, it leaves at most as much room on either side as lies between the means.
+    """
+    means = [summary.mean for summary in summaries if summary.n]
+    if not means:
+        return BarScale(0.0, 1.0)
+    ends = [end for summary in summaries if summary.sd is not None for end in (summary.low, summary.high)]
+    lowest, highest = min(means), max(means)
+    room = highest - lowest or abs(means[0]) or 1.0
+    return BarScale(max(min([*means, *ends]), lowest - room), min(max([*means, *ends]), highest + room))
+
+
+def comparison_table(report: Report) -> str:
+    """Return the table of comparisons."""
+    if not report.comparisons:
+        return element("p", "Only one configuration has scores: there is nothing to compare it with.")
+    names = ("score", "first", "second", "verdict", "first − second", "95 % interval", "p (Holm)", "test")
+    rows = []
+    for comparison in report.comparisons:
+        texts, difference = difference_texts(comparison), comparison.difference
+        row = element(
+            "tr",
+            row_head(comparison.column.title),
+            cell(comparison.first.label),
+            cell(comparison.second.label),
+            element("td", text(comparison.verdict), class_="yes" if comparison.is_separable else "no"),
+            number_cell(typographic_minus(texts.mean), difference.mean),
+            number_cell(typographic_minus(texts.interval), difference.low),
+            number_cell(typographic_minus(texts.p), comparison.p),
+            cell(difference.kind),
+        )
+        rows.append(row)
+    remark = element("p", text(BEST_ONLY_TEXT)) if report.lacks_pairs else ""
+    return remark + sortable_table("comparisons", "Differences between two configurations", _heads(names), rows)
+
+
+def uncounted_table(report: Report) -> str:
+    """Return the table of the runs that enter no mean; nothing if all do."""
+    if not report.uncounted:
+        return ""
+    rows = [
+        element("tr", row_head(run.label), cell(run.status), cell("; ".join(run.warnings))) for run in report.uncounted
+    ]
+    caption = "Runs that enter no mean"
+    return element("h3", caption) + sortable_table("uncounted", caption, _heads(("run", "status", "why")), rows)
+
+
+def _heads(names: Iterable[str]) -> list[str]:
+    return [sort_head(name) for name in names]
+
+
+def sample_grids(samples: Samples | None) -> str:
+    """Return the sample grids, of which the page shows one moment at a time.
+
+    Args:
+        samples: None if the report was asked for without images.
+    """
+    if samples is None:
+        return element("p", "Left out because of ", element("code", "images=false"), ".")
+    if not samples.moments:
+        return element("p", "These runs have no sample grids.")
+    first = samples.first
+    options = [element("option", text(moment.title), selected=moment is first) for moment in samples.moments]
+    select = element("label", "At ", element("select", *options, id="moment"))
+    position, last = samples.moments.index(first), len(samples.moments) - 1
+    slider = void_element("input", id="moment-slider", type="range", min=0, max=last, value=position)
+    controls = element("div", select, element("label", "Step through ", slider, class_="wide"), class_="controls")
+    grids = [_moment(place, moment, moment is first) for place, moment in enumerate(samples.moments)]
+    left_out = f"Left out, to keep the page small: {samples.left_out}."
+    return controls + "".join(grids) + (element("p", text(left_out)) if samples.left_out else "")
+
+
+def _moment(place: int, moment: Moment, is_shown: bool) -> str:
+    figures = [_figure(grid, moment.title) for grid in moment.grids]
+    return element("div", *figures, class_="grids", data_moment=place, hidden=not is_shown)
+
+
+def _figure(grid: Grid, moment: str) -> str:
+    if grid.uri is None:
+        image = element("div", "no samples at this step", class_="none")
+    else:
+        image = void_element("img", src=grid.uri, alt=f"samples of {grid.label}, {moment}")
+    return element("figure", image, element("figcaption", text(grid.label)))

@@ -1,4 +1,4 @@
-"""Means over seeds with Student's t intervals, differences of two settings, and Holm's correction.
+"""Compute means over seeds with Student's t intervals, differences of two groups, and Holm's correction.
 
 Student (1908), Biometrika 6, 1-25; Welch (1947), Biometrika 34, 28-35; Holm (1979), Scand. J. Statistics 6, 65-70.
 """
@@ -9,12 +9,20 @@ from dataclasses import dataclass
 
 from scipy.special import stdtr, stdtrit
 
-LEVEL = 0.95  # of every interval
+LEVEL = 0.95  # the confidence level of every interval
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Values of n seeds: the mean, the standard deviation (n - 1), the interval. None what n does not give."""
+    """The mean of n values.
+
+    Attributes:
+        n: how many values.
+        mean: None if n is 0.
+        sd: the standard deviation, computed with n - 1; None if n is less than 2.
+        low: the lower end of the interval of the mean; None if n is less than 2.
+        high: its upper end.
+    """
 
     n: int
     mean: float | None = None
@@ -25,9 +33,15 @@ class Summary:
 
 @dataclass(frozen=True)
 class Difference:
-    """First minus second: the mean, its interval, the two-sided p. None what n does not give.
+    """The mean of a first group minus the mean of a second one.
 
-    kind: "paired" by seed, or "Welch". n: seeds of the first and of the second; those of the pairs, where paired.
+    Attributes:
+        kind: the test: "paired" by seed, or "Welch".
+        n: the number of seeds of either group; of a paired test, the number of pairs, twice.
+        mean: the difference.
+        low: the lower end of its interval; None if a group has a single seed.
+        high: the upper end.
+        p: the two-sided p value; None if a group has a single seed.
     """
 
     kind: str
@@ -39,7 +53,7 @@ class Difference:
 
 
 def summarize(values: Sequence[float]) -> Summary:
-    """Summary of finite `values`, one a seed."""
+    """Return the summary of finite `values`."""
     n = len(values)
     if n == 0:
         return Summary(0)
@@ -52,23 +66,40 @@ def summarize(values: Sequence[float]) -> Summary:
 
 
 def half_width(error: float, freedom: float) -> float:
-    """Half of the interval of an estimate with standard `error` and so many degrees of `freedom`."""
+    """Return half of the width of an estimate's interval.
+
+    Args:
+        error: the standard error of the estimate.
+        freedom: the degrees of freedom.
+    """
     return float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
 
 
 def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]) -> Difference:
-    """First minus second, given as {seed: value} with at least one seed each.
+    """Return the difference of two groups.
 
-    Paired where the seeds of one are all among the other's, over those; else Welch's for unequal variances.
+    It is paired by seed if all seeds of one group are among the other's, and otherwise Welch's for unequal variances.
+
+    Args:
+        first: values by seed, at least one.
+        second: values by seed, at least one.
     """
     shared = sorted(first.keys() & second.keys(), key=str)
     if len(shared) == min(len(first), len(second)):
-        one = summarize([first[seed] - second[seed] for seed in shared])
-        if one.n < 2:
-            return Difference("paired", (one.n, one.n), one.mean)
-        error = one.sd / math.sqrt(one.n)
-        return Difference("paired", (one.n, one.n), one.mean, one.low, one.high, _p(one.mean, error, one.n - 1))
-    a, b = summarize(list(first.values())), summarize(list(second.values()))
+        return _paired([first[seed] - second[seed] for seed in shared])
+    return _welch(summarize(list(first.values())), summarize(list(second.values())))
+
+
+def _paired(differences: Sequence[float]) -> Difference:
+    pairs = summarize(differences)
+    sizes = (pairs.n, pairs.n)
+    if pairs.n < 2:
+        return Difference("paired", sizes, pairs.mean)
+    p = _p(pairs.mean, pairs.sd / math.sqrt(pairs.n), pairs.n - 1)
+    return Difference("paired", sizes, pairs.mean, pairs.low, pairs.high, p)
+
+
+def _welch(a: Summary, b: Summary) -> Difference:
     mean, sizes = a.mean - b.mean, (a.n, b.n)
     if min(sizes) < 2:
         return Difference("Welch", sizes, mean)
@@ -81,9 +112,11 @@ def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]
 
 
 def holm(ps: Sequence[float], total: int | None = None) -> list[float]:
-    """Holm's adjusted p values, in the order given.
+    """Return Holm's adjusted p values in the order of `ps`.
 
-    With `total`, as the smallest that they can be among so many: the ones left out count as larger than these.
+    Args:
+        ps: p values.
+        total: how many tests were made, if more than `ps` has; the missing p values are taken to be larger than these.
     """
     total = total or len(ps)
     adjusted, highest = [0.0] * len(ps), 0.0
@@ -94,7 +127,7 @@ def holm(ps: Sequence[float], total: int | None = None) -> list[float]:
 
 
 def evenly(count: int, limit: int) -> list[int]:
-    """At most `limit` >= 2 indices of `count` things, evenly spread, first and last among them."""
+    """Return at most `limit` (2 or more) of `count` indices, evenly spread, the first and the last among them."""
     if count <= limit:
         return list(range(count))
     return [round(i * (count - 1) / (limit - 1)) for i in range(limit)]

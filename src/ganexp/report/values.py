@@ -1,13 +1,15 @@
-"""Values from run folders that strangers may have written: what is a number, and what a line of text."""
+"""Check values that were read from run directories, which strangers may have written."""
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
-SPREADS = ("_std", "_low", "_high")  # ends of names that go with another score: its spread within one run
-LONGEST = 300  # characters of a value that is shown
+MAX_LENGTH = 300  # characters of a value that is shown
+MAX_NUMBER = 1e60  # fourth powers, which Welch's test needs, stay finite
 
 
-def plain(text: Any, limit: int = LONGEST) -> str:
-    """One line of at most `limit` characters, without control characters."""
+def plain(text: Any, limit: int = MAX_LENGTH) -> str:
+    """Return `text` as one line of at most `limit` characters, without control characters."""
     line = str(text)[: limit + 1]
     if not line.isprintable():
         line = "".join(char if char.isprintable() else " " for char in line)
@@ -15,5 +17,29 @@ def plain(text: Any, limit: int = LONGEST) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a finite number; True and False are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
+    """Return whether `value` is a number below MAX_NUMBER; NaN, True and False are not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
+
+
+def as_dict(value: Any) -> dict[Any, Any]:
+    """Return `value` if it is a dictionary, and otherwise an empty dictionary."""
+    return value if isinstance(value, dict) else {}
+
+
+def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of every leaf of a nested dictionary.
+
+    A value is a number, a Boolean, None or one line of text. A list becomes its JSON text; an empty list becomes None.
+    """
+    for key, value in as_dict(node).items():
+        name = plain(f"{prefix}.{key}" if prefix else key)
+        if isinstance(value, dict):
+            yield from flatten(value, name)
+        elif isinstance(value, bool) or is_number(value):
+            yield name, value
+        elif value in (None, []):
+            yield name, None
+        elif isinstance(value, list):
+            yield name, plain(json.dumps(value, default=str))
+        else:
+            yield name, plain(value)

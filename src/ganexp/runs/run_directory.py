@@ -1,49 +1,35 @@
-"""A run's folder on disk: what lies where, and how it is claimed, written and read. No torch.
+"""The directory of a run: which file lies where, and how it is created, written and read. Must not import torch.
 
 config.yaml      the resolved config
-run.json         status, versions, machine, times, final scores
-metrics.jsonl    one line a logged point: step, axes, losses or scores
+run.json         metadata: status, versions, machine, times, final scores
+metrics.jsonl    one line for each logged point: step, axes, losses or scores
 samples/         grids of fixed latents by step, interpolations
 curves.png       losses and scores by step
-checkpoints/     best.ckpt (by metrics.best_by), last.ckpt
+checkpoints/     best.ckpt (by the score that metrics.best_by names), last.ckpt
 """
 
 import json
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
-import ganexp
 from ganexp.errors import UserError
+from ganexp.runs import atomic
 
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "pytorch-lightning",
-    "torchmetrics",
-    "torch-fidelity",
-    "hydra-core",
-    "numpy",
-)
+MAX_ATTEMPTS = 1000  # names tried before create_unique gives up
 
 
-class RunFolder:
-    """The files of one run under `path`."""
+class RunDirectory:
+    """The files of one run below `path`."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
         self.config = self.path / "config.yaml"
-        self.run = self.path / "run.json"
+        self.metadata_file = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
         self.samples = self.path / "samples"
         self.curves = self.path / "curves.png"
@@ -51,24 +37,27 @@ class RunFolder:
         self.last = self.path / "checkpoints" / "last.ckpt"
 
     @classmethod
-    def claim(cls, path: str | Path) -> "RunFolder":
-        """A folder of our own: `path`, or with -2, -3 … behind if another run has taken it, even at the same moment."""
-        for attempt in range(1, 1000):
-            folder = cls(path if attempt == 1 else f"{path}-{attempt}")
-            folder.path.mkdir(parents=True, exist_ok=True)
+    def create_unique(cls, path: str | Path) -> "RunDirectory":
+        """Create a directory that no other run uses: `path`, or `path`-2, `path`-3, … if another run has taken it.
+
+        Two processes that ask for the same path at the same moment get different directories.
+        """
+        for attempt in range(1, MAX_ATTEMPTS):
+            directory = cls(path if attempt == 1 else f"{path}-{attempt}")
+            directory.path.mkdir(parents=True, exist_ok=True)
             try:
-                folder.run.touch(exist_ok=False)
+                directory.metadata_file.touch(exist_ok=False)
             except FileExistsError:
                 continue
-            return folder
-        raise RuntimeError(f"a thousand runs in {path}")
+            return directory
+        raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs have taken this path")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other processes from training in this folder; let go of even by a kill.
+        """Keep other processes from training in this directory; the lock ends with the process, even if it is killed.
 
         Raises:
-            UserError: another process has it.
+            UserError: another process holds the lock.
         """
         try:
             with FileLock(self.path / ".lock", timeout=0):
@@ -77,69 +66,49 @@ class RunFolder:
             raise UserError(f"{self.path} is being trained by another process: wait for it, or stop it.") from None
 
     def save_config(self, cfg: DictConfig) -> None:
-        """Writes config.yaml in one piece."""
-        part = self.config.with_suffix(".part")
-        OmegaConf.save(cfg, part)
-        os.replace(part, self.config)
+        """Write `cfg` to config.yaml."""
+        atomic.write_text(self.config, OmegaConf.to_yaml(cfg))
 
-    def describe(self, **facts: Any) -> None:
-        """Adds facts to run.json, in one piece."""
-        part = self.run.with_suffix(".part")
-        part.write_text(json.dumps(self.facts() | facts, indent=2) + "\n")
-        os.replace(part, self.run)
+    def update_metadata(self, **values: Any) -> None:
+        """Add `values` to run.json; keys that are there already get the new value."""
+        atomic.write_text(self.metadata_file, json.dumps(self.metadata() | values, indent=2) + "\n")
 
-    def facts(self) -> dict[str, Any]:
-        text = self.run.read_text() if self.run.exists() else ""
+    def metadata(self) -> dict[str, Any]:
+        """Return the content of run.json; nothing if it is missing or still empty."""
+        text = self.metadata_file.read_text(encoding="utf-8") if self.metadata_file.exists() else ""
         return json.loads(text) if text else {}
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The logged points, in order; a last line cut short by a kill is passed over."""
+    def points(self) -> list[dict[str, Any]]:
+        """Return the logged points in order, without a last line that a kill has cut short."""
         if not self.metrics.exists():
             return []
-        rows = []
-        for line in self.metrics.read_text().splitlines():
+        points = []
+        for line in self.metrics.read_text(encoding="utf-8").splitlines():
             try:
-                rows.append(json.loads(line))
+                points.append(json.loads(line))
             except json.JSONDecodeError:
                 break
-        return rows
+        return points
 
-    def forget_after(self, step: int) -> None:
-        """Drops logged points past `step`: they will come again."""
-        rows = [row for row in self.rows() if row["step"] <= step]
-        part = self.metrics.with_suffix(".part")
-        part.write_text("".join(json.dumps(row) + "\n" for row in rows))
-        os.replace(part, self.metrics)
+    def drop_points_after(self, step: int) -> None:
+        """Remove logged points after `step`, because a resumed run logs them again."""
+        kept = [point for point in self.points() if point["step"] <= step]
+        atomic.write_text(self.metrics, "".join(json.dumps(point) + "\n" for point in kept))
 
 
-def newest_below(path: str | Path) -> str:
-    """A question to who named the folder of runs instead of one of them; nothing where there is none below."""
+def remove_if_empty(path: str | Path) -> None:
+    """Remove what Hydra made for a run that did not start: `path` if it is empty, and the default parents likewise.
+
+    The default path is outputs/NAME/TIME; there NAME and outputs are removed too if nothing else is in them.
+    """
+    path = Path(path)
+    directories = [path, *path.parents[:2]] if path.parent.parent.name == "outputs" else [path]
+    for directory in directories:
+        if directory.is_dir() and directory != Path.cwd() and not any(directory.iterdir()):
+            directory.rmdir()
+
+
+def newest_run_below(path: str | Path) -> str:
+    """Return a hint that names the newest run directly below `path`, or an empty string if there is none."""
     runs = sorted(Path(path).expanduser().glob("*/run.json"), key=lambda file: file.stat().st_mtime)
     return f"\nDid you mean {runs[-1].parent}?" if runs else ""
-
-
-def now() -> str:
-    """The time in UTC, as ISO 8601 to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def environment() -> dict[str, Any]:
-    """Versions, machine, command and git commit (of the working directory, where it is a checkout)."""
-    return {
-        "ganexp": ganexp.__version__,
-        "python": platform.python_version(),
-        "versions": {name: version(name) for name in PACKAGES},
-        "host": platform.node(),
-        "platform": platform.platform(),
-        "command": sys.argv[1:],
-        "git_commit": _git("rev-parse", "HEAD"),
-        "git_dirty": bool(_git("status", "--porcelain")),
-    }
-
-
-def _git(*words: str) -> str | None:
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.strip()

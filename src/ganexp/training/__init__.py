@@ -1,0 +1,1 @@
+"""Training: the LightningModule, update rules, schedules, the averaged generator, and the trainer."""

@@ -1,12 +1,9 @@
-"""The GAN as a LightningModule: one `training_step` is one step, that is one generator update.
+"""Train a generator, a discriminator and optional further networks with manual optimization.
 
-This is the only place where optimizers step.
+One `training_step` is one step, that is one generator update. This is the only place where optimizers step.
 """
 
-import logging
-import time
-from collections.abc import Callable
-from copy import deepcopy
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytorch_lightning as pl
@@ -14,229 +11,283 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ganexp.data.stream import Batch, ImageStream
-from ganexp.losses import Objective
-from ganexp.models.layers import Latent
-from ganexp.training.updates import FixedRatio, LinearDecay
+from ganexp import log_keys
+from ganexp.data.stream import Batch as RealBatch
+from ganexp.data.stream import ImageStream
+from ganexp.losses.objective import Batch, Objective
+from ganexp.metrics.collection import Scores
+from ganexp.models.latent import Latent
+from ganexp.pixels import PixelRange
+from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate, sample_labels
+from ganexp.training.clock import TrainingClock
+from ganexp.training.ema import AveragedGenerator
+from ganexp.training.schedules import LinearDecay, set_learning_rates
+from ganexp.training.updates import Backward, FixedRatio, Step
 
-for _library in ("pytorch_lightning", "lightning_fabric"):  # their messages speak of hardware at every start
-    logging.getLogger(_library).setLevel(logging.WARNING)
+COUNTERS = ("step", "d_steps", "images_seen")
 
 
 class GAN(pl.LightningModule):
-    """Two networks or three, what they minimise, and in which order they do.
+    """The networks of a GAN, what they minimise, and the order of their updates.
 
     Args:
-        generator: (z (N, d), labels (N,) or None) -> images (N, C, H, W) in [-1, 1].
-        discriminator: (images, labels or None) -> logits.
-        objective: named terms for both.
-        update: the update rule.
+        networks: by name. `generator`: latents (N, d), labels (N,) or None -> images (N, C, H, W) in [-1, 1];
+            `discriminator`: images, labels or None -> logits; then any further networks that the objective trains.
+        objective: named loss terms for each of them.
+        update_rule: the sequence of updates in a step.
         optimizers: for each network, by name, a function of its parameters.
-        latent: draws z.
-        classifier: of the real images' classes, (images) -> class logits (N, K), for the objective's class term.
-        num_classes: of a conditional GAN; 0 trains without labels.
-        unit: real pixels lie in [0, 1], so that what G draws below 0 is as black as 0.
-        steps: length of the run, which `lr_decay` is measured against.
-        max_d_steps: discriminator updates after which the run ends, whatever steps are left.
-        lr_decay: factor of the learning rates at a fraction of the run; None keeps them.
-        ema_decay: of the averaged generator that is then sampled from; None samples from the trained one.
-        ema_start: the step the average starts at.
-        log_every: steps between two logged points.
+        latent: draws latents.
+        num_classes: number of classes of a conditional GAN; 0 trains without labels.
+        steps: length of the run in generator updates.
+        max_d_steps: number of discriminator updates after which the run ends, whatever steps are left; None: no limit.
+        pixel_range: range of real pixels. In `unit`, [0, 1], generated images are clamped to it before they are shown
+            or scored.
+        lr_decay: factor of the learning rates at a share of the run; None keeps them constant.
+        averaged_generator: moving average of the generator to sample from; None samples from the trained one.
+        log_every: number of steps between two logged points.
+
+    Attributes:
+        stream: real batches; set before training.
+        scores: what a validation computes; None computes nothing. Not registered as a submodule, so that no feature
+            extractor gets into a checkpoint.
+        step, d_steps, images_seen: generator updates, discriminator updates, and real images that it has seen.
+        evaluation_latents: what validations draw their images from.
+        score_values: scores of the last validation by name.
+        logged: the last logged values by key, for callbacks that show or check them.
     """
 
     def __init__(
         self,
-        generator: nn.Module,
-        discriminator: nn.Module,
+        networks: Mapping[str, nn.Module],
         objective: Objective,
-        update: FixedRatio,
-        optimizers: dict[str, Callable[..., Optimizer]],
+        update_rule: FixedRatio,
+        optimizers: Mapping[str, Callable[[list[nn.Parameter]], Optimizer]],
         latent: Latent,
         num_classes: int,
         steps: int,
         max_d_steps: int | None = None,
-        classifier: nn.Module | None = None,
-        unit: bool = False,
+        pixel_range: PixelRange = "symmetric",
         lr_decay: LinearDecay | None = None,
-        ema_decay: float | None = None,
-        ema_start: int = 0,
+        averaged_generator: AveragedGenerator | None = None,
         log_every: int = 50,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.generator, self.discriminator, self.classifier = generator, discriminator, classifier
-        self.ema = deepcopy(generator).requires_grad_(False) if ema_decay else None
-        self.objective, self.update, self.latent, self.num_classes = objective, update, latent, num_classes
-        self.optimizer_makers, self.lr_decay = optimizers, lr_decay
-        self.ema_decay, self.ema_start = ema_decay, ema_start
-        self.max_d_steps = max_d_steps
-        self.steps, self.log_every, self.unit = steps, log_every, unit
-        self.stream: ImageStream | None = None  # set by whoever fits
+        self.networks, self.averaged_generator, self.objective = nn.ModuleDict(networks), averaged_generator, objective
+        self.further_networks = [name for name in networks if name not in ("generator", "discriminator")]
+        self.update_rule, self.latent, self.num_classes = update_rule, latent, num_classes
+        self.optimizer_factories, self.lr_decay = dict(optimizers), lr_decay
+        self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
+        self.pixel_range: PixelRange = pixel_range
+        self.stream: ImageStream | None = None
+        self.scores: Scores | None = None
         self.step = self.d_steps = self.images_seen = 0
-        self.seconds = 0.0
-        self.terms: dict[str, Tensor] = {}
-        self.latest: dict[str, float] = {}  # the last logged values
-        self.scored_at = 0  # the step of the scores among them
+        self.clock = TrainingClock()
+        self.logged: dict[str, float] = {}
+        self.score_values: dict[str, float] = {}
+        self._losses: dict[str, Tensor] = {}
+        self.evaluation_latents = FixedLatents(latent, EVALUATION_SEED)
+        self._told_progress = [module for module in self.modules() if hasattr(module, "set_progress")]
 
     @property
-    def sampler(self) -> nn.Module:
-        """The generator to draw samples from: the averaged one where there is one."""
-        return self.generator if self.ema is None else self.ema
+    def generator(self) -> nn.Module:
+        """The generator that is trained."""
+        return self.networks["generator"]
 
-    def shown(self, images: Tensor) -> Tensor:
-        """Images of G as they are looked at and scored, in [-1, 1]; same shape."""
-        return images.clamp(0, 1) * 2 - 1 if self.unit else images
+    @property
+    def discriminator(self) -> nn.Module:
+        """The discriminator, or critic."""
+        return self.networks["discriminator"]
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        make = self.optimizer_makers
-        self.generator_parameters = list(self.generator.parameters())
-        self.discriminator_parameters = list(self.discriminator.parameters())
-        optimizers = [
-            make["generator"](self.generator_parameters),
-            make["discriminator"](self.discriminator_parameters),
-        ]
-        if self.classifier is not None:
-            optimizers.append(make["classifier"](self.classifier.parameters()))
-        return optimizers
+    @property
+    def sampling_generator(self) -> nn.Module:
+        """The generator to sample images from: the averaged one, where there is one."""
+        return self.generator if self.averaged_generator is None else self.averaged_generator
 
-    def learning_rates(self) -> dict[str, float]:
-        """Of each network's optimizer at the start of a run, scaling by batch included."""
-        names = ("generator", "discriminator", "classifier")
-        return {name: o.param_groups[0]["lr"] for name, o in zip(names, self.configure_optimizers(), strict=False)}
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has taken all its steps, or used up its discriminator updates."""
+        return self.step >= self.steps or self._d_steps_are_used_up
 
-    def on_fit_start(self) -> None:
-        self.trainer.should_stop = self._done()  # a run that was stopped between its last step and its end
-        self._clock = time.monotonic()
-
-    def on_train_epoch_start(self) -> None:
-        self._clock = time.monotonic()  # evaluation is not training
-
-    def training_step(self, _count: int, _index: int) -> None:
-        torch.set_autocast_cache_enabled(False)  # of half-precision weights: they change within a step
-        if self.lr_decay:
-            self._set_learning_rates(self.lr_decay(self.step / self.steps))
-        g_optimizer, d_optimizer, *c_optimizer = self.optimizers()
-        rule, real = self.update, self.stream.next()
-        if c_optimizer:
-            self._classifier_update(*c_optimizer, real)
-        fakes = self._generate(self._labels("generator", real)) if rule.fakes == "shared" else None
-
-        if rule.order != "discriminator_first":
-            self._generator_backward(g_optimizer, real, fakes)
-        if rule.order == "generator_first":
-            g_optimizer.step()
-
-        updates = 0
-        while True:
-            loss = self._discriminator_update(d_optimizer, real, fakes)
-            updates += 1
-            if rule.enough(updates, loss) or self._done():
-                break
-            if not rule.reuse_real:
-                real = self.stream.next()
-
-        if rule.order == "discriminator_first":
-            self._generator_backward(g_optimizer, real, fakes)
-        if rule.order != "generator_first":
-            g_optimizer.step()
-
-        self.step += 1
-        if self.ema is not None:
-            self._update_average()
-        if self.step % self.log_every == 0:
-            self._log()
-        if self._done():
-            self.trainer.should_stop = True
-
-    def _done(self) -> bool:
+    @property
+    def _d_steps_are_used_up(self) -> bool:
         return self.max_d_steps is not None and self.d_steps >= self.max_d_steps
 
-    def _classifier_update(self, optimizer: Any, real: Batch) -> None:
-        terms = self.objective.classifier(self.classifier, real.images, real.labels)
-        loss = torch.stack(list(terms.values())).sum()
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
-        self._note("classifier", loss, terms)
+    # Training
 
-    def _discriminator_update(self, optimizer: Any, real: Batch, fakes: tuple[Tensor, Tensor | None] | None) -> Tensor:
-        if fakes is None:
-            with torch.no_grad():
-                fakes = self._generate(self._labels("discriminator", real))
-        images, labels = fakes
-        real_labels = real.labels if self.num_classes else None
-        terms = self.objective.discriminator(self.discriminator, real.images, real_labels, images.detach(), labels)
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Return an optimizer for each network, in the order of the networks."""
+        self._parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
+        return [self.optimizer_factories[name](parameters) for name, parameters in self._parameters_of.items()]
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return each network's learning rate at the start of a run, scaled to the batch size."""
+        optimizers = zip(self.networks, self.configure_optimizers(), strict=True)
+        return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers}
+
+    def on_fit_start(self) -> None:
+        """End at once if the run was stopped between its last step and its end."""
+        self.trainer.should_stop = self.is_done
+
+    def on_train_epoch_start(self) -> None:
+        """Start the clock, which every validation pauses: evaluation, pictures and checkpoints are not training."""
+        self.clock.start()
+
+    def training_step(self, _batch: int, _index: int) -> None:
+        """Take one step: the phases that the update rule asks for, with exactly one update of the generator."""
+        torch.set_autocast_cache_enabled(False)  # half-precision copies of weights go stale within a step
+        for network in self._told_progress:
+            network.set_progress(self.step / self.steps)
+        if self.lr_decay:
+            set_learning_rates(self.optimizers(use_pl_optimizer=False), self.lr_decay(self.step / self.steps))
+        self._optimizer_of = self._optimizers_by_network()
+        self._shared_fakes: tuple[Tensor, Tensor | None] | None = None
+        self._run_phases()
+        self.step += 1
+        if self.averaged_generator is not None:
+            self.averaged_generator.update(self.generator, self.step)
+        if self.step % self.log_every == 0:
+            self._log_losses()
+        if self.is_done:
+            self.trainer.should_stop = True
+
+    def _run_phases(self) -> None:
+        phases = self.update_rule.phases(self.further_networks)
+        carried_out = []
+        result = None
+        try:
+            while not self._d_steps_are_used_up:
+                phase = phases.send(result)
+                result = self._carry_out(phase)
+                carried_out.append((type(phase), phase.network))
+        except StopIteration:
+            return
+        phases.close()  # the run ends within this step: only the generator's update may be left
+        for phase in (Backward("generator", "same", self.update_rule.fakes), Step("generator")):
+            if (type(phase), "generator") not in carried_out:
+                self._carry_out(phase)
+
+    def _carry_out(self, phase: Backward | Step) -> Tensor | None:
+        if isinstance(phase, Backward):
+            return self._backward(phase)
+        self._optimizer_of[phase.network].step()
+        if phase.network == "discriminator":
+            if self.objective.constraint:
+                self.objective.constraint(self.discriminator)
+            self.d_steps += 1
+            self.images_seen += len(self._real.images)
+        return None
+
+    def _backward(self, phase: Backward) -> Tensor:
+        """Compute a network's gradients, and return its loss without them."""
+        network = phase.network
+        if phase.real == "next":
+            self._real = next(self.stream)
+        terms = self.objective.terms(network, self.networks, self._batch(phase, self._real))
         loss = torch.stack(list(terms.values())).sum()
-        optimizer.zero_grad()
-        self.manual_backward(loss, inputs=self.discriminator_parameters)
-        optimizer.step()
-        if self.objective.constraint:
-            self.objective.constraint(self.discriminator)
-        self.d_steps += 1
-        self.images_seen += len(real.images)
-        self._note("discriminator", loss, terms)
+        self._optimizer_of[network].zero_grad()
+        with torch.autocast(loss.device.type, enabled=False):  # second-order gradients in half precision are too coarse
+            self.manual_backward(loss, inputs=self._parameters_of[network])
+        if (self.step + 1) % self.log_every == 0:
+            self._keep_losses(network, loss, terms)
         return loss.detach()
 
-    def _generator_backward(self, optimizer: Any, real: Batch, fakes: tuple[Tensor, Tensor | None] | None) -> None:
-        """The generator's gradient; `inputs` keeps it off the discriminator's weights."""
-        images, labels = fakes or self._generate(self._labels("generator", real))
-        real_labels = real.labels if self.num_classes else None
-        terms = self.objective.generator(self.discriminator, images, labels, real.images, real_labels, self.classifier)
-        loss = torch.stack(list(terms.values())).sum()
-        optimizer.zero_grad()
-        self.manual_backward(loss, inputs=self.generator_parameters)
-        self._note("generator", loss, terms)
+    def _batch(self, phase: Backward, real: RealBatch) -> Batch:
+        """Return the images of the phase; only the generator's own update has a gradient to the generator."""
+        batch = Batch(real.images, real.labels if self.num_classes else None)
+        if phase.network == "generator":
+            batch.fake, batch.fake_labels = self._fakes(phase, real)
+        elif phase.network == "discriminator":
+            with torch.set_grad_enabled(phase.fakes == "shared"):
+                fakes, batch.fake_labels = self._fakes(phase, real)
+            batch.fake = fakes.detach()
+        return batch
 
-    def _labels(self, network: str, real: Batch) -> Tensor | None:
-        """Labels (N,) of the fakes in an update of `network`; None without classes."""
-        if not self.num_classes:
-            return None
-        if self.update.labels[network] == "real":
-            return real.labels
-        return torch.randint(self.num_classes, (len(real.images),), device=self.device)
+    def _fakes(self, phase: Backward, real: RealBatch) -> tuple[Tensor, Tensor | None]:
+        """Return generated images (N, C, H, W) and their labels (N,) or None."""
+        if phase.fakes == "fresh":
+            return self._generate(self._labels(phase.network, real))
+        if self._shared_fakes is None:
+            self._shared_fakes = self._generate(self._labels("generator", real))
+        return self._shared_fakes
 
     def _generate(self, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Images (N, C, H, W) and their labels (N,) or None, a batch of them."""
         z = self.latent.sample(self.stream.batch_size, self.device)
         return self.generator(z, labels), labels
 
-    def _set_learning_rates(self, factor: float) -> None:
-        for optimizer in self.optimizers(use_pl_optimizer=False):
-            for group in optimizer.param_groups:
-                group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+    def _labels(self, network: str, real: RealBatch) -> Tensor | None:
+        """Return the labels (N,) of generated images in an update of `network`; None without classes."""
+        if not self.num_classes:
+            return None
+        if self.update_rule.labels[network] == "real":
+            return real.labels
+        return torch.randint(self.num_classes, (len(real.images),), device=self.device)
 
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = self.ema_decay if self.step > self.ema_start else 0.0
-        torch._foreach_lerp_(list(self.ema.parameters()), self.generator_parameters, 1 - decay)
-        for average, buffer in zip(self.ema.buffers(), self.generator.buffers(), strict=True):
-            average.copy_(buffer)
+    def _optimizers_by_network(self) -> dict[str, Any]:
+        """Return the optimizers; only the generator's is Lightning's, so that `trainer.global_step` is the step."""
+        optimizers = dict(zip(self.networks, self.optimizers(use_pl_optimizer=False), strict=True))
+        return optimizers | {"generator": self.optimizers()[0]}
 
-    def _note(self, network: str, loss: Tensor, terms: dict[str, Tensor]) -> None:
-        """Keeps this update's losses on the device, to be read when they are logged."""
-        if (self.step + 1) % self.log_every == 0:
-            self.terms[f"loss/{network}"] = loss.detach()
-            if len(terms) > 1:
-                self.terms |= {f"loss/{network}/{name}": term.detach() for name, term in terms.items()}
+    # Logging
 
-    def _log(self) -> None:
-        """Writes the losses of this step's last updates, with the three other axes. Waits for the device."""
-        values = {name: term.item() for name, term in self.terms.items()}
-        self.latest |= values
-        self.trainer.logger.log_metrics(values | self.axes(), self.step)
+    def _keep_losses(self, network: str, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """Keep the losses of an update on the device until they are logged, or replaced by a later update's."""
+        self._losses[log_keys.loss_key(network)] = loss.detach()
+        if len(terms) > 1:
+            self._losses |= {log_keys.loss_key(network, name): term.detach() for name, term in terms.items()}
 
-    def axes(self) -> dict[str, float]:
-        """What a curve can be read against beside the step: D updates, real images seen by D, seconds of training."""
-        now = time.monotonic()
-        self.seconds, self._clock = self.seconds + now - self._clock, now
-        return {"axis/d_steps": self.d_steps, "axis/images": self.images_seen, "axis/seconds": self.seconds}
+    def _log_losses(self) -> None:
+        """Log the losses of the step's last updates. This waits for the device."""
+        self.log_values({name: loss.item() for name, loss in self._losses.items()})
+
+    def log_values(self, values: Mapping[str, float]) -> None:
+        """Send values to every logger at the current step, with the other axes beside them."""
+        axes = {
+            log_keys.D_STEPS: self.d_steps,
+            log_keys.IMAGES: self.images_seen,
+            log_keys.SECONDS: self.clock.seconds(),
+        }
+        self.logged |= values
+        for logger in self.loggers:
+            logger.log_metrics({**values, **axes}, self.step)
+
+    # Validation
+
+    def on_validation_start(self) -> None:
+        """Pause the clock, and forget the samples of the last validation."""
+        self.clock.pause()
+        if self.scores is not None:
+            self.scores.reset()
+
+    def validation_step(self, indices: Tensor, _index: int) -> None:
+        """Draw the images of fixed latents, `indices` (N,), and give them to the scores."""
+        if self.scores is None:
+            return
+        indices = indices.cpu()
+        labels = sample_labels(self.num_classes, indices)
+        self.scores.update(generate(self, self.evaluation_latents[indices], labels), labels, indices)
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute and log the scores; callbacks can monitor them by their names."""
+        if self.scores is None:
+            return
+        values = self.score_values = self.scores.compute()
+        self.log_values({log_keys.score_key(name): value for name, value in values.items()})
+        for name, value in values.items():
+            self.log(name, value, logger=False)
+
+    # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        counters = ("step", "d_steps", "images_seen", "seconds")
-        checkpoint["ganexp"] = {name: getattr(self, name) for name in counters} | {"update": self.update.state_dict()}
+        """Add the counters and the state of the update rule."""
+        counters = {name: getattr(self, name) for name in COUNTERS}
+        state = {"seconds": self.clock.seconds(), "update_rule": self.update_rule.state_dict()}
+        checkpoint["ganexp"] = counters | state
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        state = dict(checkpoint["ganexp"])
-        self.update.load_state_dict(state.pop("update", {}))  # older checkpoints have none
-        for name, value in state.items():
-            setattr(self, name, value)
+        """Restore the counters and the state of the update rule."""
+        state = checkpoint["ganexp"]
+        for name in COUNTERS:
+            setattr(self, name, state[name])
+        self.clock.total = state["seconds"]
+        self.update_rule.load_state_dict(state["update_rule"])

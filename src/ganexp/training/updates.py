@@ -1,138 +1,191 @@
-"""Update rules: how many discriminator updates a step has, in which order, on which batches.
+"""Update rules: the order of the updates in a step, their number, and the batches that they see.
 
-A step is one generator update. The GAN asks its rule after every discriminator update whether that was enough.
+A step is one generator update. A rule describes it as a sequence of phases, which `training/gan.py` carries out:
+
+    loss = yield Backward("discriminator", real="next")   # compute gradients; the loss comes back
+    yield Step("discriminator")                           # let the network's optimizer step
+
+The loss is a tensor on the device, so only a rule that reads it waits for the device. A rule keeps its state on itself,
+not in the generator's frame: `state_dict` goes into every checkpoint. A step has exactly one `Step("generator")`.
 """
 
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-ORDERS = ("discriminator_first", "generator_first", "simultaneous")
-FAKES = ("fresh", "shared")
-LABELS = ("uniform", "real")
+from ganexp.types import PositiveInt
+
+Order = Literal["discriminator_first", "generator_first", "simultaneous"]
+Fakes = Literal["fresh", "shared"]
+Labels = Literal["real", "uniform"]
+
+
+@dataclass(frozen=True)
+class Backward:
+    """Compute a network's loss and its gradients.
+
+    Args:
+        network: name of the network, as in the model's configuration.
+        real: `next` takes a new batch of real images, `same` the batch of the phase before.
+        fakes: `fresh` draws new latents; `shared` uses the batch of images that is generated once a step.
+    """
+
+    network: str
+    real: Literal["next", "same"] = "same"
+    fakes: Fakes = "fresh"
+
+
+@dataclass(frozen=True)
+class Step:
+    """Let the optimizer of a network step."""
+
+    network: str
+
+
+Phases = Generator[Backward | Step, Tensor | None, None]
 
 
 @dataclass
 class FixedRatio:
-    """`n_critic` discriminator updates a generator update.
+    """Make `n_critic` discriminator updates for each generator update.
 
     Args:
-        n_critic: discriminator updates a step.
-        order: `discriminator_first`; `generator_first`; or `simultaneous`, where both gradients are taken at the same
-            weights and then both networks step (n_critic 1).
-        reuse_real: all discriminator updates of a step see the same real batch.
-        fakes: `fresh` draws new latents for every update; `shared` makes one batch of fakes a step, from the
-            generator as it is at the step's start, and uses it for every update of the step.
-        labels: which labels the fakes get in the discriminator's and the generator's updates: `uniform` at random,
-            or those of the `real` batch.
+        n_critic: discriminator updates in a step.
+        order: `discriminator_first`, `generator_first`, or `simultaneous`, where both gradients are computed at the
+            same weights before either network steps (n_critic must be 1).
+        reuse_real: use one real batch for all discriminator updates of a step.
+        fakes: `fresh` draws new latents for every update. `shared` generates one batch of images at the start of a
+            step and uses it for every update of the step.
+        labels: which labels the generated images get in each network's updates: `uniform` draws them at random,
+            `real` takes those of the real batch.
     """
 
-    n_critic: int = 1
-    order: str = "discriminator_first"
+    n_critic: PositiveInt = 1
+    order: Order = "discriminator_first"
     reuse_real: bool = False
-    fakes: str = "fresh"
-    labels: dict[str, str] = field(default_factory=lambda: {"discriminator": "real", "generator": "uniform"})
+    fakes: Fakes = "fresh"
+    labels: dict[str, Labels] = field(default_factory=lambda: {"discriminator": "real", "generator": "uniform"})
 
     def __post_init__(self) -> None:
-        if self.n_critic < 1:
-            raise ValueError(f"n_critic={self.n_critic}: at least 1")
-        _one_of("order", self.order, ORDERS)
-        _one_of("fakes", self.fakes, FAKES)
-        for network in ("discriminator", "generator"):
-            _one_of(f"labels.{network}", self.labels.get(network), LABELS)
+        if missing := {"discriminator", "generator"} - self.labels.keys():
+            raise ValueError(f"labels={self.labels}: give labels for {' and '.join(sorted(missing))} too")
         if self.order == "simultaneous" and self.n_critic != 1:
-            raise ValueError(f"order=simultaneous takes n_critic=1, got {self.n_critic}")
+            raise ValueError(f"order=simultaneous needs n_critic=1, not {self.n_critic}")
 
-    def enough(self, updates: int, loss: Tensor) -> bool:
-        """Whether the discriminator, after `updates` updates of this step with this last loss, gives way."""
+    def phases(self, others: Sequence[str] = ()) -> Phases:
+        """Yield the phases of one step.
+
+        Args:
+            others: further networks, such as a classifier; each is updated once, before the first of the two.
+        """
+        real = "next"
+        for network in others:
+            yield Backward(network, real)
+            yield Step(network)
+            real = "same"
+        if self.order == "discriminator_first":
+            yield from self._discriminator_updates(real)
+            yield Backward("generator", "same", self.fakes)
+            yield Step("generator")
+        elif self.order == "generator_first":
+            yield Backward("generator", real, self.fakes)
+            yield Step("generator")
+            yield from self._discriminator_updates("same")
+        else:
+            yield Backward("generator", real, self.fakes)
+            yield from self._discriminator_updates("same")
+            yield Step("generator")
+
+    def _discriminator_updates(self, real: Literal["next", "same"]) -> Phases:
+        updates, done = 0, False
+        while not done:
+            loss = yield Backward("discriminator", real, self.fakes)
+            yield Step("discriminator")
+            updates += 1
+            done = self.discriminator_is_done(updates, loss)
+            real = "same" if self.reuse_real else "next"
+
+    def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
+        """Return whether the discriminator's updates of this step end after `updates` of them, the last with `loss`."""
         return updates >= self.n_critic
 
     @property
-    def updates_a_step(self) -> int | None:
-        """Discriminator updates of every step; None where they depend on the losses."""
+    def updates_per_step(self) -> int | None:
+        """The number of discriminator updates in every step, or None if it depends on the losses."""
         return self.n_critic
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint must hold for the rule to go on as if nothing had been."""
+        """Return the state needed to resume the rule exactly."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Takes up `state` of an equal rule."""
+        """Restore the state that `state_dict` of an equal rule returned."""
 
 
 @dataclass
 class LossLimit(FixedRatio):
-    """One discriminator update a step, but `1 + burst` where its loss has not fallen below a limit.
+    """Make one discriminator update in a step, and a burst of further ones while the discriminator's loss is high.
 
-    The SAGAN article's rule: a generator update, a discriminator update, and if then the mean of the last `window`
-    discriminator losses is `limit` or more, `burst` discriminator updates before the next step.
+    This is the rule of the SAGAN article: a generator update, then a discriminator update; if the mean of the last
+    `window` discriminator losses is then `limit` or more, `burst` further discriminator updates follow.
 
     Args:
-        limit: of the mean loss; None never holds the generator back, and then no loss is read from the device.
-        window: losses the mean is taken of.
-        burst: further discriminator updates.
-        repeat_burst: False: at most one burst a step, so that the ratio is at most 1 + burst. True: the limit is checked
-            again after every burst, so that the generator waits until the mean is below it, as in the article's code.
-        epoch: discriminator updates after which losses and burst are forgotten, as at the end of an epoch in the
-            article's code; None: never.
+        limit: of the mean loss; None means no limit, and then no loss is read from the device.
+        window: number of losses in the mean.
+        burst: number of further discriminator updates.
+        repeat_burst: False makes at most one burst in a step, so that the ratio is at most 1 + burst. True checks the
+            limit again after every burst, so that the generator waits until the mean is below it, as in the article's
+            code.
+        epoch: number of discriminator updates after which the losses and the burst are forgotten, as at the end of an
+            epoch in the article's code; None never forgets them.
     """
 
-    order: str = "generator_first"
+    order: Order = "generator_first"
     limit: float | None = None
-    window: int = 5
-    burst: int = 4
+    window: PositiveInt = 5
+    burst: PositiveInt = 4
     repeat_burst: bool = False
-    epoch: int | None = None
+    epoch: PositiveInt | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_critic != 1 or self.window < 1 or self.burst < 1 or (self.epoch is not None and self.epoch < 1):
-            raise ValueError("a loss limit takes n_critic=1, and window, burst and epoch of at least 1")
+        if self.n_critic != 1:
+            raise ValueError(f"n_critic={self.n_critic}: a loss limit starts from one discriminator update a step")
         if self.repeat_burst and self.epoch is None:
-            raise ValueError("repeat_burst=True needs epoch=…, or the generator may wait for ever")
+            raise ValueError("repeat_burst=true needs epoch=…, or the generator may wait for ever")
         self._losses: list[Tensor | float] = []
-        self._seen = 0
+        self._updates_in_epoch = 0
 
-    def enough(self, updates: int, loss: Tensor) -> bool:
+    def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
+        """Return whether the loss is below the limit, the burst is over, or an epoch ends."""
         if self.limit is None:
             return True
         self._losses = [*self._losses, loss][-self.window :]
-        self._seen += 1
-        if self._seen == self.epoch:
-            self._losses, self._seen = [], 0
+        self._updates_in_epoch += 1
+        if self._updates_in_epoch == self.epoch:
+            self._losses, self._updates_in_epoch = [], 0
             return True
-        if updates == 1 or (self.repeat_burst and (updates - 1) % self.burst == 0):
-            seen = [torch.as_tensor(value, dtype=loss.dtype, device=loss.device) for value in self._losses]
-            return not torch.stack(seen).mean() >= self.limit  # a loss that is not finite holds nothing up
+        burst_is_over = self.repeat_burst and (updates - 1) % self.burst == 0
+        if updates == 1 or burst_is_over:
+            return not self._mean_loss(loss) >= self.limit  # a loss that is not finite does not hold the generator up
         return not self.repeat_burst and updates == self.burst + 1
 
+    def _mean_loss(self, like: Tensor) -> Tensor:
+        losses = [torch.as_tensor(loss, dtype=like.dtype, device=like.device) for loss in self._losses]
+        return torch.stack(losses).mean()
+
     @property
-    def updates_a_step(self) -> int | None:
+    def updates_per_step(self) -> int | None:
+        """One without a limit; None with one, since the number then depends on the losses."""
         return 1 if self.limit is None else None
 
     def state_dict(self) -> dict[str, Any]:
-        return {"losses": [float(loss) for loss in self._losses], "seen": self._seen}
+        """Return the last losses, as plain numbers, and the number of updates in this epoch."""
+        return {"losses": [float(loss) for loss in self._losses], "updates_in_epoch": self._updates_in_epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._losses, self._seen = list(state["losses"]), state["seen"]
-
-
-@dataclass
-class LinearDecay:
-    """Learning rates times 1 until `start` of the run (a fraction), then on a line to `end` at its last step."""
-
-    start: float = 0.0
-    end: float = 0.0
-
-    def __call__(self, progress: float) -> float:
-        """The factor at `progress` in [0, 1]."""
-        if progress <= self.start:
-            return 1.0
-        return 1.0 + (self.end - 1.0) * (progress - self.start) / (1.0 - self.start)
-
-
-def _one_of(key: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{key}={value}: use one of {', '.join(choices)}")
+        """Restore the losses and the number of updates in this epoch."""
+        self._losses, self._updates_in_epoch = list(state["losses"]), state["updates_in_epoch"]

@@ -1,0 +1,28 @@
+"""Show a progress bar while samples are scored outside of training."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.progress import Progress
+
+from ganexp.console import make_console
+
+
+class ScoringProgress(Callback):
+    """Show a bar over the batches of a validation, on a terminal only, and remove it at the end."""
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the bar."""
+        console = make_console()
+        hidden = not console.is_terminal or console.is_dumb_terminal
+        self.bar = Progress(console=console, transient=True, disable=hidden)
+        self.task = self.bar.add_task("scoring", total=sum(trainer.num_val_batches))
+        self.bar.start()
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
+        """Advance the bar by a batch."""
+        self.bar.advance(self.task)
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Remove the bar before the scores are computed."""
+        self.bar.stop()

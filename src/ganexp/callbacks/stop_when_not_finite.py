@@ -1,0 +1,30 @@
+"""Stop a run whose losses are NaN or infinite."""
+
+import math
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+
+from ganexp import log_keys
+from ganexp.errors import UserError
+from ganexp.training.gan import GAN
+
+
+class StopWhenNotFinite(Callback):
+    """End a run when a logged loss is NaN or infinite, since no later step can mend that."""
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
+        """Check the losses of a step that was logged.
+
+        Raises:
+            UserError: a loss is not finite.
+        """
+        if pl_module.step % pl_module.log_every:
+            return
+        logged = pl_module.logged.items()
+        bad = [name for name, value in logged if name.startswith(log_keys.LOSS) and not math.isfinite(value)]
+        if bad:
+            raise UserError(
+                f"The run diverged: {', '.join(bad)} not finite at step {pl_module.step}.\nThe checkpoint and samples "
+                "before it are kept. Try a lower learning rate: optimizer.discriminator.lr, optimizer.generator.lr."
+            )

@@ -1,0 +1,135 @@
+"""Time the scoring of an evaluation, for estimates: a few real images, and random features where many are needed."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+from torchvision.models import inception_v3
+
+from ganexp import build_scores, offline
+from ganexp.commands.timing import timed
+from ganexp.data.images import ImageSet
+from ganexp.metrics.collection import Scores
+from ganexp.metrics.extractors.base import Extractor
+from ganexp.metrics.reference import MAX_KEPT_IMAGES, Reference, load_reference, reference_file
+from ganexp.metrics.score import MAX_KEPT_SAMPLES
+from ganexp.pixels import to_uint8
+from ganexp.sampling import sample_images, sample_labels
+from ganexp.training.gan import GAN
+
+TIMED_IMAGES = {"cuda": 500, "cpu": 64}
+FEW_UPDATES, MORE_UPDATES = 3, 15  # of the classifier; the difference of their times is that of the updates between
+
+
+@dataclass
+class ScoringTime:
+    """Seconds of one evaluation's scoring, and seconds of what is done once for a dataset, by what it is."""
+
+    seconds: float
+    once_seconds: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def time_scores(
+    cfg: DictConfig, gan: GAN, image_set: ImageSet, is_here: bool, images: int, scratch: Path
+) -> ScoringTime:
+    """Time the scores of `cfg.metrics`.
+
+    Args:
+        cfg: the resolved config.
+        gan: on its device.
+        image_set: images of the dataset, or others of their shape.
+        is_here: whether they are the dataset's own.
+        images: number of images in the dataset.
+        scratch: a temporary directory.
+    """
+    metrics, device = cfg.metrics, gan.device
+    extractor, training_seconds, notes = _extractor(cfg, image_set, is_here, scratch, device)
+    batch = min(metrics.samples, metrics.batch_size, TIMED_IMAGES[device.type])
+    real = image_set.batch(torch.arange(min(batch, len(image_set))))
+    reference = load_reference(extractor, [real], len(real), "", scratch, device)  # this warms up, too
+    reading_seconds, _ = timed(device, lambda: extractor(real.to(device)))
+    once = {f"{extractor.name} (trained)": training_seconds} if training_seconds else {}
+    cache = Path(metrics.cache).expanduser()
+    if training_seconds or not is_here or not reference_file(extractor, image_set.fingerprint(), cache).exists():
+        once[f"{extractor.name}'s reference"] = reading_seconds * images / len(real) * len(metrics.references)
+    drawing_seconds, _ = timed(device, lambda: _draw(gan, extractor, batch))
+    reference.features = torch.randn(min(images, MAX_KEPT_IMAGES), extractor.feature_dim, device=device)
+    scores = _scores(cfg, extractor, reference, gan)
+    if untimed := sorted(name for name, score in scores.scores.items() if score.kept_samples is None):
+        notes.append(f"without {', '.join(untimed)}, which compute with the features of all samples")
+    timed_names = [name for name in scores.scores if name not in untimed]
+    computing_seconds = 0.0
+    if timed_names:
+        scores = _scores(cfg, extractor, reference, gan, timed_names)
+        computing_seconds, _ = timed(device, lambda: _score_random_features(scores))
+    return ScoringTime(drawing_seconds * metrics.samples / batch + computing_seconds, once, notes)
+
+
+def _scores(
+    cfg: DictConfig, extractor: Extractor, reference: Reference, gan: GAN, names: list[str] | None = None
+) -> Scores:
+    """Return the scores called `names`, or all of them, for as many samples as scores compare with each other."""
+    factories = build_scores.score_factories(cfg)
+    chosen = {name: factory for name, factory in factories.items() if names is None or name in names}
+    references = {str(number): reference for number in range(len(cfg.metrics.references))}
+    sizes = (min(cfg.metrics.samples, MAX_KEPT_SAMPLES), cfg.metrics.splits)
+    return Scores(extractor, references, *sizes, gan.device, chosen, lambda index: reference, gan.num_classes)
+
+
+def _draw(gan: GAN, extractor: Extractor, count: int) -> None:
+    for images in sample_images(gan, count, count, seed=0):
+        extractor(to_uint8(images))
+
+
+def _score_random_features(scores: Scores) -> None:
+    scores.reset()
+    indices = torch.arange(scores.samples)
+    features = torch.randn(scores.samples, scores.extractor.feature_dim, device=scores.device)
+    logits = torch.randn(scores.samples, scores.extractor.num_logits or 1, device=scores.device)
+    scores.update_features(features, logits, sample_labels(scores.num_classes, indices), indices)
+    scores.compute()
+
+
+def _extractor(
+    cfg: DictConfig, image_set: ImageSet, is_here: bool, scratch: Path, device: torch.device
+) -> tuple[Extractor, float, list[str]]:
+    """Return the extractor or one that takes as long, the seconds that its training will take, and notes."""
+    fingerprint, node = image_set.fingerprint(), cfg.metrics.extractor
+    if "network" not in node or (is_here and build_scores.extractor_is_ready(cfg, image_set)):
+        try:
+            cache = Path(cfg.metrics.cache).expanduser()
+            return build_scores.build_extractor(cfg, image_set, fingerprint, cache, device).to(device), 0.0, []
+        except offline.NotHere:
+            note = "Inception's weights are not on this machine: one with random weights was timed"
+            return RandomInception().to(device), 0.0, [note]
+    seconds, updates = {}, node.updates
+    for few in (FEW_UPDATES, MORE_UPDATES):
+        node.updates = few
+        cache = scratch / f"updates-{few}"
+        seconds[few], extractor = timed(
+            device, lambda cache=cache: build_scores.build_extractor(cfg, image_set, fingerprint, cache, device)
+        )
+    seconds_an_update = max(seconds[MORE_UPDATES] - seconds[FEW_UPDATES], 0.0) / (MORE_UPDATES - FEW_UPDATES)
+    training_seconds = seconds[FEW_UPDATES] + max(updates - FEW_UPDATES, 0) * seconds_an_update
+    return extractor.to(device), training_seconds, []
+
+
+class RandomInception(Extractor):
+    """Inception-v3 with random weights, which is as fast as one with the true ones."""
+
+    name, identity, input = "inception", "random", "colour, 299x299"
+    feature_dim, num_logits = 2048, 1008
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = inception_v3(init_weights=False, transform_input=False).eval().requires_grad_(False)
+        self.network.fc = nn.Identity()
+
+    def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features (N, 2048) and logits (N, 1008) of uint8 images (N, C, H, W)."""
+        x = images.expand(-1, 3, -1, -1).float() / 255
+        features = self.network(nn.functional.interpolate(x, (299, 299), mode="bilinear"))  # (N, 3, H, W) -> (N, 2048)
+        return features, features[:, :1008]

@@ -1,0 +1,229 @@
+"""Check values of a config against type annotations, and describe in plain words what an annotation allows.
+
+Numbers, texts and booleans are checked strictly: 3.0, '3' and true are no whole numbers, but 3 is a number. Sequences
+are lists, as in YAML. Must not import torch.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen
+
+SCALARS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
+LISTS = (list, tuple, Sequence)
+MAPPINGS = (dict, Mapping)
+MAX_SHOWN = 80  # characters of a value in an error message
+
+
+def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
+    """Yield a line for each part of `value` that `annotation` does not allow: key, value and what is allowed.
+
+    An annotation that is not of plain data (a class, a callable, Any) allows everything. Nodes with a `_target_` are
+    passed over: what they build is not known.
+    """
+    if is_node(value) or not is_data(annotation):
+        return
+    entries = _mapping_types(annotation)
+    if entries is not None and isinstance(value, Mapping):
+        names, items = entries
+        for name, item in value.items():
+            if not allows(names, name):
+                yield f"{key}.{name}={show(item)}: the name must be {describe(names)}"
+            yield from violations(item, items, f"{key}.{name}")
+    elif not any(_nodes_within(value)) and not allows(annotation, value):
+        yield f"{key}={show(value)}: must be {describe(annotation)}"
+
+
+def allows(annotation: Any, value: Any) -> bool:
+    """Return whether `value`, of plain data, is valid for `annotation`, of plain data."""
+    from pydantic import ValidationError  # imported late: the command line must start quickly
+
+    try:
+        _adapter(annotation).validate_json(json.dumps(value), strict=True)  # JSON has lists only, for every sequence
+    except ValidationError:
+        return False
+    return True
+
+
+@cache
+def _adapter(annotation: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(annotation)
+
+
+def is_node(value: Any) -> bool:
+    """Return whether `value` describes an object to build: a mapping with a `_target_`."""
+    return isinstance(value, Mapping) and "_target_" in value
+
+
+def _nodes_within(value: Any) -> Iterator[bool]:
+    """Yield True for every node in a list or mapping, at any depth."""
+    if is_node(value):
+        yield True
+    elif isinstance(value, (Mapping, list)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _nodes_within(item)
+
+
+def is_data(annotation: Any) -> bool:
+    """Return whether `annotation` is made of numbers, texts, booleans, null, lists and mappings only."""
+    if annotation in (None, NoneType, *SCALARS, *LISTS, *MAPPINGS):
+        return True
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return True
+    if origin is Annotated:
+        return is_data(arguments[0])
+    if origin in (Union, UnionType, *LISTS, *MAPPINGS):
+        return all(is_data(argument) for argument in arguments if argument is not ...)
+    return False
+
+
+def _mapping_types(annotation: Any) -> tuple[Any, Any] | None:
+    """Return the types of the names and of the values if `annotation` is a mapping's, perhaps with null, else None."""
+    members = [member for member in _union_members(annotation) if member not in (None, NoneType)]
+    if len(members) == 1 and get_origin(members[0]) in MAPPINGS:
+        names, items = get_args(members[0])
+        return names, items
+    return None
+
+
+def _union_members(annotation: Any) -> tuple[Any, ...]:
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+
+
+def describe(annotation: Any) -> str:
+    """Return what `annotation` allows in plain words.
+
+    For instance "a whole number, at least 1", "one of fresh, shared", "a number above 0, or null" or "a non-empty list
+    of whole numbers, each at least 1".
+    """
+    members = _union_members(annotation)
+    if len(members) > 1:
+        null_last = sorted(members, key=lambda member: member in (None, NoneType))
+        return ", or ".join(describe(member) for member in null_last)
+    if annotation in (None, NoneType):
+        return "null"
+    kind, limits = _without_limits(annotation)
+    origin = get_origin(kind) or kind
+    if origin is Literal:
+        return _describe_choices(get_args(kind))
+    if origin in LISTS:
+        return _describe_list(kind, limits)
+    if origin in MAPPINGS:
+        return _describe_mapping(kind)
+    return _describe_scalar(kind, limits)
+
+
+def _without_limits(annotation: Any) -> tuple[Any, list[Any]]:
+    """Split Annotated[kind, limits…]; an annotation without limits has none."""
+    if get_origin(annotation) is not Annotated:
+        return annotation, []
+    kind, *metadata = get_args(annotation)
+    limits: list[Any] = []
+    for item in metadata:
+        limits.extend(item if isinstance(item, GroupedMetadata) else [item])
+    return kind, limits
+
+
+def _describe_choices(choices: Iterable[Any]) -> str:
+    texts = [show(choice) for choice in choices]
+    return texts[0] if len(texts) == 1 else f"one of {', '.join(texts)}"
+
+
+def _describe_scalar(kind: Any, limits: list[Any]) -> str:
+    name, limit = SCALARS.get(kind, str(kind)), _describe_limits(limits)
+    if _is_finite(limits) and not limit:
+        return f"a finite {name.removeprefix('a ')}"
+    if _least_length(limits):
+        return f"a non-empty {name.removeprefix('a ')}"
+    separator = ", " if limit.startswith("at ") else " " if limit else ""
+    return f"{name}{separator}{limit}"
+
+
+def _describe_limits(limits: list[Any]) -> str:
+    """Return the range of a number: "at least 1", "above 0 and below 1", "from 0 to 1"; empty without one."""
+    lower = upper = ""
+    for limit in limits:
+        if isinstance(limit, Ge) and limit.ge > -math.inf:
+            lower = f"at least {show(limit.ge)}"
+        elif isinstance(limit, Gt) and limit.gt > -math.inf:
+            lower = f"above {show(limit.gt)}"
+        elif isinstance(limit, Le) and limit.le < math.inf:
+            upper = f"at most {show(limit.le)}"
+        elif isinstance(limit, Lt) and limit.lt < math.inf:
+            upper = f"below {show(limit.lt)}"
+    if lower.startswith("at least") and upper.startswith("at most"):
+        return f"from {lower.removeprefix('at least ')} to {upper.removeprefix('at most ')}"
+    return " and ".join(limit for limit in (lower, upper) if limit)
+
+
+def _is_finite(limits: list[Any]) -> bool:
+    return any(isinstance(limit, Lt) and limit.lt == math.inf for limit in limits)
+
+
+def _least_length(limits: list[Any]) -> int:
+    return max((limit.min_length for limit in limits if isinstance(limit, MinLen)), default=0)
+
+
+def _describe_list(kind: Any, limits: list[Any]) -> str:
+    items = [item for item in get_args(kind) if item is not ...] or [Any]
+    if len(set(items)) > 1:  # a tuple of different things
+        return f"a list of {len(items)} values: {', then '.join(describe(item) for item in items)}"
+    most = min((limit.max_length for limit in limits if isinstance(limit, MaxLen)), default=None)
+    least = _least_length(limits)
+    if get_origin(kind) is tuple and ... not in get_args(kind):
+        least = most = len(items)
+    size = _describe_size(least, most)
+    item_kind, item_limits = _without_limits(items[0])
+    if item_kind in PLURALS:
+        limit = _describe_limits(item_limits)
+        return f"{size.format(PLURALS[item_kind])}{f', each {limit}' if limit else ''}"
+    if item_kind is Any:
+        return size.format("values")
+    return f"{size.format('values')}, each {describe(items[0])}"
+
+
+def _describe_size(least: int, most: int | None) -> str:
+    """Return "a list of {}" with its length: "a list of 2 {}", "a non-empty list of {}"."""
+    if most is not None:
+        return f"a list of {most} {{}}" if least == most else f"a list of {least} to {most} {{}}"
+    if least > 1:
+        return f"a list of at least {least} {{}}"
+    return "a non-empty list of {}" if least == 1 else "a list of {}"
+
+
+def _describe_mapping(kind: Any) -> str:
+    _, items = get_args(kind) or (Any, Any)
+    return "a mapping" if items is Any else f"a mapping, each value {describe(items)}"
+
+
+def show(value: Any) -> str:
+    """Return `value` as it would be written in an override: null, true, [1, 2]; quotes where a text looks otherwise."""
+    if isinstance(value, str):
+        text = repr(value) if _looks_like_another_type(value) else value
+    elif isinstance(value, Mapping):
+        text = f"{{{', '.join(f'{name}: {show(item)}' for name, item in value.items())}}}"
+    elif isinstance(value, (list, tuple)):
+        text = f"[{', '.join(show(item) for item in value)}]"
+    elif value is None or isinstance(value, bool):
+        text = json.dumps(value)
+    else:
+        text = str(value)
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
+def _looks_like_another_type(text: str) -> bool:
+    if text in ("", "null", "true", "false"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

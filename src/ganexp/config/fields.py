@@ -1,0 +1,64 @@
+"""Declare what the fields of a schema allow, and check the values of a config against it. Must not import torch."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, field, fields, is_dataclass
+from difflib import get_close_matches
+from typing import Any, get_args
+
+from omegaconf import MISSING
+
+from ganexp.config.annotations import is_node, show, violations
+
+NODES = {"nodes": True}  # metadata of a field that maps names to nodes with a `_target_`; one that is null is left out
+
+
+def limits(annotation: Any) -> dict[str, Any]:
+    """Return the metadata of a field whose values must be valid for `annotation`."""
+    return {"annotation": annotation}
+
+
+def limited(annotation: Any, default: Any = MISSING) -> Any:
+    """Return a field whose values must be valid for `annotation`."""
+    return field(default=default, metadata=limits(annotation))
+
+
+def field_violations(values: Mapping[str, Any], schema: type, key: str = "") -> Iterator[str]:
+    """Yield a line for each of the plain `values` that the fields of `schema` do not allow.
+
+    Args:
+        values: a resolved config, or the part of it below `key`.
+        schema: the dataclass that declares them; any other class allows everything.
+        key: where the values stand in the config; empty for the root.
+    """
+    if not is_dataclass(schema):
+        return
+    for field_ in fields(schema):
+        if field_.name not in values:
+            continue
+        value, name = values[field_.name], f"{key}.{field_.name}" if key else field_.name
+        if field_.metadata.get("nodes"):
+            yield from _node_violations(value, name)
+        elif "annotation" in field_.metadata:
+            yield from violations(value, field_.metadata["annotation"], name)
+        elif isinstance(value, Mapping):
+            yield from field_violations(value, _schema_of(field_), name)
+
+
+def _schema_of(field_: Field) -> type:
+    """Return the schema of a field that holds a part of the config, even if it may be null."""
+    members = get_args(field_.type) or (field_.type,)
+    return next((member for member in members if is_dataclass(member)), object)
+
+
+def _node_violations(nodes: Any, key: str) -> Iterator[str]:
+    """Yield a line for each entry that describes no object, which happens if a name is misspelled."""
+    if not isinstance(nodes, Mapping):
+        yield f"{key}={show(nodes)}: must be a mapping from names to nodes with a _target_"
+        return
+    complete = [str(name) for name, node in nodes.items() if is_node(node)]
+    for name, node in nodes.items():
+        if node is None or is_node(node):
+            continue
+        close = get_close_matches(str(name), complete, n=1)
+        hint = f"; did you mean {key}.{close[0]}?" if close else ""
+        yield f"{key}.{name}={show(node)}: has no _target_, the class or function to build it with{hint}"

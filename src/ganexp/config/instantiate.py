@@ -1,0 +1,244 @@
+"""Build the objects that a config describes, after checking every argument against the signature of its target.
+
+A node is a mapping with a `_target_`, the dotted path of a class or function; its other keys are the arguments. Each is
+checked against the annotation of its parameter before anything is built, so that an error names the key, the value and
+what is allowed. Importing this module must not import torch.
+"""
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import partial
+from typing import Any
+
+import hydra.utils
+from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
+
+from ganexp.config.annotations import describe, is_data, is_node, violations
+from ganexp.errors import UserError
+
+SPECIAL = ("_target_", "_args_", "_partial_", "_convert_", "_recursive_")  # Hydra's own keys of a node
+CONSTRUCTOR_ERRORS = (TypeError, ValueError, KeyError, ImportError)  # what a constructor raises for a wrong argument
+
+Parameters = dict[str, inspect.Parameter]
+
+
+class UnknownArgument(UserError):
+    """A setting that its target does not take.
+
+    Attributes:
+        key: key of the node, such as model.generator.
+        argument: name of the setting below it.
+        target: dotted path of the class or function.
+    """
+
+    def __init__(self, message: str, key: str = "", argument: str = "", target: str = "") -> None:
+        super().__init__(message)
+        self.key, self.argument, self.target = key, argument, target
+
+
+def instantiate(node: Mapping[str, Any] | None, key: str, /, **arguments: Any) -> Any:
+    """Build the object that `node` describes, and the ones that nodes within it describe.
+
+    Args:
+        node: the config of the object; None builds nothing.
+        key: where the node stands in the config, for error messages.
+        arguments: further arguments of the target, passed as they are and not checked.
+
+    Returns:
+        The object; the target with its arguments, to be called later, if the node has `_partial_: true`; None for None.
+
+    Raises:
+        UnknownArgument: the target does not take one of the settings.
+        UserError: the target cannot be imported, an argument is missing or not allowed, or a constructor refuses them.
+    """
+    if node is None:
+        return None
+    tree = to_plain(node)
+    check(tree, key, arguments)
+    return _build(tree, key, arguments)
+
+
+def instantiate_all(nodes: Mapping[str, Any], key: str, /, **arguments: Any) -> dict[str, Any]:
+    """Build every node of a mapping, in its order and by its name; entries that are null are left out."""
+    return {name: instantiate(node, f"{key}.{name}", **arguments) for name, node in nodes.items() if node is not None}
+
+
+def to_plain(node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `node` as plain dictionaries and lists, with every interpolation resolved."""
+    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else dict(node)
+
+
+def check(
+    node: Mapping[str, Any],
+    key: str,
+    given: Mapping[str, Any] | None = None,
+    types: Mapping[str, Any] | None = None,
+) -> None:
+    """Check the arguments of `node`, and of the nodes within it, against the signatures of their targets.
+
+    Args:
+        node: plain data.
+        key: where the node stands in the config.
+        given: arguments that are passed beside those of the node.
+        types: annotations by the names of parameters, which take precedence over those in the signature of the target.
+
+    Raises:
+        UnknownArgument: a target does not take one of the settings.
+        UserError: a target cannot be imported, or some arguments are missing or not allowed; names all of them.
+    """
+    if complaints := list(_complaints(node, key, given or {}, types or {})):
+        raise UserError("\n".join(complaints))
+
+
+def _complaints(node: Mapping[str, Any], key: str, given: Mapping[str, Any], types: Mapping[str, Any]) -> Iterator[str]:
+    target = locate(node, key)
+    settings = {name: value for name, value in node.items() if name not in SPECIAL}
+    parameters = _parameters(target.func)
+    if parameters is not None:
+        annotations = {name: parameter.annotation for name, parameter in parameters.items()} | dict(types)
+        by_position, too_many = _positional(node.get("_args_", ()), parameters, key)
+        yield from too_many
+        _refuse_unknown(settings, key, node["_target_"], parameters, given)
+        yield from _given_twice(settings, key, [*by_position, *given])
+        if not node.get("_partial_", False):
+            yield from _missing({*by_position, *settings, *given}, key, parameters, annotations)
+        for place, (name, value) in enumerate(by_position.items()):
+            yield from violations(value, annotations[name], f"{key}._args_[{place}]")
+        for name, value in settings.items():
+            yield from violations(value, annotations.get(name, Any), f"{key}.{name}")
+    if node.get("_recursive_", True):
+        for child_key, child in _children(node, key):
+            yield from _complaints(child, child_key, {}, {})
+
+
+def locate(node: Mapping[str, Any], key: str) -> partial:
+    """Import the target of `node`, and return it without arguments: a partial whose `func` is the class or function.
+
+    Raises:
+        UserError: there is no target, it cannot be imported, or Hydra refuses to call it.
+    """
+    if not is_node(node):
+        raise UserError(f"{key} has no _target_: choose an option of its group, or name a class")
+    target = node["_target_"]
+    if not isinstance(target, str):
+        raise UserError(f"{key}._target_={target}: must be the dotted path of a class or function")
+    try:
+        return hydra.utils.instantiate({"_target_": target, "_partial_": True})  # Hydra refuses unsafe targets
+    except InstantiationException as error:
+        raise UserError(f"{key}._target_={target}: cannot be used: {_reason(error)}") from error
+    except CONSTRUCTOR_ERRORS as error:
+        raise UserError(f"{key}._target_={target}: cannot be used: {error}") from error
+
+
+def _reason(error: BaseException) -> str:
+    """Return the message of the error that caused `error`."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line for line in str(error).splitlines() if not line.startswith("full_key:")]
+    return "\n".join(lines)
+
+
+def _parameters(target: Any) -> Parameters | None:
+    """Return the parameters of a target by name; None if it does not tell, as some written in C do not."""
+    try:
+        return dict(inspect.signature(target, eval_str=True).parameters)
+    except (NameError, AttributeError, SyntaxError, TypeError):  # an annotation that cannot be evaluated
+        parameters = inspect.signature(target).parameters
+        return {name: parameter.replace(annotation=Any) for name, parameter in parameters.items()}
+    except ValueError:
+        return None
+
+
+def _settable(parameters: Parameters, given: Mapping[str, Any]) -> list[str]:
+    """Return the names that a config can set."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [name for name, parameter in parameters.items() if parameter.kind in kinds and name not in given]
+
+
+def _refuse_unknown(
+    names: Iterable[str], key: str, target: str, parameters: Parameters, given: Mapping[str, Any]
+) -> None:
+    if any(parameter.kind == inspect.Parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return
+    settable = _settable(parameters, given)
+    for name in names:
+        if name in settable or name in given:
+            continue
+        lines = [f"{key}.{name}: {target} has no argument {name}."]
+        lines += [f"It has: {', '.join(sorted(settable))}" if settable else "It has no arguments."]
+        if close := get_close_matches(name, settable, n=1, cutoff=0.5):
+            lines += [f"Did you mean {key}.{close[0]}?"]
+        raise UnknownArgument("\n".join(lines), key, name, target)
+
+
+def _positional(values: Any, parameters: Parameters, key: str) -> tuple[dict[str, Any], list[str]]:
+    """Return the values of `_args_` by parameter, and a line of complaint if there are too many of them."""
+    if not isinstance(values, (list, tuple)):
+        return {}, [f"{key}._args_={values}: must be a list"]
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [name for name, parameter in parameters.items() if parameter.kind in kinds]
+    variadic = any(parameter.kind == inspect.Parameter.VAR_POSITIONAL for parameter in parameters.values())
+    too_many = [] if variadic or len(values) <= len(names) else [f"{key}._args_: has more than {len(names)} values"]
+    return dict(zip(names, values, strict=False)), too_many
+
+
+def _given_twice(names: Iterable[str], key: str, taken: Iterable[str]) -> Iterator[str]:
+    for name in sorted(set(names) & set(taken)):
+        yield f"{key}.{name}: is given by ganexp itself, or in _args_, and cannot be set here: remove it"
+
+
+def _missing(names: set[str], key: str, parameters: Parameters, annotations: Mapping[str, Any]) -> Iterator[str]:
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    for name, parameter in parameters.items():
+        needed = parameter.default is inspect.Parameter.empty and parameter.kind not in variadic
+        if needed and name not in names:
+            allowed = f": must be {describe(annotations[name])}" if is_data(annotations[name]) else ""
+            yield f"{key}.{name} is missing{allowed}"
+
+
+def _children(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the keys of the nodes right below `value`, at any depth of plain lists and mappings, with those nodes."""
+    items: Any = ()
+    if isinstance(value, Mapping):
+        items = ((f"{key}.{name}", item) for name, item in value.items())
+    elif isinstance(value, list):
+        items = ((f"{key}[{place}]", item) for place, item in enumerate(value))
+    for name, item in items:
+        if is_node(item):
+            yield name, item
+        else:
+            yield from _children(item, name)
+
+
+def _build(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> Any:
+    target = locate(node, key)
+    recursive = node.get("_recursive_", True)
+    positional = node.get("_args_", [])
+    settings = {name: value for name, value in node.items() if name not in SPECIAL}
+    if recursive:
+        positional = _build_within(positional, f"{key}._args_")
+        settings = {name: _build_within(value, f"{key}.{name}") for name, value in settings.items()}
+    call = partial(target, *positional, **settings, **given)
+    if node.get("_partial_", False):
+        return call
+    try:
+        return call()
+    except UserError:
+        raise
+    except InstantiationException as error:  # of Hydra's own rules for targets
+        raise UserError(f"{key}: {_reason(error)}") from error
+    except CONSTRUCTOR_ERRORS as error:
+        raise UserError(f"{key}: {error}") from error
+
+
+def _build_within(value: Any, key: str) -> Any:
+    """Return `value` with every node within it replaced by what it describes."""
+    if is_node(value):
+        return _build(value, key, {})
+    if isinstance(value, Mapping):
+        return {name: _build_within(item, f"{key}.{name}") for name, item in value.items()}
+    if isinstance(value, list):
+        return [_build_within(item, f"{key}[{place}]") for place, item in enumerate(value)]
+    return value

@@ -1,0 +1,72 @@
+"""Check the settings of optimizers and make them. Importing this module must not import torch."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+from annotated_types import Len
+
+from ganexp.config.instantiate import check, instantiate, to_plain
+from ganexp.errors import UserError
+from ganexp.types import BelowOne, FiniteFloat, NonNegativeFloat, PositiveFloat
+
+if TYPE_CHECKING:
+    from torch.nn import Parameter
+    from torch.optim import Optimizer
+
+# The classes of torch.optim do not declare the ranges of their numbers, so they stand here, by the parameter's name.
+RANGES: dict[str, Any] = {
+    "lr": NonNegativeFloat,
+    "betas": Annotated[list[BelowOne], Len(2, 2)],
+    "eps": NonNegativeFloat,
+    "weight_decay": NonNegativeFloat,
+    "momentum": NonNegativeFloat,
+    "momentum_decay": NonNegativeFloat,
+    "dampening": FiniteFloat,
+    "alpha": BelowOne,
+    "rho": BelowOne,
+    "lr_decay": NonNegativeFloat,
+    "initial_accumulator_value": NonNegativeFloat,
+    "lambd": NonNegativeFloat,
+    "t0": NonNegativeFloat,
+    "etas": Annotated[list[PositiveFloat], Len(2, 2)],
+    "step_sizes": Annotated[list[PositiveFloat], Len(2, 2)],
+}
+RANGES_OF_ONE: dict[str, dict[str, Any]] = {
+    "torch.optim.Adafactor": {"eps": tuple[NonNegativeFloat | None, NonNegativeFloat]},
+}
+
+
+def make_optimizer_factory(
+    node: Mapping[str, Any], name: str, scale: float = 1.0
+) -> "Callable[[Iterable[Parameter]], Optimizer]":
+    """Check the settings of a network's optimizer, and return a function that makes it for the network's parameters.
+
+    Args:
+        node: config of the optimizer.
+        name: name of the network, for error messages.
+        scale: factor of the learning rate.
+
+    Raises:
+        UserError: the settings are not allowed; the returned function raises it too, if the optimizer refuses them.
+    """
+    key = f"optimizer.{name}"
+    settings = to_plain(node)
+    target = str(settings.get("_target_"))
+    ranges = RANGES | RANGES_OF_ONE.get(target, {}) if target.startswith("torch.optim.") else {}
+    check(settings | {"_partial_": True}, key, {"params": None}, ranges)
+    if scale != 1:
+        if "lr" not in settings:
+            raise UserError(f"{key}.lr is missing: schedule.lr_reference_batch scales it")
+        settings["lr"] *= scale
+    if "betas" in settings:
+        settings["betas"] = [float(beta) for beta in settings["betas"]]  # Adam refuses a whole number beside a fraction
+    return partial(_make, settings, key)
+
+
+def _make(settings: Mapping[str, Any], key: str, parameters: "Iterable[Parameter]") -> "Optimizer":
+    factory = instantiate(settings | {"_partial_": True}, key)
+    try:
+        return factory(parameters)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"{key}: {error}") from error

@@ -1,0 +1,46 @@
+"""Read the members of a zip file through one open handle."""
+
+import os
+import zlib
+from pathlib import Path
+from threading import Lock
+from zipfile import BadZipFile, ZipFile
+
+_lock = Lock()  # held during every read, and while this process forks: no child inherits a read in progress
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+class ZipReader:
+    """Read members of a zip, which is opened at the first read and stays open: opening it parses its whole directory.
+
+    Threads may share a reader. Each process opens a handle of its own, because the file position of a handle that is
+    inherited by a fork is shared with the parent. A pickled reader opens the zip again where it is unpickled.
+
+    Args:
+        path: The zip file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._archive: ZipFile | None = None
+        self._process: int | None = None  # that opened `_archive`
+
+    def read(self, name: str) -> bytes:
+        """Return the content of the member `name`.
+
+        Raises:
+            OSError: If the zip or this member cannot be read.
+        """
+        with _lock:
+            try:
+                return self._open().read(name)
+            except (BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:  # RuntimeError: encrypted
+                raise OSError(f"it cannot be read from the zip ({error})") from error
+
+    def _open(self) -> ZipFile:
+        if self._archive is None or self._process != os.getpid():
+            self._archive, self._process = ZipFile(self.path), os.getpid()
+        return self._archive
+
+    def __reduce__(self) -> tuple[type["ZipReader"], tuple[Path]]:
+        return ZipReader, (self.path,)

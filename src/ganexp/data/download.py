@@ -1,0 +1,62 @@
+"""Load a dataset of torchvision, and download it if its files are missing."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+
+from ganexp import offline
+from ganexp.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def fetch(load: Callable[..., Any], root: str, files: list[str], url: str) -> Any:
+    """Return `load(download=False)`, or `load(download=True)` if the files are missing.
+
+    Args:
+        load: A function or class of torchvision, without its argument `download`.
+        root: The directory of the dataset.
+        files: The files that `load` reads, relative to `root`, for the error message.
+        url: Where they come from.
+
+    Raises:
+        UserError: If the files are damaged, or if they are missing and cannot be downloaded. The message names the
+            files, the directory and the address.
+        NotHere: If they are missing and nothing may be downloaded.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return load(download=False)
+        except FileNotFoundError:
+            pass
+        except (RuntimeError, ValueError, AssertionError, EOFError) as error:
+            if "not found" not in str(error):
+                raise _damaged(error, root, files) from None
+        offline.check(url)
+        Path(root).mkdir(parents=True, exist_ok=True)
+        log.info("not under %s: downloading from %s", root, url)
+        try:
+            return load(download=True)
+        except (URLError, RuntimeError, OSError) as error:
+            raise _unavailable(error, root, files, url) from None
+
+
+def _damaged(error: Exception, root: str, files: list[str]) -> UserError:
+    return UserError(
+        f"The dataset under {root} is damaged ({error}).\nDelete {', '.join(files)} there to download it again."
+    )
+
+
+def _unavailable(error: Exception, root: str, files: list[str], url: str) -> UserError:
+    paths = "\n".join(f"  {Path(root) / name}" for name in files)
+    unpacked = ", unpacked," if url.endswith(".tar.gz") and not files[0].endswith(".tar.gz") else ""
+    return UserError(
+        f"The dataset is not on this machine, and downloading it failed ({getattr(error, 'reason', error)}).\n"
+        f"Put these files in place:\n{paths}\n"
+        f"They come{unpacked} from {url}.\n"
+        f"If you have them in another directory, set data.root=DIRECTORY (now {root})."
+    )

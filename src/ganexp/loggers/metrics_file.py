@@ -1,0 +1,44 @@
+"""Write every logged point to metrics.jsonl, from which curves, reports and sweeps are made."""
+
+import json
+from argparse import Namespace
+from typing import Any
+
+from pytorch_lightning.loggers import Logger
+
+from ganexp.runs.run_directory import RunDirectory
+
+
+class MetricsFile(Logger):
+    """Append a line of JSON for each logged point: the step, then the values.
+
+    Args:
+        run_directory: of the run.
+        resume_step: step of the checkpoint that the run resumes from, 0 if there is none; points after it are removed,
+            since they are logged again.
+    """
+
+    def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
+        super().__init__()
+        run_directory.drop_points_after(resume_step or -1)  # without a checkpoint step 0 is evaluated again, too
+        self.lines = run_directory.metrics.open("a", buffering=1)
+
+    @property
+    def name(self) -> str:
+        """The name of the logger."""
+        return "metrics.jsonl"
+
+    @property
+    def version(self) -> str:
+        """There are no versions: a run has one file."""
+        return ""
+
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Append a line."""
+        self.lines.write(json.dumps({"step": step} | metrics) + "\n")
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Write nothing: the settings of a run are in its config.yaml."""
+
+    def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
+        """Write nothing: the final scores of a run are in its run.json."""

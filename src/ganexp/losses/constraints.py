@@ -1,0 +1,24 @@
+"""Constraints on the discriminator's weights, called as `constraint(discriminator)` after each of its updates."""
+
+import torch
+from torch import nn
+
+from ganexp.types import PositiveFloat
+
+
+class WeightClipping:
+    """Clamp every parameter of the critic to [-limit, limit]. Arjovsky et al. 2017, algorithm 1.
+
+    Args:
+        limit: The largest absolute value of a parameter.
+    """
+
+    def __init__(self, limit: PositiveFloat) -> None:
+        self.limit = limit
+
+    @torch.no_grad()
+    def __call__(self, discriminator: nn.Module) -> None:
+        """Clamp the parameters of `discriminator` in place."""
+        parameters = list(discriminator.parameters())
+        torch._foreach_clamp_min_(parameters, -self.limit)
+        torch._foreach_clamp_max_(parameters, self.limit)

@@ -1,0 +1,1 @@
+"""Feature extractors: networks whose features and class logits the scores are computed from."""

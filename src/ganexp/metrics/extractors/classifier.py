@@ -1,0 +1,153 @@
+"""A small classifier trained on the dataset itself, for datasets that Inception's features say little about."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from ganexp import console
+from ganexp.metrics.extractors.base import Extractor, hash_weights
+from ganexp.pixels import from_uint8
+from ganexp.runs import atomic
+from ganexp.types import PositiveFloat, PositiveInt
+
+TRAINING_VERSION = 1  # increase it when the training below changes, so that cached classifiers are trained anew
+
+
+@dataclass
+class LabelledImages:
+    """Images of a dataset with their classes.
+
+    Attributes:
+        images: uint8 (N, C, H, W).
+        labels: int64 (N,).
+    """
+
+    images: Tensor
+    labels: Tensor
+
+
+class ClassifierExtractor(Extractor):
+    """A trained classifier whose classes are those of the dataset.
+
+    Args:
+        network: maps images in [-1, 1] to features and class logits; `network.feature_dim` is the number of features.
+        num_logits: number of class logits.
+        accuracy: on held-out images, in [0, 1].
+    """
+
+    name = "classifier"
+    input = "as it is, 8 bits a channel"
+    knows_labels = True
+
+    def __init__(self, network: nn.Module, num_logits: int, accuracy: float) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(False)
+        self.feature_dim = network.feature_dim
+        self.num_logits = num_logits
+        self.identity = hash_weights(network.state_dict())
+        self.facts = {"classifier_test_accuracy": accuracy}
+
+    def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features (N, d) and logits (N, K) of uint8 images (N, C, H, W)."""
+        return self.network(from_uint8(images))
+
+
+def train_classifier(
+    network: nn.Module,
+    updates: PositiveInt,
+    batch_size: PositiveInt,
+    lr: PositiveFloat,
+    seed: int,
+    train: LabelledImages,
+    test: LabelledImages,
+    file: Path,
+    device: torch.device,
+) -> ClassifierExtractor:
+    """Train a classifier with AdamW on a one-cycle schedule, or read it from `file` if it was trained before.
+
+    The global random state is left as it was.
+
+    Args:
+        network: maps images in [-1, 1] to features (N, d) and class logits (N, K); its weights are drawn anew.
+        updates: number of optimizer steps.
+        batch_size: images per step.
+        lr: highest learning rate of the schedule.
+        seed: of the weights and of the order of the images.
+        train: images to train on.
+        test: held-out images, of which the accuracy is recorded with the scores.
+        file: where the trained weights are kept, see `classifier_file`.
+        device: where it is trained.
+    """
+    network.to(device, memory_format=torch.channels_last)
+    saved = _read(file, network, device)
+    if saved is not None:
+        network.load_state_dict(saved["weights"])
+    else:
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            torch.manual_seed(seed)
+            for layer in network.modules():
+                if hasattr(layer, "reset_parameters"):
+                    layer.reset_parameters()
+            _fit(network.train(), train, updates, batch_size, lr, device)
+        accuracy = _accuracy(network.eval(), test, device)
+        saved = {"network": str(network), "weights": network.state_dict(), "accuracy": accuracy}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with atomic.replacing(file) as temporary:
+            torch.save(saved, temporary)
+    num_logits = _predict(network.eval(), test.images[:1], device).shape[1]
+    return ClassifierExtractor(network, num_logits, saved["accuracy"])
+
+
+def classifier_file(cache: Path, key: str) -> Path:
+    """Return the file in which a trained classifier is kept.
+
+    Args:
+        cache: directory of cached files.
+        key: text that names everything the trained weights depend on: images, settings, version of torch.
+    """
+    return cache / "classifiers" / f"{hashlib.sha256(f'{TRAINING_VERSION} {key}'.encode()).hexdigest()[:32]}.pt"
+
+
+def _read(file: Path, network: nn.Module, device: torch.device) -> dict[str, Any] | None:
+    """Return what `file` holds, or None if it is missing or belongs to a network with other layers."""
+    saved = torch.load(file, map_location=device, weights_only=True) if file.exists() else {"network": None}
+    return saved if saved["network"] == str(network) else None
+
+
+def _fit(
+    network: nn.Module, train: LabelledImages, updates: int, batch_size: int, lr: float, device: torch.device
+) -> None:
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=updates)
+    count = len(train.images)
+    order, position = torch.randperm(count), 0
+    for _ in console.progress(range(updates), "training the classifier for the scores"):
+        if position + batch_size > count:
+            order, position = torch.randperm(count), 0
+        chosen = order[position : position + batch_size]
+        position += batch_size
+        logits = network(from_uint8(train.images[chosen].to(device)))[1]
+        loss = cross_entropy(logits, train.labels[chosen].to(device))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+@torch.no_grad()
+def _predict(network: nn.Module, images: Tensor, device: torch.device) -> Tensor:
+    """Return the class logits (N, K) of uint8 images (N, C, H, W)."""
+    return network(from_uint8(images.to(device)))[1]
+
+
+def _accuracy(network: nn.Module, test: LabelledImages, device: torch.device) -> float:
+    """Return the share of images whose highest logit is that of their class."""
+    correct = 0
+    for images, labels in zip(test.images.split(500), test.labels.split(500), strict=True):
+        correct += (_predict(network, images, device).argmax(1).cpu() == labels).sum().item()
+    return correct / len(test.labels)

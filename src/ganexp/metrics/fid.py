@@ -1,0 +1,60 @@
+"""The Fréchet Inception Distance (Heusel et al. 2017) from sums: its memory does not grow with the samples."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ganexp.metrics.frechet import gaussian
+from ganexp.metrics.score import Score, ScoreContext
+from ganexp.types import PositiveInt
+
+
+class FID(Score):
+    """The Fréchet distance between the features of all samples and those of the real images of each reference.
+
+    Values: `fid_classifier`, `fid_classifier_test`, and for 5000 of `sample_counts` also `fid_classifier_5000`.
+
+    Args:
+        context: facts about samples, extractor and references.
+        sample_counts: for each of these, the distance of so many first samples is computed too. Counts that are not
+            below the number of samples are ignored.
+    """
+
+    higher_is_better = False
+    plot_scale = "log"
+
+    def __init__(self, context: ScoreContext, sample_counts: Sequence[PositiveInt] = ()) -> None:
+        super().__init__(context)
+        below = sorted({count for count in sample_counts if count < context.samples})
+        self.endings = [*(f"_{count}" for count in below), ""]
+        # Sums over the samples between two counts; together with those before, they are the sums up to a count.
+        self.register_buffer("edges", torch.tensor(below, dtype=torch.int64), persistent=False)
+        parts, dim = len(self.endings), context.feature_dim
+        self.add_state("totals", torch.zeros(parts, dim, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("outers", torch.zeros(parts, dim, dim, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("counts", torch.zeros(parts, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, features: Tensor, indices: Tensor) -> None:
+        """Add samples with features (N, d) and indices (N,)."""
+        part_of_sample = torch.bucketize(indices, self.edges, right=True)
+        for part in part_of_sample.unique().tolist():
+            x = features[part_of_sample == part].double()
+            self.totals[part] += x.sum(0)
+            self.outers[part] += x.T @ x
+            self.counts[part] += len(x)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the distances to each reference."""
+        values = {}
+        sums = zip(self.totals.cumsum(0), self.outers.cumsum(0), self.counts.cumsum(0), strict=True)
+        for ending, (total, outer, count) in zip(self.endings, sums, strict=True):
+            samples = gaussian(total, outer, count)
+            for name, reference in self.context.named_references():
+                values[f"fid_{name}{ending}"] = torch.tensor(reference.distance(*samples), dtype=torch.float64)
+        return values
+
+    def value_names(self) -> list[str]:
+        """Return the names of the distances: to each reference, at each number of samples."""
+        names = [name for name, _ in self.context.named_references()]
+        return [f"fid_{name}{ending}" for ending in self.endings for name in names]

@@ -1,0 +1,72 @@
+"""A bootstrap interval of the FID: how much it would vary between draws of samples from the same generator."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ganexp.metrics.frechet import fit_gaussian, gaussian
+from ganexp.metrics.score import SampleScore
+
+
+class FIDInterval(SampleScore):
+    """The ends of the 95 % interval of the FID, from 200 bootstrap replicates of the samples.
+
+    The chance of training is not part of it: only other seeds show that. Values: `fid_classifier_low`,
+    `fid_classifier_high`, and the same for every further reference. Keeps the features of all samples.
+    """
+
+    higher_is_better = False
+    kept_samples: ClassVar[int | None] = None
+
+    def update(self, features: Tensor, indices: Tensor) -> None:
+        """Add samples with features (N, d) and indices (N,)."""
+        self.keep(indices, features=features)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the lower and the upper end against each reference."""
+        (features,) = self.sorted_columns()
+        values = {}
+        for name, reference in self.context.named_references():
+            low, high = bootstrap_interval(features, reference.distance)
+            values[f"fid_{name}_low"] = torch.tensor(low, dtype=torch.float64)
+            values[f"fid_{name}_high"] = torch.tensor(high, dtype=torch.float64)
+        return values
+
+    def value_names(self) -> list[str]:
+        """Return no names: all values are ends of intervals."""
+        return []
+
+    def spread_names(self) -> dict[str, str]:
+        """Return the names of both ends, each with the FID that it belongs to."""
+        names = [name for name, _ in self.context.named_references()]
+        return {f"fid_{name}_{end}": f"fid_{name}" for name in names for end in ("low", "high")}
+
+
+def bootstrap_interval(
+    features: Tensor, distance: Callable[[Tensor, Tensor], float], replicates: int = 200, seed: int = 0
+) -> tuple[float, float]:
+    """Return the centred 95 % bootstrap interval of the Fréchet distance of features (N, d).
+
+    The percentiles of the replicates are taken about their own mean and then shifted to the measured distance. Plain
+    percentiles would be too high, because resampling inflates the distance. The reference is taken as exact.
+
+    Args:
+        features: of the samples (N, d).
+        distance: from mean (d,) and covariance (d, d) to the distance.
+        replicates: number of resampled sets.
+        seed: of the resampling.
+    """
+    x, generator = features.double(), torch.Generator().manual_seed(seed)
+    measured = distance(*fit_gaussian(x))
+    resampled = []
+    for _ in range(replicates):
+        drawn = torch.randint(len(x), (len(x),), generator=generator)
+        weights = torch.bincount(drawn, minlength=len(x)).to(x)[:, None]  # times that each sample was drawn (N, 1)
+        weighted = x * weights
+        resampled.append(distance(*gaussian(weighted.sum(0), weighted.T @ x, len(x))))
+    values = torch.tensor(resampled, dtype=torch.float64)
+    ends = torch.tensor([0.025, 0.975], dtype=torch.float64)
+    low, high = (values - values.mean()).quantile(ends).tolist()
+    return measured + low, measured + high

@@ -1,0 +1,138 @@
+"""Base classes of all scores, and the facts that a score is given when it is constructed.
+
+To add a score, write a subclass of `Score` (or of `SampleScore`, if it needs the features themselves) in a file of its
+own, and a YAML file in conf/metrics/score that names it. Its `update` names those of the arguments `features`,
+`logits`, `images`, `labels` and `indices` that it needs, see `ganexp.metrics.collection.Scores`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from ganexp.metrics.reference import Reference
+
+MAX_KEPT_SAMPLES = 10_000  # samples whose features are kept for scores that compare images with each other
+
+
+@dataclass
+class ScoreContext:
+    """Facts about the samples, the feature extractor and the real images.
+
+    Attributes:
+        extractor: name of the feature extractor; it is part of the name of every value.
+        feature_dim: features per image.
+        num_logits: class logits per image, or None if the extractor returns no logits.
+        knows_labels: whether the extractor's classes are those of the dataset.
+        references: real images by split. The names of values that compare with the first one contain no split.
+        samples: number of generated images that are scored.
+        device: where features are computed.
+        num_classes: classes of the labels that the samples were generated for; 0 if they have no labels.
+        class_reference: returns the real images of one class of the first split; None without labels.
+    """
+
+    extractor: str
+    feature_dim: int
+    num_logits: int | None
+    knows_labels: bool
+    references: dict[str, Reference]
+    samples: int
+    device: torch.device
+    num_classes: int = 0
+    class_reference: Callable[[int], Reference] | None = None
+
+    @property
+    def first_reference(self) -> Reference:
+        """The real images of the first split."""
+        return next(iter(self.references.values()))
+
+    def named_references(self) -> list[tuple[str, Reference]]:
+        """Return each reference with the ending of its values' names: `classifier`, then `classifier_test`."""
+        splits = list(self.references)
+        endings = [self.extractor] + [f"{self.extractor}_{split}" for split in splits[1:]]
+        return list(zip(endings, self.references.values(), strict=True))
+
+
+class Score(Metric):
+    """A score of generated images: a torchmetrics metric that returns one or several named scalars.
+
+    Every score is summed or concatenated over processes, and does not depend on the order in which samples arrive.
+
+    Attributes:
+        higher_is_better: direction of the values; None if neither direction is better.
+        plot_scale: axis on which the values are plotted.
+        kept_samples: samples whose features are kept in memory: the first so many, or None for all of them.
+        by_class: after `compute`, lists with a value for each class: `share`, `accuracy`, `fid`.
+
+    Args:
+        context: facts about samples, extractor and references.
+
+    Raises:
+        UserError: the score cannot be computed from what the extractor returns, or without labels.
+    """
+
+    full_state_update = False
+    higher_is_better: bool | None = None
+    plot_scale: Literal["linear", "log"] = "linear"
+    kept_samples: ClassVar[int | None] = 0
+
+    def __init__(self, context: ScoreContext) -> None:
+        super().__init__()
+        self.context = context
+        self.by_class: dict[str, list[float]] = {}
+
+    def value_names(self) -> list[str]:
+        """Return the names of the values that `compute` returns, without their spreads."""
+        raise NotImplementedError
+
+    def spread_names(self) -> dict[str, str]:
+        """Return the names of deviations and interval ends, each with the name of the value that it belongs to."""
+        return {}
+
+    def value_info(self) -> dict[str, dict[str, Any]]:
+        """Return how each value is to be read, by its name.
+
+        The info of a value is its direction and scale, `{"higher_is_better": False, "plot_scale": "log"}`; that of a
+        deviation or of an interval's end is the value it belongs to, `{"spread_of": "is_classifier"}`.
+        """
+        info = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
+        values = {name: dict(info) for name in self.value_names()}
+        return values | {name: {"spread_of": value} for name, value in self.spread_names().items()}
+
+    def reset(self) -> None:
+        """Forget all samples. Must be called before the first update of every validation, see `Scores.reset`."""
+        super().reset()
+        self.by_class = {}
+
+
+class SampleScore(Score):
+    """A score that needs the features themselves: it keeps those of the first `kept_samples` samples, by index."""
+
+    kept_samples: ClassVar[int | None] = MAX_KEPT_SAMPLES
+
+    def __init__(self, context: ScoreContext) -> None:
+        super().__init__(context)
+        for name in ("indices", *self.column_names()):
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def column_names(self) -> list[str]:
+        """Return the names of the tensors (N, ...) that are kept."""
+        return ["features"]
+
+    def keep(self, indices: Tensor, **columns: Tensor) -> None:
+        """Keep those rows of each column (N, ...) whose index (N,) is low enough."""
+        if self.kept_samples is not None:
+            chosen = indices < self.kept_samples
+            indices, columns = indices[chosen], {name: column[chosen] for name, column in columns.items()}
+        self.indices.append(indices)
+        for name, column in columns.items():
+            getattr(self, name).append(column)
+
+    def sorted_columns(self) -> list[Tensor]:
+        """Return each column of all kept samples, in the order of their indices."""
+        order = dim_zero_cat(self.indices).argsort()
+        return [dim_zero_cat(getattr(self, name))[order] for name in self.column_names()]

@@ -1,0 +1,63 @@
+"""Self-attention over the places of a map. Source: Zhang et al. 2019, section 3."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool2d
+
+from ganexp.models.layer_factory import LayerFactory
+
+
+class SelfAttention(nn.Module):
+    """Add attention to a map: x + gamma·out(attention), where gamma is learned and starts at 0.
+
+    There is a query for every place. Keys and values are max-pooled to half the side, so each query is compared with
+    H·W/4 keys. Queries and keys have an eighth of the channels, values half of them.
+    """
+
+    def __init__(self, channels: int, layers: LayerFactory) -> None:
+        super().__init__()
+        self.query = layers.conv(channels, channels // 8, 1)
+        self.key = layers.conv(channels, channels // 8, 1)
+        self.value = layers.conv(channels, channels // 2, 1)
+        self.out = layers.conv(channels // 2, channels, 1)
+        self.gamma = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return a map of the shape of x (N, C, H, W); labels are not used."""
+        values = max_pool2d(self.value(x), 2).flatten(2)  # (N, C, H, W) -> (N, C/2, HW/4)
+        attended = values @ self.attention_map(x).transpose(1, 2)  # (N, C/2, HW)
+        return x + self.gamma * self.out(attended.unflatten(2, x.shape[2:]))
+
+    def attention_map(self, x: Tensor) -> Tensor:
+        """Return the weight of each key for each query, (N, HW, HW/4); the weights of a query sum to 1."""
+        queries = self.query(x).flatten(2)  # (N, C, H, W) -> (N, C/8, HW)
+        keys = max_pool2d(self.key(x), 2).flatten(2)  # (N, C, H, W) -> (N, C/8, HW/4)
+        return (queries.transpose(1, 2) @ keys).softmax(2)
+
+
+def insert_attention(
+    blocks: list[nn.Module], sides: list[int], widths: list[int], attention: int | None, layers: LayerFactory
+) -> nn.ModuleList:
+    """Return `blocks` with self-attention after the first block whose map has the side `attention`.
+
+    Args:
+        blocks: the blocks of a network, in order.
+        sides: side of the map after each block.
+        widths: channels of the map after each block.
+        attention: side of the map; None inserts nothing.
+        layers: makes the layers of the attention.
+
+    Raises:
+        ValueError: no map has that side, or the map has fewer than 8 channels.
+    """
+    modules = nn.ModuleList(blocks)
+    if attention is None:
+        return modules
+    if attention not in sides:
+        allowed = ", ".join(str(side) for side in sorted(set(sides)))
+        raise ValueError(f"attention={attention}: no map has that side, use one of {allowed}")
+    index = sides.index(attention)
+    if widths[index] < 8:
+        raise ValueError(f"attention={attention}: needs widths of 8 or more, that map has {widths[index]} channels")
+    modules.insert(index + 1, SelfAttention(widths[index], layers))
+    return modules

@@ -1,0 +1,142 @@
+"""The pair of networks of the article "DCGAN on MNIST", whose images are 28x28; any multiple of 4 works.
+
+In conditional forms the generator's input is the latent with the one-hot label, and the discriminator has a projection
+head.
+"""
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ganexp.models.heads import make_head
+from ganexp.models.layers import append_label_code, init_normal
+from ganexp.models.resolution import divide_resolution
+from ganexp.types import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveInt
+
+
+class Generator(nn.Module):
+    """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
+
+    Layers: linear to 1024; linear to 128 maps of a quarter of the side; transposed convolution 5x5 of stride 2 to 64
+    maps, each followed by batch norm and ReLU; the same to the image, tanh.
+
+    Args:
+        latent_dim: components of a latent; the article has 100.
+        resolution: side of the images, a multiple of 4.
+        channels: of the images.
+        num_classes: of the labels; 0 for an unconditional generator.
+        affine: whether batch norm has a learned scale and offset; the article's has not.
+        batch_statistics_only: whether batch norm uses the statistics of the batch in evaluation too, as the article
+            does, instead of running averages.
+
+    Raises:
+        ValueError: the resolution is not a multiple of 4.
+    """
+
+    def __init__(
+        self,
+        latent_dim: PositiveInt,
+        resolution: PositiveInt,
+        channels: PositiveInt,
+        num_classes: NonNegativeInt = 0,
+        affine: bool = True,
+        batch_statistics_only: bool = False,
+    ) -> None:
+        super().__init__()
+        self.num_classes = num_classes
+        self.side = divide_resolution(resolution, 4)
+        features = 128 * self.side**2
+        norm: dict[str, Any] = {"eps": 1e-5, "affine": affine, "track_running_stats": not batch_statistics_only}
+        self.dense = nn.Sequential(
+            nn.Linear(latent_dim + num_classes, 1024),
+            nn.BatchNorm1d(1024, **norm),
+            nn.ReLU(inplace=True),
+            nn.Linear(1024, features),
+            nn.BatchNorm1d(features, **norm),
+            nn.ReLU(inplace=True),
+        )
+        self.up = nn.Sequential(
+            SameConvTranspose2d(128, 64),
+            nn.BatchNorm2d(64, **norm),
+            nn.ReLU(inplace=True),
+            SameConvTranspose2d(64, channels),
+            nn.Tanh(),
+        )
+        init_normal(self, 0.02)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        x = self.dense(append_label_code(z, labels, self.num_classes))
+        x = x.unflatten(1, (128, self.side, self.side))  # (N, 128·s·s) -> (N, 128, s, s)
+        return self.up(x)  # (N, 128, s, s) -> (N, C, 4s, 4s)
+
+
+class Discriminator(nn.Module):
+    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) for several.
+
+    Layers: convolution 5x5 of stride 2 to 64 and to 128 maps; linear to 256; each followed by LeakyReLU; dropout;
+    linear.
+
+    Args:
+        resolution: side of the images, a multiple of 4.
+        channels: of the images.
+        num_classes: of the labels; 0 for an unconditional discriminator.
+        logits: outputs per image.
+        slope: of LeakyReLU for negative inputs.
+        dropout: the probability that a feature is set to 0 in training.
+
+    Raises:
+        ValueError: the resolution is not a multiple of 4, or labels with several logits.
+    """
+
+    def __init__(
+        self,
+        resolution: PositiveInt,
+        channels: PositiveInt,
+        num_classes: NonNegativeInt = 0,
+        logits: PositiveInt = 1,
+        slope: NonNegativeFloat = 0.01,
+        dropout: BelowOne = 0.5,
+    ) -> None:
+        super().__init__()
+        side = divide_resolution(resolution, 4)
+        self.body = nn.Sequential(
+            SameConv2d(channels, 64),
+            nn.LeakyReLU(slope),
+            SameConv2d(64, 128),
+            nn.LeakyReLU(slope),
+            nn.Flatten(),
+            nn.Linear(128 * side**2, 256),
+            nn.LeakyReLU(slope),
+            nn.Dropout(dropout),
+        )
+        self.head = make_head("projection", 256, num_classes, logits)
+        init_normal(self, 0.02)
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        features = self.body(images)  # (N, C, H, W) -> (N, 256)
+        return self.head(features, labels)
+
+
+class SameConv2d(nn.Conv2d):
+    """Apply a convolution 5x5 of stride 2 with TensorFlow's padding SAME: one pixel before, two after the map."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 5, stride=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a map (N, outputs, s, s) for x (N, inputs, 2s, 2s)."""
+        return super().forward(pad(x, (1, 2, 1, 2)))
+
+
+class SameConvTranspose2d(nn.ConvTranspose2d):
+    """Apply the transpose of `SameConv2d`."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 5, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a map (N, outputs, 2s, 2s) for x (N, inputs, s, s)."""
+        return super().forward(x)[..., :-1, :-1]  # (2s+1, 2s+1) -> (2s, 2s)

@@ -1,0 +1,97 @@
+"""The last layers of a discriminator: from features (N, F) and labels (N,) to logits."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+HeadKind = Literal["projection", "classes", "none"]
+
+
+def make_head(kind: HeadKind, features: int, num_classes: int, logits: int) -> nn.Module:
+    """Return a head of plain layers.
+
+    Args:
+        kind: `projection` adds a projection of the label, `classes` returns class logits too, `none` ignores labels.
+        features: F, the inputs of the head.
+        num_classes: of the labels; 0 for an unconditional discriminator.
+        logits: outputs per image.
+
+    Raises:
+        ValueError: `classes` without classes, or a projection for several logits.
+    """
+    if kind == "classes":
+        return ClassHead(features, num_classes, logits)
+    linear = nn.Linear(features, logits)
+    if kind == "none" or not num_classes:
+        return ProjectionHead(linear)
+    return ProjectionHead(linear, nn.Embedding(num_classes, features))
+
+
+class ProjectionHead(nn.Module):
+    """Compute linear(h), plus the inner product <embedding(label), h> for a conditional discriminator.
+
+    The layers are passed in, so that a network can normalise them. Source: Miyato and Koyama 2018.
+
+    Args:
+        linear: maps (N, F) to (N, L).
+        embedding: maps labels (N,) to (N, F): an `nn.Embedding`, or a `OneHotLinear`; None ignores labels.
+
+    Raises:
+        ValueError: `embedding` with more than one logit.
+    """
+
+    def __init__(self, linear: nn.Linear, embedding: nn.Module | None = None) -> None:
+        super().__init__()
+        if embedding is not None and linear.out_features != 1:
+            raise ValueError(
+                f"logits={linear.out_features}: a projection head gives one logit; "
+                "use model.conditional=false, or a loss that needs one logit"
+            )
+        self.linear = linear
+        self.embedding = embedding
+
+    def forward(self, h: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return logits (N,) or (N, L) for features h (N, F) and labels (N,), which are None without classes."""
+        logits = squeeze_logit(self.linear(h))
+        if self.embedding is None:
+            return logits
+        return logits + (self.embedding(labels) * h).sum(1)  # (N, F) -> (N,)
+
+
+class OneHotLinear(nn.Linear):
+    """Apply a linear layer without bias to one-hot labels.
+
+    It computes what `nn.Embedding` does, but its weight (features, num_classes) is that of a linear layer, for spectral
+    norm and initialisation alike.
+    """
+
+    def __init__(self, num_classes: int, features: int) -> None:
+        super().__init__(num_classes, features, bias=False)
+
+    def forward(self, labels: Tensor) -> Tensor:
+        """Return the weight's columns (N, features) for labels (N,)."""
+        return self.weight.T[labels]
+
+
+class ClassHead(nn.Module):
+    """Compute two linear functions of the same features: logits and class logits. Source: Odena et al. 2017.
+
+    Raises:
+        ValueError: no classes.
+    """
+
+    def __init__(self, features: int, num_classes: int, logits: int = 1) -> None:
+        super().__init__()
+        if not num_classes:
+            raise ValueError("head=classes needs classes: set model.conditional=true")
+        self.linear = nn.Linear(features, logits)
+        self.classes = nn.Linear(features, num_classes)
+
+    def forward(self, h: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return logits (N,) or (N, L) and class logits (N, num_classes) for features h (N, F); labels are not used."""
+        return squeeze_logit(self.linear(h)), self.classes(h)
+
+
+def squeeze_logit(logits: Tensor) -> Tensor:
+    """Return logits (N, 1) as (N,), and (N, L) with several logits unchanged."""
+    return logits.squeeze(1) if logits.shape[1] == 1 else logits

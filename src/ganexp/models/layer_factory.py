@@ -1,0 +1,39 @@
+"""Make the layers of one network, with the same spectral norm and initialisation."""
+
+from typing import Literal
+
+from torch import nn
+
+from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
+
+WeightInit = Literal["xavier", "default"]
+
+
+class LayerFactory:
+    """Make convolutions and linear layers.
+
+    Args:
+        spectral_norm: of every layer; see `spectral.apply_spectral_norm`.
+        init: `xavier` draws weights uniformly with variance 2·gain²/(inputs + outputs) and sets biases to 0.
+            `default` draws them as torch does, U(-1/√inputs, 1/√inputs), but sets biases to 0 under spectral norm.
+    """
+
+    def __init__(self, spectral_norm: SpectralNorm, init: WeightInit) -> None:
+        self.spectral_norm = spectral_norm
+        self.init = init
+
+    def conv(self, inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Module:
+        """Return a convolution with an odd `kernel`: (N, inputs, H, W) -> (N, outputs, H, W)."""
+        return self.prepare(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), gain)
+
+    def linear(self, inputs: int, outputs: int) -> nn.Module:
+        """Return a linear layer: (N, inputs) -> (N, outputs)."""
+        return self.prepare(nn.Linear(inputs, outputs))
+
+    def prepare(self, layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
+        """Initialise `layer` and apply spectral norm; `gain` is 1 for linear functions and √2 next to a ReLU."""
+        if self.init == "xavier":
+            nn.init.xavier_uniform_(layer.weight, gain)
+        if layer.bias is not None and (self.init == "xavier" or self.spectral_norm != "none"):
+            nn.init.zeros_(layer.bias)
+        return apply_spectral_norm(layer, self.spectral_norm)

@@ -1,0 +1,102 @@
+"""Plot the losses, the discriminator's mean logits and the scores of a run by step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
+
+from ganexp import log_keys
+
+NETWORK_COLOURS = {"discriminator": "tab:blue", "generator": "tab:orange"}
+IMAGE_COLOURS = {"fake": "tab:blue", "train": "tab:orange", "test": "tab:green"}
+PANEL_SIZE = (4.5, 3.6)  # inches
+
+Points = Sequence[Mapping[str, Any]]
+ScoreInfo = Mapping[str, Mapping[str, Any]]
+
+
+def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
+    """Return a figure with a panel of the losses, one of the mean logits, and one for each score.
+
+    Args:
+        points: logged points, as in metrics.jsonl.
+        score_info: direction and plot scale of each score by its name, as in run.json; the best point of a score is
+            marked by its direction, and no point of a score without one. Spreads of other scores get no panel.
+        title: of the figure.
+    """
+    keys = {key for point in points for key in point}
+    logit_keys = sorted(key for key in keys if key.startswith(log_keys.LOGIT))
+    names = [name for name in score_info if _has_panel(name, score_info, keys)]
+    count = 1 + bool(logit_keys) + len(names)
+    figure = Figure(figsize=(PANEL_SIZE[0] * count, PANEL_SIZE[1]), layout="constrained", dpi=110)
+    figure.suptitle(title)
+    axes = list(figure.subplots(1, count, squeeze=False)[0])
+    plot_losses(axes.pop(0), points)
+    if logit_keys:
+        plot_logits(axes.pop(0), points, logit_keys)
+    for panel, name in zip(axes, names, strict=True):
+        plot_score(panel, points, name, score_info[name])
+    for panel in figure.axes:
+        panel.set_xlabel("step")
+        panel.grid(alpha=0.3)
+    return figure
+
+
+def plot_losses(axes: Axes, points: Points) -> None:
+    """Plot both networks' losses."""
+    for network, colour in NETWORK_COLOURS.items():
+        steps, values = series(points, log_keys.loss_key(network))
+        axes.plot(steps, values, colour, label=network, linewidth=1, marker="." if len(steps) == 1 else None)
+    axes.set_title("loss")
+    axes.legend()
+
+
+def plot_logits(axes: Axes, points: Points, keys: Sequence[str]) -> None:
+    """Plot the discriminator's mean logit on each kind of images."""
+    for key in keys:
+        kind = key.removeprefix(log_keys.LOGIT)
+        axes.plot(*series(points, key), marker=".", color=IMAGE_COLOURS.get(kind), label=kind)
+    axes.set_title("D's mean logit")
+    axes.legend()
+
+
+def plot_score(axes: Axes, points: Points, name: str, info: Mapping[str, Any]) -> None:
+    """Plot one score, with its best value of a trained network marked."""
+    steps, values = series(points, log_keys.score_key(name))
+    axes.plot(steps, values, "tab:green", marker=".")
+    axes.set_title(name)
+    best = best_point(steps, values, info.get("higher_is_better"))
+    if best is not None:
+        label = f"best {values[best]:.4g} at {steps[best]:,}"
+        axes.plot(steps[best], values[best], "k*", markersize=11, label=label)
+        axes.legend()
+    if info.get("plot_scale") == "log" and min(values) > 0:
+        _set_log_scale(axes, values)
+
+
+def best_point(steps: Sequence[int], values: Sequence[float], higher_is_better: bool | None) -> int | None:
+    """Return the index of the best value after step 0, or at it if there is no other; None without a direction."""
+    if higher_is_better is None or not values:
+        return None
+    trained = [index for index, step in enumerate(steps) if step > 0] or [0]
+    return (max if higher_is_better else min)(trained, key=lambda index: values[index])
+
+
+def series(points: Points, key: str) -> tuple[list[int], list[float]]:
+    """Return the steps and values of the points that have `key`."""
+    chosen = [point for point in points if key in point]
+    return [point["step"] for point in chosen], [point[key] for point in chosen]
+
+
+def _has_panel(name: str, score_info: ScoreInfo, keys: set[str]) -> bool:
+    return log_keys.score_key(name) in keys and "spread_of" not in score_info[name]
+
+
+def _set_log_scale(axes: Axes, values: Sequence[float]) -> None:
+    axes.set_yscale("log")
+    wide = max(values) > 10 * min(values)
+    axes.yaxis.set_minor_locator(LogLocator(subs=(2, 5) if wide else range(2, 10)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("{x:g}")

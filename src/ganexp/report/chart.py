@@ -1,0 +1,110 @@
+"""The data from which the page's script draws the learning curves."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from ganexp.report.columns import is_score, with_letter
+from ganexp.report.curves import KINDS, Curve
+from ganexp.report.report import Report
+from ganexp.report.run import Run
+from ganexp.report.score_info import UNKNOWN
+
+AXIS_TITLES = {
+    "step": "step (generator updates)",
+    "images": "real images",
+    "seconds": "seconds of training",
+    "d_steps": "discriminator updates",
+}
+KIND_TITLES = {"score": "score", "loss": "loss", "logit": "D's mean logit"}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity whose curves can be drawn.
+
+    Attributes:
+        kind: a key of KINDS.
+        name: the log key without the prefix of its kind.
+        letter: of the protocol, for a score where the report has several.
+        log_scale: whether its axis is logarithmic at first.
+    """
+
+    kind: str
+    name: str
+    letter: str = ""
+    log_scale: bool = False
+
+    @property
+    def key(self) -> str:
+        """Return the identifier of the quantity: its log key, and the letter of the protocol if there is one."""
+        return with_letter(KINDS[self.kind] + self.name, self.letter)
+
+    def description(self) -> dict[str, Any]:
+        """Return what the script shows of the quantity."""
+        return {
+            "kind": KIND_TITLES[self.kind],
+            "name": with_letter(self.name, self.letter),
+            "markers": self.kind != "loss",
+            "log": self.log_scale,
+        }
+
+
+def chart_data(report: Report) -> dict[str, Any]:
+    """Return what page.js draws.
+
+    axes        title of each axis
+    quantities  description of each quantity by its key, in the order in which to offer them
+    groups      labels of the groups
+    runs        label, seed, the index of the group, and curves: positions by axis and values by quantity
+    """
+    runs = []
+    for index, group in enumerate(report.groups):
+        for run in group.runs:
+            seed = run.label if run.seed is None else f"seed {run.seed}"
+            curves = [_curve(report, run, curve) for curve in run.curves]
+            runs.append({"group": index, "label": run.label, "seed": seed, "curves": curves})
+    return {
+        "axes": AXIS_TITLES,
+        "quantities": {quantity.key: quantity.description() for quantity in _sorted_quantities(report)},
+        "groups": [group.label for group in report.groups],
+        "runs": runs,
+    }
+
+
+def _curve(report: Report, run: Run, curve: Curve) -> dict[str, Any]:
+    quantities = _quantities(report, run, curve)
+    values = {quantity.key: curve.values[log_key] for log_key, quantity in quantities.items()}
+    return {"axes": curve.axes, "values": values}
+
+
+def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
+    """Return the quantities of a curve by log key, without spreads."""
+    names = {log_key: log_key.removeprefix(KINDS[curve.kind]) for log_key in curve.values}
+    if curve.kind != "score":
+        return {log_key: Quantity(curve.kind, name) for log_key, name in names.items()}
+    letter = report.letters.get(run.protocol_id, "")
+    return {
+        log_key: Quantity(curve.kind, name, letter, report.score_info.get(name, UNKNOWN).log_scale)
+        for log_key, name in names.items()
+        if is_score(name, report.score_info)
+    }
+
+
+def _sorted_quantities(report: Report) -> list[Quantity]:
+    """Return all quantities: by kind; scores in the order of `score_info`; then those of most runs first."""
+    counts = Counter(
+        quantity
+        for group in report.groups
+        for run in group.runs
+        for curve in run.curves
+        for quantity in _quantities(report, run, curve).values()
+    )
+    kinds = list(KINDS)
+    places = {score: place for place, score in enumerate(report.score_info)}
+
+    def order(quantity: Quantity) -> tuple[int, int, int, str]:
+        place = places.get(quantity.name, len(places))
+        return kinds.index(quantity.kind), place, -counts[quantity], quantity.key
+
+    return sorted(counts, key=order)

@@ -1,0 +1,56 @@
+"""Format numbers for tables, on the page and in text alike."""
+
+from dataclasses import dataclass
+
+from ganexp.report.comparison import Comparison
+from ganexp.report.statistics import Summary
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class DifferenceTexts:
+    """The numbers of a comparison as text."""
+
+    mean: str
+    interval: str
+    p: str
+
+
+def number(value: float | None) -> str:
+    """Return `value` with four digits; a dash for None."""
+    return MISSING if value is None else f"{value:.4g}"
+
+
+def mean_and_half(summary: Summary, counted: int) -> str:
+    """Return a mean with half of its interval: 40.4 ± 1.2.
+
+    Args:
+        summary: of some seeds.
+        counted: how many runs the group counts; if the summary has another number, the text states it.
+    """
+    if summary.n == 0:
+        return MISSING
+    half = "" if summary.sd is None else f" ± {summary.high - summary.mean:.2g}"
+    return number(summary.mean) + half + own_sample_size(summary, counted)
+
+
+def own_sample_size(summary: Summary, counted: int) -> str:
+    """Return " (n=2)" where a score has another number of values than its group has counted runs, otherwise ""."""
+    return "" if summary.n == counted else f" (n={summary.n})"
+
+
+def difference_texts(comparison: Comparison) -> DifferenceTexts:
+    """Return the difference, its interval and the corrected p value of a comparison."""
+    difference = comparison.difference
+    has_interval = difference.low is not None
+    return DifferenceTexts(
+        mean=f"{difference.mean:+.3g}",
+        interval=f"{difference.low:.3g} … {difference.high:.3g}" if has_interval else MISSING,
+        p=MISSING if comparison.p is None else f"{comparison.p:.2g}",
+    )
+
+
+def typographic_minus(text: str) -> str:
+    """Return `text` with minus signs in place of hyphens."""
+    return text.replace("-", "−")

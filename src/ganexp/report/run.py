@@ -1,0 +1,120 @@
+"""Read a run directory. Nothing in it is executed: it may come from a stranger."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ganexp.report.curves import Curve, read_curves
+from ganexp.report.score_info import ScoreInfo, read_score_info
+from ganexp.report.settings import read_config, select_settings
+from ganexp.report.values import as_dict, flatten, is_number, plain
+from ganexp.runs.run_directory import RunDirectory
+
+EVALUATIONS = ("best", "last", "untrained")  # the ones whose scores run.json holds
+UNKNOWN_PROTOCOL = "?"
+
+
+@dataclass
+class Run:
+    """The content of one run directory.
+
+    Attributes:
+        path: the run directory.
+        label: its name in the report: its path below the directory that all runs share.
+        name: the setting `name`.
+        status: as in run.json; "unreadable" if the directory cannot be read.
+        seed: the setting `seed`.
+        settings: the config by dotted key, without what belongs to the run or its machine (seed, name, places).
+        metadata: run.json.
+        scores: the scores, and the step, by evaluation (see EVALUATIONS) and name.
+        score_info: what the run records about its scores, by name.
+        protocol: how the scores were measured, by dotted key.
+        curves: of losses, scores and mean logits.
+        warnings: reasons not to trust the run's scores.
+    """
+
+    path: Path
+    label: str
+    name: str = ""
+    status: str = "unreadable"
+    seed: int | str | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    score_info: dict[str, ScoreInfo] = field(default_factory=dict)
+    protocol: dict[str, Any] = field(default_factory=dict)
+    curves: list[Curve] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def last_step(self) -> int:
+        """Return the last logged step."""
+        return max((curve.axes["step"][-1] for curve in self.curves), default=0)
+
+    @property
+    def has_scores(self) -> bool:
+        """Return whether the run has scores, final or logged ones."""
+        return any(self.scores.values()) or any(curve.kind == "score" for curve in self.curves)
+
+    @property
+    def protocol_id(self) -> str:
+        """Return what scores must share to be comparable; UNKNOWN_PROTOCOL if the run does not record it."""
+        return str(self.protocol.get("id", UNKNOWN_PROTOCOL))
+
+
+def read_run(path: Path, label: str) -> Run:
+    """Return the run in the directory `path`; if it cannot be read, its warning says why."""
+    try:
+        return _read(RunDirectory(path), label)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = plain(str(error) or type(error).__name__)
+        return Run(path, label, name=label, warnings=[f"not readable: {reason}"])
+
+
+def _read(directory: RunDirectory, label: str) -> Run:
+    metadata = as_dict(directory.metadata())
+    config = read_config(directory.config.read_text(encoding="utf-8"))
+    scores = as_dict(metadata.get("scores"))
+    curves, curve_warnings = read_curves(directory.metrics)
+    run = Run(
+        directory.path,
+        label,
+        name=plain(metadata.get("name") or label),
+        status=plain(metadata.get("status") or "unknown"),
+        seed=config.get("seed"),
+        settings=select_settings(config),
+        metadata=metadata,
+        scores={evaluation: _numbers(scores.get(evaluation)) for evaluation in EVALUATIONS},
+        score_info=read_score_info(metadata.get("score_info")),
+        protocol={key: value for key, value in flatten(metadata.get("protocol")) if value is not None},
+        curves=curves,
+        warnings=curve_warnings,
+    )
+    run.warnings += _warnings(run)
+    return run
+
+
+def _numbers(node: Any) -> dict[str, float]:
+    return {plain(name): value for name, value in as_dict(node).items() if is_number(value)}
+
+
+def _warnings(run: Run) -> list[str]:
+    """Return in what respect a run differs from what its settings say, and what its record lacks."""
+    planned = run.settings.get("schedule.steps")
+    progress = f"step {run.last_step} of {planned}"
+    error = plain(run.metadata.get("error") or "no reason recorded")
+    by_status = {
+        "failed": f"failed: {error}",
+        "interrupted": f"interrupted at {progress}",
+        "running": f"not finished: still running, or killed, at {progress}",
+    }
+    warnings = []
+    if run.status in by_status:
+        warnings.append(by_status[run.status])
+    elif run.status == "finished" and run.curves and is_number(planned) and run.last_step < planned:
+        warnings.append(f"shorter than planned: {progress}")
+    if run.metadata.get("git_dirty"):
+        warnings.append("uncommitted changes: the git commit does not hold all of the code")
+    return warnings

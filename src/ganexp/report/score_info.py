@@ -1,0 +1,65 @@
+"""Read what a run records about its scores: which direction is better, how to plot them, which ones are spreads."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ganexp.report.values import as_dict, plain
+
+
+@dataclass(frozen=True)
+class ScoreInfo:
+    """What a run records about one score, in run.json under `score_info`.
+
+    Attributes:
+        higher_is_better: None where the direction is not known.
+        log_scale: whether to plot the score on a logarithmic axis.
+        spread_of: the score of which this value is the spread within one run; None if it is not a spread.
+    """
+
+    higher_is_better: bool | None = None
+    log_scale: bool = False
+    spread_of: str | None = None
+
+    @property
+    def direction(self) -> str:
+        """Return which values are better: "lower", "higher", or "" where that is not known."""
+        if self.higher_is_better is None:
+            return ""
+        return "higher" if self.higher_is_better else "lower"
+
+
+UNKNOWN = ScoreInfo()
+
+
+def read_score_info(node: Any) -> dict[str, ScoreInfo]:
+    """Return the valid entries of `score_info` by score, in the order of the file.
+
+    Args:
+        node: the value of `score_info` in run.json, which may be missing or anything else: an entry that is not a
+            dictionary is ignored, and a field that does not have the expected type counts as not given.
+    """
+    entries = {plain(name): entry for name, entry in as_dict(node).items() if isinstance(entry, dict)}
+    return {name: _read_entry(name, entry) for name, entry in entries.items()}
+
+
+def merge_score_info(infos: Iterable[dict[str, ScoreInfo]]) -> dict[str, ScoreInfo]:
+    """Return one entry for each score of several runs, in the order of first appearance.
+
+    Runs without an entry do not count. Where the others contradict each other, the entry is UNKNOWN.
+    """
+    merged: dict[str, ScoreInfo] = {}
+    for info in infos:
+        for name, entry in info.items():
+            merged[name] = entry if merged.get(name, entry) == entry else UNKNOWN
+    return merged
+
+
+def _read_entry(name: str, entry: dict[Any, Any]) -> ScoreInfo:
+    direction, spread_of = entry.get("higher_is_better"), entry.get("spread_of")
+    is_spread = isinstance(spread_of, str) and spread_of != name
+    return ScoreInfo(
+        higher_is_better=direction if isinstance(direction, bool) else None,
+        log_scale=entry.get("plot_scale") == "log",
+        spread_of=plain(spread_of) if is_spread else None,
+    )

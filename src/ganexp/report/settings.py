@@ -1,0 +1,111 @@
+"""Read the settings of a run from its config.yaml. Nothing in it is executed: it may come from a stranger."""
+
+import re
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
+from functools import cache, lru_cache
+from pathlib import PurePath
+from typing import Any
+
+import omegaconf
+import yaml
+
+from ganexp.config import schema
+from ganexp.report.values import flatten
+
+MAX_CHARACTERS = 1_000_000  # of a config
+
+# These belong to the run or to its machine. Runs that differ in nothing else have the same configuration.
+NOT_SETTINGS = frozenset({"seed", "name", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"})
+NOT_SETTING_GROUPS = frozenset({"callbacks", "logger"})  # these observe training without changing it
+
+# Of a path to images only the last part is a setting: two machines may keep the same images in different places.
+IMAGE_PATHS = ("data.path", "data.source.path")
+
+# The lines that usually are the only difference between the configs of a sweep over seeds.
+RUN_LINES = re.compile(r"^(?:seed: \d+|name: [\w.+/-]+)\n(?!\s)", re.MULTILINE)
+
+
+def is_setting(key: str) -> bool:
+    """Return whether runs with different values of the config key `key` have different configurations."""
+    return key not in NOT_SETTINGS and key.split(".")[0] not in NOT_SETTING_GROUPS
+
+
+def read_config(text: str) -> dict[str, Any]:
+    """Return the values of a config.yaml by dotted key, without those that are None.
+
+    Keys that the schema has and the config lacks get the default of the schema.
+
+    Raises:
+        ValueError: the config is too long, or has YAML aliases.
+        yaml.YAMLError: it is not YAML, or names Python objects.
+        RecursionError: it is nested too deeply.
+    """
+    run_values = dict(flatten(_parse("".join(RUN_LINES.findall(text)))))
+    return _read_shared_part(RUN_LINES.sub("", text)) | run_values
+
+
+def select_settings(config: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a flat config by which runs are grouped into configurations."""
+    settings = {key: value for key, value in config.items() if is_setting(key)}
+    for key in IMAGE_PATHS:
+        if key in settings:
+            settings[key] = PurePath(str(settings[key])).name
+    return settings
+
+
+def setting_name(key: str) -> str:
+    """Return the name under which a setting is shown: loss.adversarial for loss.adversarial._target_."""
+    return key.removesuffix("._target_")
+
+
+def setting_text(key: str, value: Any) -> str:
+    """Return the text by which the value of a setting is shown: Hinge for ganexp.losses.adversarial.Hinge."""
+    if value is None:
+        return ""
+    if key.endswith("._target_"):
+        return str(value).rsplit(".", 1)[-1]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@lru_cache(maxsize=32)
+def _read_shared_part(text: str) -> dict[str, Any]:
+    """Parse a config without its run lines; the cache makes a sweep over seeds parse it once."""
+    config = dict(flatten(_parse(text)))
+    for key, default in _schema_defaults().items():
+        if key not in config:
+            config[key] = _resolve(default, config)
+    return {key: value for key, value in config.items() if value is not None}
+
+
+def _parse(text: str) -> Any:
+    """Parse YAML as plain data, without aliases: a few lines of them can expand to more than fits in memory."""
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"config.yaml has more than {MAX_CHARACTERS:,} characters")
+    if "&" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.CSafeLoader)):
+        raise ValueError("config.yaml has YAML aliases, which ganexp never writes")
+    return yaml.load(text, yaml.CSafeLoader)
+
+
+@cache
+def _schema_defaults() -> dict[str, Any]:
+    groups = {group.name: group.type for group in fields(schema.Train) if is_dataclass(group.type)}
+    defaults = {
+        name: {field.name: _default(field) for field in fields(group_type)} for name, group_type in groups.items()
+    }
+    return dict(flatten(defaults))
+
+
+def _default(field: Field) -> Any:
+    value = field.default if field.default_factory is MISSING else field.default_factory()
+    if is_dataclass(value):
+        return asdict(value)
+    return None if value in (MISSING, omegaconf.MISSING) else value
+
+
+def _resolve(default: Any, config: dict[str, Any]) -> Any:
+    """Replace references to other keys, such as ${data.split}, by their values in `config`."""
+    if not isinstance(default, str):
+        return default
+    return re.sub(r"\$\{([\w.]+)\}", lambda reference: str(config.get(reference[1])), default)

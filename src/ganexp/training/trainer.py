@@ -1,0 +1,127 @@
+"""Make every `pl.Trainer`, with what resume and safety need, and choose the device."""
+
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning import Callback
+from pytorch_lightning.callbacks import ModelCheckpoint as LightningModelCheckpoint
+from pytorch_lightning.loggers import Logger
+
+from ganexp.callbacks.model_checkpoint import ModelCheckpoint
+from ganexp.callbacks.random_state import RandomState
+from ganexp.callbacks.stop_when_not_finite import StopWhenNotFinite
+from ganexp.checkpoint import AtomicCheckpointIO
+from ganexp.data.datamodule import StreamData
+from ganexp.errors import UserError
+from ganexp.runs.run_directory import RunDirectory
+from ganexp.training.gan import GAN
+
+
+def choose_device(accelerator: str) -> torch.device:
+    """Return the device that Lightning's `accelerator` (auto, cpu or gpu) means on this machine.
+
+    Raises:
+        UserError: gpu, where torch finds none.
+    """
+    if accelerator == "gpu" and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator=gpu, but torch finds no GPU here: use trainer=cpu or trainer=auto")
+    return torch.device("cpu" if accelerator == "cpu" or not torch.cuda.is_available() else "cuda")
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a device, as it stands in run.json."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+
+
+def make_trainer(
+    device: torch.device,
+    root: Path,
+    precision: str = "32-true",
+    max_epochs: int = 1,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+) -> pl.Trainer:
+    """Return a trainer.
+
+    Args:
+        device: to train on.
+        root: directory in which Lightning looks for checkpoints that it wrote when SLURM preempted a job; no other run
+            may use it.
+        precision: 32-true or bf16-mixed.
+        max_epochs: number of Lightning's epochs, each of which is an evaluation period.
+        callbacks: all of them.
+        loggers: all of them.
+    """
+    for library in ("pytorch_lightning", "lightning_fabric"):  # they remark on the hardware at every start
+        logging.getLogger(library).setLevel(logging.WARNING)
+    return pl.Trainer(
+        accelerator="cpu" if device.type == "cpu" else "gpu",
+        devices=1,
+        precision=precision,
+        max_epochs=max_epochs,
+        default_root_dir=root,
+        callbacks=list(callbacks),
+        logger=list(loggers) or False,
+        plugins=[AtomicCheckpointIO()],
+        enable_checkpointing=any(isinstance(callback, LightningModelCheckpoint) for callback in callbacks),
+        num_sanity_val_steps=0,
+        log_every_n_steps=0,  # the GAN logs by itself
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        benchmark=True,
+    )
+
+
+def required_callbacks() -> list[Callback]:
+    """Return the callbacks that every training has, whatever `callbacks=` says."""
+    return [RandomState(), StopWhenNotFinite()]
+
+
+def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode: str) -> list[Callback]:
+    """Return the callbacks that save last.ckpt at every evaluation, and best.ckpt by a score.
+
+    Args:
+        run_directory: of the run.
+        monitor: name of the score, such as fid_classifier; None saves no best.ckpt.
+        mode: `min` or `max`, whichever is better.
+    """
+    where = {
+        "dirpath": run_directory.last.parent,
+        "enable_version_counter": False,
+        "save_on_train_epoch_end": True,
+    }
+    last = ModelCheckpoint(filename="last", **where)
+    return [last] if monitor is None else [ModelCheckpoint(filename="best", monitor=monitor, mode=mode, **where), last]
+
+
+def fit(trainer: pl.Trainer, gan: GAN, data: StreamData, checkpoint: Path | None) -> None:
+    """Train, from `checkpoint` if there is one. Only tensors and plain values are loaded from it."""
+    with quiet_lightning():
+        trainer.fit(gan, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+
+
+def validate(
+    gan: GAN, data: StreamData, device: torch.device, callbacks: Sequence[Callback] = (), loggers: Sequence[Logger] = ()
+) -> None:
+    """Score the GAN as it is, in float32. The scores go to the loggers, and to `gan.logged`.
+
+    The trainer gets an empty directory of its own: under SLURM Lightning would load a preempted run's checkpoint from
+    any other.
+    """
+    with quiet_lightning(), tempfile.TemporaryDirectory(prefix="ganexp-") as root:
+        trainer = make_trainer(device, Path(root), callbacks=callbacks, loggers=loggers)
+        trainer.validate(gan, datamodule=data, verbose=False)
+
+
+@contextmanager
+def quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's warnings about what ganexp does on purpose, such as data without workers."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        yield

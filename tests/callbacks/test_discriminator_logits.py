@@ -1,0 +1,70 @@
+"""The discriminator's logits on training, held-out and generated images."""
+
+import pytest
+import torch
+from helpers.config import config
+
+from ganexp.build import build_gan
+from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probability_greater
+from ganexp.data.images import ImageSet
+from ganexp.pixels import from_uint8
+from ganexp.sampling import sample_images
+
+
+def watched(*overrides):
+    """Return a GAN, the callback with two sets of 30 images, and their pixels."""
+    gan = build_gan(config("data=fake", "data.resolution=8", "data.channels=1", "model=mlp", *overrides))
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (2, 30, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    labels, classes = torch.arange(30) % 10, list("0123456789")
+    sets = {name: ImageSet(images, labels, classes) for name, images in zip("ab", pixels, strict=True)}
+    return gan, DiscriminatorLogits(sets), pixels
+
+
+def test_logits_are_the_discriminators_and_change_nothing():
+    gan, callback, pixels = watched("loss=hinge", "model.discriminator.dropout=0.5")
+    gan.discriminator.train()
+    before = torch.get_rng_state()
+    logits = callback.logits(gan, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(module.training for module in gan.discriminator.modules())
+    gan.discriminator.eval()
+    with torch.no_grad():
+        assert torch.allclose(logits["a"], gan.discriminator(from_uint8(pixels[0]), None), atol=1e-5)
+        fakes = torch.cat(list(sample_images(gan, 1000, 250, 3)))
+        assert torch.allclose(logits["fake"], gan.discriminator(fakes, None), atol=1e-5)
+
+
+def test_discriminator_that_memorised_its_images_shows():
+    gan, callback, pixels = watched("loss=non_saturating", "model.conditional=true")
+    optimizer = torch.optim.Adam(gan.discriminator.parameters(), 1e-3)
+    for _ in range(60):
+        logits = [gan.discriminator(from_uint8(images), torch.arange(30) % 10) for images in pixels]
+        optimizer.zero_grad()
+        (logits[1].mean() - logits[0].mean()).backward()
+        optimizer.step()
+    logits = callback.logits(gan, 0)
+    assert probability_greater(logits["a"], logits["b"]) > 0.95
+
+
+def test_two_class_logits_are_odds_and_vectors_give_none():
+    gan, callback, pixels = watched("loss=two_class")
+    gan.discriminator.eval()
+    with torch.no_grad():
+        odds = gan.discriminator(from_uint8(pixels[0]), None).log_softmax(1)
+    assert torch.allclose(callback.logits(gan, 0)["a"], odds[:, 1] - odds[:, 0], atol=1e-5)
+    gan, callback, _ = watched("loss=cramer")
+    assert callback.logits(gan, 0) == {}
+
+
+def test_images_are_given_in_the_range_of_training():
+    gan, callback, pixels = watched("loss=hinge", "data.range=unit")
+    gan.discriminator.eval()
+    with torch.no_grad():
+        expected = gan.discriminator(pixels[0] / 255, None)
+    assert torch.allclose(callback.logits(gan, 0)["a"], expected, atol=1e-5)
+
+
+def test_probability_greater_counts_pairs():
+    value = probability_greater(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 3.0]))
+    assert value == pytest.approx((0 + 0 + 1 + 0.5) / 4)

@@ -1,0 +1,55 @@
+"""The progress line: speed, losses, scores and the time left."""
+
+import time
+
+import pytest
+from helpers.config import TINY, config
+
+from ganexp.build import build_gan
+from ganexp.callbacks.progress import ProgressLine, clock_time
+
+
+class NamedScores:
+    """Scores of which only the names matter."""
+
+    def info(self):
+        return {"is_x": {}, "is_x_std": {"spread_of": "is_x"}, "fid_x": {}, "kid_x": {}}
+
+
+def test_line_shows_losses_and_first_scores():
+    gan = build_gan(config(*TINY))
+    gan.scores = NamedScores()
+    losses = {"loss/discriminator": -0.5, "loss/generator": 1.25}
+    gan.logged = losses | {"score/is_x": 3.0, "score/is_x_std": 0.1, "score/fid_x": 12.5, "score/kid_x": 1.0}
+    progress = ProgressLine()
+    progress.started_at, progress.first_share, progress.first_step, progress.scored_at = -1e9, 0, 0, 40
+    assert progress.line(gan) == "D -0.5 · G 1.25 · IS 3 FID 12.5 at 40"
+    gan.step = 2
+    assert "step/s" in progress.line(gan)
+    assert progress.line(gan).endswith("left")
+
+
+def test_slow_steps_are_shown_before_they_are_logged(monkeypatch, capsys):
+    gan = build_gan(config(*TINY))
+    gan.log_every, gan.steps, gan.step = 50, 100, 0
+    now = iter([0.0, 10.0, 35.0, 35.0, 35.0, 36.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    progress = ProgressLine()
+    progress.on_train_start(None, gan)
+    for gan.step in (1, 2):  # after 10 seconds, and after 35
+        progress.on_train_batch_end(None, gan)
+    assert capsys.readouterr().out == "step 2/100  0.0571 step/s · 28:35 left\n"
+
+
+def test_time_left_of_a_run_that_ends_by_discriminator_updates(monkeypatch):
+    gan = build_gan(config(*TINY, "schedule.steps=400", "schedule.max_d_steps=100"))
+    progress = ProgressLine()
+    progress.started_at, progress.first_share, progress.first_step = 0, 0, 0
+    monkeypatch.setattr(time, "monotonic", lambda: 60.0)
+    gan.step, gan.d_steps = 10, 50
+    assert progress.line(gan) == "0.167 step/s · D update 50/100 · 1:00 left"
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (62.4, "1:02"), (3723, "1:02:03")])
+def test_clock_time(seconds, text):
+    assert clock_time(seconds) == text

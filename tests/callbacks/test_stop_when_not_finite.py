@@ -1,0 +1,22 @@
+"""A run whose losses are not finite ends."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from ganexp.callbacks.stop_when_not_finite import StopWhenNotFinite
+from ganexp.errors import UserError
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_run_with_a_loss_that_is_not_finite_ends(value):
+    gan = SimpleNamespace(step=10, log_every=5, logged={"loss/generator": value, "score/fid_x": 1.0})
+    with pytest.raises(UserError, match="loss/generator not finite at step 10"):
+        StopWhenNotFinite().on_train_batch_end(None, gan)
+    gan.step = 11  # not logged, so nothing is new
+    StopWhenNotFinite().on_train_batch_end(None, gan)
+
+
+def test_scores_that_are_not_finite_stop_nothing():
+    gan = SimpleNamespace(step=10, log_every=5, logged={"loss/generator": 1.0, "score/fid_x": float("nan")})
+    StopWhenNotFinite().on_train_batch_end(None, gan)

@@ -1,0 +1,165 @@
+"""`ganexp train`: lengths, monitors, mixed precision, the user's own parts, and SLURM."""
+
+import json
+import signal
+import time
+
+import pytest
+import torch
+from helpers.cli import ganexp, ganexp_process
+from helpers.config import TINY
+from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from ganexp.commands.train import final_scores
+
+pytestmark = pytest.mark.slow
+SCORED = ("metrics=classifier", "metrics.samples=60", "metrics.extractor.updates=10")
+
+
+def evaluated_steps(run):
+    return [point["step"] for point in logged_points(run) if "score/fid_classifier" in point]
+
+
+@pytest.mark.parametrize(("steps", "every", "expected"), [(5, 2, [0, 2, 4, 5]), (3, 5000, [0, 3]), (4, 2, [0, 2, 4])])
+def test_run_is_evaluated_at_its_end(tmp_path, steps, every, expected):
+    length = (f"schedule.steps={steps}", f"schedule.evaluate_every={every}")
+    text = ganexp(*TINY, *SCORED, *length, "hydra.run.dir=run", cwd=tmp_path).stdout
+    run = tmp_path / "run"
+    assert evaluated_steps(run) == expected
+    assert sorted(path.name for path in run.glob("samples/step-*")) == [f"step-{step:07d}.png" for step in expected]
+    checkpoint = last_checkpoint(run)
+    assert checkpoint["ganexp"]["step"] == checkpoint["global_step"] == steps  # Lightning counts the same steps
+    assert json.loads((run / "run.json").read_text())["scores"]["last"]["step"] == steps
+    assert f"step {steps}/{steps}" in text
+    assert "nothing to do" in ganexp("resume", "run", cwd=tmp_path).stdout
+
+
+@pytest.mark.parametrize("updates", ["n_critic=3", "order=generator_first", "order=simultaneous"])
+def test_global_step_is_the_step(tmp_path, updates):
+    ganexp(*TINY, "loss=hinge", f"schedule.updates.{updates}", "hydra.run.dir=run", cwd=tmp_path)
+    assert last_checkpoint(tmp_path / "run")["global_step"] == 4
+
+
+def test_any_score_can_be_monitored(tmp_path):
+    stop = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1")
+    worse = ("callbacks.early_stopping.monitor=kid_classifier_test", "callbacks.early_stopping.mode=max")
+    best = ("metrics.best_by=coverage", "metrics/score=[fid,kid,neighbours]", "metrics.references=[train,test]")
+    length = (
+        "schedule.steps=40",
+        "schedule.evaluate_every=2",
+        "optimizer.generator.lr=0",
+        "optimizer.discriminator.lr=0",
+    )
+    ganexp(*TINY, *SCORED, *stop, *worse, *best, *length, "hydra.run.dir=run", cwd=tmp_path)
+    assert evaluated_steps(tmp_path / "run") == [0, 2, 4]  # nothing changed, so nothing improved
+    monitored = str(list(last_checkpoint(tmp_path / "run")["callbacks"]))
+    assert "kid_classifier_test" in monitored
+    assert "coverage_classifier" in monitored
+
+
+@pytest.mark.parametrize("best_by", ["distance", "nothing"])
+def test_best_by_must_be_a_score_with_a_direction(tmp_path, best_by):
+    overrides = (*TINY, *SCORED, "metrics/score=[fid,diversity]", f"metrics.best_by={best_by}", "hydra.run.dir=run")
+    refused = ganexp(*overrides, cwd=tmp_path, check=False)
+    assert f"metrics.best_by={best_by}: must be one of fid" in refused.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_final_scores_take_the_best_of_trained_networks():
+    points = [{"step": step, "score/fid_x": value} for step, value in ((0, 1.0), (5, 3.0), (9, 4.0))]
+    points.insert(2, {"step": 7, "loss/generator": 0.0})
+    scores = final_scores(points, "fid_x", "min")
+    assert {which: row["step"] for which, row in scores.items()} == {"best": 5, "last": 9, "untrained": 0}
+    assert final_scores(points, "fid_x", "max")["best"] == {"step": 9, "fid_x": 4.0}
+    assert final_scores(points[:1], "fid_x", "min") == {}
+
+
+def test_mixed_precision_trains(tmp_path):
+    ganexp(*TINY, "trainer.precision=bf16-mixed", "trainer=cpu", "hydra.run.dir=run", cwd=tmp_path)
+    weights = last_checkpoint(tmp_path / "run")["state_dict"].values()
+    assert all(weight.dtype == torch.float32 and weight.isfinite().all() for weight in weights)
+
+
+def test_callbacks_and_loggers_come_from_the_config(tmp_path):
+    chosen = ("callbacks=[sample_grids]", "logger=[csv]", "metrics.grid_rows=2", "metrics.grid_columns=3")
+    ganexp(*TINY, *SCORED, *chosen, "hydra.run.dir=run", cwd=tmp_path)
+    files = {path.name for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {"metrics.csv", "metrics.jsonl", "last.ckpt", "best.ckpt", "step-0000004.png"} <= files
+    assert not any(name.startswith(("events", "interpolation", "curves")) for name in files)
+    header = (tmp_path / "run" / "metrics.csv").read_text().splitlines()[0]
+    assert "score/fid_classifier" in header
+
+
+def test_tensorboard_has_curves_pictures_and_one_file(tmp_path):
+    ganexp(*TINY, *SCORED, "hydra.run.dir=run", cwd=tmp_path)
+    (file,) = (tmp_path / "run").glob("events.*")
+    events = EventAccumulator(str(file), size_guidance={"scalars": 0, "images": 0})
+    events.Reload()
+    assert [event.step for event in events.Scalars("score/fid_classifier")] == [0, 2, 4]
+    assert [event.step for event in events.Scalars("loss/generator")] == [1, 2, 3, 4]
+    assert [event.step for event in events.Images("samples")] == [0, 2, 4]
+    assert events.Scalars("final/best/fid_classifier")
+    assert not (tmp_path / "run" / "hparams.yaml").exists()
+
+
+SLURM = {
+    "SLURM_JOB_ID": "1",
+    "SLURM_JOB_NAME": "train",
+    "SLURM_NTASKS": "1",
+    "SLURM_PROCID": "0",
+    "SLURM_LOCALID": "0",
+    "SLURM_NODEID": "0",
+    "SLURM_NODELIST": "localhost",
+    "SLURM_STEP_NODELIST": "localhost",
+    "SLURM_NTASKS_PER_NODE": "1",
+}
+
+
+def test_slurm_run_ignores_a_foreign_checkpoint(tmp_path, monkeypatch):
+    """Lightning loads hpc_ckpt_* from the trainer's root, so the root of a run must not be a shared directory."""
+    base = (*TINY, *SCORED, "trainer=cpu")
+    ganexp(*base, "seed=2", "hydra.run.dir=alone", cwd=tmp_path)
+    ganexp(*base, "seed=1", "hydra.run.dir=foreign", cwd=tmp_path)
+    (tmp_path / "foreign" / "checkpoints" / "last.ckpt").rename(tmp_path / "hpc_ckpt_1.ckpt")
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    ganexp(*base, "seed=2", "hydra.run.dir=run", cwd=tmp_path)
+    assert same_state(
+        last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(tmp_path / "alone")["state_dict"]
+    )
+    assert logged_points(tmp_path / "run") == logged_points(tmp_path / "alone")
+    ganexp("evaluate", "ckpt=run", cwd=tmp_path)
+    evaluated = json.loads((tmp_path / "run" / "scores.json").read_text())
+    for name in SLURM:
+        monkeypatch.delenv(name)
+    ganexp("evaluate", "ckpt=run", "output=plain", cwd=tmp_path)
+    assert evaluated["scores"] == json.loads((tmp_path / "plain" / "scores.json").read_text())["scores"]
+
+
+def test_slurm_preemption_resumes_with_the_same_bits(tmp_path, monkeypatch):
+    length = ("schedule.steps=300", "schedule.evaluate_every=200", "schedule.batch_size=32", "trainer.log_every=10")
+    base = (*length, *SCORED, "trainer=cpu")
+    ganexp(*base, "hydra.run.dir=whole", cwd=tmp_path)
+    for name, value in SLURM.items():
+        monkeypatch.setenv(name, value)
+    process = ganexp_process(*base, "hydra.run.dir=run", cwd=tmp_path)
+    wait_for_step(tmp_path / "run", 30, process)
+    process.send_signal(signal.SIGUSR1)
+    wait_until(lambda: list((tmp_path / "run").glob("hpc_ckpt_*")), process)
+    process.kill()
+    process.wait()
+    assert not list(tmp_path.glob("hpc_ckpt_*"))
+    ganexp("resume", "run", cwd=tmp_path)
+    assert same_state(
+        last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(tmp_path / "whole")["state_dict"]
+    )
+    assert logged_points(tmp_path / "run") == logged_points(tmp_path / "whole")
+
+
+def wait_until(condition, process):
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,118 @@
+"""Every published case has the settings, sizes and rates of its article, and trains; so does its form as published.
+
+What is expected of a case stands in published/ARTICLE/CASE.yaml, to be compared with the article.
+"""
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from helpers.bench import Bench
+from helpers.config import config
+from helpers.options import flat, options
+
+from ganexp.commands.describe import description
+
+PUBLISHED = Path(__file__).parent / "published"
+CASES = options("experiment")
+NETWORKS = ("generator", "discriminator")
+# The errors in their article's code do not concern these.
+UNCHANGED = ("dcgan/cifar10", "g_loss/cifar10_hinge", "g_loss/stl10_hinge")
+
+
+@cache
+def expected(name):
+    return yaml.safe_load((PUBLISHED / f"{name}.yaml").read_text())
+
+
+AS_PUBLISHED = [name for name in CASES if (PUBLISHED / f"{name}.yaml").exists() and "as_published" in expected(name)]
+TRAINED_AS_PUBLISHED = [
+    name for name in CASES if name.split("/")[0] in options("as_published") and name not in UNCHANGED
+]
+
+
+@cache
+def case(name, *overrides):
+    return config(f"experiment={name}", *overrides)
+
+
+def as_published(name):
+    return f"as_published={name.split('/')[0]}"
+
+
+def differences(cfg, settings):
+    """Return the settings that differ from the config, each with its value there."""
+    values = flat(cfg)
+    return {key: values.get(key, "missing") for key, value in settings.items() if values.get(key, "missing") != value}
+
+
+def test_expected_files_match_the_experiments():
+    files = sorted(str(file.relative_to(PUBLISHED).with_suffix("")) for file in PUBLISHED.rglob("*.yaml"))
+    assert files == CASES
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case_has_the_expected_settings(name):
+    assert differences(case(name), expected(name)["settings"]) == {}
+
+
+@pytest.mark.parametrize("name", AS_PUBLISHED)
+def test_overlay_makes_a_case_as_published(name):
+    settings = expected(name)["settings"] | expected(name)["as_published"]
+    assert differences(case(name, as_published(name)), settings) == {}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case_has_the_expected_sizes(name):
+    described, of_article = description(case(name)), expected(name)
+    counts = {network: described[network]["parameters"] for network in NETWORKS}
+    if "parameters" in of_article:
+        assert counts == of_article["parameters"]
+    else:
+        assert min(counts.values()) > 10**6
+    if "learning_rates" in of_article:
+        rates = {network: described["learning_rates"][network] for network in NETWORKS}
+        assert rates == pytest.approx(of_article["learning_rates"])
+    if "discriminator_steps" in of_article:
+        assert described["discriminator_steps"] == of_article["discriminator_steps"]
+
+
+def narrow(name):
+    """Return the overrides that make a case small: few channels, few images of the right shape."""
+    cfg = case(name)
+    overrides = [f"experiment={name}", "data=fake", "data.split=train", "data.source.size=24"]
+    overrides += ["schedule.batch_size=4", "metrics=none"]
+    overrides += [f"data.{key}={cfg.data[key]}" for key in ("resolution", "channels", "num_classes")]
+    for network in NETWORKS:
+        node = cfg.model[network]
+        if "widths" in node:
+            widths = ",".join(str(max(8, width // 32)) for width in node.widths)
+            overrides.append(f"model.{network}.widths=[{widths}]")
+        elif "width" in node:
+            overrides.append(f"model.{network}.width=4")
+    for network in cfg.model.auxiliary:
+        overrides += [f"model.auxiliary.{network}.width=4", f"model.auxiliary.{network}.max_width=8"]
+    return overrides
+
+
+def check_training(*overrides):
+    """Take three steps; all weights must stay finite and most of them must change."""
+    bench = Bench(*overrides, base=(), model=())
+    before = bench.weights()
+    bench.step(3)
+    after = bench.weights()
+    assert all(weights.isfinite().all() for weights in after)
+    assert sum(not torch.equal(a, b) for a, b in zip(before, after, strict=True)) > len(before) // 2
+    assert bench.events.count("G") == 3
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case_trains(name):
+    check_training(*narrow(name))
+
+
+@pytest.mark.parametrize("name", TRAINED_AS_PUBLISHED)
+def test_case_trains_as_published(name):
+    check_training(*narrow(name), as_published(name))

@@ -1,0 +1,151 @@
+"""The schemas type and limit every key outside the nodes."""
+
+import subprocess
+import sys
+from dataclasses import fields, is_dataclass
+
+import pytest
+from helpers.config import TINY, config, raw_config
+from omegaconf import OmegaConf
+
+from ganexp.config import schema
+from ganexp.config.annotations import allows, is_data
+from ganexp.config.fields import field_violations
+from ganexp.errors import UserError
+
+ROOTS = (schema.Train, schema.Describe, schema.EvaluateImages, schema.Evaluate, schema.Sample)
+
+
+def complaints(overrides, config_name="train"):
+    with pytest.raises(UserError) as error:
+        schema.resolve(raw_config(*overrides, config=config_name))
+    return str(error.value).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["schedule.steps=0"], "schedule.steps=0: must be a whole number, at least 1"),
+        (["schedule.ema.decay=1"], "schedule.ema.decay=1.0: must be a number above 0 and below 1, or null"),
+        (["schedule.ema.start=-1"], "schedule.ema.start=-1: must be a whole number, at least 0"),
+        (["data.channels=0"], "data.channels=0: must be a whole number, at least 1"),
+        (["data.workers=-1"], "data.workers=-1: must be a whole number, at least 0"),
+        (["data.on_error=stop"], "data.on_error=stop: must be one of skip, raise"),
+        (["data.in_memory=1"], "data.in_memory=1: must be true or false, or auto"),
+        (["loss.logits=0"], "loss.logits=0: must be a whole number, at least 1"),
+        (["metrics.fid_at=[5000,0]"], "metrics.fid_at=[5000, 0]: must be a list of whole numbers, each at least 1"),
+        (["metrics.grid_rows=0"], "metrics.grid_rows=0: must be a whole number, at least 1"),
+        (["metrics.grid_columns=0"], "metrics.grid_columns=0: must be a whole number, at least 1"),
+        (["trainer.accelerator=tpu"], "trainer.accelerator=tpu: must be one of auto, cpu, gpu"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_value_outside_its_range_is_refused(overrides, expected):
+    assert complaints(overrides) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("config_name", "override", "expected"),
+    [
+        ("sample", "n=0", "n=0: must be a whole number, at least 1"),
+        ("sample", "truncation=0", "truncation=0.0: must be a number above 0, or null"),
+        ("sample", "format=gif", "format=gif: must be one of png, zip, npz"),
+        ("describe", "seed=-1", "seed=-1: must be a whole number, at least 0"),
+    ],
+)
+def test_other_commands_have_ranges_too(config_name, override, expected):
+    assert complaints(["ckpt=a", override] if config_name == "sample" else [override], config_name) == [expected]
+
+
+def test_part_of_a_config_is_resolved():
+    cfg = raw_config("ckpt=a", "samples=7", config="evaluate")  # whose metrics refer to the data of the run
+    assert "metrics" not in schema.resolve(cfg, without=["metrics"])
+    cfg.samples = 0
+    with pytest.raises(UserError, match=r"^samples=0: must be a whole number, at least 1, or null$"):
+        schema.resolve(cfg, without=["metrics"])
+    with pytest.raises(UserError, match=r"^Missing value: ckpt=…$"):
+        schema.resolve(raw_config(config="evaluate"), without=["metrics"])
+
+
+def test_config_without_a_schema_has_no_ranges():
+    assert schema.resolve(OmegaConf.create({"seed": -1, "copy": "${seed}"})) == {"seed": -1, "copy": -1}
+
+
+def test_all_values_outside_their_ranges_are_listed():
+    assert len(complaints(["seed=-1", "schedule.steps=0", "data.range=byte"])) == 3
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "optimizer",
+        "model.auxiliary",
+        "loss.penalties",
+        "loss.auxiliary",
+        "augment",
+        "callbacks",
+        "logger",
+        "metrics.scores",
+    ],
+)
+def test_dictionaries_hold_nodes_only(key):
+    assert complaints([f"+{key}.unknown.width=3"]) == [
+        f"{key}.unknown={{width: 3}}: has no _target_, the class or function to build it with"
+    ]
+    config(f"+{key}.unknown=null")  # null leaves an entry out
+
+
+def test_misspelled_entry_gets_a_suggestion():
+    assert complaints(["+optimizer.generater.lr=1"])[0].endswith("; did you mean optimizer.generator?")
+
+
+@pytest.mark.parametrize("key", ["augment", "callbacks", "logger", "optimizer", "model.auxiliary", "loss.auxiliary"])
+def test_dictionaries_default_to_empty(key):
+    default = OmegaConf.structured(schema.Train)
+    for part in key.split("."):
+        part_schema = next(field.type for field in fields(OmegaConf.get_type(default)) if field.name == part)
+        default = OmegaConf.structured(part_schema) if is_dataclass(part_schema) else default[part]
+    assert default == {}
+
+
+def test_grid_has_ten_rows_and_columns_by_default():
+    metrics = config(*TINY).metrics
+    assert (metrics.grid_rows, metrics.grid_columns) == (10, 10)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_defaults_are_within_their_ranges(root):
+    assert list(checked_fields(root)) == []
+
+
+def checked_fields(root):
+    """Yield the fields whose default, or whose annotation, is not valid."""
+    for field in fields(root):
+        annotation = field.metadata.get("annotation")
+        if is_dataclass(field.type):
+            yield from checked_fields(field.type)
+        if annotation is None:
+            continue
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        if not is_data(annotation) or (default != "???" and not allows(annotation, default)):
+            yield field.name
+
+
+def test_missing_values_are_named():
+    assert complaints(["data=folder"])[0].startswith("Missing value: data.path=…")
+    with pytest.raises(UserError, match=r"^Missing value: ckpt=…$"):
+        schema.resolve(raw_config(config="sample"))
+
+
+def test_resolver_may_refuse():
+    assert "no such directory or zip" in complaints(["data=folder", "data.path=/nowhere"])[0]
+
+
+def test_other_classes_than_schemas_allow_everything():
+    assert list(field_violations({"steps": 0}, dict)) == []
+
+
+@pytest.mark.slow
+def test_config_does_not_import_torch():
+    code = "import sys; from ganexp.config import schema, suggestions, optimizers; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

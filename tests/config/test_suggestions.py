@@ -1,0 +1,169 @@
+"""Overrides that Hydra refuses are explained: what there is, and what was perhaps meant."""
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException, MissingConfigException
+
+from ganexp.cli import CONF
+from ganexp.config import schema
+from ganexp.config.suggestions import explain, missing_deletion, options_of, unmatched_group
+
+
+def explanation(*overrides, config_name="train", own=None):
+    """Return the explanation of an error that Hydra raises for these overrides."""
+    schema.register()
+    GlobalHydra.instance().clear()
+    folders = [CONF] if own is None else [CONF, own]
+    search_path = [] if own is None else [f"hydra.searchpath=[file://{own}]"]
+    refused = pytest.raises((HydraException, ValueError))
+    with initialize_config_dir(str(CONF), version_base="1.3"), refused as error:
+        compose(config_name, [*search_path, *overrides])
+    GlobalHydra.instance().clear()
+    return explain(error.value, list(overrides), folders, config_name)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "first", "last"),
+    [
+        (["loss=hing"], "loss=hing: there is no such option.", "Did you mean loss=hinge?"),
+        (["loss/penalty=r2"], "loss/penalty=r2: there is no such option.", "Did you mean loss/penalty=r1?"),
+        (
+            ["experiment=sagan/cifar10_9"],
+            "experiment=sagan/cifar10_9: there is no such option.",
+            "Did you mean experiment=",
+        ),
+        (["metrics/score=[is,fdi]"], "metrics/score=fdi: there is no such option.", "Did you mean metrics/score=fid"),
+        (["los=hinge"], "los: there is no such setting.", "Did you mean loss"),
+        (["schedul.steps=3"], "schedul: there is no such setting.", "Did you mean schedule"),
+        (["schedule.stepss=3"], "schedule.stepss: there is no such setting.", "Did you mean schedule.steps"),
+        (
+            ["model.generator.hiden=1"],
+            "model.generator.hiden: there is no such setting.",
+            "Did you mean model.generator.hi",
+        ),
+        (
+            ["optimizer.generater.lr=1"],
+            "optimizer.generater: there is no such setting.",
+            "Did you mean optimizer.generator",
+        ),
+        (
+            ["loss.penalties.r1.gamma=1"],
+            "loss.penalties.r1: there is no such setting.",
+            "loss.penalties has: gradient_pe",
+        ),
+        (
+            ["schedule/lr_decays=linear"],
+            "schedule/lr_decays: there is no such setting.",
+            "Did you mean schedule/lr_decay",
+        ),
+        (
+            ["~model.generator.hiden"],
+            "model.generator.hiden: there is no such setting.",
+            "Did you mean model.generator.hi",
+        ),
+        (["~los"], "los: there is no such setting.", "Did you mean loss"),
+        (["~schedule/lr_decais"], "schedule/lr_decais: there is no such setting.", "Did you mean schedule/lr_decay"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_unknown_name_gets_a_suggestion(overrides, first, last):
+    lines = explanation(*overrides).splitlines()
+    assert lines[0] == first
+    assert lines[-1].startswith(last)
+    assert " has: " in lines[1] or lines[1].startswith("There are: ")
+
+
+def test_valid_names_are_listed():
+    assert "\nloss has: cramer, hinge, least_squares," in explanation("loss=hing")
+    assert (
+        "\nThere are: as_published, augment, callbacks, data, experiment, logger, loss, loss/auxiliary"
+        in explanation("los=hinge")
+    )
+    names = explanation("schedule.stepss=3").splitlines()[1]
+    assert names.startswith("schedule has: batch_size, ema, evaluate_every")
+    assert "_target_" not in explanation("model.generator.hiden=1")
+    assert "hydra" not in explanation("los=hinge")
+
+
+def test_siblings_of_an_experiment_are_listed():
+    line = explanation("experiment=sagan/cifar10_9").splitlines()[1]
+    assert "sagan/cifar10_2" in line
+    assert "sngan" not in line
+
+
+def test_choice_of_no_option_is_explained():
+    text = explanation("schedule/lr_decay=null")
+    assert text.startswith("schedule/lr_decay=null: schedule/lr_decay has linear; leave the override out")
+    assert text.endswith("~schedule/lr_decay")
+
+
+@pytest.mark.parametrize("value", ["r1,null", "None", ""])
+def test_no_option_among_several_is_explained(value):
+    error = ValueError("Config group override must be a string or a list. Got NoneType")
+    text = explain(error, ["seed=1", f"loss/penalty={value}"], [CONF], "train")
+    assert text.startswith(f"loss/penalty={value}: loss/penalty has gradient_penalty, r1")
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("schedule.steps=many", "schedule.steps=many: must be a whole number, at least 1"),
+        ("schedule.steps=1.5", "schedule.steps=1.5: must be a whole number, at least 1"),
+        ("seed=abc", "seed=abc: must be a whole number, at least 0"),
+        ("schedule.ema.decay=much", "schedule.ema.decay=much: must be a number above 0 and below 1, or null"),
+        ("data.flip=perhaps", "data.flip=perhaps: must be true or false"),
+    ],
+)
+def test_value_of_another_type_is_explained(override, expected):
+    assert explanation(override) == expected
+
+
+def test_commands_list_their_own_settings():
+    assert "There are: accelerator, ckpt, format, n, " in explanation("ckpt=a", "loss=hinge", config_name="sample")
+    assert "Did you mean ckpt?" in explanation("cktp=a", config_name="evaluate")
+    assert "Did you mean estimate?" in explanation("estimat=true", config_name="describe")
+
+
+def test_own_options_are_suggested(tmp_path):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "quadratic.yaml").write_text("adversarial: {_target_: ganexp.losses.Hinge}\n")
+    assert "Did you mean loss=quadratic?" in explanation("loss=quadratc", own=tmp_path)
+    assert "quadratic" in options_of("loss", [CONF, tmp_path])
+
+
+def test_experiment_without_global_package_is_explained(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("defaults: [override /data: mnist]\n")
+    text = explanation("experiment=mine", own=tmp_path)
+    assert text.startswith("override /data: ")
+    assert text.endswith("# @package _global_")
+
+
+def test_missing_parent_of_an_experiment_is_explained(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    text = "# @package _global_\ndefaults: [/experiment/sagan/cifar10_99]\n"
+    (tmp_path / "experiment" / "mine.yaml").write_text(text)
+    assert "sagan/cifar10_2" in explanation("experiment=mine", own=tmp_path)
+
+
+def test_other_errors_keep_their_text():
+    assert explain(MissingConfigException("no file"), [], [CONF], "train") == "no file"
+    assert "no viable alternative at input" in explanation("loss=[hinge")
+    text = explanation("schedule.steps.deeper=3")
+    assert "full_key" not in text
+    assert "object_type" not in text
+
+
+def test_facts_in_hydras_texts():
+    assert unmatched_group(Exception("Could not override 'a/b@c'. No match in the defaults list.")) == "a/b@c"
+    assert unmatched_group(Exception("Could not override 'a'.\nDid you mean to override b?")) == "a"
+    assert unmatched_group(Exception("Something else")) == ""
+    assert missing_deletion(Exception("Could not delete from config. 'a.b' does not exist.")) == "a.b"
+    assert missing_deletion(Exception("Could not delete from config. The value of 'a' is 3 and not 4.")) == ""
+
+
+def test_options_of_a_group_of_directories_have_both_names():
+    assert "sagan/cifar10_2" in options_of("experiment", [CONF])
+    assert "penalty/r1" not in options_of("loss", [CONF])
+    assert options_of("", [CONF]) == options_of("nowhere", [CONF]) == []

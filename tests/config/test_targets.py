@@ -1,0 +1,45 @@
+"""What the YAML of ganexp names can be checked: every class and function declares what its arguments allow."""
+
+import inspect
+
+import pytest
+from omegaconf import OmegaConf
+
+from ganexp.cli import CONF
+from ganexp.config.annotations import is_data, is_node
+from ganexp.config.instantiate import locate
+
+
+def targets_in_conf():
+    """Return every target that conf names, with the settings that go with it."""
+    found = {}
+    for file in CONF.rglob("*.yaml"):
+        if CONF / "hydra" not in file.parents:
+            for target, settings in nodes_in(OmegaConf.to_container(OmegaConf.load(file))):
+                found.setdefault(target, set()).update(settings)
+    return found
+
+
+def nodes_in(value):
+    if is_node(value):
+        yield value["_target_"], {name for name, item in value.items() if name[0] != "_" and not is_node(item)}
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from nodes_in(item)
+
+
+TARGETS = targets_in_conf()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_target_in_conf_lists_its_arguments(target):
+    parameters = inspect.signature(locate({"_target_": target}, "").func, eval_str=True).parameters
+    kinds = {parameter.kind for parameter in parameters.values()}
+    assert inspect.Parameter.VAR_KEYWORD not in kinds
+    assert TARGETS[target] <= parameters.keys()
+
+
+@pytest.mark.parametrize("target", [target for target in TARGETS if target.startswith("ganexp.")])
+def test_target_in_conf_declares_what_its_settings_allow(target):
+    parameters = inspect.signature(locate({"_target_": target}, "").func, eval_str=True).parameters
+    undeclared = [name for name in TARGETS[target] if not is_data(parameters[name].annotation)]
+    assert undeclared == []

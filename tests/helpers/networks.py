@@ -1,0 +1,87 @@
+"""Reference layers in plain torch functions, and what is needed to compare networks with them."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CLASSES = 3
+LABELS = torch.tensor([2, 0, 1, 2])
+CODES = F.one_hot(LABELS, CLASSES).double()
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+WEIGHTED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def randomise(network: nn.Module, training: bool = False) -> nn.Module:
+    """Return `network` in double precision with random parameters and running statistics, so that swapped ones show."""
+    torch.manual_seed(0)
+    network.double().train(training)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(0, (2 / parameter[0].numel()) ** 0.5 if parameter.ndim else 1)
+        for layer in layers_of(network, *BATCH_NORMS):
+            if layer.running_mean is not None:
+                layer.running_mean.normal_(0, 0.3)
+                layer.running_var.uniform_(0.5, 1.5)
+    return network
+
+
+def layers_of(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Module]:
+    """Return the layers of these kinds, in order of construction."""
+    return [layer for layer in network.modules() if isinstance(layer, kinds)]
+
+
+def noise(*shape: int) -> Tensor:
+    """Return normal noise (4, *shape) in double precision: one entry per label of `LABELS`."""
+    return torch.randn(len(LABELS), *shape, dtype=torch.double)
+
+
+def labels_or_none(classes: int) -> Tensor | None:
+    """Return `LABELS` for a conditional network."""
+    return LABELS if classes else None
+
+
+def assert_agrees(output: Tensor, expected: Tensor) -> None:
+    """Check that both are equal up to rounding, and not nearly constant."""
+    assert output.shape == expected.shape
+    assert expected.std() > 0.05
+    assert torch.allclose(output, expected, rtol=1e-8, atol=1e-10)
+
+
+def conv(x: Tensor, layer: nn.Module, **arguments) -> Tensor:
+    """Return the convolution of x (N, C, H, W) with the layer's weight and bias."""
+    return F.conv2d(x, layer.weight, layer.bias, **arguments)
+
+
+def conv_transpose(x: Tensor, layer: nn.Module, **arguments) -> Tensor:
+    """Return the transposed convolution of x (N, C, H, W) with the layer's weight and bias."""
+    return F.conv_transpose2d(x, layer.weight, layer.bias, **arguments)
+
+
+def linear(x: Tensor, layer: nn.Module) -> Tensor:
+    """Return x (N, F) times the layer's weight, plus its bias."""
+    return F.linear(x, layer.weight, layer.bias)
+
+
+def batch_norm(x: Tensor, layer: nn.Module, eps: float, training: bool) -> Tensor:
+    """Return x normalised by the batch's statistics in training, else by the running ones."""
+    statistics = (None, None) if training else (layer.running_mean, layer.running_var)
+    return F.batch_norm(x, *statistics, layer.weight, layer.bias, training, eps=eps)
+
+
+def conditional_norm(x: Tensor, layer: nn.Module, training: bool) -> Tensor:
+    """Return conditional batch norm for `LABELS`: eps 1e-4; without classes affine batch norm, eps 1e-5."""
+    if layer.scale is None:
+        return batch_norm(x, layer.norm, 1e-5, training)
+    assert layer.norm.weight is None
+    scale, offset = 1 + CODES @ layer.scale.weight, CODES @ layer.offset.weight
+    return batch_norm(x, layer.norm, 1e-4, training) * scale[..., None, None] + offset[..., None, None]
+
+
+def project_labels(features: Tensor, embedding: Tensor) -> Tensor:
+    """Return the label term (N,) of a projection head for `LABELS`: features (N, F), embedding (CLASSES, F)."""
+    return ((CODES @ embedding) * features).sum(1)

@@ -1,0 +1,20 @@
+"""The options of config groups, and configs as flat dictionaries."""
+
+from omegaconf import OmegaConf
+
+from ganexp.cli import CONF
+
+
+def options(group):
+    """Return the names of the YAML files in a directory of conf, such as hinge or penalty/r1 in loss."""
+    return sorted(str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml"))
+
+
+def flat(node, key=""):
+    """Return every value of a config by its key; lists are values."""
+    if OmegaConf.is_config(node):
+        node = OmegaConf.to_container(node)
+    if not isinstance(node, dict):
+        return {key: node}
+    below = [flat(value, f"{key}.{name}" if key else str(name)) for name, value in node.items()]
+    return {name: value for part in below for name, value in part.items()}

@@ -1,0 +1,40 @@
+"""States of runs on disk: checkpoints, logged points, and waiting for a run to reach a step."""
+
+import json
+import time
+
+import torch
+
+
+def last_checkpoint(run):
+    """Return the last checkpoint of a run directory."""
+    return torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def same_state(first, second):
+    """Return whether two nested states hold the same bits."""
+    if isinstance(first, torch.Tensor):
+        return torch.equal(first, second)
+    if isinstance(first, dict):
+        return first.keys() == second.keys() and all(same_state(first[key], second[key]) for key in first)
+    if isinstance(first, (list, tuple)):
+        return len(first) == len(second) and all(same_state(a, b) for a, b in zip(first, second, strict=True))
+    return first == second
+
+
+def logged_points(run):
+    """Return the points of metrics.jsonl without their times."""
+    points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in point.items() if key != "axis/seconds"} for point in points]
+
+
+def wait_for_step(run, step, process):
+    """Wait until a run has logged `step`; fail with the output of a process that ends before."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        file = run / "metrics.jsonl"
+        lines = file.read_text().splitlines() if file.exists() else []
+        if any(line.startswith('{"step": ') and int(line[9:].split(",")[0]) >= step for line in lines):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"never reached step {step}: {process.communicate()[0]}")

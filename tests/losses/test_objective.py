@@ -1,0 +1,83 @@
+"""The objective: who sees augmented images, state in checkpoints, logits without labels."""
+
+import torch
+from helpers.bench import Bench
+from torch import nn
+
+from ganexp.losses import Hinge
+from ganexp.losses.objective import Batch, Objective
+
+
+class Watched(nn.Module):
+    """A discriminator that remembers what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 1)
+        self.seen = []
+
+    def forward(self, images, labels=None):
+        self.seen.append(images)
+        return self.linear(images.flatten(1)).squeeze(1)
+
+
+class Counter(nn.Module):
+    """An augmentation with state: it shifts images, and counts its calls on the device."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, images):
+        self.calls += 1
+        return images + 10
+
+
+def slope_penalty(discriminator, real, real_labels, fake, fake_labels):
+    at = real.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(discriminator(at, real_labels).sum(), at, create_graph=True)
+    return slope.square().sum()
+
+
+def test_every_image_of_the_discriminator_is_augmented():
+    network = Watched()
+    objective = Objective(Hinge(), {"slope": slope_penalty}, augmentations=[Counter()])
+    batch = Batch(torch.zeros(2, 1, 2, 2), None, torch.ones(2, 1, 2, 2, requires_grad=True), None)
+    terms = objective.terms("discriminator", {"discriminator": network}, batch)
+    objective.terms("generator", {"discriminator": network}, batch)
+    assert [images.mean().item() for images in network.seen] == [10, 11, 10, 11]
+    assert list(terms) == ["real", "fake", "slope"]
+    assert torch.allclose(terms["slope"], 2 * network.linear.weight.square().sum())  # the gradient flows through
+
+
+def test_state_of_parts_is_in_the_state_dict():
+    objective = Objective(Hinge(), augmentations=[Counter()])
+    objective.augmentations[0](torch.zeros(1))
+    state = objective.state_dict()
+    assert [int(value) for value in state.values()] == [1]
+    other = Objective(Hinge(), augmentations=[Counter()])
+    other.load_state_dict(state)
+    assert int(other.augmentations[0].calls) == 1
+    assert Objective(Hinge()).state_dict() == {}
+
+
+def test_logit_is_not_augmented():
+    network = Watched()
+    objective = Objective(Hinge(), augmentations=[Counter()])
+    objective.logit(network, torch.zeros(2, 1, 2, 2), None)
+    assert network.seen[0].mean() == 0
+
+
+def test_auxiliary_adds_terms_only_to_networks_it_names():
+    class ForGenerator:
+        def generator(self, networks, batch):
+            return {"extra": batch.fake.sum()}
+
+    bench = Bench("loss=hinge", "schedule.updates.n_critic=1")
+    gan = bench.gan
+    gan.objective.auxiliary["mine"] = ForGenerator()
+    real = next(gan.stream).images
+    batch = Batch(real, None, real.clone().requires_grad_(), None)
+    assert "extra" in gan.objective.terms("generator", gan.networks, batch)
+    assert "extra" not in gan.objective.terms("discriminator", gan.networks, batch)
+    assert gan.objective.terms("unknown", gan.networks, batch) == {}

@@ -1,0 +1,47 @@
+"""Mean distances between samples."""
+
+import pytest
+import torch
+from helpers.scores import Stub, make_scores, score_features
+
+from ganexp.metrics.diversity import Diversity, mean_distances
+
+
+def test_mean_distances_within_and_between_classes():
+    features = torch.tensor([[0.0], [1.0], [10.0], [13.0]])
+    means = mean_distances(features, torch.tensor([0, 0, 1, 1]))
+    assert means["distance_within"] == pytest.approx((1 + 3) / 2)
+    assert means["distance_between"] == pytest.approx((10 + 13 + 9 + 12) / 4)
+    assert means["distance"] == pytest.approx((1 + 3 + 10 + 13 + 9 + 12) / 6)
+    assert mean_distances(features) == {"distance": means["distance"]}
+
+
+def test_diversity_is_one_for_real_images_and_zero_for_equal_ones():
+    real = torch.rand(300, 4, generator=torch.Generator().manual_seed(0))
+    assert score_features(Diversity, real, real)["distance_stub"] == pytest.approx(1, rel=1e-4)
+    assert score_features(Diversity, real, real * 3)["distance_stub"] == pytest.approx(3, rel=1e-4)
+    equal = real[:1].expand(300, -1)
+    assert score_features(Diversity, real, equal)["distance_stub"] == pytest.approx(0, abs=1e-3)
+
+
+def test_diversity_by_class_follows_the_extractors_guess():
+    real = torch.rand(100, 4, generator=torch.Generator().manual_seed(0))
+    fake = torch.rand(60, 4, generator=torch.Generator().manual_seed(1))
+    logits = torch.randn(60, 3, generator=torch.Generator().manual_seed(2))
+    values = score_features(Diversity, real, fake, logits, knows_labels=True)
+    unit = mean_distances(real)["distance"]
+    expected = mean_distances(fake, logits.argmax(1))
+    assert values == {f"{key}_stub": pytest.approx(value / unit) for key, value in expected.items()}
+    assert list(score_features(Diversity, real, fake, logits)) == ["distance_stub"]  # Inception's classes are others
+
+
+def test_diversity_is_of_the_first_2000_samples():
+    real = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
+    fake = torch.rand(2100, 2, generator=torch.Generator().manual_seed(1))
+    changed = torch.cat([fake[:2000], fake[2000:] + 50])
+    assert score_features(Diversity, real, changed) == score_features(Diversity, real, fake)
+
+
+def test_diversity_has_no_direction():
+    info = make_scores({"diversity": Diversity}, torch.rand(9, 2), 9, Stub(2)).info()
+    assert info == {"distance_stub": {"higher_is_better": None, "plot_scale": "linear"}}

@@ -1,0 +1,75 @@
+"""Statistics of real images, and their cache."""
+
+import pytest
+import torch
+from helpers.scores import CPU, Pixels
+
+from ganexp.metrics.frechet import FrechetDistance, fit_gaussian
+from ganexp.metrics.reference import evenly_spaced, load_reference, reference_file
+
+IMAGES = torch.randint(0, 256, (100, 1, 2, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def load(images, fingerprint, cache, extractor=None, count=None, **options):
+    batches = iter(images.split(30))
+    return load_reference(extractor or Pixels(), batches, count or len(images), fingerprint, cache, CPU, **options)
+
+
+def test_reference_holds_count_sums_and_features(tmp_path):
+    real, x = load(IMAGES, "a", tmp_path), IMAGES.flatten(1).double()
+    assert (real.fingerprint, real.count) == ("a", 100)
+    assert torch.equal(real.features, IMAGES.flatten(1).float())
+    assert torch.allclose(real.total, x.sum(0), rtol=1e-12)
+    assert torch.allclose(real.outer, x.T @ x, rtol=1e-12)
+    other = fit_gaussian(x[:50])
+    assert real.distance(*other) == pytest.approx(FrechetDistance(*fit_gaussian(x))(*other), rel=1e-9)
+
+
+def test_cached_reference_equals_the_computed_one(tmp_path):
+    computed = load(IMAGES, "a", tmp_path)
+    assert [file.name for file in (tmp_path / "references").iterdir()] == [reference_file(Pixels(), "a", tmp_path).name]
+    cached = load(IMAGES[:0], "a", tmp_path, count=100)  # needs no images
+    assert (cached.fingerprint, cached.count) == ("a", 100)
+    for name in ("total", "outer", "features"):
+        assert torch.equal(getattr(cached, name), getattr(computed, name))
+
+
+def test_reference_file_depends_on_images_and_extractor(tmp_path):
+    load(IMAGES, "a", tmp_path)
+    other_weights, other_name = Pixels(), Pixels()
+    other_weights.identity, other_name.name = "2", "others"
+    assert load(IMAGES[:60], "a", tmp_path, other_weights).count == 60
+    assert load(IMAGES[:70], "a", tmp_path, other_name).count == 70
+    assert load(IMAGES[:50], "b", tmp_path).count == 50
+    assert load(IMAGES, "a", tmp_path, kept=5).features.shape == (5, 4)
+
+
+def test_kept_features_are_of_evenly_spaced_images(tmp_path):
+    few = load(IMAGES, "a", tmp_path, kept=5)
+    assert few.count == 100
+    assert few.selected.tolist() == evenly_spaced(100, 5).tolist() == [0, 24, 49, 74, 99]
+    assert torch.equal(few.features, IMAGES.flatten(1).float()[few.selected])
+    assert load(IMAGES, "a", tmp_path).selected.tolist() == list(range(100))
+
+
+def test_wrong_count_of_images_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="count=110, but the batches hold 100 images"):
+        load(IMAGES, "a", tmp_path, count=110)
+    assert not (tmp_path / "references").exists()
+
+
+def test_interrupted_computation_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch, "save", lambda state, path: path.write_bytes(b"half") and 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        load(IMAGES, "a", tmp_path)
+    assert list((tmp_path / "references").iterdir()) == []
+
+
+def test_moved_reference_has_its_distance_on_the_device(tmp_path):
+    real = load(IMAGES, "a", tmp_path)
+    distance = real.distance
+    real.move_to(CPU)
+    assert real.distance is distance  # not computed again
+    real.move_to(torch.device("meta"))
+    assert {real.total.device.type, real.outer.device.type, real.features.device.type} == {"meta"}
+    assert "distance" not in vars(real)

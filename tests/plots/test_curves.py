@@ -1,0 +1,77 @@
+"""Curves: their panels, and the best point of each score by its own direction."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from helpers.config import config
+
+from ganexp.build_scores import score_factories
+from ganexp.metrics.score import ScoreContext
+from ganexp.plots.curves import best_point, plot_curves
+
+LOWER, HIGHER = {"higher_is_better": False, "plot_scale": "log"}, {"higher_is_better": True, "plot_scale": "linear"}
+
+
+def stars(figure):
+    """Return the marked point of each panel by its title; None without one."""
+    marked = {}
+    for axes in figure.axes:
+        points = [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"]
+        marked[axes.get_title()] = points[0] if points else None
+    return marked
+
+
+def test_best_points_follow_the_direction_of_each_score():
+    points = [{"step": 0, "loss/generator": 1.0, "loss/discriminator": 2.0}]
+    values = {0: (1, 0.5), 5: (3, 4), 9: (5, 2)}
+    points += [{"step": step, "score/fid_x": f, "score/is_x": i} for step, (f, i) in values.items()]
+    points += [
+        {"step": step, "score/kid_x": f, "score/distance_x": f, "score/is_x_std": 1} for step, (f, _) in values.items()
+    ]
+    points += [{"step": 5, "d_logit/train": 1.0, "d_logit/fake": -1.0}]
+    info = {"fid_x": LOWER, "is_x": HIGHER, "kid_x": LOWER, "distance_x": {"higher_is_better": None}}
+    figure = plot_curves(points, info | {"is_x_std": {"spread_of": "is_x"}, "absent_x": LOWER}, "title")
+    assert stars(figure) == {
+        "loss": None,
+        "D's mean logit": None,
+        "fid_x": (5, 3),  # step 0 is never the best
+        "is_x": (5, 4),
+        "kid_x": (5, 3),
+        "distance_x": None,
+    }
+    assert figure.axes[2].get_yscale() == "log"
+    assert figure.axes[3].get_yscale() == "linear"
+
+
+def test_every_score_of_ganexp_is_marked_at_its_better_end():
+    """KID and intra-class FID were once marked at their worst value."""
+    scores = "[is,fid,accuracy,kid,neighbours,diversity,fid_interval,fid_infinity,intra_fid]"
+    context = ScoreContext(
+        extractor="x",
+        feature_dim=2,
+        num_logits=3,
+        knows_labels=True,
+        references={"train": SimpleNamespace(features=torch.rand(20, 2), count=20)},
+        samples=20,
+        device=torch.device("cpu"),
+        num_classes=3,
+        class_reference=lambda index: None,
+    )
+    info = {}
+    for factory in score_factories(config(f"metrics/score={scores}")).values():
+        info |= factory(context).value_info()
+    lower = {"fid_x", "kid_x", "fid_infinity_x", "intra_fid_x"}
+    higher = {"is_x", "accuracy_x", "precision_x", "recall_x", "density_x", "coverage_x"}
+    directions = {name: entry.get("higher_is_better") for name, entry in info.items()}
+    assert {name for name, direction in directions.items() if direction is False} == lower
+    assert {name for name, direction in directions.items() if direction is True} == higher
+    points = [{"step": step, **{f"score/{name}": value for name in info}} for step, value in ((1, 2.0), (2, 1.0))]
+    marked = stars(plot_curves(points, info, ""))
+    assert {name for name, point in marked.items() if point == (2, 1)} == lower
+    assert {name for name, point in marked.items() if point == (1, 2)} == higher
+
+
+@pytest.mark.parametrize(("steps", "expected"), [([0], 0), ([], None)])
+def test_best_point_of_few_points(steps, expected):
+    assert best_point(steps, [1.0] * len(steps), True) == expected

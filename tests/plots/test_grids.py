@@ -1,0 +1,31 @@
+"""Grids and files of pictures."""
+
+import torch
+from matplotlib.figure import Figure
+from torchvision.io import read_image
+
+from ganexp.plots import grids
+
+
+def test_image_grid_enlarges_small_images():
+    images = torch.full((6, 1, 8, 8), -1.0)
+    images[4] = 1.0
+    picture = grids.image_grid(images, columns=3)
+    assert picture.shape == (3, 2 * 50 + 2, 3 * 50 + 2)  # 8 pixels shown as 48, with 2 between
+    assert picture[:, 52:100, 52:100].min() == 255
+    assert picture[:, 2:50, 2:50].max() == 0
+
+
+def test_saved_pictures_are_read_back(tmp_path):
+    picture = torch.randint(0, 256, (3, 5, 7), dtype=torch.uint8)
+    grids.save_picture(picture, tmp_path / "a" / "grid.png")
+    assert torch.equal(read_image(str(tmp_path / "a" / "grid.png")), picture)
+    grids.save_image(torch.ones(1, 8, 8), tmp_path / "one.png")
+    assert torch.equal(read_image(str(tmp_path / "one.png")), torch.full((1, 8, 8), 255, dtype=torch.uint8))
+    grids.save_figure(Figure(), tmp_path / "b" / "figure.png")
+    assert sorted(path.name for path in tmp_path.rglob("*.png")) == ["figure.png", "grid.png", "one.png"]
+
+
+def test_side_by_side_keeps_the_order():
+    left, right = torch.zeros(3, 2, 1), torch.ones(3, 2, 2)
+    assert grids.side_by_side(left, right)[0, 0].tolist() == [0, 1, 1]

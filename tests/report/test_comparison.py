@@ -1,0 +1,97 @@
+"""Comparisons: verdicts, correction, and the protocols that keep scores apart."""
+
+import pytest
+from helpers.runs import make_run, template
+
+from ganexp.report.collect import collect
+from ganexp.report.report import Report
+
+
+def comparisons(path):
+    found = Report.from_runs(collect([path])).comparisons
+    return {(each.column.title, each.first.label, each.second.label): each for each in found}
+
+
+def test_verdict_names_the_better_group(outputs):
+    found = comparisons(outputs)
+    fid = found["fid_classifier best", "loss=hinge", "loss=wgan_gp"]
+    inception_score = found["is_classifier best", "loss=hinge", "loss=wgan_gp"]
+    assert (fid.verdict, fid.difference.kind) == ("first is better", "paired")
+    assert fid.difference.mean == pytest.approx(-10)
+    assert inception_score.verdict == "first is better"
+    assert inception_score.difference.mean > 0
+
+
+def test_groups_that_seeds_do_not_separate_have_no_winner(tmp_path, hinge, wgan_gp):
+    for loss, text, fids in (("hinge", hinge, (20, 25, 22)), ("wgan_gp", wgan_gp, (21, 22, 24))):
+        for seed, fid in enumerate(fids):
+            make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss})
+    make_run(tmp_path / "single", template("loss=wgan"), 7, 90, groups={"loss": "wgan"})
+    found = comparisons(tmp_path)
+    both = found["fid_classifier last", "loss=hinge", "loss=wgan_gp"]
+    assert both.verdict == "not separable at n=3"
+    assert not both.is_separable
+    single = found["fid_classifier last", "loss=hinge", "loss=wgan"]
+    assert (single.verdict, single.p) == ("not separable at n=3 and 1", None)
+
+
+def test_verdict_names_the_correction_that_decides(tmp_path, hinge):
+    for index, fids in enumerate([(20.0, 20.0), (23.0, 23.2), (26.0, 26.4), (29.0, 29.6)]):
+        text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
+        for seed, fid in enumerate(fids):
+            make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
+    found = [each for (title, *_), each in comparisons(tmp_path).items() if title == "fid_classifier best"]
+    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 6 pairs)"}
+    assert all(each.difference.p < 0.05 < each.p for each in found)
+
+
+def test_many_groups_are_compared_with_the_best_only(tmp_path, hinge):
+    for index in range(14):
+        text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
+        for seed in range(2):
+            make_run(tmp_path / f"{index}-{seed}", text, seed, 30.0 - index + 0.1 * seed * index)
+    content = Report.from_runs(collect([tmp_path]))
+    for title in ("fid_classifier best", "is_classifier best"):  # the best has the lowest FID and the highest IS
+        found = [each for each in content.comparisons if each.column.title == title]
+        assert len(found) == 13
+        assert {each.pairs for each in found} == {91}
+        assert {each.first.label for each in found} == {"schedule.batch_size=77"}
+    assert content.lacks_pairs
+
+
+def test_scores_of_two_protocols_share_no_column(tmp_path, hinge, wgan_gp):
+    protocols = {
+        name: {"extractor": "classifier", "samples": samples, "id": name}
+        for name, samples in (("aa", 100), ("bb", 500))
+    }
+    for loss, text in (("hinge", hinge), ("wgan_gp", wgan_gp)):
+        for seed in range(3):
+            protocol = protocols["bb" if (loss, seed) == ("hinge", 2) else "aa"]
+            make_run(tmp_path / loss / str(seed), text, seed, 20 + seed, protocol=protocol, groups={"loss": loss})
+    make_run(tmp_path / "old", hinge, 9, 5.0, groups={"loss": "hinge"})
+    content = Report.from_runs(collect([tmp_path]))
+    assert content.letters == {"aa": "A", "bb": "B", "?": "?"}
+    assert {note.letter: note.values for note in content.protocol_notes()} == {
+        "A": {"samples": "100"},
+        "B": {"samples": "500"},
+        "?": {"protocol": "not recorded"},
+    }
+    sizes = {column.title: summary.n for column, summary in content.rows[0].cells.items()}
+    assert {title: n for title, n in sizes.items() if title.startswith("fid") and title.endswith("best")} == {
+        "fid_classifier [A] best": 2,
+        "fid_classifier [B] best": 1,
+        "fid_classifier [?] best": 1,
+    }
+    assert {each.column.letter for each in content.comparisons} == {"A"}
+
+
+def test_unknown_protocol_is_said_once(outputs):
+    content = Report.from_runs(collect([outputs]))
+    assert content.letters == {}
+    assert content.protocol_is_unknown
+    assert content.protocol_notes() == []
+
+
+def test_unfinished_run_has_a_protocol_by_its_logged_scores(outputs, hinge):
+    make_run(outputs / "running", hinge, 5, status="running", scores={}, protocol={"id": "aa"})
+    assert Report.from_runs(collect([outputs])).letters == {"aa": "A", "?": "?"}

@@ -1,0 +1,132 @@
+"""What is read of a run directory, whoever has written it."""
+
+import json
+
+import pytest
+from helpers.runs import make_run
+
+from ganexp.commands.report import report
+from ganexp.errors import UserError
+from ganexp.report.collect import collect
+from ganexp.report.report import Report
+from ganexp.report.run import read_run
+
+ALIAS_BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
+)
+
+
+def test_collect_finds_runs_at_any_depth(outputs):
+    assert [run.label for run in collect([outputs])][:2] == ["hinge/seed-0", "hinge/seed-1"]
+    assert [run.label for run in collect([outputs / "hinge", outputs / "hinge" / "seed-2"])] == [
+        "seed-0",
+        "seed-1",
+        "seed-2",
+    ]
+
+
+def test_collect_names_what_is_missing(tmp_path):
+    with pytest.raises(UserError, match="no such directory"):
+        collect([tmp_path / "x"])
+    with pytest.raises(UserError, match="no runs found"):
+        collect([tmp_path])
+
+
+def test_warnings_name_length_and_uncommitted_changes(tmp_path, hinge):
+    longer = hinge.replace("steps: 1000", "steps: 2000")
+    make_run(tmp_path / "a", longer, git_dirty=True)
+    second = make_run(tmp_path / "b", longer, 1)
+    with (second / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 1500, "loss/generator": NaN}\n{"step": 16')
+    runs = collect([tmp_path])
+    content = Report.from_runs(runs)
+    assert runs[0].warnings[0] == "shorter than planned: step 1000 of 2000"
+    assert runs[0].warnings[1].startswith("uncommitted changes")
+    assert "diverged: a loss or score is not finite" in runs[1].warnings
+    assert content.groups[0].warnings == ["runs of different length"]
+
+
+@pytest.mark.parametrize(
+    ("status", "warning"),
+    [
+        ("failed", "failed: no reason recorded"),
+        ("interrupted", "interrupted at step 1000 of 1000"),
+        ("running", "not finished: still running, or killed, at step 1000 of 1000"),
+    ],
+)
+def test_unfinished_runs_have_a_warning(tmp_path, hinge, status, warning):
+    assert read_run(make_run(tmp_path / "run", hinge, status=status), "run").warnings == [warning]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ALIAS_BOMB,
+        "a: " + "[" * 5000,
+        "x: !!python/object/apply:os.system ['touch pwned']\n",
+        "a: [",
+        "a: " + "x" * 1_000_001,
+    ],
+    ids=["aliases", "depth", "code", "broken", "length"],
+)
+def test_hostile_config_is_unreadable(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    run = read_run(make_run(tmp_path / "run", text), "run")
+    assert run.status == "unreadable"
+    assert run.warnings[0].startswith("not readable: ")
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"protocol": "x", "scores": [1], "groups": 3, "versions": [1], "command": {"a": 1}, "started": [1]},
+        {"scores": {"best": "x", "last": {"fid_x": "y", "z": None}}, "protocol": {"id": {"a": {}}}, "name": {"a": 1}},
+        {"scores": {"last": {"fid_x": 1e200, "kid_x": True}}, "seed": [1], "status": 3, "error": {"x": []}},
+        [1, 2],
+        "text",
+    ],
+)
+def test_hostile_metadata_does_not_stop_the_report(outputs, hinge, content):
+    for name in ("a", "b"):
+        run = make_run(outputs / name, hinge, 7 if name == "a" else 8)
+        (run / "run.json").write_text(json.dumps(content))
+    page = report([str(outputs)], images=False)
+    assert page.stat().st_size > 1_000_000
+
+
+def test_enormous_scores_do_not_stop_the_report(outputs, wgan_gp):
+    for seed, fid in enumerate((1e200, 3e200, 1e59)):
+        make_run(outputs / str(seed), wgan_gp.replace("batch_size: 64", "batch_size: 8"), 10 + seed, fid)
+    assert report([str(outputs)], images=False).exists()
+    assert [run.scores["best"].get("fid_classifier") for run in collect([outputs])][:3] == [None, None, 1e59]
+
+
+def test_deeply_nested_metadata_does_not_stop_the_report(outputs, hinge):
+    run = make_run(outputs / "deep", hinge, 7)
+    for depth in (400, 900, 5000):
+        nested = '{"a":' * depth + "1" + "}" * depth
+        (run / "run.json").write_text(f'{{"status": "finished", "protocol": {nested}, "score_info": {nested}}}')
+        assert report([str(outputs)], images=False).exists()
+
+
+def test_hostile_files_are_only_data(tmp_path, hinge):
+    odd = make_run(
+        tmp_path / "odd", hinge, name="\x1b[31m=cmd|x", groups=[1], scores={"best": {"fid_x": "y"}, "last": {}}
+    )
+    (odd / "metrics.jsonl").write_text('[1]\n{"step": "x", "loss/a": 1}\n"loss/" \n"loss/' + "[" * 9000 + "\n")
+    (odd / "samples").mkdir()
+    (odd / "samples" / "step-0000001.png").symlink_to("/etc/passwd")
+    (tmp_path / "huge").mkdir()
+    (tmp_path / "huge" / "config.yaml").write_text("{}")
+    huge = '{"status": "finished", "scores": {"last": {"fid_x": 1' + "0" * 400 + "}}}"
+    (tmp_path / "huge" / "run.json").write_text(huge)
+    runs = {run.label: run for run in collect([tmp_path])}
+    assert runs["odd"].status == "finished"
+    assert "\x1b" not in runs["odd"].name
+    assert runs["huge"].scores["last"] == {}
+    page = report([str(tmp_path)])
+    assert "root:" not in page.read_text()
+    lines = (page.parent / "table.csv").read_text().splitlines()
+    assert not any(line.startswith(("=", "\x1b")) for line in lines)

@@ -1,0 +1,84 @@
+"""What of a config is a setting, and how settings are shown."""
+
+import pytest
+from helpers.runs import make_run, template
+
+from ganexp.report.collect import collect
+from ganexp.report.grouping import group_runs
+from ganexp.report.settings import is_setting, read_config, setting_name, setting_text
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["seed", "name", "data.root", "metrics.cache", "metrics.weights", "callbacks.curves._target_", "logger.csv.path"],
+)
+def test_what_belongs_to_run_or_machine_is_not_a_setting(key):
+    assert not is_setting(key)
+
+
+@pytest.mark.parametrize("key", ["data.path", "schedule.steps", "augment.color._target_", "optimizer.generator.lr"])
+def test_what_changes_training_is_a_setting(key):
+    assert is_setting(key)
+
+
+def test_runs_with_other_callbacks_and_loggers_are_one_group(tmp_path, hinge):
+    other = hinge.replace("callbacks:\n", "callbacks:\n  more:\n    _target_: my.Callback\n")
+    other = other.replace("logger:\n", "logger:\n  csv:\n    _target_: my.Logger\n    save_dir: here\n")
+    assert other.count("my.") == 2
+    make_run(tmp_path / "a", hinge, 0)
+    make_run(tmp_path / "b", other, 1)
+    groups = group_runs(collect([tmp_path]))
+    assert [len(group.counted) for group in groups] == [2]
+
+
+def test_runs_with_another_optimizer_or_score_are_two_groups(tmp_path, hinge):
+    for name, text in (
+        ("a", hinge),
+        ("b", hinge.replace("torch.optim.Adam", "torch.optim.SGD", 1)),
+        ("c", hinge.replace("scores:\n", "scores:\n    kid:\n      _target_: ganexp.metrics.kid.KID\n", 1)),
+    ):
+        make_run(tmp_path / name, text)
+    assert len(group_runs(collect([tmp_path]))) == 3
+
+
+def test_place_of_weights_is_not_a_setting(tmp_path):
+    for seed in range(2):
+        text = template("metrics=inception", f"metrics.weights=/machine-{seed}/inception.pth")
+        make_run(tmp_path / str(seed), text, seed)
+    groups = group_runs(collect([tmp_path]))
+    assert [len(group.counted) for group in groups] == [2]
+
+
+def test_image_directories_count_by_their_name(tmp_path, hinge):
+    for name, path in (("a", "/here/cats"), ("b", "/there/cats"), ("c", "/here/dogs")):
+        make_run(tmp_path / name, hinge.replace("path: null", f"path: {path}", 1))
+    assert [len(group.runs) for group in group_runs(collect([tmp_path]))] == [2, 1]
+
+
+def test_missing_setting_has_the_default_of_the_schema(tmp_path, hinge):
+    older = "".join(line for line in hinge.splitlines(keepends=True) if "best_by" not in line)
+    assert older != hinge
+    make_run(tmp_path / "old", older, 0)
+    make_run(tmp_path / "new", hinge, 1)
+    assert len(group_runs(collect([tmp_path]))) == 1
+
+
+def test_configs_of_two_seeds_differ_in_the_seed_only(hinge):
+    first, second = read_config(hinge), read_config(hinge.replace("seed: 0\nsweep", "seed: 5\nsweep"))
+    assert (first.pop("seed"), second.pop("seed")) == (0, 5)
+    assert first == second
+    assert first["metrics.references"] == '["train"]'
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "name", "text"),
+    [
+        ("loss.adversarial._target_", "ganexp.losses.Hinge", "loss.adversarial", "Hinge"),
+        ("loss.constraint._target_", None, "loss.constraint", ""),
+        ("data.flip", True, "data.flip", "true"),
+        ("optimizer.generator.lr", 0.0002, "optimizer.generator.lr", "0.0002"),
+        ("schedule.steps", 100000, "schedule.steps", "100000"),
+    ],
+)
+def test_setting_is_shown_in_short(key, value, name, text):
+    assert (setting_name(key), setting_text(key, value)) == (name, text)

@@ -1,0 +1,95 @@
+"""The report as CSV, as Markdown and on the terminal."""
+
+import csv
+import io
+
+import pytest
+from helpers.runs import make_run
+from rich.console import Console
+from scipy import stats
+
+from ganexp.report.collect import collect
+from ganexp.report.formatting import mean_and_half, number
+from ganexp.report.report import Report
+from ganexp.report.statistics import summarize
+from ganexp.report.tables import as_csv, as_markdown
+from ganexp.report.terminal import score_table, verdict_lines
+
+
+def csv_rows(content):
+    return {row["group"]: row for row in csv.DictReader(io.StringIO(as_csv(content)))}
+
+
+def test_csv_has_a_row_for_each_group_with_all_digits(outputs):
+    rows = csv_rows(Report.from_runs(collect([outputs])))
+    assert set(rows) == {"loss=hinge", "loss=wgan_gp"}
+    row = rows["loss=hinge"]
+    values = [20.0, 20.12, 20.28]
+    low, high = stats.t.interval(0.95, 2, loc=stats.tmean(values), scale=stats.sem(values))
+    assert (row["runs"], row["n"], row["fid_classifier_best_n"]) == ("3", "3", "3")
+    assert float(row["fid_classifier_best_mean"]) == pytest.approx(stats.tmean(values))
+    assert float(row["fid_classifier_best_sd"]) == pytest.approx(stats.tstd(values))
+    assert float(row["fid_classifier_best_low"]) == pytest.approx(low)
+    assert float(row["fid_classifier_last_high"]) == pytest.approx(high + 1)
+    assert row["loss.adversarial._target_"].endswith("Hinge")
+    assert not {"seed", "name", "schedule.steps", "data.root"} & row.keys()
+
+
+def test_csv_quotes_what_a_spreadsheet_would_compute(tmp_path, hinge):
+    make_run(tmp_path / "run", hinge, name="=HYPERLINK(1)")
+    assert as_csv(Report.from_runs(collect([tmp_path]))).splitlines()[1].startswith("'=HYPERLINK(1)")
+
+
+def test_markdown_has_scores_directions_and_uncounted_runs(outputs, hinge):
+    make_run(outputs / "failed", hinge, 3, 900, status="failed", error="The run diverged: loss\nTry", scores={})
+    make_run(outputs / "running", hinge, 4, 900, status="running")
+    (outputs / "broken").mkdir()
+    (outputs / "broken" / "config.yaml").write_text("a: [")
+    (outputs / "broken" / "run.json").write_text("{}")
+    text = as_markdown(Report.from_runs(collect([outputs])))
+    for expected in (
+        "Lower is better: fid_classifier. Higher is better: is_classifier.",
+        "| loss=hinge | 3 | 20.13 ± 0.35 | 21.13 ± 0.35 |",
+        "failed: The run diverged: loss Try",
+        "| running | running |",
+        "| broken | unreadable |",
+        "first is better",
+    ):
+        assert expected in text
+
+
+def test_markdown_escapes_what_runs_call_themselves(tmp_path, hinge):
+    make_run(tmp_path / "run", hinge, name="<b>|[x](y)`*")
+    text = as_markdown(Report.from_runs(collect([tmp_path])))
+    assert "| &lt;b&gt;\\|\\[x\\](y)\\`\\* |" in text
+
+
+def test_terminal_shows_as_many_scores_as_fit(outputs):
+    content = Report.from_runs(collect([outputs]))
+    assert [len(score_table(content, width).columns) for width in (40, 80, 200)] == [3, 4, 4]
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(score_table(content, 100))
+    text = console.export_text()
+    assert "fid_classifier" in text
+    assert "21.13 ± 0.35" in text
+    assert "3 of 3" in text
+
+
+def test_terminal_shows_separable_verdicts_first(outputs, hinge):
+    for seed, fid in enumerate((19, 22, 25)):
+        text = hinge.replace("batch_size: 64", "batch_size: 32")
+        make_run(outputs / "close" / str(seed), text, seed, fid, groups={"loss": "hinge"})
+    lines = verdict_lines(Report.from_runs(collect([outputs])))
+    verdicts = [line.split(": ", 2)[-1] for line in lines]
+    assert all(line.startswith(("fid_classifier last: ", "is_classifier last: ")) for line in lines)
+    assert len({verdict.startswith("not separable") for verdict in verdicts}) == 2
+    assert sorted(verdicts, key=lambda verdict: verdict.startswith("not separable")) == verdicts
+
+
+@pytest.mark.parametrize(
+    ("values", "counted", "text"),
+    [([], 3, "–"), ([40.44], 1, "40.44"), ([40.0, 41.0], 2, "40.5 ± 6.4"), ([40.0, 41.0], 3, "40.5 ± 6.4 (n=2)")],
+)
+def test_mean_is_shown_with_half_of_its_interval(values, counted, text):
+    assert mean_and_half(summarize(values), counted) == text
+    assert number(None) == "–"

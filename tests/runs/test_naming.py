@@ -1,0 +1,43 @@
+"""Names of runs and jobs."""
+
+import pytest
+
+from ganexp.runs.naming import MAX_LENGTH, job_name, run_name, slug
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sagan/cifar10_2", "sagan-cifar10_2"),
+        ("a name, with (signs)", "a-name-with-signs"),
+        ("lr-1e-05+x.y", "lr-1e-05+x.y"),
+        ("--flag", "flag"),
+        ("größe", "größe"),
+        ("///", "run"),
+        ("", "run"),
+    ],
+)
+def test_slug_keeps_only_characters_that_are_safe(text, expected):
+    assert slug(text) == expected
+
+
+def test_slug_limits_the_length():
+    assert slug("x" * 1000) == "x" * MAX_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("my run", "textbook/gan", "digits", "mlp", "hinge"), "my-run"),
+        ((None, "textbook/gan", "digits", "mlp", "hinge"), "textbook-gan"),
+        ((None, None, "digits", "mlp", "hinge"), "digits-mlp-hinge"),
+        ((None, "sweep"), "sweep"),
+    ],
+)
+def test_run_name_prefers_name_then_experiment(arguments, expected):
+    assert run_name(*arguments) == expected
+
+
+def test_job_name_is_number_and_overrides():
+    assert job_name(3, "loss-hinge_seed-1") == "03-loss-hinge_seed-1"
+    assert job_name(123, "") == "123-run"

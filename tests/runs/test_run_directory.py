@@ -1,0 +1,117 @@
+"""The files of a run."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from filelock import FileLock
+from omegaconf import OmegaConf
+
+from ganexp.errors import UserError
+from ganexp.runs.run_directory import RunDirectory, newest_run_below, remove_if_empty
+
+
+def test_runs_import_no_torch():
+    modules = "run_directory, sweep_directory, atomic, environment, naming"
+    code = f"import sys; from ganexp.runs import {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_create_unique_adds_a_number_to_a_taken_path(tmp_path):
+    paths = [RunDirectory.create_unique(tmp_path / "run").path for _ in range(3)]
+    assert paths == [tmp_path / "run", tmp_path / "run-2", tmp_path / "run-3"]
+
+
+def test_create_unique_takes_an_empty_directory(tmp_path):
+    (tmp_path / "run").mkdir()  # as Hydra makes it
+    assert RunDirectory.create_unique(tmp_path / "run").path == tmp_path / "run"
+
+
+def test_create_unique_at_the_same_moment_gives_different_paths(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        runs = list(pool.map(lambda _: RunDirectory.create_unique(tmp_path / "run").path, range(16)))
+    assert len(set(runs)) == 16
+
+
+def test_metadata_of_a_run_that_was_just_created_is_empty(tmp_path):
+    assert RunDirectory.create_unique(tmp_path / "run").metadata() == {}
+    assert RunDirectory(tmp_path / "nowhere").metadata() == {}
+
+
+def test_update_metadata_adds_and_replaces_values(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.update_metadata(status="running", name="a")
+    run.update_metadata(status="finished", scores={"best": {"fid": 1.5}})
+    assert run.metadata() == {"status": "finished", "name": "a", "scores": {"best": {"fid": 1.5}}}
+    assert json.loads((tmp_path / "run.json").read_text()) == run.metadata()
+
+
+def test_save_config_keeps_every_value(tmp_path):
+    cfg = OmegaConf.create({"seed": 1, "loss": {"weight": 0.1, "name": None, "path": "größe"}})
+    run = RunDirectory(tmp_path)
+    run.save_config(cfg)
+    assert OmegaConf.load(run.config) == cfg
+
+
+def test_points_pass_over_a_line_that_a_kill_cut_short(tmp_path):
+    run = RunDirectory(tmp_path)
+    assert run.points() == []
+    run.metrics.write_text('{"step": 1, "loss/generator": 0.5}\n{"step": 2}\n{"step": 3, "lo')
+    assert run.points() == [{"step": 1, "loss/generator": 0.5}, {"step": 2}]
+
+
+def test_drop_points_after_keeps_the_step_itself(tmp_path):
+    run = RunDirectory(tmp_path)
+    run.metrics.write_text("".join(json.dumps({"step": step, "x": 0.1}) + "\n" for step in (1, 2, 2, 3)))
+    run.drop_points_after(2)
+    assert run.metrics.read_text() == "".join(json.dumps({"step": step, "x": 0.1}) + "\n" for step in (1, 2, 2))
+
+
+def test_locked_refuses_a_second_process(tmp_path):
+    run = RunDirectory(tmp_path)
+    with (
+        FileLock(tmp_path / ".lock"),
+        pytest.raises(UserError, match="is being trained by another process"),
+        run.locked(),
+    ):
+        pass
+    with run.locked():  # the lock is free again
+        pass
+
+
+def test_newest_run_below_names_the_run_that_changed_last(tmp_path):
+    assert newest_run_below(tmp_path) == ""
+    assert newest_run_below(tmp_path / "nowhere") == ""
+    for age, name in enumerate(("newest", "older", "oldest")):
+        file = tmp_path / name / "run.json"
+        file.parent.mkdir()
+        file.touch()
+        os.utime(file, (1000 - age, 1000 - age))
+    assert newest_run_below(tmp_path) == f"\nDid you mean {tmp_path / 'newest'}?"
+
+
+def test_remove_if_empty_removes_the_default_parents(tmp_path):
+    (tmp_path / "outputs" / "name" / "time").mkdir(parents=True)
+    remove_if_empty(tmp_path / "outputs" / "name" / "time")
+    assert not list(tmp_path.iterdir())
+
+
+def test_remove_if_empty_keeps_what_holds_something(tmp_path):
+    path = tmp_path / "outputs" / "name" / "time"
+    path.mkdir(parents=True)
+    (tmp_path / "outputs" / "name" / "another").mkdir()
+    remove_if_empty(path)
+    assert [directory.name for directory in (tmp_path / "outputs" / "name").iterdir()] == ["another"]
+    (path := tmp_path / "own" / "run").mkdir(parents=True)
+    remove_if_empty(path)
+    assert not path.exists()
+    assert path.parent.exists()  # not one of the default directories
+
+
+def test_remove_if_empty_keeps_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    remove_if_empty(tmp_path)
+    assert tmp_path.exists()

@@ -1,0 +1,24 @@
+"""The clock of a run."""
+
+import time
+
+from ganexp.training.clock import TrainingClock
+
+
+def test_clock_counts_only_while_it_runs(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = TrainingClock()
+    now += 5
+    assert clock.seconds() == 0
+    clock.start()
+    now += 3
+    clock.start()  # has no effect while it runs
+    assert clock.seconds() == 3
+    clock.pause()
+    now += 10
+    clock.pause()
+    assert clock.seconds() == 3
+    clock.start()
+    now += 1
+    assert clock.seconds() == 4
