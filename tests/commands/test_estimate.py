@@ -1,4 +1,4 @@
-"""What a run is said to cost, beside what it costs."""
+"""The estimated cost of a run beside its real cost."""
 
 import json
 import tempfile
@@ -7,49 +7,54 @@ import time
 import pytest
 from helpers.cli import ganexp
 
+pytestmark = pytest.mark.slow
+
 RUN = (
-    "schedule.steps=60", "schedule.evaluate_every=20", "metrics.samples=1000", "metrics.extractor.updates=10",
+    "schedule.steps=60",
+    "schedule.evaluate_every=20",
+    "metrics.samples=1000",
+    "metrics.extractor.updates=10",
     "trainer=cpu",
-)  # fmt: skip
+)
 
 
-def estimate(*words, cwd):
-    return json.loads(ganexp("describe", "estimate=true", *words, cwd=cwd).stdout)["estimate"]
+def estimate(*overrides, cwd):
+    return json.loads(ganexp("describe", "estimate=true", *overrides, cwd=cwd).stdout)["estimate"]
 
 
 @pytest.fixture(autouse=True)
 def own_scratch(tmp_path, monkeypatch):
-    """Temporary files are made where the test can see them."""
+    """Create temporary files where the test can see them."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def test_hours_are_those_of_a_real_run_and_nothing_stays(tmp_path):
+def test_hours_are_those_of_a_real_run(tmp_path):
     ratios = []
     for _ in range(3):  # the machine may be busy with something else in one of the two
-        told = estimate(*RUN, cwd=tmp_path)
+        result = estimate(*RUN, cwd=tmp_path)
         started = time.monotonic()
         ganexp(*RUN, "hydra.run.dir=run", cwd=tmp_path)
-        ratios.append(told["hours"] * 3600 / (time.monotonic() - started))
+        ratios.append(result["hours"] * 3600 / (time.monotonic() - started))
         if 1 / 3 < ratios[-1] < 3:
             break
     assert 1 / 3 < ratios[-1] < 3, ratios
-    assert told["evaluations"] == 4
-    assert 0 < told["evaluation_share"] < 1
+    assert result["evaluations"] == 4
+    assert 0 < result["evaluation_share"] < 1
     size = sum(file.stat().st_size for file in (tmp_path / "run").rglob("*") if file.is_file())
-    assert 0.5 < told["disk_gib"] * 2**30 / size < 2
-    assert 0.1 < told["memory_gib"] < 8
+    assert 0.5 < result["disk_gib"] * 2**30 / size < 2
+    assert 0.1 < result["memory_gib"] < 8
 
 
 def test_nothing_is_left_on_disk(tmp_path, monkeypatch):
     monkeypatch.setenv("GANEXP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "data"))
-    told = estimate(*RUN, cwd=tmp_path)
-    assert set(told["once_hours"]) == {"classifier (trained) of digits", "classifier's reference of digits"}
-    assert told["notes"] == ["hours are those of a run that finds in the cache what once_hours are for"]
+    result = estimate(*RUN, cwd=tmp_path)
+    assert set(result["once_hours"]) == {"classifier (trained) of digits", "classifier's reference of digits"}
+    assert result["notes"] == ["hours are those of a run that finds in the cache what once_hours are for"]
     assert not list(tmp_path.iterdir())
 
 
-def test_training_the_classifier_is_counted_by_its_updates_until_it_is_cached(tmp_path, monkeypatch):
+def test_classifier_training_counts_until_it_is_cached(tmp_path, monkeypatch):
     monkeypatch.setenv("GANEXP_CACHE", str(tmp_path / "cache"))
     few, many = (
         estimate(*RUN, f"metrics.extractor.updates={updates}", cwd=tmp_path)["once_hours"] for updates in (10, 10_000)
@@ -60,36 +65,36 @@ def test_training_the_classifier_is_counted_by_its_updates_until_it_is_cached(tm
     assert estimate(*RUN, cwd=tmp_path)["once_hours"] == {}
 
 
-def test_a_run_that_ends_by_discriminator_updates(tmp_path):
+def test_run_that_ends_by_discriminator_updates(tmp_path):
     words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.001", "metrics=none", "trainer=cpu")
-    told = estimate(*words, "schedule.steps=2000", "schedule.max_d_steps=1000", cwd=tmp_path)
-    (note,) = told["notes"]
+    result = estimate(*words, "schedule.steps=2000", "schedule.max_d_steps=1000", cwd=tmp_path)
+    (note,) = result["notes"]
     assert "ends after 1,000 discriminator updates: at 2" in note  # one step has five, but for the first
-    assert told["hours"] < 400 * told["seconds_a_step"] / 3600
+    assert result["hours"] < 400 * result["seconds_a_step"] / 3600
 
 
-def test_a_set_that_is_not_here_is_made_up(tmp_path, monkeypatch):
+def test_missing_dataset_is_replaced_by_random_images(tmp_path, monkeypatch):
     monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "data"))
-    told = estimate("data=mnist", "model=mlp", "metrics=none", "schedule.batch_size=8", "trainer=cpu", cwd=tmp_path)
-    assert "mnist is not on this machine: made images" in told["notes"][0]
-    assert told["hours"] > 0
-    assert told["once_hours"] == {}
+    result = estimate("data=mnist", "model=mlp", "metrics=none", "schedule.batch_size=8", "trainer=cpu", cwd=tmp_path)
+    assert "mnist is not on this machine: random images" in result["notes"][0]
+    assert result["hours"] > 0
+    assert result["once_hours"] == {}
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sweep_is_the_sum_of_its_points(tmp_path):
+def test_sweep_costs_the_sum_of_its_jobs(tmp_path):
     words = ("schedule.batch_size=8,16", "metrics=none", "trainer=cpu")
-    told = json.loads(ganexp("describe", "-m", "estimate=true", *words, cwd=tmp_path).stdout)
-    points = [point["estimate"] for point in told["points"]]
-    assert told["estimate"]["points"] == len(points) == 2
-    assert told["estimate"]["hours"] == pytest.approx(sum(point["hours"] for point in points))
-    assert told["estimate"]["disk_gib"] == pytest.approx(sum(point["disk_gib"] for point in points))
+    result = json.loads(ganexp("describe", "-m", "estimate=true", *words, cwd=tmp_path).stdout)
+    jobs = [job["estimate"] for job in result["jobs"]]
+    assert result["estimate"]["jobs"] == len(jobs) == 2
+    assert result["estimate"]["hours"] == pytest.approx(sum(job["hours"] for job in jobs))
+    assert result["estimate"]["disk_gib"] == pytest.approx(sum(job["disk_gib"] for job in jobs))
     assert not list(tmp_path.iterdir())
 
 
-def test_a_point_that_cannot_run_is_told(tmp_path):
+def test_job_that_cannot_run_is_reported(tmp_path):
     done = ganexp("describe", "-m", "metrics.splits=10,9000", cwd=tmp_path, check=False)
     assert done.returncode == 1
-    good, bad = json.loads(done.stdout)["points"]
+    good, bad = json.loads(done.stdout)["jobs"]
     assert "error" not in good
     assert "metrics.samples=10000 is too few for metrics.splits=9000" in bad["error"]

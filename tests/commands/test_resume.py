@@ -1,41 +1,30 @@
-"""A killed run goes on as if nothing had been; evaluation leaves training bit-identical."""
+"""A killed run resumes with the same bits; evaluation leaves training bit-identical."""
 
 import json
 import shutil
 import signal
-import time
 
 import pytest
 import torch
 from helpers.cli import ganexp, ganexp_process
+from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 WORDS = (
-    "schedule.steps=240", "schedule.evaluate_every=40", "schedule.batch_size=32", "trainer.log_every=10",
+    "schedule.steps=240",
+    "schedule.evaluate_every=40",
+    "schedule.batch_size=32",
+    "trainer.log_every=10",
     "data.flip=true",
-    "model.generator.norm=batch", "model.discriminator.dropout=0.3", "model.conditional=true", "schedule.ema.decay=0.9",
-    "schedule/lr_decay=linear", "metrics.samples=100", "metrics.extractor.updates=20", "trainer=cpu",
-)  # fmt: skip
-
-
-def saved(folder):
-    return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
-
-
-def same(a, b):
-    """Whether two nested states hold the same bits."""
-    if isinstance(a, torch.Tensor):
-        return torch.equal(a, b)
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    return a == b
-
-
-def losses(folder):
-    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k != "axis/seconds"} for row in rows]
+    "model.generator.norm=batch",
+    "model.discriminator.dropout=0.3",
+    "model.conditional=true",
+    "schedule.ema.decay=0.9",
+    "schedule/lr_decay=linear",
+    "metrics.samples=100",
+    "metrics.extractor.updates=20",
+    "trainer=cpu",
+)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +36,7 @@ def whole(tmp_path_factory):
 
 
 @pytest.mark.parametrize("kills", [1, 2])
-def test_killed_runs_end_with_the_same_bits(whole, tmp_path, kills):
+def test_killed_run_ends_with_the_same_bits(whole, tmp_path, kills):
     folder = tmp_path / "run"
     for attempt in range(kills):
         words = (*WORDS, "hydra.run.dir=run") if attempt == 0 else ("resume", "run")
@@ -60,11 +49,11 @@ def test_killed_runs_end_with_the_same_bits(whole, tmp_path, kills):
     text, _ = process.communicate(timeout=200)
     assert process.returncode == 0, text
 
-    ours, undisturbed = saved(folder), saved(whole)
+    ours, undisturbed = last_checkpoint(folder), last_checkpoint(whole)
     for part in ("state_dict", "optimizer_states", "StreamData"):
-        assert same(ours[part], undisturbed[part]), part
+        assert same_state(ours[part], undisturbed[part]), part
     assert ours["ganexp"]["step"] == 240
-    assert losses(folder) == losses(whole)
+    assert logged_points(folder) == logged_points(whole)
     facts = json.loads((folder / "run.json").read_text())
     assert facts["status"] == "finished"
     assert len(facts["resumed"]) == kills
@@ -75,7 +64,7 @@ def test_killed_runs_end_with_the_same_bits(whole, tmp_path, kills):
     assert steps == list(range(10, 241, 10))
 
 
-def test_a_run_at_work_is_left_alone(tmp_path):
+def test_run_that_is_training_is_left_alone(tmp_path):
     process = ganexp_process(*WORDS, "schedule.steps=100000", "hydra.run.dir=run", cwd=tmp_path)
     wait_for_step(tmp_path / "run", 10, process)
     refused = ganexp("resume", "run", cwd=tmp_path, check=False)
@@ -85,7 +74,7 @@ def test_a_run_at_work_is_left_alone(tmp_path):
     assert "is being trained by another process" in refused.stderr
 
 
-def test_killed_after_the_last_checkpoint(whole, tmp_path):
+def test_run_killed_after_its_last_checkpoint(whole, tmp_path):
     """All steps done, pictures and final scores still to come."""
     folder = tmp_path / "run"
     shutil.copytree(whole, folder)
@@ -99,10 +88,10 @@ def test_killed_after_the_last_checkpoint(whole, tmp_path):
     assert (after["status"], after["scores"]) == ("finished", scores)
     for picture in ("interpolation-linear.png", "interpolation-spherical.png"):
         assert (folder / "samples" / picture).read_bytes() == (whole / "samples" / picture).read_bytes()
-    assert same(saved(folder)["state_dict"], saved(whole)["state_dict"])
+    assert same_state(last_checkpoint(folder)["state_dict"], last_checkpoint(whole)["state_dict"])
 
 
-def test_killed_before_the_first_checkpoint(whole, tmp_path):
+def test_run_killed_before_its_first_checkpoint(whole, tmp_path):
     process = ganexp_process(*WORDS, "hydra.run.dir=run", cwd=tmp_path)
     wait_for_step(tmp_path / "run", 10, process)
     process.send_signal(signal.SIGKILL)
@@ -110,33 +99,32 @@ def test_killed_before_the_first_checkpoint(whole, tmp_path):
     for checkpoint in (tmp_path / "run" / "checkpoints").glob("*"):
         checkpoint.unlink()
     ganexp("resume", "run", cwd=tmp_path)
-    assert same(saved(tmp_path / "run")["state_dict"], saved(whole)["state_dict"])
-    assert losses(tmp_path / "run") == losses(whole)
+    assert same_state(last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(whole)["state_dict"])
+    assert logged_points(tmp_path / "run") == logged_points(whole)
     steps = [event.step for event in read_events(tmp_path / "run").Scalars("score/fid_classifier")]
     assert steps == list(range(0, 241, 40))
 
 
-def test_a_finished_run_is_trained_longer(tmp_path):
+def test_finished_run_is_trained_longer(tmp_path):
     """As if it had been meant to be that long, to the bit."""
     words = (*WORDS, "schedule.lr_decay=null", "schedule.evaluate_every=20")
     ganexp(*words, "schedule.steps=60", "hydra.run.dir=long", cwd=tmp_path)
     ganexp(*words, "schedule.steps=40", "hydra.run.dir=run", cwd=tmp_path)
     assert "schedule.steps=…" in ganexp("resume", "run", cwd=tmp_path).stdout
-    for steps, message in (("20", "this run has 40; give more"), ("50", "a multiple of schedule.evaluate_every=20")):
-        refused = ganexp("resume", "run", f"schedule.steps={steps}", cwd=tmp_path, check=False)
-        assert message in refused.stderr
-        assert refused.returncode == 1
+    refused = ganexp("resume", "run", "schedule.steps=20", cwd=tmp_path, check=False)
+    assert "this run has 40 steps: give more" in refused.stderr
+    assert refused.returncode == 1
     ganexp("resume", "run", "schedule.steps=60", cwd=tmp_path)
-    assert same(saved(tmp_path / "run")["state_dict"], saved(tmp_path / "long")["state_dict"])
-    assert losses(tmp_path / "run") == losses(tmp_path / "long")
+    assert same_state(last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(tmp_path / "long")["state_dict"])
+    assert logged_points(tmp_path / "run") == logged_points(tmp_path / "long")
     config = (tmp_path / "run" / "config.yaml").read_text()
     assert config == (tmp_path / "long" / "config.yaml").read_text()
 
 
-def test_a_moved_run_keeps_its_best_checkpoint(tmp_path):
+def test_moved_run_keeps_its_best_checkpoint(tmp_path):
     words = (*WORDS, "schedule.lr_decay=null", "schedule.evaluate_every=20", "schedule.steps=20")
     ganexp(*words, "hydra.run.dir=run", cwd=tmp_path)
-    checkpoint = saved(tmp_path / "run")
+    checkpoint = last_checkpoint(tmp_path / "run")
     (state,) = [state for state in checkpoint["callbacks"].values() if state.get("monitor") == "fid_classifier"]
     unbeaten = torch.tensor(-1.0)
     state |= {"best_model_score": unbeaten, "kth_value": unbeaten}
@@ -146,24 +134,16 @@ def test_a_moved_run_keeps_its_best_checkpoint(tmp_path):
     (tmp_path / "run").rename(tmp_path / "moved")
     ganexp("resume", "moved", "schedule.steps=40", cwd=tmp_path)
     assert (tmp_path / "moved" / "checkpoints" / "best.ckpt").read_bytes() == best
-    (state,) = [s for s in saved(tmp_path / "moved")["callbacks"].values() if s.get("monitor") == "fid_classifier"]
+    (state,) = [
+        s for s in last_checkpoint(tmp_path / "moved")["callbacks"].values() if s.get("monitor") == "fid_classifier"
+    ]
     assert list(state["best_k_models"]) == [str(tmp_path / "moved" / "checkpoints" / "best.ckpt")]
     assert not (tmp_path / "run").exists()
 
 
-def test_a_decaying_run_is_not_made_longer(whole):
+def test_run_with_decaying_rates_is_not_made_longer(whole):
     refused = ganexp("resume", str(whole), "schedule.steps=480", cwd=whole.parent, check=False)
     assert "decays towards its end" in refused.stderr
-
-
-def wait_for_step(folder, step, process):
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        lines = (folder / "metrics.jsonl").read_text().splitlines() if (folder / "metrics.jsonl").exists() else []
-        if any(line.startswith('{"step": ') and int(line[9:].split(",")[0]) >= step for line in lines):
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"never came to step {step}: {process.communicate()[0]}")
 
 
 def read_events(folder):
@@ -172,35 +152,45 @@ def read_events(folder):
     return events
 
 
-def test_evaluation_leaves_training_bit_identical(tmp_path):
-    """With and without scores, and with other periods between them: the same weights, losses and random state."""
-    base = [w for w in WORDS if "evaluate_every" not in w and "steps" not in w]
+def test_evaluation_leaves_training_bit_identical(tmp_path, monkeypatch):
+    """Weights, losses and random state are the same whatever is evaluated, and however often."""
+    base = [word for word in WORDS if not word.startswith(("schedule.evaluate_every", "schedule.steps", "metrics."))]
+    scored = ("metrics.samples=100", "metrics.extractor.updates=20")
+    every_score = "metrics/score=[is,fid,accuracy,kid,neighbours,diversity,fid_interval,fid_infinity,intra_fid]"
     runs = {
-        "none": ("metrics=none", "schedule.evaluate_every=40"),
-        "often": ("schedule.evaluate_every=10", "metrics.samples=100", "metrics.extractor.updates=20"),
+        "none": ("metrics=none", "callbacks=none", "schedule.evaluate_every=40"),
+        "often": (*scored, "schedule.evaluate_every=10"),
+        "uneven": (*scored, "schedule.evaluate_every=15"),
+        "everything": (*scored, every_score, "schedule.evaluate_every=20", "metrics.references=[train,test]"),
+        "without_step_0": (*scored, "schedule.evaluate_every=20"),
     }
-    for name, words in runs.items():
-        own = [w for w in base if not w.startswith("metrics.")]
-        ganexp(*own, "schedule.steps=40", *words, f"hydra.run.dir={name}", cwd=tmp_path)
-    none, often = saved(tmp_path / "none"), saved(tmp_path / "often")
-    assert same(none["state_dict"], often["state_dict"])
-    assert same(none["optimizer_states"], often["optimizer_states"])
-    assert same(none["callbacks"]["RandomState"], often["callbacks"]["RandomState"])
-    curves = [[row for row in losses(tmp_path / name) if "loss/generator" in row] for name in ("none", "often")]
-    assert curves[0] == curves[1]
-    assert len(curves[0]) == 4
+    for name, overrides in runs.items():
+        if name == "without_step_0":
+            monkeypatch.setattr("ganexp.training.trainer.validate", lambda *args: None)
+        log = "trainer.log_every=5"
+        ganexp(*base, "schedule.steps=40", log, *overrides, f"hydra.run.dir={name}", cwd=tmp_path)
+    assert not [point for point in logged_points(tmp_path / "without_step_0") if point["step"] == 0]
+    reference = last_checkpoint(tmp_path / "none")
+    curve = [point for point in logged_points(tmp_path / "none") if "loss/generator" in point]
+    assert len(curve) == 8
+    for name in runs:
+        checkpoint = last_checkpoint(tmp_path / name)
+        for part in ("state_dict", "optimizer_states", "StreamData"):
+            assert same_state(reference[part], checkpoint[part]), (name, part)
+        assert same_state(reference["callbacks"]["RandomState"], checkpoint["callbacks"]["RandomState"]), name
+        assert [point for point in logged_points(tmp_path / name) if "loss/generator" in point] == curve
 
 
 def test_seeds_repeat_and_differ(tmp_path):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         words = ("schedule.steps=10", "schedule.evaluate_every=10", "metrics=none", f"seed={seed}")
         ganexp(*words, f"hydra.run.dir={name}", cwd=tmp_path)
-    a, b, c = (saved(tmp_path / name)["state_dict"] for name in "abc")
-    assert same(a, b)
-    assert not same(a, c)
+    a, b, c = (last_checkpoint(tmp_path / name)["state_dict"] for name in "abc")
+    assert same_state(a, b)
+    assert not same_state(a, c)
 
 
-def test_interrupted_run_says_how_to_go_on(tmp_path):
+def test_interrupted_run_says_how_to_resume(tmp_path):
     process = ganexp_process(
         *WORDS, "schedule.steps=100000", "schedule.evaluate_every=50000", "hydra.run.dir=run", cwd=tmp_path
     )
@@ -214,12 +204,17 @@ def test_interrupted_run_says_how_to_go_on(tmp_path):
 
 
 LIMITED = (
-    *WORDS[2:], "loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=1.0",
-    "schedule.steps=400", "schedule.evaluate_every=40", "schedule.max_d_steps=700",
-)  # fmt: skip
+    *WORDS[2:],
+    "loss=hinge",
+    "schedule/updates=loss_limit",
+    "schedule.updates.limit=1.0",
+    "schedule.steps=400",
+    "schedule.evaluate_every=40",
+    "schedule.max_d_steps=700",
+)
 
 
-def test_a_limit_on_losses_survives_a_kill_and_ends_the_run_by_discriminator_updates(tmp_path):
+def test_loss_limit_resumes_and_ends_by_discriminator_updates(tmp_path):
     """The rule's memory is in the checkpoint, and the run ends at its last discriminator update."""
     folders = [tmp_path / "whole", tmp_path / "killed"]
     text, _ = ganexp_process(*LIMITED, "hydra.run.dir=whole", cwd=tmp_path).communicate(timeout=200)
@@ -228,27 +223,27 @@ def test_a_limit_on_losses_survives_a_kill_and_ends_the_run_by_discriminator_upd
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert ganexp_process("resume", "killed", cwd=tmp_path).wait(timeout=200) == 0
-    whole, killed = (saved(folder) for folder in folders)
+    whole, killed = (last_checkpoint(folder) for folder in folders)
     for part in ("state_dict", "optimizer_states", "StreamData"):
-        assert same(whole[part], killed[part]), part
-    assert same(whole["ganexp"] | {"seconds": 0}, killed["ganexp"] | {"seconds": 0})
+        assert same_state(whole[part], killed[part]), part
+    assert same_state(whole["ganexp"] | {"seconds": 0}, killed["ganexp"] | {"seconds": 0})
     steps, d_steps = whole["ganexp"]["step"], whole["ganexp"]["d_steps"]
     assert 700 <= d_steps < 705
     assert steps < d_steps < 5 * steps, text  # both kinds of step were taken
-    assert losses(folders[0])[-1]["step"] == steps
+    assert logged_points(folders[0])[-1]["step"] == steps
     assert (folders[0] / "samples" / f"step-{steps:07d}.png").exists()
     assert json.loads((folders[0] / "run.json").read_text())["scores"]["last"]["step"] == steps
     refused = ganexp("resume", "whole", "schedule.steps=480", cwd=tmp_path, check=False)
     assert "ends after schedule.max_d_steps=700" in refused.stderr
 
 
-def test_a_run_that_was_killed_at_its_end_takes_no_further_step(tmp_path):
+def test_run_killed_at_its_end_takes_no_further_step(tmp_path):
     ganexp(*LIMITED, "hydra.run.dir=run", cwd=tmp_path)
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
-    before = saved(tmp_path / "run")
+    before = last_checkpoint(tmp_path / "run")
     (tmp_path / "run" / "run.json").write_text(json.dumps(facts | {"status": "running"}))
     ganexp("resume", "run", cwd=tmp_path)
-    after = saved(tmp_path / "run")
-    assert same(before["state_dict"], after["state_dict"])
+    after = last_checkpoint(tmp_path / "run")
+    assert same_state(before["state_dict"], after["state_dict"])
     assert before["ganexp"]["step"] == after["ganexp"]["step"]
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"

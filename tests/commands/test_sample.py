@@ -40,7 +40,7 @@ def test_formats_hold_the_same_images(run, tmp_path):
 
 @pytest.mark.parametrize(
     ("override", "message"),
-    [("format=jpg", "use one of png, zip, npz"), ("truncation=-1", "truncation=-1"), ("n=0", "n=0: must be")],
+    [("format=jpg", "must be one of png, zip, npz"), ("truncation=-1", "truncation=-1"), ("n=0", "n=0: must be")],
 )
 def test_wrong_settings_are_refused(run, tmp_path, override, message):
     refused = ganexp("sample", f"ckpt={run}", override, "output=x", cwd=tmp_path, check=False)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 import torch
+from filelock import FileLock
 from helpers.cli import ganexp, ganexp_process
 from helpers.config import TINY
 from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
@@ -149,6 +150,8 @@ def test_slurm_preemption_resumes_with_the_same_bits(tmp_path, monkeypatch):
     wait_until(lambda: list((tmp_path / "run").glob("hpc_ckpt_*")), process)
     process.kill()
     process.wait()
+    with FileLock(tmp_path / "run" / ".lock", timeout=30):  # a child of the process may hold it for a moment
+        pass
     assert not list(tmp_path.glob("hpc_ckpt_*"))
     ganexp("resume", "run", cwd=tmp_path)
     assert same_state(

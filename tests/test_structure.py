@@ -1,0 +1,99 @@
+"""The rules of the code's structure: the layout, sizes, private names, and one home for each fact.
+
+Directions of imports are checked by import-linter, complexity and docstrings by ruff (`make lint`).
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "src" / "ganexp"
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 300, 60
+
+LAYOUT = """
+src/ganexp/          cli.py __main__.py errors.py console.py pixels.py build.py checkpoint.py sampling.py
+src/ganexp/commands/ train.py resume.py evaluate.py sample.py describe.py estimate.py report.py sweep.py
+src/ganexp/config/   schema.py checks.py suggestions.py trust.py instantiate.py
+src/ganexp/training/ gan.py updates.py schedules.py ema.py trainer.py
+src/ganexp/losses/   objective.py
+src/ganexp/augment/  __init__.py
+src/ganexp/models/   __init__.py
+src/ganexp/data/     sets.py images.py listing.py stream.py datamodule.py download.py
+src/ganexp/metrics/  collection.py reference.py extractors
+src/ganexp/callbacks/ __init__.py
+src/ganexp/loggers/  metrics_file.py tensorboard.py
+src/ganexp/plots/    __init__.py
+src/ganexp/runs/     atomic.py
+src/ganexp/report/   __init__.py
+conf/                data model loss augment schedule optimizer metrics trainer callbacks logger experiment as_published
+conf/                sweep hydra
+tests/               helpers
+./                   README.md CONTRIBUTING.md CHANGELOG.md Makefile pyproject.toml docs scripts outputs
+"""
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+CODE = [*SOURCES, *sorted((ROOT / "scripts").glob("*.py"))]
+
+
+def relative(path):
+    return str(path.relative_to(ROOT))
+
+
+def test_layout_is_the_documented_one():
+    wanted = [(place, name) for place, *names in map(str.split, LAYOUT.strip().splitlines()) for name in names]
+    missing = [f"{place}{name}" for place, name in wanted if not (ROOT / place / name).exists()]
+    assert not missing
+    flat = {path.name for path in PACKAGE.glob("*.py")}
+    documented = re.findall(r"^\s+(\w+\.py)", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert flat - {"__init__.py", "__main__.py"} <= set(documented)
+    packages = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert packages == {place.split("/")[2] for place, _ in wanted if place.count("/") == 3}
+
+
+@pytest.mark.parametrize("package", sorted({path.parent.name for path in SOURCES} - {"ganexp", "extractors"}))
+def test_tests_mirror_the_package(package):
+    assert (ROOT / "tests" / package).is_dir() or package == "augment"
+
+
+@pytest.mark.parametrize("path", CODE, ids=relative)
+def test_files_and_functions_are_short(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= MAX_FILE_LINES
+    assert "fmt: skip" not in text
+    assert "fmt: off" not in text
+    functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    long = [function.name for function in functions if function.end_lineno - function.lineno >= MAX_FUNCTION_LINES]
+    assert not long
+
+
+@pytest.mark.parametrize("path", CODE, ids=relative)
+def test_no_private_name_of_another_module_is_imported(path):
+    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    own = [node for node in imports if (node.module or "").startswith("ganexp")]
+    assert not [alias.name for node in own for alias in node.names if re.match("_(?!_)", alias.name)]
+
+
+def test_no_module_is_a_heap():
+    assert not [relative(path) for path in SOURCES if path.stem in ("utils", "helpers", "common", "misc")]
+
+
+HOMES = {
+    "pixels.py": r"127\.5",
+    "log_keys.py": r"""["'](score|d_logit|axis)/|["']loss/(["'{]|generator|discriminator)""",
+    "training/trainer.py": r"pl\.Trainer\(",
+    "console.py": r"(import track|isatty\(\)|relative_to\(Path\.cwd\(\)\))",
+}
+
+
+@pytest.mark.parametrize(("home", "pattern"), HOMES.items(), ids=HOMES)
+def test_each_fact_has_one_home(home, pattern):
+    found = {str(path.relative_to(PACKAGE)) for path in SOURCES if re.search(pattern, path.read_text())}
+    assert found == {home}
+
+
+def test_score_directions_are_declared_by_metrics_only():
+    pattern = r"higher_is_better(: [\w| ]+)? = (True|False)"
+    found = {path.parent.name for path in SOURCES if re.search(pattern, path.read_text())}
+    assert found == {"metrics"}
