@@ -1,5 +1,8 @@
-"""Progress, paths, and silence on other ranks."""
+"""Progress, paths, silence on other ranks, and terminals that know ASCII only."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from ganexp.console import make_console, progress, say, short_path
@@ -22,3 +25,10 @@ def test_only_rank_zero_prints(monkeypatch, capsys):
     say("second")
     make_console().print("third")
     assert capsys.readouterr().out == "first\n"
+
+
+def test_ascii_terminal_gets_replacements():
+    code = "from ganexp.console import *; allow_any_encoding(); say('1 \u00b1 2'); make_console().print('\u2502')"
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["1 ? 2", "?"]

@@ -28,6 +28,7 @@ from ganexp.commands.help import help_text
 from ganexp.commands.sweep import SweepStopped, closing_sweeps, run_job
 from ganexp.commands.sweep_overrides import resumed_overrides
 from ganexp.config import schema
+from ganexp.console import allow_any_encoding
 from ganexp.errors import UserError
 from ganexp.runs.naming import run_name
 from ganexp.runs.run_directory import remove_if_empty
@@ -49,6 +50,7 @@ class JobFailed(CompactHydraException):
 
 def main() -> None:
     """Run the command in `sys.argv`; print the reason and exit with 1 if it cannot run."""
+    allow_any_encoding()
     try:
         command = parse(sys.argv[1:])
         HANDLERS[command.name](command)

@@ -1,5 +1,6 @@
 """Print progress bars, tables and short paths, in the process of rank 0 only. Must not import torch."""
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -27,6 +28,13 @@ def say(*values: object) -> None:
     """Print a line at once, in the process of rank 0."""
     if is_rank_zero():
         print(*values, flush=True)
+
+
+def allow_any_encoding() -> None:
+    """Replace characters that the terminal's encoding lacks when they are printed, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def make_console() -> Console:

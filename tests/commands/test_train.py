@@ -12,7 +12,7 @@ from helpers.config import TINY
 from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ganexp.commands.train import final_scores
+from ganexp.commands.result import final_scores
 
 pytestmark = pytest.mark.slow
 SCORED = ("metrics=classifier", "metrics.samples=60", "metrics.extractor.updates=10")

@@ -1,0 +1,93 @@
+"""The result of a training: final scores in run.json and in the loggers, and a short table for the reader."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
+from rich.table import Table
+
+from ganexp import log_keys
+from ganexp.console import make_console, say, short_path
+from ganexp.loggers.result import log_result
+from ganexp.runs.environment import now
+from ganexp.runs.run_directory import RunDirectory
+
+OBJECTIVE = "fid"  # the score that a sweep minimises
+
+
+def record_result(
+    cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger], monitor: str | None, mode: str, status: str
+) -> float | None:
+    """Record the final scores in run.json and in the loggers, print them, and return the sweep's objective."""
+    points = run.points()
+    scores = final_scores(points, monitor, mode) if monitor else {}
+    metadata = run.metadata()
+    spreads = {name for name, info in metadata.get("score_info", {}).items() if "spread_of" in info}
+    if scores:
+        values = {
+            f"{which}/{name}": value
+            for which in ("best", "last")
+            for name, value in scores[which].items()
+            if name != "step" and name not in spreads
+        }
+    else:
+        values = {key: value for key, value in (points or [{}])[-1].items() if key.startswith(log_keys.LOSS)}
+    log_result(loggers, _settings(cfg, metadata), values, points[-1]["step"] if points else cfg.schedule.steps)
+    extractor = metadata.get("protocol", {}).get("extractor")
+    objective = scores["best"].get(f"{OBJECTIVE}_{extractor}") if scores else None
+    run.update_metadata(status=status, ended=now(), scores=scores, objective=objective)
+    _print_result(run, scores, spreads)
+    return objective
+
+
+def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -> dict[str, dict[str, float]]:
+    """Return the scores, with their step, of the best and the last evaluation and of the untrained networks.
+
+    Args:
+        points: logged points.
+        monitor: name of the score that decides which evaluation is best; step 0 is never the best.
+        mode: `min` or `max`.
+    """
+    key = log_keys.score_key(monitor)
+    scored = [point for point in points if key in point]
+    trained = [point for point in scored if point["step"] > 0]
+    if not trained:
+        return {}
+    best = (max if mode == "max" else min)(trained, key=lambda point: point[key])
+    return {
+        which: _scores_of(point) for which, point in (("best", best), ("last", scored[-1]), ("untrained", scored[0]))
+    }
+
+
+def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
+    scores = {key: value for key, value in point.items() if key == "step" or key.startswith(log_keys.SCORE)}
+    return {key.removeprefix(log_keys.SCORE): value for key, value in scores.items()}
+
+
+def _settings(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what tells this run from others, flat: its seed, the options chosen, and the settings overridden."""
+    overrides = [override for override in metadata.get("overrides", []) if not override.startswith("~")]
+    keys = sorted({override.lstrip("+").split("=")[0] for override in overrides})
+    values = {key: OmegaConf.select(cfg, key) for key in keys if "." in key and not key.startswith("hydra.")}
+    settings = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in values.items()}
+    options = {group: str(option) for group, option in metadata.get("groups", {}).items() if option}
+    return {"seed": cfg.seed} | options | settings
+
+
+def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spreads: set[str]) -> None:
+    console = make_console()
+    if scores:
+        names = [name for name in scores["last"] if name != "step" and name not in spreads]
+        table = Table("", "step", *names)
+        for which in ("untrained", "best", "last"):
+            values = scores[which]
+            cells = [f"{values[name]:.4g}" if name in values else "" for name in names]
+            table.add_row(which, f"{values['step']:,}", *cells)
+        console.print(table)
+    pictures = sorted(run.samples.glob("step-*.png"))
+    files = {"samples": pictures[-1] if pictures else None, "curves": run.curves, "checkpoints": run.last.parent}
+    for name, path in files.items():
+        if path is not None and path.exists():
+            console.print(f"{name:12} {short_path(path)}", soft_wrap=True, highlight=False)
+    say(f"{'curves live':12} tensorboard --logdir {short_path(run.path)}")
