@@ -52,12 +52,8 @@ class BareLoop:
 
     def __init__(self, gan: GAN, stream: ImageStream, optimizers: dict[str, Any]) -> None:
         self.generator, self.discriminator = deepcopy(gan.generator), deepcopy(gan.discriminator)
-        self.objective, self.batch_size, self.latent_dim = (
-            gan.objective.adversarial,
-            stream.batch_size,
-            gan.latent.dim,
-        )
-        self.images = stream.image_set.images.to(stream.device)
+        self.loss, self.batch_size, self.latent_dim = gan.objective.adversarial, stream.batch_size, gan.latent.dim
+        self.images = stream.image_set.batch(torch.arange(len(stream.image_set))).to(stream.device)
         self.device = stream.device
         self.g_optimizer = optimizers["generator"](list(self.generator.parameters()))
         self.d_optimizer = optimizers["discriminator"](list(self.discriminator.parameters()))
@@ -71,15 +67,15 @@ class BareLoop:
             real = from_uint8(self.images[chosen])
             with torch.no_grad():
                 fake = self.generator(torch.randn(self.batch_size, self.latent_dim, device=self.device))
-            loss = sum(self.objective.discriminator(self.discriminator(real), self.discriminator(fake)).values())
+            terms = self.loss.discriminator(self.discriminator(real), self.discriminator(fake))
             self.d_optimizer.zero_grad()
-            loss.backward()
+            torch.stack(list(terms.values())).sum().backward()
             self.d_optimizer.step()
             fake = self.generator(torch.randn(self.batch_size, self.latent_dim, device=self.device))
             self.discriminator.requires_grad_(False)
-            loss = sum(self.objective.generator(self.discriminator(fake)).values())
+            terms = self.loss.generator(self.discriminator(fake))
             self.g_optimizer.zero_grad()
-            loss.backward()
+            torch.stack(list(terms.values())).sum().backward()
             self.g_optimizer.step()
             self.discriminator.requires_grad_(True)
 
@@ -89,19 +85,22 @@ class InTurns(pl.Callback):
 
     def __init__(self, bare: BareLoop, steps: int) -> None:
         self.bare, self.steps = bare, steps
-        self.ours, self.theirs = [], []
+        self.ours: list[float] = []
+        self.theirs: list[float] = []
 
-    def on_train_epoch_start(self, trainer: pl.Trainer, gan: GAN) -> None:
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
-        self.started = clock(gan.device)
+        self.started = clock(pl_module.device)
 
-    def on_train_batch_end(self, trainer: pl.Trainer, gan: GAN, outputs: Any, batch: Any, index: int) -> None:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Stop the clock after the last step of an epoch, and time the bare loop."""
-        if index == self.steps - 1:
-            self.ours.append(clock(gan.device) - self.started)
-            started = clock(gan.device)
+        if batch_idx == self.steps - 1:
+            self.ours.append(clock(pl_module.device) - self.started)
+            started = clock(pl_module.device)
             self.bare.run(self.steps)
-            self.theirs.append(clock(gan.device) - started)
+            self.theirs.append(clock(pl_module.device) - started)
 
 
 def clock(device: torch.device) -> float:
@@ -124,6 +123,7 @@ def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]
     if gan.objective.penalties or gan.num_classes or cfg.schedule.updates.n_critic != 1:
         raise SystemExit("the bare loop here knows no penalties, no labels and one discriminator update a step")
     image_set = build.build_image_set(cfg)
+    assert image_set is not None  # the dataset has a split to train on
     gan.stream = build.build_stream(cfg, image_set, device)
     gan.steps += steps  # no validation at the end
     bare = BareLoop(gan, gan.stream, gan.optimizer_factories)
@@ -135,7 +135,7 @@ def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]
             run.path,
             max_epochs=rounds + 1,
             callbacks=[*trainers.required_callbacks(), ProgressLine(), turns],
-            loggers=[MetricsFile(run), TensorBoard(scratch)],
+            loggers=[MetricsFile(run), TensorBoard(run)],
         )
         trainers.fit(trainer, gan, StreamData(gan.stream, steps), None)
     ours, theirs = turns.ours[1:], turns.theirs[1:]  # the first round warms both up
@@ -156,7 +156,7 @@ def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
     """Print the time of a sweep by two workers as a multiple of that of a serial one."""
     jobs = ["seed=range(6)", f"schedule.steps={steps}", f"schedule.evaluate_every={steps}", "metrics=none", *overrides]
     ways = {"serial": [], "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]}
-    seconds = {way: [] for way in ways}
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(rounds):
         for way, launcher in ways.items():
             with tempfile.TemporaryDirectory() as scratch:

@@ -4,13 +4,14 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from unittest.mock import patch
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
-from torch.utils.data import TensorDataset
+from torch.utils.data import Dataset
 from torch_fidelity import calculate_metrics
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 from torchmetrics.image import FrechetInceptionDistance, InceptionScore, KernelInceptionDistance
@@ -24,6 +25,7 @@ from ganexp.metrics.reference import load_reference
 from ganexp.pixels import from_uint8
 
 SUBSET = 50  # images per KID subset
+Batches = Sequence[Tensor]  # each (N, C, H, W), uint8
 
 
 def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
@@ -37,16 +39,18 @@ def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> No
     """
     with tempfile.TemporaryDirectory() as torch_home:
         os.environ["TORCH_HOME"] = torch_home
-        save_random_inception(Path(torch.hub.get_dir()) / "checkpoints" / Path(URL_INCEPTION_V3).name)
+        weights = Path(torch.hub.get_dir()) / "checkpoints" / Path(URL_INCEPTION_V3).name
+        save_random_inception(weights)
         generator = torch.Generator().manual_seed(0)
         blobs = torch.rand(2, count, 3, 4, 4, generator=generator) * torch.tensor([255.0, 200.0]).view(2, 1, 1, 1, 1)
         real, fake = (interpolate(images, (32, 32), mode="bilinear").byte() for images in blobs)
-        libraries = {
-            "ganexp": Ganexp(device, count),
+        libraries: dict[str, Callable[[Batches, Batches], tuple[float, float]]] = {
+            "ganexp": Ganexp(device, count, weights),
             "torchmetrics": Torchmetrics(device),
             "torch-fidelity": TorchFidelity(device, batch_size),
         }
-        times, values_by_library = {name: [] for name in libraries}, {}
+        times: dict[str, list[float]] = {name: [] for name in libraries}
+        values_by_library = {}
         for _ in range(rounds):
             for name, compute in libraries.items():
                 started = time.perf_counter()
@@ -65,11 +69,11 @@ def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> No
 class Ganexp:
     """All scores from one pass through one Inception."""
 
-    def __init__(self, device: torch.device, count: int) -> None:
+    def __init__(self, device: torch.device, count: int, weights: Path) -> None:
         self.device, self.count = device, count
-        self.extractor = InceptionExtractor().to(device)
+        self.extractor = InceptionExtractor(str(weights)).to(device)
 
-    def __call__(self, real: list[Tensor], fake: list[Tensor]) -> tuple[float, float]:
+    def __call__(self, real: Batches, fake: Batches) -> tuple[float, float]:
         """Return FID and IS."""
         with tempfile.TemporaryDirectory() as cache:  # empty, so that the real images are processed too
             reference = load_reference(self.extractor, real, self.count, "real", Path(cache), self.device)
@@ -92,7 +96,7 @@ class Torchmetrics:
         self.score = InceptionScore().to(device)
         self.kid = KernelInceptionDistance(subset_size=SUBSET).to(device)
 
-    def __call__(self, real: list[Tensor], fake: list[Tensor]) -> tuple[float, float]:
+    def __call__(self, real: Batches, fake: Batches) -> tuple[float, float]:
         """Return FID and IS."""
         for metric in (self.fid, self.score, self.kid):
             metric.reset()
@@ -114,11 +118,11 @@ class TorchFidelity:
     def __init__(self, device: torch.device, batch_size: int) -> None:
         self.device, self.batch_size = device, batch_size
 
-    def __call__(self, real: list[Tensor], fake: list[Tensor]) -> tuple[float, float]:
+    def __call__(self, real: Batches, fake: Batches) -> tuple[float, float]:
         """Return FID and IS."""
         values = calculate_metrics(
-            input1=_Images(torch.cat(fake)),
-            input2=_Images(torch.cat(real)),
+            input1=_Images(torch.cat(list(fake))),
+            input2=_Images(torch.cat(list(real))),
             isc=True,
             fid=True,
             kid=True,
@@ -131,20 +135,30 @@ class TorchFidelity:
         return values["frechet_inception_distance"], values["inception_score_mean"]
 
 
-class _Images(TensorDataset):
+class _Images(Dataset[Tensor]):
     """Images one by one, as torch-fidelity expects them."""
 
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
     def __getitem__(self, index: int) -> Tensor:
-        return self.tensors[0][index]
+        return self.images[index]
+
+
+class _RandomInception(FeatureExtractorInceptionV3):
+    """torch-fidelity's Inception, whose weights stay as they were drawn instead of those of its file."""
+
+    def load_state_dict(self, *args: Any, **options: Any) -> None:
+        """Load nothing."""
 
 
 def save_random_inception(path: Path) -> None:
     """Save random weights of Inception where all three libraries look for them; speed does not depend on the values."""
     path.parent.mkdir(parents=True)
+    torch.save({}, path)
     torch.manual_seed(0)
-    with (
-        patch.object(torch, "load", lambda *args, **kwargs: {}),
-        patch.object(FeatureExtractorInceptionV3, "load_state_dict"),
-    ):
-        network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], "none")
+    network = _RandomInception("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
     torch.save(network.state_dict(), path)

@@ -2,10 +2,10 @@
 
     python scripts/same_bits.py OLD_COMMIT [--only NAME,NAME] [--keep DIRECTORY]
 
-The old commit is checked out into a temporary worktree. Six small configurations are trained with both trees, one
-process after the other, by the interpreter that runs this script. The weights of every network must be identical to
-the bit, and every score that both trees log must agree to 1e-6. The exit code is 0 if they do, or if each difference
-is listed in INTENDED_CHANGES.
+Checks the old commit out into a temporary worktree and trains the configurations in CASES with both trees, one process
+after the other, with the interpreter that runs this script. The weights of every network must be identical to the bit,
+and every score that the old tree logs must agree to 1e-6. The exit code is 0 if they do, or if each difference is
+listed in INTENDED_CHANGES.
 """
 
 import argparse
@@ -66,12 +66,12 @@ RENAMED_WEIGHTS = {
     "classifier.": "networks.classifier.",
     "ema.": "averaged_generator.network.",
 }
-# Configurations whose bits were changed on purpose: name -> reason.
+# Configurations whose results were changed on purpose: name -> reason.
 INTENDED_CHANGES: dict[str, str] = {}
 
 
 def main() -> None:
-    """Compare every configuration that was asked for."""
+    """Compare the configurations that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old_commit")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(CASES), metavar="NAME,NAME")
@@ -98,10 +98,10 @@ def worktree(commit: str) -> Iterator[Path]:
 
 
 def compare_case(name: str, old: Path, runs: Path) -> bool:
-    """Train one configuration with both trees; print a line, and return whether the result is as it should be."""
+    """Train one configuration with both trees, print the result, and return whether all differences are intended."""
     overrides = (*COMMON, *CASES[name])
     train(ROOT, overrides, runs / "new" / name)
-    train(old, [old_words(word, old) for word in overrides], runs / "old" / name)
+    train(old, [old_override(override, old) for override in overrides], runs / "old" / name)
     problems = list(differences(runs / "old" / name, runs / "new" / name))
     if problems and name in INTENDED_CHANGES:
         print(f"{name:12} differs as intended: {INTENDED_CHANGES[name]}", flush=True)
@@ -110,16 +110,16 @@ def compare_case(name: str, old: Path, runs: Path) -> bool:
     return not problems
 
 
-def old_words(override: str, old: Path) -> str:
-    """Return `override` in the words of the old tree, for keys that were renamed after it."""
+def old_override(override: str, old: Path) -> str:
+    """Return `override` with the key that the old tree has, if the key was renamed since."""
     for before, after in RENAMED_KEYS.items():
-        if override.startswith(f"{after}=") and not names(old, after.rsplit(".", 1)[-1]):
+        if override.startswith(f"{after}=") and not mentions(old, after.rsplit(".", 1)[-1]):
             return f"{before}={override.split('=', 1)[1]}"
     return override
 
 
-def names(tree: Path, word: str) -> bool:
-    """Return whether the configuration or the code of `tree` contains `word`."""
+def mentions(tree: Path, word: str) -> bool:
+    """Return whether a config file or the code of `tree` contains `word`."""
     return subprocess.run(["git", "-C", tree, "grep", "-qw", word, "--", "conf", "src"]).returncode == 0
 
 
@@ -143,7 +143,7 @@ def differences(old: Path, new: Path) -> Iterator[str]:
     before = {renamed(name): value for name, value in weights(old).items()}
     after = weights(new)
     for name in sorted(before.keys() ^ after.keys()):
-        yield f"only one has the weight {name}"
+        yield f"only one tree has the weight {name}"
     for name in sorted(before.keys() & after.keys()):
         if not torch.equal(before[name], after[name]):
             yield f"weight {name} differs by {(before[name] - after[name]).abs().max():.2g}"

@@ -2,8 +2,8 @@
 
     python scripts/spectral_norms.py RUN…       # run directories, or checkpoints
 
-They are those of the weights that the forward pass uses. If spectral norm works, every value is 1, or slightly more
-where the power iteration has not yet followed the last updates.
+The values are those of the weights that the forward pass uses. If spectral norm works, every value is 1, or slightly
+more, because one power iteration per update does not quite follow the weights.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from ganexp.errors import UserError
 
 
 def spectral_norms(network: torch.nn.Module) -> dict[str, float]:
-    """Return ‖W‖₂ by layer, for the weight W that the forward pass uses, as a matrix (outputs, everything else)."""
+    """Return ‖W‖₂ by layer, where W is the weight that the forward pass uses, as a matrix (outputs, all other axes)."""
     network.eval()  # in training mode, reading a weight would run its power iteration
     layers = {name: layer for name, layer in network.named_modules() if hasattr(layer, "parametrizations")}
     return {name: torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for name, layer in layers.items()}

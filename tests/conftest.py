@@ -1,4 +1,4 @@
-"""What the tests share: a config composed in process, and the real command line in a folder of its own."""
+"""Fixtures of all tests."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ torch.set_num_threads(1)  # two test processes, two cores
 
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path_factory, monkeypatch):
-    """No test reads or writes the user's caches, and none reaches a network."""
+    """Keep every test away from the user's caches and from the network."""
     monkeypatch.setenv("GANEXP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("GANEXP_DATA", str(tmp_path_factory.getbasetemp() / "data"))
     monkeypatch.setenv("TORCH_HOME", str(tmp_path_factory.getbasetemp() / "torch"))
@@ -17,20 +17,19 @@ def own_caches(tmp_path_factory, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
 
+class RandomInception(FeatureExtractorInceptionV3):
+    """torch-fidelity's Inception, whose weights stay as they were drawn instead of those of its file."""
+
+    def load_state_dict(self, *args, **options):
+        pass
+
+
 @pytest.fixture(scope="session")
 def random_inception(tmp_path_factory):
-    """Inception with seeded random weights in a file of the true form."""
+    """Return a file with seeded random weights of torch-fidelity's Inception."""
     path = tmp_path_factory.mktemp("weights") / "inception.pth"
+    torch.save({}, path)
     torch.manual_seed(0)
-    build = FeatureExtractorInceptionV3.__init__
-    network = FeatureExtractorInceptionV3.__new__(FeatureExtractorInceptionV3)
-    original = torch.load
-    try:
-        FeatureExtractorInceptionV3.load_state_dict = lambda self, state, **kw: None
-        torch.load = lambda *args, **kw: {}
-        build(network, "inception-v3-compat", ["2048", "logits_unbiased"], "none")
-    finally:
-        del FeatureExtractorInceptionV3.load_state_dict
-        torch.load = original
+    network = RandomInception("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
     torch.save(network.state_dict(), path)
     return path

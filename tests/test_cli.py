@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from omegaconf import OmegaConf
 
 import ganexp as package
 from ganexp import cli
+from ganexp.arguments import COMMANDS
 
 OWN_LOSS = "adversarial: {_target_: ganexp.losses.LeastSquares}\n"
 
@@ -35,30 +37,60 @@ def test_help_answers_quickly_without_torch(tmp_path):
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
-    assert "ganexp resume RUN" in done.stdout
+    for command in COMMANDS:
+        assert f"\n  {command} " in done.stdout
+    assert "\n  loss: cramer, hinge, " in done.stdout
+    assert "base" not in done.stdout  # files that options share
+    assert 'eval "$(ganexp -sc install=bash)"' in done.stdout
     code = "import sys; from ganexp import cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help(tmp_path, command):
+    before = time.process_time()
+    text = ganexp(command, "--help", cwd=tmp_path).stdout
+    assert time.process_time() - before < 1
+    assert text.startswith("usage: ganexp ")
+    assert "\nExamples\n  ganexp" in text
+    assert "\n  --help, -h" in text or "\n  -h, --help" in text
     assert not list(tmp_path.iterdir())
 
 
 def test_help_lists_groups_and_settings(tmp_path, own_configs):
     own_configs("loss/quadratic.yaml", OWN_LOSS)
     text = ganexp("--help", "loss=hinge", "--config-dir", "mine", cwd=tmp_path).stdout
-    (losses,) = [line for line in text.splitlines() if line.startswith("loss: ")]
+    (losses,) = [line for line in text.splitlines() if line.startswith("  loss: ")]
     assert "hinge" in losses
     assert "quadratic" in losses
     assert "hydra/" not in text
-    assert "$" not in text.split("Settings (key=value)")[0]
-    assert 'eval "$(ganexp -sc install=bash)"' in text
-    settings = text.split("Settings (key=value)\n")[1].split("\nEvery flag")[0]
+    settings = text.split("Settings (key=value; ??? must be given)\n")[1].split("\nFlags:")[0]
     assert OmegaConf.create(settings).loss.adversarial._target_ == "ganexp.losses.Hinge"
 
 
 @pytest.mark.parametrize(
-    ("command", "key"), [("sample", "truncation"), ("evaluate", "data_root"), ("describe", "estimate")]
+    ("command", "line"),
+    [
+        ("sample", "truncation: null  # normal latents beyond it"),
+        ("evaluate", "data_root: null  # where the dataset is now"),
+        ("describe", "estimate: false  # time a few steps"),
+        ("train", "  steps: 3000  # generator updates"),  # of conf/schedule/default.yaml
+        ("train", "  prune: false  # stop a job"),  # of the schema
+    ],
 )
-def test_help_of_a_command_shows_its_settings(tmp_path, command, key):
-    assert f"\n{key}: " in ganexp(command, "--help", cwd=tmp_path).stdout
+def test_help_of_a_command_explains_its_settings(tmp_path, command, line):
+    assert f"\n{line}" in ganexp(command, "--help", cwd=tmp_path).stdout
+
+
+def test_help_of_evaluate_depends_on_what_is_scored(tmp_path):
+    of_checkpoint = ganexp("evaluate", "--help", cwd=tmp_path).stdout
+    assert "\nckpt: ???" in of_checkpoint
+    assert "\n  metrics: " in of_checkpoint
+    assert "\n  model: " not in of_checkpoint  # the run's
+    of_images = ganexp("evaluate", "images=a", "--help", cwd=tmp_path).stdout
+    assert "\nimages: a  # a directory or zip" in of_images
+    assert "\n  model: " in of_images
 
 
 def test_help_refuses_an_unknown_override(tmp_path):
@@ -70,9 +102,31 @@ def test_version_is_printed(tmp_path):
     assert ganexp("--version", cwd=tmp_path).stdout == f"ganexp {package.__version__}\n"
 
 
-@pytest.mark.parametrize("argument", ["--help", "-h"])
-def test_resume_help_shows_its_usage(tmp_path, argument):
-    assert ganexp("resume", argument, cwd=tmp_path).stdout.startswith("usage: ganexp resume RUN")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["trian"], "there is no command 'trian'"),
+        (["train", "--epochs=3"], "unrecognized arguments: --epochs=3"),
+        (["describe", "loss"], "loss is not an override"),
+        (["resume"], "the following arguments are required: RUN|SWEEP"),
+        (["resume", "a", "schedule.steps=many"], "no other argument than schedule.steps=N"),
+        (["resume", "a", "seed=1"], "no other argument than schedule.steps=N"),
+        (["resume", "a", "--force"], "unrecognized arguments: --force"),
+        (["report"], "the following arguments are required: DIRECTORY"),
+        (["report", "output=a"], "name a directory that holds runs"),
+        (["report", "a", "image=false"], "image=false is neither a directory nor one of output=, images="),
+        (["report", "a", "images=no"], "use images=true or images=false"),
+        (["report", "--bundle", "a", "b"], "--bundle takes one run directory"),
+        (["report", "a", "--zip"], "unrecognized arguments: --zip"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_command_line_of_the_wrong_form_exits_with_2(tmp_path, arguments, expected):
+    done = ganexp(*arguments, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: ganexp")
+    assert expected in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_hydra_flags_work_before_and_after_overrides(tmp_path, own_configs):
@@ -114,10 +168,11 @@ def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["trian"], "There is no command 'trian'"),
         (["los=hinge"], "los: there is no such setting.\n"),
         (["loss=hing"], "loss=hing: there is no such option.\nloss has: cramer, hinge,"),
         (["loss=hing"], "Did you mean loss=hinge?"),
+        (["+experiment=textbook/gan"], "so leave out the +: experiment=textbook/gan"),
+        (["trainer.gradient_clip_val=1"], "trainer.gradient_clip_val: Lightning cannot clip"),
         (["experiment=cifar10_2"], "Did you mean experiment=sagan/cifar10_2"),
         (["schedule/lr_decay=null"], "schedule/lr_decay has linear"),
         (["schedule/lr_decays=linear"], "Did you mean schedule/lr_decay"),
@@ -144,9 +199,6 @@ def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
         (["evaluate", "ckpt=nowhere", "metrics.samples=40"], "metrics.samples=40: choose the metrics too"),
         (["sample", "ckpt=nowhere"], "no checkpoint there"),
         (["resume", "nowhere"], "nowhere is not a run directory"),
-        (["resume"], "usage: ganexp resume RUN"),
-        (["resume", "a", "schedule.steps=many"], "usage: ganexp resume RUN"),
-        (["resume", "a", "seed=1"], "usage: ganexp resume RUN"),
         (["report", "nowhere"], "nowhere"),
         (["--config-dir", "nowhere"], "nowhere' not found"),
         (["loss=hinge", "data=stl10"], "stl10_binary/train_X.bin"),

@@ -8,9 +8,12 @@ import torch
 from helpers.cli import ganexp, small_run
 from helpers.config import TINY
 from helpers.images import photo, stl10_files
+from omegaconf import OmegaConf
 from torchvision.io import read_image
 
-from ganexp.runs.run_directory import RunDirectory
+from ganexp.config.composition import IS_HYDRA_1_3
+from ganexp.report.collect import collect
+from ganexp.runs.run_directory import HYDRA_FILES, RunDirectory
 
 SINGLE = ("is", "accuracy", "distance", "distance_within", "distance_between")  # scores of the samples alone
 PAIRED = ("fid", "kid", "precision", "recall", "density", "coverage")  # against real images
@@ -32,6 +35,7 @@ def test_run_directory_is_complete(run):
     files = [file for file in run.rglob("*") if file.is_file() and "tfevents" not in file.name]
     assert {str(file.relative_to(run)) for file in files if not file.name.startswith(".")} == {
         "config.yaml",
+        *(f".hydra/{name}" for name in HYDRA_FILES),
         "run.json",
         "metrics.jsonl",
         "curves.png",
@@ -41,6 +45,26 @@ def test_run_directory_is_complete(run):
         "samples/interpolation-spherical.png",
         *(f"samples/step-{step:07d}.png" for step in (0, 3, 6)),
     }
+
+
+def test_hydra_directory_is_no_run_of_its_own(run):
+    assert [found.path for found in collect([run.parents[2]])] == [run]
+    assert OmegaConf.load(run / ".hydra" / "overrides.yaml") == RunDirectory(run).metadata()["overrides"]
+
+
+def test_hydra_files_compose_the_same_run(run, tmp_path):
+    """Hydra 1.4 reruns a run directory by what these files say."""
+    settings = OmegaConf.load(run / ".hydra" / "hydra.yaml").hydra
+    overrides = [*settings.overrides.hydra, *OmegaConf.load(run / ".hydra" / "overrides.yaml")]
+    done = ganexp("--config-name", settings.job.config_name, "--cfg", "job", *overrides, cwd=tmp_path)
+    assert OmegaConf.create(done.stdout) == OmegaConf.load(run / ".hydra" / "config.yaml")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(IS_HYDRA_1_3, reason="Hydra 1.3 reruns from a pickle, which ganexp does not write")
+def test_hydra_reruns_a_run_directory(run):
+    ganexp("--experimental-rerun", str(run), cwd=run.parents[2])
+    assert RunDirectory(f"{run}-2").metadata()["scores"] == RunDirectory(run).metadata()["scores"]
 
 
 def test_run_json_tells_what_ran_and_its_scores(trained):
@@ -120,6 +144,16 @@ def test_parent_of_a_run_is_answered_with_the_run(run, tmp_path):
         assert f"Did you mean {run}?" in ganexp(*arguments, cwd=tmp_path, check=False).stderr
 
 
+def test_sweep_of_evaluations_leaves_no_files_of_hydra(run, tmp_path):
+    arguments = ("-m", f"ckpt={run}", "seed=1,2", "samples=60", "references=[train]", "output=scores-${seed}")
+    ganexp("evaluate", *arguments, cwd=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scores-1", "scores-2"]
+    drawn = ganexp("sample", "-m", f"ckpt={run},nowhere", "n=4", "output=drawn", cwd=tmp_path, check=False)
+    assert drawn.returncode == 1
+    assert "no checkpoint there" in drawn.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn", "scores-1", "scores-2"]
+
+
 @pytest.mark.slow
 def test_images_score_as_the_checkpoint_that_drew_them(run, tmp_path):
     ganexp("sample", f"ckpt={run}", "n=60", "seed=1000", "output=drawn", cwd=tmp_path)
@@ -197,10 +231,14 @@ def test_diverged_run_fails_with_the_reason(tmp_path):
 
 @pytest.mark.slow
 def test_taken_directory_gets_a_number(tmp_path):
-    for _ in range(2):
-        ganexp(*TINY, "hydra.run.dir=same", cwd=tmp_path)
-    assert (tmp_path / "same" / "run.json").exists()
-    assert (tmp_path / "same-2" / "run.json").exists()
+    for seed in (1, 2):
+        ganexp(*TINY, f"seed={seed}", "hydra.run.dir=same", cwd=tmp_path)
+    for seed, name in ((1, "same"), (2, "same-2")):
+        assert RunDirectory(tmp_path / name).metadata()["status"] == "finished"
+        assert f"seed={seed}" in OmegaConf.load(tmp_path / name / ".hydra" / "overrides.yaml")
+    refused = ganexp(*TINY, "schedule.batch_size=9999", "hydra.run.dir=same", cwd=tmp_path, check=False)
+    assert refused.returncode == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["same", "same-2"]
 
 
 @pytest.mark.slow

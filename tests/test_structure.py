@@ -24,7 +24,7 @@ src/ganexp/models/   __init__.py
 src/ganexp/data/     sets.py images.py listing.py stream.py datamodule.py download.py
 src/ganexp/metrics/  collection.py reference.py extractors
 src/ganexp/callbacks/ __init__.py
-src/ganexp/loggers/  metrics_file.py tensorboard.py
+src/ganexp/loggers/  metrics_file.py tensorboard.py csv.py wandb.py mlflow.py
 src/ganexp/plots/    __init__.py
 src/ganexp/runs/     atomic.py
 src/ganexp/report/   __init__.py

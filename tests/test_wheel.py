@@ -1,58 +1,108 @@
-"""The wheel holds what a checkout holds, and runs from an empty folder."""
+"""The wheel holds what a checkout holds, and runs from an empty directory with a user's own configs and code."""
 
+import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
+EXTENSIONS = Path(__file__).resolve().parent / "helpers" / "user_extensions"
+CHOICES = {
+    "loss": "quadratic",
+    "loss/penalty": "drift",
+    "augment": "brightness",
+    "metrics/score": "[fid,mean_pixel]",
+    "callbacks": "[default,note]",
+    "logger": "[steps]",
+    "model": "linear",
+    "data": "stripes",
+}
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     target = tmp_path_factory.mktemp("wheel")
-    words = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(ROOT)]
-    subprocess.run(words, check=True, capture_output=True)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
     return next(target.glob("*.whl"))
+
+
+@pytest.fixture
+def installed(wheel, tmp_path):
+    """Unpack the wheel, and return a function that runs ganexp from it in a directory."""
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    environment = os.environ | {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
+
+    def python(*arguments, cwd):
+        command = [sys.executable, *arguments]
+        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    assert python("-c", "import ganexp; print(ganexp.__file__)", cwd=tmp_path).startswith(str(site))
+    return lambda *arguments, cwd: python("-m", "ganexp", *arguments, cwd=cwd)
 
 
 def test_wheel_holds_every_config_and_module(wheel):
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if not name.endswith("/")}
     for folder, prefix in ((ROOT / "conf", "ganexp/conf/"), (ROOT / "src" / "ganexp", "ganexp/")):
         for file in folder.rglob("*"):
-            if file.suffix in (".yaml", ".py", ".html", ".css", ".js"):
+            if file.suffix in (".yaml", ".py", ".html", ".css", ".js", ".npz") or file.name == "py.typed":
                 assert prefix + file.relative_to(folder).as_posix() in inside
 
 
-def test_wheel_runs_from_an_empty_folder_with_a_users_own_configs(wheel, tmp_path):
-    site, empty = tmp_path / "site", tmp_path / "empty"
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
+def test_wheel_runs_with_a_users_own_experiment(installed, tmp_path):
+    empty = tmp_path / "empty"
     (empty / "mine" / "experiment").mkdir(parents=True)
     (empty / "mine" / "experiment" / "case.yaml").write_text(
         "# @package _global_\n"
         "defaults: [override /loss: hinge]\n"
         "schedule: {steps: 2, evaluate_every: 2, batch_size: 8}\n"
     )
-    words = [
-        sys.executable,
-        "-m",
-        "ganexp",
-        "--config-dir",
-        "mine",
-        "experiment=case",
-        "metrics=none",
-        "trainer=cpu",
-    ]
-    environment = os.environ | {"PYTHONPATH": str(site), "OMP_NUM_THREADS": "1"}
-    where = subprocess.run([sys.executable, "-c", "import ganexp; print(ganexp.__file__)"], env=environment, cwd=empty,
-                           capture_output=True, text=True, check=True)  # fmt: skip
-    assert where.stdout.startswith(str(site))
-    done = subprocess.run(words, cwd=empty, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (folder,) = (empty / "outputs" / "case").iterdir()
-    assert (folder / "samples" / "step-0000002.png").exists()
-    assert "Hinge" in (folder / "config.yaml").read_text()
+    installed("--config-dir", "mine", "experiment=case", "metrics=none", "trainer=cpu", cwd=empty)
+    (run,) = (empty / "outputs" / "case").iterdir()
+    assert (run / "samples" / "step-0000002.png").exists()
+    assert "Hinge" in (run / "config.yaml").read_text()
+
+
+@pytest.mark.parametrize("group", CHOICES)
+def test_extension_is_one_python_file_and_one_yaml(group):
+    option = CHOICES[group].strip("[]").split(",")[-1]
+    text = (EXTENSIONS / "my_conf" / group / f"{option}.yaml").read_text()
+    (module,) = set(re.findall(r"_target_: (my_\w+)\.", text))
+    assert not re.search(r"^(import|from) my_", (EXTENSIONS / f"{module}.py").read_text(), re.MULTILINE)
+
+
+def test_users_own_extensions_work_together(installed, tmp_path):
+    directory = tmp_path / "user"
+    shutil.copytree(EXTENSIONS, directory)
+    settings = ["schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=8", "trainer.log_every=1"]
+    settings += ["metrics.samples=20", "metrics.extractor.updates=5", "trainer=cpu", "name=mine"]
+    choices = [f"{group}={option}" for group, option in CHOICES.items()]
+    installed("--config-dir", "my_conf", *choices, *settings, cwd=directory)
+    (run,) = (directory / "outputs" / "mine").iterdir()
+
+    points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    logged = set().union(*points)
+    assert {"loss/discriminator/quadratic_real", "loss/discriminator/quadratic_fake"} <= logged  # the loss
+    assert "loss/discriminator/drift" in logged  # the penalty
+    assert "score/mean_pixel" in logged  # the score
+    assert (run / "note.txt").read_text() == "trained"  # the callback
+    assert set(map(int, (run / "steps.txt").read_text().split())) == {point["step"] for point in points}  # the logger
+    state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert {f"networks.{name}.one_layer.weight" for name in ("generator", "discriminator")} <= set(state)  # the network
+    (calls,) = [value for name, value in state.items() if name.endswith("calls")]
+    assert calls == 4 * (3 + 1)  # the augmentation, in 4 steps: three calls for D (one by the penalty) and one for G
+    protocol = json.loads((run / "run.json").read_text())["protocol"]
+    assert protocol["references"]["train"]["images"] == 120  # the dataset

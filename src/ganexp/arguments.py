@@ -1,18 +1,49 @@
-"""Parse the arguments of the command line. Must not import torch."""
+"""Parse the command line: which command it names, and what is given to it. Must not import torch."""
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-from ganexp.errors import UserError
+from typing import Any, NoReturn
 
 CONFIGS = ("train", "evaluate", "evaluate_images", "sample", "describe")  # Hydra's primary configs
 COMMANDS = ("train", "evaluate", "sample", "describe", "resume", "report")
-FLAGS_WITH_VALUE = (
-    *("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn"),
-    *("--package", "-p", "--cfg", "-c", "--experimental-rerun"),
+INFO_TOPICS = ("all", "aliases", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+LINE_LENGTH = 120  # of a help text
+NAME_FLAGS = ("--config-name", "-cn")
+MULTIRUN_FLAGS = ("--multirun", "-m")
+# Flags that are handed to Hydra: names, whether a value follows, and the help text.
+HYDRA_FLAGS = (
+    (MULTIRUN_FLAGS, False, "run a sweep: every combination of the values separated by commas"),
+    (("--cfg", "-c"), True, "print the config instead of running it; VALUE: job, hydra or all"),
+    (("--resolve",), False, "with --cfg: replace every interpolation by its value"),
+    (("--package", "-p"), True, "with --cfg: print only the part of the config at VALUE"),
+    (("--config-dir", "-cd"), True, "a directory with your own config files, beside those of ganexp"),
+    (("--config-path", "-cp"), True, "a directory of config files in place of those of ganexp"),
+    (NAME_FLAGS, True, f"the primary config; VALUE: {', '.join(CONFIGS)}"),
+    (("--info", "-i"), True, "print how the config is composed; VALUE: all, config, defaults, searchpath, …"),
+    (("--experimental-rerun",), True, "run again what is recorded at VALUE: with Hydra 1.4, a run directory"),
+    (("--shell-completion", "-sc"), False, "install or uninstall tab completion: install=bash, zsh or fish"),
+    (("--run", "-r"), False, "run the config, as without any flag"),
+    (("--hydra-help",), False, "show the help of Hydra itself"),
 )
-INFO_TOPICS = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")  # may follow --info
+
+
+class UsageError(Exception):
+    """A command line of the wrong form: an unknown command or flag, or wrong arguments. The exit code is 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser that raises UsageError instead of exiting, and prints descriptions line by line."""
+
+    def __init__(self, prog: str, **options: Any) -> None:
+        layout = partial(argparse.RawDescriptionHelpFormatter, max_help_position=34, width=LINE_LENGTH)
+        super().__init__(prog, allow_abbrev=False, formatter_class=layout, **options)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message below the usage."""
+        raise UsageError(f"{self.format_usage()}{self.prog}: error: {message}\nSee {self.prog} --help")
 
 
 @dataclass(frozen=True)
@@ -22,93 +53,145 @@ class Command:
     Attributes:
         name: one of `COMMANDS`, or --version.
         arguments: overrides; of `resume` and `report`, everything that was given to them.
-        flags: Hydra's flags with their values, except --config-name.
-        config_name: Hydra's primary config, one of `CONFIGS`; None for a command without one.
+        flags: Hydra's flags with their values, except --config-name and --multirun.
+        config_name: Hydra's primary config, one of `CONFIGS`; empty for a command without one.
+        config_dir: the value of --config-dir.
+        is_named: whether the command line names the command, or a primary config.
+        is_sweep: whether there is --multirun, or a preset of the group `sweep`, which stands for it.
+        wants_help: whether there is --help.
     """
 
     name: str
     arguments: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
-    config_name: str | None = None
+    config_name: str = ""
+    config_dir: Path | None = None
+    is_named: bool = True
+    is_sweep: bool = False
+    wants_help: bool = False
 
     def argv(self) -> list[str]:
         """Return the arguments in Hydra's form; to parse them gives the same command."""
-        return ["--config-name", str(self.config_name), *self.flags, *self.arguments]
+        if "--experimental-rerun" in self.flags:  # Hydra takes the primary config from the record
+            return [*self.flags, *self.arguments]
+        multirun = ["--multirun"] if self.is_sweep else []
+        return ["--config-name", self.config_name, *multirun, *self.flags, *self.arguments]
 
 
 def parse(argv: Sequence[str]) -> Command:
     """Return the command in `argv`, which may stand after flags and overrides; without one it is train.
 
     Raises:
-        UserError: there is no such command, or an argument that is no override.
+        UsageError: there is no such command or flag, or an argument is no override.
     """
-    position = command_position(argv)
-    name = None if position is None else argv[position]
-    if name is not None and name not in COMMANDS:
-        known = ", ".join(COMMANDS)
-        raise UserError(f"There is no command {name!r}: use one of {known}, or key=value. See ganexp --help.")
-    others = [argument for place, argument in enumerate(argv) if place != position]
+    argv = _with_info_topic(argv)
+    name = find_command(argv)
+    others = list(argv)
+    if name is not None:
+        others.remove(name)
     if name in ("resume", "report"):
         return Command(name, tuple(others))
-    of_flags = _flag_positions(others)
-    flags = [argument for place, argument in enumerate(others) if place in of_flags]
-    overrides = tuple(argument for place, argument in enumerate(others) if place not in of_flags)
-    if "--version" in flags:
+    parser = hydra_parser(name)
+    options, unknown = parser.parse_known_intermixed_args(others)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    if options.version:
         return Command("--version")
-    stray = command_position(overrides)
-    if stray is not None:
-        example = f", perhaps ckpt={overrides[stray]}" if name in ("evaluate", "sample") else ""
-        raise UserError(f"{overrides[stray]} is not an override: write key=value{example}")
-    given_config, flags = _take_config_name(flags)
-    name = name or given_config or "train"
-    config_name = "evaluate_images" if name == "evaluate" and _has_images(overrides) else name
+    overrides = [argument for argument in options.overrides if argument]
+    for override in overrides:
+        if not _is_override(override):
+            example = f", perhaps ckpt={override}" if name in ("evaluate", "sample") else ""
+            parser.error(f"{override} is not an override: write key=value{example}")
+    named = name or options.config_name
+    config_name = "evaluate_images" if named == "evaluate" and _has_images(overrides) else named or "train"
     if config_name not in CONFIGS:
-        raise UserError(f"--config-name={config_name}: use one of {', '.join(CONFIGS)}")
-    return Command("evaluate" if name == "evaluate_images" else name, overrides, tuple(flags), config_name)
+        parser.error(f"--config-name={config_name}: use one of {', '.join(CONFIGS)}")
+    return Command(
+        name="evaluate" if config_name == "evaluate_images" else config_name,
+        arguments=tuple(overrides),
+        flags=tuple(_flags(others, options.overrides)),
+        config_name=config_name,
+        config_dir=Path(options.config_dir).absolute() if options.config_dir else None,
+        is_named=named is not None,
+        is_sweep=options.multirun or (_has_preset(overrides) and not _only_shows(options)),
+        wants_help=options.help,
+    )
 
 
-def command_position(argv: Sequence[str]) -> int | None:
-    """Return the position of the first argument that is neither a flag, nor a flag's value, nor an override."""
-    of_flags = _flag_positions(argv)
-    for place, argument in enumerate(argv):
-        if argument and place not in of_flags and "=" not in argument and not argument.startswith("~"):
-            return place
-    return None
+def find_command(argv: Sequence[str]) -> str | None:
+    """Return the name of the command: the first argument that is no flag, no value of a flag and no override.
+
+    Raises:
+        UsageError: that argument is no command.
+    """
+    parser = hydra_parser(None)
+    options, unknown = parser.parse_known_intermixed_args(argv)
+    name = next((argument for argument in options.overrides if argument and not _is_override(argument)), None)
+    if name is not None and name not in COMMANDS:
+        if unknown:
+            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        parser.error(f"there is no command {name!r}: use one of {', '.join(COMMANDS)}, or key=value")
+    return name
 
 
-def _flag_positions(argv: Sequence[str]) -> set[int]:
-    """Return the positions of flags and of their values."""
-    positions: set[int] = set()
-    for place, argument in enumerate(argv):
-        before = argv[place - 1] if place - 1 in positions else ""
-        is_value = before in FLAGS_WITH_VALUE or (before in ("--info", "-i") and argument in INFO_TOPICS)
-        if argument.startswith("-") or is_value:
-            positions.add(place)
-    return positions
+def hydra_parser(name: str | None, usage: str = "%(prog)s [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]") -> Parser:
+    """Return the parser of a command that Hydra composes a config for.
+
+    Args:
+        name: of the command; None for a command line without one.
+        usage: how the command is called, for messages.
+    """
+    parser = Parser(f"ganexp {name}" if name else "ganexp", usage=usage, add_help=False)
+    parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
+    flags = parser.add_argument_group("Flags")
+    flags.add_argument("--help", "-h", action="store_true", help="show this help; with overrides, their settings")
+    flags.add_argument("--version", action="store_true", help="show the version of ganexp")
+    for names, has_value, text in HYDRA_FLAGS:
+        form = {"metavar": "VALUE"} if has_value else {"action": "store_true"}
+        flags.add_argument(*names, help=text, **form)
+    return parser
 
 
-def _take_config_name(flags: Sequence[str]) -> tuple[str | None, list[str]]:
-    """Return the value of --config-name, None without one, and the other flags."""
-    name, others = None, []
-    remaining = iter(flags)
-    for flag in remaining:
-        if flag in ("--config-name", "-cn"):
-            name = next(remaining, None)
-        elif flag.startswith(("--config-name=", "-cn=")):
-            name = flag.partition("=")[2]
+def _with_info_topic(argv: Sequence[str]) -> list[str]:
+    """Return the arguments with the topic that --info stands for alone; argparse would take a command for it."""
+    arguments: list[str] = []
+    for argument, following in zip(argv, [*argv[1:], ""], strict=False):
+        arguments.append(argument)
+        if argument in ("--info", "-i") and following not in INFO_TOPICS:
+            arguments.append("all")
+    return arguments
+
+
+def _is_override(argument: str) -> bool:
+    return "=" in argument or argument.startswith("~")
+
+
+def _flags(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """Return Hydra's flags among the arguments, without --config-name and --multirun."""
+    own = ("--help", "-h", *MULTIRUN_FLAGS)
+    flags = [argument for argument in arguments if argument not in own]
+    for override in overrides:
+        flags.remove(override)
+    kept, skips_value = [], False
+    for flag in flags:
+        if skips_value or flag.startswith(tuple(f"{name}=" for name in NAME_FLAGS)):
+            skips_value = False
+        elif flag in NAME_FLAGS:
+            skips_value = True
         else:
-            others.append(flag)
-    return name, others
+            kept.append(flag)
+    return kept
 
 
-def config_dir(flags: Sequence[str]) -> Path | None:
-    """Return the value of --config-dir, None without one."""
-    for flag, following in zip(flags, [*flags[1:], ""], strict=False):
-        if flag in ("--config-dir", "-cd"):
-            return Path(following).absolute()
-        if flag.startswith(("--config-dir=", "-cd=")):
-            return Path(flag.partition("=")[2]).absolute()
-    return None
+def _has_preset(overrides: Sequence[str]) -> bool:
+    """Return whether a preset of the group `sweep` is chosen, or Hydra's own setting for a sweep."""
+    keys = dict(override.split("=", 1) for override in overrides if "=" in override)
+    return keys.get("sweep", "null") != "null" or keys.get("hydra.mode") == "MULTIRUN"
+
+
+def _only_shows(options: argparse.Namespace) -> bool:
+    """Return whether the flags ask Hydra to print something, or for a single run: it refuses --multirun then."""
+    return any((options.cfg, options.info, options.shell_completion, options.hydra_help, options.run))
 
 
 def _has_images(overrides: Sequence[str]) -> bool:

@@ -20,7 +20,7 @@ from pytorch_lightning.loggers import Logger
 
 from ganexp.checkpoint import read_checkpoint
 from ganexp.config import checks, trust
-from ganexp.config.instantiate import instantiate, instantiate_all
+from ganexp.config.instantiate import instantiate, instantiate_all, locate, to_plain
 from ganexp.config.optimizers import make_optimizer_factory
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet, fits
@@ -59,6 +59,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         max_d_steps=schedule.max_d_steps,
         pixel_range=cfg.data.range,
         lr_decay=instantiate(schedule.lr_decay, "schedule.lr_decay"),
+        clip_gradients=schedule.clip_gradients,
         averaged_generator=AveragedGenerator(networks["generator"], ema.decay, ema.start) if ema.decay else None,
         log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # at least one point in each period
     )
@@ -136,7 +137,15 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
     if resident == "auto":
         resident = device.type == "cpu" or fits(len(image_set), data.resolution, data.channels, device)
     return ImageStream(
-        image_set, batch_size, cfg.seed, data.flip, device, resident, data.workers, pixel_range=data.range
+        image_set,
+        batch_size,
+        cfg.seed,
+        data.flip,
+        device,
+        resident,
+        data.workers,
+        pixel_range=data.range,
+        repeat_first_batch=cfg.debug.repeat_first_batch,
     )
 
 
@@ -155,8 +164,31 @@ def build_callbacks(cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str,
 
 
 def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[Logger]:
-    """Return the loggers that `logger=` chooses. A parameter `save_dir` or `resume_step` is filled in."""
-    return _build_list(cfg.logger, "logger", {"save_dir": str(run.path), "resume_step": resume_step})
+    """Return the loggers that `logger=` chooses.
+
+    Parameters called `save_dir` (the path of the run directory), `run_directory`, `resume_step`, `name` (of the run)
+    and `tags` are filled in, unless the config sets them.
+    """
+    available = {
+        "save_dir": str(run.path),
+        "run_directory": run,
+        "resume_step": resume_step,
+        "name": cfg.name,
+        "tags": list(cfg.get("tags") or []),
+    }
+    return _build_list(cfg.logger, "logger", available)
+
+
+def check_loggers(cfg: DictConfig) -> None:
+    """Check that the packages of the chosen loggers are installed, before a run directory is created.
+
+    Raises:
+        UserError: a package is missing.
+    """
+    for name, node in cfg.logger.items():
+        if node is not None:
+            target = locate(to_plain(node), f"logger.{name}").func
+            getattr(target, "check_installed", lambda: None)()
 
 
 def _build_list(nodes: DictConfig, key: str, available: Mapping[str, Any]) -> list[Any]:

@@ -6,7 +6,6 @@ the only module that prints an error and exits. Must not import torch: `ganexp -
 
 import json
 import os
-import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -23,25 +22,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp import __version__
-from ganexp.arguments import CONFIGS, Command, command_position, config_dir, parse
-from ganexp.commands.help import help_text
+from ganexp.arguments import Command, UsageError, find_command, parse
+from ganexp.commands.help import command_help, general_help
+from ganexp.commands.resume_arguments import parse_resume
 from ganexp.commands.sweep import SweepStopped, closing_sweeps, run_job
-from ganexp.commands.sweep_overrides import resumed_overrides
+from ganexp.commands.sweep_overrides import added_overrides, resumed_overrides
+from ganexp.commands.tasks import TASKS, Task, output_directory
 from ganexp.config import schema
+from ganexp.config.composition import VERSION_BASE, any_target_allowed
 from ganexp.console import allow_any_encoding
 from ganexp.errors import UserError
-from ganexp.runs.naming import run_name
 from ganexp.runs.run_directory import remove_if_empty
-from ganexp.runs.sweep_directory import SweepDirectory
 
 HERE = Path(__file__).resolve().parent
 CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
-
-RESUME_USAGE = """usage: ganexp resume RUN [schedule.steps=N]
-       ganexp resume SWEEP [hydra/launcher=…]
-
-Resume a run that was stopped, from its last checkpoint; with schedule.steps=N, train a finished run further.
-Resume a sweep: run the jobs that are not done."""
 
 
 class JobFailed(CompactHydraException):
@@ -49,11 +43,17 @@ class JobFailed(CompactHydraException):
 
 
 def main() -> None:
-    """Run the command in `sys.argv`; print the reason and exit with 1 if it cannot run."""
+    """Run the command in `sys.argv`; if it cannot run, print the reason and exit.
+
+    The exit code is 2 for a command line of the wrong form, and 1 for anything else.
+    """
     allow_any_encoding()
     try:
         command = parse(sys.argv[1:])
         HANDLERS[command.name](command)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
     except (UserError, SweepStopped) as error:
         sys.exit(str(error))
 
@@ -78,18 +78,19 @@ def _run_hydra(command: Command) -> None:
 
 
 def _show_help_or_run(command: Command) -> None:
-    if "--help" in command.flags or "-h" in command.flags:
-        print(help_text(str(command.config_name), command.arguments, _folders(command)))
+    if command.wants_help:
+        is_general = not command.is_named and not command.arguments
+        print(general_help(_folders(command)) if is_general else command_help(command, _folders(command)))
         return
-    sys.argv[1:] = command.argv()  # Hydra reads it, and so do the processes that distributed training starts
-    with closing_sweeps():
+    with added_overrides(command) as added, closing_sweeps(), any_target_allowed():
+        command = replace(command, arguments=(*command.arguments, *added))
+        sys.argv[1:] = command.argv()  # Hydra reads it, and so do the processes that distributed training starts
         _run_config()
 
 
 def _folders(command: Command) -> list[Path]:
     """Return the directories of config files: ganexp's own and that of --config-dir."""
-    own = config_dir(command.flags)
-    return [CONF] if own is None else [CONF, own]
+    return [CONF] if command.config_dir is None else [CONF, command.config_dir]
 
 
 def _expand_resumed_sweep(command: Command) -> Command:
@@ -99,8 +100,7 @@ def _expand_resumed_sweep(command: Command) -> Command:
         return command
     given = [argument for argument in command.arguments if argument not in directories]
     overrides = resumed_overrides(directories[-1].partition("=")[2], given)
-    flags = [flag for flag in command.flags if flag not in ("-m", "--multirun")]
-    return replace(command, flags=("-m", *flags), arguments=tuple(overrides))
+    return replace(command, is_sweep=True, arguments=tuple(overrides))
 
 
 def _complete(command: Command) -> Command:
@@ -109,15 +109,16 @@ def _complete(command: Command) -> Command:
     if line is None:
         return command
     program, *words = line.split(" ")
-    position = command_position(words[:-1])  # the last word is still being typed
-    name = "train" if position is None else words[position]
+    try:
+        name = find_command(words[:-1])  # the last word is still being typed
+    except UsageError:
+        return command
     if name in ("resume", "report"):
         sys.exit(0)  # without an offer from here, the shell completes paths
-    if position is None or name not in CONFIGS:
-        return command
-    overrides = [word for place, word in enumerate(words) if place != position]
-    os.environ["COMP_LINE"] = " ".join([program, *overrides])
-    return replace(command, config_name=name)
+    if name is not None:
+        words.remove(name)
+    os.environ["COMP_LINE"] = " ".join([program, *words])
+    return replace(command, config_name=name or "train")
 
 
 def _check_metrics(command: Command) -> None:
@@ -149,7 +150,7 @@ def _message(error: Exception, command: Command) -> str:
     return explain(error, list(command.arguments), _folders(command), str(command.config_name))
 
 
-@hydra.main(version_base="1.3", config_path=str(CONF), config_name="train")
+@hydra.main(**VERSION_BASE, config_path=str(CONF), config_name="train")
 def _run_config(cfg: DictConfig) -> Any:
     """Run the task of the composed config; return the objective or the description of a job to Hydra."""
     hydra_config = HydraConfig.get()
@@ -169,9 +170,7 @@ def _run_in_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Any:
     command = hydra_config.job.config_name
     if command == "train":
         overrides = list(hydra_config.overrides.task)
-        return run_job(
-            hydra_config.runtime.output_dir, hydra_config.sweep.dir, overrides, lambda: _start(cfg, hydra_config)
-        )
+        return run_job(hydra_config.runtime.output_dir, overrides, lambda: _start(cfg, hydra_config))
     try:
         return _start(cfg, hydra_config)
     except UserError as error:
@@ -181,7 +180,7 @@ def _run_in_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Any:
 
 
 def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
-    """Run the task; if it is refused, remove the empty directory that Hydra made for it.
+    """Run the task; if a single run is refused, remove the directory that was made for it.
 
     Raises:
         UserError: the task was refused.
@@ -189,10 +188,12 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
     from ganexp.config.instantiate import UnknownArgument
 
     groups = _chosen_groups(hydra_config)
+    task = Task(cfg, groups, hydra_config, output_directory(cfg, hydra_config))
     try:
-        return TASKS[hydra_config.job.config_name](cfg, groups, hydra_config)
+        return TASKS[hydra_config.job.config_name](task)
     except UserError as error:
-        remove_if_empty(hydra_config.runtime.output_dir)
+        if hydra_config.mode == RunMode.RUN:  # that of a job holds the reason of its failure
+            remove_if_empty(task.directory)
         if isinstance(error, UnknownArgument):
             from ganexp.config.checks import suggestion_for_unknown_argument
 
@@ -207,52 +208,14 @@ def _chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
     return {group: option for group, option in choices.items() if not group.startswith("hydra")}
 
 
-def _train(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> float | None:
-    from ganexp.commands.train import train
-
-    cfg = schema.resolve(cfg)
-    cfg.name = run_name(cfg.name, *(groups[group] for group in ("experiment", "data", "model", "loss")))
-    return train(cfg, hydra_config.runtime.output_dir, groups, list(hydra_config.overrides.task))
-
-
-def _evaluate(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> None:
-    from ganexp.commands.evaluate import evaluate
-
-    evaluate(cfg)  # unresolved, because the metrics refer to the data of the run
-
-
-def _evaluate_images(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> None:
-    from ganexp.commands.evaluate_images import evaluate_images
-
-    evaluate_images(schema.resolve(cfg))
-
-
-def _sample(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> None:
-    from ganexp.commands.sample import sample
-
-    sample(schema.resolve(cfg))
-
-
-def _describe(cfg: DictConfig, groups: dict[str, Any], hydra_config: HydraConf) -> dict[str, Any]:
-    from ganexp.commands.describe import describe
-
-    return describe(schema.resolve(cfg), groups)
-
-
 def _resume(command: Command) -> None:
-    path, *others = command.arguments or ("",)
-    if path in ("--help", "-h"):
-        print(RESUME_USAGE)
+    arguments = parse_resume(command.arguments)
+    if arguments.sweep is not None:
+        _run_hydra(parse(arguments.sweep))
         return
-    if path and SweepDirectory(path).file.exists():
-        _run_hydra(parse([f"sweep.resume={path}", *others]))
-        return
-    steps = [re.fullmatch(r"schedule\.steps=(\d+)", argument) for argument in others]
-    if not path or path.startswith("-") or len(steps) > 1 or None in steps:
-        raise UserError(RESUME_USAGE)
     from ganexp.commands.resume import resume
 
-    resume(path, *(int(match[1]) for match in steps if match))
+    resume(arguments.path, arguments.steps)
 
 
 def _report(command: Command) -> None:
@@ -265,13 +228,6 @@ def _print_version(command: Command) -> None:
     print(f"ganexp {__version__}")
 
 
-TASKS: dict[str, Callable[[DictConfig, dict[str, Any], HydraConf], Any]] = {
-    "train": _train,
-    "evaluate": _evaluate,
-    "evaluate_images": _evaluate_images,
-    "sample": _sample,
-    "describe": _describe,
-}
 HANDLERS: dict[str, Callable[[Command], None]] = {
     "train": _run_hydra,
     "evaluate": _run_hydra,

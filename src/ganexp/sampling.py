@@ -1,26 +1,40 @@
 """Draw images from a GAN for scores and pictures: fixed latents, truncation, grids and interpolations.
 
 Nothing here touches training: latents come from a generator of their own, and networks are put back into the mode that
-they were in. `gan` is a `training.gan.GAN`.
+they were in.
 """
 
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ganexp.pixels import to_display_range
-
-if TYPE_CHECKING:
-    from ganexp.models.latent import Latent
-    from ganexp.training.gan import GAN
+from ganexp.models.latent import Latent
+from ganexp.pixels import PixelRange, to_display_range
 
 EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn during training
 CHUNK = 10_000  # latents that are drawn together
+
+
+class SampledGAN(Protocol):
+    """What sampling needs to know of a GAN, see `training/gan.py`."""
+
+    latent: Latent
+    num_classes: int
+    pixel_range: PixelRange
+    averaged_generator: nn.Module | None
+
+    @property
+    def device(self) -> torch.device:
+        """The device of its networks."""
+
+    @property
+    def sampling_generator(self) -> nn.Module:
+        """The generator to sample from."""
 
 
 @contextmanager
@@ -47,7 +61,7 @@ class FixedLatents:
         truncation: threshold beyond which values are drawn again; see `truncate`.
     """
 
-    def __init__(self, latent: "Latent", seed: int, truncation: float | None = None) -> None:
+    def __init__(self, latent: Latent, seed: int, truncation: float | None = None) -> None:
         self.latent, self.seed, self.truncation = latent, seed, truncation
         self._next_chunk = 0
         self._generator = torch.Generator()
@@ -89,19 +103,19 @@ def sample_labels(num_classes: int, indices: Tensor) -> Tensor | None:
     return indices % num_classes if num_classes else None
 
 
-def generate(gan: "GAN", z: Tensor, labels: Tensor | None) -> Tensor:
+def generate(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
     """Return images (N, C, H, W) in [-1, 1] of latents (N, d) and labels (N,) or None, on the device of the GAN."""
     return to_display_range(_generate_raw(gan, z, labels), gan.pixel_range)
 
 
-def _generate_raw(gan: "GAN", z: Tensor, labels: Tensor | None) -> Tensor:
+def _generate_raw(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
     labels = None if labels is None else labels.to(gan.device)
     with sampling_mode(gan.sampling_generator) as network, torch.autocast(gan.device.type, enabled=False):
         return network(z.to(gan.device), labels)
 
 
 def sample_images(
-    gan: "GAN",
+    gan: SampledGAN,
     count: int,
     batch_size: int,
     seed: int,
@@ -125,7 +139,7 @@ def sample_images(
         yield draw(gan, latents[indices], labels)
 
 
-def sampling_protocol(gan: "GAN") -> dict[str, str]:
+def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
     """Return what images are sampled with, for those who read the scores: weights, and batch norm's statistics."""
     norms = [module for module in gan.sampling_generator.modules() if isinstance(module, _BatchNorm)]
     kinds = {"the batch's statistics" if norm.running_mean is None else "running statistics" for norm in norms}
@@ -133,13 +147,13 @@ def sampling_protocol(gan: "GAN") -> dict[str, str]:
     return {"weights": weights, "batch_norm": " and ".join(sorted(kinds)) or "none"}
 
 
-def needs_batches(gan: "GAN") -> bool:
+def needs_batches(gan: SampledGAN) -> bool:
     """Return whether an image depends on the others of its batch, so that none can be drawn alone."""
     norms = (module for module in gan.sampling_generator.modules() if isinstance(module, _BatchNorm))
     return any(norm.running_mean is None for norm in norms)
 
 
-def sample_grid(gan: "GAN", seed: int, rows: int, columns: int) -> Tensor:
+def sample_grid(gan: SampledGAN, seed: int, rows: int, columns: int) -> Tensor:
     """Return images (rows · columns, C, H, W) in [-1, 1] of fixed latents; with classes, row r is of class r.
 
     A conditional GAN has a row for each class, up to 20.
@@ -150,7 +164,7 @@ def sample_grid(gan: "GAN", seed: int, rows: int, columns: int) -> Tensor:
     return generate(gan, z, labels)
 
 
-def interpolation_grid(gan: "GAN", seed: int, spherical: bool, rows: int = 10, columns: int = 5) -> Tensor:
+def interpolation_grid(gan: SampledGAN, seed: int, spherical: bool, rows: int = 10, columns: int = 5) -> Tensor:
     """Return images (rows · columns, C, H, W) in [-1, 1] between two latents a row; with classes, row r is of class r.
 
     Row r goes from latent rows + r to latent r.

@@ -1,6 +1,7 @@
 """The progress line: speed, losses, scores and the time left."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 from helpers.config import TINY, config
@@ -39,6 +40,27 @@ def test_slow_steps_are_shown_before_they_are_logged(monkeypatch, capsys):
     for gan.step in (1, 2):  # after 10 seconds, and after 35
         progress.on_train_batch_end(None, gan)
     assert capsys.readouterr().out == "step 2/100  0.0571 step/s · 28:35 left\n"
+
+
+def test_disabled_line_prints_nothing(capsys):
+    gan = build_gan(config(*TINY))
+    progress = ProgressLine()
+    progress.on_train_start(None, gan)
+    progress.disable()
+    progress.on_train_epoch_end(None, gan)
+    assert capsys.readouterr().out == ""
+    progress.enable()
+    progress.on_train_epoch_end(None, gan)
+    assert capsys.readouterr().out.startswith("step 0/4")
+
+
+def test_only_the_first_process_prints(capsys):
+    gan = build_gan(config(*TINY))
+    progress = ProgressLine()
+    progress.setup(SimpleNamespace(is_global_zero=False), gan, "fit")  # as Lightning does
+    progress.on_train_start(None, gan)
+    progress.on_train_epoch_end(None, gan)
+    assert capsys.readouterr().out == ""
 
 
 def test_time_left_of_a_run_that_ends_by_discriminator_updates(monkeypatch):

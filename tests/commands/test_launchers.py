@@ -5,16 +5,14 @@ import shutil
 
 import pytest
 from helpers.cli import ganexp
-from helpers.sweeps import FAST, QUICK, contents, jobs, run_directories, statuses
+from helpers.sweeps import FAST, QUICK, contents, jobs, statuses
 from omegaconf import OmegaConf
-
-from ganexp.runs.run_directory import RunDirectory
 
 SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
 
 
 def devices(sweep):
-    return {RunDirectory(sweep / name).metadata()["device"] for name in run_directories(sweep)}
+    return {job["device"] for job in jobs(sweep).values() if job["status"] == "finished"}
 
 
 @pytest.mark.slow
@@ -57,6 +55,26 @@ def test_optuna_minimises_fid_and_resumes_with_the_same_jobs(tmp_path):
     assert list(jobs(swept)) == list(before)
     assert jobs(swept)[last]["objective"] == before[last]["objective"]
     assert contents(swept, others) == files
+
+
+@pytest.mark.slow
+def test_failed_trial_does_not_stop_a_search(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    sizes = "schedule.batch_size=choice(9999,16)"
+    fast = [override for override in FAST if not override.startswith("schedule.batch_size=")]
+    done = ganexp("-m", sizes, *SEARCH, "hydra.sweeper.n_trials=6", *fast, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert sorted(set(statuses(tmp_path / "swept"))) == ["failed", "finished"]
+    assert len(statuses(tmp_path / "swept")) == 6
+
+
+def test_search_needs_a_seed(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    rates = ("optimizer.generator.lr=interval(0.1,1)", *SEARCH)
+    done = ganexp("-m", *rates, "hydra.sweeper.sampler.seed=null", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "A search needs a seed" in done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["train", "describe"])

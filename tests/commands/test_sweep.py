@@ -9,14 +9,15 @@ from types import SimpleNamespace
 import pytest
 from filelock import FileLock
 from helpers.cli import ganexp, ganexp_process
+from helpers.images import photo
 from helpers.sweeps import FAST, QUICK, contents, jobs, run_directories, statuses, wait_until
 from omegaconf import OmegaConf
 
 from ganexp.callbacks.pruning import Pruning
 from ganexp.cli import CONF
+from ganexp.commands.sweep import run_job
 from ganexp.commands.sweep_table import print_jobs
 from ganexp.runs.run_directory import RunDirectory
-from ganexp.runs.sweep_directory import SweepDirectory
 
 OVERRIDES = ("loss=hinge,wgan_gp", "seed=1,2", *FAST)
 
@@ -43,18 +44,24 @@ def test_sweep_runs_every_combination(sweep):
 
 
 @pytest.mark.slow
-def test_sweep_json_has_overrides_status_and_scores(sweep):
+def test_sweep_json_has_only_what_the_sweep_is(sweep):
     path, _ = sweep
-    table = json.loads((path / "sweep.json").read_text())
-    assert table["overrides"][: len(OVERRIDES)] == list(OVERRIDES)
-    assert list(table["jobs"]) == run_directories(path)
-    for name, job in table["jobs"].items():
-        run = RunDirectory(path / name).metadata()
+    content = json.loads((path / "sweep.json").read_text())
+    assert set(content) == {"overrides", "started"}
+    assert content["overrides"][: len(OVERRIDES)] == list(OVERRIDES)
+    table = jobs(path)
+    assert list(table) == run_directories(path)
+    for job in table.values():
         assert job["status"] == "finished"
-        assert job["error"] is None
-        assert job["overrides"] == run["overrides"]
-        assert job["scores"] == run["scores"]["best"]
-        assert job["objective"] == run["scores"]["best"]["fid_classifier"]
+        assert job["objective"] == job["scores"]["best"]["fid_classifier"]
+
+
+@pytest.mark.slow
+def test_every_job_keeps_its_hydra_files(sweep):
+    path, _ = sweep
+    for name in run_directories(path):
+        overrides = OmegaConf.load(path / name / ".hydra" / "overrides.yaml")
+        assert list(overrides) == RunDirectory(path / name).metadata()["overrides"]
 
 
 @pytest.mark.slow
@@ -64,32 +71,37 @@ def test_sweep_prints_its_table_and_how_to_resume(sweep):
     assert f"sweep directory: {short}\n" in done.stdout
     assert f"resume it with: ganexp sweep.resume={short}\n" in done.stdout
     assert "loss=hinge seed=1" in done.stdout
-    assert f"table: {short}/sweep.json" in done.stdout
+    assert f"compare them with: ganexp report {short}\n" in done.stdout
 
 
-def test_table_shows_own_overrides_and_no_spreads(tmp_path, capsys):
+def test_table_shows_own_overrides_and_no_spreads(capsys):
+    info = {"fid_x": {"higher_is_better": False}, "fid_x_spread": {"spread_of": "fid_x"}}
     table = {}
     for number, fid in enumerate((2.0, 1.0)):
-        run = RunDirectory(tmp_path / str(number))
-        run.path.mkdir()
-        run.update_metadata(score_info={"fid_x": {"higher_is_better": False}, "fid_x_spread": {"spread_of": "fid_x"}})
-        scores = {"step": 12345, "fid_x": fid, "fid_x_spread": 0.123}
-        overrides = ["loss=hinge", f"seed={number}"]
         table[str(number)] = {
-            "overrides": overrides,
+            "overrides": ["loss=hinge", f"seed={number}"],
             "status": "finished",
             "objective": fid,
-            "scores": scores,
-            "error": None,
+            "scores": {"best": {"step": 12345, "fid_x": fid, "fid_x_spread": 0.123}},
+            "score_info": info,
+            "error": "of an earlier attempt",
         }
-    table["2"] = {"overrides": ["loss=hinge"], "status": "failed", "objective": None, "scores": None, "error": "why"}
-    print_jobs(SweepDirectory(tmp_path), table)
+    table["2"] = {"overrides": ["loss=hinge"], "status": "failed", "error": "why"}
+    print_jobs(table)
     printed = capsys.readouterr().out
     assert "seed=1" in printed
     assert "loss=hinge" not in printed
     assert "12,345" in printed
     assert "0.123" not in printed
+    assert "earlier attempt" not in printed
     assert "failed: (no overrides)\n  why\n" in printed
+
+
+def test_table_names_jobs_without_overrides_by_directory(capsys):
+    print_jobs({"00-a": {"status": "running"}, "01-b": {"status": "finished", "overrides": ["loss=hinge"]}})
+    printed = capsys.readouterr().out
+    assert "00-a" in printed
+    assert "loss=hinge" in printed
 
 
 @pytest.mark.slow
@@ -105,8 +117,38 @@ def test_failing_job_is_named_and_the_others_run(tmp_path):
     bad, good = jobs(tmp_path / "swept").values()
     assert (bad["status"], good["status"]) == ("failed", "finished")
     assert "1438 or less" in bad["error"]
-    assert good["error"] is None
-    assert run_directories(tmp_path / "swept") == ["01-schedule.batch_size-16"]
+    assert bad["overrides"][0] == "schedule.batch_size=9999"
+    assert "error" not in good
+    refused, trained = (tmp_path / "swept" / name for name in jobs(tmp_path / "swept"))
+    assert not (refused / "config.yaml").exists()  # so a report takes it for no run
+    assert (trained / "config.yaml").exists()
+
+
+@pytest.mark.slow
+def test_refused_job_starts_again_when_the_sweep_is_resumed(tmp_path):
+    own = tmp_path / "pictures"
+    arguments = ("data=folder", f"data.path={own}", "data.resolution=8", "data.channels=1", "model=mlp", "seed=1,2")
+    small = (*QUICK, "schedule.batch_size=4", "trainer=cpu", "hydra.sweep.dir=swept")
+    ganexp("-m", *arguments, *small, cwd=tmp_path, check=False)
+    swept = tmp_path / "swept"
+    assert statuses(swept) == ["failed"] * 2
+    assert all("no such directory or zip" in job["error"] for job in jobs(swept).values())
+    names = list(jobs(swept))
+    for number in range(8):
+        photo(own / f"{number}.png", (8, 8))
+    ganexp("resume", "swept", cwd=tmp_path)
+    assert statuses(swept) == ["finished"] * 2
+    assert list(jobs(swept)) == names
+
+
+def test_failure_is_not_recorded_in_a_run_that_another_process_trains(tmp_path):
+    run = RunDirectory(tmp_path / "job")
+    run.path.mkdir()
+    run.update_metadata(status="running")
+    OmegaConf.save({}, run.config)
+    with FileLock(run.path / ".lock"):
+        assert run_job(str(run.path), ["seed=1"], lambda: None) is None
+    assert run.metadata() == {"status": "running"}
 
 
 @pytest.mark.parametrize("arguments", [["loss=hinge,hing", "seed=1,2"], ["loss=hinge,hing", "hydra.sweep.dir=swept"]])
@@ -177,14 +219,14 @@ def test_broken_jobs_are_resumed_or_started_again(tmp_path):
     ],
 )
 def test_resumed_sweep_refuses_unsafe_overrides(tmp_path, stored, given, message):
-    (tmp_path / "sweep.json").write_text(json.dumps({"overrides": stored, "jobs": {}}))
+    (tmp_path / "sweep.json").write_text(json.dumps({"overrides": stored}))
     done = ganexp("sweep.resume=.", *given, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert message in done.stderr
     assert [file.name for file in tmp_path.iterdir()] == ["sweep.json"]
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"jobs": {}}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"started": ""}'])
 def test_resume_refuses_a_broken_sweep_json(tmp_path, text):
     (tmp_path / "sweep.json").write_text(text)
     done = ganexp("sweep.resume=.", cwd=tmp_path, check=False)
@@ -260,8 +302,16 @@ def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped):
 def test_presets_name_every_case(preset, key, values):
     hydra = OmegaConf.load(CONF / "sweep" / f"{preset}.yaml").hydra
     assert set(hydra.sweeper.params[key].replace(" ", "").split(",")) == values
+
+
+@pytest.mark.parametrize("preset", sorted(file.stem for file in (CONF / "sweep").glob("*.yaml")))
+def test_preset_is_a_sweep_of_options_that_exist(preset):
+    hydra = OmegaConf.load(CONF / "sweep" / f"{preset}.yaml").hydra
     assert hydra.mode == "MULTIRUN"
-    assert {file.stem for file in (CONF / "sweep").glob("*.yaml")} == {"losses", "seeds", "sagan_cifar10", "lr_scaling"}
+    for group, values in hydra.sweeper.params.items():
+        if (CONF / group).is_dir():
+            options = values.replace(" ", "").split(",")
+            assert all((CONF / group / f"{option}.yaml").exists() for option in options)
 
 
 def test_preset_is_a_sweep_without_the_flag(tmp_path):

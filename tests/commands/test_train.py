@@ -82,6 +82,56 @@ def test_mixed_precision_trains(tmp_path):
     assert all(weight.dtype == torch.float32 and weight.isfinite().all() for weight in weights)
 
 
+def test_time_limit_ends_at_an_evaluation_and_resumes_exactly(tmp_path):
+    words = (*TINY, *SCORED, "schedule.steps=5", "schedule/lr_decay=linear", "schedule.ema.decay=0.9", "trainer=cpu")
+    ganexp(*words, "hydra.run.dir=whole", cwd=tmp_path)
+    run = tmp_path / "run"
+    done = ganexp(*words, "trainer.max_time=00:00:00:00", "hydra.run.dir=run", cwd=tmp_path)
+    for step in (2, 4):
+        assert "stopped by trainer.max_time=00:00:00:00. Resume with: ganexp resume run" in done.stdout
+        metadata = json.loads((run / "run.json").read_text())
+        assert (metadata["status"], metadata["scores"]["last"]["step"]) == ("interrupted", step)
+        done = ganexp("resume", "run", cwd=tmp_path)
+    assert "stopped by" not in done.stdout
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
+    ours, undisturbed = last_checkpoint(run), last_checkpoint(tmp_path / "whole")
+    for part in ("state_dict", "optimizer_states", "lr_schedulers", "StreamData"):
+        assert same_state(ours[part], undisturbed[part]), part
+    assert logged_points(run) == logged_points(tmp_path / "whole")
+
+
+def test_arguments_of_the_trainer_change_no_bits(tmp_path):
+    ganexp(*TINY, *SCORED, "trainer=cpu", "hydra.run.dir=plain", cwd=tmp_path)
+    arguments = ("deterministic=true", "detect_anomaly=true", "enable_model_summary=true")
+    words = [f"trainer.{argument}" for argument in arguments]
+    done = ganexp(*TINY, *SCORED, "trainer=cpu", *words, "hydra.run.dir=run", cwd=tmp_path)
+    assert "Trainable params" in done.stdout
+    assert same_state(
+        last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(tmp_path / "plain")["state_dict"]
+    )
+    assert logged_points(tmp_path / "run") == logged_points(tmp_path / "plain")
+    assert torch.are_deterministic_algorithms_enabled()
+    ganexp(*TINY, "trainer=cpu", "hydra.run.dir=after", cwd=tmp_path)  # the next job of a sweep
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+BAR = "{_target_: pytorch_lightning.callbacks.TQDMProgressBar}"
+
+
+def test_second_progress_bar_is_refused_without_a_traceback(tmp_path):
+    refused = ganexp(*TINY, f"+callbacks.mine={BAR}", "hydra.run.dir=run", cwd=tmp_path, check=False)
+    assert refused.returncode == 1
+    assert "multiple progress bar callbacks" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+def test_another_progress_bar_takes_the_place_of_the_line(tmp_path):
+    done = ganexp(*TINY, "callbacks=none", f"+callbacks.mine={BAR}", "hydra.run.dir=run", cwd=tmp_path)
+    assert "Epoch 1" in done.stdout + done.stderr
+    assert "step/s" not in done.stdout
+
+
 def test_callbacks_and_loggers_come_from_the_config(tmp_path):
     chosen = ("callbacks=[sample_grids]", "logger=[csv]", "metrics.grid_rows=2", "metrics.grid_columns=3")
     ganexp(*TINY, *SCORED, *chosen, "hydra.run.dir=run", cwd=tmp_path)

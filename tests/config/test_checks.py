@@ -46,7 +46,15 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
         (["schedule.updates.n_critic=0"], "^schedule.updates.n_critic=0: must be a whole number, at least 1$"),
         (["data=folder"], "Missing value: data.path=…"),
         (["data=folder", "data.path=/nowhere"], "data.path=/nowhere: no such directory or zip"),
-        (["trainer.precision=16-mixed"], "^trainer.precision=16-mixed: must be one of 32-true, bf16-mixed$"),
+        (
+            ["trainer.deterministic=true", "trainer.benchmark=true"],
+            "^trainer.benchmark=true .*: leave it out with trainer.deterministic$",
+        ),
+        (["trainer.max_time=12h"], "^trainer.max_time=12h: must be DD:HH:MM:SS"),
+        (
+            ["+schedule.clip_gradients.discriminater=1.0"],
+            "^schedule.clip_gradients.discriminater: there is no such .*; did you mean .*gradients.discriminator",
+        ),
         (["seed=-1"], "^seed=-1: must be a whole number, at least 0$"),
         (["schedule/updates=loss_limit"], "needs 5 discriminator updates .*=fixed_ratio"),
         (["loss=cramer", "loss.epsilon=per_pixel"], "^loss.epsilon=per_pixel: must be one of per_sample, per_element$"),

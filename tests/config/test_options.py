@@ -18,9 +18,10 @@ from ganexp.config import trust
 from ganexp.config.annotations import is_node
 from ganexp.config.instantiate import check
 
-GROUPS = ("data", "model", "loss", "augment", "schedule", "optimizer", "metrics", "trainer", "callbacks", "logger")
+PARTS = ("data", "model", "loss", "augment", "schedule", "optimizer", "metrics")
+GROUPS = (*PARTS, "trainer", "callbacks", "logger", "as_published", "debug")
 LISTS = ("augment", "callbacks", "logger", "metrics/score")  # groups of which several options can be chosen
-EVERY_OPTION = [(group, option) for group in (*GROUPS, "as_published") for option in options(group)]
+EVERY_OPTION = [(group, option) for group in GROUPS for option in options(group)]
 DATASETS = {
     "sngan": "cifar10",
     "sngan48": "stl10",
@@ -145,11 +146,10 @@ def test_tiny_run_builds():
 def test_experiments_of_the_guide_compose(tmp_path):
     guide = (CONF.parent / "docs" / "extending.md").read_text()
     names = []
-    for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL):
-        if file := re.search(r"my_conf/(experiment/(\w+)\.yaml)", block):
-            (tmp_path / "experiment").mkdir(exist_ok=True)
-            (tmp_path / file[1]).write_text(block)
-            names.append(file[2])
+    for name, block in re.findall(r"`my_conf/experiment/(\w+)\.yaml`:\n+```yaml\n(.*?)```", guide, re.DOTALL):
+        (tmp_path / "experiment").mkdir(exist_ok=True)
+        (tmp_path / "experiment" / f"{name}.yaml").write_text(block)
+        names.append(name)
     assert len(names) == 2
     for name in names:
         done = ganexp("describe", "--config-dir", str(tmp_path), f"experiment={name}", cwd=tmp_path)

@@ -13,10 +13,11 @@ from helpers.bench import Bench
 from helpers.config import config
 from helpers.options import flat, options
 
+from ganexp.cli import CONF
 from ganexp.commands.describe import description
 
 PUBLISHED = Path(__file__).parent / "published"
-CASES = options("experiment")
+CASES = [name for name in options("experiment") if "/base/" not in name]
 NETWORKS = ("generator", "discriminator")
 # The errors in their article's code do not concern these.
 UNCHANGED = ("dcgan/cifar10", "g_loss/cifar10_hinge", "g_loss/stl10_hinge")
@@ -62,6 +63,14 @@ def test_case_has_the_expected_settings(name):
 def test_overlay_makes_a_case_as_published(name):
     settings = expected(name)["settings"] | expected(name)["as_published"]
     assert differences(case(name, as_published(name)), settings) == {}
+
+
+@pytest.mark.parametrize("article", ["dcgan", "g_loss", "sagan", "textbook"])
+def test_sweep_of_an_article_has_its_cases_in_both_forms(article):
+    params = yaml.safe_load((CONF / f"sweep/{article}.yaml").read_text())["hydra"]["sweeper"]["params"]
+    of_article = [name for name in TRAINED_AS_PUBLISHED if name.startswith(f"{article}/")]
+    assert sorted(name.strip() for name in params["experiment"].split(",")) == of_article
+    assert params["as_published"] == f"none,{article}"
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -37,6 +37,13 @@ def complaints(overrides, config_name="train"):
         (["metrics.grid_rows=0"], "metrics.grid_rows=0: must be a whole number, at least 1"),
         (["metrics.grid_columns=0"], "metrics.grid_columns=0: must be a whole number, at least 1"),
         (["trainer.accelerator=tpu"], "trainer.accelerator=tpu: must be one of auto, cpu, gpu"),
+        (["trainer.precision=64"], "trainer.precision=64: must be one of 32-true, 32, bf16-mixed, bf16"),
+        (["trainer.deterministic=maybe"], "trainer.deterministic=maybe: must be true or false, or warn"),
+        (["trainer.profiler=fast"], "trainer.profiler=fast: must be one of simple, advanced, pytorch, or null"),
+        (
+            ["schedule.clip_gradients.generator=0"],
+            "schedule.clip_gradients.generator=0: must be a number above 0, or null",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -93,6 +100,54 @@ def test_dictionaries_hold_nodes_only(key):
         f"{key}.unknown={{width: 3}}: has no _target_, the class or function to build it with"
     ]
     config(f"+{key}.unknown=null")  # null leaves an entry out
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("+trainer.foo=1", "trainer.foo: there is no such setting"),
+        ("+trainer.profile=simple", "trainer.profile: there is no such setting; did you mean trainer.profiler?"),
+        ("+schedule.ema.decays=0.9", "schedule.ema.decays: there is no such setting; did you mean schedule.ema.decay?"),
+        ("+sed=1", "sed: there is no such setting; did you mean seed?"),
+        ("+mine.deep.key=1", "mine: there is no such setting"),
+        ("+metrics.kid.subsets=3", "metrics.kid: there is no such setting"),
+    ],
+)
+def test_unknown_settings_are_refused_even_behind_a_plus(override, expected):
+    assert complaints([override]) == [expected]
+
+
+def test_other_commands_refuse_unknown_settings_too():
+    assert complaints(["ckpt=a", "+truncate=1"], "sample") == [
+        "truncate: there is no such setting; did you mean truncation?"
+    ]
+    with pytest.raises(UserError, match=r"^metrics.kid: there is no such setting$"):
+        schema.resolve(raw_config("ckpt=a", "+metrics.kid=1", config="evaluate"), without=["metrics"])
+
+
+@pytest.mark.parametrize(
+    ("given", "full"), [("32", "32-true"), ("32-true", "32-true"), ("bf16", "bf16-mixed"), ("bf16-mixed", "bf16-mixed")]
+)
+def test_precision_has_its_full_name(given, full):
+    assert config(f"trainer.precision={given}").trainer.precision == full
+
+
+@pytest.mark.parametrize("given", ["16", "16-mixed", "16-true"])
+def test_precision_16_is_refused_with_the_reason(given):
+    range_, reason = complaints([f"trainer.precision={given}"])
+    assert "must be one of 32-true" in range_
+    assert reason == (
+        f"trainer.precision={given}: its loss scaling would miss the discriminator's own optimizer: "
+        "use trainer.precision=bf16-mixed"
+    )
+
+
+@pytest.mark.parametrize("devices", ["2", "auto", "-1", "[0]"])
+def test_several_devices_are_refused_with_the_reason(devices):
+    assert (
+        complaints([f"trainer.devices={devices}"])[1]
+        == f"trainer.devices={devices}: ganexp trains on one device so far"
+    )
 
 
 def test_misspelled_entry_gets_a_suggestion():

@@ -1,13 +1,13 @@
 """Overrides that Hydra refuses are explained: what there is, and what was perhaps meant."""
 
 import pytest
-from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException, MissingConfigException
 
 from ganexp.cli import CONF
 from ganexp.config import schema
-from ganexp.config.suggestions import explain, missing_deletion, options_of, unmatched_group
+from ganexp.config.composition import compose_config
+from ganexp.config.suggestions import explain, missing_deletion, options_of, repeated_group, unmatched_group
 
 
 def explanation(*overrides, config_name="train", own=None):
@@ -15,10 +15,8 @@ def explanation(*overrides, config_name="train", own=None):
     schema.register()
     GlobalHydra.instance().clear()
     folders = [CONF] if own is None else [CONF, own]
-    search_path = [] if own is None else [f"hydra.searchpath=[file://{own}]"]
-    refused = pytest.raises((HydraException, ValueError))
-    with initialize_config_dir(str(CONF), version_base="1.3"), refused as error:
-        compose(config_name, [*search_path, *overrides])
+    with pytest.raises((HydraException, ValueError)) as error:
+        compose_config(config_name, overrides, folders)
     GlobalHydra.instance().clear()
     return explain(error.value, list(overrides), folders, config_name)
 
@@ -76,14 +74,28 @@ def test_unknown_name_gets_a_suggestion(overrides, first, last):
 
 def test_valid_names_are_listed():
     assert "\nloss has: cramer, hinge, least_squares," in explanation("loss=hing")
-    assert (
-        "\nThere are: as_published, augment, callbacks, data, experiment, logger, loss, loss/auxiliary"
-        in explanation("los=hinge")
-    )
+    roots = explanation("los=hinge").splitlines()[1].removeprefix("There are: ").split(", ")
+    assert {"data", "experiment", "loss", "loss/auxiliary", "schedule/lr_decay", "seed"} <= set(roots)
+    assert roots == sorted(roots)
     names = explanation("schedule.stepss=3").splitlines()[1]
-    assert names.startswith("schedule has: batch_size, ema, evaluate_every")
+    assert names.startswith("schedule has: batch_size, ")
+    assert ", ema, evaluate_every, " in names
     assert "_target_" not in explanation("model.generator.hiden=1")
     assert "hydra" not in explanation("los=hinge")
+
+
+def test_added_group_is_explained():
+    expected = "+loss=hinge: the config has this group already, so leave out the +: loss=hinge"
+    assert explanation("seed=1", "+loss=hinge") == expected
+    assert explanation("+schedule/updates=loss_limit").endswith("leave out the +: schedule/updates=loss_limit")
+
+
+def test_reason_is_shown_instead_of_a_list():
+    text = explanation("trainer.max_steps=3")
+    assert text.startswith("trainer.max_steps: ")
+    assert "schedule.steps" in text
+    assert "trainer has" not in text
+    assert "trainer has: " in explanation("trainer.maximal=3")
 
 
 def test_siblings_of_an_experiment_are_listed():
@@ -158,7 +170,11 @@ def test_other_errors_keep_their_text():
 def test_facts_in_hydras_texts():
     assert unmatched_group(Exception("Could not override 'a/b@c'. No match in the defaults list.")) == "a/b@c"
     assert unmatched_group(Exception("Could not override 'a'.\nDid you mean to override b?")) == "a"
+    text = "Invalid Defaults List override '/data: x'.\nNo earlier Group Default for 'data@experiment.data' exists"
+    assert unmatched_group(Exception(text)) == "data@experiment.data"  # of Hydra 1.4
     assert unmatched_group(Exception("Something else")) == ""
+    assert repeated_group(Exception("Multiple values for loss/penalty. To override a value use …")) == "loss/penalty"
+    assert repeated_group(Exception("Something else")) == ""
     assert missing_deletion(Exception("Could not delete from config. 'a.b' does not exist.")) == "a.b"
     assert missing_deletion(Exception("Could not delete from config. The value of 'a' is 3 and not 4.")) == ""
 

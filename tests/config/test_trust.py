@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.cli import ganexp
 from helpers.config import TINY, config
+from helpers.options import options
 from omegaconf import OmegaConf
 
 from ganexp.build import build_gan
@@ -38,7 +39,11 @@ from ganexp.errors import UserError
         "ganexp.training.gan.GAN",
         "pytorch_lightning.Trainer",
         "pytorch_lightning.callbacks.LambdaCallback",
+        "pytorch_lightning.loggers.CSVLogger",
+        "pytorch_lightning.loggers.MLFlowLogger",
         "pytorch_lightning.loggers.WandbLogger",
+        "ganexp.loggers.mlflow.MLFlowLogger",
+        "ganexp.loggers.wandb.to_pil",
         "torch.optim.os.system",
         "ganexp.nothing.Here",
         "",
@@ -65,12 +70,27 @@ def test_target_is_not_trusted(target):
         "ganexp.callbacks.curves.Curves",
         "ganexp.loggers.tensorboard.TensorBoard",
         "pytorch_lightning.callbacks.EarlyStopping",
-        "pytorch_lightning.loggers.CSVLogger",
         "torch.optim.Adam",
     ],
 )
 def test_target_is_trusted(target):
     assert trust.trusted(target)
+
+
+@pytest.mark.parametrize("option", [f"{group}={name}" for group in ("callbacks", "logger") for name in options(group)])
+def test_run_with_any_callbacks_and_loggers_is_trusted(tmp_path, option):
+    OmegaConf.save(config(*TINY, option.replace("=", "=[") + "]"), tmp_path / "config.yaml")
+    trust.load(tmp_path / "config.yaml")
+
+
+@pytest.mark.parametrize("address", ["http://example.org:5000", "file:mlruns", "databricks", "sqlite:"])
+def test_address_of_a_server_is_refused(tmp_path, monkeypatch, address):
+    node = {"_target_": "ganexp.loggers.mlflow.MLflow", "tracking_uri": address}
+    path = saved(tmp_path, {"logger": {"mlflow": node}})
+    with pytest.raises(UserError, match=f"(?s)logger.mlflow.tracking_uri={address}.*MLFLOW_TRACKING_URI={address}"):
+        trust.load(path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)  # the user's own choice
+    assert trust.load(path).logger.mlflow.tracking_uri == address
 
 
 def test_own_packages_are_trusted_by_name(monkeypatch):

@@ -26,6 +26,16 @@ def test_digits_splits_have_every_class():
     assert sets.digits("", "train", 16, 3).images.shape[1:] == (3, 16, 16)
 
 
+def test_digits_equal_those_of_scikit_learn():
+    original = pytest.importorskip("sklearn.datasets").load_digits()
+    images = torch.from_numpy((original.images * (255 / 16)).round().astype(np.uint8))
+    held_out = np.arange(len(images)) % 5 == 4
+    for split, chosen in (("train", ~held_out), ("test", held_out)):
+        loaded = sets.digits("", split, 8, 1)
+        assert torch.equal(loaded.images[:, 0], images[chosen])
+        assert loaded.labels.tolist() == original.target[chosen].tolist()
+
+
 @pytest.mark.parametrize("load", [sets.digits, sets.mnist, sets.cifar, sets.stl10, sets.flowers102, sets.fake])
 def test_unknown_split_is_rejected_with_choices(load):
     with pytest.raises(UserError, match=r"split=dev: this dataset has \w+, "):

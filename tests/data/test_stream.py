@@ -93,6 +93,19 @@ def test_changed_position_discards_prepared_batches(numbered, lazy):
         assert torch.equal(a.labels, b.labels)
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_first_batch_can_be_repeated(numbered, lazy, in_memory):
+    image_set = numbered if in_memory else lazy
+    first = next(ImageStream(numbered, 6, seed=1, flip=True))
+    repeating = ImageStream(image_set, 6, seed=1, flip=True, workers=0, repeat_first_batch=True)
+    resumed = ImageStream(image_set, 6, seed=1, flip=True, workers=0, position=5, repeat_first_batch=True)
+    for stream in (repeating, repeating, repeating, repeating, resumed, resumed):
+        batch = next(stream)
+        assert torch.equal(batch.images, first.images)
+        assert torch.equal(batch.labels, first.labels)
+    assert (repeating.position, resumed.position) == (4, 7)
+
+
 def test_stream_keeps_global_random_state(numbered):
     torch.manual_seed(0)
     before = torch.get_rng_state()

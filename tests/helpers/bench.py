@@ -24,8 +24,9 @@ class Bench:
         torch.manual_seed(0)
         self.gan = gan = build_gan(cfg)
         gan.stream = build_stream(cfg, build_image_set(cfg), torch.device("cpu"))
-        self.optimizers = gan.configure_optimizers()
+        self.optimizers, schedulers = gan.configure_optimizers()
         gan.optimizers = lambda use_pl_optimizer=True: self.optimizers
+        gan.lr_schedulers = lambda: [each["scheduler"] for each in schedulers]
         gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
         gan.log_every = 10**9
         gan._trainer = type("Trainer", (), {"should_stop": False})()
@@ -36,6 +37,8 @@ class Bench:
             def watched(name=name, step=step):
                 self.events.append(name)
                 step()
+
+            watched._wrapped_by_lr_sched = True  # LambdaLR checks that an optimizer steps before it
 
             optimizer.step = watched
 

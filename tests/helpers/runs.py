@@ -108,6 +108,7 @@ def _points(seed: Any, fid: float, count: int) -> Iterator[dict[str, float]]:
 
 def _save_samples(directory: Path, seed: Any) -> None:
     directory.mkdir()
-    noise = np.random.default_rng(seed).integers(0, 255, (len(SAMPLE_FILES), 8, 8, 3), dtype=np.uint8)
+    generator = np.random.default_rng(list(str(seed).encode()))  # a seed may be any text
+    noise = generator.integers(0, 255, (len(SAMPLE_FILES), 8, 8, 3), dtype=np.uint8)
     for pixels, name in zip(noise.repeat(40, 1).repeat(40, 2), SAMPLE_FILES, strict=True):
         Image.fromarray(pixels).save(directory / f"{name}.png")

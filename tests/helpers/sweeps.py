@@ -1,10 +1,11 @@
 """Settings of short sweeps, and what they leave behind."""
 
-import json
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+
+from ganexp.runs.sweep_directory import SweepDirectory
 
 FAST = (
     "schedule.steps=4",
@@ -24,13 +25,12 @@ def contents(sweep: Path, names: Iterable[str]) -> dict[Path, tuple[int, bytes]]
 
 
 def jobs(sweep: Path) -> dict[str, dict[str, Any]]:
-    """Return the jobs in sweep.json by directory name; nothing before the file is written."""
-    file = sweep / "sweep.json"
-    return json.loads(file.read_text())["jobs"] if file.exists() else {}
+    """Return the content of each job's run.json by directory name."""
+    return SweepDirectory(sweep).jobs()
 
 
 def statuses(sweep: Path) -> list[str]:
-    """Return the status of each job in sweep.json."""
+    """Return the status of each job."""
     return [job["status"] for job in jobs(sweep).values()]
 
 

@@ -42,6 +42,12 @@ def test_classifier_terms_are_cross_entropies():
     assert classifier.generator(networks, batch)["class"].item() == pytest.approx(7 * (RIGHT + 4), rel=1e-4)
 
 
+@pytest.mark.parametrize(("logits", "labels"), [(SURE, None), (None, torch.tensor([0, 1]))])
+def test_class_loss_names_what_is_missing(logits, labels):
+    with pytest.raises(ValueError, match="labels=None" if labels is None else "class_logits=None"):
+        auxiliary.class_loss(logits, labels)
+
+
 def test_a_head_gives_both_from_one_trunk():
     head = ClassHead(6, num_classes=3)
     logits, classes = head(torch.ones(2, 6))

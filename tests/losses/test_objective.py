@@ -1,5 +1,6 @@
 """The objective: who sees augmented images, state in checkpoints, logits without labels."""
 
+import pytest
 import torch
 from helpers.bench import Bench
 from torch import nn
@@ -81,3 +82,10 @@ def test_auxiliary_adds_terms_only_to_networks_it_names():
     assert "extra" in gan.objective.terms("generator", gan.networks, batch)
     assert "extra" not in gan.objective.terms("discriminator", gan.networks, batch)
     assert gan.objective.terms("unknown", gan.networks, batch) == {}
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_update_without_generated_images_is_refused(network):
+    batch = Batch(torch.zeros(2, 1, 2, 2), None)
+    with pytest.raises(ValueError, match="fake=None"):
+        Objective(Hinge()).terms(network, {"discriminator": Watched()}, batch)

@@ -31,6 +31,11 @@ def test_conditional_norm_without_classes_is_batch_norm():
     assert torch.equal(ConditionalNorm(3, 0)(x), nn.BatchNorm2d(3)(x))
 
 
+def test_label_code_without_labels_is_refused():
+    with pytest.raises(ValueError, match=r"labels=None: the network has 10 classes"):
+        append_label_code(torch.zeros(2, 4), None, 10)
+
+
 @pytest.mark.parametrize(("init", "limit"), [("xavier", (6 / 74) ** 0.5), ("default", 0.1**0.5)])
 def test_conditional_norm_initial_weights(init, limit):
     torch.manual_seed(0)

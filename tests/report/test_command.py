@@ -58,21 +58,21 @@ def test_report_leaves_files_of_others_alone(outputs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("arguments", "code", "message"),
     [
-        (["nowhere"], "nowhere: no such directory"),
-        (["empty"], "no runs found"),
-        ([], "usage: ganexp report"),
-        (["outputs", "image=false"], "image=false is neither a directory nor one of output=, images="),
-        (["outputs", "images=no"], "use images=true or images=false"),
-        (["--bundle", "empty"], "empty is not a run directory"),
-        (["--bundle", "outputs/hinge/seed-0", "checkpoint=true"], "best.ckpt does not exist"),
+        (["nowhere"], 1, "nowhere: no such directory"),
+        (["empty"], 1, "no runs found"),
+        ([], 2, "usage: ganexp report"),
+        (["outputs", "image=false"], 2, "image=false is neither a directory nor one of output=, images="),
+        (["outputs", "images=no"], 2, "use images=true or images=false"),
+        (["--bundle", "empty"], 1, "empty is not a run directory"),
+        (["--bundle", "outputs/hinge/seed-0", "checkpoint=true"], 1, "best.ckpt does not exist"),
     ],
 )
-def test_wrong_arguments_are_an_error_without_traceback(outputs, arguments, message):
+def test_wrong_arguments_are_an_error_without_traceback(outputs, arguments, code, message):
     (outputs.parent / "empty").mkdir()
     result = ganexp("report", *arguments, cwd=outputs.parent, check=False)
-    assert result.returncode == 1
+    assert result.returncode == code
     assert message in result.stderr
     assert "Traceback" not in result.stderr
 
@@ -81,16 +81,23 @@ def test_help_shows_the_options(tmp_path):
     assert "images=false" in ganexp("report", "--help", cwd=tmp_path).stdout
 
 
+def test_import_leaves_the_slow_part_of_scipy_out():
+    """SciPy's t tests take longer to import than the rest: only a report with comparisons does so."""
+    code = "import sys, ganexp.commands.report; print({'scipy.special', 'scipy.stats'} & set(sys.modules))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "{'scipy.special'}\n"
+
+
 @pytest.mark.slow
 def test_thousand_runs_take_seconds_and_little_memory(tmp_path, hinge, wgan_gp):
-    """Five seconds, 300 MB and a page of 10 MB at most; neither torch nor a plotting package is imported."""
+    """Five seconds, 300 MB and a page of 10 MB at most; neither torch nor a plotting library is imported."""
     for index in range(1000):
         loss, text = (("hinge", hinge), ("wgan_gp", wgan_gp))[index % 2]
         text = text.replace("batch_size: 64", f"batch_size: {8 + index // 20}")
         make_run(tmp_path / "runs" / f"{index:04d}", text, index % 10, 20 + index % 7, 200, groups={"loss": loss})
     code = (
         "import sys; from ganexp.commands.report import main; main(sys.argv[1:]); "
-        "assert not {'torch', 'pytorch_lightning', 'plotly', 'matplotlib'} & set(sys.modules); "
+        "assert not {'torch', 'pytorch_lightning', 'plotly.graph_objs', 'matplotlib', 'pandas'} & set(sys.modules); "
         "print(open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
     )
     arguments = [str(tmp_path / "runs"), "images=false", f"output={tmp_path / 'out'}"]

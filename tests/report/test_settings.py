@@ -1,5 +1,7 @@
 """What of a config is a setting, and how settings are shown."""
 
+import re
+
 import pytest
 from helpers.runs import make_run, template
 
@@ -10,7 +12,10 @@ from ganexp.report.settings import is_setting, read_config, setting_name, settin
 
 @pytest.mark.parametrize(
     "key",
-    ["seed", "name", "data.root", "metrics.cache", "metrics.weights", "callbacks.curves._target_", "logger.csv.path"],
+    [
+        *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights"),
+        *("callbacks.curves._target_", "logger.csv.path", "trainer.max_time", "trainer.profiler"),
+    ],
 )
 def test_what_belongs_to_run_or_machine_is_not_a_setting(key):
     assert not is_setting(key)
@@ -27,6 +32,13 @@ def test_runs_with_other_callbacks_and_loggers_are_one_group(tmp_path, hinge):
     assert other.count("my.") == 2
     make_run(tmp_path / "a", hinge, 0)
     make_run(tmp_path / "b", other, 1)
+    groups = group_runs(collect([tmp_path]))
+    assert [len(group.counted) for group in groups] == [2]
+
+
+def test_runs_with_other_tags_or_time_limits_are_one_group(tmp_path, hinge):
+    make_run(tmp_path / "a", hinge, 0)
+    make_run(tmp_path / "b", template("loss=hinge", "tags=[long]", "trainer.max_time='00:01:00:00'"), 1)
     groups = group_runs(collect([tmp_path]))
     assert [len(group.counted) for group in groups] == [2]
 
@@ -64,7 +76,7 @@ def test_missing_setting_has_the_default_of_the_schema(tmp_path, hinge):
 
 
 def test_configs_of_two_seeds_differ_in_the_seed_only(hinge):
-    first, second = read_config(hinge), read_config(hinge.replace("seed: 0\nsweep", "seed: 5\nsweep"))
+    first, second = read_config(hinge), read_config(re.sub("^seed: 0$", "seed: 5", hinge, flags=re.MULTILINE))
     assert (first.pop("seed"), second.pop("seed")) == (0, 5)
     assert first == second
     assert first["metrics.references"] == '["train"]'

@@ -8,10 +8,29 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from filelock import FileLock
-from omegaconf import OmegaConf
+from omegaconf import OmegaConf, open_dict, read_write
 
+from ganexp.cli import CONF
+from ganexp.config import schema
+from ganexp.config.composition import compose_config
 from ganexp.errors import UserError
-from ganexp.runs.run_directory import RunDirectory, newest_run_below, remove_if_empty
+from ganexp.runs.run_directory import (
+    HYDRA_FILES,
+    RunDirectory,
+    newest_run_below,
+    remove_if_empty,
+    reserve,
+    save_hydra_files,
+)
+
+
+def composed(*overrides):
+    """Return a composed config of a run, and Hydra's settings beside it."""
+    schema.register()
+    cfg = compose_config("train", overrides, [CONF], with_hydra=True)
+    with read_write(cfg.hydra), open_dict(cfg.hydra):
+        cfg.hydra.runtime.output_dir = "elsewhere"
+    return OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]), cfg.hydra
 
 
 def test_runs_import_no_torch():
@@ -34,6 +53,30 @@ def test_create_unique_at_the_same_moment_gives_different_paths(tmp_path):
     with ThreadPoolExecutor(8) as pool:
         runs = list(pool.map(lambda _: RunDirectory.create_unique(tmp_path / "run").path, range(16)))
     assert len(set(runs)) == 16
+
+
+def test_reserve_gives_every_process_a_directory_of_its_own(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda _: reserve(tmp_path / "run"), range(16)))
+    assert sorted(paths) == sorted([tmp_path / "run", *(tmp_path / f"run-{number}" for number in range(2, 17))])
+
+
+def test_reserve_passes_over_a_run_without_hydra_files(tmp_path):
+    RunDirectory.create_unique(tmp_path / "run")
+    assert reserve(tmp_path / "run") == tmp_path / "run-2"
+    assert RunDirectory.create_unique(tmp_path / "run-2").path == tmp_path / "run-2"  # what is reserved can be used
+
+
+def test_hydra_files_are_those_that_hydra_writes(tmp_path):
+    task, hydra_config = composed("loss=hinge", "seed=7")
+    path = reserve(tmp_path / "run")
+    save_hydra_files(path, task, hydra_config)
+    config, settings, overrides = (OmegaConf.load(path / ".hydra" / name) for name in HYDRA_FILES)
+    assert config == task
+    assert "${" in (path / ".hydra" / "config.yaml").read_text()  # unresolved, as Hydra writes it
+    assert overrides == ["loss=hinge", "seed=7"]
+    assert settings.hydra.job.config_name == "train"
+    assert settings.hydra.runtime.output_dir == str(path)
 
 
 def test_metadata_of_a_run_that_was_just_created_is_empty(tmp_path):
@@ -109,6 +152,22 @@ def test_remove_if_empty_keeps_what_holds_something(tmp_path):
     remove_if_empty(path)
     assert not path.exists()
     assert path.parent.exists()  # not one of the default directories
+
+
+def test_remove_if_empty_removes_hydras_files(tmp_path):
+    path = reserve(tmp_path / "outputs" / "name" / "time")
+    save_hydra_files(path, *composed())
+    remove_if_empty(path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["notes.txt", ".hydra/notes.txt"])
+def test_remove_if_empty_keeps_files_beside_those_of_hydra(tmp_path, name):
+    path = reserve(tmp_path / "run")
+    save_hydra_files(path, *composed())
+    (path / name).touch()
+    remove_if_empty(path)
+    assert {file.name for file in path.rglob("*") if file.is_file()} == {*HYDRA_FILES, "notes.txt"}
 
 
 def test_remove_if_empty_keeps_the_working_directory(tmp_path, monkeypatch):

@@ -1,26 +1,24 @@
-"""The table of a sweep."""
+"""The directory of a sweep."""
 
 import json
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from filelock import FileLock
 
 from ganexp.errors import UserError
+from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory
 
 
-def test_create_starts_a_table_and_continues_it(tmp_path):
+def test_create_starts_a_sweep_and_continues_it(tmp_path):
     sweep = SweepDirectory(tmp_path / "swept")
     sweep.create(["seed=0,1"])
-    sweep.update_job("00-seed-0", status="finished")
+    content = sweep.file.read_bytes()
     sweep.lock.release()
-    again = SweepDirectory(tmp_path / "swept")
-    again.create(["seed=0,1"])
-    table = again.read()
-    assert set(table) == {"overrides", "started", "jobs"}
-    assert table["overrides"] == ["seed=0,1"]
-    assert table["jobs"] == {"00-seed-0": {"status": "finished"}}
+    SweepDirectory(tmp_path / "swept").create(["seed=0,1"])
+    assert sweep.file.read_bytes() == content
+    assert set(sweep.read()) == {"overrides", "started"}
+    assert sweep.read()["overrides"] == ["seed=0,1"]
 
 
 def test_create_refuses_other_overrides(tmp_path):
@@ -34,20 +32,18 @@ def test_create_refuses_a_sweep_that_runs(tmp_path):
         SweepDirectory(tmp_path).create(["seed=0,1"])
 
 
-def test_update_job_from_many_threads_loses_nothing(tmp_path):
-    sweep = SweepDirectory(tmp_path)
-    sweep.create([])
-
-    def update(number: int) -> None:
-        own = SweepDirectory(tmp_path)
-        own.update_job(f"{number:02}", status="running")
-        own.update_job(f"{number:02}", status="finished", objective=number)
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(update, reversed(range(12))))
-    jobs = sweep.read()["jobs"]
-    assert list(jobs) == [f"{number:02}" for number in range(12)]
-    assert [job["objective"] for job in jobs.values()] == list(range(12))
+def test_jobs_are_the_run_directories_in_their_order(tmp_path):
+    for name in ("9-seed-9", "10-seed-10", "2-seed-2", "nested/3"):
+        run = RunDirectory(tmp_path / name)
+        run.path.mkdir(parents=True)
+        run.update_metadata(status="finished", overrides=[name])
+    (tmp_path / "11-seed-11").mkdir()
+    (tmp_path / "11-seed-11" / "run.json").touch()  # the directory has just been taken
+    (tmp_path / "12-seed-12" / ".hydra").mkdir(parents=True)  # not started
+    jobs = SweepDirectory(tmp_path).jobs()
+    assert list(jobs) == ["2-seed-2", "9-seed-9", "10-seed-10", "11-seed-11", "nested/3"]
+    assert jobs["9-seed-9"] == {"status": "finished", "overrides": ["9-seed-9"]}
+    assert jobs["11-seed-11"] == {"status": "running"}
 
 
 def test_discard_removes_a_sweep_without_jobs(tmp_path):
@@ -63,7 +59,7 @@ def test_discard_keeps_a_sweep_that_holds_something(tmp_path, content):
     sweep = SweepDirectory(tmp_path)
     sweep.create(["seed=0,1"])
     if content == "job":
-        sweep.update_job("00-seed-0", status="running")
+        (tmp_path / "00-seed-0").mkdir()
     else:
         (tmp_path / "notes.txt").touch()
     sweep.discard_if_no_job_started()

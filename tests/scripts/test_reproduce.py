@@ -1,165 +1,129 @@
-"""The table of an article: published numbers beside those of runs, which are made once, collected, and gone on with."""
+"""The script that writes the table of published and measured scores."""
 
-import json
 import sys
-from pathlib import Path
 
 import pytest
 import reproduce
-import torch
 from helpers.cli import ganexp
+from helpers.runs import make_run, template
 from matplotlib.image import imread
 
-from ganexp.plots import grids
+from ganexp.cli import CONF
+from ganexp.errors import UserError
 
-SMALL = (
-    "textbook", "--cases", "gan", "--steps-fraction", "0.0001", "--output", "out",
-    "data=digits", "schedule.batch_size=8", "metrics.samples=40", "metrics.extractor.updates=5", "trainer=cpu",
-)  # fmt: skip
+PROTOCOL = {"id": "a", "extractor": "classifier", "samples": 5000, "references": {"train": {"images": 60000}}}
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """An empty folder, and the words of every ganexp that was started in it."""
-    started = []
-
-    def in_process(*words):
-        started.append(words)
-        return ganexp(*words, cwd=tmp_path, check=False).returncode
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(reproduce, "ganexp", in_process)
-    return started
+def groups(case, overlay="none"):
+    return {"experiment": case, "as_published": overlay}
 
 
-def run(monkeypatch, *words):
-    monkeypatch.setattr(sys, "argv", ["reproduce.py", *words])
+def make_case(path, *overrides, seed=0, fid=20.0, case="sagan/cifar10_2", overlay="none", **more):
+    return make_run(
+        path, template(*overrides), seed, fid, groups=groups(case, overlay), **{"protocol": PROTOCOL} | more
+    )
+
+
+def write(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["reproduce.py", *map(str, arguments)])
     reproduce.main()
-    return Path("out/table.md").read_text()
 
 
-def cells(text, case, form, score):
-    (line,) = [line for line in text.splitlines() if line.startswith(f"| {case} | {form} | {score} |")]
-    return [cell.strip() for cell in line.strip("|").split("|")]
+def lines_of(directory, case, form, score):
+    """Return the cells of the lines of a score in the table below `directory`, without case, form and score."""
+    start = f"| {case} | {form} | {score} |"
+    lines = (directory / "table.md").read_text().splitlines()
+    return [[cell.strip() for cell in line[len(start) : -1].split("|")] for line in lines if line.startswith(start)]
 
 
-def test_runs_once_and_shows_what_was_measured(here, monkeypatch):
-    text = run(monkeypatch, *SMALL)
-    assert len(here) == 2
-    for form in ("corrected", "published"):
-        facts = json.loads(Path(f"out/gan/{form}-seed-0/run.json").read_text())
-        assert facts["groups"]["as_published"] == ("textbook" if form == "published" else "none")
-        row = cells(text, "gan", form, "fid_classifier")
-        assert row[3] == ""  # nothing was published
-        measured = [f"{facts['scores'][which]['fid_classifier']:.4g}" for which in ("best", "last")]
-        assert row[4:] == [measured[0], "5", measured[1], "40", "1", "10"]
-    picture = imread("out/picture.png")  # one case: a curve and two grids
-    assert picture.shape == (420, 1300, 4)
-    assert picture[:, 900:].std() > 0.1
-    assert run(monkeypatch, *SMALL) == text
-    assert len(here) == 2  # nothing is run again
-
-    facts = json.loads(Path("out/gan/corrected-seed-0/run.json").read_text())
-    Path("out/gan/corrected-seed-0/run.json").write_text(json.dumps(facts | {"status": "interrupted"}))
-    assert cells(run(monkeypatch, *SMALL, "--collect"), "gan", "corrected", "")[4:7] == ["not run", "", "not run"]
-    run(monkeypatch, *SMALL)
-    assert here[2][0] == "resume"
+def test_table_has_mean_and_deviation_over_seeds(tmp_path, monkeypatch, capsys):
+    for seed, fid in enumerate((20.0, 22.0)):
+        make_case(tmp_path / f"a{seed}", seed=seed, fid=fid)
+    make_case(tmp_path / "b", "seed=7", fid=30.0, overlay="sagan")
+    write(monkeypatch, tmp_path)
+    protocol = "classifier, 5,000 samples against train"
+    (corrected,) = lines_of(tmp_path, "sagan/cifar10_2", "corrected", "fid_classifier")
+    assert corrected == ["", "21 ± 1.4", "10", "22 ± 1.4", "2", "1,000", protocol]
+    (published,) = lines_of(tmp_path, "sagan/cifar10_2", "published", "fid_classifier")
+    assert published == ["", "30", "10", "31", "1", "1,000", protocol]
+    assert lines_of(tmp_path, "sagan/cifar10_2", "corrected", "is_classifier_std") == []
+    assert (tmp_path / "table.md").read_text() in capsys.readouterr().out
 
 
-def test_mean_and_spread_over_seeds(here, monkeypatch):
-    for seed, (best, last) in enumerate([(6.0, 3.0), (7.0, 4.0)]):
-        folder = Path(f"out/cifar10_2/published-seed-{seed}")
-        grids.save_picture(torch.zeros(3, 8, 8, dtype=torch.uint8), folder / "samples" / "step-0001950.png")
-        scores = {
-            "best": {"step": 975, "is_inception_torchvision": best},
-            "last": {"step": 1950, "is_inception_torchvision": last},
-        }
-        (folder / "run.json").write_text(json.dumps({"status": "finished", "scores": scores}))
-        rows = [
-            {"step": row["step"], "score/is_inception_torchvision": row["is_inception_torchvision"]}
-            for row in scores.values()
-        ]
-        (folder / "config.yaml").write_text("metrics: {samples: 5000}")
-        (folder / "metrics.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    text = run(monkeypatch, "sagan", "--collect", "--output", "out")
-    row = cells(text, "cifar10_2", "published", "is_inception_torchvision")
-    assert row[3:] == ["6.53 best, 3.43 last", "6.5 ± 0.71", "2", "3.5 ± 0.71", "5,000", "2", "1,950"]
-    assert cells(text, "cifar10_2", "corrected", "is_inception_torchvision")[4:] == [
-        "not run",
-        "",
-        "not run",
-        "",
-        "0",
-        "",
-    ]
-    assert cells(text, "anime_face", "corrected", "")[3:7] == ["", "not run", "", "not run"]
-    assert here == []
+def test_published_score_stands_beside_the_measured_one(tmp_path, monkeypatch):
+    make_case(tmp_path / "run", extra_scores={"is_inception_torchvision": 5.0})
+    write(monkeypatch, tmp_path)
+    (cells,) = lines_of(tmp_path, "sagan/cifar10_2", "corrected", "is_inception_torchvision")
+    assert cells[:4] == ["6.53 best, 3.43 last", "5", "0", "5"]
+    assert "Published is_inception_torchvision: one split of 10,000 samples" in (tmp_path / "table.md").read_text()
 
 
-def test_a_failed_run_is_reported_at_the_end(here, monkeypatch):
-    with pytest.raises(SystemExit, match="2 runs failed"):
-        run(monkeypatch, *SMALL, "optimizer.generator.lr=-1")
-    assert "not run" in Path("out/table.md").read_text()
+def test_published_score_that_was_not_measured_is_listed(tmp_path, monkeypatch):
+    make_case(tmp_path / "run", case="dcgan/cifar10")
+    write(monkeypatch, tmp_path)
+    (cells,) = lines_of(tmp_path, "dcgan/cifar10", "corrected", "fid_inception")
+    assert cells[:5] == ["42.72", "not measured", "", "not measured", "0"]
+    assert "dcgan: The article shows pictures" in (tmp_path / "table.md").read_text()
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["textbok"], "There is no article 'textbok': use one of .*textbook"),
-        (["textbook", "--cases", "gan,vae"], "--cases vae: textbook has cgan, gan, wgan_gp"),
-        (["textbook", "--steps-fraction", "0"], "2"),
-        (["textbook", "--seeds", "0"], "2"),
-        (["textbook", "seed=3"], "2"),
-        (["textbook", "as_published=textbook"], "2"),
-        (["textbook", "metrics=none"], "2"),
-        (["textbook", "--output", __file__], "2"),
-    ],
+    ("overrides", "protocol"), [(("schedule.batch_size=32",), PROTOCOL), ((), PROTOCOL | {"id": "b"})]
 )
-def test_wrong_words_are_refused(here, monkeypatch, words, message):
-    with pytest.raises(SystemExit, match=message):
-        run(monkeypatch, *words)
+def test_runs_that_cannot_be_compared_have_lines_of_their_own(tmp_path, monkeypatch, overrides, protocol):
+    make_case(tmp_path / "a", seed=0)
+    make_case(tmp_path / "b", *overrides, seed=1, fid=40.0, protocol=protocol)
+    write(monkeypatch, tmp_path)
+    lines = lines_of(tmp_path, "sagan/cifar10_2", "corrected", "fid_classifier")
+    assert sorted((cells[1], cells[4]) for cells in lines) == [("20", "1"), ("40", "1")]
 
 
-def test_every_published_number_belongs_to_a_case():
-    for article, rows in reproduce.PUBLISHED.items():
-        if article == "protocols":
-            continue
-        cases = {path.stem for path in (reproduce.CONF / "experiment" / article).glob("*.yaml")}
-        assert set(rows) - {"note"} <= cases
-        for row in (row for row in rows.values() if isinstance(row, dict)):
-            assert set(row) <= {"forms", "scores"}
-            assert set(row.get("forms", ())) <= {"corrected", "published"}
-            for known in row.get("scores", ()):
-                assert {"score", "protocol", "source"} < set(known)
-                assert set(known) <= {"score", "protocol", "source", "best", "last", "reported"}
-                assert all(isinstance(known[key], str) for key in ("score", "protocol", "source"))
+def test_other_runs_are_ignored(tmp_path, monkeypatch):
+    make_case(tmp_path / "case")
+    make_run(tmp_path / "plain", template(), seed=1, fid=50.0)
+    make_case(tmp_path / "stopped", seed=2, fid=50.0, status="interrupted")
+    make_case(tmp_path / "without-scores", seed=3, scores={})
+    write(monkeypatch, tmp_path)
+    (cells,) = lines_of(tmp_path, "sagan/cifar10_2", "corrected", "fid_classifier")
+    assert (cells[1], cells[4]) == ("20", "1")
 
 
-def test_several_published_scores_of_a_case(here, monkeypatch):
-    text = run(monkeypatch, "dcgan", "--collect", "--output", "out", "--cases", "cifar10")
-    assert cells(text, "cifar10", "corrected", "fid_inception")[3] == "42.72"
-    assert cells(text, "cifar10", "corrected", "is_inception")[3] == "6.01"
+def test_runs_of_no_case_are_an_error(tmp_path, monkeypatch):
+    make_run(tmp_path / "plain", template())
+    with pytest.raises(UserError, match="no finished runs of experiment=ARTICLE/CASE"):
+        write(monkeypatch, tmp_path)
 
 
-def test_runs_of_other_words_are_not_taken_for_these(here, monkeypatch, capsys):
-    run(monkeypatch, *SMALL)
-    longer = [word if word != "0.0001" else "0.0002" for word in SMALL]
-    with pytest.raises(SystemExit, match="2 runs failed"):
-        run(monkeypatch, *longer)
-    assert "schedule.steps: 10, asked for 20" in capsys.readouterr().err
-    assert len(here) == 2
-    text = run(monkeypatch, *(word if word != "gan" else "wgan_gp" for word in SMALL), "--collect")
-    assert cells(text, "gan", "corrected", "fid_classifier")[8] == "1"  # the table has all cases of the article
+def test_picture_has_curves_and_samples_of_both_forms(tmp_path, monkeypatch):
+    make_case(tmp_path / "a", pictures=True)
+    make_case(tmp_path / "b", seed=7, overlay="sagan", pictures=True)
+    make_case(tmp_path / "c", case="textbook/gan")
+    write(monkeypatch, tmp_path, "--output", tmp_path / "new")
+    picture = imread(tmp_path / "new" / "picture.png")
+    assert picture.shape == (840, 1300, 4)  # a row for each case
+    columns = [picture[:420, start : start + 400, :3] for start in (20, 450, 880)]
+    assert all(column.std() > 0.1 for column in columns)
+    assert picture[420:, 470:, :3].std() == 0  # there are no samples of the second case
 
 
-def test_other_folders_are_passed_over(here, monkeypatch):
-    for name in ("corrected-seed-0.bak", "corrected-seed-0-2", "corrected-seed-x"):
-        Path("out/gan", name).mkdir(parents=True)
-    assert cells(run(monkeypatch, *SMALL, "--collect"), "gan", "corrected", "")[4] == "not run"
+@pytest.mark.slow
+def test_table_of_a_real_sweep(tmp_path, monkeypatch):
+    small = ("schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=8", "metrics.samples=40")
+    small += ("metrics.extractor.updates=5", "data=digits", "trainer=cpu", "callbacks=none", "hydra.sweep.dir=out")
+    ganexp("-m", "experiment=textbook/gan", "as_published=none,textbook", *small, cwd=tmp_path)
+    write(monkeypatch, tmp_path / "out")
+    for form in ("corrected", "published"):
+        ((_, best, evaluations, _, *rest),) = lines_of(tmp_path / "out", "textbook/gan", form, "fid_classifier")
+        assert float(best) > 0
+        assert [evaluations, *rest] == ["2", "1", "4", "classifier, 40 samples against train"]
 
 
-def test_lengths_are_cut_in_proportion(monkeypatch):
-    arguments = reproduce.parse(["sagan", "--steps-fraction", "0.1"])
-    assert reproduce.shortened(arguments, ["experiment=sagan/cifar10_3"]) == [
-        "schedule.steps=3900", "schedule.evaluate_every=780", "schedule.max_d_steps=3900",
-    ]  # fmt: skip
+def test_published_numbers_belong_to_cases():
+    for article, entries in reproduce.PUBLISHED.items():
+        cases = {path.stem for path in (CONF / "experiment" / article).glob("*.yaml")}
+        if article != "protocols":
+            assert set(entries) - {"note"} <= cases
+            scores = [score for case, entry in entries.items() if case != "note" for score in entry["scores"]]
+            for score in scores:
+                assert {"score", "protocol", "source"} < set(score)
+                assert set(score) <= {"score", "protocol", "source", "best", "last", "reported"}
+                assert all(isinstance(score[key], str) for key in ("score", "protocol", "source"))

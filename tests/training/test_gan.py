@@ -7,7 +7,7 @@ import torch
 from helpers.bench import BASE, MLP, Bench
 from helpers.config import config
 
-from ganexp.build import build_gan, build_image_set
+from ganexp.build import build_gan
 
 
 def test_equals_a_bare_loop():
@@ -129,15 +129,6 @@ def test_constraint_follows_every_discriminator_update():
     assert max(p.abs().max() for p in bench.gan.discriminator.parameters()) <= 0.01
 
 
-def test_a_set_is_read_once(tmp_path, monkeypatch):
-    train, test = (build_image_set(config(*BASE), split) for split in (None, "test"))
-    assert build_image_set(config(*BASE)) is train
-    assert build_image_set(config(*BASE), "test") is test is not train
-    monkeypatch.chdir(tmp_path)  # where a relative path would be another set
-    assert build_image_set(config(*BASE)) is not train
-    assert build_image_set(config(*BASE, "data.resolution=16")).images.shape[-1] == 16
-
-
 def test_half_precision_never_meets_stale_weights():
     """Autocast may keep the half-precision copy of a weight, which the next update or no_grad makes wrong."""
     found = []
@@ -178,12 +169,77 @@ def test_average_of_the_generator():
 
 
 def test_learning_rates_decay_to_zero():
-    bench = Bench("schedule/lr_decay=linear", "schedule.steps=4", "schedule.evaluate_every=4", "optimizer=ttur")
-    rates = []
-    for _ in range(4):
+    """Step k of N uses the rate times 1 - k / N, to 1e-15, so that the weights keep their bits."""
+    bench = Bench("schedule/lr_decay=linear", "schedule.steps=7", "schedule.evaluate_every=7", "optimizer=ttur")
+    for step in range(8):
+        factor = 1 - step / 7
+        assert rates(bench) == pytest.approx([1e-4 * factor, 4e-4 * factor], rel=0, abs=1e-15)
         bench.step()
-        rates.append([o.param_groups[0]["lr"] for o in bench.optimizers])
-    assert rates == [pytest.approx([1e-4 * f, 4e-4 * f]) for f in (1, 0.75, 0.5, 0.25)]
+
+
+def rates(bench):
+    return [optimizer.param_groups[0]["lr"] for optimizer in bench.optimizers]
+
+
+def test_decay_gives_the_weights_of_rates_that_are_set_by_hand():
+    words = (
+        "schedule.steps=6",
+        "schedule.evaluate_every=6",
+        "schedule.lr_decay.start=0.25",
+        "schedule.lr_decay.end=0.1",
+    )
+    scheduled = Bench("schedule/lr_decay=linear", *words)
+    by_hand = Bench(*words[:2])
+    first_rates = rates(by_hand)
+    for bench in (scheduled, by_hand):
+        torch.manual_seed(4)
+        for step in range(6):
+            progress = step / 6
+            factor = 1.0 if progress <= 0.25 else 1.0 + (0.1 - 1.0) * (progress - 0.25) / (1.0 - 0.25)
+            if bench is by_hand:
+                for optimizer, rate in zip(bench.optimizers, first_rates, strict=True):
+                    optimizer.param_groups[0]["lr"] = rate * factor
+            bench.step()
+    assert all(torch.equal(*pair) for pair in zip(scheduled.weights(), by_hand.weights(), strict=True))
+
+
+@pytest.mark.parametrize(("network", "index"), [("generator", 0), ("discriminator", 1)])
+def test_clipped_gradient_has_the_closed_form(network, index):
+    """The gradient g becomes g · max / (|g| + 1e-6) if its norm over all weights is more than the maximum."""
+    words = ("loss=hinge", "schedule.updates.n_critic=1")
+    gradients = []
+    for clip in ((), (f"schedule.clip_gradients.{network}=0.01",)):
+        bench = Bench(*words, *clip)
+        step_optimizer = bench.optimizers[index].step
+        weights = list(bench.gan.networks[network].parameters())
+
+        def step(weights=weights, step_optimizer=step_optimizer):
+            gradients.append([weight.grad.clone() for weight in weights])
+            step_optimizer()
+
+        bench.optimizers[index].step = step
+        torch.manual_seed(2)
+        bench.step()
+    plain, clipped = gradients
+    norm = torch.stack([gradient.square().sum() for gradient in plain]).sum().sqrt()
+    assert norm > 0.01
+    for before, after in zip(plain, clipped, strict=True):
+        assert torch.allclose(after, before * 0.01 / (norm + 1e-6), rtol=1e-5, atol=0)
+
+
+def test_gradient_below_the_largest_norm_keeps_its_bits():
+    weights = []
+    for clip in ((), ("schedule.clip_gradients.generator=1e6", "schedule.clip_gradients.discriminator=1e6")):
+        bench = Bench("loss=hinge", *clip)
+        torch.manual_seed(2)
+        bench.step(2)
+        weights.append(bench.weights())
+    assert all(torch.equal(*pair) for pair in zip(*weights, strict=True))
+
+
+def test_nothing_is_clipped_by_default(monkeypatch):
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", None)  # calling it would fail
+    Bench().step()
 
 
 def test_integer_betas_are_coerced():

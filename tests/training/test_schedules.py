@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganexp.training.schedules import LinearDecay, batch_size_scale, set_learning_rates
+from ganexp.training.schedules import LinearDecay, batch_size_scale, make_schedulers
 
 
 def test_linear_decay_factor():
@@ -13,11 +13,20 @@ def test_linear_decay_factor():
     assert LinearDecay()(0.25) == pytest.approx(0.75)
 
 
-def test_set_learning_rates_is_relative_to_the_first_rate():
+def test_schedulers_multiply_the_first_rate_of_each_group():
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.5}, {"params": [torch.ones(1)]}], lr=0.1)
-    for factor in (0.5, 0.25):
-        set_learning_rates([optimizer], factor)
-        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.5 * factor, 0.1 * factor])
+    (config,) = make_schedulers({"generator": optimizer}, LinearDecay(end=0.5), steps=8)
+    for step in range(1, 9):
+        optimizer.step()
+        config["scheduler"].step()
+        factor = 1 - 0.5 * step / 8
+        assert [group["lr"] for group in optimizer.param_groups] == pytest.approx(
+            [0.5 * factor, 0.1 * factor], abs=1e-15
+        )
+
+
+def test_there_are_no_schedulers_without_a_decay():
+    assert make_schedulers({"generator": torch.optim.SGD([torch.zeros(1)])}, None, steps=8) == []
 
 
 def test_batch_size_scale_is_linear():

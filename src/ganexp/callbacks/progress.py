@@ -3,7 +3,8 @@
 import time
 from typing import Any
 
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ProgressBar
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ganexp import log_keys
@@ -14,15 +15,28 @@ MAX_SILENCE_SECONDS = 30  # between two lines, unless a single step takes longer
 SHOWN_SCORES = 2  # the first ones of the run
 
 
-class ProgressLine(Callback):
-    """Show steps, steps per second, losses, the last scores and the time left."""
+class ProgressLine(ProgressBar):
+    """Show steps, steps per second, losses, the last scores and the time left.
+
+    It takes the place of Lightning's bar, which would start anew at every evaluation.
+    """
 
     def __init__(self) -> None:
+        super().__init__()
+        self.enabled = True
         console = make_console()
         self.live = console.is_terminal and not console.is_dumb_terminal
         columns = (TextColumn("{task.completed:,}/{task.total:,}"), BarColumn(), TextColumn("{task.fields[line]}"))
         self.bar = Progress(*columns, console=console, auto_refresh=False, disable=not self.live)
         self.scored_at = 0
+
+    def disable(self) -> None:
+        """Show nothing; Lightning calls it in every process but the first."""
+        self.enabled, self.bar.disable = False, True
+
+    def enable(self) -> None:
+        """Show the line again."""
+        self.enabled, self.bar.disable = True, not self.live
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         """Start the bar and the measurement of speed."""
@@ -60,7 +74,8 @@ class ProgressLine(Callback):
 
     def _print(self, gan: GAN) -> None:
         self.printed_at = time.monotonic()
-        say(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}")
+        if self.enabled:
+            say(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}")
 
     def line(self, gan: GAN) -> str:
         """Return one line of text. Speed and time left include the evaluations so far."""

@@ -2,19 +2,32 @@
 
 from typing import Any
 
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import ProgressBar
 from rich.progress import Progress
 
 from ganexp.console import make_console
 
 
-class ScoringProgress(Callback):
+class ScoringProgress(ProgressBar):
     """Show a bar over the batches of a validation, on a terminal only, and remove it at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enabled = True
+
+    def disable(self) -> None:
+        """Show nothing; Lightning calls it in every process but the first."""
+        self.enabled = False
+
+    def enable(self) -> None:
+        """Show the bar again."""
+        self.enabled = True
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the bar."""
         console = make_console()
-        hidden = not console.is_terminal or console.is_dumb_terminal
+        hidden = not self.enabled or not console.is_terminal or console.is_dumb_terminal
         self.bar = Progress(console=console, transient=True, disable=hidden)
         self.task = self.bar.add_task("scoring", total=sum(trainer.num_val_batches))
         self.bar.start()

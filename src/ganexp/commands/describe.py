@@ -9,6 +9,7 @@ from torch import nn
 
 from ganexp.build import build_gan
 from ganexp.commands.estimate import estimate
+from ganexp.config.instantiate import target_name
 from ganexp.losses.objective import Batch
 from ganexp.training.gan import GAN
 
@@ -26,13 +27,14 @@ def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
 def description(cfg: DictConfig) -> dict[str, Any]:
     """Return data, networks, losses, update rule, optimizers and length of the run that `cfg` describes."""
     gan = build_gan(cfg)
+    adversarial = cfg.loss.adversarial
     loss, schedule = OmegaConf.to_container(cfg.loss), OmegaConf.to_container(cfg.schedule)
     return {
         "data": _data(cfg),
         "conditional": cfg.model.conditional,
         "latent": OmegaConf.to_container(cfg.model.latent),
         **{name: _network(network, _network_config(cfg, name)) for name, network in gan.networks.items()},
-        "loss": {"name": _name(cfg.loss.adversarial), "settings": _settings(cfg.loss.adversarial)} | _terms(cfg, gan),
+        "loss": {"name": target_name(adversarial), "settings": _settings(adversarial)} | _terms(cfg, gan),
         "auxiliary": loss["auxiliary"],
         "penalties": loss["penalties"],
         "constraint": loss["constraint"],
@@ -44,14 +46,16 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         "evaluate_every": cfg.schedule.evaluate_every,
         "lr_decay": schedule["lr_decay"],
         "ema": schedule["ema"],
-        "metrics": _name(cfg.metrics.extractor) if cfg.metrics.extractor else None,
+        "metrics": target_name(cfg.metrics.extractor) if cfg.metrics.extractor else None,
         "seed": cfg.seed,
     }
 
 
 def _data(cfg: DictConfig) -> dict[str, Any]:
     keys = ("split", "resolution", "channels", "range", "flip")
-    return {"source": _name(cfg.data.source), "classes": cfg.data.num_classes} | {key: cfg.data[key] for key in keys}
+    return {"source": target_name(cfg.data.source), "classes": cfg.data.num_classes} | {
+        key: cfg.data[key] for key in keys
+    }
 
 
 def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
@@ -85,10 +89,6 @@ def _network(network: nn.Module, node: DictConfig) -> dict[str, Any]:
 
 def _settings(node: DictConfig) -> dict[str, Any]:
     return {key: value for key, value in OmegaConf.to_container(node).items() if key != "_target_"}
-
-
-def _name(node: DictConfig) -> str:
-    return node._target_.rsplit(".", 1)[-1]
 
 
 def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:

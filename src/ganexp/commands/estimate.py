@@ -1,5 +1,6 @@
 """Estimate what a run will cost on this machine: time some real steps and a part of an evaluation. Leaves no files."""
 
+import math
 import resource
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from ganexp import build, log_keys, offline
 from ganexp.callbacks.random_state import RandomState
 from ganexp.commands.estimate_scores import ScoringTime, time_scores
 from ganexp.commands.timing import clock, timed
+from ganexp.config.instantiate import target_name
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
 from ganexp.loggers.metrics_file import MetricsFile
@@ -67,9 +69,9 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
         warnings.catch_warnings(),
     ):
         warnings.filterwarnings("ignore", module="pytorch_lightning")
-        dataset = cfg.data.source._target_.rsplit(".", 1)[-1]
+        dataset = target_name(cfg.data.source)
         result = _estimate(cfg, Path(scratch))
-    if not cfg.data.source._target_.endswith(f".{dataset}"):  # it was replaced
+    if target_name(cfg.data.source) != dataset:  # it was replaced
         images = f"{ASSUMED_IMAGES:,}"
         result.notes.append(f"{dataset} is not on this machine: random images of its shape were used, {images} assumed")
     if result.once_hours:
@@ -98,6 +100,14 @@ def total(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class _Files:
+    """Sizes of what a run writes, in bytes."""
+
+    checkpoint: int
+    picture: int
+
+
 def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     device = trainers.choose_device(cfg.trainer.accelerator)
     if device.type == "cuda":
@@ -114,26 +124,36 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     if cfg.metrics.extractor:
         scoring = time_scores(cfg, gan, image_set, is_here, images, scratch)
     steps, notes = _steps(cfg, gan)
-    evaluations = -(-steps // cfg.schedule.evaluate_every) + 1  # one before the first step
-    checkpoints = 2 if cfg.metrics.extractor else 1  # best and last
-    seconds_an_evaluation = drawing_seconds + scoring.seconds + checkpoints * saving_seconds
-    training, evaluating = steps * seconds_a_step, evaluations * seconds_an_evaluation
-    points = steps // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
-    pictures = 2 * (evaluations + 2)  # as files and in TensorBoard, with two interpolations
-    disk_bytes = checkpoints * run.last.stat().st_size + pictures * picture_bytes + points * BYTES_PER_LOG_POINT
+    evaluations = math.ceil(steps / cfg.schedule.evaluate_every) + 1  # one before the first step
+    seconds_an_evaluation = drawing_seconds + scoring.seconds + _checkpoints(cfg) * saving_seconds
+    training_seconds, evaluation_seconds = steps * seconds_a_step, evaluations * seconds_an_evaluation
+    total_seconds = training_seconds + evaluation_seconds
+    files = _Files(run.last.stat().st_size, picture_bytes)
     return Estimate(
         device=trainers.device_name(device),
         seconds_a_step=_four_digits(seconds_a_step),
         seconds_an_evaluation=_four_digits(seconds_an_evaluation),
         evaluations=evaluations,
-        hours=_four_digits((training + evaluating) / 3600),
-        evaluation_share=_four_digits(evaluating / (training + evaluating)),
+        hours=_four_digits(total_seconds / 3600),
+        evaluation_share=_four_digits(evaluation_seconds / total_seconds),
         once_hours={what: _four_digits(seconds / 3600) for what, seconds in scoring.once_seconds.items()},
         memory_gib=_four_digits(_memory_bytes(cfg, images - len(image_set)) / GIB),
         gpu_memory_gib=_gpu_memory_gib(device),
-        disk_gib=_four_digits(disk_bytes / GIB),
+        disk_gib=_four_digits(_disk_bytes(cfg, files, steps, evaluations) / GIB),
         notes=[*scoring.notes, *notes],
     )
+
+
+def _checkpoints(cfg: DictConfig) -> int:
+    """Return how many checkpoints a run keeps: the last, and with scores the best."""
+    return 2 if cfg.metrics.extractor else 1
+
+
+def _disk_bytes(cfg: DictConfig, files: _Files, steps: int, evaluations: int) -> int:
+    """Return what a run of `steps` steps writes: checkpoints, pictures and logged points."""
+    points = steps // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
+    pictures = 2 * (evaluations + 2)  # as files and in TensorBoard, with two interpolations
+    return _checkpoints(cfg) * files.checkpoint + pictures * files.picture + points * BYTES_PER_LOG_POINT
 
 
 def _four_digits(value: float) -> float:
@@ -175,7 +195,7 @@ def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[float, pl
     steps = WARM_UP_STEPS + TIMED_STEPS + 1
     gan.steps, gan.max_d_steps = max(gan.steps, steps + 1), None  # no end of the run within the timed steps
     run.path.mkdir()
-    loggers = [MetricsFile(run), TensorBoard(str(run.path))]
+    loggers = [MetricsFile(run), TensorBoard(run)]
     precision, device = cfg.trainer.precision, gan.stream.device
     callbacks = [RandomState(), stopwatch]
     trainer = trainers.make_trainer(device, run.path, precision, callbacks=callbacks, loggers=loggers)

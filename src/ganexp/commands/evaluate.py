@@ -13,6 +13,7 @@ from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probabili
 from ganexp.callbacks.scoring_progress import ScoringProgress
 from ganexp.commands.score_table import print_scores, save_scores
 from ganexp.config import checks, schema
+from ganexp.config.instantiate import target_name
 from ganexp.console import say
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
@@ -43,26 +44,24 @@ def evaluate(cfg: DictConfig) -> None:
     checks.check(run_cfg, gan)
     image_sets = build.build_image_sets(run_cfg)
     image_set = image_sets["train"]
-    gan.scores = build_scores.build_scores(run_cfg, image_set, gan.device, gan.num_classes)
+    gan.scores = scores = build_scores.build_scores(run_cfg, image_set, gan.device, gan.num_classes)
     gan.evaluation_latents = FixedLatents(gan.latent, settings.seed)
     validate(gan, build.build_data(run_cfg, gan), gan.device, [ScoringProgress()])
-    scores, values = gan.scores, gan.score_values
     logits = DiscriminatorLogits(image_sets).logits(gan, settings.seed)
-    data = run_cfg.data.source._target_.rsplit(".", 1)[1]
-    protocol = scores.protocol() | sampling_protocol(gan) | {"seed": settings.seed, "data": data}
+    protocol = scores.protocol() | sampling_protocol(gan)
     record = {
-        "scores": values,
+        "scores": gan.score_values,
         "score_info": scores.info(),
-        "protocol": protocol,
+        "protocol": protocol | {"seed": settings.seed, "data": target_name(run_cfg.data.source)},
         "by_class": scores.by_class,
         "d_logit": summarize_logits(logits),
         **loaded.facts,
     }
     output = Path(settings.output or loaded.run.path)
     output.mkdir(parents=True, exist_ok=True)
-    own_metrics = metrics["extractor"] is None
+    has_own_metrics = metrics["extractor"] is None
     print_scores(record)
-    save_scores(record, output / ("scores.json" if own_metrics else f"scores-{scores.extractor.name}.json"))
+    save_scores(record, output / ("scores.json" if has_own_metrics else f"scores-{scores.extractor.name}.json"))
     save_nearest(gan, scores, image_set, settings.seed, output / "nearest.png")
     if logits or scores.by_class:
         grids.save_figure(plot_diagnostics(logits, scores.by_class, image_set.classes), output / "diagnostics.png")

@@ -7,10 +7,12 @@ from omegaconf import DictConfig
 
 from ganexp import build, build_scores
 from ganexp.commands.score_table import print_scores, save_scores
+from ganexp.config.instantiate import target_name
 from ganexp.console import progress
 from ganexp.data import sets
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
+from ganexp.metrics.collection import Scores
 from ganexp.pixels import from_uint8
 from ganexp.training.trainer import choose_device
 
@@ -35,21 +37,11 @@ def evaluate_images(cfg: DictConfig) -> None:
     cfg.metrics.splits = min(cfg.metrics.splits, len(scored) // 2)
     other_splits = [split for split in build.available_splits(cfg) if split != cfg.real]
     cfg.metrics.references = cfg.metrics.references or other_splits or [cfg.data.split]
-    image_set = build.build_image_set(cfg)
-    same_classes = scored.classes == image_set.classes  # then the labels mean the same
-    labels = scored.labels if same_classes else None
-    device = choose_device(cfg.trainer.accelerator)
-    scores = build_scores.build_scores(cfg, image_set, device, len(image_set.classes) if labels is not None else 0)
-    scores.reset()
-    batches = torch.arange(len(scored)).split(cfg.metrics.batch_size)
-    for indices in progress(batches, "scoring"):
-        images = from_uint8(scored.batch(indices)).to(device)
-        scores.update(images, None if labels is None else labels[indices], indices)
-    data = cfg.data.source._target_.rsplit(".", 1)[1]
+    scores = _score(cfg, scored)
     record = {
         "scores": scores.compute(),
         "score_info": scores.info(),
-        "protocol": scores.protocol() | {"data": data},
+        "protocol": scores.protocol() | {"data": target_name(cfg.data.source)},
         "by_class": scores.by_class,
         "images": cfg.images,
         "real": cfg.real,
@@ -57,6 +49,21 @@ def evaluate_images(cfg: DictConfig) -> None:
     print_scores(record)
     if cfg.output:
         save_scores(record, Path(cfg.output) / "scores.json")
+
+
+def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
+    """Return the scores of the images against the dataset, ready to be computed."""
+    image_set = build.build_image_set(cfg)
+    have_same_classes = scored.classes == image_set.classes  # then the labels mean the same
+    labels = scored.labels if have_same_classes else None
+    device = choose_device(cfg.trainer.accelerator)
+    scores = build_scores.build_scores(cfg, image_set, device, len(image_set.classes) if labels is not None else 0)
+    scores.reset()
+    batches = torch.arange(len(scored)).split(cfg.metrics.batch_size)
+    for indices in progress(batches, "scoring"):
+        images = from_uint8(scored.batch(indices)).to(device)
+        scores.update(images, None if labels is None else labels[indices], indices)
+    return scores
 
 
 def _images(cfg: DictConfig) -> ImageSet:

@@ -1,9 +1,11 @@
 """The command `ganexp report`: parse its arguments and write the files of a report, or the bundle of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ganexp.arguments import Parser
+from ganexp.commands.help import COMMANDS, description, examples
 from ganexp.console import make_console, say, short_path
 from ganexp.errors import UserError
 from ganexp.report.bundle import bundle
@@ -15,29 +17,17 @@ from ganexp.report.tables import as_csv, as_markdown
 from ganexp.report.terminal import score_table, verdict_lines
 from ganexp.runs.atomic import write_text
 
-USAGE = """usage: ganexp report DIRECTORY… [output=DIRECTORY] [images=false]
-       ganexp report --bundle RUN [output=DIRECTORY] [checkpoint=true]
-
-Compare all runs below the directories: one row for each configuration, with mean, standard deviation and 95 % interval
-over seeds; differences between configurations; learning curves; samples side by side. Writes index.html, a page that
-opens from disk, and the table as table.md and table.csv.
-
-  output=DIRECTORY  where to write; default: report/ in the first directory
-  images=false      leave the samples out of the page
-
---bundle packs one run into a zip file beside it: config, scores and their protocol, curves, samples, environment, and
-a model card.
-
-  output=DIRECTORY  where to write; default: beside the run
-  checkpoint=true   add the best checkpoint"""
-
+SETTINGS = """Settings
+  output=DIRECTORY  where to write; default: report/ in the first directory; with --bundle: beside the run
+  images=false      leave the samples out of the page; default: true
+  checkpoint=true   with --bundle: add the best checkpoint; default: false"""
 FILES = ("index.html", "table.md", "table.csv")
 MARKER = ".ganexp-report"  # marks a directory whose FILES may be overwritten, because a report wrote them
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The parsed arguments of the command.
+    """The directories and options of the command.
 
     Attributes:
         paths: the directories named.
@@ -51,11 +41,11 @@ class Arguments:
         """Return the value of an option that is true or false.
 
         Raises:
-            UserError: it is neither.
+            UsageError: it is neither.
         """
         value = str(self.options[name]).lower()
         if value not in ("true", "false"):
-            raise UserError(f"{name}={self.options[name]}: use {name}=true or {name}=false")
+            report_parser().error(f"{name}={self.options[name]}: use {name}=true or {name}=false")
         return value == "true"
 
 
@@ -63,22 +53,32 @@ def main(arguments: Sequence[str]) -> None:
     """Run `ganexp report` with the given arguments.
 
     Raises:
-        UserError: the arguments are wrong, there are no runs, or the output directory has files of others.
+        UsageError: the arguments are wrong.
+        UserError: there are no runs, or the output directory has files of others.
     """
-    first = arguments[0] if arguments else ""
-    if first in ("--help", "-h"):
-        say(USAGE)
+    parser = report_parser()
+    given = parser.parse_intermixed_args(arguments)
+    if not given.bundle:
+        parsed = parse(given.arguments, {"output": None, "images": "true"})
+        report(parsed.paths, parsed.options["output"], parsed.flag("images"))
         return
-    if first == "--bundle":
-        parsed = parse(arguments[1:], {"output": None, "checkpoint": "false"})
-        if len(parsed.paths) != 1:
-            raise UserError(USAGE)
-        say(short_path(bundle(Path(parsed.paths[0]), parsed.options["output"], parsed.flag("checkpoint"))))
-        return
-    parsed = parse(arguments, {"output": None, "images": "true"})
-    if not parsed.paths:
-        raise UserError(USAGE)
-    report(parsed.paths, parsed.options["output"], parsed.flag("images"))
+    parsed = parse(given.arguments, {"output": None, "checkpoint": "false"})
+    if len(parsed.paths) != 1:
+        parser.error("--bundle takes one run directory")
+    say(short_path(bundle(Path(parsed.paths[0]), parsed.options["output"], parsed.flag("checkpoint"))))
+
+
+def report_parser() -> Parser:
+    """Return the argparse parser of the command."""
+    parser = Parser(
+        "ganexp report",
+        usage=COMMANDS["report"].usage,
+        description=description("report"),
+        epilog=f"{SETTINGS}\n\n{examples('report')}",
+    )
+    parser.add_argument("arguments", nargs="+", metavar="DIRECTORY", help="run directories, or directories of them")
+    parser.add_argument("--bundle", action="store_true", help="pack the one run that is named into a zip file")
+    return parser
 
 
 def report(directories: Sequence[str], output: str | None = None, images: bool = True) -> Path:
@@ -103,7 +103,7 @@ def report(directories: Sequence[str], output: str | None = None, images: bool =
     return target / "index.html"
 
 
-def parse(arguments: Sequence[str], defaults: dict[str, str | None]) -> Arguments:
+def parse(arguments: Sequence[str], defaults: Mapping[str, str | None]) -> Arguments:
     """Return the directories and options among `arguments`.
 
     Args:
@@ -111,19 +111,20 @@ def parse(arguments: Sequence[str], defaults: dict[str, str | None]) -> Argument
         defaults: the values of all options.
 
     Raises:
-        UserError: an argument is neither a directory nor one of the options.
+        UsageError: an argument is neither a directory nor one of the options, or there is no directory.
     """
     paths, options = [], dict(defaults)
     for argument in arguments:
         name, equals, value = argument.partition("=")
-        is_assignment = bool(equals) and not Path(argument).exists()
         if equals and name in defaults:
             options[name] = value
-        elif argument.startswith("-") or is_assignment:
+        elif equals and not Path(argument).exists():
             known = ", ".join(f"{option}=" for option in defaults)
-            raise UserError(f"report: {argument} is neither a directory nor one of {known}\n\n{USAGE}")
+            report_parser().error(f"{argument} is neither a directory nor one of {known}")
         else:
             paths.append(argument)
+    if not paths:
+        report_parser().error("name a directory that holds runs, for example: ganexp report outputs")
     return Arguments(paths, options)
 
 

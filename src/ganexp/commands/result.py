@@ -1,4 +1,4 @@
-"""The result of a training: final scores in run.json and in the loggers, and a short table for the reader."""
+"""Record the settings and the result of a training in run.json and in the loggers, and print a table of the scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,11 +9,18 @@ from rich.table import Table
 
 from ganexp import log_keys
 from ganexp.console import make_console, say, short_path
-from ganexp.loggers.result import log_result
+from ganexp.loggers.result import log_hyperparameters, log_result
+from ganexp.report.settings import is_setting, select_settings, setting_name, setting_text
+from ganexp.report.values import flatten
 from ganexp.runs.environment import now
 from ganexp.runs.run_directory import RunDirectory
 
 OBJECTIVE = "fid"  # the score that a sweep minimises
+
+
+def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger]) -> None:
+    """Send the hyperparameters of a run that starts or resumes to the loggers."""
+    log_hyperparameters(loggers, hyperparameters(cfg, run.metadata()))
 
 
 def record_result(
@@ -33,7 +40,7 @@ def record_result(
         }
     else:
         values = {key: value for key, value in (points or [{}])[-1].items() if key.startswith(log_keys.LOSS)}
-    log_result(loggers, _settings(cfg, metadata), values, points[-1]["step"] if points else cfg.schedule.steps)
+    log_result(loggers, hyperparameters(cfg, metadata), values, points[-1]["step"] if points else cfg.schedule.steps)
     extractor = metadata.get("protocol", {}).get("extractor")
     objective = scores["best"].get(f"{OBJECTIVE}_{extractor}") if scores else None
     run.update_metadata(status=status, ended=now(), scores=scores, objective=objective)
@@ -65,14 +72,24 @@ def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
     return {key.removeprefix(log_keys.SCORE): value for key, value in scores.items()}
 
 
-def _settings(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what tells this run from others, flat: its seed, the options chosen, and the settings overridden."""
-    overrides = [override for override in metadata.get("overrides", []) if not override.startswith("~")]
-    keys = sorted({override.lstrip("+").split("=")[0] for override in overrides})
-    values = {key: OmegaConf.select(cfg, key) for key in keys if "." in key and not key.startswith("hydra.")}
-    settings = {key: value if isinstance(value, (bool, int, float)) else str(value) for key, value in values.items()}
-    options = {group: str(option) for group, option in metadata.get("groups", {}).items() if option}
-    return {"seed": cfg.seed} | options | settings
+def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings by which loggers compare runs: numbers, Booleans and texts by dotted key.
+
+    They are the seed, the tags, the chosen option of each group, and every value of the config that `report` calls a
+    setting, with classes by their names.
+
+    Args:
+        cfg: the resolved config.
+        metadata: content of run.json.
+    """
+    options = {group: option for group, option in metadata.get("groups", {}).items() if option and is_setting(group)}
+    chosen = {group: option if isinstance(option, str) else ",".join(option) for group, option in options.items()}
+    config = {key: value for key, value in flatten(OmegaConf.to_container(cfg)) if value is not None}
+    settings = {
+        setting_name(key): value if isinstance(value, (bool, int, float)) else setting_text(key, value)
+        for key, value in select_settings(config).items()
+    }
+    return chosen | settings | {"seed": cfg.seed, "tags": ",".join(cfg.get("tags") or [])}
 
 
 def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spreads: set[str]) -> None:

@@ -1,6 +1,7 @@
 """`ganexp sample`: draw images from a checkpoint."""
 
 import io
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
@@ -33,7 +34,7 @@ def sample(cfg: DictConfig) -> None:
     _check(cfg, gan)
     output = _output_directory(cfg, loaded)
     batches = sample_images(gan, cfg.n, BATCH, cfg.seed, cfg.truncation)
-    shown = progress(batches, "drawing", total=-(-cfg.n // BATCH))
+    shown = progress(batches, "drawing", total=math.ceil(cfg.n / BATCH))
     labels = sample_labels(gan.num_classes, torch.arange(cfg.n))
     WRITERS[cfg.format](_with_grid(shown, output), cfg.n, labels, output)
     if gan.num_classes:

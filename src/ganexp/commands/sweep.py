@@ -1,4 +1,4 @@
-"""Run the jobs of a sweep, and keep its table in a callback that Hydra calls around them.
+"""Run the jobs of a sweep, in a callback that Hydra calls around them.
 
 A job is a pure function of the sweep's overrides and its number. Therefore the same overrides in the same directory
 resume the sweep. Must not import torch at import time.
@@ -7,23 +7,23 @@ resume the sweep. Must not import torch at import time.
 import json
 import logging
 import os
-import tempfile
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 
-from ganexp.commands.sweep_overrides import resume_command, stored_overrides
+from ganexp.commands.sweep_overrides import NAMING, SEED, SWEEP_DIRECTORY, resume_command, stored_overrides
 from ganexp.commands.sweep_table import print_jobs
 from ganexp.config import schema
 from ganexp.console import say, short_path
 from ganexp.errors import UserError
+from ganexp.runs.environment import now
 from ganexp.runs.run_directory import RunDirectory, remove_if_empty
 from ganexp.runs.sweep_directory import FINAL_STATUSES, SweepDirectory
 
@@ -51,36 +51,28 @@ def closing_sweeps() -> Iterator[None]:
             remove_if_empty(sweep.path)
 
 
-def run_job(path: str, sweep_path: str, overrides: list[str], start: Callable[[], Any]) -> float | None:
-    """Start the job whose run directory is `path`, or resume it, or skip it if it is done; record it in sweep.json.
+def run_job(path: str, overrides: list[str], start: Callable[[], Any]) -> float | None:
+    """Start the job whose run directory is `path`, or resume it, or skip it if it is done.
 
     Args:
         path: the run directory of the job.
-        sweep_path: the directory of the sweep.
         overrides: the job's own overrides.
         start: trains the job from its beginning.
 
     Returns:
         The objective, which a search minimises; None without scores, and for a failed job, which stops no other.
     """
-    run, sweep = RunDirectory(path), SweepDirectory(sweep_path)
-    job = os.path.relpath(run.path, sweep.path)
+    run = RunDirectory(path)
     status = run.metadata().get("status")
-    error = None
     if status in FINAL_STATUSES:
-        say(f"already {status}: {job}")
+        say(f"already {status}: {run.path.name}")
     else:
-        sweep.update_job(job, overrides=overrides, status="running", error=None)
         try:
             _resume_or_start(run, start)
         except Exception as problem:
-            error = _log_failure(problem, overrides)
-        except BaseException:
-            sweep.update_job(job, status="interrupted")
-            raise
-    result = _result(run.metadata(), error)
-    sweep.update_job(job, overrides=overrides, **result)
-    return result["objective"]
+            _record_failure(run, _log_failure(problem, overrides), overrides)
+            return None
+    return run.metadata().get("objective")
 
 
 def _resume_or_start(run: RunDirectory, start: Callable[[], Any]) -> None:
@@ -101,25 +93,23 @@ def _log_failure(problem: Exception, overrides: Sequence[str]) -> str:
     return reason
 
 
-def _result(metadata: dict[str, Any], error: str | None) -> dict[str, Any]:
-    """Return what sweep.json says of a job that has ended."""
-    return {
-        "status": "failed" if error else metadata["status"],
-        "objective": None if error else metadata.get("objective"),
-        "scores": (metadata.get("scores") or {}).get("best"),
-        "error": error,
-    }
+def _record_failure(run: RunDirectory, error: str, overrides: list[str]) -> None:
+    """Write to run.json why a job failed, also if it failed before it wrote that file itself."""
+    run.path.mkdir(parents=True, exist_ok=True)
+    with suppress(UserError), run.locked():  # it is not recorded while another process trains this job
+        run.update_metadata(status="failed", ended=now(), error=error, overrides=overrides)
 
 
 class Sweep(Callback):
-    """Keep the table of a training sweep and print it at the end; collect the descriptions of a `describe` sweep."""
+    """Create the directory of a training sweep and print its table; collect the descriptions of a `describe` sweep."""
 
     def __init__(self) -> None:
         self.command: str | None = None  # None: a single run
+        self.directory: SweepDirectory | None = None  # None: not created
         self.descriptions: list[dict[str, Any]] = []
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"command": self.command, "descriptions": []}
+        return {"command": self.command, "directory": None, "descriptions": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the callback in a worker process of a launcher, where the schemas are not registered yet."""
@@ -127,38 +117,26 @@ class Sweep(Callback):
         schema.register()
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Create the sweep directory, or a temporary one for `describe`.
+        """Check that the sweep can run; create the directory of a training sweep.
 
         Raises:
             SweepStopped: the sweep cannot run.
         """
         self.command = config.hydra.job.config_name
-        _refuse_storage(config)
-        if self.command == "describe":
-            self._use_temporary_directory(config)
+        _check(config)
         if self.command == "train":
             self._create_directory(config)
 
     def _create_directory(self, config: DictConfig) -> None:
-        _seed_search(config)
-        _append_hydra_override(config, _exclude_shared_keys(config))
-        self.directory = SweepDirectory(config.hydra.sweep.dir)
+        directory = SweepDirectory(config.hydra.sweep.dir)
         try:
-            self.directory.create(stored_overrides(config))
+            directory.create(stored_overrides(config))
         except UserError as error:
             raise SweepStopped(str(error)) from None
-        _created.get([]).append(self.directory)
-        say(f"sweep directory: {short_path(self.directory.path)}")
-        say(f"if it is stopped, resume it with: {resume_command(self.directory, config)}")
-
-    def _use_temporary_directory(self, config: DictConfig) -> None:
-        """Hydra writes a file into the directory of every sweep; `describe` must leave none."""
-        if not _runs_in_this_process(config):
-            raise SweepStopped("describe runs its jobs in this process: leave out hydra/launcher")
-        self.temporary = tempfile.TemporaryDirectory(prefix="ganexp-")
-        with read_write(config), open_dict(config):
-            config.hydra.sweep.dir = self.temporary.name
-        _append_hydra_override(config, f"hydra.sweep.dir={self.temporary.name}")
+        self.directory = directory
+        _created.get([]).append(directory)
+        say(f"sweep directory: {short_path(directory.path)}")
+        say(f"if it is stopped, resume it with: {resume_command(directory, config)}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Prepare the process of a training job: no live progress bars beside others, and the launcher's threads."""
@@ -188,13 +166,14 @@ class Sweep(Callback):
         Raises:
             SweepStopped: a job failed, or there was none.
         """
+        if sys.exc_info()[0] is not None:
+            return  # Hydra 1.4 calls this after an error, too
         if self.command == "describe":
             self._print_descriptions()
-        if self.command == "train":
+        if self.directory is not None:
             _finish(self.directory)
 
     def _print_descriptions(self) -> None:
-        self.temporary.cleanup()
         result: dict[str, Any] = {"jobs": self.descriptions}
         if estimates := [job["estimate"] for job in self.descriptions if "estimate" in job]:
             from ganexp.commands.estimate import total
@@ -209,44 +188,38 @@ def _runs_in_this_process(config: DictConfig) -> bool:
     return config.hydra.launcher._target_.endswith(".BasicLauncher")
 
 
-def _refuse_storage(config: DictConfig) -> None:
+def _check(config: DictConfig) -> None:
+    """Refuse a sweep that could not be resumed, or that would leave files behind.
+
+    Raises:
+        SweepStopped: the sweep is refused.
+    """
+    command = config.hydra.job.config_name
+    if command == "describe" and not _runs_in_this_process(config):
+        raise SweepStopped("describe runs its jobs in this process: leave out hydra/launcher")
+    added = NAMING if command == "train" else SWEEP_DIRECTORY
+    if not any(override.lstrip("+").startswith(f"{added}=") for override in config.hydra.overrides.hydra):
+        raise SweepStopped("A config file sets hydra.mode=MULTIRUN. Start the sweep with -m as well: ganexp -m …")
+    if command == "train" and not OmegaConf.select(config, "debug.keep_files", default=True):
+        raise SweepStopped("debug.keep_files=false: a sweep is read from the files of its jobs. Test a single run.")
     storage = OmegaConf.select(config, "hydra.sweeper.storage")
     if storage is not None:
         raise SweepStopped(
             f"hydra.sweeper.storage={storage}: Hydra's Optuna plugin needs Optuna 2, which cannot open a storage with "
             "SQLAlchemy 2.\nLeave it out: a stopped sweep is resumed with sweep.resume=DIRECTORY, without a storage."
         )
-
-
-def _seed_search(config: DictConfig) -> None:
-    """Give the sampler of a search a seed, so that the resumed sweep has the same jobs."""
     sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
     if sampler is not None and "seed" in sampler and sampler.seed is None:
-        with read_write(config), open_dict(config):
-            sampler.seed = 0
-
-
-def _append_hydra_override(config: DictConfig, override: str) -> None:
-    with read_write(config), open_dict(config):
-        config.hydra.overrides.hydra.append(override)
-
-
-def _exclude_shared_keys(config: DictConfig) -> str:
-    """Return the override that leaves out of the jobs' directory names the overrides that all jobs share."""
-    parsed = OverridesParser.create().parse_overrides(list(config.hydra.overrides.task))
-    shared = [override.get_key_element() for override in parsed if not override.is_sweep_override()]
-    excluded = [*config.hydra.job.config.override_dirname.exclude_keys, *shared]
-    quoted = ",".join(f"'{key}'" for key in excluded)
-    return f"hydra.job.config.override_dirname.exclude_keys=[{quoted}]"
+        raise SweepStopped(f"A search needs a seed, so that the resumed sweep has the same jobs: {SEED}=0")
 
 
 def _finish(sweep: SweepDirectory) -> None:
     """Print the table of the jobs; end the sweep with a message if a job failed."""
-    jobs = sweep.read()["jobs"]
+    jobs = sweep.jobs()
     if not jobs:
         raise SweepStopped("The sweep has no jobs. Check that every glob(…) matches at least one option.")
-    print_jobs(sweep, jobs)
-    say(f"table: {short_path(sweep.file)}")
+    print_jobs(jobs)
+    say(f"compare them with: ganexp report {short_path(sweep.path)}")
     failed = [name for name, job in jobs.items() if job["status"] not in FINAL_STATUSES]
     if failed:
         raise SweepStopped(f"{len(failed)} of {len(jobs)} jobs failed: see above. sweep.resume tries them again.")

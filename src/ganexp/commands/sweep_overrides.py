@@ -1,18 +1,75 @@
-"""The overrides that a sweep stores, and how they resume it later. Must not import torch at import time."""
+"""The overrides of a sweep: those that ganexp adds, those that sweep.json stores, and how they resume it later.
+
+Must not import torch at import time.
+"""
 
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
+from ganexp.arguments import Command
 from ganexp.console import short_path
 from ganexp.errors import UserError
 from ganexp.runs.sweep_directory import SweepDirectory
 
-SWEEPER_OVERRIDE = re.compile(r"\+*hydra([./]sweeper[./=]|\.sweep\.subdir=)")  # decides what the jobs are
+NAMING = "hydra.job.config.override_dirname.exclude_keys"
+SWEEP_DIRECTORY = "hydra.sweep.dir"
+SEED = "hydra.sweeper.sampler.seed"
+# Hydra's own settings that decide what the jobs are, and what their directories are called.
+SWEEPER_OVERRIDE = re.compile(r"\+*hydra([./]sweeper[./=]|\.sweep\.subdir=|\.job\.config\.override_dirname\.)")
 LAUNCHER_OVERRIDE = re.compile(r"\+*hydra[./]launcher[./=]")
+SEARCH_OVERRIDE = re.compile(r"\+*hydra/sweeper=optuna")
+SAMPLER_WITHOUT_SEED = re.compile(r"\+*hydra/sweeper/sampler=(grid|motpe)")
 CODE_IN_OVERRIDE = re.compile(r"(?:_target_|custom_search_space)\W*([\w.]*)")
+
+
+@contextmanager
+def added_overrides(command: Command) -> Iterator[list[str]]:
+    """Yield what a sweep needs beside the overrides of its command line; nothing for a single run.
+
+    They stand on the command line because Hydra's settings cannot be changed once a sweep has started.
+
+    Raises:
+        hydra.errors.OverrideParseException: an override cannot be parsed.
+    """
+    keys = {_key(override) for override in command.arguments}
+    if not command.is_sweep:
+        yield []
+    elif command.config_name == "train":
+        yield [
+            *([] if NAMING in keys else [_exclude_shared_keys(command.arguments)]),
+            *([f"{SEED}=0"] if _needs_seed(command.arguments) else []),
+        ]
+    elif SWEEP_DIRECTORY in keys or any(LAUNCHER_OVERRIDE.match(override) for override in command.arguments):
+        yield []  # another machine may not have this one's temporary directory
+    else:
+        with tempfile.TemporaryDirectory(prefix="ganexp-") as directory:  # Hydra writes a file there
+            yield [f"{SWEEP_DIRECTORY}='{directory}'"]
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~")
+
+
+def _exclude_shared_keys(overrides: Sequence[str]) -> str:
+    """Return the override that leaves out of the jobs' directory names the overrides that all jobs share."""
+    parsed = OverridesParser.create().parse_overrides(list(overrides))
+    shared = [override.key_or_group for override in parsed if not override.is_sweep_override()]
+    quoted = ",".join(f"'{key}'" for key in shared if not key.startswith("hydra"))
+    return f"{NAMING}=[{quoted}]"
+
+
+def _needs_seed(overrides: Sequence[str]) -> bool:
+    """Return whether a search has a sampler that has no seed yet: the resumed sweep must have the same jobs."""
+    has_sampler_with_seed = any(SEARCH_OVERRIDE.fullmatch(override) for override in overrides) and not any(
+        SAMPLER_WITHOUT_SEED.fullmatch(override) for override in overrides
+    )
+    return has_sampler_with_seed and SEED not in [_key(override) for override in overrides]
 
 
 def stored_overrides(config: DictConfig) -> list[str]:

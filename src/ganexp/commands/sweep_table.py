@@ -1,57 +1,56 @@
 """Print the jobs of a sweep as a table. Must not import torch."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
 
 from ganexp.console import make_console, say
-from ganexp.runs.run_directory import RunDirectory
-from ganexp.runs.sweep_directory import SweepDirectory
+
+Jobs = Mapping[str, Mapping[str, Any]]
 
 
-def print_jobs(sweep: SweepDirectory, jobs: dict[str, dict[str, Any]]) -> None:
+def print_jobs(jobs: Jobs) -> None:
     """Print a row for each job, and below the table the reason of each failure.
 
     Args:
-        sweep: the sweep.
-        jobs: its jobs by directory name, as sweep.json stores them.
+        jobs: the content of each job's run.json, by the job's directory.
     """
     labels = _labels(jobs)
-    make_console().print(_table(sweep, jobs, labels))
+    make_console().print(_table(jobs, labels))
     for name, job in jobs.items():
-        if job["error"]:
-            say(f"failed: {labels[name]}\n  {job['error']}")
+        if job["status"] == "failed":
+            say(f"failed: {labels[name]}\n  {job.get('error')}")
 
 
-def _table(sweep: SweepDirectory, jobs: dict[str, dict[str, Any]], labels: dict[str, str]) -> Table:
+def _table(jobs: Jobs, labels: Mapping[str, str]) -> Table:
     """Return the table: own overrides, status and scores of the best checkpoint; the best job is bold."""
-    spreads = set[str]().union(*(_spreads(RunDirectory(sweep.path / name)) for name in jobs))
-    scores = dict.fromkeys(name for job in jobs.values() for name in job["scores"] or {} if name not in spreads)
-    best = min((job["objective"] for job in jobs.values() if job["objective"] is not None), default=None)
+    values = {name: _best_scores(job) for name, job in jobs.items()}
+    scores = dict.fromkeys(score for best in values.values() for score in best)
+    objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
+    lowest = min(objectives.values(), default=None)
     table = Table("job", "status", *scores)
     for name, job in jobs.items():
-        values = job["scores"] or {}
-        cells = [_format(values[score]) if score in values else "" for score in scores]
-        is_best = best is not None and job["objective"] == best
+        cells = [_format(values[name][score]) if score in values[name] else "" for score in scores]
+        is_best = name in objectives and objectives[name] == lowest
         table.add_row(labels[name], job["status"], *cells, style="bold" if is_best else None)
     return table
 
 
-def _spreads(run: RunDirectory) -> set[str]:
-    """Return the names of the scores that only tell how far another score spreads; the table leaves them out."""
-    info = run.metadata().get("score_info") or {}
-    return {name for name, of_score in info.items() if "spread_of" in of_score}
+def _best_scores(job: Mapping[str, Any]) -> dict[str, float]:
+    """Return the scores of a job's best checkpoint, without those that only tell how far another score spreads."""
+    info = job.get("score_info") or {}
+    best = (job.get("scores") or {}).get("best") or {}
+    return {name: value for name, value in best.items() if "spread_of" not in info.get(name, {})}
 
 
 def _format(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def _labels(jobs: dict[str, dict[str, Any]]) -> dict[str, str]:
+def _labels(jobs: Jobs) -> dict[str, str]:
     """Return for each job the overrides that not all jobs have in common."""
-    shared = set.intersection(*(set(job["overrides"]) for job in jobs.values())) if len(jobs) > 1 else set()
-    labels = {}
-    for name, job in jobs.items():
-        own = [override for override in job["overrides"] if override not in shared]
-        labels[name] = " ".join(own) or "(no overrides)"
-    return labels
+    overrides = {name: job.get("overrides", [name]) for name, job in jobs.items()}
+    shared = set.intersection(*map(set, overrides.values())) if len(jobs) > 1 else set()
+    own = {name: [override for override in given if override not in shared] for name, given in overrides.items()}
+    return {name: " ".join(given) or "(no overrides)" for name, given in own.items()}

@@ -1,19 +1,23 @@
 """`ganexp train`: train what a config describes, in a run directory of its own."""
 
 import math
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
 
 from ganexp import build, build_scores
 from ganexp.callbacks.pruning import Pruning
+from ganexp.callbacks.time_limit import TimeLimit
 from ganexp.checkpoint import latest_checkpoint, remove_preemption_checkpoints
-from ganexp.commands.result import record_result
+from ganexp.commands.result import record_result, record_settings
 from ganexp.console import say, short_path
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
@@ -21,7 +25,7 @@ from ganexp.errors import UserError
 from ganexp.loggers.metrics_file import MetricsFile
 from ganexp.metrics.collection import Scores
 from ganexp.runs.environment import environment, now
-from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.run_directory import RunDirectory, remove_if_empty
 from ganexp.sampling import EVALUATION_SEED, sampling_protocol
 from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
@@ -38,7 +42,7 @@ class Prepared:
 
 
 def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequence[str]) -> float | None:
-    """Train what the resolved `cfg` describes, in a new run directory at `path`.
+    """Train what the resolved `cfg` describes, in a new run directory at `path`, or in a temporary one.
 
     Args:
         cfg: the resolved config.
@@ -50,12 +54,26 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
         The FID of the best checkpoint, for sweeps; None without scores.
     """
     prepared = prepare(cfg)
-    run = RunDirectory.create_unique(path)
-    with run.locked():
+    with new_run_directory(path, cfg.debug.keep_files) as run, run.locked():
         run.save_config(cfg)
-        chosen = {"name": cfg.name, "status": "running", "groups": dict(groups), "overrides": list(overrides)}
-        run.update_metadata(**chosen, started=now(), **environment())
+        chosen = {"groups": dict(groups), "overrides": list(overrides), "tags": list(cfg.tags)}
+        run.update_metadata(name=cfg.name, status="running", **chosen, started=now(), **environment())
         return fit_run(cfg, run, prepared)
+
+
+@contextmanager
+def new_run_directory(path: str, keep: bool) -> Iterator[RunDirectory]:
+    """Create the directory of a run at `path`; unless it is to be kept, a temporary one that is removed at the end."""
+    if keep:
+        yield RunDirectory.create_unique(path)
+        return
+    say("debug.keep_files=false: this run only shows that its settings work. Its files are removed at its end.")
+    try:
+        with tempfile.TemporaryDirectory(prefix="ganexp-") as scratch:
+            yield RunDirectory(Path(scratch))
+    finally:
+        remove_if_empty(path)  # which Hydra has created
+    say("done: no run directory is left")
 
 
 def prepare(cfg: DictConfig) -> Prepared:
@@ -64,8 +82,10 @@ def prepare(cfg: DictConfig) -> Prepared:
     Raises:
         UserError: wrong or incompatible settings, missing data, missing weights of the feature extractor.
     """
+    trainers.choose_algorithms(cfg.trainer.deterministic)
     pl.seed_everything(cfg.seed, verbose=False)
     gan = build.build_gan(cfg)
+    build.check_loggers(cfg)
     device = trainers.choose_device(cfg.trainer.accelerator)
     image_sets = build.build_image_sets(cfg)
     gan.stream = build.build_stream(cfg, image_sets["train"], device)
@@ -76,18 +96,35 @@ def prepare(cfg: DictConfig) -> Prepared:
 
 def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | None:
     """Train in the locked directory `run`, from its latest checkpoint if it has one, and record the result."""
-    gan, data, device = prepared.gan, prepared.data, prepared.device
-    say(f"run directory: {short_path(run.path)}")
-    run.update_metadata(device=trainers.device_name(device), precision=cfg.trainer.precision)
+    gan, debug = prepared.gan, cfg.debug
+    if debug.keep_files:
+        say(f"run directory: {short_path(run.path)}")
+    if not debug.keep_scores:
+        say("debug.keep_scores=false: run.json gets no scores, and best.ckpt is not saved")
+    run.update_metadata(device=trainers.device_name(prepared.device), precision=cfg.trainer.precision)
     if gan.scores:
         _describe_scores(run, gan, gan.scores)
     remove_preemption_checkpoints(run)
     checkpoint, resume_step = latest_checkpoint(run)
-    monitor, mode = build_scores.best_score(cfg, gan.scores)
-    file_logger = MetricsFile(run, resume_step)
-    loggers = [file_logger, *build.build_loggers(cfg, run, resume_step)]
+    with recorded_status(run, debug.keep_files):
+        loggers = [MetricsFile(run, resume_step), *build.build_loggers(cfg, run, resume_step)]
+        record_settings(cfg, run, loggers)
+        status = _fit(cfg, run, prepared, loggers, checkpoint)
+    if not debug.keep_files:
+        return None
+    monitor, mode = _monitor(cfg, gan)
+    return record_result(cfg, run, loggers, monitor, mode, status)
+
+
+def _fit(
+    cfg: DictConfig, run: RunDirectory, prepared: Prepared, loggers: Sequence[Logger], checkpoint: Path | None
+) -> str:
+    """Train, after an evaluation of the untrained networks, or from `checkpoint`; return the status of the run."""
+    gan, data, device = prepared.gan, prepared.data, prepared.device
     callbacks = build.build_callbacks(cfg, run, prepared.image_sets)
-    pruning = [Pruning(run, monitor, mode)] if cfg.sweep.prune else []
+    pruning = [Pruning(run, *build_scores.best_score(cfg, gan.scores))] if cfg.sweep.prune else []
+    time_limits = [TimeLimit(cfg.trainer.max_time)] if cfg.trainer.max_time else []
+    arguments = trainers.lightning_arguments(cfg.trainer, run.path) | {"log_every_n_steps": gan.log_every}
     trainer = trainers.make_trainer(
         device,
         run.path,
@@ -97,16 +134,27 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
             *trainers.required_callbacks(),
             *callbacks,
             *pruning,
-            *trainers.checkpoint_callbacks(run, monitor, mode),
+            *time_limits,
+            *trainers.checkpoint_callbacks(run, *_monitor(cfg, gan)),
         ],
         loggers=loggers,
+        arguments=arguments,
     )
-    with recorded_status(run):
-        if resume_step == 0:
-            trainers.validate(gan, data, device, callbacks, loggers)
-        trainers.fit(trainer, gan, data, checkpoint)
-    status = "pruned" if any(callback.stopped for callback in pruning) else "finished"
-    return record_result(cfg, run, loggers, monitor, mode, status)
+    if checkpoint is None:
+        trainers.validate(gan, data, device, callbacks, loggers, arguments)
+    trainers.fit(trainer, gan, data, checkpoint)
+    if any(callback.stopped for callback in pruning):
+        return "pruned"
+    if any(callback.is_over for callback in time_limits) and not gan.is_done:
+        say(f"stopped by trainer.max_time={cfg.trainer.max_time}. Resume with: ganexp resume {short_path(run.path)}")
+        return "interrupted"
+    return "finished"
+
+
+def _monitor(cfg: DictConfig, gan: GAN) -> tuple[str | None, str]:
+    """Return the score that decides which checkpoint is best, or None, and whether its best is the `min` or `max`."""
+    monitor, mode = build_scores.best_score(cfg, gan.scores)
+    return monitor if cfg.debug.keep_scores else None, mode
 
 
 def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
@@ -120,7 +168,7 @@ def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
 
 
 @contextmanager
-def recorded_status(run: RunDirectory) -> Iterator[None]:
+def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[None]:
     """Record in run.json how a run that does not reach its end was stopped."""
     try:
         yield
@@ -129,8 +177,8 @@ def recorded_status(run: RunDirectory) -> Iterator[None]:
         raise
     except (KeyboardInterrupt, SystemExit):
         run.update_metadata(status="interrupted", ended=now())
-        say(f"\nStopped. Resume with: ganexp resume {short_path(run.path)}")
-        raise
+        say(f"\nStopped. Resume with: ganexp resume {short_path(run.path)}" if can_be_resumed else "\nStopped.")
+        raise SystemExit(1) from None  # SIGTERM alone would exit with 0
     except BaseException as error:
         run.update_metadata(status="failed", ended=now(), error=f"{type(error).__name__}: {error}")
         raise

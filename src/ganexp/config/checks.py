@@ -4,6 +4,7 @@ A rule yields a line for everything that is wrong. What one setting allows by it
 the signatures of the targets.
 """
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -68,11 +69,20 @@ def every_network_has_an_optimizer(cfg: DictConfig, gan: "GAN") -> Complaints:
     for name in networks:
         if name not in _entries(cfg.optimizer):
             yield f"optimizer.{name} is missing: every network needs an optimizer"
-    for name in _entries(cfg.optimizer):
+    yield from _unknown_networks("optimizer", _entries(cfg.optimizer), networks)
+
+
+def clipped_networks_exist(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Each entry of `schedule.clip_gradients` is for a network."""
+    yield from _unknown_networks("schedule.clip_gradients", _entries(cfg.schedule.clip_gradients), list(gan.networks))
+
+
+def _unknown_networks(key: str, names: list[str], networks: list[str]) -> Complaints:
+    for name in names:
         if name not in networks:
             close = get_close_matches(name, networks, n=1)
-            hint = f"; did you mean optimizer.{close[0]}?" if close else ""
-            yield f"optimizer.{name}: there is no such network, only {', '.join(networks)}{hint}"
+            hint = f"; did you mean {key}.{close[0]}?" if close else ""
+            yield f"{key}.{name}: there is no such network, only {', '.join(networks)}{hint}"
 
 
 def auxiliary_terms_and_networks_go_together(cfg: DictConfig, gan: "GAN") -> Complaints:
@@ -228,6 +238,19 @@ def pruning_has_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
         yield "sweep.prune=true compares scores, and metrics=none has none: use metrics=classifier or metrics=inception"
 
 
+def deterministic_algorithms_are_not_timed(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Which algorithm cuDNN finds fastest depends on the moment, so it cannot be deterministic too."""
+    if cfg.trainer.deterministic and cfg.trainer.benchmark:
+        yield "trainer.benchmark=true chooses algorithms by their speed: leave it out with trainer.deterministic"
+
+
+def time_limits_can_be_read(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Lightning reads a time limit as days, hours, minutes and seconds."""
+    max_time = cfg.trainer.max_time
+    if max_time is not None and not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", max_time):
+        yield f"trainer.max_time={max_time}: must be DD:HH:MM:SS, such as 00:12:00:00 for twelve hours, or null"
+
+
 def _entries(mapping: Any) -> list[str]:
     """Return the names in a mapping of nodes, without those that are null."""
     return [str(name) for name, node in mapping.items() if node is not None]
@@ -240,6 +263,7 @@ def _keys(prefix: str, names: Any) -> str:
 RULES = (
     values_are_allowed,
     every_network_has_an_optimizer,
+    clipped_networks_exist,
     auxiliary_terms_and_networks_go_together,
     class_logits_and_their_terms_go_together,
     auxiliary_terms_have_labels,
@@ -255,4 +279,6 @@ RULES = (
     samples_suffice_for_the_scores,
     references_are_named,
     pruning_has_scores,
+    deterministic_algorithms_are_not_timed,
+    time_limits_can_be_read,
 )

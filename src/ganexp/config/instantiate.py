@@ -16,6 +16,7 @@ from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
 from ganexp.config.annotations import describe, is_data, is_node, violations
+from ganexp.config.composition import any_target_allowed
 from ganexp.errors import UserError
 
 SPECIAL = ("_target_", "_args_", "_partial_", "_convert_", "_recursive_")  # Hydra's own keys of a node
@@ -68,6 +69,11 @@ def instantiate_all(nodes: Mapping[str, Any], key: str, /, **arguments: Any) -> 
 def to_plain(node: Mapping[str, Any]) -> dict[str, Any]:
     """Return `node` as plain dictionaries and lists, with every interpolation resolved."""
     return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else dict(node)
+
+
+def target_name(node: Mapping[str, Any]) -> str:
+    """Return the name of the class or function that builds what `node` describes, without its module."""
+    return str(node["_target_"]).rsplit(".", 1)[-1]
 
 
 def check(
@@ -125,7 +131,8 @@ def locate(node: Mapping[str, Any], key: str) -> partial:
     if not isinstance(target, str):
         raise UserError(f"{key}._target_={target}: must be the dotted path of a class or function")
     try:
-        return hydra.utils.instantiate({"_target_": target, "_partial_": True})  # Hydra refuses unsafe targets
+        with any_target_allowed():  # Hydra refuses unsafe ones
+            return hydra.utils.instantiate({"_target_": target, "_partial_": True})
     except InstantiationException as error:
         raise UserError(f"{key}._target_={target}: cannot be used: {_reason(error)}") from error
     except CONSTRUCTOR_ERRORS as error:

@@ -14,12 +14,16 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.config.fields import NODES, field_violations, limited, limits
+from ganexp.config.trainer_arguments import reasons_against_values
+from ganexp.config.unknown_settings import unknown_settings
 from ganexp.data.listing import count_classes
 from ganexp.errors import UserError
 from ganexp.runs.naming import job_name, run_name, slug
 from ganexp.types import NonNegativeInt, PositiveFloat, PositiveInt
 
 Accelerator = Literal["auto", "cpu", "gpu"]
+Precision = Literal["32-true", 32, "bf16-mixed", "bf16"]
+FULL_NAMES = {32: "32-true", "bf16": "bf16-mixed"}  # of Lightning's precisions
 
 
 @dataclass
@@ -61,6 +65,11 @@ class Schedule:
     lr_decay: Any = None
     lr_reference_batch: int | None = limited(PositiveInt | None, None)  # the learning rates scale with batch_size / it
     ema: Ema = field(default_factory=Ema)
+    # largest norm of each network's gradient; null: not clipped
+    clip_gradients: dict[str, Any] = field(
+        default_factory=lambda: {"generator": None, "discriminator": None},
+        metadata=limits(dict[str, PositiveFloat | None]),
+    )
 
 
 @dataclass
@@ -112,11 +121,28 @@ class Metrics:
 
 @dataclass
 class Trainer:
-    """The device and the precision."""
+    """Arguments of Lightning's Trainer, by their own names, and log_every; for the others see trainer_arguments.py."""
 
     accelerator: str = limited(Accelerator, "auto")
-    precision: str = limited(Literal["32-true", "bf16-mixed"], "32-true")
+    devices: Any = field(default=1, metadata=limits(Literal[1]))
+    precision: Any = field(default="32-true", metadata=limits(Precision))
     log_every: int = limited(PositiveInt, 50)  # steps between two points of a loss curve
+    # true: the same bits on every machine of one kind; warn: where there is an algorithm that gives them
+    deterministic: Any = field(default=False, metadata=limits(bool | Literal["warn"]))
+    benchmark: bool | None = None  # let cuDNN try which convolution is fastest; null: unless deterministic
+    detect_anomaly: bool = False  # find the operation whose gradient is NaN; slow
+    enable_model_summary: bool = False  # print the layers at the start
+    max_time: str | None = None  # DD:HH:MM:SS, after which the run stops at its next evaluation, to be resumed
+    profiler: str | None = limited(Literal["simple", "advanced", "pytorch"] | None, None)  # report in the run directory
+
+
+@dataclass
+class Debug:
+    """How a run that only tests something differs from one whose result counts; set by the options of `debug`."""
+
+    keep_files: bool = True  # false: the run directory is temporary
+    keep_scores: bool = True  # false: no scores in run.json, and no best.ckpt
+    repeat_first_batch: bool = False  # train on the first batch of real images only
 
 
 @dataclass
@@ -143,7 +169,9 @@ class Train:
     logger: dict[str, Any] = field(default_factory=dict, metadata=NODES)
     name: str | None = None  # of the run; default: the chosen groups
     seed: int = limited(NonNegativeInt, 0)
+    tags: list[str] = field(default_factory=list)  # of the run, for loggers that have tags
     sweep: Sweep = field(default_factory=Sweep)
+    debug: Debug = field(default_factory=Debug)
 
 
 @dataclass
@@ -220,9 +248,9 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
         without: keys of the root to leave out, such as those whose interpolations refer to another config.
 
     Raises:
-        UserError: a key has no value, its interpolation fails, or its value is not allowed.
+        UserError: a key is unknown or has no value, its interpolation fails, or its value is not allowed.
     """
-    root = OmegaConf.get_type(cfg)
+    root, unknown = OmegaConf.get_type(cfg), list(unknown_settings(cfg))
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key not in without]) if without else cfg
     try:
         missing = sorted(OmegaConf.missing_keys(cfg))
@@ -231,8 +259,11 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
         raise _user_error_behind(error) or UserError(str(error)) from None
     if missing:
         raise UserError("\n".join(f"Missing value: {key}=…" for key in missing))
-    if complaints := list(field_violations(values, root)):
+    trainer = values.get("trainer", {})
+    if complaints := [*unknown, *field_violations(values, root), *reasons_against_values(trainer)]:
         raise UserError("\n".join(complaints))
+    if "precision" in trainer:
+        trainer["precision"] = FULL_NAMES.get(trainer["precision"], trainer["precision"])
     return OmegaConf.create(values)
 
 

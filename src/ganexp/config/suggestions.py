@@ -9,12 +9,12 @@ from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
 from hydra.errors import MissingConfigException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from ganexp.config.annotations import describe, show
+from ganexp.config.composition import compose_config, group_options
 
 NO_OPTION = {"null", "None", ""}
 
@@ -127,7 +127,24 @@ def unknown_deletion(error: Exception, line: CommandLine) -> str:
     return _list_settings(f"{parent}.{below}" if parent else below, OmegaConf.select(cfg, parent or "."), line)
 
 
-EXPLANATIONS = (unknown_option, no_option, unknown_setting, wrong_type, unknown_group, unknown_deletion)
+def group_added_twice(error: Exception, line: CommandLine) -> str:
+    """Explain +experiment=x, Hydra's form for a group that the config does not have yet: it has all of them."""
+    group = repeated_group(error)
+    for override in line.overrides:
+        if group and override.startswith(f"+{group}="):
+            return f"{override}: the config has this group already, so leave out the +: {override.lstrip('+')}"
+    return ""
+
+
+EXPLANATIONS = (
+    unknown_option,
+    no_option,
+    unknown_setting,
+    wrong_type,
+    unknown_group,
+    unknown_deletion,
+    group_added_twice,
+)
 
 
 # Hydra offers these facts only in the text of its messages.
@@ -140,7 +157,13 @@ def is_group_value_error(error: Exception) -> bool:
 
 def unmatched_group(error: Exception) -> str:
     """Return the group that is in no defaults list, perhaps with @ and its package; empty for another error."""
-    match = re.search(r"Could not override '([\w./@-]+)'\.", str(error))
+    match = re.search(r"(?:Could not override|No earlier Group Default for) '([\w./@-]+)'", str(error))
+    return match[1] if match else ""
+
+
+def repeated_group(error: Exception) -> str:
+    """Return the group for which an option is chosen in two places; empty for another error."""
+    match = re.search(r"Multiple values for ([\w./@-]+)\.", str(error))
     return match[1] if match else ""
 
 
@@ -166,23 +189,17 @@ def options_of(group: str, folders: list[Path]) -> list[str]:
 
 
 def _groups(line: CommandLine) -> list[str]:
-    """Return the groups that a command has."""
-    directories = {
-        str(file.parent.relative_to(folder))
-        for folder in line.folders
-        for file in folder.rglob("*.yaml")
-        if file.parent != folder
-    }
-    groups = {"experiment" if name.startswith("experiment/") else name for name in directories}
-    if line.config_name == "sample":
-        groups = set()
-    elif line.config_name == "evaluate":  # the rest is the run's
-        groups = {name for name in groups if name.split("/")[0] == "metrics"}
-    return sorted(name for name in groups if not name.startswith("hydra"))
+    """Return the groups that a command has; directories of experiments are no groups of their own."""
+    groups = group_options(line.config_name, line.folders)
+    return sorted({"experiment" if name.startswith("experiment/") else name for name in groups})
 
 
 def _list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str:
-    """Say that there is no `key`, and list the keys of its parent; beside those of the root stand the groups."""
+    """Say that there is no `key`: why, or which keys its parent has; beside those of the root stand the groups."""
+    from ganexp.config.trainer_arguments import reason_against
+
+    if reason := reason_against(key):
+        return f"{key}: {reason}"
     within, _, name = key.rpartition(".")
     names = {str(child) for child in parent or ()}
     names = {child for child in names if not child.startswith("_") and child != "hydra"}
@@ -209,15 +226,13 @@ def _did_you_mean(name: str, names: Iterable[str], prefix: str) -> list[str]:
 
 def _compose_without(key: str, line: CommandLine) -> DictConfig:
     """Compose the config without the override of `key`, and without others where these are wrong or sweep."""
-    search_path = f"hydra.searchpath=[{','.join(f'file://{folder}' for folder in line.folders[1:])}]"
     settings = [override for override in line.overrides if "=" in override and override[0] != "-"]
     keys = {override: override.split("=")[0].lstrip("+~") for override in settings}
     plain = [override for override in settings if keys[override] != key]
     choices = [override for override in plain if "." not in keys[override]]
-    with initialize_config_dir(str(line.folders[0]), version_base="1.3"):
-        for overrides in (plain, choices, []):
-            try:
-                return compose(line.config_name, [search_path, *overrides])
-            except Exception:  # whatever is wrong with the other overrides
-                continue
+    for overrides in (plain, choices, []):
+        try:
+            return compose_config(line.config_name, overrides, line.folders)
+        except Exception:  # whatever is wrong with the other overrides
+            continue
     return OmegaConf.create()

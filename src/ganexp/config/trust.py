@@ -23,9 +23,9 @@ CLASSES = (
     "ganexp.training.schedules.",
     "ganexp.training.updates.",
     "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
-    "pytorch_lightning.loggers.csv_logs.CSVLogger",
     "torch.optim.",
 )
+ADDRESS_KEY = "tracking_uri"  # of a server, to which MLflow sends the user's password
 FUNCTIONS = ("ganexp.data.sets.", "ganexp.metrics.extractors.classifier.train_classifier")
 
 
@@ -49,6 +49,11 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
             raise UserError(
                 f"{path}: {key}={value} is not part of ganexp, and running it is not safe unless you know its author.\n"
                 f"If you do: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
+            )
+        if key.endswith(f".{ADDRESS_KEY}") and not _is_own_address(value):
+            raise UserError(
+                f"{path}: {key}={value}: the results and your MLflow password would go to this server.\n"
+                f"If it is yours: MLFLOW_TRACKING_URI={value} ganexp …"
             )
     try:
         return schema.resolve(OmegaConf.merge(OmegaConf.structured(schema.Train), values))
@@ -88,6 +93,11 @@ def trusted(target: Any) -> bool:
     if inspect.isclass(known):
         return home.startswith(CLASSES)
     return inspect.isfunction(known) and home.startswith(FUNCTIONS) and not known.__name__.startswith("_")
+
+
+def _is_own_address(value: Any) -> bool:
+    """Return whether an address is a local database, or the server that the user's environment names."""
+    return value is None or str(value).startswith("sqlite:///") or value == os.environ.get("MLFLOW_TRACKING_URI")
 
 
 def _own_packages() -> tuple[str, ...]:

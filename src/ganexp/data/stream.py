@@ -35,6 +35,7 @@ class ImageStream:
         workers: Number of these processes; 0 gathers batches in this one.
         position: The number k of the next batch.
         pixel_range: `symmetric` scales pixels to [-1, 1], `unit` to [0, 1].
+        repeat_first_batch: Whether every batch is the first one, k = 0, to see whether a GAN can overfit it.
     """
 
     def __init__(
@@ -48,10 +49,13 @@ class ImageStream:
         workers: int = 2,
         position: int = 0,
         pixel_range: PixelRange = "symmetric",
+        repeat_first_batch: bool = False,
     ) -> None:
         self.image_set, self.batch_size, self.seed, self.flip = image_set, batch_size, seed, flip
         self.device, self.workers = torch.device(device), workers
         self.position, self.pixel_range = position, pixel_range
+        self.repeat_first_batch = repeat_first_batch
+        self._first_batch: Batch | None = None
         self.batches_per_epoch = len(image_set) // batch_size
         self.labels = None if image_set.labels is None else image_set.labels.to(self.device)
         self._resident = resident and isinstance(image_set.images, Tensor)
@@ -64,17 +68,26 @@ class ImageStream:
         return self
 
     def __next__(self) -> Batch:
-        epoch, index = divmod(self.position, self.batches_per_epoch)
+        if not self.repeat_first_batch:
+            batch = self._batch(self.position)
+        elif self._first_batch is None:
+            batch = self._first_batch = self._batch(0)
+        else:
+            batch = self._first_batch
+        self.position += 1
+        return batch
+
+    def _batch(self, number: int) -> Batch:
+        epoch, index = divmod(number, self.batches_per_epoch)
         if epoch != self._epoch:
             order, mirrored = self._shuffle(epoch)
             self._epoch, self._order, self._mirrored = epoch, order.to(self.device), mirrored.to(self.device)
         chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
         indices = self._order[chosen]
-        pixels = self._images[indices] if self._resident else self._next_from_loader()
+        pixels = self._images[indices] if self._resident else self._next_from_loader(number)
         images = from_uint8(pixels, self.pixel_range)
         if self.flip:
             images = torch.where(self._mirrored[chosen, None, None, None], images.flip(-1), images)
-        self.position += 1
         return Batch(images, None if self.labels is None else self.labels[indices])
 
     def _shuffle(self, epoch: int) -> tuple[Tensor, Tensor]:
@@ -84,18 +97,18 @@ class ImageStream:
         count = len(self.image_set)
         return torch.randperm(count, generator=generator), torch.rand(count, generator=generator) < 0.5
 
-    def _next_from_loader(self) -> Tensor:
-        """Return uint8 images (N, C, H, W) of the batch at `position`, which the workers prepare ahead of time."""
-        if self._loader is None or self._loader_position != self.position:
-            self._loader, self._loader_position = self._start_loader(), self.position
+    def _next_from_loader(self, number: int) -> Tensor:
+        """Return uint8 images (N, C, H, W) of the batch at `number`, which the workers prepare ahead of time."""
+        if self._loader is None or self._loader_position != number:
+            self._loader, self._loader_position = self._start_loader(number), number
         self._loader_position += 1
         return next(self._loader).to(self.device, non_blocking=True)
 
-    def _start_loader(self) -> Iterator[Tensor]:
+    def _start_loader(self, start: int) -> Iterator[Tensor]:
         loader = DataLoader(
             _BatchesByIndex(self.image_set),
             batch_size=None,
-            sampler=_IndexBatches(self._shuffle, self.batch_size, self.batches_per_epoch, self.position),
+            sampler=_IndexBatches(self._shuffle, self.batch_size, self.batches_per_epoch, start),
             num_workers=self.workers,
             generator=torch.Generator(),  # without one, a DataLoader draws from the global random state
             pin_memory=self.device.type == "cuda",

@@ -1,36 +1,39 @@
 """Write a run's curves, pictures and hyperparameters to TensorBoard."""
 
-from pathlib import Path
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
-from ganexp.log_keys import LOSS, SCORE
+from ganexp.log_keys import loss_key, score_key
+from ganexp.loggers.result import final_metrics
+from ganexp.runs.run_directory import RunDirectory
 
-CHARTS = {  # in TensorBoard's custom scalars; tags are regular expressions
-    "G and D": {"loss": ["Multiline", [f"{LOSS}generator$", f"{LOSS}discriminator$"]]},
-    "scores": {"IS": ["Multiline", [rf"{SCORE}is_[^_]+(_test)?$"]], "FID": ["Multiline", [f"{SCORE}fid_"]]},
-}
+Charts = dict[str, dict[str, list[Any]]]
 
 
 class TensorBoard(TensorBoardLogger):
     """Lightning's logger, which writes into the run directory itself and keeps one file of events a process.
 
     Args:
-        save_dir: the run directory.
+        run_directory: of the run.
         resume_step: step of the checkpoint that the run resumes from, 0 if there is none; TensorBoard hides later
             events, since they are logged again.
     """
 
-    def __init__(self, save_dir: str, resume_step: int = 0) -> None:
-        purge = {"purge_step": resume_step + 1} if resume_step else {}
-        super().__init__(save_dir, name="", version="", default_hp_metric=False, **purge)
+    def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
+        purge_step = resume_step + 1 if resume_step else 0  # TensorBoard ignores the first purge of a run
+        super().__init__(run_directory.path, name="", version="", default_hp_metric=False, purge_step=purge_step)
         if not resume_step:
-            for events in Path(save_dir).glob("events.out.tfevents.*"):
+            for events in run_directory.path.glob("events.out.tfevents.*"):
                 events.unlink()
-        self.experiment.add_custom_scalars(CHARTS)
+        self.experiment.add_custom_scalars(custom_charts(run_directory.metadata()))
+
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
+        """Write nothing yet: `log_result` writes the settings beside the final scores."""
 
     def log_image(self, key: str, images: list[Tensor], step: int) -> None:
         """Add pictures, each uint8 (3, H, W)."""
@@ -38,11 +41,16 @@ class TensorBoard(TensorBoardLogger):
             self.experiment.add_image(key, image, step)
 
     def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
-        """Add the run's row in the HPARAMS table: its settings and final scores."""
-        finals = {f"final/{name}": value for name, value in scores.items()}
-        for summary in hparams(settings, finals):
-            self.experiment.file_writer.add_summary(summary)
-        self.log_metrics(finals, step)
+        """Add the run's row in the HPARAMS table: its settings and final scores.
+
+        The summary that would fix the columns is left out: TensorBoard takes those of one run for all. Without it the
+        columns are the settings of all runs, those that differ first. A finished run that is trained further has a
+        second row, of which TensorBoard shows the settings of the first and the scores of the last.
+        """
+        _columns, start, end = hparams(settings, {})
+        for summary in (start, end):
+            self.experiment.file_writer.add_summary(summary, step)
+        self.log_metrics(final_metrics(scores), step)
         self.experiment.flush()
 
     def save(self) -> None:
@@ -52,3 +60,20 @@ class TensorBoard(TensorBoardLogger):
     def finalize(self, status: str) -> None:
         """Flush the events, but leave the file open: validation, training and the final scores share it."""
         self.experiment.flush()
+
+
+def custom_charts(metadata: Mapping[str, Any]) -> Charts:
+    """Return the layout of TensorBoard's custom scalars: a chart of all losses, and one for each kind of score.
+
+    Args:
+        metadata: content of run.json; its `score_info` names the scores.
+    """
+    charts: Charts = {"G and D": {"loss": ["Multiline", [f"^{loss_key('[^/]+')}$"]]}}
+    extractor = metadata.get("protocol", {}).get("extractor")
+    scores: dict[str, list[Any]] = {}
+    for name, info in metadata.get("score_info", {}).items():
+        if "spread_of" not in info:
+            kind = name.partition(f"_{extractor}")[0]  # fid, for fid_classifier_test
+            _chart, tags = scores.setdefault(kind, ["Multiline", []])
+            tags.append(f"^{re.escape(score_key(name))}$")
+    return charts | ({"scores": scores} if scores else {})

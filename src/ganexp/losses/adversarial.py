@@ -10,7 +10,7 @@ Outputs are logits (N,) unless the class says otherwise, and D(x) = sigmoid(logi
 loss whose outputs are not logits may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
 """
 
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import torch
 from annotated_types import MaxLen, MinLen
@@ -21,6 +21,16 @@ from ganexp.types import PositiveFloat
 
 Terms = dict[str, Tensor]
 Interval = Annotated[list[PositiveFloat], MinLen(2), MaxLen(2)]  # [low, high]
+
+
+class AdversarialLoss(Protocol):
+    """The two methods of an adversarial loss, as this module's docstring describes them."""
+
+    def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        """Return the discriminator's terms, given its outputs on real and on generated images."""
+
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the generator's terms."""
 
 
 class NonSaturating:
@@ -38,7 +48,10 @@ class NonSaturating:
         ValueError: If `real_target` is a list whose first number is above the second.
 
     Example:
-        >>> NonSaturating().generator(torch.zeros(4))
+        >>> undecided = torch.zeros(4)  # logits for D = 1/2, and -log(1/2) = 0.6931
+        >>> NonSaturating().discriminator(undecided, undecided)
+        {'real': tensor(0.6931), 'fake': tensor(0.6931)}
+        >>> NonSaturating().generator(undecided)
         {'adversarial': tensor(0.6931)}
     """
 
@@ -70,7 +83,12 @@ class NonSaturating:
 
 
 class Saturating(NonSaturating):
-    """D as in `NonSaturating`, G minimises log(1 - D(G(z))). Goodfellow et al. 2014, equation 1."""
+    """D as in `NonSaturating`, G minimises log(1 - D(G(z))). Goodfellow et al. 2014, equation 1.
+
+    Example:
+        >>> Saturating().generator(torch.zeros(4))  # log(1/2)
+        {'adversarial': tensor(-0.6931)}
+    """
 
     def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
         """Return the mean of log(1 - D(G(z)))."""
@@ -81,6 +99,12 @@ class TwoClass:
     """Softmax cross-entropy on logits (N, 2), where class 0 is fake and class 1 is real.
 
     D classifies real and generated images; G minimises the cross-entropy of its images with class 1.
+
+    Example:
+        >>> TwoClass().generator(torch.tensor([[2.0, 2.0]]))  # both classes have the probability 1/2
+        {'adversarial': tensor(0.6931)}
+        >>> TwoClass().logit(torch.tensor([[1.0, 3.0]]))
+        tensor([2.])
     """
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
@@ -97,7 +121,14 @@ class TwoClass:
 
 
 class Hinge:
-    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)), with D the logit. Lim and Ye 2017."""
+    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)), with D the logit. Lim and Ye 2017.
+
+    Example:
+        >>> Hinge().discriminator(torch.tensor([0.5, 2.0]), torch.tensor([-3.0, 0.0]))  # (0.5 + 0)/2, (0 + 1)/2
+        {'real': tensor(0.2500), 'fake': tensor(0.5000)}
+        >>> Hinge().generator(torch.tensor([1.0, 3.0]))
+        {'adversarial': tensor(-2.)}
+    """
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the means of max(0, 1 - D(x)) and max(0, 1 + D(G(z)))."""
@@ -112,6 +143,12 @@ class LeastSquares:
     """D minimises ½(D(x) - 1)² + ½D(G(z))², G minimises ½(D(G(z)) - 1)², with D the logit.
 
     Mao et al. 2017, equation 9.
+
+    Example:
+        >>> LeastSquares().discriminator(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 4.0]))  # (0 + 4)/4, (0 + 16)/4
+        {'real': tensor(1.), 'fake': tensor(4.)}
+        >>> LeastSquares().generator(torch.tensor([3.0]))  # (3 - 1)²/2
+        {'adversarial': tensor(2.)}
     """
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
@@ -127,6 +164,12 @@ class Wasserstein:
     """The critic minimises D(G(z)) - D(x), G minimises -D(G(z)). Arjovsky et al. 2017, equation 3.
 
     The estimate holds only for a Lipschitz critic: use `WeightClipping`, a gradient penalty or spectral norm.
+
+    Example:
+        >>> Wasserstein().discriminator(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 1.0]))
+        {'real': tensor(-2.), 'fake': tensor(0.5000)}
+        >>> Wasserstein().generator(torch.tensor([0.0, 1.0]))
+        {'adversarial': tensor(-0.5000)}
     """
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:

@@ -6,13 +6,11 @@ and the images of the update (see `objective.Batch`), and returns named scalar t
 further networks that it trains.
 """
 
-from collections.abc import Mapping
-
-from torch import nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from ganexp.losses.adversarial import Terms
-from ganexp.losses.objective import Batch
+from ganexp.losses.objective import Batch, Networks
 from ganexp.losses.penalties import to_float32
 from ganexp.types import NonNegativeFloat
 
@@ -31,16 +29,16 @@ class ClassHead:
     def __init__(self, weight: NonNegativeFloat, on_fakes: bool = True) -> None:
         self.weight, self.on_fakes = weight, on_fakes
 
-    def discriminator(self, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+    def discriminator(self, networks: Networks, batch: Batch) -> Terms:
         """Return the terms of the discriminator: classes of real and, if asked for, of generated images."""
-        terms = {"class_real": cross_entropy(batch.class_real, batch.real_labels)}
+        terms = {"class_real": class_loss(batch.class_real, batch.real_labels)}
         if self.on_fakes:
-            terms["class_fake"] = cross_entropy(batch.class_fake, batch.fake_labels)
+            terms["class_fake"] = class_loss(batch.class_fake, batch.fake_labels)
         return terms
 
-    def generator(self, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+    def generator(self, networks: Networks, batch: Batch) -> Terms:
         """Return the term of the generator: its images should be put into their class."""
-        return {"class": self.weight * cross_entropy(batch.class_fake, batch.fake_labels)}
+        return {"class": self.weight * class_loss(batch.class_fake, batch.fake_labels)}
 
 
 class SeparateClassifier:
@@ -55,11 +53,28 @@ class SeparateClassifier:
     def __init__(self, weight: NonNegativeFloat) -> None:
         self.weight = weight
 
-    def classifier(self, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+    def classifier(self, networks: Networks, batch: Batch) -> Terms:
         """Return the term of the classifier: images (N, C, H, W) -> class logits (N, K)."""
-        return {"class": cross_entropy(to_float32(networks["classifier"](batch.real)), batch.real_labels)}
+        return {"class": class_loss(to_float32(networks["classifier"](batch.real)), batch.real_labels)}
 
-    def generator(self, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+    def generator(self, networks: Networks, batch: Batch) -> Terms:
         """Return the term of the generator: the classifier should put its images into their class."""
         class_fake = to_float32(networks["classifier"](batch.fake))
-        return {"class": self.weight * cross_entropy(class_fake, batch.fake_labels)}
+        return {"class": self.weight * class_loss(class_fake, batch.fake_labels)}
+
+
+def class_loss(class_logits: Tensor | None, labels: Tensor | None) -> Tensor:
+    """Return the mean cross-entropy of class logits (N, K) with labels (N,).
+
+    Raises:
+        ValueError: If one of them is None.
+
+    Example:
+        >>> import torch
+        >>> class_loss(torch.zeros(4, 10), torch.tensor([0, 1, 2, 3]))  # log 10
+        tensor(2.3026)
+    """
+    if class_logits is None or labels is None:
+        missing = "class_logits" if class_logits is None else "labels"
+        raise ValueError(f"{missing}=None: the classes of images need class logits and labels")
+    return cross_entropy(class_logits, labels)

@@ -1,7 +1,7 @@
 """Constraints on the discriminator's weights, called as `constraint(discriminator)` after each of its updates."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ganexp.types import PositiveFloat
 
@@ -11,6 +11,14 @@ class WeightClipping:
 
     Args:
         limit: The largest absolute value of a parameter.
+
+    Example:
+        >>> critic = nn.Linear(1, 1)
+        >>> critic.weight.data.fill_(2.0)
+        tensor([[2.]])
+        >>> WeightClipping(limit=0.5)(critic)
+        >>> critic.weight.tolist()
+        [[0.5]]
     """
 
     def __init__(self, limit: PositiveFloat) -> None:
@@ -19,6 +27,6 @@ class WeightClipping:
     @torch.no_grad()
     def __call__(self, discriminator: nn.Module) -> None:
         """Clamp the parameters of `discriminator` in place."""
-        parameters = list(discriminator.parameters())
+        parameters: list[Tensor] = list(discriminator.parameters())
         torch._foreach_clamp_min_(parameters, -self.limit)
         torch._foreach_clamp_max_(parameters, self.limit)

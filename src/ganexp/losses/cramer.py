@@ -17,6 +17,11 @@ class Cramer:
     """The critic maximises E f(x) - E f(G(z)), G minimises E‖h(x)-h(G)‖ + E‖h(x)-h(G')‖ - E‖h(G)-h(G')‖.
 
     Outputs are vectors (N, k); `cramer_critic` computes f.
+
+    Example:
+        >>> h_fake, h_real = torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([[3.0, 4.0], [3.0, 4.0]])
+        >>> Cramer().generator(h_fake, h_real)  # 5 + 5 - 0
+        {'adversarial': tensor(10.)}
     """
 
     generator_needs_real = True
@@ -47,6 +52,14 @@ class CramerPenalty:
     Args:
         weight: Factor of the penalty.
         epsilon: As for `GradientPenalty`.
+
+    Example:
+        >>> def discriminator(images, labels):
+        ...     return 3 * images.flatten(1)
+        >>> real, fake = torch.ones(2, 1, 1, 1), torch.full((2, 1, 1, 1), 2.0)
+        >>> # Between them f(x) = (6 - 3x) - 3x, whose slope is -6: 10·(6 - 1)²
+        >>> CramerPenalty(weight=10.0)(discriminator, real, None, fake, None).item()
+        250.0
     """
 
     takes_vectors = True
@@ -71,7 +84,12 @@ class CramerPenalty:
 
 
 def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
-    """Return f(x) = ‖h(x) - h(G')‖ - ‖h(x)‖ (N,) from vectors (N, k). Bellemare et al. 2017, algorithm 1."""
+    """Return f(x) = ‖h(x) - h(G')‖ - ‖h(x)‖ (N,) from vectors (N, k). Bellemare et al. 2017, algorithm 1.
+
+    Example:
+        >>> cramer_critic(torch.tensor([[3.0, 4.0]]), torch.tensor([[3.0, 0.0]]))  # 4 - 5
+        tensor([-1.])
+    """
     return _norm(h - h_other) - _norm(h)
 
 

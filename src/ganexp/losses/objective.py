@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ganexp.losses.adversarial import Terms
+from ganexp.losses.adversarial import AdversarialLoss, Terms
 from ganexp.losses.penalties import to_float32
 
 Penalty = Callable[..., Tensor]
 Augmentation = Callable[[Tensor], Tensor]
+Networks = Mapping[str, nn.Module] | nn.ModuleDict
 
 
 @dataclass
@@ -33,6 +34,16 @@ class Batch:
     class_real: Tensor | None = None
     class_fake: Tensor | None = None
 
+    def generated(self) -> Tensor:
+        """Return `fake`.
+
+        Raises:
+            ValueError: it is None.
+        """
+        if self.fake is None:
+            raise ValueError("fake=None: the updates of generator and discriminator need generated images")
+        return self.fake
+
 
 class Objective(nn.Module):
     """Compute the named loss terms of every network; each network minimises the sum of its own.
@@ -50,7 +61,7 @@ class Objective(nn.Module):
 
     def __init__(
         self,
-        adversarial: object,
+        adversarial: AdversarialLoss,
         penalties: Mapping[str, Penalty] | None = None,
         constraint: Callable[[nn.Module], None] | None = None,
         auxiliary: Mapping[str, object] | None = None,
@@ -61,10 +72,10 @@ class Objective(nn.Module):
         self.penalties, self.auxiliary = dict(penalties or {}), dict(auxiliary or {})
         self.augmentations = list(augmentations)
         named = {**_named("penalty", self.penalties), **_named("auxiliary", self.auxiliary)}
-        named |= _named("augmentation", dict(enumerate(self.augmentations)))
+        named |= _named("augmentation", {str(i): part for i, part in enumerate(self.augmentations)})
         self.stateful_parts = nn.ModuleDict({name: part for name, part in named.items() if isinstance(part, nn.Module)})
 
-    def terms(self, network: str, networks: Mapping[str, nn.Module], batch: Batch) -> Terms:
+    def terms(self, network: str, networks: Networks, batch: Batch) -> Terms:
         """Return the named scalar terms of the network's update.
 
         Args:
@@ -90,7 +101,7 @@ class Objective(nn.Module):
 
     def _discriminator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
         d_real, batch.class_real = self.discriminate(discriminator, batch.real, batch.real_labels)
-        d_fake, batch.class_fake = self.discriminate(discriminator, batch.fake, batch.fake_labels)
+        d_fake, batch.class_fake = self.discriminate(discriminator, batch.generated(), batch.fake_labels)
         terms = self.adversarial.discriminator(d_real, d_fake)
         for name, penalty in self.penalties.items():
             terms[name] = penalty(
@@ -103,7 +114,7 @@ class Objective(nn.Module):
         return terms
 
     def _generator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
-        d_fake, batch.class_fake = self.discriminate(discriminator, batch.fake, batch.fake_labels)
+        d_fake, batch.class_fake = self.discriminate(discriminator, batch.generated(), batch.fake_labels)
         if not getattr(self.adversarial, "generator_needs_real", False):
             return self.adversarial.generator(d_fake)
         with torch.no_grad():
@@ -132,5 +143,5 @@ def split_class_logits(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, 
     return to_float32(logits), None if class_logits is None else to_float32(class_logits)
 
 
-def _named(kind: str, parts: Mapping[str | int, object]) -> dict[str, object]:
+def _named(kind: str, parts: Mapping[str, object]) -> dict[str, object]:
     return {f"{kind}_{name}": part for name, part in parts.items()}

@@ -30,6 +30,13 @@ class GradientPenalty:
         center: The target of the gradient's norm; 0 is the zero-centred penalty of Thanh-Tung et al. 2019.
         epsilon: `per_sample` draws one ε ~ U(0, 1) for each image, as in the paper, so that x̂ lies on the line between
             the two images; `per_element` draws one for each pixel, a common mistake that fills the box between them.
+
+    Example:
+        >>> def discriminator(images, labels):
+        ...     return 3 * images.sum((1, 2, 3))
+        >>> real, fake = torch.ones(2, 1, 1, 1), torch.zeros(2, 1, 1, 1)
+        >>> GradientPenalty(weight=10.0)(discriminator, real, None, fake, None).item()  # 10·(3 - 1)²
+        40.0
     """
 
     def __init__(
@@ -59,6 +66,13 @@ class R1:
 
     Args:
         gamma: Twice the factor of the penalty.
+
+    Example:
+        >>> def discriminator(images, labels):
+        ...     return 3 * images.sum((1, 2, 3))
+        >>> real = torch.ones(2, 1, 1, 1)
+        >>> R1(gamma=10.0)(discriminator, real, None, real, None).item()  # 10/2·3²
+        45.0
     """
 
     def __init__(self, gamma: NonNegativeFloat) -> None:
@@ -96,6 +110,11 @@ def squared_gradient_norm(output: Tensor, images: Tensor) -> Tensor:
     Args:
         output: D's output (N,) at `images`; the output of a sample must depend on its own image only.
         images: Images (N, C, H, W) that require a gradient.
+
+    Example:
+        >>> images = torch.tensor([1.0, 2.0]).reshape(2, 1, 1, 1).requires_grad_()
+        >>> squared_gradient_norm(images.square().sum((1, 2, 3)), images).tolist()  # (2x)²
+        [4.0, 16.0]
     """
     (gradient,) = torch.autograd.grad(output.sum(), images, create_graph=True)
     squares = gradient.flatten(1).square().sum(1)  # (N, C, H, W) -> (N,)

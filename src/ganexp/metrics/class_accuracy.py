@@ -18,21 +18,24 @@ class ClassAccuracy(Score):
     """
 
     higher_is_better = True
+    guessed: Tensor  # (K,), samples that the extractor puts in each class
+    labelled: Tensor  # (classes,), samples that were generated for each class
+    correct: Tensor  # (classes,), those of them that the extractor puts in their class
 
     def __init__(self, context: ScoreContext) -> None:
         super().__init__(context)
-        if context.knows_labels:
+        if context.knows_labels and context.num_logits is not None:
             self.add_state("guessed", torch.zeros(context.num_logits, dtype=torch.int64), dist_reduce_fx="sum")
             self.add_state("labelled", torch.zeros(context.num_classes, dtype=torch.int64), dist_reduce_fx="sum")
             self.add_state("correct", torch.zeros(context.num_classes, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, logits: Tensor | None, labels: Tensor | None) -> None:
         """Add samples with class logits (N, K) and labels (N,)."""
-        if not self.context.knows_labels:
+        if logits is None or not self.context.knows_labels:
             return
         guesses = logits.argmax(1)
         self.guessed += torch.bincount(guesses, minlength=len(self.guessed))
-        if self.context.num_classes:
+        if labels is not None:
             self.labelled += torch.bincount(labels, minlength=self.context.num_classes)
             self.correct += torch.bincount(labels[guesses == labels], minlength=self.context.num_classes)
 

@@ -24,6 +24,7 @@ class SampleCounts(Metric):
     """
 
     full_state_update = False
+    counts: Tensor  # (samples,)
 
     def __init__(self, samples: int) -> None:
         super().__init__()
@@ -89,7 +90,7 @@ class Scores:
         self.num_classes = num_classes
         self.scores = {name: make_score(context) for name, make_score in score_factories.items()}
         self.sample_counts = SampleCounts(samples)
-        metrics = {**self.scores, "sample_counts": self.sample_counts}
+        metrics: dict[str, Metric | MetricCollection] = {**self.scores, "sample_counts": self.sample_counts}
         self.collection = MetricCollection(metrics, compute_groups=False).to(device)
 
     def reset(self) -> None:
@@ -143,7 +144,7 @@ class Scores:
         if (counts != 1).any():
             missing, repeated = int((counts == 0).sum()), int((counts > 1).sum())
             raise ValueError(f"Of {self.samples} samples {missing} are missing, and {repeated} came more than once")
-        values = {}
+        values: dict[str, float] = {}
         for score in self.scores.values():
             values |= {name: value.item() for name, value in score.compute().items()}
         return values

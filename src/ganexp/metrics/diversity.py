@@ -29,7 +29,7 @@ class Diversity(SampleScore):
     def update(self, features: Tensor, logits: Tensor | None, indices: Tensor) -> None:
         """Add samples with features (N, d), class logits (N, K) and indices (N,)."""
         columns = {"features": features}
-        if self.context.knows_labels:
+        if self.context.knows_labels and logits is not None:
             columns["guesses"] = logits.argmax(1)
         self.keep(indices, **columns)
 

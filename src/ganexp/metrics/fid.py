@@ -23,6 +23,10 @@ class FID(Score):
 
     higher_is_better = False
     plot_scale = "log"
+    edges: Tensor  # (parts - 1,)
+    totals: Tensor  # (parts, d)
+    outers: Tensor  # (parts, d, d)
+    counts: Tensor  # (parts,)
 
     def __init__(self, context: ScoreContext, sample_counts: Sequence[PositiveInt] = ()) -> None:
         super().__init__(context)

@@ -22,6 +22,10 @@ class InceptionScore(Score):
     """
 
     higher_is_better = True
+    split_of: Tensor  # (samples,)
+    probability: Tensor  # (splits, K), summed over the samples of a split, as the two below
+    negentropy: Tensor  # (splits,), of Σ p·log p
+    counts: Tensor  # (splits,)
 
     def __init__(self, context: ScoreContext, splits: PositiveInt = 10) -> None:
         super().__init__(context)

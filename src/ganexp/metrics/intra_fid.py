@@ -28,6 +28,7 @@ class IntraFID(SampleScore):
                 "intra_fid compares the images of each class, but these samples have no labels: "
                 "train with model.conditional=true, or leave out the score `intra_fid`"
             )
+        self.class_reference = context.class_reference
 
     def column_names(self) -> list[str]:
         """Return `features` and `labels`."""
@@ -47,7 +48,7 @@ class IntraFID(SampleScore):
 
     def class_distance(self, label: int, features: Tensor) -> float:
         """Return the Fréchet distance of features (N, d) to the real images with this label."""
-        reference = self.context.class_reference(label)
+        reference = self.class_reference(label)
         reference.move_to(features.device)
         return reference.distance(*fit_gaussian(features))
 

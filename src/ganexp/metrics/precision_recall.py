@@ -72,8 +72,8 @@ def precision_recall_density_coverage(
     for chunk, radius in zip(fake.split(rows), fake_radius.split(rows), strict=True):
         distance = torch.cdist(chunk, real)  # (≤ rows, N)
         is_inside_real = distance <= real_radius
-        fakes_inside_real += is_inside_real.any(1).sum().item()
-        pairs_inside_real += is_inside_real.sum().item()
+        fakes_inside_real += int(is_inside_real.any(1).sum())
+        pairs_inside_real += int(is_inside_real.sum())
         real_is_inside_fake |= (distance <= radius[:, None]).any(0)
         nearest_fake = torch.minimum(nearest_fake, distance.amin(0))
     return {

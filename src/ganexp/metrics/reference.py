@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -100,7 +101,7 @@ def load_reference(
 
 def _compute_statistics(
     extractor: Extractor, batches: Iterable[Tensor], count: int, device: torch.device, kept: int
-) -> dict[str, int | Tensor]:
+) -> dict[str, Any]:
     """Return the fields of a Reference but for the fingerprint."""
     dim = extractor.feature_dim
     total = torch.zeros(dim, dtype=torch.float64, device=device)

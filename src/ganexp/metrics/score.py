@@ -113,6 +113,7 @@ class SampleScore(Score):
     """A score that needs the features themselves: it keeps those of the first `kept_samples` samples, by index."""
 
     kept_samples: ClassVar[int | None] = MAX_KEPT_SAMPLES
+    indices: list[Tensor]
 
     def __init__(self, context: ScoreContext) -> None:
         super().__init__(context)

@@ -1,5 +1,7 @@
 """Self-attention over the places of a map. Source: Zhang et al. 2019, section 3."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool2d
@@ -36,7 +38,7 @@ class SelfAttention(nn.Module):
 
 
 def insert_attention(
-    blocks: list[nn.Module], sides: list[int], widths: list[int], attention: int | None, layers: LayerFactory
+    blocks: Sequence[nn.Module], sides: list[int], widths: list[int], attention: int | None, layers: LayerFactory
 ) -> nn.ModuleList:
     """Return `blocks` with self-attention after the first block whose map has the side `attention`.
 

@@ -1,12 +1,13 @@
 """Make the layers of one network, with the same spectral norm and initialisation."""
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from torch import nn
 
 from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
 
 WeightInit = Literal["xavier", "default"]
+Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
 class LayerFactory:
@@ -22,15 +23,15 @@ class LayerFactory:
         self.spectral_norm = spectral_norm
         self.init = init
 
-    def conv(self, inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Module:
+    def conv(self, inputs: int, outputs: int, kernel: int, gain: float = 1.0) -> nn.Conv2d:
         """Return a convolution with an odd `kernel`: (N, inputs, H, W) -> (N, outputs, H, W)."""
         return self.prepare(nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2), gain)
 
-    def linear(self, inputs: int, outputs: int) -> nn.Module:
+    def linear(self, inputs: int, outputs: int) -> nn.Linear:
         """Return a linear layer: (N, inputs) -> (N, outputs)."""
         return self.prepare(nn.Linear(inputs, outputs))
 
-    def prepare(self, layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> nn.Module:
+    def prepare(self, layer: Layer, gain: float = 1.0) -> Layer:
         """Initialise `layer` and apply spectral norm; `gain` is 1 for linear functions and √2 next to a ReLU."""
         if self.init == "xavier":
             nn.init.xavier_uniform_(layer.weight, gain)

@@ -61,9 +61,14 @@ def append_label_code(z: Tensor, labels: Tensor | None, num_classes: int, label_
         labels: (N,), or None if `num_classes` is 0.
         num_classes: 0 returns z as it is.
         label_code: 1 for the label's class and, for all others, 0 (`one_hot`) or -1 (`plus_minus`).
+
+    Raises:
+        ValueError: there are classes, but no labels.
     """
     if not num_classes:
         return z
+    if labels is None:
+        raise ValueError(f"labels=None: the network has {num_classes} classes and needs a label for each latent")
     code = one_hot(labels, num_classes).to(z.dtype)  # (N,) -> (N, num_classes)
     if label_code == "plus_minus":
         code = 2 * code - 1
@@ -78,5 +83,11 @@ def init_normal(module: nn.Module, std: float) -> None:
     for layer in module.modules():
         if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, nn.Embedding)):
             nn.init.normal_(layer.weight, 0.0, std)
-            if getattr(layer, "bias", None) is not None:
-                nn.init.zeros_(layer.bias)
+            zero_bias(layer)
+
+
+def zero_bias(layer: nn.Module) -> None:
+    """Set the bias of `layer` to 0, if it has one."""
+    bias = getattr(layer, "bias", None)
+    if bias is not None:
+        nn.init.zeros_(bias)

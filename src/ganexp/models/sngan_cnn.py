@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from ganexp.models.heads import OneHotLinear, ProjectionHead
-from ganexp.models.layers import ConditionalNorm
+from ganexp.models.layers import ConditionalNorm, zero_bias
 from ganexp.models.resolution import divide_resolution
 from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
 from ganexp.types import NonNegativeInt, PositiveInt
@@ -91,11 +91,11 @@ class Discriminator(nn.Module):
         features = 8 * width * divide_resolution(resolution, 8) ** 2
         self.body = nn.Sequential()
         for layer in self._convolutions(channels, width):
-            nn.init.zeros_(layer.bias)
+            zero_bias(layer)
             self.body.extend([apply_spectral_norm(layer, spectral_norm), nn.LeakyReLU(0.1, inplace=True)])
         linear = nn.Linear(features, logits)
         if spectral_norm_output:
-            nn.init.zeros_(linear.bias)
+            zero_bias(linear)
             apply_spectral_norm(linear, spectral_norm)
         embedding = apply_spectral_norm(OneHotLinear(num_classes, features), spectral_norm) if num_classes else None
         self.head = ProjectionHead(linear, embedding)

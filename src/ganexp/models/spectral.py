@@ -1,6 +1,6 @@
 """Divide weights by an estimate of their largest singular value. Source: Miyato et al. 2018, section 2.1."""
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,10 @@ from torch.nn.functional import normalize
 from torch.nn.utils import parametrizations, parametrize
 
 SpectralNorm = Literal["none", "persistent", "fixed_u"]
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
-def apply_spectral_norm(layer: nn.Module, kind: SpectralNorm) -> nn.Module:
+def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
     """Return `layer` with its weight normalised in place.
 
     Args:
@@ -20,9 +21,9 @@ def apply_spectral_norm(layer: nn.Module, kind: SpectralNorm) -> nn.Module:
             estimate stays below the largest singular value, so the layer is not bounded. `none` changes nothing.
     """
     if kind == "persistent":
-        parametrize.register_parametrization(layer, "weight", PersistentSpectralNorm(layer.weight))
+        parametrize.register_parametrization(layer, "weight", PersistentSpectralNorm(layer.get_parameter("weight")))
     if kind == "fixed_u":
-        parametrize.register_parametrization(layer, "weight", FixedUSpectralNorm(layer.weight))
+        parametrize.register_parametrization(layer, "weight", FixedUSpectralNorm(layer.get_parameter("weight")))
     return layer
 
 
@@ -43,6 +44,8 @@ class FixedUSpectralNorm(nn.Module):
     Args:
         weight: (outputs, inputs, …); its first dimension is the length of u.
     """
+
+    u: Tensor
 
     def __init__(self, weight: Tensor) -> None:
         super().__init__()

@@ -1,13 +1,12 @@
 """The part of the page that describes each run."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ganexp.report.formatting import number
 from ganexp.report.grouping import Group
-from ganexp.report.html import element, note, number_cell, plain_table, row_head, setting_cell, text
 from ganexp.report.report import Report
 from ganexp.report.run import Run
-from ganexp.report.settings import setting_name
 from ganexp.report.values import as_dict, plain
 
 METADATA = ("started", "ended", "device", "precision", "ganexp", "python", "git_commit", "platform", "host")
@@ -15,72 +14,80 @@ CALM_STATUSES = ("finished", "running", "interrupted")  # others are coloured li
 MAX_COMMAND_LENGTH = 2000
 
 
-def details(report: Report) -> str:
-    """Return a section for each run: status, warnings, scores, unusual settings and environment."""
+@dataclass(frozen=True)
+class UnusualSetting:
+    """A setting in which a run differs from the most common configuration.
+
+    Attributes:
+        key: its dotted key.
+        here: its value in the run.
+        usual: its value in the most common configuration.
+    """
+
+    key: str
+    here: Any
+    usual: Any
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """What the page shows of one run.
+
+    Attributes:
+        run: the run itself: its label, status, warnings and scores.
+        status_class: the class that colours its status.
+        remarks: its group, seed and number of warnings.
+        score_names: the names of its scores at any evaluation.
+        unusual_settings: empty for a run that cannot be read.
+        environment: versions, machine and command by name.
+    """
+
+    run: Run
+    status_class: str
+    remarks: list[str]
+    score_names: list[str]
+    unusual_settings: list[UnusualSetting]
+    environment: dict[str, str]
+
+
+def run_details(report: Report) -> list[RunDetails]:
+    """Return what the page shows of each run."""
     groups = report.groups
     common = max(groups, key=lambda group: len(group.runs)).settings if groups else {}
     group_of = {run.path: group for group in groups for run in group.runs}
-    return "".join(_run(run, group_of.get(run.path), common) for run in report.runs)
+    return [_details(run, group_of.get(run.path), common) for run in report.runs]
 
 
-def _run(run: Run, group: Group | None, common: dict[str, Any]) -> str:
-    warnings = "".join(element("li", text(warning)) for warning in run.warnings)
-    return element(
-        "details",
-        _summary(run, group),
-        element("ul", warnings, class_="warnings") if warnings else "",
-        _scores(run),
-        _unusual_settings(run.settings, common) if group else "",
-        _environment(run),
-        class_="run",
+def _details(run: Run, group: Group | None, common: Mapping[str, Any]) -> RunDetails:
+    return RunDetails(
+        run,
+        status_class=run.status if run.status in CALM_STATUSES else "failed",
+        remarks=_remarks(run, group),
+        score_names=list(dict.fromkeys(name for scores in run.scores.values() for name in scores)),
+        unusual_settings=_unusual_settings(run.settings, common) if group else [],
+        environment=_environment(run),
     )
 
 
-def _summary(run: Run, group: Group | None) -> str:
-    status = run.status if run.status in CALM_STATUSES else "failed"
+def _remarks(run: Run, group: Group | None) -> list[str]:
     remarks = [
         group.label if group else "",
         f"seed {run.seed}" if run.seed is not None else "",
         f"warnings: {len(run.warnings)}" if run.warnings else "",
     ]
-    return element(
-        "summary",
-        element("b", text(run.label)),
-        " ",
-        element("span", text(run.status), class_=f"status {status}"),
-        " ",
-        note(" · ".join(filter(None, remarks))),
-    )
+    return [remark for remark in remarks if remark]
 
 
-def _scores(run: Run) -> str:
-    names = {name: None for scores in run.scores.values() for name in scores}
-    rows = []
-    for name in names:
-        cells = [number_cell(number(scores.get(name)), scores.get(name)) for scores in run.scores.values()]
-        rows.append(element("tr", row_head(name), *cells))
-    return plain_table("Scores", ["score", *run.scores], rows)
+def _unusual_settings(settings: Mapping[str, Any], common: Mapping[str, Any]) -> list[UnusualSetting]:
+    keys = dict.fromkeys([*settings, *common])
+    pairs = [UnusualSetting(key, settings.get(key), common.get(key)) for key in keys]
+    return [setting for setting in pairs if setting.here != setting.usual]
 
 
-def _unusual_settings(settings: dict[str, Any], common: dict[str, Any]) -> str:
-    rows = []
-    for key in dict.fromkeys([*settings, *common]):
-        here, usual = settings.get(key), common.get(key)
-        if here != usual:
-            cells = [setting_cell(key, here), setting_cell(key, usual)]
-            rows.append(element("tr", row_head(setting_name(key)), *cells))
-    caption = "Settings that differ from the most common configuration"
-    return plain_table(caption, ["setting", "here", "most common"], rows)
-
-
-def _environment(run: Run) -> str:
+def _environment(run: Run) -> dict[str, str]:
     values = {key: run.metadata[key] for key in METADATA if run.metadata.get(key)}
     values |= as_dict(run.metadata.get("versions"))
     command = run.metadata.get("command")
     if isinstance(command, list):
         values["command"] = " ".join(["ganexp", *map(str, command)])
-    items = [
-        element("dt", text(plain(key))) + element("dd", text(plain(value, MAX_COMMAND_LENGTH)))
-        for key, value in values.items()
-    ]
-    return element("dl", *items)
+    return {plain(key): plain(value, MAX_COMMAND_LENGTH) for key, value in values.items()}

@@ -14,8 +14,13 @@ from ganexp.report.values import flatten
 
 MAX_CHARACTERS = 1_000_000  # of a config
 
-# These belong to the run or to its machine. Runs that differ in nothing else have the same configuration.
-NOT_SETTINGS = frozenset({"seed", "name", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"})
+# These belong to the run or its machine, or observe training. Runs that differ in nothing else have one configuration.
+NOT_SETTINGS = frozenset(
+    {
+        *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"),
+        *("trainer.max_time", "trainer.profiler", "trainer.enable_model_summary", "trainer.detect_anomaly"),
+    }
+)
 NOT_SETTING_GROUPS = frozenset({"callbacks", "logger"})  # these observe training without changing it
 
 # Of a path to images only the last part is a setting: two machines may keep the same images in different places.

@@ -4,10 +4,11 @@ Student (1908), Biometrika 6, 1-25; Welch (1947), Biometrika 34, 28-35; Holm (19
 """
 
 import math
+import warnings
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 LEVEL = 0.95  # the confidence level of every interval
 
@@ -57,22 +58,12 @@ def summarize(values: Sequence[float]) -> Summary:
     n = len(values)
     if n == 0:
         return Summary(0)
-    mean = math.fsum(values) / n
+    mean = _mean(values)
     if n == 1:
         return Summary(1, mean)
-    sd = math.sqrt(_variance(values, mean))
-    half = half_width(sd / math.sqrt(n), n - 1)
+    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * (sd / math.sqrt(n))
     return Summary(n, mean, sd, mean - half, mean + half)
-
-
-def half_width(error: float, freedom: float) -> float:
-    """Return half of the width of an estimate's interval.
-
-    Args:
-        error: the standard error of the estimate.
-        freedom: the degrees of freedom.
-    """
-    return float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
 
 
 def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]) -> Difference:
@@ -85,30 +76,31 @@ def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]
         second: values by seed, at least one.
     """
     shared = sorted(first.keys() & second.keys(), key=str)
-    if len(shared) == min(len(first), len(second)):
-        return _paired([first[seed] - second[seed] for seed in shared])
-    return _welch(summarize(list(first.values())), summarize(list(second.values())))
-
-
-def _paired(differences: Sequence[float]) -> Difference:
-    pairs = summarize(differences)
-    sizes = (pairs.n, pairs.n)
-    if pairs.n < 2:
-        return Difference("paired", sizes, pairs.mean)
-    p = _p(pairs.mean, pairs.sd / math.sqrt(pairs.n), pairs.n - 1)
-    return Difference("paired", sizes, pairs.mean, pairs.low, pairs.high, p)
-
-
-def _welch(a: Summary, b: Summary) -> Difference:
-    mean, sizes = a.mean - b.mean, (a.n, b.n)
+    is_paired = len(shared) == min(len(first), len(second))
+    if is_paired:
+        a, b = [first[seed] for seed in shared], [second[seed] for seed in shared]
+        differences = [x - y for x, y in zip(a, b, strict=True)]
+        mean, has_spread = _mean(differences), len(set(differences)) > 1
+    else:
+        a, b = list(first.values()), list(second.values())
+        mean, has_spread = _mean(a) - _mean(b), len(set(a)) > 1 or len(set(b)) > 1
+    kind, sizes = "paired" if is_paired else "Welch", (len(a), len(b))
     if min(sizes) < 2:
-        return Difference("Welch", sizes, mean)
-    va, vb = a.sd**2 / a.n, b.sd**2 / b.n
-    spread = va**2 / (a.n - 1) + vb**2 / (b.n - 1)
-    freedom = (va + vb) ** 2 / spread if spread > 0 else a.n + b.n - 2
-    error = math.sqrt(va + vb)
-    half = half_width(error, freedom)
-    return Difference("Welch", sizes, mean, mean - half, mean + half, _p(mean, error, freedom))
+        return Difference(kind, sizes, mean)
+    if not has_spread:  # t would be infinite, or 0 / 0
+        return Difference(kind, sizes, mean, mean, mean, p=float(mean == 0))
+    return Difference(kind, sizes, mean, *_t_test(a, b, is_paired))
+
+
+def _t_test(a: Sequence[float], b: Sequence[float], is_paired: bool) -> tuple[float, float, float]:
+    """Return the ends of the interval of a difference and its two-sided p value."""
+    from scipy import stats  # slow to import, so only where groups are compared
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of values that are equal except for the last digits
+        test = stats.ttest_rel(a, b) if is_paired else stats.ttest_ind(a, b, equal_var=False)
+    interval = test.confidence_interval(LEVEL)
+    return float(interval.low), float(interval.high), float(test.pvalue)
 
 
 def holm(ps: Sequence[float], total: int | None = None) -> list[float]:
@@ -133,11 +125,5 @@ def evenly(count: int, limit: int) -> list[int]:
     return [round(i * (count - 1) / (limit - 1)) for i in range(limit)]
 
 
-def _variance(values: Sequence[float], mean: float) -> float:
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
-
-
-def _p(mean: float, error: float, freedom: float) -> float:
-    if error == 0:
-        return float(mean == 0)
-    return 2 * float(stdtr(freedom, -abs(mean) / error))
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)

@@ -24,6 +24,9 @@ def run_name(name: str | None, *choices: str | None) -> str:
     return slug(experiment or "-".join(str(option) for option in options))
 
 
-def job_name(number: int, overrides: str) -> str:
-    """Return the directory name of a sweep's job, such as 03-loss-hinge_seed-1, from its number and its overrides."""
-    return f"{number:02}-{slug(overrides)}"
+def job_name(number: int | None, overrides: str) -> str:
+    """Return the directory name of a sweep's job, such as 03-loss-hinge_seed-1, from its number and its overrides.
+
+    The number is None before Hydra has given one.
+    """
+    return slug(overrides) if number is None else f"{number:02}-{slug(overrides)}"

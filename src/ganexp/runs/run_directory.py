@@ -6,6 +6,7 @@ metrics.jsonl    one line for each logged point: step, axes, losses or scores
 samples/         grids of fixed latents by step, interpolations
 curves.png       losses and scores by step
 checkpoints/     best.ckpt (by the score that metrics.best_by names), last.ckpt
+.hydra/          what Hydra's own tools read: the composed config, its overrides, and Hydra's settings
 """
 
 import json
@@ -20,7 +21,9 @@ from omegaconf import DictConfig, OmegaConf
 from ganexp.errors import UserError
 from ganexp.runs import atomic
 
-MAX_ATTEMPTS = 1000  # names tried before create_unique gives up
+MAX_ATTEMPTS = 1000  # names tried for a directory that no other run uses
+HYDRA_DIRECTORY = ".hydra"
+HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # in it
 
 
 class RunDirectory:
@@ -42,8 +45,8 @@ class RunDirectory:
 
         Two processes that ask for the same path at the same moment get different directories.
         """
-        for attempt in range(1, MAX_ATTEMPTS):
-            directory = cls(path if attempt == 1 else f"{path}-{attempt}")
+        for candidate in _candidates(path):
+            directory = cls(candidate)
             directory.path.mkdir(parents=True, exist_ok=True)
             try:
                 directory.metadata_file.touch(exist_ok=False)
@@ -96,16 +99,70 @@ class RunDirectory:
         atomic.write_text(self.metrics, "".join(json.dumps(point) + "\n" for point in kept))
 
 
+def reserve(path: str | Path) -> Path:
+    """Create a directory for a run that has not started yet: `path`, or `path`-2, `path`-3, … if another run uses it.
+
+    Hydra's directory in it is created too, empty, which reserves it: two processes that ask for the same path at the
+    same moment get different directories.
+    """
+    for candidate in _candidates(path):
+        candidate.mkdir(parents=True, exist_ok=True)
+        if RunDirectory(candidate).metadata_file.exists():
+            continue
+        try:
+            (candidate / HYDRA_DIRECTORY).mkdir()
+        except FileExistsError:
+            continue
+        return candidate
+    raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs have taken this path")
+
+
+def _candidates(path: str | Path) -> Iterator[Path]:
+    """Yield `path`, and then other names for it."""
+    yield Path(path)
+    yield from (Path(f"{path}-{number}") for number in range(2, MAX_ATTEMPTS))
+
+
+def save_hydra_files(path: Path, cfg: DictConfig, hydra_config: DictConfig) -> None:
+    """Write the files that Hydra leaves beside a run, so that its own tools work.
+
+    Hydra would write them before the directory is reserved, over those of a run that was started in the same second.
+
+    Args:
+        path: of the run directory.
+        cfg: the composed config, unresolved.
+        hydra_config: Hydra's own settings of the run.
+    """
+    settings = OmegaConf.to_container(hydra_config)
+    settings["runtime"]["output_dir"] = str(path)
+    overrides = settings["overrides"]["task"]
+    directory = path / HYDRA_DIRECTORY
+    directory.mkdir(exist_ok=True)
+    for name, content in zip(HYDRA_FILES, (cfg, {"hydra": settings}, overrides), strict=True):
+        atomic.write_text(directory / name, OmegaConf.to_yaml(content))
+
+
 def remove_if_empty(path: str | Path) -> None:
-    """Remove what Hydra made for a run that did not start: `path` if it is empty, and the default parents likewise.
+    """Remove what was made for a run that did not start: `path`, if it holds nothing but Hydra's files.
 
     The default path is outputs/NAME/TIME; there NAME and outputs are removed too if nothing else is in them.
     """
     path = Path(path)
+    _remove_hydra_files(path)
     directories = [path, *path.parents[:2]] if path.parent.parent.name == "outputs" else [path]
     for directory in directories:
         if directory.is_dir() and directory != Path.cwd() and not any(directory.iterdir()):
             directory.rmdir()
+
+
+def _remove_hydra_files(path: Path) -> None:
+    """Remove Hydra's directory in `path` if there is nothing else in either of them."""
+    directory = path / HYDRA_DIRECTORY
+    files = {directory / name for name in HYDRA_FILES}
+    if directory.is_dir() and list(path.iterdir()) == [directory] and set(directory.iterdir()) <= files:
+        for file in files:
+            file.unlink(missing_ok=True)
+        directory.rmdir()
 
 
 def newest_run_below(path: str | Path) -> str:

@@ -1,13 +1,16 @@
-"""The directory of a sweep: one run directory for each job, and sweep.json, their table. Must not import torch.
+"""The directory of a sweep: sweep.json, and one run directory for each job. Must not import torch.
 
-sweep.json has these keys:
+sweep.json has two keys, which never change:
 
 overrides   what the sweep was started with, without launcher and --config-dir
 started     the time in UTC
-jobs        by directory name: overrides, status, objective, scores (of the best checkpoint), error
+
+What became of a job is in the run.json of its directory: overrides, status, objective, scores and error. Nothing is
+written by two processes, so nothing must be locked but the sweep itself.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from filelock import FileLock, Timeout
 from ganexp.errors import UserError
 from ganexp.runs import atomic
 from ganexp.runs.environment import now
+from ganexp.runs.run_directory import RunDirectory
 
 FINAL_STATUSES = ("finished", "pruned")  # of jobs that a resumed sweep does not start again
 
@@ -32,8 +36,16 @@ class SweepDirectory:
         """Return the content of sweep.json."""
         return json.loads(self.file.read_text(encoding="utf-8"))
 
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        """Return the content of run.json of every job that was started, by the job's directory, in their order.
+
+        A job whose run.json is still empty has the status running.
+        """
+        paths = sorted((file.parent.relative_to(self.path) for file in self.path.rglob("run.json")), key=_order)
+        return {path.as_posix(): {"status": "running"} | RunDirectory(self.path / path).metadata() for path in paths}
+
     def create(self, overrides: list[str]) -> None:
-        """Take the lock and start a table, or continue the one that is there.
+        """Take the lock and write sweep.json, or continue the sweep that is there.
 
         Raises:
             UserError: another process runs this sweep, or the directory holds a sweep with other overrides.
@@ -44,7 +56,7 @@ class SweepDirectory:
         except Timeout:
             raise UserError(f"{self.path} is being swept by another process: wait for it, or stop it.") from None
         if not self.file.exists():
-            self._write({"overrides": overrides, "started": now(), "jobs": {}})
+            atomic.write_text(self.file, json.dumps({"overrides": overrides, "started": now()}, indent=2) + "\n")
             return
         stored = self.read()["overrides"]
         if stored != overrides:
@@ -53,21 +65,16 @@ class SweepDirectory:
                 f"Resume that one with ganexp sweep.resume={self.path}, or choose another hydra.sweep.dir"
             )
 
-    def update_job(self, job: str, **values: Any) -> None:
-        """Add `values` to the entry of a job in sweep.json; several processes may do so at the same time."""
-        with FileLock(self.path / ".table.lock"):
-            table = self.read()
-            table["jobs"][job] = table["jobs"].get(job, {}) | values
-            table["jobs"] = dict(sorted(table["jobs"].items()))
-            self._write(table)
-
     def discard_if_no_job_started(self) -> None:
         """Remove the files of a sweep that ended before its first job, unless the directory holds anything else."""
         own_files = {self.file, self.path / "multirun.yaml", self.path / ".lock"}
-        if self.file.exists() and not self.read()["jobs"] and set(self.path.iterdir()) <= own_files:
+        if self.file.exists() and set(self.path.iterdir()) <= own_files:
             self.lock.release()
             for file in own_files:
                 file.unlink(missing_ok=True)
 
-    def _write(self, table: dict[str, Any]) -> None:
-        atomic.write_text(self.file, json.dumps(table, indent=2) + "\n")
+
+def _order(path: Path) -> list[tuple[int, str]]:
+    """Return the key by which 9-a stands before 10-a."""
+    parts = re.split(r"(\d+)", path.as_posix())
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

@@ -21,7 +21,7 @@ from ganexp.pixels import PixelRange
 from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate, sample_labels
 from ganexp.training.clock import TrainingClock
 from ganexp.training.ema import AveragedGenerator
-from ganexp.training.schedules import LinearDecay, set_learning_rates
+from ganexp.training.schedules import LinearDecay, make_schedulers
 from ganexp.training.updates import Backward, FixedRatio, Step
 
 COUNTERS = ("step", "d_steps", "images_seen")
@@ -43,6 +43,7 @@ class GAN(pl.LightningModule):
         pixel_range: range of real pixels. In `unit`, [0, 1], generated images are clamped to it before they are shown
             or scored.
         lr_decay: factor of the learning rates at a share of the run; None keeps them constant.
+        clip_gradients: largest norm of the gradient of a network, by name; None, or no entry, does not clip it.
         averaged_generator: moving average of the generator to sample from; None samples from the trained one.
         log_every: number of steps between two logged points.
 
@@ -68,6 +69,7 @@ class GAN(pl.LightningModule):
         max_d_steps: int | None = None,
         pixel_range: PixelRange = "symmetric",
         lr_decay: LinearDecay | None = None,
+        clip_gradients: Mapping[str, float | None] | None = None,
         averaged_generator: AveragedGenerator | None = None,
         log_every: int = 50,
     ) -> None:
@@ -77,6 +79,7 @@ class GAN(pl.LightningModule):
         self.further_networks = [name for name in networks if name not in ("generator", "discriminator")]
         self.update_rule, self.latent, self.num_classes = update_rule, latent, num_classes
         self.optimizer_factories, self.lr_decay = dict(optimizers), lr_decay
+        self.max_norms = {name: norm for name, norm in (clip_gradients or {}).items() if norm is not None}
         self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
         self.pixel_range: PixelRange = pixel_range
         self.stream: ImageStream | None = None
@@ -115,35 +118,33 @@ class GAN(pl.LightningModule):
 
     # Training
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        """Return an optimizer for each network, in the order of the networks."""
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, Any]]]:
+        """Return an optimizer for each network, in the order of the networks, and their schedulers, if any."""
         self._parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
-        return [self.optimizer_factories[name](parameters) for name, parameters in self._parameters_of.items()]
+        optimizers = {name: self.optimizer_factories[name](list_) for name, list_ in self._parameters_of.items()}
+        return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, self.steps)
 
     def learning_rates(self) -> dict[str, float]:
         """Return each network's learning rate at the start of a run, scaled to the batch size."""
-        optimizers = zip(self.networks, self.configure_optimizers(), strict=True)
-        return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers}
+        optimizers, _ = self.configure_optimizers()
+        return {name: each.param_groups[0]["lr"] for name, each in zip(self.networks, optimizers, strict=True)}
 
     def on_fit_start(self) -> None:
         """End at once if the run was stopped between its last step and its end."""
         self.trainer.should_stop = self.is_done
 
-    def on_train_epoch_start(self) -> None:
-        """Start the clock, which every validation pauses: evaluation, pictures and checkpoints are not training."""
-        self.clock.start()
-
     def training_step(self, _batch: int, _index: int) -> None:
         """Take one step: the phases that the update rule asks for, with exactly one update of the generator."""
+        self.clock.start()  # which every validation pauses: evaluation, pictures and checkpoints are not training
         torch.set_autocast_cache_enabled(False)  # half-precision copies of weights go stale within a step
         for network in self._told_progress:
             network.set_progress(self.step / self.steps)
-        if self.lr_decay:
-            set_learning_rates(self.optimizers(use_pl_optimizer=False), self.lr_decay(self.step / self.steps))
         self._optimizer_of = self._optimizers_by_network()
         self._shared_fakes: tuple[Tensor, Tensor | None] | None = None
         self._run_phases()
         self.step += 1
+        for scheduler in self.lr_schedulers() or ():
+            scheduler.step()
         if self.averaged_generator is not None:
             self.averaged_generator.update(self.generator, self.step)
         if self.step % self.log_every == 0:
@@ -170,6 +171,8 @@ class GAN(pl.LightningModule):
     def _carry_out(self, phase: Backward | Step) -> Tensor | None:
         if isinstance(phase, Backward):
             return self._backward(phase)
+        if phase.network in self.max_norms:
+            nn.utils.clip_grad_norm_(self._parameters_of[phase.network], self.max_norms[phase.network])
         self._optimizer_of[phase.network].step()
         if phase.network == "discriminator":
             if self.objective.constraint:

@@ -1,9 +1,11 @@
 """Schedules of learning rates over a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
 
 from ganexp.types import NonNegativeFloat, UnitInterval
 
@@ -27,11 +29,18 @@ class LinearDecay:
         return 1.0 + (self.end - 1.0) * (progress - self.start) / (1.0 - self.start)
 
 
-def set_learning_rates(optimizers: Sequence[Optimizer], factor: float) -> None:
-    """Set every learning rate to `factor` times the one that it started with."""
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * factor
+def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | None, steps: int) -> list[dict[str, Any]]:
+    """Return a scheduler of each optimizer in the form in which Lightning takes it, or none without a decay.
+
+    Args:
+        optimizers: by the network's name; `LearningRateMonitor` logs lr/NAME.
+        decay: factor of the learning rates at a share of the run.
+        steps: length of the run; a scheduler is stepped once in each of them.
+    """
+    if decay is None:
+        return []
+    schedulers = {name: LambdaLR(each, lambda step: decay(step / steps)) for name, each in optimizers.items()}
+    return [{"scheduler": each, "interval": "step", "name": f"lr/{name}"} for name, each in schedulers.items()]
 
 
 def batch_size_scale(batch_size: int, reference_batch: int | None) -> float:

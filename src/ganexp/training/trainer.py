@@ -1,18 +1,24 @@
 """Make every `pl.Trainer`, with what resume and safety need, and choose the device."""
 
 import logging
+import os
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint as LightningModelCheckpoint
+from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
+from ganexp.callbacks.interruption import Interruption
 from ganexp.callbacks.model_checkpoint import ModelCheckpoint
 from ganexp.callbacks.random_state import RandomState
 from ganexp.callbacks.stop_when_not_finite import StopWhenNotFinite
@@ -21,6 +27,13 @@ from ganexp.data.datamodule import StreamData
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.training.gan import GAN
+
+PROFILERS: dict[str, type[Profiler]] = {
+    "simple": SimpleProfiler,
+    "advanced": AdvancedProfiler,
+    "pytorch": PyTorchProfiler,
+}
+NUMERICAL = ("deterministic", "benchmark", "detect_anomaly")  # arguments that evaluations need too
 
 
 def choose_device(accelerator: str) -> torch.device:
@@ -39,6 +52,37 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
+def choose_algorithms(deterministic: bool | Literal["warn"]) -> None:
+    """Let torch use deterministic algorithms only, or any. Must be called before anything is computed on a GPU.
+
+    Lightning does the same for its own part of a run; this covers what comes before, such as a classifier that is
+    trained for the scores, and cuBLAS reads its variable once only.
+
+    Args:
+        deterministic: true raises an error for an operation that has no deterministic algorithm; `warn` warns.
+    """
+    torch.use_deterministic_algorithms(bool(deterministic), warn_only=deterministic == "warn")
+    if deterministic:
+        os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+
+
+def lightning_arguments(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """Return the arguments of `pl.Trainer` that the config sets under its own names.
+
+    Args:
+        settings: the part `trainer` of the config.
+        root: the run directory, in which a profiler leaves its report.
+    """
+    deterministic, benchmark, profiler = (settings[name] for name in ("deterministic", "benchmark", "profiler"))
+    return {
+        "deterministic": deterministic,
+        "benchmark": not deterministic if benchmark is None else benchmark,
+        "detect_anomaly": settings["detect_anomaly"],
+        "enable_model_summary": settings["enable_model_summary"],
+        "profiler": PROFILERS[profiler](dirpath=root, filename="profile") if profiler else None,
+    }
+
+
 def make_trainer(
     device: torch.device,
     root: Path,
@@ -46,6 +90,7 @@ def make_trainer(
     max_epochs: int = 1,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
+    arguments: Mapping[str, Any] | None = None,
 ) -> pl.Trainer:
     """Return a trainer.
 
@@ -57,34 +102,45 @@ def make_trainer(
         max_epochs: number of Lightning's epochs, each of which is an evaluation period.
         callbacks: all of them.
         loggers: all of them.
+        arguments: further arguments of `pl.Trainer`, see `lightning_arguments`.
+
+    Raises:
+        UserError: Lightning refuses the arguments, for instance two progress bars.
     """
     for library in ("pytorch_lightning", "lightning_fabric"):  # they remark on the hardware at every start
         logging.getLogger(library).setLevel(logging.WARNING)
-    return pl.Trainer(
-        accelerator="cpu" if device.type == "cpu" else "gpu",
-        devices=1,
-        precision=precision,
-        max_epochs=max_epochs,
-        default_root_dir=root,
-        callbacks=list(callbacks),
-        logger=list(loggers) or False,
-        plugins=[AtomicCheckpointIO()],
-        enable_checkpointing=any(isinstance(callback, LightningModelCheckpoint) for callback in callbacks),
-        num_sanity_val_steps=0,
-        log_every_n_steps=0,  # the GAN logs by itself
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        benchmark=True,
-    )
+    defaults = {
+        "num_sanity_val_steps": 0,
+        "inference_mode": False,  # as evaluations within a training, so that callbacks need not tell them apart
+        "log_every_n_steps": 0,  # the GAN logs by itself
+        "enable_model_summary": False,
+        "benchmark": True,
+    }
+    try:
+        return pl.Trainer(
+            accelerator="cpu" if device.type == "cpu" else "gpu",
+            devices=1,
+            precision=precision,
+            max_epochs=max_epochs,
+            default_root_dir=root,
+            callbacks=list(callbacks),
+            logger=list(loggers) or False,
+            plugins=[AtomicCheckpointIO()],
+            enable_checkpointing=any(isinstance(callback, LightningModelCheckpoint) for callback in callbacks),
+            enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+            **defaults | dict(arguments or {}),
+        )
+    except MisconfigurationException as error:
+        raise UserError(f"Lightning's Trainer refuses callbacks=, logger= or trainer=: {error}") from None
 
 
 def required_callbacks() -> list[Callback]:
     """Return the callbacks that every training has, whatever `callbacks=` says."""
-    return [RandomState(), StopWhenNotFinite()]
+    return [RandomState(), StopWhenNotFinite(), Interruption()]
 
 
 def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode: str) -> list[Callback]:
-    """Return the callbacks that save last.ckpt at every evaluation, and best.ckpt by a score.
+    """Return the callbacks that save last.ckpt at every evaluation or interruption, and best.ckpt by a score.
 
     Args:
         run_directory: of the run.
@@ -96,7 +152,7 @@ def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode:
         "enable_version_counter": False,
         "save_on_train_epoch_end": True,
     }
-    last = ModelCheckpoint(filename="last", **where)
+    last = ModelCheckpoint(filename="last", save_on_exception=True, **where)
     return [last] if monitor is None else [ModelCheckpoint(filename="best", monitor=monitor, mode=mode, **where), last]
 
 
@@ -107,15 +163,21 @@ def fit(trainer: pl.Trainer, gan: GAN, data: StreamData, checkpoint: Path | None
 
 
 def validate(
-    gan: GAN, data: StreamData, device: torch.device, callbacks: Sequence[Callback] = (), loggers: Sequence[Logger] = ()
+    gan: GAN,
+    data: StreamData,
+    device: torch.device,
+    callbacks: Sequence[Callback] = (),
+    loggers: Sequence[Logger] = (),
+    arguments: Mapping[str, Any] | None = None,
 ) -> None:
     """Score the GAN as it is, in float32. The scores go to the loggers, and to `gan.logged`.
 
     The trainer gets an empty directory of its own: under SLURM Lightning would load a preempted run's checkpoint from
-    any other.
+    any other. Of the further `arguments` of `pl.Trainer`, it gets those that numbers depend on.
     """
+    numerical = {name: value for name, value in (arguments or {}).items() if name in NUMERICAL}
     with quiet_lightning(), tempfile.TemporaryDirectory(prefix="ganexp-") as root:
-        trainer = make_trainer(device, Path(root), callbacks=callbacks, loggers=loggers)
+        trainer = make_trainer(device, Path(root), callbacks=callbacks, loggers=loggers, arguments=numerical)
         trainer.validate(gan, datamodule=data, verbose=False)
 
 

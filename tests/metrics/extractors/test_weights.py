@@ -1,5 +1,6 @@
 """Where the weights of Inception networks are looked for, and what is accepted as such."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,52 @@ def test_missing_file_is_refused_with_advice(tmp_path):
 def test_failed_download_is_reported_with_advice():
     with pytest.raises(UserError, match=r"downloading them failed(.|\n)*metrics.weights=FILE(.|\n)*metrics=none"):
         find_weights(None, URL)
+
+
+@pytest.fixture
+def published(tmp_path, monkeypatch):
+    """Return a function that publishes weights under a name with a hash, and returns the address."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+    def publish(digest=None):
+        file = tmp_path / "weights.pth"
+        torch.save({"fc.weight": torch.ones(1)}, file)
+        digest = digest or hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+        return file.rename(tmp_path / f"weights-2015-12-05-{digest}.pth").as_uri()
+
+    return publish
+
+
+def cache_file(url):
+    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
+
+
+def test_downloaded_file_with_right_hash_is_cached(published):
+    url = published()
+    assert find_weights(None, url) == cache_file(url)
+    assert find_weights(None, url) == cache_file(url)  # this time from the cache
+
+
+def test_downloaded_file_with_wrong_hash_is_refused(published):
+    url = published("0123abcd")
+    pattern = rf"(?s){url} is not the published file.*0123abcd.*metrics.weights=FILE"
+    with pytest.raises(UserError, match=pattern):
+        find_weights(None, url)
+    assert not cache_file(url).exists()
+
+
+def test_cached_file_with_wrong_hash_is_refused(published):
+    url = published()
+    cache_file(url).parent.mkdir(parents=True)
+    torch.save({"fc.weight": torch.zeros(1)}, cache_file(url))
+    with pytest.raises(UserError, match=rf"(?s){cache_file(url)} is not the published file.*Delete it.*FILE"):
+        find_weights(None, url)
+
+
+def test_file_named_by_the_user_needs_no_hash(tmp_path):
+    file = tmp_path / "weights-0123abcd.pth"
+    torch.save({"fc.weight": torch.ones(1)}, file)
+    assert find_weights(str(file), URL) == file
 
 
 def test_nothing_is_downloaded_offline(monkeypatch):

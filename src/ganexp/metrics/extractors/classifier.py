@@ -35,8 +35,9 @@ class ClassifierExtractor(Extractor):
     """A trained classifier whose classes are those of the dataset.
 
     Args:
-        network: maps images in [-1, 1] to features and class logits; `network.feature_dim` is the number of features.
-        num_logits: number of class logits.
+        network: maps images in [-1, 1] to features (N, d) and class logits (N, K).
+        feature_dim: d, the number of features.
+        num_logits: K, the number of class logits.
         accuracy: on held-out images, in [0, 1].
     """
 
@@ -44,11 +45,10 @@ class ClassifierExtractor(Extractor):
     input = "as it is, 8 bits a channel"
     knows_labels = True
 
-    def __init__(self, network: nn.Module, num_logits: int, accuracy: float) -> None:
+    def __init__(self, network: nn.Module, feature_dim: int, num_logits: int, accuracy: float) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(False)
-        self.feature_dim = network.feature_dim
-        self.num_logits = num_logits
+        self.feature_dim, self.num_logits = feature_dim, num_logits
         self.identity = hash_weights(network.state_dict())
         self.facts = {"classifier_test_accuracy": accuracy}
 
@@ -83,7 +83,7 @@ def train_classifier(
         file: where the trained weights are kept, see `classifier_file`.
         device: where it is trained.
     """
-    network.to(device, memory_format=torch.channels_last)
+    network.to(device).to(memory_format=torch.channels_last)
     saved = _read(file, network, device)
     if saved is not None:
         network.load_state_dict(saved["weights"])
@@ -91,16 +91,17 @@ def train_classifier(
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             for layer in network.modules():
-                if hasattr(layer, "reset_parameters"):
-                    layer.reset_parameters()
+                reset = getattr(layer, "reset_parameters", None)
+                if reset is not None:
+                    reset()
             _fit(network.train(), train, updates, batch_size, lr, device)
         accuracy = _accuracy(network.eval(), test, device)
         saved = {"network": str(network), "weights": network.state_dict(), "accuracy": accuracy}
         file.parent.mkdir(parents=True, exist_ok=True)
         with atomic.replacing(file) as temporary:
             torch.save(saved, temporary)
-    num_logits = _predict(network.eval(), test.images[:1], device).shape[1]
-    return ClassifierExtractor(network, num_logits, saved["accuracy"])
+    features, logits = _predict(network.eval(), test.images[:1], device)
+    return ClassifierExtractor(network, features.shape[1], logits.shape[1], saved["accuracy"])
 
 
 def classifier_file(cache: Path, key: str) -> Path:
@@ -140,14 +141,15 @@ def _fit(
 
 
 @torch.no_grad()
-def _predict(network: nn.Module, images: Tensor, device: torch.device) -> Tensor:
-    """Return the class logits (N, K) of uint8 images (N, C, H, W)."""
-    return network(from_uint8(images.to(device)))[1]
+def _predict(network: nn.Module, images: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return features (N, d) and class logits (N, K) of uint8 images (N, C, H, W)."""
+    return network(from_uint8(images.to(device)))
 
 
 def _accuracy(network: nn.Module, test: LabelledImages, device: torch.device) -> float:
     """Return the share of images whose highest logit is that of their class."""
     correct = 0
     for images, labels in zip(test.images.split(500), test.labels.split(500), strict=True):
-        correct += (_predict(network, images, device).argmax(1).cpu() == labels).sum().item()
+        logits = _predict(network, images, device)[1]
+        correct += int((logits.argmax(1).cpu() == labels).sum())
     return correct / len(test.labels)

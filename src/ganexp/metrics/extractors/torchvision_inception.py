@@ -30,6 +30,8 @@ class TorchvisionInceptionExtractor(Extractor):
     name = "inception_torchvision"
     input = "8 bits a channel, grey repeated to three channels; ImageNet's mean and deviation; 299x299, aligned corners"
     feature_dim = 2048
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, weights: str | None = None) -> None:
         super().__init__()

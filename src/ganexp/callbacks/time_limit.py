@@ -1,0 +1,29 @@
+"""Stop a run after some time, so that it can be resumed."""
+
+from typing import Any
+
+from pytorch_lightning.callbacks import Timer
+from pytorch_lightning.callbacks.timer import Interval
+
+
+class TimeLimit(Timer):
+    """End a run at its first evaluation after `max_time`, which counts from the start of each process.
+
+    Lightning's timer would also end a run between two evaluations, and go on counting when it is resumed.
+
+    Args:
+        max_time: DD:HH:MM:SS.
+    """
+
+    def __init__(self, max_time: str) -> None:
+        super().__init__(max_time, interval=Interval.epoch)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        remaining = self.time_remaining()
+        return remaining is not None and remaining <= 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: the time of another process does not count."""
+        return {}

@@ -1,0 +1,132 @@
+"""Read what the help says of each setting: the comments in config files and schemas. Must not import torch."""
+
+import ast
+import inspect
+import io
+import re
+import tokenize
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from pathlib import Path
+from textwrap import dedent, wrap
+from typing import get_args, get_type_hints
+
+LINE_LENGTH = 120
+SETTING = re.compile(r"""(?P<indent> *)(?P<name>["']?[\w/]+["']?):(?P<value>.*)""")
+COMMENT = re.compile(r"(?:^|\s)# (?P<text>.*)")
+PACKAGE = re.compile(r"# @package ([\w.]+)")
+PARENT = re.compile(
+    r"^ *- (\w+)$|^defaults: \[([\w, ]+)\]", re.MULTILINE
+)  # options of the same group that are included
+
+
+def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -> dict[str, str]:
+    """Return the comments in the files of some options of a group, by the key of the setting that they stand at.
+
+    Args:
+        group: such as schedule/updates.
+        options: names of its options; those that their files include are read too.
+        folders: the directories of config files.
+    """
+    comments: dict[str, str] = {}
+    for option in options:
+        file = next((path for folder in folders if (path := folder / group / f"{option}.yaml").exists()), None)
+        if file is None:
+            continue
+        text = file.read_text(encoding="utf-8")
+        header = PACKAGE.match(text)
+        package = header[1] if header else group.replace("/", ".")
+        prefix = "" if package == "_global_" else f"{package}."
+        own = {f"{prefix}{key}": comment for key, comment in yaml_comments(text)}
+        included = re.findall(r"\w+", " ".join(map("".join, PARENT.findall(text))))
+        parents = [name for name in included if name not in (option, "_self_")]
+        comments = file_comments(group, parents, folders) | own | comments
+    return comments
+
+
+def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
+    """Yield each key of a YAML text that has a comment, with it: behind the value, or on the lines above."""
+    path: list[str] = []
+    above: list[str] = []
+    for line in text.splitlines():
+        setting = SETTING.match(line)
+        comment = COMMENT.search(line)
+        if setting is None:
+            above = [*above, comment["text"]] if comment and line.lstrip().startswith("#") else []
+            continue
+        depth = len(setting["indent"]) // 2
+        is_first = not path
+        path[depth:] = [setting["name"].strip("'\"")]
+        if comment := COMMENT.search(setting["value"]):
+            yield ".".join(path), comment["text"]
+        elif above and not is_first:  # above the first setting stands the comment on the file
+            yield ".".join(path), " ".join(above)
+        above = []
+
+
+def schema_comments(schema: type, prefix: str = "") -> dict[str, str]:
+    """Return the comment of each field that has one, by its key in the config, with the fields of nested schemas.
+
+    The comment stands beside the field, or in the lines above it, as in `config/schema.py`.
+
+    Args:
+        schema: a dataclass.
+        prefix: key of the schema itself with a dot; empty for the root.
+    """
+    comments: dict[str, str] = {}
+    for parent in reversed(schema.__mro__):
+        if is_dataclass(parent):
+            comments |= {f"{prefix}{name}": comment for name, comment in _own_comments(parent)}
+    for name, annotation in get_type_hints(schema).items():
+        nested = next((member for member in (annotation, *get_args(annotation)) if is_dataclass(member)), None)
+        if isinstance(nested, type):
+            comments |= schema_comments(nested, f"{prefix}{name}.")
+    return comments
+
+
+def _own_comments(schema: type) -> Iterator[tuple[str, str]]:
+    """Yield the names and comments of the fields that `schema` itself declares."""
+    source = dedent(inspect.getsource(schema))
+    (definition,) = ast.parse(source).body
+    assert isinstance(definition, ast.ClassDef)
+    beside, above = _python_comments(source)
+    for field in definition.body:
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+            comment = beside.get(field.end_lineno or field.lineno) or above.get(field.lineno)
+            if comment:
+                yield field.target.id, comment
+
+
+def _python_comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
+    """Return the comments behind code, by their line, and those on lines of their own, by the line below them."""
+    beside: dict[int, str] = {}
+    above: dict[int, str] = {}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type != tokenize.COMMENT:
+            continue
+        line, text = token.start[0], token.string.lstrip("# ")
+        if token.line.lstrip().startswith("#"):
+            earlier = above.pop(line, "")
+            above[line + 1] = f"{earlier} {text}".strip()
+        else:
+            beside[line] = text
+    return beside, above
+
+
+def with_comments(text: str, comments: Mapping[str, str]) -> str:
+    """Return a YAML text with a comment at every key that has one in `comments`: behind the value, or above it."""
+    lines: list[str] = []
+    path: list[str] = []
+    for line in text.splitlines():
+        if setting := SETTING.match(line):
+            name = setting["name"].strip("'\"")  # YAML puts a key such as n in quotes
+            path[len(setting["indent"]) // 2 :] = [name]
+            line = f"{setting['indent']}{name}:{setting['value']}"
+            comment = comments.get(".".join(path), "")
+            if comment and len(line) + len(comment) + 4 <= LINE_LENGTH:
+                line = f"{line}  # {comment}"
+            elif comment:
+                start = f"{setting['indent']}# "
+                lines += wrap(comment, LINE_LENGTH, initial_indent=start, subsequent_indent=start)
+        lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,76 @@
+"""Compose configs in code, with Hydra 1.3 and 1.4 alike. Must not import torch."""
+
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+IS_HYDRA_1_3 = hydra.__version__.startswith("1.3.")
+VERSION_BASE = {"version_base": "1.3"} if IS_HYDRA_1_3 else {}  # 1.4 has one set of defaults, and warns of the argument
+PARTS = "base"  # directory of files that options of the group share; they are no options
+
+
+@contextmanager
+def any_target_allowed() -> Iterator[None]:
+    """Keep Hydra 1.4 from warning of every `_target_` that no list allows.
+
+    Users may name classes of their own, and `trust.py` has the list for the configs of others. Without a list, Hydra
+    refuses what is dangerous and never a part of a model, as 1.3 does.
+    """
+    if IS_HYDRA_1_3:
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"\s*hydra\.utils\.instantiate\(\) resolved _target_")
+        yield
+
+
+def compose_config(
+    config_name: str, overrides: Sequence[str], folders: Sequence[Path], with_hydra: bool = False
+) -> DictConfig:
+    """Return the composed, unresolved config.
+
+    Args:
+        config_name: the primary config, such as train.
+        overrides: those of the command line, without flags.
+        folders: the directories of config files: ganexp's own first, then the user's.
+        with_hydra: whether to keep Hydra's own part.
+
+    Raises:
+        hydra.errors.HydraException: the config cannot be composed.
+    """
+    search_path = ",".join(f"'file://{folder}'" for folder in folders[1:])
+    with initialize_config_dir(str(folders[0]), **VERSION_BASE):
+        own = f"hydra.searchpath=[{search_path}]"
+        return compose(config_name, [own, *overrides], return_hydra_config=with_hydra)
+
+
+def group_options(config_name: str, folders: Sequence[Path]) -> dict[str, list[str]]:
+    """Return the options of each config group that a primary config has, sorted.
+
+    A group may have directories of options, such as experiment/sagan, which count as groups here.
+    """
+    options: dict[str, set[str]] = defaultdict(set)
+    for folder in folders:
+        for file in folder.rglob("*.yaml"):
+            options[file.parent.relative_to(folder).as_posix()].add(file.stem)
+    return {group: sorted(options[group]) for group in sorted(options) if _belongs_to(config_name, group.split("/"))}
+
+
+def _belongs_to(config_name: str, group: Sequence[str]) -> bool:
+    """Return whether a primary config has a group, given by the parts of its name."""
+    if group[0] in (".", "hydra") or group[-1] == PARTS or config_name == "sample":
+        return False
+    return config_name != "evaluate" or group[0] == "metrics"  # the other groups are those of the run
+
+
+def register_resolver(name: str, function: Callable[..., Any]) -> None:
+    """Make `function` available in interpolations as ${name:…}, in place of an earlier one of that name."""
+    register = OmegaConf.register_new_resolver if IS_HYDRA_1_3 else OmegaConf.register_resolver
+    register(name, function, replace=True)

@@ -1,0 +1,82 @@
+"""Arguments of Lightning's Trainer that a config cannot set, each with the reason and the setting to use instead.
+
+`schema.Trainer` declares those that it can set. A test compares both with the signature of `pl.Trainer`. Must not
+import torch.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ganexp.config.annotations import show
+
+_ONE_DEVICE = "ganexp trains on one device so far"
+_DEBUG_LIMIT = "to take fewer steps and samples, use debug=limit"
+_LENGTH = "the length of a run is schedule.steps, in generator updates"
+_EVALUATION = "a run is evaluated every schedule.evaluate_every steps, and at its end"
+_CLIPPING = (
+    "Lightning cannot clip where several optimizers step by hand: use schedule.clip_gradients.generator=… and "
+    "schedule.clip_gradients.discriminator=…, the largest norm of a network's gradient"
+)
+
+# By name of the argument.
+REASONS = {
+    "accumulate_grad_batches": "gradients of several batches are not summed: use a larger schedule.batch_size",
+    "barebones": "use callbacks=none logger=none for a run with little beside its steps",
+    "callbacks": "use callbacks=[…], where callbacks/NAME.yaml in a --config-dir adds your own",
+    "check_val_every_n_epoch": _EVALUATION,
+    "default_root_dir": "the directory of a run is hydra.run.dir=…",
+    "enable_autolog_hparams": "all settings of a run are in its config.yaml, and its results in run.json",
+    "enable_checkpointing": "last.ckpt is saved at every evaluation, since a run could not be resumed without it",
+    "enable_progress_bar": "leave progress out of callbacks=[…]",
+    "fast_dev_run": "use debug=fast_dev_run",
+    "gradient_clip_algorithm": _CLIPPING,
+    "gradient_clip_val": _CLIPPING,
+    "inference_mode": "evaluations run under torch.no_grad, so that a callback may compute gradients in them",
+    "limit_predict_batches": "ganexp sample ckpt=… n=… draws as many images as you want",
+    "limit_test_batches": "ganexp evaluate ckpt=… samples=… scores as many samples as you want",
+    "limit_train_batches": _DEBUG_LIMIT,
+    "limit_val_batches": f"metrics.samples is the number of samples in an evaluation; {_DEBUG_LIMIT}",
+    "log_every_n_steps": "use trainer.log_every=…",
+    "logger": "use logger=[…], where logger/NAME.yaml in a --config-dir adds your own",
+    "max_epochs": _LENGTH,
+    "max_steps": _LENGTH,
+    "min_epochs": _LENGTH,
+    "min_steps": _LENGTH,
+    "model_registry": "a logger can store checkpoints elsewhere: use logger=[…]",
+    "num_nodes": _ONE_DEVICE,
+    "num_sanity_val_steps": (
+        "every run evaluates the untrained networks in full before its first step; to test an evaluation, use "
+        "debug=fast_dev_run"
+    ),
+    "overfit_batches": "to train on one batch of real images again and again, use debug=overfit",
+    "plugins": "ganexp needs its own checkpoint plugin; precision is trainer.precision=…",
+    "reload_dataloaders_every_n_epochs": "real images come from an endless stream, which is never reloaded",
+    "strategy": _ONE_DEVICE,
+    "sync_batchnorm": _ONE_DEVICE,
+    "use_distributed_sampler": _ONE_DEVICE,
+    "val_check_interval": _EVALUATION,
+}
+# Arguments of which the schema declares some values: why others are refused.
+VALUE_REASONS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "devices": (lambda value: value != 1, _ONE_DEVICE),
+    "precision": (
+        lambda value: str(value).startswith("16"),
+        "its loss scaling would miss the discriminator's own optimizer: use trainer.precision=bf16-mixed",
+    ),
+}
+
+
+def reason_against(key: str) -> str | None:
+    """Return why a config cannot have `key`, such as trainer.max_steps, and what to use instead; None if unknown."""
+    group, _, argument = key.partition(".")
+    return REASONS.get(argument) if group == "trainer" else None
+
+
+def reasons_against_values(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each of the `values` below `trainer` that is refused for a reason which its range does not tell.
+
+    The range itself is checked with the schema.
+    """
+    for argument, (is_refused, reason) in VALUE_REASONS.items():
+        if argument in values and is_refused(values[argument]):
+            yield f"trainer.{argument}={show(values[argument])}: {reason}"

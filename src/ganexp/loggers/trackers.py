@@ -1,0 +1,43 @@
+"""What the loggers that send a run to a tracker, such as W&B or MLflow, have in common."""
+
+from importlib.util import find_spec
+
+from PIL.Image import Image
+from torch import Tensor
+from torchvision.transforms.functional import to_pil_image
+
+from ganexp.errors import UserError
+from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.sweep_directory import SweepDirectory
+
+
+def require(package: str) -> None:
+    """Check that an optional package is installed. The extra of ganexp and the option of `logger=` have its name.
+
+    Raises:
+        UserError: it is not; names the extra to install.
+    """
+    if find_spec(package) is None:
+        raise UserError(f"logger={package} needs the package {package}: pip install 'ganexp[{package}]'")
+
+
+def sweep_name(run_directory: RunDirectory) -> str | None:
+    """Return the name of the sweep's directory, if the run is a job of a sweep."""
+    sweep = run_directory.path.parent
+    return sweep.name if SweepDirectory(sweep).file.exists() else None
+
+
+def display_name(run_directory: RunDirectory, name: str | None) -> str:
+    """Return the name under which a tracker lists the run: a job's directory, or else NAME/TIME.
+
+    Args:
+        run_directory: of the run.
+        name: of the run, from the config.
+    """
+    directory = run_directory.path.name
+    return directory if sweep_name(run_directory) or not name else f"{name}/{directory}"
+
+
+def to_pil(pictures: list[Tensor]) -> list[Image]:
+    """Return pictures, each uint8 (3, H, W), as PIL images."""
+    return [to_pil_image(picture) for picture in pictures]

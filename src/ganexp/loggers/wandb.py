@@ -1,0 +1,109 @@
+"""Send a run to Weights & Biases, https://docs.wandb.ai."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytorch_lightning.loggers import WandbLogger
+from torch import Tensor
+
+from ganexp.errors import UserError
+from ganexp.loggers.result import final_metrics
+from ganexp.loggers.trackers import display_name, require, sweep_name, to_pil
+from ganexp.runs.run_directory import RunDirectory
+
+PACKAGE = "wandb"
+
+
+class WeightsAndBiases(WandbLogger):
+    """Lightning's logger with ganexp's step on every horizontal axis.
+
+    The id of the run is kept in run.json, so that a resumed run continues in the same place. Points between the
+    checkpoint and the stop are then sent twice, with the same values. The directory of a sweep is the group of its
+    jobs. Files are written below wandb/ in the run directory. WANDB_MODE=offline sends nothing until `wandb sync`.
+
+    Args:
+        run_directory: of the run.
+        name: of the run, from the config.
+        tags: of the run.
+        project: of W&B.
+        entity: user or team that the project belongs to; None means your default one.
+
+    Raises:
+        UserError: W&B is not installed, or refuses the run, for example without a login.
+    """
+
+    def __init__(
+        self,
+        run_directory: RunDirectory,
+        name: str | None = None,
+        tags: Sequence[str] = (),
+        project: str = "ganexp",
+        entity: str | None = None,
+    ) -> None:
+        self.check_installed()
+        import wandb
+
+        run_id = run_directory.metadata().get(PACKAGE, {}).get("id")
+        try:
+            run = wandb.init(
+                project=project,
+                entity=entity,
+                name=display_name(run_directory, name),
+                group=sweep_name(run_directory),
+                tags=list(tags),
+                dir=run_directory.path,
+                id=run_id,
+                resume="allow" if run_id else None,
+                reinit="create_new",  # the jobs of a sweep run in one process
+            )
+        except wandb.Error as error:
+            raise UserError(f"logger=wandb: {error}\nTo send nothing for now: WANDB_MODE=offline ganexp …") from error
+        run.define_metric("step")
+        run.define_metric("*", step_metric="step")
+        super().__init__(project=project, save_dir=run_directory.path, id=run.id, experiment=run)
+        if not run.disabled:
+            run_directory.update_metadata(**{PACKAGE: {"id": run.id, "url": None if run.offline else run.url}})
+
+    @staticmethod
+    def check_installed() -> None:
+        """Check that W&B is installed; raise a UserError otherwise."""
+        require(PACKAGE)
+
+    def log_hyperparams(self, params: Mapping[str, Any]) -> None:
+        """Set the config of the run. It is nested, because W&B advises against dots in keys."""
+        super().log_hyperparams(nest(params))
+
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Send values with the step as a value of its own; the step that W&B counts cannot go back."""
+        self.experiment.log({**metrics, "step": step})
+
+    def log_image(self, key: str, images: list[Tensor], step: int | None = None) -> None:
+        """Send pictures, each uint8 (3, H, W)."""
+        super().log_image(key, to_pil(images), step=step)  # pixel for pixel; W&B would rescale a dark tensor
+
+    def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
+        """Send the final scores, which then are in the summary of the run, and finish the run."""
+        self.log_metrics(final_metrics(scores), step)
+        self.experiment.finish()
+
+    def finalize(self, status: str) -> None:
+        """Finish a run that failed. One that did not has its final scores to come."""
+        if status == "failed":
+            self.experiment.finish(exit_code=1)
+
+
+def nest(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with dotted keys as nested dictionaries.
+
+    Where a key has a value and other keys below it, as data=digits and data.resolution=8, the value becomes `choice`.
+    """
+    nested: dict[str, Any] = {}
+    for key, value in sorted(settings.items()):  # data comes before data.resolution
+        *path, last = key.split(".")
+        branch = nested
+        for part in path:
+            below = branch.get(part, {})
+            branch[part] = below if isinstance(below, dict) else {"choice": below}
+            branch = branch[part]
+        branch[last] = value
+    return nested

@@ -1,0 +1,43 @@
+"""Render the templates of the page.
+
+Jinja escapes every value that a template prints, because names and settings may come from a stranger's run. Exceptions
+are the page's own style and script, which page.html prints with the filter `safe`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ganexp.report.formatting import difference_texts, number, typographic_minus
+from ganexp.report.settings import setting_name, setting_text
+
+DIRECTORY = Path(__file__).parent / "templates"
+
+
+def sort_key(value: float | None) -> str:
+    """Return the text by which the page sorts a number; it sorts empty text last."""
+    return "" if value is None else f"{value:.6g}"
+
+
+def render(template: str, **values: Any) -> str:
+    """Return the HTML of a template.
+
+    Args:
+        template: the name of a file in templates/.
+        values: what the template shows, by name.
+    """
+    return environment.get_template(template).render(values)
+
+
+environment = Environment(
+    loader=FileSystemLoader(DIRECTORY),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+environment.filters |= {
+    function.__name__: function
+    for function in (difference_texts, number, setting_name, setting_text, sort_key, typographic_minus)
+}

@@ -1,0 +1,144 @@
+"""A run that SIGTERM or Ctrl-C stops between two evaluations resumes from there with the same bits."""
+
+import json
+import signal
+
+import pytest
+from helpers.cli import ganexp
+from helpers.states import last_checkpoint, logged_points, same_state
+
+pytestmark = pytest.mark.slow
+
+MODULE = """
+import signal
+from pathlib import Path
+from pytorch_lightning import Callback
+
+class Interrupt(Callback):
+    def __init__(self, name: str, step: int, hook: str, times: int = 1) -> None:
+        self.signal, self.step, self.times = getattr(signal, name), step, times
+        setattr(self, hook, self.send)
+
+    def send(self, trainer, pl_module, *args):
+        sent = Path("sent-" + str(self.step))
+        if pl_module.step == self.step and not sent.exists():
+            sent.touch()
+            for _ in range(self.times):
+                signal.raise_signal(self.signal)
+
+    def on_train_batch_start(self, *args):
+        pass
+
+    def on_validation_batch_start(self, *args):
+        pass
+
+class Spoil(Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(self, trainer, pl_module, *args):
+        if pl_module.step == self.step:
+            for weight in pl_module.discriminator.parameters():
+                weight.data.fill_(float("nan"))
+"""
+WORDS = (
+    "schedule.steps=8",
+    "schedule.evaluate_every=4",
+    "schedule.batch_size=8",
+    "trainer.log_every=1",
+    "data.flip=true",
+    "model.generator.norm=batch",
+    "model.discriminator.dropout=0.3",
+    "model.conditional=true",
+    "schedule.ema.decay=0.9",
+    "schedule/lr_decay=linear",
+    "metrics.samples=60",
+    "metrics.batch_size=20",
+    "metrics.extractor.updates=10",
+    "trainer=cpu",
+)
+BATCH, VALIDATION = "on_train_batch_start", "on_validation_batch_start"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The undisturbed run."""
+    cwd = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANEXP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))  # as in each test
+        ganexp(*WORDS, "hydra.run.dir=run", cwd=cwd)
+    return cwd / "run"
+
+
+@pytest.fixture
+def importable(tmp_path, monkeypatch):
+    """The module of the callback that sends signals."""
+    (tmp_path / "interrupting.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("GANEXP_TRUST", "interrupting")
+
+
+def interrupt(name, step, hook=BATCH, times=1):
+    """Return the override that sends a signal once, within the step after `step`."""
+    node = f"{{_target_: interrupting.Interrupt, name: {name}, step: {step}, hook: {hook}, times: {times}}}"
+    return f"+callbacks.at_{step}={node}"
+
+
+@pytest.mark.parametrize(
+    ("signals", "stops"),
+    [
+        ([("SIGTERM", 1)], [2]),
+        ([("SIGINT", 1)], [2]),
+        ([("SIGTERM", 4)], [5]),  # the first step of a period
+        ([("SIGTERM", 5), ("SIGINT", 6)], [6, 7]),  # twice
+        ([("SIGTERM", 3)], [0]),  # the last step of a period: the evaluation after it is interrupted
+        ([("SIGTERM", 8, VALIDATION)], [4]),
+        ([("SIGINT", 6, BATCH, 2)], [4]),  # the second one at once, within a step
+    ],
+    ids=str,
+)
+def test_interrupted_run_ends_with_the_same_bits(whole, tmp_path, importable, signals, stops):
+    run = tmp_path / "run"
+    words = (*WORDS, *(interrupt(*each) for each in signals), "hydra.run.dir=run")
+    for attempt, step in enumerate(stops):
+        stopped = ganexp(*(words if attempt == 0 else ("resume", "run")), cwd=tmp_path, check=False)
+        assert stopped.returncode == 1
+        assert "ganexp resume run" in stopped.stdout
+        assert "Traceback" not in stopped.stderr
+        assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+        assert (last_checkpoint(run)["ganexp"]["step"] if (run / "checkpoints" / "last.ckpt").exists() else 0) == step
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ganexp("resume", "run", cwd=tmp_path)
+    assert same_run(run, whole)
+
+
+def same_run(run, whole):
+    """Return whether two finished runs have the same weights, states, points, scores and best checkpoint."""
+    ours, undisturbed = last_checkpoint(run), last_checkpoint(whole)
+    for part in ("state_dict", "optimizer_states", "lr_schedulers", "StreamData", "global_step", "epoch"):
+        assert same_state(ours[part], undisturbed[part]), part
+    assert same_state(ours["callbacks"]["RandomState"], undisturbed["callbacks"]["RandomState"])
+    assert ours["ganexp"] | {"seconds": 0} == undisturbed["ganexp"] | {"seconds": 0}
+    assert logged_points(run) == logged_points(whole)
+    metadata, expected = (json.loads((each / "run.json").read_text()) for each in (run, whole))
+    assert (metadata["status"], metadata["scores"]) == ("finished", expected["scores"])
+    return {path.name for path in run.rglob("*.png")} == {path.name for path in whole.rglob("*.png")}
+
+
+def test_time_of_training_is_counted_over_an_interruption(whole, tmp_path, importable):
+    ganexp(*WORDS, interrupt("SIGTERM", 2), "hydra.run.dir=run", cwd=tmp_path, check=False)
+    ganexp("resume", "run", cwd=tmp_path)
+    points = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    seconds = [point["axis/seconds"] for point in points]
+    assert seconds == sorted(seconds)
+    losses = [point["axis/seconds"] for point in points if "loss/generator" in point]
+    assert len(set(losses)) == 8  # it never stands still
+
+
+def test_diverged_run_keeps_its_last_checkpoint(tmp_path, importable):
+    words = (*WORDS, "+callbacks.spoil={_target_: interrupting.Spoil, step: 6}")
+    failed = ganexp(*words, "hydra.run.dir=run", cwd=tmp_path, check=False)
+    assert "The run diverged" in failed.stderr
+    checkpoint = last_checkpoint(tmp_path / "run")
+    assert checkpoint["ganexp"]["step"] == 4
+    assert all(weight.isfinite().all() for weight in checkpoint["state_dict"].values())

@@ -1,0 +1,85 @@
+"""The settings by which loggers compare runs."""
+
+import json
+
+import pytest
+from helpers.config import TINY, config
+
+from ganexp.commands.result import hyperparameters, record_result, record_settings
+from ganexp.runs.run_directory import RunDirectory
+
+GROUPS = {
+    "loss": "hinge",
+    "experiment": None,
+    "metrics/score": ["is", "fid"],
+    "callbacks": ["default"],
+    "logger": ["csv"],
+}
+
+
+@pytest.fixture(scope="module")
+def settings():
+    return hyperparameters(config(*TINY, "loss=hinge", "seed=3"), {"groups": GROUPS})
+
+
+def test_settings_are_numbers_booleans_and_texts(settings):
+    assert {type(value) for value in settings.values()} == {int, float, bool, str}
+    assert json.loads(json.dumps(settings)) == settings
+
+
+def test_settings_have_the_options_and_the_values(settings):
+    assert settings["loss"] == "hinge"
+    assert settings["metrics/score"] == "is,fid"
+    assert settings["loss.adversarial"] == "Hinge"
+    assert settings["optimizer.generator.lr"] == 0.001  # also where it is not overridden
+    assert settings["schedule.batch_size"] == 8
+    assert settings["seed"] == 3
+
+
+def test_settings_leave_out_what_belongs_to_the_machine(settings):
+    assert (
+        not {"experiment", "name", "data.root", "metrics.cache", "data.path", "callbacks", "logger"} & settings.keys()
+    )
+    assert not [key for key in settings if key.startswith(("callbacks.", "logger."))]
+
+
+def test_runs_of_one_sweep_have_the_same_settings(settings):
+    other = hyperparameters(config(*TINY, "loss=hinge", "optimizer.generator.lr=0.1"), {"groups": GROUPS})
+    assert other.keys() == settings.keys()
+    assert {key for key in other if other[key] != settings[key]} == {"seed", "optimizer.generator.lr"}
+
+
+def test_tags_are_one_text():
+    assert hyperparameters(config(*TINY, "tags=[a,b]"), {})["tags"] == "a,b"
+    assert hyperparameters(config(*TINY), {})["tags"] == ""
+
+
+class Recorder:
+    def __init__(self):
+        self.calls = []
+
+    def log_hyperparams(self, settings):
+        self.calls.append(("settings", settings))
+
+    def log_result(self, settings, scores, step):
+        self.calls.append(("result", settings, scores, step))
+
+
+def test_settings_are_logged_at_the_start_and_with_the_result(tmp_path, settings):
+    run, logger = RunDirectory(tmp_path), Recorder()
+    run.update_metadata(groups=GROUPS, score_info={"fid_x": {}, "fid_x_std": {"spread_of": "fid_x"}})
+    points = [{"step": 2, "score/fid_x": 1.0, "score/fid_x_std": 0.5}, {"step": 4, "score/fid_x": 3.0}]
+    run.metrics.write_text("".join(json.dumps(point) + "\n" for point in points))
+    cfg = config(*TINY, "loss=hinge", "seed=3")
+    record_settings(cfg, run, [logger])
+    record_result(cfg, run, [logger], "fid_x", "min", "finished")
+    scores = {"best/fid_x": 1.0, "last/fid_x": 3.0}
+    assert logger.calls == [("settings", settings), ("result", settings, scores, 4)]
+
+
+def test_result_without_scores_has_the_last_losses(tmp_path):
+    run, logger = RunDirectory(tmp_path), Recorder()
+    run.metrics.write_text('{"step": 4, "loss/generator": 0.5, "axis/images": 9}\n')
+    assert record_result(config(*TINY), run, [logger], None, "min", "finished") is None
+    assert logger.calls[0][2:] == ({"loss/generator": 0.5}, 4)
+    assert run.metadata()["status"] == "finished"

@@ -1,0 +1,46 @@
+"""The arguments of `ganexp resume`."""
+
+import pytest
+
+from ganexp.arguments import UsageError
+from ganexp.commands.resume_arguments import ResumeArguments, parse_resume
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Make a directory that holds a sweep."""
+    (tmp_path / "swept").mkdir()
+    (tmp_path / "swept" / "sweep.json").write_text("{}")
+    return str(tmp_path / "swept")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run"], ResumeArguments("run")),
+        (["run", "schedule.steps=90"], ResumeArguments("run", 90)),
+        (["schedule.steps=90", "run"], None),
+        (["run", "schedule.steps=9", "schedule.steps=10"], None),
+        (["run", "schedule.steps=-1"], None),
+        (["run", "other"], None),
+        (["run", "--config-dir", "mine"], None),
+        ([], None),
+    ],
+)
+def test_run_takes_a_path_and_its_new_length(arguments, expected):
+    if expected is not None:
+        assert parse_resume(arguments) == expected
+        return
+    with pytest.raises(UsageError, match="usage: ganexp resume RUN"):
+        parse_resume(arguments)
+
+
+def test_sweep_takes_a_launcher_and_a_config_dir(sweep):
+    assert parse_resume([sweep]).sweep == (f"sweep.resume={sweep}",)
+    arguments = [sweep, "hydra/launcher=joblib", "--config-dir", "mine"]
+    assert parse_resume(arguments).sweep == (
+        f"sweep.resume={sweep}",
+        "hydra/launcher=joblib",
+        "--config-dir",
+        "mine",
+    )

@@ -1,0 +1,75 @@
+"""The overrides that a sweep needs, stores, and is resumed with."""
+
+from pathlib import Path
+
+import pytest
+from hydra.errors import OverrideParseException
+
+from ganexp.arguments import parse
+from ganexp.commands.sweep_overrides import added_overrides
+
+NAMING = "hydra.job.config.override_dirname.exclude_keys="
+
+
+def added(*argv):
+    with added_overrides(parse(argv)) as overrides:
+        return list(overrides)
+
+
+@pytest.mark.parametrize(
+    "argv", [[], ["seed=1"], ["sample", "ckpt=a"], ["describe"], ["sweep=losses", "--cfg", "job"], ["evaluate"]]
+)
+def test_nothing_is_added_to_a_single_run(argv):
+    assert added(*argv) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "keys"),
+    [
+        (["-m", "seed=1,2"], ""),
+        (["-m", "seed=1,2", "loss=hinge", "+x.y=3", "~schedule/lr_decay"], "'loss','x.y','schedule/lr_decay'"),
+        (["-m", "seed=range(3)", "loss=glob(*)", "model=mlp"], "'model'"),
+        (["-m", "lr=interval(0.1,1)", "data.root=/a/b", "hydra.sweep.dir=x"], "'data.root'"),
+        (["sweep=losses", "seed=1"], "'sweep','seed'"),
+    ],
+)
+def test_directory_names_leave_out_what_all_jobs_share(argv, keys):
+    assert added(*argv) == [f"{NAMING}[{keys}]"]
+
+
+def test_own_naming_is_kept():
+    assert added("-m", "seed=1,2", f"{NAMING}[seed]") == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "needs_seed"),
+    [
+        (["hydra/sweeper=optuna"], True),
+        (["hydra/sweeper=optuna", "hydra/sweeper/sampler=random"], True),
+        (["hydra/sweeper=optuna", "hydra/sweeper/sampler=grid"], False),
+        (["hydra/sweeper=optuna", "hydra.sweeper.sampler.seed=3"], False),
+        (["hydra/sweeper=optuna", "+hydra.sweeper.sampler.seed=3"], False),
+        ([], False),
+    ],
+)
+def test_search_gets_a_seed(overrides, needs_seed):
+    assert ("hydra.sweeper.sampler.seed=0" in added("-m", "seed=1,2", *overrides)) == needs_seed
+
+
+@pytest.mark.parametrize("command", ["describe", "evaluate", "sample"])
+def test_hydras_file_goes_to_a_temporary_directory(command):
+    with added_overrides(parse([command, "-m", "seed=1,2"])) as (override,):
+        directory = Path(override.removeprefix("hydra.sweep.dir='").removesuffix("'"))
+        assert directory.is_dir()
+        (directory / "multirun.yaml").touch()
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("override", ["hydra.sweep.dir=own", "hydra/launcher=submitit_slurm"])
+def test_chosen_directory_or_launcher_keeps_the_sweep_directory(override):
+    assert added("evaluate", "-m", "seed=1,2", override) == []
+
+
+def test_broken_override_is_refused():
+    with pytest.raises(OverrideParseException):
+        added("-m", "seed=[1")

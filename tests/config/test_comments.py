@@ -1,0 +1,111 @@
+"""Comments of config files and schemas, as the help shows them."""
+
+from dataclasses import dataclass, field
+
+import pytest
+from helpers.config import CONF
+
+from ganexp.config import schema
+from ganexp.config.comments import file_comments, schema_comments, with_comments, yaml_comments
+
+YAML = """# What the file is for.
+# Its second line.
+steps: 3 # generator updates
+plain: 1
+# of both networks,
+# in bytes
+size: 2
+ema: # an average
+  decay: null # null: none
+  list: [1, 2]
+  - # of an entry
+last: '#1' # a number
+"""
+
+
+@dataclass
+class Inner:
+    """A part."""
+
+    size: int = 1  # in pixels
+
+
+@dataclass
+class Parent:
+    """A schema."""
+
+    name: str = "#1"  # of the run
+    plain: int = 0
+    # counted
+    # from 0
+    index: list[int] = field(default_factory=list)
+    inner: Inner = field(default_factory=Inner)
+    other: Inner | None = None  # may be missing
+
+
+@dataclass
+class Child(Parent):
+    """A schema with more fields."""
+
+    extra: list[int] = field(
+        default_factory=list,
+    )  # behind the last line
+
+
+def test_yaml_comments_stand_behind_or_above_a_key():
+    assert dict(yaml_comments(YAML)) == {
+        "steps": "generator updates",
+        "size": "of both networks, in bytes",
+        "ema": "an average",
+        "ema.decay": "null: none",
+        "last": "a number",
+    }
+
+
+def test_schema_comments_include_parents_and_parts():
+    assert schema_comments(Child) == {
+        "name": "of the run",
+        "index": "counted from 0",
+        "inner.size": "in pixels",
+        "other": "may be missing",
+        "other.size": "in pixels",
+        "extra": "behind the last line",
+    }
+
+
+def test_schemas_of_ganexp_have_comments():
+    comments = schema_comments(schema.Describe)
+    assert comments["estimate"].startswith("time a few steps")
+    assert "schedule.max_d_steps" in comments
+    assert comments["sweep.prune"].startswith("stop a job")
+
+
+@pytest.mark.parametrize(
+    ("group", "option", "key"),
+    [
+        ("schedule", "default", "schedule.steps"),
+        ("schedule", "standard", "schedule.max_d_steps"),  # of default.yaml, which it includes
+        ("trainer", "cpu", "trainer.log_every"),
+        ("schedule/updates", "fixed_ratio", "schedule.updates.order"),  # a package of its own
+        ("loss/penalty", "gradient_penalty", "loss.penalties.gradient_penalty.center"),
+    ],
+)
+def test_comments_of_an_option_have_its_keys(group, option, key):
+    assert key in file_comments(group, [option], [CONF])
+
+
+def test_comments_of_own_options_are_read(tmp_path):
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "mine.yaml").write_text("# Mine.\nn_critic: 3 # a few\n")
+    assert file_comments("loss", ["mine", "missing"], [CONF, tmp_path]) == {"loss.n_critic": "a few"}
+
+
+def test_comments_are_written_behind_keys_or_above():
+    text = "a:\n  b: 1\n  c:\n  - x\n'n': 2\n"
+    long = "word " * 40
+    lines = with_comments(text, {"a.b": "short", "a.c": long, "n": "count"}).splitlines()
+    assert lines[:2] == ["a:", "  b: 1  # short"]
+    assert lines[2].startswith("  # word word")
+    assert lines[3].startswith("  # word")
+    assert lines[4:] == ["  c:", "  - x", "n: 2  # count"]
+    assert all(len(line) <= 120 for line in lines)

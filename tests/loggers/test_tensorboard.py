@@ -1,0 +1,153 @@
+"""What TensorBoard reads from a run directory."""
+
+import re
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams.backend_context import Context
+from tensorboard.plugins.hparams.metadata import EXPERIMENT_TAG, SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
+
+from ganexp.loggers.tensorboard import TensorBoard, custom_charts
+from ganexp.runs.run_directory import RunDirectory
+
+METADATA = {
+    "protocol": {"extractor": "classifier"},
+    "score_info": {
+        "fid_classifier": {"higher_is_better": False},
+        "fid_classifier_test": {"higher_is_better": False},
+        "fid_classifier_low": {"spread_of": "fid_classifier"},
+        "mine_classifier": {"higher_is_better": None},
+    },
+}
+
+
+def logger_for(path, resume_step=0):
+    path.mkdir(exist_ok=True)
+    return TensorBoard(RunDirectory(path), resume_step)
+
+
+def event_files(path):
+    return sorted(path.glob("events.out.tfevents.*"), key=lambda file: file.stat().st_mtime_ns)
+
+
+def events(path):
+    """Return steps and tags of all events, of all files."""
+    loaded = [event for file in event_files(path) for event in EventFileLoader(str(file)).Load()]
+    return [(event.step, value.tag) for event in loaded for value in event.summary.value]
+
+
+def read(path):
+    """Return what TensorBoard has read from all runs below a directory."""
+    multiplexer = EventMultiplexer(tensor_size_guidance={"scalars": 100}).AddRunsFromDirectory(str(path))
+    multiplexer.Reload()
+    return multiplexer
+
+
+def hparams_table(path):
+    """Return the columns of the HPARAMS table, with whether they differ, and of its metrics."""
+    context = TBContext(data_provider=MultiplexerDataProvider(read(path), str(path)))
+    backend, request = Context(context), RequestContext()
+    metadata = backend.hparams_metadata(request, "")
+    experiment = backend.experiment_from_metadata(request, "", True, metadata, [])
+    columns = {info.name: info.differs for info in experiment.hparam_infos}
+    return columns, {info.name.tag for info in experiment.metric_infos}
+
+
+def test_process_writes_one_file(tmp_path):
+    logger = logger_for(tmp_path)
+    logger.log_metrics({"loss/generator": 1.0}, 1)
+    logger.finalize("success")  # of the validation at step 0
+    logger.log_metrics({"loss/generator": 1.0}, 2)
+    logger.log_image("samples", [torch.zeros(3, 4, 4, dtype=torch.uint8)], 2)
+    logger.log_result({"seed": 0}, {"best/fid_classifier": 1.0}, 2)
+    assert len(event_files(tmp_path)) == 1
+    tags = [tag for _step, tag in events(tmp_path)]
+    assert tags.count("loss/generator") == 2
+    assert {"samples", "final/best/fid_classifier"} <= set(tags)
+
+
+def test_only_events_are_written(tmp_path):
+    logger = logger_for(tmp_path)
+    logger.log_hyperparams({"seed": 0})
+    logger.save()
+    logger.finalize("success")
+    assert list(tmp_path.iterdir()) == event_files(tmp_path)
+    assert SESSION_START_INFO_TAG not in [tag for _step, tag in events(tmp_path)]
+
+
+def test_restart_without_checkpoint_removes_earlier_events(tmp_path):
+    before = logger_for(tmp_path)
+    before.log_metrics({"loss/generator": 1.0}, 1)
+    before.save()
+    logger_for(tmp_path).save()
+    assert "loss/generator" not in [tag for _step, tag in events(tmp_path)]
+
+
+def test_resume_hides_points_after_the_checkpoint(tmp_path):
+    before = logger_for(tmp_path / "run")
+    for step in (1, 2, 3, 4):
+        before.log_metrics({"loss/generator": float(step)}, step)
+    before.save()
+    after = logger_for(tmp_path / "run", resume_step=2)
+    after.log_metrics({"loss/generator": 30.0}, 3)
+    after.save()
+    tensors = read(tmp_path).Tensors("run", "loss/generator")  # as TensorBoard reads them
+    points = [(event.step, event.tensor_proto.float_val[0]) for event in tensors]
+    assert points == [(1, 1), (2, 2), (3, 30)]
+    accumulator = EventAccumulator(str(tmp_path / "run"))  # as scripts read them
+    accumulator.Reload()
+    assert [(event.step, event.value) for event in accumulator.Scalars("loss/generator")] == points
+
+
+def test_hyperparameters_are_written_once_with_the_last_step(tmp_path):
+    before = logger_for(tmp_path)
+    before.log_hyperparams({"seed": 0})
+    before.log_metrics({"loss/generator": 1.0}, 5)
+    before.finalize("failed")
+    after = logger_for(tmp_path, resume_step=5)
+    after.log_hyperparams({"seed": 0})
+    after.log_result({"seed": 0}, {"best/fid_classifier": 1.0}, 9)
+    written = events(tmp_path)
+    for tag in (SESSION_START_INFO_TAG, SESSION_END_INFO_TAG, "final/best/fid_classifier"):
+        assert [step for step, tag_ in written if tag_ == tag] == [9]
+    assert EXPERIMENT_TAG not in [tag for _step, tag in written]
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_hyperparameters_have_the_columns_of_all_runs(tmp_path, first):
+    settings = {
+        "a": {"seed": 1, "loss": "hinge", "model.generator.width": 64},
+        "b": {"seed": 1, "loss": "wgan_gp", "loss.penalties.r1.weight": 0.5},
+    }
+    scores = {"a": {"best/fid_classifier": 1.0}, "b": {"best/kid_classifier": 1.0}}
+    for run in sorted(settings, key=lambda run: run != first):
+        logger_for(tmp_path / run).log_result(settings[run], scores[run], 9)
+    columns, metrics = hparams_table(tmp_path)
+    assert set(columns) == set(settings["a"]) | set(settings["b"])
+    assert columns["loss"]
+    assert not columns["seed"]
+    assert metrics == {"final/best/fid_classifier", "final/best/kid_classifier"}
+
+
+def test_charts_follow_the_recorded_scores():
+    scores = custom_charts(METADATA)["scores"]
+    assert {kind: tags for kind, (_chart, tags) in scores.items()} == {
+        "fid": ["^score/fid_classifier$", "^score/fid_classifier_test$"],
+        "mine": ["^score/mine_classifier$"],
+    }
+
+
+def test_chart_of_losses_has_every_network_but_no_terms():
+    (pattern,) = custom_charts({})["G and D"]["loss"][1]
+    keys = ["loss/generator", "loss/discriminator", "loss/classifier", "loss/generator/adversarial", "score/loss/x"]
+    assert [key for key in keys if re.match(pattern, key)] == keys[:3]
+
+
+def test_run_without_scores_has_no_chart_of_them():
+    assert list(custom_charts({})) == ["G and D"]

@@ -1,0 +1,60 @@
+"""Building: datasets are read once, and parts get what their constructors name."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from helpers.bench import BASE
+from helpers.config import TINY, config
+
+from ganexp.build import build_callbacks, build_gan, build_image_set, build_loggers, build_stream
+from ganexp.build_scores import best_score, build_scores
+from ganexp.errors import UserError
+from ganexp.runs.run_directory import RunDirectory
+
+
+def test_dataset_is_read_once(tmp_path, monkeypatch):
+    train, test = (build_image_set(config(*BASE), split) for split in (None, "test"))
+    assert build_image_set(config(*BASE)) is train
+    assert build_image_set(config(*BASE), "test") is test is not train
+    monkeypatch.chdir(tmp_path)  # where a relative path would be another dataset
+    assert build_image_set(config(*BASE)) is not train
+    assert build_image_set(config(*BASE, "data.resolution=16")).images.shape[-1] == 16
+
+
+def test_stream_refuses_a_batch_larger_than_the_dataset():
+    cfg = config(*BASE, "schedule.batch_size=65")
+    with pytest.raises(UserError, match=r"use schedule\.batch_size=64 or less"):
+        build_stream(cfg, build_image_set(cfg), torch.device("cpu"))
+
+
+def test_callbacks_come_in_the_order_of_the_config(tmp_path):
+    cfg = config("callbacks=[curves,progress,sample_grids]", "metrics.grid_rows=3", "+callbacks.mine=null")
+    callbacks = build_callbacks(cfg, RunDirectory(tmp_path), {})
+    assert [type(callback).__name__ for callback in callbacks] == ["Curves", "ProgressLine", "SampleGrids"]
+    assert callbacks[2].rows == 3
+    assert callbacks[2].run_directory.path == tmp_path
+
+
+def test_wrong_argument_of_a_callback_names_its_key(tmp_path):
+    cfg = config("callbacks=[sample_grids]", "metrics.grid_rows=3", "callbacks.sample_grids.columns=0")
+    with pytest.raises(UserError, match=r"callbacks\.sample_grids\.columns=0: must be a whole number, at least 1"):
+        build_callbacks(cfg, RunDirectory(tmp_path), {})
+
+
+def test_loggers_get_the_run_directory(tmp_path):
+    (logger,) = build_loggers(config("logger=[csv]"), RunDirectory(tmp_path), 0)
+    assert Path(logger.log_dir) == tmp_path
+    assert build_loggers(config("logger=none"), RunDirectory(tmp_path), 0) == []
+
+
+def test_best_score_takes_its_direction_from_the_score():
+    for best_by, mode in (("fid", "min"), ("is", "max")):
+        cfg = config("metrics.samples=40", "metrics.extractor.updates=3", f"metrics.best_by={best_by}")
+        scores = build_scores(cfg, build_image_set(cfg), torch.device("cpu"), 0)
+        assert best_score(cfg, scores) == (f"{best_by}_classifier", mode)
+    assert best_score(config(*TINY), None)[0] is None
+
+
+def test_log_points_are_at_least_one_in_a_period():
+    assert build_gan(config("trainer.log_every=50", "schedule.evaluate_every=20")).log_every == 20
