@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ganexp.commands.catalogue import COMMANDS
+
 CONFIGS = ("train", "evaluate", "evaluate_images", "sample", "describe")  # Hydra's primary configs
-COMMANDS = ("train", "evaluate", "sample", "describe", "resume", "report")
 INFO_TOPICS = ("all", "aliases", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 LINE_LENGTH = 120  # of a help text
 NAME_FLAGS = ("--config-name", "-cn")

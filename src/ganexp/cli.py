@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def main() -> None:
     allow_any_encoding()
     try:
         command = parse(sys.argv[1:])
-        HANDLERS[command.name](command)
+        HANDLERS.get(command.name, _run_own_module)(command)
     except UsageError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
@@ -218,10 +219,9 @@ def _resume(command: Command) -> None:
     resume(arguments.path, arguments.steps)
 
 
-def _report(command: Command) -> None:
-    from ganexp.commands.report import main as report
-
-    report(command.arguments)
+def _run_own_module(command: Command) -> None:
+    """Run a command that has no config: `main` of the module of its name, which parses its arguments."""
+    import_module(f"ganexp.commands.{command.name}").main(command.arguments)
 
 
 def _print_version(command: Command) -> None:
@@ -234,6 +234,5 @@ HANDLERS: dict[str, Callable[[Command], None]] = {
     "sample": _run_hydra,
     "describe": _run_hydra,
     "resume": _resume,
-    "report": _report,
     "--version": _print_version,
 }
