@@ -7,10 +7,10 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --dist worksteal
 .PHONY: help setup lock demo tensorboard reproduce-textbook test test-fast test-lowest lint format wheel clean
 
-help: ## this list
+help: ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-setup: .venv/ready ## make .venv and install ganexp in it, with what development needs
+setup: .venv/ready ## create .venv and install ganexp in it, with the tools for development
 
 # Every file is checked against its hash in constraints.txt. setuptools comes first, to build the one package that has no
 # wheel (antlr4-python3-runtime) without fetching anything else. pip cannot check ganexp itself, so it comes last.
@@ -24,45 +24,45 @@ setup: .venv/ready ## make .venv and install ganexp in it, with what development
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock: setup ## add what pyproject.toml asks for to constraints.txt, nothing younger than a week (UPGRADE=--upgrade renews all)
+lock: setup ## update constraints.txt from pyproject.toml, with releases older than a week (UPGRADE=--upgrade: all packages)
 	$(UV) pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --exclude-newer '7 days' $(UPGRADE) \
 		--custom-compile-command 'make lock' --output-file constraints.txt pyproject.toml
 
-demo: setup ## train on the embedded digits, score, draw, and say where the pictures are
+demo: setup ## train on the embedded digits, score the samples, and print where the pictures are
 	$(BIN)/ganexp name=demo
 
-tensorboard: setup ## TensorBoard on the runs in LOGDIR=outputs
+tensorboard: setup ## show the runs below LOGDIR=outputs in TensorBoard
 	$(BIN)/tensorboard --logdir $(LOGDIR)
 
 TEXTBOOK := outputs/reproduce/textbook
-reproduce-textbook: setup ## the textbook's three cases on MNIST, corrected and as published, two seeds: about an hour
+reproduce-textbook: setup ## train the textbook's three cases on MNIST in both forms with two seeds: about an hour
 	$(BIN)/ganexp sweep=textbook seed=0,1 schedule.steps=5000 schedule.evaluate_every=1000 hydra.sweep.dir=$(TEXTBOOK)
 	$(BIN)/python scripts/reproduce.py $(TEXTBOOK)
 
 test: setup ## run all tests
 	$(BIN)/python $(PYTEST)
 
-test-fast: setup ## run the tests that are not marked slow: a minute
+test-fast: setup ## run the tests that are not marked slow, in about a minute
 	$(BIN)/python $(PYTEST) -m "not slow"
 
-test-lowest: ## run all tests with the lowest versions that pyproject.toml allows, in .venv/lowest (a torch of its own: 6 GB)
+test-lowest: ## run all tests with the lowest versions that pyproject.toml allows, in .venv/lowest (6 GB)
 	$(UV) venv --quiet --clear --python 3.11 .venv/lowest
 	$(UV) pip compile --quiet --resolution lowest-direct --python-version 3.11 --extra sweep --output-file .venv/lowest/lowest.txt pyproject.toml
 	$(UV) pip install --quiet --python .venv/lowest --constraint .venv/lowest/lowest.txt --editable '.[dev]'
 	.venv/lowest/bin/python $(PYTEST)
 
-lint: setup ## style, types, and the directions of imports
+lint: setup ## check style, types and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup ## rewrite the style
+format: setup ## let ruff rewrite the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 wheel: setup ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist
 
-clean: ## remove what make made (runs in outputs/ stay)
+clean: ## remove what these commands created, except the runs in outputs/
 	rm -rf .venv dist .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

@@ -47,6 +47,13 @@ def test_help_answers_quickly_without_torch(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_help_can_be_cut_short(tmp_path):
+    command = f"{sys.executable} -m ganexp train --help | head -1"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: ganexp")
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_help(tmp_path, command):
     before = time.process_time()

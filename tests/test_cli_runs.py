@@ -62,9 +62,10 @@ def test_hydra_files_compose_the_same_run(run, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(IS_HYDRA_1_3, reason="Hydra 1.3 reruns from a pickle, which ganexp does not write")
-def test_hydra_reruns_a_run_directory(run):
-    ganexp("--experimental-rerun", str(run), cwd=run.parents[2])
-    assert RunDirectory(f"{run}-2").metadata()["scores"] == RunDirectory(run).metadata()["scores"]
+def test_hydra_reruns_a_run_directory(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    ganexp("--experimental-rerun", "run", cwd=tmp_path)
+    assert RunDirectory(tmp_path / "run-2").metadata()["scores"] == RunDirectory(run).metadata()["scores"]
 
 
 def test_run_json_tells_what_ran_and_its_scores(trained):

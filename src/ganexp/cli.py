@@ -57,6 +57,9 @@ def main() -> None:
         sys.exit(2)
     except (UserError, SweepStopped) as error:
         sys.exit(str(error))
+    except BrokenPipeError:  # the reader of the output, such as head, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python can flush it at exit
+        sys.exit(1)
 
 
 def _run_hydra(command: Command) -> None:

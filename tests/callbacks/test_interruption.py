@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+import torch
 from helpers.cli import ganexp
 from helpers.states import last_checkpoint, logged_points, same_state
 
@@ -133,6 +134,20 @@ def test_time_of_training_is_counted_over_an_interruption(whole, tmp_path, impor
     assert seconds == sorted(seconds)
     losses = [point["axis/seconds"] for point in points if "loss/generator" in point]
     assert len(set(losses)) == 8  # it never stands still
+
+
+def test_slurm_preemption_waits_for_the_end_of_the_step(tmp_path, importable, monkeypatch):
+    """Within a step, Lightning's handler could wait for a lock that TensorBoard's writer holds."""
+    names = ("JOB_ID", "JOB_NAME", "NTASKS", "PROCID", "LOCALID", "NODEID", "NODELIST")
+    for name in names:
+        monkeypatch.setenv(
+            f"SLURM_{name}", {"JOB_NAME": "train", "NTASKS": "1", "NODELIST": "localhost"}.get(name, "0")
+        )
+    ganexp(*WORDS, interrupt("SIGUSR1", 2), interrupt("SIGUSR1", 4, VALIDATION), "hydra.run.dir=run", cwd=tmp_path)
+    (saved,) = (tmp_path / "run").glob("hpc_ckpt_1.ckpt")
+    assert torch.load(saved, weights_only=True)["ganexp"]["step"] == 3
+    assert (tmp_path / "run" / "hpc_ckpt_2.ckpt").exists()  # in the evaluation
+    assert last_checkpoint(tmp_path / "run")["ganexp"]["step"] == 8
 
 
 def test_diverged_run_keeps_its_last_checkpoint(tmp_path, importable):
