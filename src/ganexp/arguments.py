@@ -90,7 +90,7 @@ def parse(argv: Sequence[str]) -> Command:
     others = list(argv)
     if name is not None:
         others.remove(name)
-    if name in ("resume", "report"):
+    if name is not None and name not in CONFIGS:
         return Command(name, tuple(others))
     parser = hydra_parser(name)
     options, unknown = parser.parse_known_intermixed_args(others)

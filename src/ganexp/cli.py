@@ -23,7 +23,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp import __version__
-from ganexp.arguments import Command, UsageError, find_command, parse
+from ganexp.arguments import CONFIGS, Command, UsageError, find_command, parse
 from ganexp.commands.help import command_help, general_help
 from ganexp.commands.resume_arguments import parse_resume
 from ganexp.commands.sweep import SweepStopped, closing_sweeps, run_job
@@ -117,7 +117,7 @@ def _complete(command: Command) -> Command:
         name = find_command(words[:-1])  # the last word is still being typed
     except UsageError:
         return command
-    if name in ("resume", "report"):
+    if name is not None and name not in CONFIGS:
         sys.exit(0)  # without an offer from here, the shell completes paths
     if name is not None:
         words.remove(name)
