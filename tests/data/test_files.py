@@ -10,6 +10,7 @@ from PIL import Image
 from torchvision.io import decode_image
 
 from ganexp.data import sets
+from ganexp.data.decoding import Decoding
 from ganexp.data.files import FileImages
 from ganexp.data.listing import list_images
 from ganexp.errors import UserError
@@ -26,13 +27,13 @@ def write_zip(path, folder):
 @pytest.mark.parametrize("suffix", ["png", "bmp", "tif", "tiff", "ppm", "jpg", "jpeg", "gif", "webp"])
 def test_every_listed_format_is_decoded(tmp_path, suffix):
     photo(tmp_path / f"image.{suffix}", (8, 8), colour=(255, 0, 0))
-    files = FileImages(list_images(str(tmp_path)), 8, 3, "exact")
+    files = FileImages(list_images(str(tmp_path)), 8, Decoding(3), "exact")
     assert (files[0].float().mean((1, 2)) - torch.tensor([255.0, 0.0, 0.0])).abs().max() < 2
 
 
 def test_pixels_equal_an_independent_decoder(tmp_path):
     photo(tmp_path / "image.png", (8, 8))
-    files = FileImages(list_images(str(tmp_path)), 8, 3, "exact")
+    files = FileImages(list_images(str(tmp_path)), 8, Decoding(3), "exact")
     assert torch.equal(files[0], decode_image(str(tmp_path / "image.png")))
 
 

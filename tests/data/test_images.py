@@ -1,8 +1,12 @@
 """Image sets in memory: size, channels and fingerprint."""
 
+import pickle
+
 import pytest
 import torch
+from helpers.images import photo
 
+from ganexp.data import sets
 from ganexp.data.images import ImageSet, fit_to, fits
 from ganexp.errors import UserError
 
@@ -43,3 +47,64 @@ def test_fingerprint_depends_on_pixels_and_labels():
     assert ImageSet(images.clone(), None, []).fingerprint() in prints
     one_by_one = ImageSet(list(images), None, [])
     assert one_by_one.fingerprint() == ImageSet(images, None, []).fingerprint()
+
+
+def labelled(labels, classes):
+    return ImageSet(torch.zeros(len(labels), 1, 2, 2, dtype=torch.uint8), torch.tensor(labels), classes)
+
+
+def test_class_counts_include_classes_without_images():
+    assert labelled([2, 0, 2], ["a", "b", "c"]).class_counts == [1, 0, 2]
+    assert ImageSet(torch.zeros(3, 1, 2, 2), None, []).class_counts == []
+
+
+def test_matched_labels_mean_the_given_classes():
+    image_set = labelled([0, 1, 1], ["b", "c"])
+    matched = image_set.match_classes(["c", "a", "b"])
+    assert matched.labels.tolist() == [2, 0, 0]
+    assert matched.classes == ["c", "a", "b"]
+    assert matched.images is image_set.images
+    assert image_set.labels.tolist() == [0, 1, 1]
+    assert image_set.match_classes(["b", "c"]) is image_set
+
+
+def test_unknown_class_is_named_with_the_known_ones():
+    with pytest.raises(UserError, match=r"the class c is not among the classes a, b\."):
+        labelled([0, 1], ["b", "c"]).match_classes(["a", "b"])
+    many = [str(number) for number in range(100)]
+    with pytest.raises(UserError, match=r"the classes x, y are not among the classes 0, 1, .*, 18, …, 99\."):
+        labelled([0, 1], ["x", "y"]).match_classes(many)
+
+
+def test_ambiguous_case_is_refused():
+    with pytest.raises(UserError, match="the class CAT is not among the classes cat, Cat"):
+        labelled([0], ["CAT"]).match_classes(["cat", "Cat"])
+    assert labelled([0], ["Cat"]).match_classes(["cat", "Cat"]).labels.tolist() == [1]
+
+
+def test_accents_match_however_they_are_written():
+    assert labelled([0], ["caf\u00e9"]).match_classes(["a", "cafe\u0301"]).labels.tolist() == [1]
+
+
+def test_fingerprint_is_computed_once():
+    class Counted(list):
+        reads = 0
+
+        def __getitem__(self, index):
+            self.reads += 1
+            return super().__getitem__(index)
+
+    images = Counted(torch.zeros(3, 1, 2, 2, dtype=torch.uint8))
+    image_set = ImageSet(images, None, [])
+    assert image_set.fingerprint() == image_set.fingerprint()
+    assert images.reads == 3
+
+
+def test_set_read_from_files_is_pickled_without_pixels(tmp_path):
+    for number in range(20):
+        photo(tmp_path / f"{number}.png", (64, 64))
+    image_set = sets.folder("", "train", 64, 3, path=str(tmp_path), in_memory=False)
+    image_set.fingerprint()
+    content = pickle.dumps(image_set)
+    assert len(content) < 5000
+    assert pickle.loads(content).fingerprint() == image_set.fingerprint()

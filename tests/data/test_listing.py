@@ -68,14 +68,6 @@ def test_image_beside_class_folders_is_rejected(tmp_path):
         list_images(str(tmp_path))
 
 
-def test_test_folder_without_training_images_is_rejected(tmp_path):
-    photo(tmp_path / "test" / "a" / "1.png")
-    photo(tmp_path / "test" / "b" / "1.png")
-    with pytest.raises(UserError, match="no image in a folder `train`"):
-        list_images(str(tmp_path))
-    assert list_images(str(tmp_path), "test").classes == ["a", "b"]
-
-
 def test_count_classes_names_the_config_key(tmp_path):
     with pytest.raises(UserError, match=r"^Missing value: data.path=…"):
         count_classes(None)

@@ -1,1 +1,1 @@
-"""What several test files share."""
+"""Functions and classes that several test files share."""

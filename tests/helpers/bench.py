@@ -1,4 +1,4 @@
-"""A GAN whose updates can be watched one by one, without a Trainer."""
+"""A GAN for tests that check single updates, without a Trainer."""
 
 import torch
 
@@ -17,7 +17,7 @@ MLP = ("model=mlp", "model.generator.hidden=[16,16]", "model.discriminator.hidde
 
 
 class Bench:
-    """A GAN with what its step needs of Lightning; `events` lists the optimizers' steps as G, D and C."""
+    """A GAN that makes steps without Lightning's Trainer; `events` lists the optimizers' steps as G, D and C."""
 
     def __init__(self, *overrides, model=MLP, base=BASE):
         cfg = config(*base, *model, *overrides)
@@ -43,7 +43,7 @@ class Bench:
             optimizer.step = watched
 
     def step(self, times=1):
-        """Take some steps."""
+        """Train for `times` steps."""
         for _ in range(times):
             self.gan.training_step(0, 0)
 

@@ -1,14 +1,13 @@
-"""The real command line, in a directory of its own."""
+"""Run the real command line in a given directory."""
 
 import contextlib
 import io
-import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from ganexp import cli
+from helpers.processes import CommandProcess
 
 SMALL = (
     "schedule.steps=6",
@@ -23,12 +22,12 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
     """Run the command line in `cwd`, inside this process.
 
     Args:
-        arguments: what a user types after ganexp.
+        arguments: the command line after ganexp.
         cwd: the working directory.
-        check: fail unless the command succeeds.
+        check: whether to fail if the command fails.
 
     Returns:
-        The exit status and what was printed.
+        The exit status and the printed output.
     """
     out, err = io.StringIO(), io.StringIO()
     before, sys.argv = sys.argv, ["ganexp", *arguments]
@@ -49,21 +48,13 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
     return done
 
 
-def ganexp_process(*arguments: str, cwd: Path, **options: Any) -> subprocess.Popen:
-    """Start the command line in a process of its own; stdout and stderr come through one pipe."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "ganexp", *arguments],
-        cwd=cwd,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        **options,
-    )
+def ganexp_process(*arguments: str, cwd: Path) -> CommandProcess:
+    """Start the command line in a separate process."""
+    return CommandProcess(arguments, cwd)
 
 
 def small_run(cwd: Path) -> tuple[Path, subprocess.CompletedProcess]:
-    """Train a small conditional GAN on the digits; return its run directory and what was printed."""
+    """Train a small conditional GAN on the digits, and return its run directory and the printed output."""
     done = ganexp(*SMALL, "model.conditional=true", f"metrics.cache={cwd / 'cache'}", cwd=cwd)
     (path,) = (cwd / "outputs" / "digits-mlp-wgan_gp").iterdir()
     return path, done

@@ -1,10 +1,11 @@
-"""Configs composed in this process."""
+"""Compose configs in the test process."""
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 
 from ganexp.cli import CONF
 from ganexp.config import schema
+from ganexp.config.composition import VERSION_BASE
 
 TINY = (
     "schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=8", "trainer.log_every=1", "metrics=none",
@@ -12,13 +13,13 @@ TINY = (
 
 
 def raw_config(*overrides, config="train"):
-    """The composed config, unresolved."""
+    """Return the composed config, unresolved."""
     schema.register()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
         return compose(config, list(overrides))
 
 
 def config(*overrides):
-    """The composed and resolved config of a training run."""
+    """Return the composed and resolved config of a training run."""
     return schema.resolve(raw_config(*overrides))

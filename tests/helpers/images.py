@@ -1,15 +1,21 @@
 """Small image files in the formats of real datasets."""
 
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 
 RANDOM = np.random.default_rng(0)
 
 
 def photo(path: Path, size: tuple[int, int] = (9, 7), colour: tuple[int, int, int] | None = None) -> None:
-    """Save an image of `size` (width, height) pixels, with its directory: noise, or one colour."""
+    """Save an image of `size` (width, height) pixels with noise or one colour, and create its directory."""
     path.parent.mkdir(parents=True, exist_ok=True)
     width, height = size
     if colour is None:
@@ -20,7 +26,7 @@ def photo(path: Path, size: tuple[int, int] = (9, 7), colour: tuple[int, int, in
 
 
 def stl10_files(root: Path, train: int = 6, test: int = 4, unlabeled: int = 5) -> Path:
-    """Write noise in the binary format of STL-10, with the given numbers of images; return its directory."""
+    """Write the given numbers of noise images in the binary format of STL-10, and return their directory."""
     folder = root / "stl10_binary"
     folder.mkdir(parents=True)
     for split, count in (("train", train), ("test", test), ("unlabeled", unlabeled)):
@@ -29,3 +35,122 @@ def stl10_files(root: Path, train: int = 6, test: int = 4, unlabeled: int = 5) -
             (np.arange(count, dtype=np.uint8) % 10 + 1).tofile(folder / f"{split}_y.bin")
     (folder / "class_names.txt").write_text("\n".join("abcdefghij"))
     return folder
+
+
+def write_files(root: Path, files: Mapping[str, bytes | int]) -> Path:
+    """Write files into a directory, and return the directory.
+
+    Args:
+        root: The directory.
+        files: Content by path. A number creates a grey PNG of 4x4 pixels with this level.
+    """
+    for path, content in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_bytes(_content(content))
+    return root
+
+
+def write_zip(path: Path, files: Mapping[str, bytes | int], separator: str = "/") -> Path:
+    """Write a zip with the same files as `write_files`, and return its path.
+
+    Args:
+        path: The zip.
+        files: Content by path, with slashes.
+        separator: The separator of folders in the zip.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            member = zipfile.ZipInfo()
+            member.filename = name.replace("/", separator)
+            archive.writestr(member, _content(content))
+    return path
+
+
+def _content(content: bytes | int) -> bytes:
+    return encoded(Image.new("L", (4, 4), content), "PNG") if isinstance(content, int) else content
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    """Return the image as a file of a format that Pillow writes."""
+    target = io.BytesIO()
+    image.save(target, kind, **options)
+    return target.getvalue()
+
+
+def png_of_16_bits(values: np.ndarray, colour_type: int, transparent: Sequence[int] = ()) -> bytes:
+    """Return a PNG with 16 bits a channel, which Pillow writes in grey only.
+
+    Args:
+        values: uint16 (H, W, C).
+        colour_type: 0 grey, 2 RGB, 4 grey with alpha, 6 RGB with alpha.
+        transparent: The grey level or colour that means transparent.
+    """
+    height, width, _ = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    colour = struct.pack(f">{len(transparent)}H", *transparent)
+    parts = [(b"IHDR", header), *([(b"tRNS", colour)] if transparent else []), (b"IDAT", zlib.compress(rows))]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(*part) for part in [*parts, (b"IEND", b"")])
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def tiff(values: np.ndarray, photometric: int, sample_format: int = 1, bits: int | None = None) -> bytes:
+    """Return an uncompressed TIFF of any type, with the byte order of `values`.
+
+    Args:
+        values: Values (H, W, C) of an integer or floating-point type with an explicit byte order.
+        photometric: 0 white is zero, 1 black is zero, 2 RGB.
+        sample_format: 1 unsigned, 2 signed, 3 floating point.
+        bits: Number of bits of a sample; default: that of the type. Samples of 12 bits are packed.
+    """
+    order = ">" if values.dtype.byteorder == ">" else "<"
+    height, width, channels = values.shape
+    pixels = _packed_12_bits(values) if bits == 12 else values.tobytes()
+    per_sample = [bits or values.dtype.itemsize * 8] * channels
+    directory = 8 + len(pixels)
+    extra = directory + 2 + 10 * 12 + 4  # where values lie that do not fit into an entry
+
+    def entry(tag: int, numbers: Sequence[int], place: int = 0) -> bytes:
+        data = struct.pack(f"{order}{len(numbers)}H", *numbers)
+        data = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack(f"{order}I", place)
+        return struct.pack(f"{order}HHI", tag, 3, len(numbers)) + data
+
+    entries = [
+        entry(256, [width]),
+        entry(257, [height]),
+        entry(258, per_sample, extra),
+        entry(259, [1]),
+        entry(262, [photometric]),
+        entry(273, [8]),
+        entry(277, [channels]),
+        entry(278, [height]),
+        entry(279, [len(pixels)]),
+        entry(339, [sample_format] * channels, extra + 2 * channels),
+    ]
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", directory)
+    behind = struct.pack(f"{order}{2 * channels}H", *per_sample, *[sample_format] * channels)
+    return head + pixels + struct.pack(f"{order}H", len(entries)) + b"".join(entries) + b"\0\0\0\0" + behind
+
+
+def _packed_12_bits(values: np.ndarray) -> bytes:
+    pairs = values.reshape(-1, 2).tolist()
+    return b"".join(bytes([a >> 4, (a & 15) << 4 | b >> 8, b & 255]) for a, b in pairs)
+
+
+def pnm(kind: str, values: np.ndarray, largest: int) -> bytes:
+    """Return a binary PGM (`P5`) or PPM (`P6`) of values (H, W) or (H, W, 3) up to `largest`."""
+    height, width = values.shape[:2]
+    return f"{kind}\n{width} {height}\n{largest}\n".encode() + values.astype(">u2" if largest > 255 else "u1").tobytes()
+
+
+def ycck_jpeg(image: Image.Image) -> bytes:
+    """Return a CMYK image as a JPEG with inverted YCCK channels, as Photoshop writes it."""
+    *inks, black = image.split()
+    stored = [ImageChops.invert(band) for band in Image.merge("RGB", inks).convert("YCbCr").split()]
+    content = encoded(Image.merge("CMYK", [*stored, black]), "JPEG", quality=100, subsampling=0)
+    transform = content.index(b"Adobe") + 11  # the byte that says how the channels are stored
+    return content[:transform] + b"\2" + content[transform + 1 :]

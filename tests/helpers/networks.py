@@ -1,4 +1,4 @@
-"""Reference layers in plain torch functions, and what is needed to compare networks with them."""
+"""Reference layers in plain torch functions, and functions to compare networks with them."""
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def randomise(network: nn.Module, training: bool = False) -> nn.Module:
-    """Return `network` in double precision with random parameters and running statistics, so that swapped ones show."""
+    """Return `network` in double precision with random parameters and statistics, so that tests detect swapped ones."""
     torch.manual_seed(0)
     network.double().train(training)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def labels_or_none(classes: int) -> Tensor | None:
 
 
 def assert_agrees(output: Tensor, expected: Tensor) -> None:
-    """Check that both are equal up to rounding, and not nearly constant."""
+    """Check that both tensors are equal up to rounding, and not nearly constant."""
     assert output.shape == expected.shape
     assert expected.std() > 0.05
     assert torch.allclose(output, expected, rtol=1e-8, atol=1e-10)

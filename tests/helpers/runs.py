@@ -1,4 +1,4 @@
-"""Run directories made without training, of the same form as those that training leaves."""
+"""Create run directories without training, in the same format as real ones."""
 
 import json
 import math
@@ -53,15 +53,15 @@ def make_run(
     extra_scores: dict[str, float] | None = None,
     **metadata: Any,
 ) -> Path:
-    """Make a run directory and return its path.
+    """Create a run directory, and return its path.
 
     Args:
-        path: of the directory.
+        path: path of the directory.
         text: the config; its seed is replaced.
-        seed: of the run.
-        fid: at the best evaluation; the last one is worse by 1, and the Inception Score is 60 / fid.
-        points: how many points the losses have; the scores and the mean logits have 10.
-        pictures: whether there are sample grids.
+        seed: seed of the run.
+        fid: FID at the best evaluation. The FID at the last one is higher by 1, and the Inception Score is 60 / fid.
+        points: number of logged points of the losses; the scores and the mean logits have 10 points.
+        pictures: whether to create sample grids.
         extra_scores: further scores of all evaluations.
         metadata: further entries of run.json; they replace those of METADATA and the scores.
     """

@@ -1,39 +1,49 @@
-"""Feature extractors and references without networks or files, and one call from features to scores."""
+"""Feature extractors and references without networks or files, and functions to score given features."""
+
+from collections.abc import Callable
+from typing import Any
 
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor
 
-from ganexp.metrics.class_accuracy import ClassAccuracy
+from ganexp.cli import CONF
+from ganexp.config.instantiate import SPECIAL, instantiate, locate
 from ganexp.metrics.collection import Scores
-from ganexp.metrics.diversity import Diversity
 from ganexp.metrics.extractors.base import Extractor
-from ganexp.metrics.fid import FID
-from ganexp.metrics.fid_infinity import FIDInfinity
-from ganexp.metrics.fid_interval import FIDInterval
-from ganexp.metrics.inception_score import InceptionScore
-from ganexp.metrics.intra_fid import IntraFID
-from ganexp.metrics.kid import KID
-from ganexp.metrics.precision_recall import PrecisionRecall
+from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import Reference
+from ganexp.metrics.score import Minimum, Score, ScoreContext
 
 CPU = torch.device("cpu")
+SETTINGS = {"splits": 3, "fid_at": [30, 50]}  # of metrics, to which the scores refer
 
+
+def _score_node(name: str) -> dict[str, Any]:
+    """Return the config of a score from conf/metrics/score, with its references to SETTINGS resolved."""
+    option = OmegaConf.load(CONF / "metrics" / "score" / f"{name}.yaml")
+    content = OmegaConf.create({"metrics": {**SETTINGS, "scores": option}})
+    return OmegaConf.to_container(content, resolve=True)["metrics"]["scores"][name]
+
+
+def _factory(node: dict[str, Any], name: str) -> Callable[[ScoreContext], Score]:
+    return lambda context: instantiate(node, f"metrics.scores.{name}", context=context)
+
+
+SCORE_NODES = {file.stem: _score_node(file.stem) for file in sorted((CONF / "metrics" / "score").glob("*.yaml"))}
 # Every score of conf/metrics/score, by the name of its file.
-EVERY_SCORE = {
-    "is": lambda context: InceptionScore(context, splits=3),
-    "fid": lambda context: FID(context, sample_counts=[30, 50]),
-    "kid": KID,
-    "neighbours": PrecisionRecall,
-    "diversity": Diversity,
-    "fid_interval": FIDInterval,
-    "fid_infinity": FIDInfinity,
-    "intra_fid": IntraFID,
-    "accuracy": ClassAccuracy,
-}
+EVERY_SCORE = {name: _factory(node, name) for name, node in SCORE_NODES.items()}
+
+
+def minimum_of(name: str) -> Minimum:
+    """Return the minimum numbers of images for a score of EVERY_SCORE."""
+    node = SCORE_NODES[name]
+    settings = {argument: value for argument, value in node.items() if argument not in SPECIAL}
+    return locate(node, name).func.minimum(**settings)
 
 
 class Pixels(Extractor):
-    """An extractor whose features and whose logits are the pixels: the class of an image is its brightest pixel."""
+    """An extractor that returns the pixels as features and as logits: the class of an image is its brightest pixel."""
 
     name, input, identity = "pixels", "as it is", "1"
 
@@ -48,7 +58,7 @@ class Pixels(Extractor):
 
 
 class Stub(Extractor):
-    """An extractor that is never called, for features that are given to the scores directly."""
+    """An extractor that is never called, for tests that pass features directly to the scores."""
 
     name, input, identity = "stub", "none", "0"
 
@@ -64,10 +74,17 @@ def make_reference(features: Tensor, fingerprint: str = "real") -> Reference:
 
 
 def make_scores(factories, references, samples, extractor, **options) -> Scores:
-    """Return scores with ten splits; `references` are features, by split or of one split alone."""
+    """Return scores with ten splits; `references` are features by split, or features of a single split.
+
+    With `num_classes`, the samples cycle through the classes, unless there are `labels`.
+    """
     if isinstance(references, Tensor):
         references = {"train": references}
     by_split = {split: make_reference(features, split) for split, features in references.items()}
+    if num_classes := options.pop("num_classes", 0):
+        labels = options.get("labels")
+        values = torch.arange(samples) % num_classes if labels is None else labels
+        options["labels"] = SampleLabels(values, [str(number) for number in range(num_classes)])
     return Scores(extractor, by_split, samples, 10, CPU, factories, **options)
 
 
@@ -81,7 +98,7 @@ def feed(scores, features, logits=None, labels=None, order=None, batch_size=40) 
 
 
 def score_features(factory, references, features, logits=None, labels=None, **options) -> dict[str, float]:
-    """Return the values of one score, of samples with these features, logits and labels."""
+    """Return the values of one score for samples with these features, logits and labels."""
     width = None if logits is None else logits.shape[1]
     extractor = Stub(features.shape[1], width, options.pop("knows_labels", False))
     scores = make_scores({"score": factory}, references, len(features), extractor, **options)

@@ -1,4 +1,4 @@
-"""States of runs on disk: checkpoints, logged points, and waiting for a run to reach a step."""
+"""Read checkpoints and logged points of runs, and wait until a run reaches a step."""
 
 import json
 import time
@@ -12,7 +12,7 @@ def last_checkpoint(run):
 
 
 def same_state(first, second):
-    """Return whether two nested states hold the same bits."""
+    """Return whether two nested states are bitwise equal."""
     if isinstance(first, torch.Tensor):
         return torch.equal(first, second)
     if isinstance(first, dict):
@@ -29,7 +29,7 @@ def logged_points(run):
 
 
 def wait_for_step(run, step, process):
-    """Wait until a run has logged `step`; fail with the output of a process that ends before."""
+    """Wait until a run has logged `step`; if the process ends before, fail with its output."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         file = run / "metrics.jsonl"

@@ -1,4 +1,4 @@
-"""Settings of short sweeps, and what they leave behind."""
+"""Settings of short sweeps, and functions to read their results."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -14,12 +14,13 @@ FAST = (
     "trainer.log_every=1",
     "metrics.samples=60",
     "metrics.extractor.updates=10",
+    "callbacks=progress",  # pictures take most of the time of so short a run
 )
-QUICK = ("schedule.steps=1", "schedule.evaluate_every=1", "metrics=none")
+QUICK = ("schedule.steps=1", "schedule.evaluate_every=1", "metrics=none", "callbacks=progress")
 
 
 def contents(sweep: Path, names: Iterable[str]) -> dict[Path, tuple[int, bytes]]:
-    """Return time and bytes of every file in the directories of some jobs."""
+    """Return the modification time and the content of every file in the directories of some jobs."""
     files = [file for name in names for file in (sweep / name).rglob("*") if file.is_file()]
     return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
 
@@ -35,7 +36,7 @@ def statuses(sweep: Path) -> list[str]:
 
 
 def run_directories(sweep: Path) -> list[str]:
-    """Return the sorted names of the directories that hold a run."""
+    """Return the sorted names of the run directories in a sweep."""
     return sorted(file.parent.name for file in sweep.glob("*/run.json"))
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from threading import Lock
 from zipfile import BadZipFile, ZipFile
 
+from ganexp.data.scan import members
+
 _lock = Lock()  # held during every read, and while this process forks: no child inherits a read in progress
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
@@ -23,23 +25,26 @@ class ZipReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._archive: ZipFile | None = None
+        self._members: dict[str, str] = {}  # names in the zip, by the names of the listing
         self._process: int | None = None  # that opened `_archive`
 
     def read(self, name: str) -> bytes:
-        """Return the content of the member `name`.
+        """Return the content of the member `name`, whose folders are separated by slashes, as in a listing.
 
         Raises:
             OSError: If the zip or this member cannot be read.
         """
         with _lock:
             try:
-                return self._open().read(name)
+                archive = self._open()
+                return archive.read(self._members[name])
             except (BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:  # RuntimeError: encrypted
                 raise OSError(f"it cannot be read from the zip ({error})") from error
 
     def _open(self) -> ZipFile:
         if self._archive is None or self._process != os.getpid():
             self._archive, self._process = ZipFile(self.path), os.getpid()
+            self._members = members(self._archive)
         return self._archive
 
     def __reduce__(self) -> tuple[type["ZipReader"], tuple[Path]]:

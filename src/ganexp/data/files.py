@@ -1,26 +1,30 @@
 """Images that are decoded from the files of a directory or zip."""
 
-import io
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision.transforms.v2 import functional as transforms
 
 from ganexp.console import progress
 from ganexp.data.archive import ZipReader
-from ganexp.data.images import Fit, fit_to
-from ganexp.data.listing import FORMATS, Listing
+from ganexp.data.decoding import DARK, DECODING_ERRORS, SCALED, Decoding, decode_image
+from ganexp.data.images import Fit, ImageSet, fit_to, fits
+from ganexp.data.listing import Listing
+from ganexp.data.scan import counts_as_text
 from ganexp.errors import UserError
 
 OnError = Literal["skip", "raise"]
+InMemory = bool | Literal["auto"]
 
-_PILLOW_FORMATS = sorted(set(FORMATS.values()))  # no other decoder of Pillow is run on a downloaded file
-_DECODING_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)  # what Pillow raises
+DARK_WARNING = (
+    "no image uses more than an eighth of its 16 bits. If the values have 10 or 12 bits, "
+    "set data.source.value_range=[0,1023] or [0,4095]."
+)
 
 
 class FileImages(Dataset):
@@ -29,31 +33,87 @@ class FileImages(Dataset):
     Args:
         listing: The files.
         resolution: Height and width of the images, in pixels.
-        channels: 1 or 3.
+        decoding: How they are decoded, to how many channels.
         fit: How an image of another size is fitted, as for `fit_to`.
     """
 
-    def __init__(self, listing: Listing, resolution: int, channels: int, fit: Fit) -> None:
-        self.listing, self.names = listing, list(listing.names)
-        self.resolution, self.channels, self.fit = resolution, channels, fit
+    def __init__(self, listing: Listing, resolution: int, decoding: Decoding, fit: Fit) -> None:
+        self.root, self.names = listing.root, list(listing.names)
+        self.resolution, self.decoding, self.fit = resolution, decoding, fit
         self._zip = None if listing.root.is_dir() else ZipReader(listing.root)
 
     def __len__(self) -> int:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Tensor:
-        content = io.BytesIO(self._read(self.names[index]))
-        with Image.open(content, formats=_PILLOW_FORMATS) as image:
-            pixels = transforms.pil_to_tensor(image.convert("L" if self.channels == 1 else "RGB"))
-        return fit_to(pixels, self.resolution, self.channels, self.fit)
+        return self.read(index)[0]
 
-    def _read(self, name: str) -> bytes:
-        return self._zip.read(name) if self._zip else (self.listing.root / name).read_bytes()
+    def read(self, index: int) -> tuple[Tensor, set[str]]:
+        """Return the image at `index`, and what was done to it beside decoding, in the words of the summary."""
+        try:
+            pixels, done = decode_image(self._content(self.names[index]), self.decoding)
+            return fit_to(pixels, self.resolution, self.decoding.channels, self.fit), done
+        except UserError as error:
+            raise UserError(f"{self.root / self.names[index]}: {error}") from None
+
+    def _content(self, name: str) -> bytes:
+        return self._zip.read(name) if self._zip else (self.root / name).read_bytes()
 
 
-def decode(
-    files: FileImages, report: Callable[[str], None], on_error: OnError, keep: bool
-) -> tuple[Tensor | FileImages, Tensor]:
+@dataclass
+class Decoded:
+    """The images that could be decoded.
+
+    Attributes:
+        images: uint8 (N, C, H, W), or the files that they are decoded from when needed.
+        indices: int64 (N,), their places in the listing.
+        notes: What was done to some of them, each with the number of images.
+        warnings: What looks like a mistake, with the fix.
+    """
+
+    images: Tensor | FileImages
+    indices: Tensor
+    notes: list[str]
+    warnings: list[str]
+
+
+def read_listing(
+    listing: Listing,
+    resolution: int,
+    decoding: Decoding,
+    fit: Fit,
+    in_memory: InMemory,
+    on_error: OnError,
+    report: Callable[[str], None],
+) -> ImageSet:
+    """Return the images of a listing with their labels.
+
+    Args:
+        listing: The files.
+        resolution: Height and width of the images, in pixels.
+        decoding: How they are decoded, to how many channels.
+        fit: How an image of another size is fitted, as for `fit_to`.
+        in_memory: Whether to keep the decoded images; `auto` keeps them if they take less than a quarter of the
+            machine's memory.
+        on_error: What happens to a broken image: `skip` leaves it out, `raise` refuses it.
+        report: Called with a line for each of the first ten broken files, and with their number.
+
+    Raises:
+        UserError: If no image can be read, or if one cannot and `on_error` is `raise`.
+    """
+    files = FileImages(listing, resolution, decoding, fit)
+    keep = in_memory
+    if keep == "auto":
+        keep = fits(len(files), resolution, decoding.channels, torch.device("cpu"))
+    decoded = decode(files, report, on_error, keep)
+    labels = None if listing.labels is None else torch.tensor(listing.labels)[decoded.indices]
+    notes = decoded.notes
+    if passed_over := counts_as_text(listing.passed_over):
+        notes = [*notes, f"passed over: {passed_over}"]
+    return ImageSet(decoded.images, labels, listing.classes, notes, [*listing.warnings, *decoded.warnings])
+
+
+def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, keep: bool) -> Decoded:
     """Decode every file once, so that no broken file is met during training.
 
     Args:
@@ -62,42 +122,53 @@ def decode(
         on_error: `skip` leaves broken files out, `raise` refuses them.
         keep: Whether to return the decoded images instead of the files.
 
-    Returns:
-        The images that can be read, as uint8 (N, C, H, W) if `keep` and else as `files`; and their indices (N,), int64,
-        in the listing.
-
     Raises:
         UserError: If no file can be read, or if one cannot and `on_error` is `raise`.
     """
     images, indices, broken = [], [], []
+    treated: Counter[str] = Counter()
     for index, result in enumerate(_decode_in_threads(files, keep)):
-        if isinstance(result, Tensor):
-            images.append(result)
+        if isinstance(result, tuple):
+            images.append(result[0])
             indices.append(index)
+            treated.update(result[1])
             continue
         line = f"{files.names[index]}: {result}"
         if on_error == "raise":
-            raise UserError(f"Broken image {line}\nRepair or remove the file; on_error=skip leaves such files out.")
+            raise UserError(f"Broken image {line}\nRepair or remove the file.")
         broken.append(line)
     for line in broken[:10]:
         report(f"broken image left out: {line}")
     if broken:
         report(f"{len(broken)} of {len(files)} images are broken and were left out")
     if not indices:
-        raise UserError(f"None of the {len(files)} images of {files.listing.root} can be read.")
+        raise UserError(f"None of the {len(files)} images of {files.root} can be read.")
     files.names = [files.names[i] for i in indices]
-    return (torch.stack(images) if keep else files), torch.tensor(indices)
+    notes, warnings = _notes(treated, len(broken), files.decoding.background), []
+    if 0 < treated[SCALED] == treated[DARK]:
+        warnings.append(DARK_WARNING)
+    return Decoded(torch.stack(images) if keep else files, torch.tensor(indices), notes, warnings)
 
 
-def _decode_in_threads(files: FileImages, keep: bool) -> Iterator[Tensor | Exception]:
-    """Yield each image in order, an empty tensor for it unless `keep`, or the error of a broken file."""
+def _notes(treated: Counter[str], broken: int, background: str) -> list[str]:
+    said = [what for what in sorted(treated) if what != DARK]
+    notes = [f"{_images(treated[what])} {what.format(background=background)}" for what in said]
+    return [*notes, f"{_images(broken)} broken and left out"] if broken else notes
 
-    def attempt(index: int) -> Tensor | Exception:
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count:,} images"
+
+
+def _decode_in_threads(files: FileImages, keep: bool) -> Iterator[tuple[Tensor, set[str]] | Exception]:
+    """Yield each image with what was done to it, an empty tensor in its place unless `keep`, or a file's error."""
+
+    def attempt(index: int) -> tuple[Tensor, set[str]] | Exception:
         try:
-            image = files[index]
-        except _DECODING_ERRORS as error:
+            image, done = files.read(index)
+        except DECODING_ERRORS as error:
             return error
-        return image if keep else torch.empty(0)
+        return (image if keep else torch.empty(0)), done
 
     with ThreadPoolExecutor() as pool:
         yield from progress(pool.map(attempt, range(len(files))), "reading images", total=len(files))

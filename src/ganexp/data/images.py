@@ -2,13 +2,15 @@
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
+from ganexp.data.layout import match_names
 from ganexp.errors import UserError
 
 Fit = Literal["crop", "stretch", "exact"]
@@ -29,11 +31,16 @@ class ImageSet:
         images: uint8 (N, C, H, W) in one tensor, or images that are read one by one.
         labels: int64 (N,), or None if the images have no classes.
         classes: The name of each class.
+        notes: What a reader of the results should know about how the images were read, a line each.
+        warnings: What looks like a mistake in the images, each with the fix.
     """
 
     images: Tensor | Images
     labels: Tensor | None
     classes: list[str]
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    _fingerprint: str | None = field(default=None, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -49,8 +56,45 @@ class ImageSet:
             return self.images[indices]
         return torch.stack([self.images[i] for i in indices.tolist()])
 
+    @property
+    def class_counts(self) -> list[int]:
+        """Return the number of images of each class; empty if the images have no classes."""
+        if self.labels is None:
+            return []
+        return self.labels.bincount(minlength=len(self.classes)).tolist()
+
+    def match_classes(self, classes: Sequence[str]) -> "ImageSet":
+        """Return these images with labels that count in `classes`: label k means `classes[k]`.
+
+        Names are matched as text, or else without regard to case, which a note says. Classes without images are
+        allowed. Images without labels stay without.
+
+        Raises:
+            UserError: If this set has a class that is not among `classes`. The message names it.
+        """
+        if self.labels is None or list(classes) == self.classes:
+            return self
+        places = match_names(self.classes, classes)
+        renamed = [
+            f"{own} means {classes[place]}"
+            for own, place in zip(self.classes, places, strict=True)
+            if own != classes[place]
+        ]
+        notes = [f"class names differ in case: {', '.join(renamed)}"] if renamed else []
+        return ImageSet(
+            self.images, torch.tensor(places)[self.labels], list(classes), [*self.notes, *notes], self.warnings
+        )
+
     def fingerprint(self) -> str:
-        """Return the SHA-256 of all pixels and labels, which identifies the content of the set in caches."""
+        """Return the SHA-256 of all pixels and labels, which identifies the content of the set in caches.
+
+        It is computed once: the images and labels of a set must not be changed.
+        """
+        if self._fingerprint is None:
+            self._fingerprint = self._compute_fingerprint()
+        return self._fingerprint
+
+    def _compute_fingerprint(self) -> str:
         digest = hashlib.sha256()
         for start in range(0, len(self), 1024):
             chunk = self.batch(torch.arange(start, min(start + 1024, len(self))))

@@ -1,25 +1,22 @@
-"""List the images of a directory or zip without opening one. Must not import torch: the config counts classes here."""
+"""List the images of a directory or zip by split and class, without opening one.
 
-from dataclasses import dataclass
-from functools import lru_cache
+Must not import torch: the config counts classes here.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
 
+from ganexp.data.layout import OUTSIDE, Place, places, sort_names, without_case
+from ganexp.data.layout_warnings import class_warnings
+from ganexp.data.scan import Scan, scan
+from ganexp.data.style_gan_index import Index, read_indexes
 from ganexp.errors import UserError
 
-FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".ppm": "PPM",
-    ".pgm": "PPM",
-}  # suffix of a file -> name of the format in Pillow
-SPLITS = ("train", "test")
+NOT_INDEXED = "not in dataset.json"
+_SETTLED_SECONDS = 2  # a directory that changed later than this before it was read may change unseen
 
 
 @dataclass(frozen=True)
@@ -31,51 +28,69 @@ class Listing:
         names: Paths relative to `root`, sorted.
         labels: The class of each image, or None if there are no classes.
         classes: The name of each class.
+        passed_over: Number of files below `root` that belong to neither split, by the reason; of the training split.
+        warnings: What looks like a mistake in the layout, each with the fix.
     """
 
     root: Path
     names: list[str]
     labels: list[int] | None
     classes: list[str]
+    passed_over: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
 
-@lru_cache(maxsize=8)
-def list_images(path: str, split: str = "train") -> Listing:
-    """Return the images of one split of a directory or zip.
+@dataclass
+class _Layout:
+    """All images of a directory or zip: their paths with their splits and classes (None: no class)."""
 
-    If there are top folders named `train` or `test`, these are the splits. Otherwise every image belongs to the
-    training split. Below that, each sub-folder is a class; a single sub-folder makes no classes. Folders without images
-    are ignored, and so is a single folder that contains all the others.
+    images: dict[str, list[tuple[str, str | None]]]
+    passed_over: Counter[str]
+    warnings: list[str]
+    from_folders: bool
+
+
+_layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}  # by the absolute path, with its state
+
+
+def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Listing:
+    """Return the images of one split of a directory or zip. The rules are told in docs/images.md.
+
+    Folders called as a split (`layout.SPLIT_NAMES`, in any case) are splits; without them, every image belongs to the
+    training split. The images of `val` are the test split if there is no `test`, and are passed over otherwise. Below
+    the splits, each folder is a class; a single one makes no classes. A `dataset.json` says the classes instead.
 
     Args:
         path: A directory or a zip file.
         split: `train` or `test`. The test split may be empty.
+        fewest_classes: The number of folders of the training split from which on they are classes.
 
     Raises:
         UserError: If `path` does not exist, is a file other than a zip, has no image of the training split, or has
-            images both beside and inside of sub-folders.
+            images both beside and inside of class folders.
     """
     root = Path(path).expanduser()
-    names = _image_names(root)
-    prefix = _common_folder(names)
-    if any(name.startswith(tuple(f"{prefix}{s}/" for s in SPLITS)) for name in names):
-        prefix = f"{prefix}{split}/"
-        names = [name for name in names if name.startswith(prefix)]
-    elif split == "test":
-        names = []
-    if split == "train" and not names:
-        raise UserError(f"path={path}: it has a folder `test` with images, but no image in a folder `train`.")
-    folders = [name[len(prefix) :].split("/")[:-1] for name in names]
-    if any(folders) and not all(folders):
-        stray = names[folders.index([])]
+    layout = _layout(root)
+    if not layout.images["train"]:
         raise UserError(
-            f"path={path}: {stray} lies beside folders of classes.\n"
-            "Move it into one of them, or put all images into one folder."
+            f"path={path}: it has images to test with, but no image in a folder `train`.\n"
+            "Rename a folder to train, or give the path of the one whose images you want to train on."
         )
-    classes = sorted({parts[0] for parts in folders if parts})
-    if len(classes) < 2:
-        return Listing(root, names, None, [])
-    return Listing(root, names, [classes.index(parts[0]) for parts in folders], classes)
+    warnings = list(layout.warnings)
+    known = sort_names(name for _, name in layout.images["train"] if name is not None)
+    if len(known) < fewest_classes:
+        known = []
+    images = layout.images[split]
+    classes = sort_names(name for _, name in images if name is not None) if known else []
+    if split == "test" and len(classes) == 1 and without_case(classes[0]) not in map(without_case, known):
+        warnings.append(f"the folder {classes[0]} of the test split is no class of the training split: no labels.")
+        classes = []
+    if split == "train":
+        warnings += class_warnings(classes, images, layout.from_folders)
+    number = {name: index for index, name in enumerate(classes)}
+    labels = [number[name] for _, name in images if name is not None] if classes else None
+    passed_over = dict(+layout.passed_over) if split == "train" else {}  # told once
+    return Listing(root, [path for path, _ in images], labels, classes, passed_over, warnings)
 
 
 def count_classes(path: str | None) -> int:
@@ -92,36 +107,70 @@ def count_classes(path: str | None) -> int:
         raise UserError(f"data.{error}") from None  # the message starts with path=…
 
 
-def _image_names(root: Path) -> list[str]:
-    """Return the sorted paths, relative to `root`, of all image files that are not hidden."""
-    if root.is_dir():
-        paths = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
-    elif root.is_file():
+def _layout(root: Path) -> _Layout:
+    """Return the layout of a directory or zip, read anew if a directory or the zip has changed since the last time."""
+    key = root.absolute()
+    if key in _layouts and _state(_watched(_layouts[key][0])) == _layouts[key][0]:
+        return _layouts[key][1]
+    now = time.time_ns()
+    found = scan(root)
+    layout = _arrange(found, root)
+    state = _state([path.absolute() for path in found.watched])
+    _layouts.pop(key, None)
+    if all(now - changed > _SETTLED_SECONDS * 10**9 for _, changed, _ in state):
+        _layouts[key] = (state, layout)
+    return layout
+
+
+def _watched(state: Sequence[tuple[str, int, int]]) -> list[Path]:
+    return [Path(path) for path, _, _ in state]
+
+
+def _state(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
+    """Return path, time of the last change and size of each file or directory; of a missing one, zeros."""
+    state = []
+    for path in paths:
         try:
-            with ZipFile(root) as archive:
-                paths = archive.namelist()
-        except BadZipFile:
-            raise UserError(f"path={root}: this file is not a zip. Give a directory or a zip of images.") from None
-    else:
-        raise UserError(f"path={root}: no such directory or zip. Put the images there, or give another path.")
-    names = sorted(path for path in paths if path.lower().endswith(tuple(FORMATS)) and not _is_hidden(path))
-    if not names:
-        raise UserError(f"path={root}: no image in it (searched for {' '.join(FORMATS)}).")
-    return names
+            status = path.stat()
+            state.append((str(path), status.st_mtime_ns, status.st_size))
+        except OSError:
+            state.append((str(path), 0, 0))
+    return state
 
 
-def _is_hidden(path: str) -> bool:
-    """Return whether a path lies in a folder of macOS's metadata, or has a part whose name starts with a dot."""
-    return path.startswith(("__MACOSX/", ".")) or "/." in path
+def _arrange(found: Scan, root: Path) -> _Layout:
+    try:
+        where = places(found.images)
+        index = read_indexes(found.indexes, found.images)
+        images: dict[str, list[tuple[str, str | None]]] = {"train": [], "test": [], "val": []}
+        layout = _Layout(images, Counter(found.passed_over), list(index.warnings), not index.exists)
+        for path, place in zip(found.images, where, strict=True):
+            if place.split is None:
+                layout.passed_over[OUTSIDE] += 1
+            elif index.classes and path not in index.classes:
+                layout.passed_over[NOT_INDEXED] += 1
+            else:
+                layout.images[place.split].append((path, _class_of(path, place, index)))
+        for of_split in images.values():
+            _refuse_mixture(of_split)
+    except UserError as error:
+        raise UserError(f"path={root}: {error}") from None
+    if not layout.images["test"]:
+        layout.images["test"], layout.images["val"] = layout.images["val"], []
+    layout.passed_over["of the val split"] += len(layout.images["val"])
+    return layout
 
 
-def _common_folder(names: list[str]) -> str:
-    """Return the folder, with its slash, that contains every other folder, or an empty string if there is none.
+def _class_of(path: str, place: Place, index: Index) -> str | None:
+    if index.exists:
+        return index.classes.get(path)
+    return place.folders[0] if place.folders else None
 
-    Example:
-        >>> _common_folder(["faces/a/1.png", "faces/b/2.png"])
-        'faces/'
-    """
-    top = names[0].split("/")[0]
-    contains_all = all(name.startswith(f"{top}/") and name.count("/") > 1 for name in names)
-    return f"{top}/" if contains_all and top not in SPLITS else ""
+
+def _refuse_mixture(images: Sequence[tuple[str, str | None]]) -> None:
+    """Refuse images both beside and in folders of classes."""
+    stray = [path for path, name in images if name is None]
+    if stray and len(stray) < len(images):
+        raise UserError(
+            f"{stray[0]} lies beside folders of classes.\nMove it into one of them, or put all images into one folder."
+        )

@@ -18,20 +18,18 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 
+from ganexp.data.decoding import Decoding
 from ganexp.data.download import fetch
-from ganexp.data.files import FileImages, OnError, decode
-from ganexp.data.images import Fit, ImageSet, fit_to, fits
+from ganexp.data.files import InMemory, OnError, read_listing
+from ganexp.data.images import Fit, ImageSet, fit_to
 from ganexp.data.listing import Listing, list_images
 from ganexp.errors import UserError
-from ganexp.types import NonNegativeInt, PositiveInt
+from ganexp.types import FiniteFloat, NonNegativeInt, PositiveInt
 
 log = logging.getLogger(__name__)
-
-InMemory = bool | Literal["auto"]
 
 # images: uint8 (1797, 8, 8), values 0 to 16; labels: uint8 (1797,). The data of scikit-learn's load_digits, which are
 # the test part of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998, UCI Machine Learning
@@ -132,7 +130,7 @@ def flowers102(
     names = [str(file.relative_to(directory)) for data in parts for file in data._image_files]
     labels = [label for data in parts for label in data._labels]
     listing = Listing(directory, names, labels, list(dataset.classes))
-    return _from_files(listing, resolution, channels, fit, in_memory, on_error)
+    return read_listing(listing, resolution, Decoding(channels), fit, in_memory, on_error, log.warning)
 
 
 def folder(
@@ -144,8 +142,10 @@ def folder(
     fit: Fit = "crop",
     in_memory: InMemory = "auto",
     on_error: OnError = "skip",
+    background: str = "white",
+    value_range: list[FiniteFloat] | None = None,
 ) -> ImageSet | None:
-    """Return the images of a directory or zip, whose layout `ganexp.data.listing.list_images` describes.
+    """Return the images of a directory or zip. docs/images.md tells how folders and files are read.
 
     Args:
         root: Not used.
@@ -158,11 +158,15 @@ def folder(
         in_memory: Whether to keep the decoded images; `auto` keeps them if they take less than a quarter of the
             machine's memory.
         on_error: What happens to a broken image: `skip` leaves it out, `raise` refuses it.
+        background: The colour under transparent parts: a name, or #rrggbb.
+        value_range: The two values that mean black and white in grey images of more than 8 bits; None: those of the
+            file. It must be given for floating-point, signed and 32-bit values.
     """
+    decoding = Decoding(channels, background, value_range)
     listing = list_images(path, _check_split(split, "train", "test"))
     if not listing.names:
         return None
-    return _from_files(listing, resolution, channels, fit, in_memory, on_error)
+    return read_listing(listing, resolution, decoding, fit, in_memory, on_error, log.warning)
 
 
 def fake(
@@ -180,16 +184,6 @@ def fake(
     brightness = (labels * 127 // max(num_classes, 1)).to(torch.uint8)
     images = noise + brightness[:, None, None, None]  # (N,) -> (N, C, H, W)
     return ImageSet(images, labels if num_classes else None, [str(i) for i in range(num_classes)])
-
-
-def _from_files(
-    listing: Listing, resolution: int, channels: int, fit: Fit, in_memory: InMemory, on_error: OnError
-) -> ImageSet:
-    files = FileImages(listing, resolution, channels, fit)
-    keep = fits(len(files), resolution, channels, torch.device("cpu")) if in_memory == "auto" else in_memory
-    images, indices = decode(files, log.warning, on_error, keep)
-    labels: Tensor | None = None if listing.labels is None else torch.tensor(listing.labels)[indices]
-    return ImageSet(images, labels, listing.classes)
 
 
 def _check_split(split: str, *choices: str) -> str:

@@ -1,0 +1,71 @@
+"""Say what a dataset holds without decoding an image: sizes of splits and classes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ganexp.data import sets
+from ganexp.data.images import ImageSet
+from ganexp.data.listing import Listing, list_images
+from ganexp.errors import UserError
+
+# The number of images in each split of the published datasets, which need not be on this machine.
+PUBLISHED = {
+    "mnist": {"train": 60_000, "test": 10_000},
+    "cifar": {"train": 50_000, "test": 10_000},
+    "stl10": {"train": 5_000, "test": 8_000, "train+test": 13_000, "unlabeled": 100_000},
+    "flowers102": {"all": 8_189, "train": 1_020, "val": 1_020},
+}
+IN_THE_PACKAGE = ("digits", "fake")  # nothing is read for them
+
+
+def contents(source: Mapping[str, Any], resolution: int, channels: int) -> dict[str, Any]:
+    """Return what the dataset that `source` describes holds; nothing if that is not known without reading it.
+
+    Args:
+        source: The config of a function of `ganexp.data.sets`, or of another one.
+        resolution: Height and width of the images, in pixels.
+        channels: 1 or 3.
+
+    Returns:
+        `images`: the size of each split, or of each of its classes by name; for a directory or zip also `passed_over`,
+        the number of files by reason, and `warnings`; or `problem`, if the directory or zip cannot be listed.
+    """
+    module, _, name = str(source["_target_"]).rpartition(".")
+    if module != sets.__name__:
+        return {}
+    settings = {key: value for key, value in source.items() if not key.startswith("_")}
+    if name in PUBLISHED:
+        return {"images": PUBLISHED[name]}
+    if name in IN_THE_PACKAGE:
+        load = getattr(sets, name)
+        read = {split: load("", split, resolution, channels, **settings) for split in ("train", "test")}
+        return {"images": {split: _sizes(image_set) for split, image_set in read.items()}}
+    return _of_path(str(settings["path"])) if name == "folder" else {}
+
+
+def _of_path(path: str) -> dict[str, Any]:
+    try:
+        listings = {split: list_images(path, split) for split in ("train", "test")}
+    except UserError as error:
+        return {"problem": str(error).splitlines()[0]}
+    warnings = [warning for listing in listings.values() for warning in listing.warnings]
+    return {
+        "images": {split: _listed_sizes(listing) for split, listing in listings.items() if listing.names},
+        "passed_over": listings["train"].passed_over,
+        "warnings": list(dict.fromkeys(warnings)),
+    }
+
+
+def _sizes(image_set: ImageSet) -> int | dict[str, int]:
+    if image_set.labels is None:
+        return len(image_set)
+    return dict(zip(image_set.classes, image_set.class_counts, strict=True))
+
+
+def _listed_sizes(listing: Listing) -> int | dict[str, int]:
+    if listing.labels is None:
+        return len(listing.names)
+    sizes = dict.fromkeys(listing.classes, 0)
+    for label in listing.labels:
+        sizes[listing.classes[label]] += 1
+    return sizes

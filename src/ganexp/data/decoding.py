@@ -1,0 +1,218 @@
+"""Decode an image file to 8 bits a channel: the one function for training, references and images to score."""
+
+import io
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image, ImageColor, TiffImagePlugin
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transforms
+
+from ganexp.data.scan import FORMATS
+from ganexp.errors import UserError
+
+PILLOW_FORMATS = sorted(set(FORMATS.values()))  # no other decoder of Pillow is run on a downloaded file
+# What Pillow raises for a broken file.
+DECODING_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+
+# What is done to an image beside decoding it, in the words of the summary.
+SCALED = "scaled from more than 8 bits a channel"
+UPRIGHT = "turned upright as their EXIF data say"
+FIRST_FRAME = "animated or multi-page, of which the first frame is read"
+TRANSPARENT = "with transparent parts, laid on {background}"
+DARK = "with values in the lowest eighth of their range"  # which may be an older camera's 12 bits
+
+_TURN = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # EXIF orientation -> what makes the image upright
+_DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # of one channel with more than 8 bits
+_TIFF_SIGNED, _TIFF_WHITE_IS_ZERO = 2, 0  # values of the tags SampleFormat and PhotometricInterpretation
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How images are decoded.
+
+    Args:
+        channels: 1 or 3.
+        background: The colour under transparent parts: a name that Pillow knows, or #rrggbb.
+        value_range: The values that mean black and white in grey images of more than 8 bits, where the file does not
+            say so; None: its bits do.
+
+    Raises:
+        UserError: If the background is no colour, or the range not two different finite numbers.
+    """
+
+    channels: int
+    background: str = "white"
+    value_range: Sequence[float] | None = None
+
+    def __post_init__(self) -> None:
+        background_colour(self.background)
+        if self.value_range is not None:
+            _check_range(self.value_range)
+
+
+def background_colour(text: str) -> tuple[int, int, int]:
+    """Return red, green and blue, each from 0 to 255, of a colour.
+
+    Raises:
+        UserError: If the colour is unknown, or is itself transparent.
+    """
+    try:
+        colour: tuple[int, ...] = ImageColor.getrgb(text)
+    except ValueError:
+        colour = ()
+    if len(colour) != 3:
+        raise UserError(f"data.background={text}: must be a colour, such as white, black, gray or '#rrggbb'.")
+    return colour[0], colour[1], colour[2]
+
+
+def _check_range(values: Sequence[float]) -> None:
+    if len(values) != 2 or not all(math.isfinite(value) for value in values) or values[0] == values[1]:
+        raise UserError(
+            f"data.source.value_range={list(values)}: must be the two values that mean black and white, such as [0,1]."
+        )
+
+
+def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
+    """Decode a PNG, JPEG, WebP, GIF, BMP, TIFF or PPM file, whatever its name says.
+
+    Args:
+        content: The file.
+        decoding: How to decode it.
+
+    Returns:
+        The image, uint8 (channels, H, W), and what was done to it beside decoding.
+
+    Raises:
+        UserError: If its values have no known range.
+        Exception: One of `DECODING_ERRORS`, if the file is broken or of another format.
+    """
+    done = set()
+    with Image.open(io.BytesIO(content), formats=PILLOW_FORMATS) as opened:
+        if getattr(opened, "is_animated", False):
+            done.add(FIRST_FRAME)
+        raw_mode = _raw_mode(opened)
+        turns = _orientation(opened)
+        opened.load()
+        image: Image.Image = opened
+        if image.mode in _DEEP_MODES:
+            image = _to_8_bits(opened, decoding.value_range)
+            done |= {SCALED, DARK} if _is_dark(image) and decoding.value_range is None else {SCALED}
+        elif ";16" in raw_mode and image.format != "BMP":  # Pillow has kept the upper 8 bits
+            done.add(SCALED)
+            if "transparency" in image.info:
+                image.info["transparency"] = _upper_8_bits(image.info["transparency"])
+        if image.has_transparency_data:
+            image, is_seen = _without_transparency(image, decoding.background)
+            done |= {TRANSPARENT} if is_seen else set()
+        if turns in _TURN:
+            done.add(UPRIGHT)
+            if opened.format != "TIFF":  # which Pillow has turned
+                image = image.transpose(_TURN[turns])
+        pixels = transforms.pil_to_tensor(_to_channels(image, decoding.channels))
+    return pixels, done
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return the EXIF orientation, 1 to 8; 1 if there are no EXIF data or they are damaged."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except DECODING_ERRORS:
+        return 1
+
+
+def _raw_mode(image: Image.Image) -> str:
+    """Return how the pixels are stored in the file, such as RGB;16B, in Pillow's words."""
+    words = [text for tile in getattr(image, "tile", ()) for text in _texts(tile[3])]
+    return words[0] if words else ""
+
+
+def _upper_8_bits(transparent: Any) -> Any:
+    """Return the colour that means transparent, given with 16 bits a channel, as the pixels are read: with 8."""
+    return tuple(value >> 8 for value in transparent) if isinstance(transparent, tuple) else transparent
+
+
+def _texts(argument: Any) -> list[str]:
+    parts = argument if isinstance(argument, (tuple, list)) else (argument,)
+    return [part for part in parts if isinstance(part, str)]
+
+
+def _to_8_bits(image: Image.Image, value_range: Sequence[float] | None) -> Image.Image:
+    """Return an image of one deep channel in mode L, or LA if a value of it means transparent."""
+    values = np.asarray(image).astype(np.float64)  # (H, W)
+    black, white = value_range or _range_of_file(image)
+    if not np.isfinite(values).all():
+        raise ValueError("some of its values are no finite numbers")
+    levels = ((values - black) * (255 / (white - black))).round().clip(0, 255).astype(np.uint8)
+    if _tiff_tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _TIFF_WHITE_IS_ZERO:
+        levels = 255 - levels
+    scaled = Image.fromarray(levels)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        scaled = Image.merge("LA", (scaled, Image.fromarray(np.where(values == transparent, 0, 255).astype(np.uint8))))
+    return scaled
+
+
+def _is_dark(image: Image.Image) -> bool:
+    return np.asarray(image).max() < 32  # of 256 levels
+
+
+def _range_of_file(image: Image.Image) -> tuple[float, float]:
+    """Return the values that mean black and white.
+
+    Raises:
+        UserError: If the file does not say so, because its values are fractions, signed or have 32 bits.
+    """
+    kind = {"F": "floating-point values", "I": "32-bit or signed values"}.get(image.mode)
+    if kind is None:
+        bits = _tiff_tag(image, TiffImagePlugin.BITSPERSAMPLE)
+        return 0, 2 ** (bits[0] if bits else 16) - 1
+    if image.mode == "I" and image.format in ("PNG", "PPM"):  # which Pillow reads to 16 bits
+        return 0, 2**16 - 1
+    raise UserError(
+        f"it has {kind}, and the file does not say which of them mean black and white.\n"
+        "Set data.source.value_range=[0,1], with the right two values, or save the images with 8 or 16 bits."
+    )
+
+
+def _tiff_tag(image: Image.Image, tag: int) -> Any:
+    return image.tag_v2.get(tag) if isinstance(image, TiffImagePlugin.TiffImageFile) else None
+
+
+def _without_transparency(image: Image.Image, background: str) -> tuple[Image.Image, bool]:
+    """Return the image laid on the background, and whether that is seen anywhere; as it is if it is opaque."""
+    layer = image.convert("RGBA")
+    least_opaque, _ = layer.getchannel("A").getextrema()
+    if least_opaque == 255:
+        return image if image.mode in ("1", "L") else layer.convert("RGB"), False
+    canvas = Image.new("RGBA", image.size, (*background_colour(background), 255))
+    return Image.alpha_composite(canvas, layer).convert("RGB"), True
+
+
+def _to_channels(image: Image.Image, channels: int) -> Image.Image:
+    """Return the image in mode L or RGB; colour becomes grey by the usual weighted sum."""
+    if image.mode == "LAB":  # which Pillow converts to RGB only
+        image = image.convert("RGB")
+    return image.convert("L" if channels == 1 else "RGB")

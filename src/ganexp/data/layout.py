@@ -1,0 +1,186 @@
+"""Decide which folders of a listing are splits and which are classes. Must not import torch."""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ganexp.errors import UserError
+
+SPLIT_NAMES = {
+    "train": ("train", "training"),
+    "test": ("test", "testing"),
+    "val": ("val", "valid", "validation", "dev"),
+}  # the names that a split's folder may have, in any case
+_SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
+OUTSIDE = "outside of the splits' folders"
+
+Folders = tuple[str, ...]  # those on the way to a file, from the top
+
+
+class Place(NamedTuple):
+    """Where a file lies: its split, None if it is in none of them, and its other folders."""
+
+    split: str | None
+    folders: Folders
+
+
+def split_of(folder: str) -> str | None:
+    """Return the split that a folder of this name holds, or None.
+
+    Example:
+        >>> split_of("Training"), split_of("valid"), split_of("cat")
+        ('train', 'val', None)
+    """
+    return _SPLIT_OF.get(folder.lower())
+
+
+def places(paths: Sequence[str]) -> list[Place]:
+    """Return the split of each image and the folders that may be its class.
+
+    Folders that contain all the others are left out. Split folders lie directly below them, or one depth further down
+    for all images alike (`class/split/1.png`). Without split folders, all images belong to the training split.
+
+    Raises:
+        UserError: If only some of the class folders are divided into splits.
+    """
+    folders = _without_common([tuple(path.split("/")[:-1]) for path in paths])
+    depth = _split_depth(folders)
+    if depth is None:
+        _refuse_partly_divided(paths, folders)
+        found = [Place("train", own) for own in folders]
+    else:
+        found = [_place(own, depth) for own in folders]
+    found = _without_repeated_split(found, depth or 0)
+    rest = iter(_without_common([place.folders for place in found if place.split]))
+    return [Place(place.split, next(rest)) if place.split else place for place in found]
+
+
+def _without_common(folders: Sequence[Folders]) -> list[Folders]:
+    """Return the folders without those at the top that contain all others and are no split.
+
+    Example:
+        >>> _without_common([("data", "a"), ("data", "b", "more")])
+        [('a',), ('b', 'more')]
+    """
+    rest = list(folders)
+    while (
+        rest and all(len(own) > 1 for own in rest) and len({own[0] for own in rest}) == 1 and not split_of(rest[0][0])
+    ):
+        rest = [own[1:] for own in rest]
+    return rest
+
+
+def _split_depth(folders: Sequence[Folders]) -> int | None:
+    """Return the depth of the split folders, or None if there are none.
+
+    At the top, a training and a held-out folder are enough. Elsewhere, every image must lie in one.
+    """
+    top = {split_of(own[0]) for own in folders if own}
+    if "train" in top and top & {"test", "val"}:
+        return 0
+    for depth in range(min(len(own) for own in folders)):
+        if all(split_of(own[depth]) for own in folders):
+            return depth
+    return None
+
+
+def _place(folders: Folders, depth: int) -> Place:
+    split = split_of(folders[depth]) if len(folders) > depth else None
+    return Place(split, folders[:depth] + folders[depth + 1 :]) if split else Place(None, folders)
+
+
+def _without_repeated_split(found: Sequence[Place], depth: int) -> list[Place]:
+    """Return the places without a second split folder within the first, as in `train/train/cat.1.jpg`."""
+    repeated = {}
+    for split in {place.split for place in found}:
+        own = [place.folders for place in found if place.split == split]
+        repeated[split] = split and all(len(f) > depth and split_of(f[depth]) == split for f in own)
+    return [
+        Place(split, folders[:depth] + folders[depth + 1 :]) if repeated[split] else Place(split, folders)
+        for split, folders in found
+    ]
+
+
+def _refuse_partly_divided(paths: Sequence[str], folders: Sequence[Folders]) -> None:
+    splits: dict[str, set[str | None]] = defaultdict(set)
+    for own in folders:
+        if own:
+            splits[own[0]].add(split_of(own[1]) if len(own) > 1 else None)
+    divided = [name for name, found in splits.items() if "train" in found and found & {"test", "val"}]
+    if divided:
+        stray = next(path for path, own in zip(paths, folders, strict=True) if len(own) < 2 or not split_of(own[1]))
+        raise UserError(
+            f"the folder {divided[0]} is divided into splits, but {stray} is in none of them.\n"
+            "Move it into a split's folder (train, test), or remove it."
+        )
+
+
+def sort_names(names: Iterable[str]) -> list[str]:
+    """Return class names in numeric order if all are whole numbers, and otherwise sorted as text.
+
+    Example:
+        >>> sort_names(["10", "9", "1"]), sort_names(["10", "9", "a"])
+        (['1', '9', '10'], ['10', '9', 'a'])
+    """
+    distinct = set(names)
+    if all(is_number(name) for name in distinct):
+        return sorted(distinct, key=lambda name: (int(name), name))
+    return sorted(distinct)
+
+
+def is_number(name: str) -> bool:
+    """Return whether a class is named by a whole number."""
+    return name.removeprefix("-").isdecimal() and name.isascii()
+
+
+def without_case(name: str) -> str:
+    """Return the form of a name that is the same for upper and lower case, and for both ways to write an accent."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def match_names(names: Sequence[str], classes: Sequence[str]) -> list[int]:
+    """Return the place of each name in `classes`: of the same text, or else of the only one that differs in case.
+
+    Raises:
+        UserError: If some names are not among the classes, or two of them mean the same class.
+
+    Example:
+        >>> match_names(["Dog", "cat"], ["cat", "dog", "owl"])
+        [1, 0]
+    """
+    exact = {name: index for index, name in enumerate(classes)}
+    similar: dict[str, list[int]] = defaultdict(list)
+    for index, name in enumerate(classes):
+        similar[without_case(name)].append(index)
+    matched = {}
+    for name in names:
+        alike = similar[without_case(name)]
+        if name in exact:
+            matched[name] = exact[name]
+        elif len(alike) == 1:
+            matched[name] = alike[0]
+    if unknown := [name for name in names if name not in matched]:
+        which = f"classes {shorten(unknown)} are" if len(unknown) > 1 else f"class {unknown[0]} is"
+        raise UserError(f"the {which} not among the classes {shorten(classes, 20)}.")
+    if len(set(matched.values())) < len(matched):
+        _refuse_same_meaning(matched, classes)
+    return [matched[name] for name in names]
+
+
+def _refuse_same_meaning(matched: Mapping[str, int], classes: Sequence[str]) -> None:
+    for index, name in enumerate(classes):
+        alike = [own for own, target in matched.items() if target == index]
+        if len(alike) > 1:
+            raise UserError(f"the classes {' and '.join(alike)} both mean the class {name}: give them one name.")
+
+
+def shorten(names: Sequence[str], longest: int = 5) -> str:
+    """Return names as a list in words, the first and the last of a long one.
+
+    Example:
+        >>> shorten([str(i) for i in range(100)])
+        '0, 1, 2, 3, …, 99'
+    """
+    shown = [*names] if len(names) <= longest else [*names[: longest - 1], "…", names[-1]]
+    return ", ".join(shown)

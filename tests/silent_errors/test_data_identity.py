@@ -1,0 +1,221 @@
+"""A run knows the images it was trained on: others are refused, or named in what was scored against them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from helpers.cli import ganexp
+from PIL import Image
+
+from ganexp import build
+
+SMALL = (
+    "data=folder",
+    "data.resolution=8",
+    "trainer=cpu",
+    "schedule.steps=2",
+    "schedule.evaluate_every=1",
+    "schedule.batch_size=4",
+    "model=mlp",
+    "loss=hinge",
+    "metrics=classifier",
+    "metrics.extractor.updates=5",
+    "metrics.samples=40",
+    "metrics/score=[fid]",
+    "name=run",
+)
+
+
+@pytest.fixture(autouse=True)
+def read_anew():
+    """Forget the images that were read: another command would be another process."""
+    _forget_images()
+    yield
+    _forget_images()
+
+
+def _forget_images():
+    build._read_source.cache_clear()
+
+
+def fill(directory: Path, count: int, brightness: int) -> None:
+    """Write `count` noisy images of about one brightness."""
+    directory.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(brightness)
+    for index in range(count):
+        pixels = np.clip(brightness + rng.normal(0, 20, (8, 8, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(directory / f"{index:03}.png")
+
+
+def two_classes(directory: Path) -> None:
+    """Write 20 dark and 20 bright images."""
+    fill(directory / "dark", 20, 60)
+    fill(directory / "light", 20, 190)
+
+
+def trained(tmp_path: Path, *overrides: str) -> Path:
+    """Train a small run on two classes of images; return its directory."""
+    two_classes(tmp_path / "images")
+    ganexp(*SMALL, "data.path=images", *overrides, cwd=tmp_path)
+    _forget_images()
+    (run,) = (tmp_path / "outputs" / "run").iterdir()
+    return run
+
+
+def add_images(images: Path) -> str:
+    """Add images to a class; return what a message says of the change."""
+    fill(images / "dark" / "more", 8, 80)
+    return "40 images, now 48 (dark 20 → 28)"
+
+
+def relabel_an_image(images: Path) -> str:
+    """Move an image to another class; return what a message says of the change."""
+    shutil.move(images / "dark" / "000.png", images / "light" / "100.png")
+    return "40 other images (dark 20 → 19, light 20 → 21)"
+
+
+def replace_an_image(images: Path) -> str:
+    """Change the pixels of one image; return what a message says of the change."""
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(images / "light" / "007.png")
+    return "40 other images"
+
+
+def add_a_test_split(images: Path) -> str:
+    """Turn the classes into a training split beside a test split; return what a message says of the change."""
+    classes = list(images.iterdir())
+    (images / "train").mkdir()
+    for directory in classes:
+        shutil.move(directory, images / "train" / directory.name)
+    shutil.copytree(images / "train", images / "test")
+    return "test split: was not there"
+
+
+@pytest.mark.parametrize("change", [add_images, relabel_an_image, replace_an_image, add_a_test_split])
+def test_resume_refuses_changed_images(tmp_path, change):
+    run = trained(tmp_path)
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    message = change(tmp_path / "images")
+    done = ganexp("resume", str(run), "schedule.steps=4", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "data.changed=accept" in done.stderr
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("change", [add_images, replace_an_image])
+def test_accepted_change_starts_the_scores_anew(tmp_path, change):
+    run = trained(tmp_path)
+    protocol = json.loads((run / "run.json").read_text())["protocol"]
+    change(tmp_path / "images")
+    ganexp("resume", str(run), "schedule.steps=4", "data.changed=accept", cwd=tmp_path)
+    metadata = json.loads((run / "run.json").read_text())
+    assert metadata["protocol"]["id"] != protocol["id"]
+    (recorded,) = metadata["data_changes"]
+    assert recorded["step"] == 2
+    assert recorded["protocol"] == protocol
+    points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert {point["step"] for point in points if "score/fid_classifier" in point} == {3, 4}
+    assert {1, 2, 3, 4} <= {point["step"] for point in points if "loss/generator" in point}
+    earlier = [json.loads(line) for line in (run / "until-step-2" / "metrics.jsonl").read_text().splitlines()]
+    assert {point["step"] for point in earlier if "score/fid_classifier" in point} == {0, 1, 2}
+    assert (run / "until-step-2" / "best.ckpt").exists()
+    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["ganexp"]["step"] == metadata["scores"]["best"]["step"]
+    assert "untrained" not in metadata["scores"]
+    assert yaml.safe_load((run / "config.yaml").read_text())["data"]["changed"] == "refuse"
+    _forget_images()
+    ganexp("resume", str(run), "schedule.steps=5", cwd=tmp_path)  # the accepted images are now the run's
+
+
+def test_evaluation_names_changed_images_in_its_protocol(tmp_path):
+    run = trained(tmp_path)
+    unchanged = ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
+    assert "the images have changed" not in unchanged.stdout
+    assert "data_changes" not in json.loads((run / "scores.json").read_text())["protocol"]
+    for change in (replace_an_image, add_images):
+        _forget_images()
+        change(tmp_path / "images")
+        done = ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
+        (line,) = json.loads((run / "scores.json").read_text())["protocol"]["data_changes"]
+        assert line.startswith("train split: 40 ")
+        assert f"the images have changed since this run was trained: {line}" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["evaluate", "resume"])
+def test_moved_dataset_is_found_where_the_command_says(tmp_path, command):
+    run = trained(tmp_path)
+    shutil.move(tmp_path / "images", tmp_path / "moved")
+    target = [str(run), "schedule.steps=3"] if command == "resume" else [f"ckpt={run}"]
+    lost = ganexp(command, *target, cwd=tmp_path, check=False)
+    assert lost.returncode == 1
+    assert str(tmp_path / "images") in lost.stderr
+    assert "data.path=" in lost.stderr
+    found = ganexp(command, *target, "data.path=moved", cwd=tmp_path)
+    assert "Traceback" not in found.stderr
+    if command == "resume":
+        stored = yaml.safe_load((run / "config.yaml").read_text())["data"]
+        assert stored["path"] == stored["source"]["path"] == str(tmp_path / "moved")
+
+
+def test_dataset_below_the_root_moves_with_it(tmp_path):
+    own = tmp_path / "conf" / "data"
+    own.mkdir(parents=True)
+    (own / "pets.yaml").write_text(
+        "path: ${data.root}/pets\nresolution: 8\nchannels: 3\nnum_classes: 2\n"
+        "source: {_target_: ganexp.data.sets.folder, path: '${data.path}'}\n"
+    )
+    two_classes(tmp_path / "old" / "pets")
+    own_dataset = ["--config-dir", "conf", "data=pets", "data.root=old"]
+    ganexp(*SMALL[1:], *own_dataset, cwd=tmp_path)
+    (run,) = (tmp_path / "outputs" / "run").iterdir()
+    shutil.move(tmp_path / "old", tmp_path / "new")
+    shutil.rmtree(tmp_path / "new" / "pets" / "light")  # other content, so that the old images cannot be meant
+    fill(tmp_path / "new" / "pets" / "light", 10, 190)
+    _forget_images()
+    done = ganexp("evaluate", f"ckpt={run}", "data.root=new", cwd=tmp_path)
+    assert "train split: 40 images, now 30 (light 20 → 10)" in done.stdout
+    (tmp_path / "elsewhere").mkdir()
+    refused = ganexp("resume", str(run), "data.root=new", "schedule.steps=3", cwd=tmp_path, check=False)
+    assert "40 images, now 30" in refused.stderr
+
+
+def test_root_that_holds_no_image_of_the_run_is_refused(tmp_path):
+    run = trained(tmp_path)
+    done = ganexp("evaluate", f"ckpt={run}", "data.root=elsewhere", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert f"at {tmp_path / 'images'}: give data.path=" in done.stderr
+
+
+def test_relative_paths_are_found_from_other_directories(tmp_path):
+    run = trained(tmp_path, "metrics.cache=cache")
+    (tmp_path / "elsewhere").mkdir()
+    ganexp("evaluate", f"ckpt={run}", "output=../scored", cwd=tmp_path / "elsewhere")
+    assert (tmp_path / "scored" / "scores.json").exists()
+    ganexp("resume", f"../{run.relative_to(tmp_path)}", "schedule.steps=3", cwd=tmp_path / "elsewhere")
+    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == []
+
+
+@pytest.mark.parametrize("overrides", [(), ("model.conditional=true", "metrics.labels=uniform")])
+def test_dry_run_reads_the_images_and_leaves_nothing(tmp_path, overrides):
+    two_classes(tmp_path / "images")
+    done = ganexp(*SMALL, "data.path=images", *overrides, "debug.dry_run=true", cwd=tmp_path)
+    assert "dark 20" in done.stdout
+    assert "Nothing was trained or written" in done.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
+def test_dry_run_refuses_what_a_training_refuses(tmp_path):
+    two_classes(tmp_path / "images")
+    fill(tmp_path / "images" / "rare", 1, 230)
+    few = ("model.conditional=true", "metrics/score=[intra_fid]", "debug.dry_run=true")
+    refused = ganexp(*SMALL, "data.path=images", *few, cwd=tmp_path, check=False)
+    assert refused.returncode == 1
+    assert "class rare has 1" in refused.stderr
+    too_large = ganexp(
+        *SMALL, "data.path=images", "debug.dry_run=true", "schedule.batch_size=99", cwd=tmp_path, check=False
+    )
+    assert "schedule.batch_size=99" in too_large.stderr

@@ -1,0 +1,93 @@
+"""Sets that are too small for what is asked of them are refused by name before anything starts, and leave nothing."""
+
+from pathlib import Path
+
+import pytest
+from helpers.cli import ganexp
+from helpers.images import photo
+
+from ganexp import build
+
+BASE = (
+    "data=folder",
+    "data.resolution=8",
+    "trainer=cpu",
+    "schedule.steps=1",
+    "schedule.evaluate_every=1",
+    "schedule.batch_size=2",
+    "model=mlp",
+    "loss=hinge",
+    "metrics=classifier",
+    "metrics.extractor.updates=2",
+    "metrics.samples=60",
+    "callbacks=none",
+    "logger=none",
+    "hydra.run.dir=run",
+)
+
+
+def write(directory: Path, counts: dict[str, int]) -> None:
+    """Write so many noisy images of each class."""
+    for name, count in counts.items():
+        for index in range(count):
+            photo(directory / name / f"{index}.png", (8, 8))
+
+
+def refused(cwd: Path, *overrides: str) -> str:
+    """Return the error of a training that is refused before it has left or computed anything."""
+    build._read_source.cache_clear()
+    done = ganexp(*BASE, *overrides, f"metrics.cache={cwd / 'cache'}", cwd=cwd, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert not (cwd / "run").exists()
+    assert not (cwd / "cache").exists()
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("counts", "overrides", "message"),
+    [
+        ({"common": 60, "single": 1}, (), "class single has 1 in the train split"),
+        (
+            {"train/x": 30, "train/y": 30, "test/x": 9, "test/y": 1},
+            ("metrics.references=[test]",),
+            "class y has 1 in the t",
+        ),
+        ({"many": 97, "few": 3}, ("metrics.samples=20",), "class few has 1 of 20: use metrics.samples=67 or more"),
+        ({"a": 8, "b": 8}, ("model.conditional=false",), "these samples have no labels"),
+    ],
+)
+def test_intra_fid_of_small_classes(tmp_path, counts, overrides, message):
+    write(tmp_path / "set", counts)
+    scores = ("metrics/score=[fid,intra_fid]", "model.conditional=true", "metrics.splits=1")
+    assert message in refused(tmp_path, "data.path=set", *scores, *overrides)
+
+
+@pytest.mark.parametrize("counts", [{"a": 4, "b": 4}, {"one": 1, "two": 2, "six": 6}])
+def test_classifier_of_fewer_than_ten_images(tmp_path, counts):
+    write(tmp_path / "set", counts)
+    error = refused(tmp_path, "data.path=set", "metrics/score=[is]", "metrics.best_by=is")
+    assert f"at least 10 images, and there are {sum(counts.values())}: add images" in error
+
+
+def test_classifier_of_ten_images_is_trained(tmp_path):
+    write(tmp_path / "set", {"a": 5, "b": 5})
+    build._read_source.cache_clear()
+    ganexp(*BASE, "data.path=set", "metrics/score=[fid]", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("score", "overrides", "message"),
+    [
+        ("diversity", (), "diversity needs at least 2 real images, and the test split has 1"),
+        ("neighbours", (), "neighbours needs at least 6 real images, and the test split has 1"),
+        ("kid", (), "kid needs at least 2 real images, and the test split has 1"),
+        ("fid_infinity", ("metrics.samples=29",), "fid_infinity needs at least 30 generated images"),
+        ("is", ("metrics.samples=7", "metrics.splits=4"), "metrics.samples=7 is too few for metrics.splits=4"),
+        ("fid", ("metrics.fid_at=[1]", "metrics.references=[train]"), "metrics.fid_at=[1]: must be"),
+    ],
+)
+def test_scores_of_few_images(tmp_path, score, overrides, message):
+    write(tmp_path / "set", {"train/a": 10, "train/b": 10, "test/a": 1})
+    settings = (f"metrics/score=[{score}]", "metrics.splits=1", "metrics.references=[train,test]")
+    assert message in refused(tmp_path, "data.path=set", *settings, *overrides)
