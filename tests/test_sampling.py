@@ -10,7 +10,18 @@ from torch import nn
 from ganexp import sampling
 from ganexp.build import build_gan
 from ganexp.models.latent import Latent
-from ganexp.sampling import FixedLatents, interpolate, interpolation_grid, sample_grid, sample_images, sampling_mode
+from ganexp.sampling import (
+    FixedLatents,
+    apportion,
+    grid_names,
+    interpolate,
+    interpolation_grid,
+    labels_in_turn,
+    sample_grid,
+    sample_images,
+    sample_labels,
+    sampling_mode,
+)
 
 
 @pytest.fixture
@@ -40,6 +51,36 @@ def test_sampling_leaves_the_random_state_alone(conditional):
     list(sample_images(conditional, 10, 5, seed=1))
     sample_grid(conditional, 0, 2, 2)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("count", "classes"), [(40, 4), (10, 4), (3, 5), (1, 1), (10_000, 10), (997, 102)])
+def test_labels_in_turn_are_the_index_modulo_the_classes(count, classes):
+    assert torch.equal(labels_in_turn(count, classes), torch.arange(count) % classes)
+    assert labels_in_turn(count, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "shares", "expected"),
+    [
+        (100, [900, 100], [90, 10]),
+        (10, [1, 1, 1], [4, 3, 3]),
+        (7, [70, 20, 10], [5, 1, 1]),
+        (100, [60, 1], [98, 2]),
+        (5, [0, 3, 0, 3], [0, 3, 0, 2]),
+        (2, [1, 1, 8], [0, 0, 2]),
+    ],
+)
+def test_numbers_of_labels_are_the_shares(count, shares, expected):
+    labels = sample_labels(count, shares)
+    assert labels.bincount(minlength=len(shares)).tolist() == apportion(count, shares) == expected
+
+
+def test_first_labels_have_the_shares_of_all():
+    """FID at fewer samples, KID and precision take the first ones only."""
+    labels = sample_labels(1000, [70, 20, 10])
+    assert labels[:100].bincount().tolist() == [70, 20, 10]
+    assert labels[:10].bincount().tolist() == [7, 2, 1]
+    assert torch.equal(labels, sample_labels(1000, [7, 2, 1]))
 
 
 @pytest.mark.parametrize("truncation", [None, 0.5])
@@ -91,6 +132,23 @@ def test_grids_have_a_class_a_row(conditional):
     assert torch.equal(brightness, brightness.sort().values)
     interpolation_grid(conditional, seed=0, spherical=False)
     assert recorder.calls[1][1].tolist() == [label for label in range(10) for _ in range(5)]
+    interpolation_grid(conditional, seed=0, spherical=False, rows=3, label=7)
+    assert recorder.calls[2][1].tolist() == [7] * 15
+
+
+def test_rows_are_named_after_their_classes(conditional):
+    names = list("abcdefghij")
+    assert grid_names(conditional, names, 12) == [*names, "a", "b"]
+    assert grid_names(conditional, names, 2, label=7) == ["h", "h"]
+    assert grid_names(conditional, [], 12) == []
+    assert grid_names(build_gan(config()), names, 12) == []
+
+
+def test_images_are_of_the_labels_asked_for(conditional):
+    conditional.networks["generator"] = Recorder()
+    labels = torch.tensor([3, 3, 9, 0, 3])
+    brightness = torch.cat(list(sample_images(conditional, 5, 2, seed=0, labels=labels)))[:, 0, 0, 0]
+    assert torch.equal(brightness, labels / 5 - 1)
 
 
 def test_grid_of_an_unconditional_gan_has_the_rows_asked_for():

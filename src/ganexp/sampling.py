@@ -1,12 +1,13 @@
 """Draw images from a GAN for scores and pictures: fixed latents, truncation, grids and interpolations.
 
-Nothing here touches training: latents come from a generator of their own, and networks are put back into the mode that
-they were in.
+Sampling does not affect training: latents come from a separate random generator, and networks return to their previous
+mode.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from typing import Protocol
 
 import torch
@@ -18,10 +19,11 @@ from ganexp.pixels import PixelRange, to_display_range
 
 EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn during training
 CHUNK = 10_000  # latents that are drawn together
+MAX_CLASS_ROWS = 20  # of a grid with a class a row
 
 
 class SampledGAN(Protocol):
-    """What sampling needs to know of a GAN, see `training/gan.py`."""
+    """The part of a GAN that sampling uses, see `training/gan.py`."""
 
     latent: Latent
     num_classes: int
@@ -30,16 +32,16 @@ class SampledGAN(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """The device of its networks."""
+        """The device of the networks."""
 
     @property
     def sampling_generator(self) -> nn.Module:
-        """The generator to sample from."""
+        """The generator to draw samples from."""
 
 
 @contextmanager
 def sampling_mode(network: nn.Module) -> Iterator[nn.Module]:
-    """Put `network` into eval mode without gradients; put back the mode of each of its modules afterwards."""
+    """Put `network` into eval mode without gradients, and restore the mode of each of its modules afterwards."""
     modes = {module: module.training for module in network.modules()}
     network.eval()
     try:
@@ -51,13 +53,13 @@ def sampling_mode(network: nn.Module) -> Iterator[nn.Module]:
 
 
 class FixedLatents:
-    """Latents by index: the latent of an index depends on the seed and the index alone, on every machine.
+    """Latents by index. A latent depends only on the seed and its index, on every machine.
 
-    Latents are drawn in chunks on the CPU, and the last chunk is kept, so that memory does not grow with their number.
+    Latents are drawn in chunks on the CPU, and only the last chunk is kept, so that memory use is constant.
 
     Args:
-        latent: draws latents from a `torch.Generator`.
-        seed: of the generator.
+        latent: distribution from which latents are drawn.
+        seed: seed of the random generator.
         truncation: threshold beyond which values are drawn again; see `truncate`.
     """
 
@@ -76,7 +78,7 @@ class FixedLatents:
         return latents
 
     def _draw_chunk(self, number: int) -> Tensor:
-        """Return chunk `number`; chunks are drawn one after the other, so an earlier one starts from the beginning."""
+        """Return chunk `number`. Chunks are drawn in order, so an earlier chunk restarts from the beginning."""
         if number == self._next_chunk - 1:
             return self._chunk
         if number < self._next_chunk:
@@ -98,13 +100,43 @@ def truncate(z: Tensor, threshold: float, generator: torch.Generator) -> Tensor:
     return z
 
 
-def sample_labels(num_classes: int, indices: Tensor) -> Tensor | None:
-    """Return the labels (N,) that images are drawn for: the classes in turn by index; None without classes."""
-    return indices % num_classes if num_classes else None
+def sample_labels(count: int, shares: Sequence[float]) -> Tensor | None:
+    """Return labels (count,) in given shares, int64; None without classes.
+
+    The number of images of a class is its share of `count`, rounded so that the numbers add up to `count` (largest
+    remainder method). The images of each class are spread evenly, so that the first n images have nearly the same
+    shares. With equal shares the labels cycle through the classes.
+
+    Args:
+        count: number of images.
+        shares: share of each class, such as its number of real images; the sum is arbitrary.
+    """
+    if not shares:
+        return None
+    counts = torch.tensor(apportion(count, shares))
+    labels = torch.arange(len(counts)).repeat_interleave(counts)
+    place_in_class = torch.cat([torch.arange(n) for n in counts.tolist()]).double()
+    places = (2 * place_in_class + 1) / (2 * counts[labels])  # in (0, 1), the same distance apart within a class
+    return labels[places.argsort(stable=True)]
+
+
+def apportion(count: int, shares: Sequence[float]) -> list[int]:
+    """Return whole numbers with these shares that add up to `count` (largest remainder method; ties: the first)."""
+    quotas = [Fraction(share) * count / sum(map(Fraction, shares)) for share in shares]
+    counts = [math.floor(quota) for quota in quotas]
+    by_remainder = sorted(range(len(shares)), key=lambda index: counts[index] - quotas[index])
+    for index in by_remainder[: count - sum(counts)]:
+        counts[index] += 1
+    return counts
+
+
+def labels_in_turn(count: int, num_classes: int) -> Tensor | None:
+    """Return labels (count,) that cycle through the classes; None without classes."""
+    return sample_labels(count, [1] * num_classes)
 
 
 def generate(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
-    """Return images (N, C, H, W) in [-1, 1] of latents (N, d) and labels (N,) or None, on the device of the GAN."""
+    """Return images (N, C, H, W) in [-1, 1] for latents (N, d) and labels (N,) or None, on the device of the GAN."""
     return to_display_range(_generate_raw(gan, z, labels), gan.pixel_range)
 
 
@@ -121,26 +153,28 @@ def sample_images(
     seed: int,
     truncation: float | None = None,
     as_discriminator_sees: bool = False,
+    labels: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """Yield `count` images in batches (at most batch_size, C, H, W).
 
     Args:
-        gan: what to sample from; its averaged generator, where it has one.
+        gan: the GAN to sample from, with its averaged generator if it has one.
         count: number of images.
-        batch_size: of images that are generated together.
-        seed: of the latents.
+        batch_size: number of images that are generated together.
+        seed: seed of the latents.
         truncation: see `truncate`.
-        as_discriminator_sees: leave the images as the generator returns them, instead of in [-1, 1].
+        as_discriminator_sees: return the unchanged output of the generator instead of images in [-1, 1].
+        labels: the class (count,) of each image; None cycles through the classes.
     """
     latents = FixedLatents(gan.latent, seed, truncation)
+    labels = labels_in_turn(count, gan.num_classes) if labels is None else labels
+    draw = _generate_raw if as_discriminator_sees else generate
     for indices in torch.arange(count).split(batch_size):
-        labels = sample_labels(gan.num_classes, indices)
-        draw = _generate_raw if as_discriminator_sees else generate
-        yield draw(gan, latents[indices], labels)
+        yield draw(gan, latents[indices], None if labels is None else labels[indices])
 
 
 def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
-    """Return what images are sampled with, for those who read the scores: weights, and batch norm's statistics."""
+    """Return how images are sampled, for the protocol of the scores: weights and batch norm statistics."""
     norms = [module for module in gan.sampling_generator.modules() if isinstance(module, _BatchNorm)]
     kinds = {"the batch's statistics" if norm.running_mean is None else "running statistics" for norm in norms}
     weights = "raw" if gan.averaged_generator is None else "averaged (EMA)"
@@ -148,37 +182,56 @@ def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
 
 
 def needs_batches(gan: SampledGAN) -> bool:
-    """Return whether an image depends on the others of its batch, so that none can be drawn alone."""
+    """Return whether an image depends on the other images of its batch, so that single images cannot be drawn."""
     norms = (module for module in gan.sampling_generator.modules() if isinstance(module, _BatchNorm))
     return any(norm.running_mean is None for norm in norms)
 
 
+def grid_classes(gan: SampledGAN, rows: int, label: int | None = None) -> list[int]:
+    """Return the class of each row of a grid: the classes in a cycle, or always `label`; empty without classes."""
+    if not gan.num_classes:
+        return []
+    return [row % gan.num_classes if label is None else label for row in range(rows)]
+
+
+def grid_names(gan: SampledGAN, classes: Sequence[str], rows: int, label: int | None = None) -> list[str]:
+    """Return the name of the class of each row, see `grid_classes`; empty if the names are not known."""
+    return [classes[number] for number in grid_classes(gan, rows, label)] if classes else []
+
+
+def class_rows(gan: SampledGAN, rows: int) -> int:
+    """Return the number of rows of a grid: one for each class, but at most 20; `rows` without classes."""
+    return min(gan.num_classes, MAX_CLASS_ROWS) or rows
+
+
 def sample_grid(gan: SampledGAN, seed: int, rows: int, columns: int) -> Tensor:
-    """Return images (rows · columns, C, H, W) in [-1, 1] of fixed latents; with classes, row r is of class r.
+    """Return images (R · columns, C, H, W) in [-1, 1] of fixed latents, in the R rows of `class_rows`.
 
-    A conditional GAN has a row for each class, up to 20.
+    With classes, row r shows class r.
     """
-    rows = min(gan.num_classes, 20) or rows
+    rows = class_rows(gan, rows)
     z = FixedLatents(gan.latent, seed)[torch.arange(rows * columns)]
-    labels = torch.arange(rows).repeat_interleave(columns) if gan.num_classes else None
-    return generate(gan, z, labels)
+    return generate(gan, z, _row_labels(grid_classes(gan, rows), columns))
 
 
-def interpolation_grid(gan: SampledGAN, seed: int, spherical: bool, rows: int = 10, columns: int = 5) -> Tensor:
-    """Return images (rows · columns, C, H, W) in [-1, 1] between two latents a row; with classes, row r is of class r.
+def interpolation_grid(
+    gan: SampledGAN, seed: int, spherical: bool, rows: int = 10, columns: int = 5, label: int | None = None
+) -> Tensor:
+    """Return images (rows · columns, C, H, W) in [-1, 1], with an interpolation between two latents in each row.
 
-    Row r goes from latent rows + r to latent r.
+    Row r goes from latent rows + r to latent r. With classes, it shows class r, or the class `label`.
     """
     z = FixedLatents(gan.latent, seed)[torch.arange(2 * rows)]
     between = interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1)  # (rows · columns, d)
-    labels = None
-    if gan.num_classes:
-        labels = (torch.arange(rows) % gan.num_classes).repeat_interleave(columns)
-    return generate(gan, between, labels)
+    return generate(gan, between, _row_labels(grid_classes(gan, rows, label), columns))
+
+
+def _row_labels(classes: list[int], columns: int) -> Tensor | None:
+    return torch.tensor(classes).repeat_interleave(columns) if classes else None
 
 
 def interpolate(start: Tensor, end: Tensor, columns: int, spherical: bool = False) -> Tensor:
-    """Return latents (R, columns, d) from `start` to `end`, both (R, d); the first column is `start`, the last `end`.
+    """Return latents (R, columns, d) from `start` (R, d) in the first column to `end` (R, d) in the last column.
 
     Args:
         start: latents at which the rows begin.
@@ -188,7 +241,7 @@ def interpolate(start: Tensor, end: Tensor, columns: int, spherical: bool = Fals
             linearly.
 
     Raises:
-        ValueError: for a spherical interpolation between two latents on one line through the origin.
+        ValueError: `spherical` is true, and two latents are on one line through the origin.
     """
     t = torch.linspace(0, 1, columns)[None, :, None]  # (1, columns, 1)
     a, b = start[:, None], end[:, None]  # (R, 1, d)

@@ -35,6 +35,24 @@ def test_logits_are_the_discriminators_and_change_nothing():
         assert torch.allclose(logits["fake"], gan.discriminator(fakes, None), atol=1e-5)
 
 
+def test_generated_images_have_the_shares_of_the_first_set():
+    """Otherwise the means differ although the discriminator gives each class the same logit on both."""
+    gan, _, pixels = watched("loss=hinge", "model.conditional=true")
+    labels = torch.tensor([0] * 27 + [4] * 3)
+    gan.networks["generator"] = LabelAsBrightness()
+    gan.objective.logit = lambda network, images, labels: images[:, 0, 0, 0] * 10 + labels
+    sets = {"train": ImageSet(pixels[0], labels, list("0123456789"))}
+    logits = DiscriminatorLogits(sets).logits(gan, 0)
+    assert logits["fake"].round().int().bincount().tolist() == [900, 0, 0, 0, 0, 0, 0, 0, 100]
+
+
+class LabelAsBrightness(torch.nn.Module):
+    """A generator whose pixels are a tenth of the label."""
+
+    def forward(self, z, labels):
+        return (labels / 10)[:, None, None, None].expand(-1, 1, 8, 8)
+
+
 def test_discriminator_that_memorised_its_images_shows():
     gan, callback, pixels = watched("loss=non_saturating", "model.conditional=true")
     optimizer = torch.optim.Adam(gan.discriminator.parameters(), 1e-3)

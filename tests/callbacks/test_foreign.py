@@ -110,3 +110,32 @@ def test_resumed_run_logs_the_rates_of_an_undisturbed_one(tmp_path, overrides):
     ]
     assert len(rates[0]) == 6
     assert rates[0] == rates[1]
+
+
+CHECKPOINTS = """
+every: {_target_: pytorch_lightning.callbacks.ModelCheckpoint, filename: "{step}", save_top_k: -1}
+two_best: {_target_: pytorch_lightning.callbacks.ModelCheckpoint, monitor: fid_classifier, save_top_k: 2, mode: min}
+"""
+
+
+def test_lightnings_checkpoints_lie_beside_ganexps(tmp_path, monkeypatch):
+    (tmp_path / "mine" / "callbacks").mkdir(parents=True)
+    (tmp_path / "mine" / "callbacks" / "checkpoints.yaml").write_text(CHECKPOINTS)
+    monkeypatch.setenv("GANEXP_TRUST", "pytorch_lightning")
+    own = ("--config-dir", "mine", "callbacks=[default,checkpoints]", *TINY, "schedule.evaluate_every=2")
+    scores = ("metrics=classifier", "metrics.samples=40", "metrics.extractor.updates=5", "metrics/score=[fid]")
+    ganexp(*own, *scores, "schedule.steps=4", "hydra.run.dir=run", cwd=tmp_path)
+    ganexp("resume", "run", "schedule.steps=6", cwd=tmp_path)
+    names = {path.name for path in (tmp_path / "run" / "checkpoints").iterdir()}
+    assert {"best.ckpt", "last.ckpt", "step=2.ckpt", "step=4.ckpt", "step=6.ckpt"} <= names
+    assert len(names) == 7
+
+
+def test_callbacks_with_one_state_are_refused_by_name(tmp_path):
+    (tmp_path / "mine" / "callbacks").mkdir(parents=True)
+    twice = "{name}: {{_target_: pytorch_lightning.callbacks.ModelCheckpoint, filename: {name}}}\n"
+    (tmp_path / "mine" / "callbacks" / "twice.yaml").write_text(twice.format(name="a") + twice.format(name="b"))
+    done = ganexp("--config-dir", "mine", "callbacks=[default,twice]", *TINY, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "refuses callbacks=" in done.stderr
+    assert "state_key" in done.stderr

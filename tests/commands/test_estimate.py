@@ -50,7 +50,7 @@ def test_nothing_is_left_on_disk(tmp_path, monkeypatch):
     monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "data"))
     result = estimate(*RUN, cwd=tmp_path)
     assert set(result["once_hours"]) == {"classifier (trained) of digits", "classifier's reference of digits"}
-    assert result["notes"] == ["hours are those of a run that finds in the cache what once_hours are for"]
+    assert result["notes"] == ["hours are for a run with a filled cache; the first run also needs once_hours"]
     assert not list(tmp_path.iterdir())
 
 

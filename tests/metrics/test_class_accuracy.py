@@ -40,7 +40,7 @@ def test_accuracy_by_class_of_some_wrong_samples():
 def test_classes_without_samples_have_no_accuracy():
     scores = accuracy(torch.tensor([2, 0, 2, 4]), torch.tensor([2, 0, 2, 2]))
     assert scores.compute() == {"accuracy_stub": 0.75}
-    assert scores.by_class == {"share": [0.25, 0, 0.5, 0, 0.25], "accuracy": [1, pytest.approx(2 / 3)]}
+    assert scores.by_class == {"share": [0.25, 0, 0.5, 0, 0.25], "accuracy": [1, None, pytest.approx(2 / 3), None]}
 
 
 def test_samples_without_labels_have_shares_only():

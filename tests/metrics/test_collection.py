@@ -21,6 +21,7 @@ from ganexp.metrics.extractors.inception import InceptionExtractor
 from ganexp.metrics.fid import FID
 from ganexp.metrics.inception_score import InceptionScore
 from ganexp.metrics.kid import KID
+from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import load_reference
 from ganexp.metrics.score import Score
 from ganexp.pixels import to_uint8
@@ -158,8 +159,20 @@ class Projection(Pixels):
 def test_by_class_and_info_are_merged():
     scores = every_score()
     values = validate(scores)
-    assert scores.by_class.keys() == {"fid", "share", "accuracy"}
+    assert scores.by_class.keys() >= {"fid", "share", "accuracy"}
     assert scores.info().keys() == values.keys()
+
+
+def test_by_class_begins_with_names_and_expected_shares():
+    options = {"classes": ["a", "b", "c", "d"], "expected_share": [0.7, 0.1, 0.1, 0.1], "num_classes": 4}
+    scores = make_scores({"accuracy": EVERY_SCORE["accuracy"]}, torch.rand(9, 4), 90, Pixels(4, True), **options)
+    assert scores.by_class == {}
+    validate(scores)
+    assert list(scores.by_class) == ["classes", "expected_share", "share", "accuracy"]
+    assert scores.by_class["classes"] == ["a", "b", "c", "d"]
+    without_values = make_scores({"fid": FID}, torch.rand(9, 4), 90, Pixels(), **options)
+    validate(without_values)
+    assert without_values.by_class == {}
 
 
 def test_scores_are_no_module():
@@ -249,6 +262,27 @@ def test_protocol_id_depends_on_every_setting():
     ]
     assert len({found["id"] for found in protocols}) == len(protocols)
     assert protocol(train=real) == protocols[0]
+
+
+def labelled_protocol(counts, shares):
+    labels = SampleLabels(torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)), ["a", "b"], shares)
+    reference = make_reference(torch.rand(9, 3), "train")
+    return Scores(Stub(3), {"train": reference}, sum(counts), 2, CPU, {"fid": FID}, labels=labels).protocol()
+
+
+def test_protocol_id_depends_on_the_shares_of_classes():
+    uneven, other, even = (labelled_protocol(counts, "reference") for counts in ([30, 10], [29, 11], [20, 20]))
+    assert (uneven["labels"], uneven["class_samples"]) == ("reference", {"a": 30, "b": 10})
+    assert labelled_protocol([40, 0], "reference")["class_samples"] == {"a": 40, "b": 0}
+    assert len({found["id"] for found in (uneven, other, even)}) == 3
+    uniform = labelled_protocol([20, 20], "uniform")
+    assert uniform["labels"] == "uniform"
+    assert uniform["id"] == even["id"]  # the same samples
+    unlabelled = protocol(train=torch.rand(9, 3))
+    assert "labels" not in unlabelled
+    given = labelled_protocol([30, 10], None)  # images that exist already: their classes are no setting
+    assert given["id"] == unlabelled["id"]
+    assert "labels" not in given
 
 
 def score_on_rank(rank, store, results):

@@ -31,6 +31,21 @@ def test_intra_fid_is_the_mean_of_the_classes_fids():
     assert scores.info() == {"intra_fid_stub": {"higher_is_better": False, "plot_scale": "log"}}
 
 
+def test_intra_fid_of_unequal_classes_counts_each_class_once():
+    """Ninety samples of class 0 and ten of class 2; class 1 has neither samples nor real images."""
+    real = torch.rand(400, 2, generator=torch.Generator().manual_seed(0))
+    fake = torch.rand(100, 2, generator=torch.Generator().manual_seed(1))
+    labels = torch.tensor([0] * 90 + [2] * 10)
+    halves = {0: make_reference(real[:200]), 2: make_reference(real[200:])}
+    scores = make_scores(
+        {"intra_fid": IntraFID}, real, 100, Stub(2), class_reference=halves.__getitem__, labels=labels, num_classes=4
+    )
+    values = feed(scores, fake, labels=labels).compute()
+    first, second = (halves[c].distance(*fit_gaussian(fake[labels == c])) for c in (0, 2))
+    assert scores.by_class["fid"] == [pytest.approx(first), None, pytest.approx(second), None]
+    assert values == {"intra_fid_stub": pytest.approx((first + second) / 2)}
+
+
 @pytest.mark.parametrize("options", [{}, {"num_classes": 4}, {"class_reference": make_reference}])
 def test_intra_fid_without_labels_is_refused(options):
     with pytest.raises(UserError, match=r"model\.conditional=true"):

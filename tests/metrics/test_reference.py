@@ -34,6 +34,24 @@ def test_cached_reference_equals_the_computed_one(tmp_path):
         assert torch.equal(getattr(cached, name), getattr(computed, name))
 
 
+def test_reference_file_depends_on_everything_that_features_depend_on(tmp_path, monkeypatch):
+    extractors = {name: Pixels() for name in ("same", "identity", "name", "input")}
+    for name in ("identity", "name", "input"):
+        setattr(extractors[name], name, "other")
+    files = {name: reference_file(extractor, "a", tmp_path) for name, extractor in extractors.items()}
+    files |= {"images": reference_file(Pixels(), "b", tmp_path), "kept": reference_file(Pixels(), "a", tmp_path, 7)}
+    monkeypatch.setattr(torch, "__version__", "0.0.1")
+    files["torch"] = reference_file(Pixels(), "a", tmp_path)
+    assert len(set(files.values())) == len(files)
+
+
+def test_cache_that_cannot_be_written_is_named_before_computing(tmp_path):
+    (tmp_path / "file").touch()
+    images = iter([])  # which would be missed
+    with pytest.raises(OSError, match="file/references"):
+        load_reference(Pixels(), images, 100, "a", tmp_path / "file", CPU)
+
+
 def test_reference_file_depends_on_images_and_extractor(tmp_path):
     load(IMAGES, "a", tmp_path)
     other_weights, other_name = Pixels(), Pixels()

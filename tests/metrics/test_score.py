@@ -1,9 +1,11 @@
 """What all scores have in common: order of arrival, several processes, inference mode, info, completeness."""
 
+import math
+
 import pytest
 import torch
 import yaml
-from helpers.scores import CPU, EVERY_SCORE, Stub, feed, make_reference, make_scores
+from helpers.scores import CPU, EVERY_SCORE, Stub, feed, make_reference, make_scores, minimum_of
 
 from ganexp.cli import CONF
 from ganexp.metrics.score import SampleScore, Score, ScoreContext
@@ -79,19 +81,57 @@ def test_value_info_describes_exactly_the_computed_values(name):
             assert facts["plot_scale"] in ("linear", "log")
 
 
-def test_only_some_scores_keep_features():
-    kept = {name: scores_of(name).scores[name].kept_samples for name in EVERY_SCORE}
-    assert kept == {
-        "is": 0,
-        "fid": 0,
-        "kid": 10_000,
-        "neighbours": 10_000,
-        "diversity": 2000,
-        "fid_interval": None,
-        "fid_infinity": None,
-        "intra_fid": None,
-        "accuracy": 0,
-    }
+def state_size(name, count, kept):
+    """Return the number of values that a score holds after `count` samples, if it keeps `kept` of them."""
+    real = samples()[0]
+    scores = make_scores(
+        {name: EVERY_SCORE[name]},
+        real,
+        count,
+        Stub(DIM, CLASSES, knows_labels=True),
+        class_reference=lambda c: make_reference(real),
+        num_classes=CLASSES,
+    )
+    scores.scores[name].kept_samples = kept
+    features, logits, labels = torch.randn(count, DIM), torch.randn(count, CLASSES), torch.arange(count) % CLASSES
+    feed(scores, features, logits, labels)
+    states = scores.scores[name].metric_state.values()
+    return sum(sum(map(torch.numel, value)) if isinstance(value, list) else value.numel() for value in states)
+
+
+@every_score
+def test_score_keeps_as_many_samples_as_it_declares(name):
+    """The memory of a score with `kept_samples = 0` does not grow, and others stop growing at their number."""
+    kept = scores_of(name).scores[name].kept_samples
+    if kept == 0:
+        assert state_size(name, 100, 0) == state_size(name, 300, 0)
+    else:
+        assert state_size(name, 100, 40) == state_size(name, 300, 40) == state_size(name, 40, None)
+        assert state_size(name, 100, None) > state_size(name, 40, None)
+
+
+@every_score
+def test_score_of_its_minimum_of_images_is_finite(name):
+    """What a score says it needs is enough for every one of its values."""
+    minimum = minimum_of(name)
+    images, count = max(minimum.images, CLASSES * minimum.of_class), max(minimum.samples, CLASSES * minimum.of_class)
+    generator = torch.Generator().manual_seed(0)
+    real = {split: torch.randn(images, DIM, generator=generator) for split in ("train", "test")}
+    labels = torch.arange(count) % CLASSES
+    scores = make_scores(
+        {name: EVERY_SCORE[name]},
+        real,
+        count,
+        Stub(DIM, CLASSES, knows_labels=True),
+        class_reference=lambda c: make_reference(real["train"][c::CLASSES]),
+        num_classes=CLASSES,
+    )
+    guesses = torch.zeros(count, dtype=torch.long)
+    guesses[: count // 2] = 1  # diversity within and between classes needs two classes and a pair in one
+    logits = torch.eye(CLASSES)[guesses] if count > 2 else torch.eye(CLASSES)[[0, 0]]
+    features = torch.randn(count, DIM, generator=generator)
+    for key, value in feed(scores, features, logits, labels).compute().items():
+        assert math.isfinite(value) or key.startswith("distance_between"), key
 
 
 @pytest.mark.parametrize("limit", [None, 30, 1000])
@@ -125,11 +165,10 @@ def test_references_are_named_after_the_first():
     assert context.first_reference is real["train"]
 
 
-def test_every_option_of_metrics_score_is_tested_here():
-    files = {file.stem: yaml.safe_load(file.read_text()) for file in (CONF / "metrics" / "score").glob("*.yaml")}
-    assert files.keys() == EVERY_SCORE.keys()
-    for name, content in files.items():
-        assert list(content) == [name]
-        kind = type(scores_of(name).scores[name])
-        assert content[name]["_target_"] == f"{kind.__module__}.{kind.__qualname__}"
-        assert issubclass(kind, Score)
+@every_score
+def test_option_of_metrics_score_holds_one_score_of_its_name(name):
+    content = yaml.safe_load((CONF / "metrics" / "score" / f"{name}.yaml").read_text())
+    assert list(content) == [name]
+    kind = type(scores_of(name).scores[name])
+    assert content[name]["_target_"] == f"{kind.__module__}.{kind.__qualname__}"
+    assert issubclass(kind, Score)

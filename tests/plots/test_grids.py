@@ -29,3 +29,16 @@ def test_saved_pictures_are_read_back(tmp_path):
 def test_side_by_side_keeps_the_order():
     left, right = torch.zeros(3, 2, 1), torch.ones(3, 2, 2)
     assert grids.side_by_side(left, right)[0, 0].tolist() == [0, 1, 1]
+
+
+def test_row_names_stand_beside_their_rows():
+    images = torch.full((6, 1, 48, 48), -1.0)
+    plain, named = grids.image_grid(images, 3), grids.image_grid(images, 3, ["Ω", "a very long name of a class"])
+    width = named.shape[2] - plain.shape[2]
+    assert torch.equal(named[:, :, width:], plain)
+    column = named[0, :, :width]
+    first, second = (column[rows] for rows in (slice(2, 50), slice(52, 100)))
+    assert column[0].eq(grids.GREY).all()
+    assert 0 < first.ne(grids.GREY).sum() < second.ne(grids.GREY).sum()  # a letter, and a long text
+    assert width < 200
+    assert grids.image_grid(images, 3, ["b", "b"]).shape[2] < named.shape[2]

@@ -1,1 +1,1 @@
-"""Callbacks, one file for each. `callbacks=` chooses some of them; training/trainer.py adds those that a run needs."""
+"""Callbacks, one per file. `callbacks=` chooses some of them; training/trainer.py adds the required ones."""

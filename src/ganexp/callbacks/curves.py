@@ -1,4 +1,4 @@
-"""Draw curves.png anew after every evaluation."""
+"""Draw curves.png after every evaluation."""
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
@@ -11,7 +11,7 @@ class Curves(Callback):
     """Draw losses and scores by step from metrics.jsonl.
 
     Args:
-        run_directory: of the run.
+        run_directory: directory of the run.
     """
 
     def __init__(self, run_directory: RunDirectory) -> None:

@@ -24,12 +24,14 @@ class DiscriminatorLogits(Callback):
     """Compute the discriminator's logits on up to 1,000 images of each kind, and log their means.
 
     Args:
-        image_sets: real images by what they are called: `train`, and `test` where there are held-out images.
+        image_sets: real images by split: `train`, and `test` if there are held-out images.
     """
 
     def __init__(self, image_sets: Mapping[str, ImageSet]) -> None:
         self.pixels: dict[str, Tensor] = {}
         self.labels: dict[str, Tensor | None] = {}
+        first = next(iter(image_sets.values()), None)
+        self.class_counts = [] if first is None else first.class_counts
         for name, image_set in image_sets.items():
             chosen = evenly_spaced(len(image_set), IMAGES)
             self.pixels[name] = image_set.batch(chosen)
@@ -42,13 +44,18 @@ class DiscriminatorLogits(Callback):
             pl_module.log_values({log_keys.logit_key(name): values.mean().item() for name, values in logits.items()})
 
     def logits(self, gan: GAN, seed: int) -> dict[str, Tensor]:
-        """Return the logits (at most 1,000) of `fake` and of each set of real images, in eval mode, on the CPU.
+        """Return the logits (at most 1,000) of generated images, as `fake`, and of each set of real images, on the CPU.
 
-        Empty for a discriminator that gives vectors instead of one logit.
+        The logits are computed in eval mode. Generated images have the same class shares as the first image set. Images
+        without classes are left out for a conditional discriminator. The result is empty if the discriminator returns
+        vectors instead of single logits.
         """
-        fakes = sample_images(gan, IMAGES, BATCH, seed, as_discriminator_sees=True)
-        logits = {"fake": _discriminate(gan, fakes, sample_labels(gan.num_classes, torch.arange(IMAGES)))}
+        labels = sample_labels(IMAGES, self.class_counts or [1] * gan.num_classes) if gan.num_classes else None
+        fakes = sample_images(gan, IMAGES, BATCH, seed, as_discriminator_sees=True, labels=labels)
+        logits = {"fake": _discriminate(gan, fakes, labels)}
         for name, pixels in self.pixels.items():
+            if gan.num_classes and self.labels[name] is None:
+                continue  # a conditional discriminator needs the class of an image
             images = (from_uint8(part, gan.pixel_range) for part in pixels.split(BATCH))
             logits[name] = _discriminate(gan, images, self.labels[name] if gan.num_classes else None)
         return {name: values for name, values in logits.items() if values is not None}
@@ -67,7 +74,7 @@ def _discriminate(gan: GAN, batches: Iterable[Tensor], labels: Tensor | None) ->
 def probability_greater(first: Tensor, second: Tensor) -> float:
     """Return the probability that a value of `first` (N,) is greater than one of `second` (M,); ties count half (AUC).
 
-    A value of 0.5 means that the two cannot be told apart.
+    A value of 0.5 means that the values do not separate the two groups.
     """
     greater = (first[:, None] > second[None]).double() + 0.5 * (first[:, None] == second[None])
     return greater.mean().item()

@@ -1,4 +1,4 @@
-"""Let signals that end or preempt a training take effect between two steps, where its state is whole."""
+"""Delay signals that end or preempt a training until the end of a step, when its state is complete."""
 
 import signal
 import threading
@@ -12,13 +12,13 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Interruption(Callback):
-    """Let Ctrl-C end a training when its step is done, and SLURM's signal wait for the end of the step.
+    """End a training after the current step on Ctrl-C, and delay SLURM's signal until the end of the step.
 
     The first Ctrl-C is treated as SIGTERM, after which Lightning ends the training between two steps, or between two
-    batches of an evaluation. The second one ends it at once.
+    batches of an evaluation. The second Ctrl-C ends it at once.
 
-    When SLURM preempts a job, Lightning saves a checkpoint and flushes the loggers. At an arbitrary point of the code,
-    that could wait for ever for a lock which a logger holds.
+    When SLURM preempts a job, Lightning saves a checkpoint and flushes the loggers. In the middle of a step this could
+    cause a deadlock, because a logger may hold a lock.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Interruption(Callback):
         self._waiting: list[Callable[[], Any]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Handle the signals from now on. Only the main thread of a process may."""
+        """Install the signal handlers, if this is the main thread; other threads cannot handle signals."""
         if threading.current_thread() is not threading.main_thread():
             return
         self._replace_handler(signal.SIGINT, self._end_after_step)
@@ -35,20 +35,20 @@ class Interruption(Callback):
             self._replace_handler(signal.SIGUSR1, lambda *args: self._waiting.append(lambda: preempt(*args)))
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Do what waited for the end of the step."""
+        """Handle a signal that was delayed until the end of the step."""
         while self._waiting:
             self._waiting.pop(0)()
 
     def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Do what waited for the end of a batch of an evaluation."""
+        """Handle a signal that was delayed until the end of a batch of an evaluation."""
         self.on_train_batch_end(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the signals to whoever handled them before."""
+        """Restore the previous signal handlers."""
         self._restore_handlers()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Leave the signals to whoever handled them before."""
+        """Restore the previous signal handlers."""
         self._restore_handlers()
 
     def _end_after_step(self, signal_number: int, frame: FrameType | None) -> None:

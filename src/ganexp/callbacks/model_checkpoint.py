@@ -1,4 +1,4 @@
-"""Lightning's checkpoints, for runs that are interrupted and run directories that move."""
+"""Save checkpoints with Lightning, also for runs that are interrupted or moved to another directory."""
 
 from typing import Any
 
@@ -7,15 +7,20 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 
 class ModelCheckpoint(callbacks.ModelCheckpoint):
-    """Keep the best checkpoint of a run whose directory was moved, where Lightning's class would forget it.
+    """Keep track of the best checkpoint even if the run directory was moved, unlike Lightning's class.
 
-    With `save_on_exception`, only a run that was told to stop between two steps is saved. After any other exception, or
-    within an evaluation, it could not be resumed exactly, and a run that diverged would replace its last good
-    checkpoint.
+    With `save_on_exception`, a checkpoint is saved only if a signal stopped the run between two steps. After any other
+    exception, or within an evaluation, the run could not be resumed exactly, and a run that diverged would replace its
+    last good checkpoint.
     """
 
+    @property
+    def state_key(self) -> str:
+        """Return the key of the state in checkpoints. It includes a file name to allow a second ModelCheckpoint."""
+        return f"{type(self).__qualname__}[{self.filename}]"
+
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Save a checkpoint after a step that SIGTERM or Ctrl-C has made the last one."""
+        """Save a checkpoint if SIGTERM or Ctrl-C stopped the run after a step."""
         if isinstance(exception, SIGTERMException) and not trainer.validating:
             super().on_exception(trainer, pl_module, exception)
 

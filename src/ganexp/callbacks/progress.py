@@ -1,4 +1,4 @@
-"""Show how far a run is: a live bar on a terminal; elsewhere a line for each evaluation, or every half minute."""
+"""Show the progress of a run: a live bar on a terminal; elsewhere a line at each evaluation, or every half minute."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ SHOWN_SCORES = 2  # the first ones of the run
 class ProgressLine(ProgressBar):
     """Show steps, steps per second, losses, the last scores and the time left.
 
-    It takes the place of Lightning's bar, which would start anew at every evaluation.
+    It replaces Lightning's bar, which would restart at every evaluation.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class ProgressLine(ProgressBar):
             self._print(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Remember at which step the scores were computed."""
+        """Store the step at which the scores were computed."""
         self.scored_at = pl_module.step
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
@@ -109,7 +109,7 @@ class ProgressLine(ProgressBar):
 
 
 def share_done(gan: GAN) -> float:
-    """Return the share of the run that is done, in [0, 1]."""
+    """Return the completed share of the run, in [0, 1]."""
     d_share = gan.d_steps / gan.max_d_steps if gan.max_d_steps else 0.0
     return max(gan.step / gan.steps, d_share)
 

@@ -11,16 +11,16 @@ from ganexp.training.gan import GAN
 
 
 class Pruning(Callback):
-    """End a run when its best score so far is worse than the median of the other jobs' best up to the same step.
+    """End a run when its best score so far is worse than the median of the best scores of other jobs up to that step.
 
     This is a variant of the median stopping rule (Golovin et al. 2017, section 3.2.2), which compares with running
-    averages. The other jobs are the run directories beside this one, so no sweeper that prunes is needed.
+    averages. The other jobs are read from the run directories of the same sweep, so the sweeper needs no pruning.
 
     Args:
-        run_directory: of this run.
+        run_directory: directory of this run.
         monitor: name of the score, such as fid_classifier.
         mode: `min` or `max`, whichever is better.
-        warm_up: number of other jobs that must be finished first.
+        warm_up: number of other jobs that must finish before this one can be pruned.
     """
 
     def __init__(self, run_directory: RunDirectory, monitor: str, mode: str, warm_up: int = 3) -> None:

@@ -20,7 +20,7 @@ class RandomState(Callback):
         return state | ({"cuda": torch.cuda.get_rng_state_all()} if torch.cuda.is_available() else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Keep `state` until training starts: what happens before may still draw random numbers."""
+        """Keep `state` until training starts, because other code may draw random numbers before."""
         self.restored = state
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""Stop a run whose losses are NaN or infinite."""
+"""Stop a run when its losses are NaN or infinite."""
 
 import math
 from typing import Any
@@ -11,10 +11,10 @@ from ganexp.training.gan import GAN
 
 
 class StopWhenNotFinite(Callback):
-    """End a run when a logged loss is NaN or infinite, since no later step can mend that."""
+    """End a run when a logged loss is NaN or infinite, because the run cannot recover from that."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
-        """Check the losses of a step that was logged.
+        """Check the losses if this step was logged.
 
         Raises:
             UserError: a loss is not finite.

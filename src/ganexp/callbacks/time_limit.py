@@ -7,12 +7,12 @@ from pytorch_lightning.callbacks.timer import Interval
 
 
 class TimeLimit(Timer):
-    """End a run at its first evaluation after `max_time`, which counts from the start of each process.
+    """End a run at its first evaluation after `max_time`, measured from the start of each process.
 
-    Lightning's timer would also end a run between two evaluations, and go on counting when it is resumed.
+    Lightning's timer would also end a run between two evaluations, and would continue to count in a resumed run.
 
     Args:
-        max_time: DD:HH:MM:SS.
+        max_time: time limit as DD:HH:MM:SS.
     """
 
     def __init__(self, max_time: str) -> None:
@@ -25,5 +25,5 @@ class TimeLimit(Timer):
         return remaining is not None and remaining <= 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing: the time of another process does not count."""
+        """Return an empty state, because the time of earlier processes does not count."""
         return {}

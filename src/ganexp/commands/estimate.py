@@ -1,4 +1,4 @@
-"""Estimate what a run will cost on this machine: time some real steps and a part of an evaluation. Leaves no files."""
+"""Estimate the cost of a run on this machine from the times of some real steps and a part of an evaluation."""
 
 import math
 import resource
@@ -40,7 +40,7 @@ GIB = 2**30
 
 @dataclass
 class Estimate:
-    """The cost of a run. `once_hours` is what the first run on a dataset does before it starts; later ones do not."""
+    """The cost of a run. `once_hours` is the time for work that only the first run on a dataset does."""
 
     device: str
     seconds_a_step: float
@@ -56,9 +56,10 @@ class Estimate:
 
 
 def estimate(cfg: DictConfig) -> dict[str, Any]:
-    """Return hours, memory and disk of the run that the resolved `cfg` describes.
+    """Return hours, memory and disk space of the run that the resolved `cfg` describes.
 
-    A dataset that is not on this machine is replaced by random images of its shape; nothing is downloaded.
+    A dataset that is not on this machine is replaced by random images of the same shape. Nothing is downloaded, and no
+    files are left.
     """
     cfg = OmegaConf.create(OmegaConf.to_container(cfg))
     with (
@@ -73,15 +74,15 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
         result = _estimate(cfg, Path(scratch))
     if target_name(cfg.data.source) != dataset:  # it was replaced
         images = f"{ASSUMED_IMAGES:,}"
-        result.notes.append(f"{dataset} is not on this machine: random images of its shape were used, {images} assumed")
+        result.notes.append(f"{dataset} is not on this machine: random images are used, assuming {images} images")
     if result.once_hours:
         result.once_hours = {f"{what} of {dataset}": hours for what, hours in result.once_hours.items()}
-        result.notes.append("hours are those of a run that finds in the cache what once_hours are for")
+        result.notes.append("hours are for a run with a filled cache; the first run also needs once_hours")
     return asdict(result)
 
 
 def total(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the cost of a sweep whose jobs cost `jobs`, each as `estimate` returns it, one after another."""
+    """Return the cost of a sweep that runs its jobs one after another, from the `estimate` of each job."""
     once_hours: dict[str, float] = {}
     for job in jobs:
         once_hours |= {what: max(hours, once_hours.get(what, 0.0)) for what, hours in job["once_hours"].items()}
@@ -102,7 +103,7 @@ def total(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Files:
-    """Sizes of what a run writes, in bytes."""
+    """Sizes of the files of a run, in bytes."""
 
     checkpoint: int
     picture: int
@@ -145,24 +146,24 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
 
 
 def _checkpoints(cfg: DictConfig) -> int:
-    """Return how many checkpoints a run keeps: the last, and with scores the best."""
+    """Return how many checkpoints a run keeps: the last one, and if there are scores, the best one."""
     return 2 if cfg.metrics.extractor else 1
 
 
 def _disk_bytes(cfg: DictConfig, files: _Files, steps: int, evaluations: int) -> int:
-    """Return what a run of `steps` steps writes: checkpoints, pictures and logged points."""
+    """Return the disk space of a run of `steps` steps in bytes: checkpoints, pictures and logged points."""
     points = steps // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
     pictures = 2 * (evaluations + 2)  # as files and in TensorBoard, with two interpolations
     return _checkpoints(cfg) * files.checkpoint + pictures * files.picture + points * BYTES_PER_LOG_POINT
 
 
 def _four_digits(value: float) -> float:
-    """Return `value` with four digits, since more are not known."""
+    """Return `value` rounded to four digits, because the estimate is not more accurate."""
     return float(f"{value:.4g}")
 
 
 def _image_set(cfg: DictConfig) -> tuple[ImageSet, bool]:
-    """Return the dataset, and whether it is the true one; otherwise `cfg` is changed to name its replacement."""
+    """Return the dataset and True; if it is missing, change `cfg` to random images, and return these and False."""
     try:
         return build.build_image_set(cfg), True
     except offline.NotHere:
@@ -173,7 +174,7 @@ def _image_set(cfg: DictConfig) -> tuple[ImageSet, bool]:
 
 
 class _Stopwatch(pl.Callback):
-    """Note the time after every step, and end the training when enough time has passed."""
+    """Record the time after every step, and end the training when enough time has passed."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -184,13 +185,13 @@ class _Stopwatch(pl.Callback):
             trainer.should_stop = True
 
     def seconds_a_step(self) -> float:
-        """Return the mean time of a step, without the first ones."""
+        """Return the mean time of a step, without the first steps."""
         times = self.times[min(WARM_UP_STEPS, len(self.times) - 2) :]
         return (times[-1] - times[0]) / (len(times) - 1)
 
 
 def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[float, pl.Trainer]:
-    """Return the seconds of a step, and the trainer that took some."""
+    """Train for some steps, and return the seconds per step and the trainer."""
     stopwatch = _Stopwatch()
     steps = WARM_UP_STEPS + TIMED_STEPS + 1
     gan.steps, gan.max_d_steps = max(gan.steps, steps + 1), None  # no end of the run within the timed steps
@@ -204,7 +205,7 @@ def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[float, pl
 
 
 def _draw_pictures(gan: GAN, run: RunDirectory) -> int:
-    """Draw what every evaluation draws, and return the size of the grid's file in bytes."""
+    """Draw the pictures of an evaluation, and return the file size of the sample grid in bytes."""
     path, columns = run.path / "picture.png", 10
     grids.save_picture(grids.image_grid(sample_grid(gan, 0, columns, columns), columns), path)
     losses = {log_keys.loss_key("generator"): 1.0, log_keys.loss_key("discriminator"): 1.0}
@@ -215,17 +216,17 @@ def _draw_pictures(gan: GAN, run: RunDirectory) -> int:
 
 
 def _steps(cfg: DictConfig, gan: GAN) -> tuple[int, list[str]]:
-    """Return the length of the run in steps, with a note where it depends on the discriminator updates."""
+    """Return the length of the run in steps, and a note if it depends on the discriminator updates."""
     most = cfg.schedule.max_d_steps
     if not most:
         return cfg.schedule.steps, []
     steps = min(cfg.schedule.steps, most * gan.step // gan.d_steps)
-    note = f"the run ends after {most:,} discriminator updates: at {steps:,} steps, if all are as those timed"
+    note = f"the run ends after {most:,} discriminator updates: at {steps:,} steps, estimated from the timed steps"
     return steps, [note]
 
 
 def _memory_bytes(cfg: DictConfig, missing_images: int) -> int:
-    """Return the memory that this process has used at most, and that of the images that were not here."""
+    """Return the peak memory of this process, plus the memory of the missing images, in bytes."""
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return used + missing_images * cfg.data.channels * cfg.data.resolution**2
 

@@ -1,5 +1,6 @@
-"""Time the scoring of an evaluation, for estimates: a few real images, and random features where many are needed."""
+"""Time the scoring of an evaluation for estimates, with few real images, and with random features in place of many."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from ganexp.commands.timing import timed
 from ganexp.data.images import ImageSet
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.extractors.base import Extractor
+from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import MAX_KEPT_IMAGES, Reference, load_reference, reference_file
 from ganexp.metrics.score import MAX_KEPT_SAMPLES
-from ganexp.pixels import to_uint8
-from ganexp.sampling import sample_images, sample_labels
+from ganexp.pixels import from_uint8, to_uint8
+from ganexp.sampling import labels_in_turn, sample_images
 from ganexp.training.gan import GAN
 
 TIMED_IMAGES = {"cuda": 500, "cpu": 64}
@@ -25,7 +27,7 @@ FEW_UPDATES, MORE_UPDATES = 3, 15  # of the classifier; the difference of their 
 
 @dataclass
 class ScoringTime:
-    """Seconds of one evaluation's scoring, and seconds of what is done once for a dataset, by what it is."""
+    """Seconds for scoring one evaluation, and seconds by name for work that is done once per dataset."""
 
     seconds: float
     once_seconds: dict[str, float] = field(default_factory=dict)
@@ -39,13 +41,16 @@ def time_scores(
 
     Args:
         cfg: the resolved config.
-        gan: on its device.
-        image_set: images of the dataset, or others of their shape.
-        is_here: whether they are the dataset's own.
+        gan: the GAN on its device.
+        image_set: images of the dataset, or random images of the same shape.
+        is_here: whether they are images of the dataset.
         images: number of images in the dataset.
         scratch: a temporary directory.
     """
     metrics, device = cfg.metrics, gan.device
+    if is_here:
+        with suppress(offline.NotHere):  # of a split that training would download
+            build_scores.prepare_sets(cfg, image_set, gan.num_classes)  # refuses what training would refuse
     extractor, training_seconds, notes = _extractor(cfg, image_set, is_here, scratch, device)
     batch = min(metrics.samples, metrics.batch_size, TIMED_IMAGES[device.type])
     real = image_set.batch(torch.arange(min(batch, len(image_set))))
@@ -59,24 +64,26 @@ def time_scores(
     reference.features = torch.randn(min(images, MAX_KEPT_IMAGES), extractor.feature_dim, device=device)
     scores = _scores(cfg, extractor, reference, gan)
     if untimed := sorted(name for name, score in scores.scores.items() if score.kept_samples is None):
-        notes.append(f"without {', '.join(untimed)}, which compute with the features of all samples")
+        notes.append(f"without the time of {', '.join(untimed)}, which use the features of all samples")
     timed_names = [name for name in scores.scores if name not in untimed]
     computing_seconds = 0.0
     if timed_names:
         scores = _scores(cfg, extractor, reference, gan, timed_names)
-        computing_seconds, _ = timed(device, lambda: _score_random_features(scores))
+        computing_seconds, _ = timed(device, lambda: _score_random_features(scores, real, metrics.batch_size))
     return ScoringTime(drawing_seconds * metrics.samples / batch + computing_seconds, once, notes)
 
 
 def _scores(
     cfg: DictConfig, extractor: Extractor, reference: Reference, gan: GAN, names: list[str] | None = None
 ) -> Scores:
-    """Return the scores called `names`, or all of them, for as many samples as scores compare with each other."""
+    """Return the scores `names` (None: all scores) for at most as many samples as scores keep in memory."""
     factories = build_scores.score_factories(cfg)
     chosen = {name: factory for name, factory in factories.items() if names is None or name in names}
     references = {str(number): reference for number in range(len(cfg.metrics.references))}
     sizes = (min(cfg.metrics.samples, MAX_KEPT_SAMPLES), cfg.metrics.splits)
-    return Scores(extractor, references, *sizes, gan.device, chosen, lambda index: reference, gan.num_classes)
+    values = labels_in_turn(sizes[0], gan.num_classes)
+    labels = None if values is None else SampleLabels(values, [str(label) for label in range(gan.num_classes)])
+    return Scores(extractor, references, *sizes, gan.device, chosen, lambda index: reference, labels)
 
 
 def _draw(gan: GAN, extractor: Extractor, count: int) -> None:
@@ -84,33 +91,37 @@ def _draw(gan: GAN, extractor: Extractor, count: int) -> None:
         extractor(to_uint8(images))
 
 
-def _score_random_features(scores: Scores) -> None:
+def _score_random_features(scores: Scores, pixels: Tensor, batch_size: int) -> None:
+    """Compute scores of random features and logits, and of the repeated images `pixels`, uint8 (N, C, H, W)."""
     scores.reset()
-    indices = torch.arange(scores.samples)
-    features = torch.randn(scores.samples, scores.extractor.feature_dim, device=scores.device)
-    logits = torch.randn(scores.samples, scores.extractor.num_logits or 1, device=scores.device)
-    scores.update_features(features, logits, sample_labels(scores.num_classes, indices), indices)
+    real, labels = from_uint8(pixels).to(scores.device), scores.labels
+    for indices in torch.arange(scores.samples).split(batch_size):
+        images = real[indices.to(scores.device) % len(real)]
+        features = torch.randn(len(indices), scores.extractor.feature_dim, device=scores.device)
+        logits = torch.randn(len(indices), scores.extractor.num_logits or 1, device=scores.device)
+        label_values = None if labels is None else labels.values[indices]
+        scores.update_features(features, logits, label_values, indices, images)
     scores.compute()
 
 
 def _extractor(
     cfg: DictConfig, image_set: ImageSet, is_here: bool, scratch: Path, device: torch.device
 ) -> tuple[Extractor, float, list[str]]:
-    """Return the extractor or one that takes as long, the seconds that its training will take, and notes."""
-    fingerprint, node = image_set.fingerprint(), cfg.metrics.extractor
+    """Return the extractor or one of the same speed, the seconds that its training will take, and notes."""
+    node = cfg.metrics.extractor
     if "network" not in node or (is_here and build_scores.extractor_is_ready(cfg, image_set)):
         try:
             cache = Path(cfg.metrics.cache).expanduser()
-            return build_scores.build_extractor(cfg, image_set, fingerprint, cache, device).to(device), 0.0, []
+            return build_scores.build_extractor(cfg, image_set, cache, device).to(device), 0.0, []
         except offline.NotHere:
-            note = "Inception's weights are not on this machine: one with random weights was timed"
+            note = "Inception's weights are not on this machine: random weights were timed instead"
             return RandomInception().to(device), 0.0, [note]
     seconds, updates = {}, node.updates
     for few in (FEW_UPDATES, MORE_UPDATES):
         node.updates = few
         cache = scratch / f"updates-{few}"
         seconds[few], extractor = timed(
-            device, lambda cache=cache: build_scores.build_extractor(cfg, image_set, fingerprint, cache, device)
+            device, lambda cache=cache: build_scores.build_extractor(cfg, image_set, cache, device)
         )
     seconds_an_update = max(seconds[MORE_UPDATES] - seconds[FEW_UPDATES], 0.0) / (MORE_UPDATES - FEW_UPDATES)
     training_seconds = seconds[FEW_UPDATES] + max(updates - FEW_UPDATES, 0) * seconds_an_update
@@ -118,7 +129,7 @@ def _extractor(
 
 
 class RandomInception(Extractor):
-    """Inception-v3 with random weights, which is as fast as one with the true ones."""
+    """Inception-v3 with random weights, which has the same speed as with the true weights."""
 
     name, identity, input = "inception", "random", "colour, 299x299"
     feature_dim, num_logits = 2048, 1008

@@ -1,8 +1,9 @@
-"""`ganexp sample`: draw images from a checkpoint."""
+"""Run `ganexp sample`: draw images from a checkpoint."""
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZIP_STORED, ZipFile
 
@@ -12,93 +13,165 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from ganexp.build import LoadedRun, load_run
+from ganexp.commands.class_names import class_directories, class_names, find_class
 from ganexp.console import progress, say
 from ganexp.errors import UserError
 from ganexp.pixels import to_uint8
 from ganexp.plots import grids
-from ganexp.sampling import interpolation_grid, needs_batches, sample_grid, sample_images, sample_labels, square
+from ganexp.sampling import (
+    class_rows,
+    grid_names,
+    interpolation_grid,
+    labels_in_turn,
+    needs_batches,
+    sample_grid,
+    sample_images,
+    square,
+)
 from ganexp.training.gan import GAN
 
 BATCH = 100
-GRID_COLUMNS, INTERPOLATION_COLUMNS = 10, 5
+GRID_COLUMNS, INTERPOLATION_ROWS, INTERPOLATION_COLUMNS = 10, 10, 5
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The classes of the images to draw.
+
+    Attributes:
+        names: names of all classes, by number; empty for a model without classes.
+        label: the only class to draw; None cycles through all classes.
+        labels: the class (n,) of each image; None without classes.
+    """
+
+    names: list[str]
+    label: int | None
+    labels: Tensor | None
 
 
 def sample(cfg: DictConfig) -> None:
-    """Save `n` images, a grid of the first hundred, two interpolations and, with classes, a grid with a class a row.
+    """Save `n` images, a grid of the first 100 images, two interpolations and, with classes, a grid of all classes.
+
+    With `label` all images show one class, and the grid of all classes is left out.
 
     Raises:
-        UserError: settings that do not suit the generator, no checkpoint, or an output directory that is not empty.
+        UserError: the settings do not fit the generator, the class is unknown, the checkpoint is missing, or the output
+            directory is not empty.
     """
     loaded = load_run(cfg.ckpt, cfg.accelerator)
     gan = loaded.gan
     _check(cfg, gan)
-    output = _output_directory(cfg, loaded)
-    batches = sample_images(gan, cfg.n, BATCH, cfg.seed, cfg.truncation)
+    classes = _classes(cfg, loaded)
+    output = _output_directory(cfg, loaded, classes)
+    batches = sample_images(gan, cfg.n, BATCH, cfg.seed, cfg.truncation, labels=classes.labels)
     shown = progress(batches, "drawing", total=math.ceil(cfg.n / BATCH))
-    labels = sample_labels(gan.num_classes, torch.arange(cfg.n))
-    WRITERS[cfg.format](_with_grid(shown, output), cfg.n, labels, output)
-    if gan.num_classes:
-        images = sample_grid(gan, cfg.seed, GRID_COLUMNS, GRID_COLUMNS)
-        grids.save_picture(grids.image_grid(images, GRID_COLUMNS), output / "classes.png")
-    for kind in ("linear", "spherical"):
-        images = interpolation_grid(gan, cfg.seed, kind == "spherical", columns=INTERPOLATION_COLUMNS)
-        grids.save_picture(grids.image_grid(images, INTERPOLATION_COLUMNS), output / f"interpolation-{kind}.png")
-    say(f"{cfg.n} images ({cfg.format}), their grid and two interpolations in {output}")
+    WRITERS[cfg.format](_with_grid(shown, output), cfg.n, classes, output)
+    _save_class_grid(cfg, gan, classes, output)
+    _save_interpolations(cfg, gan, classes, output)
+    which = "" if classes.label is None else f" of class {classes.names[classes.label]} (label {classes.label})"
+    say(f"{cfg.n} images{which} ({cfg.format}), their grid and two interpolations in {output}")
 
 
 def _check(cfg: DictConfig, gan: GAN) -> None:
     if cfg.truncation is not None and gan.latent.distribution != "normal":
-        raise UserError(f"truncation={cfg.truncation}: needs normal latents, and these are {gan.latent.distribution}")
+        raise UserError(f"truncation={cfg.truncation}: needs normal latents, but they are {gan.latent.distribution}")
     if cfg.n % BATCH == 1 and needs_batches(gan):
         raise UserError(
-            f"n={cfg.n}: the batch norm of this generator uses the batch's statistics, so no image can be drawn alone: "
+            f"n={cfg.n}: this generator's batch norm uses the batch's statistics, so a single image cannot be drawn: "
             f"use n={cfg.n + 1}"
         )
 
 
-def _output_directory(cfg: DictConfig, loaded: LoadedRun) -> Path:
-    """Return an empty directory, so that nothing is overwritten."""
+def _classes(cfg: DictConfig, loaded: LoadedRun) -> Classes:
+    """Return the classes to draw.
+
+    Raises:
+        UserError: the model has no class with that name or number.
+    """
+    num_classes = loaded.gan.num_classes
+    names = class_names(loaded.cfg.data.classes, num_classes) if num_classes else []
+    if cfg.label is None:
+        return Classes(names, None, labels_in_turn(cfg.n, num_classes))
+    label = find_class(cfg.label, names)
+    return Classes(names, label, torch.full((cfg.n,), label))
+
+
+def _output_directory(cfg: DictConfig, loaded: LoadedRun, classes: Classes) -> Path:
+    """Return the output directory, which must be empty so that nothing is overwritten."""
     name = f"drawn-step-{loaded.gan.step:07d}-seed-{cfg.seed}"
     name += f"-truncation-{cfg.truncation:g}" if cfg.truncation is not None else ""
-    output = Path(cfg.output or loaded.run.samples / name)
+    name += f"-class-{class_directories(classes.names)[classes.label]}" if classes.label is not None else ""
+    output = Path(cfg.output or loaded.run.samples / name).expanduser()
     if output.exists() and any(output.iterdir()):
-        raise UserError(f"{output} is not empty: give another output=DIRECTORY, or another seed.")
+        raise UserError(f"{output} is not empty. Give another output=DIRECTORY or another seed.")
     return output
 
 
+def _save_class_grid(cfg: DictConfig, gan: GAN, classes: Classes, output: Path) -> None:
+    """Save classes.png, a grid with one class per row, if the images have several classes."""
+    if not classes.names or classes.label is not None:
+        return
+    images = sample_grid(gan, cfg.seed, GRID_COLUMNS, GRID_COLUMNS)
+    names = grid_names(gan, classes.names, class_rows(gan, GRID_COLUMNS))
+    grids.save_picture(grids.image_grid(images, GRID_COLUMNS, names), output / "classes.png")
+
+
+def _save_interpolations(cfg: DictConfig, gan: GAN, classes: Classes, output: Path) -> None:
+    rows, columns, label = INTERPOLATION_ROWS, INTERPOLATION_COLUMNS, classes.label
+    names = grid_names(gan, classes.names, rows, label)
+    for kind in ("linear", "spherical"):
+        images = interpolation_grid(gan, cfg.seed, kind == "spherical", rows, columns, label)
+        grids.save_picture(grids.image_grid(images, columns, names), output / f"interpolation-{kind}.png")
+
+
 def _with_grid(batches: Iterator[Tensor], output: Path) -> Iterator[Tensor]:
-    """Yield the batches as they are, and save a grid of the first one."""
+    """Yield the batches unchanged, and save a grid of the first batch."""
     for index, images in enumerate(batches):
         if index == 0:
             grids.save_picture(grids.image_grid(images, square(len(images))), output / "grid.png")
         yield images
 
 
-def _numbered(batches: Iterator[Tensor], count: int) -> Iterator[tuple[str, Tensor]]:
-    """Yield each image with its file name."""
+def _file_names(count: int, classes: Classes) -> Sequence[str]:
+    """Return the file name of each image: its number, in a directory for its class if it has one."""
     digits = len(str(count - 1))
+    names = [f"{index:0{digits}d}.png" for index in range(count)]
+    if classes.labels is None:
+        return names
+    directories = class_directories(classes.names)
+    return [f"{directories[label]}/{name}" for label, name in zip(classes.labels.tolist(), names, strict=True)]
+
+
+def _named(batches: Iterator[Tensor], count: int, classes: Classes) -> Iterator[tuple[str, Tensor]]:
+    """Yield each image with its file name."""
     images = (image for batch in batches for image in batch)
-    return ((f"{index:0{digits}d}.png", image) for index, image in enumerate(images))
+    return zip(_file_names(count, classes), images, strict=True)
 
 
-def _write_png(batches: Iterator[Tensor], count: int, labels: Tensor | None, output: Path) -> None:
-    for name, image in _numbered(batches, count):
+def _write_png(batches: Iterator[Tensor], count: int, classes: Classes, output: Path) -> None:
+    for name, image in _named(batches, count, classes):
         grids.save_image(image, output / "images" / name)
 
 
-def _write_zip(batches: Iterator[Tensor], count: int, labels: Tensor | None, output: Path) -> None:
+def _write_zip(batches: Iterator[Tensor], count: int, classes: Classes, output: Path) -> None:
     output.mkdir(parents=True, exist_ok=True)
     with ZipFile(output / "images.zip", "w", ZIP_STORED) as archive:  # PNG is compressed already
-        for name, image in _numbered(batches, count):
+        for name, image in _named(batches, count, classes):
             buffer = io.BytesIO()
             grids.to_pil(image).save(buffer, "png")
             archive.writestr(name, buffer.getvalue())
 
 
-def _write_npz(batches: Iterator[Tensor], count: int, labels: Tensor | None, output: Path) -> None:
-    """Save arr_0, uint8 (N, H, W, C), as other samplers do, and with classes the labels (N,) as arr_1."""
+def _write_npz(batches: Iterator[Tensor], count: int, classes: Classes, output: Path) -> None:
+    """Save the images as arr_0, uint8 (N, H, W, C), and with classes also the labels (N,) as arr_1 and `classes`.
+
+    The entry `classes` has the name of each label.
+    """
     images = torch.cat([to_uint8(batch.cpu()).permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
-    np.savez_compressed(output / "images.npz", images, *([] if labels is None else [labels.numpy()]))
+    arrays = {"arr_0": images}
+    if classes.labels is not None:
+        arrays |= {"arr_1": classes.labels.numpy(), "classes": np.array(classes.names)}
+    np.savez_compressed(output / "images.npz", **arrays)
 
 
 WRITERS = {"png": _write_png, "zip": _write_zip, "npz": _write_npz}

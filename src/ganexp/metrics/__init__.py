@@ -1,1 +1,1 @@
-"""Scores of generated images, the feature extractors they use, and statistics of the real images."""
+"""Scores of generated images, the feature extractors of these scores, and statistics of the real images."""

@@ -1,4 +1,4 @@
-"""The classes of generated images as the extractor sees them: how many of each, and how many are as asked for."""
+"""Compute how the extractor classifies generated images: the share of each class, and the accuracy for the labels."""
 
 import torch
 from torch import Tensor
@@ -7,14 +7,15 @@ from ganexp.metrics.score import Score, ScoreContext
 
 
 class ClassAccuracy(Score):
-    """The share of samples that the extractor puts in the class that they were generated for.
+    """The share of samples that the extractor assigns to the class that they were generated for.
 
-    By class there are `share`, how many of the samples the extractor puts in a class, and `accuracy`. The value is
-    `accuracy_classifier`. Samples without labels have shares only. Of an extractor that does not know the classes of
-    the dataset, such as Inception, there are neither values nor shares.
+    The values by class are `share`, the share of samples that the extractor assigns to the class, and `accuracy`. The
+    value over all classes is `accuracy_classifier`, in which every sample has the same weight, so that classes with
+    more samples have more weight. Samples without labels have only shares. An extractor that does not know the classes
+    of the dataset, such as Inception, gives neither values nor shares.
 
     Args:
-        context: facts about samples, extractor and references.
+        context: description of the samples, the extractor and the references.
     """
 
     higher_is_better = True
@@ -45,9 +46,8 @@ class ClassAccuracy(Score):
             return {}
         self.by_class = {"share": (self.guessed.double() / self.guessed.sum()).tolist()}
         if self.context.num_classes:
-            occurring = self.labelled > 0
-            accuracy = self.correct[occurring].double() / self.labelled[occurring]
-            self.by_class["accuracy"] = accuracy.tolist()
+            counts = zip(self.correct.tolist(), self.labelled.tolist(), strict=True)
+            self.by_class["accuracy"] = [correct / labelled if labelled else None for correct, labelled in counts]
         return {name: self.correct.sum().double() / self.labelled.sum() for name in self.value_names()}
 
     def value_names(self) -> list[str]:

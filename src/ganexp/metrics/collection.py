@@ -1,8 +1,8 @@
-"""All scores of a run: one pass through the feature extractor feeds every score."""
+"""All scores of a run, which share one pass through the feature extractor."""
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,16 +11,17 @@ from torchmetrics import Metric, MetricCollection
 
 from ganexp.errors import UserError
 from ganexp.metrics.extractors.base import Extractor
+from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import Reference
 from ganexp.metrics.score import Score, ScoreContext
 from ganexp.pixels import to_uint8
 
 
 class SampleCounts(Metric):
-    """How often each of the announced samples came, over all processes.
+    """Count how often each sample was added, over all processes.
 
     Args:
-        samples: number of samples that will be scored.
+        samples: number of samples to score.
     """
 
     full_state_update = False
@@ -40,25 +41,28 @@ class SampleCounts(Metric):
 
 
 class Scores:
-    """The scores of generated images against real ones.
+    """The scores of generated images, which compare them with real images.
 
     A validation calls `reset`, then `update` for each batch, in any order, then `compute`. With several processes, each
-    updates with its own samples, and all compute the same values. The global random state is neither read nor changed.
+    process updates with its own samples, and all compute the same values. The global random state is neither read nor
+    changed.
 
-    This is no `nn.Module`, so that the extractor of a LightningModule's scores does not enter its checkpoints.
+    This class is not an `nn.Module`, so that the extractor is not saved in the checkpoints of a LightningModule.
 
     Args:
-        extractor: maps uint8 images to features and class logits.
-        references: real images by split. The names of values that compare with the first one contain no split.
-        samples: number of images that will be scored.
-        splits: parts of the Inception Score; part of the protocol.
-        device: where features and scores are computed.
-        score_factories: functions that construct each score from its context, by name. Values come in this order.
-        class_reference: returns the real images of one class of the first split, for scores within a class.
-        num_classes: classes of the labels that the images were generated for; 0 if they have no labels.
+        extractor: feature extractor, which maps uint8 images to features and class logits.
+        references: real images by split. Values that compare with the first split have no split in their names.
+        samples: number of images to score.
+        splits: number of parts for the Inception Score, which is recorded in the protocol.
+        device: device on which features and scores are computed.
+        score_factories: functions that construct each score from its context, by name. Values have the same order.
+        class_reference: function that returns the real images of one class of the first reference.
+        labels: the class that each image is generated for; None if the images have no labels.
+        classes: names of the classes of the dataset, for values by class.
+        expected_share: the share of images that each class should have, for values by class; empty if not known.
 
     Raises:
-        UserError: no score is given, or one that cannot be computed with this extractor, or without labels.
+        UserError: there are no scores, or a score cannot be computed with this extractor or without labels.
     """
 
     def __init__(
@@ -70,12 +74,16 @@ class Scores:
         device: torch.device,
         score_factories: Mapping[str, Callable[[ScoreContext], Score]],
         class_reference: Callable[[int], Reference] | None = None,
-        num_classes: int = 0,
+        labels: SampleLabels | None = None,
+        classes: Sequence[str] = (),
+        expected_share: Sequence[float] = (),
     ) -> None:
         if not score_factories:
-            raise UserError("There is no score to compute: choose some, as in metrics/score=[is,fid], or metrics=none")
+            raise UserError("There is no score to compute: use for example metrics/score=[is,fid], or metrics=none")
         self.extractor, self.references = extractor.to(device), references
         self.samples, self.splits, self.device = samples, splits, device
+        self.labels, self.num_classes = labels, 0 if labels is None else len(labels.classes)
+        self._class_facts: dict[str, list[Any]] = {"classes": list(classes), "expected_share": list(expected_share)}
         context = ScoreContext(
             extractor=extractor.name,
             feature_dim=extractor.feature_dim,
@@ -84,19 +92,18 @@ class Scores:
             references=references,
             samples=samples,
             device=device,
-            num_classes=num_classes,
+            num_classes=self.num_classes,
             class_reference=class_reference,
         )
-        self.num_classes = num_classes
         self.scores = {name: make_score(context) for name, make_score in score_factories.items()}
         self.sample_counts = SampleCounts(samples)
         metrics: dict[str, Metric | MetricCollection] = {**self.scores, "sample_counts": self.sample_counts}
         self.collection = MetricCollection(metrics, compute_groups=False).to(device)
 
     def reset(self) -> None:
-        """Forget all samples. Call it before the first update of a validation, not after the last one.
+        """Remove all samples. Call this before the first update of a validation, not after the last one.
 
-        What is reset under `torch.inference_mode` cannot be updated outside of it.
+        After a reset under `torch.inference_mode`, updates outside of it are not possible.
         """
         self.collection.reset()
 
@@ -105,12 +112,12 @@ class Scores:
         """Add generated images.
 
         Args:
-            images: (N, C, H, W) in [-1, 1]; they are rounded to 8 bits first.
-            labels: the classes (N,) that they were generated for; None exactly if `num_classes` is 0.
-            indices: the number (N,) of each image among all samples, from 0 to `samples` - 1.
+            images: images (N, C, H, W) in [-1, 1], which are first rounded to 8 bits.
+            labels: the classes (N,) of the images; None if, and only if, the samples have no labels.
+            indices: the index (N,) of each image among all samples, from 0 to `samples` - 1.
 
         Raises:
-            ValueError: labels are missing or unexpected, or an index is not among those of the samples.
+            ValueError: labels are missing or unexpected, or an index is out of range.
         """
         images = images.to(self.device)
         features, logits = self.extractor(to_uint8(images))
@@ -125,11 +132,11 @@ class Scores:
         indices: Tensor,
         images: Tensor | None = None,
     ) -> None:
-        """Add generated images whose features (N, d) and class logits (N, K) are known; the rest is as in `update`."""
+        """Add generated images by their features (N, d) and class logits (N, K); see `update` for other arguments."""
         if (labels is None) != (self.num_classes == 0):
             raise ValueError(f"labels: got {labels}, but the samples have {self.num_classes} classes")
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < self.samples:
-            raise ValueError(f"indices: must lie between 0 and {self.samples - 1}, for {self.samples} samples")
+            raise ValueError(f"indices: must be between 0 and {self.samples - 1} for {self.samples} samples")
         labels = None if labels is None else labels.to(self.device)
         indices = indices.to(self.device)
         self.collection.update(features=features, logits=logits, images=images, labels=labels, indices=indices)
@@ -138,7 +145,7 @@ class Scores:
         """Return the values of all scores by name, such as `fid_inception` and `fid_inception_test`.
 
         Raises:
-            ValueError: samples are missing, or came twice.
+            ValueError: samples are missing, or were added twice.
         """
         counts = self.sample_counts.compute()
         if (counts != 1).any():
@@ -150,16 +157,23 @@ class Scores:
         return values
 
     @property
-    def by_class(self) -> dict[str, list[float]]:
-        """After `compute`: lists with a value for each class, such as `share`, `accuracy` and `fid`."""
-        return {name: values for score in self.scores.values() for name, values in score.by_class.items()}
+    def by_class(self) -> dict[str, list[Any]]:
+        """Lists with an entry for each class, available after `compute`. Empty if no score has values by class.
+
+        `classes` has the names, and `expected_share` the share of the samples that each class should have. The other
+        lists are values of scores, such as `share`, `accuracy` and `fid`, with None for a class without a value.
+        """
+        values: dict[str, list[Any]] = {}
+        for score in self.scores.values():
+            values |= score.by_class
+        return {name: each for name, each in self._class_facts.items() if each} | values if values else {}
 
     def info(self) -> dict[str, dict[str, Any]]:
-        """Return how each value of `compute` is to be read, see `Score.value_info`."""
+        """Return how to interpret each value of `compute`, see `Score.value_info`."""
         return {name: info for score in self.scores.values() for name, info in score.value_info().items()}
 
     def protocol(self) -> dict[str, Any]:
-        """Return how the values are measured. Values whose protocols have different `id`s cannot be compared."""
+        """Return how the values are measured. Values with different protocol `id`s cannot be compared."""
         references = {s: {"images": real.count, "sha256": real.fingerprint} for s, real in self.references.items()}
         settings = {
             "extractor": self.extractor.name,
@@ -168,9 +182,11 @@ class Scores:
             "samples": self.samples,
             "splits": self.splits,
             "references": references,
+            **({} if self.labels is None else self.labels.protocol()),
         }
+        label_facts = {} if self.labels is None else self.labels.facts()
         text = json.dumps(settings, sort_keys=True)
-        return settings | self.extractor.facts | {"id": hashlib.sha256(text.encode()).hexdigest()[:8]}
+        return settings | label_facts | self.extractor.facts | {"id": hashlib.sha256(text.encode()).hexdigest()[:8]}
 
     def to(self, device: torch.device) -> "Scores":
         """Move the extractor, the references and the scores to `device`, and return self."""

@@ -1,24 +1,27 @@
-"""The Fréchet Inception Distance (Heusel et al. 2017) from sums: its memory does not grow with the samples."""
+"""The Fréchet Inception Distance (Heusel et al. 2017), computed from sums so that memory does not grow with samples."""
 
 from collections.abc import Sequence
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge
 from torch import Tensor
 
 from ganexp.metrics.frechet import gaussian
-from ganexp.metrics.score import Score, ScoreContext
-from ganexp.types import PositiveInt
+from ganexp.metrics.score import Minimum, Score, ScoreContext
+
+SampleCount = Annotated[int, Ge(2)]  # a covariance needs two samples
 
 
 class FID(Score):
-    """The Fréchet distance between the features of all samples and those of the real images of each reference.
+    """The Fréchet distance between the features of all samples and the features of each reference.
 
-    Values: `fid_classifier`, `fid_classifier_test`, and for 5000 of `sample_counts` also `fid_classifier_5000`.
+    The values are `fid_classifier` and `fid_classifier_test`; if `sample_counts` has 5000, also `fid_classifier_5000`.
 
     Args:
-        context: facts about samples, extractor and references.
-        sample_counts: for each of these, the distance of so many first samples is computed too. Counts that are not
-            below the number of samples are ignored.
+        context: description of the samples, the extractor and the references.
+        sample_counts: further numbers of samples. For each number n, the distance of the first n samples is computed
+            too. Numbers that are not below the total number of samples are ignored.
     """
 
     higher_is_better = False
@@ -28,7 +31,7 @@ class FID(Score):
     outers: Tensor  # (parts, d, d)
     counts: Tensor  # (parts,)
 
-    def __init__(self, context: ScoreContext, sample_counts: Sequence[PositiveInt] = ()) -> None:
+    def __init__(self, context: ScoreContext, sample_counts: Sequence[SampleCount] = ()) -> None:
         super().__init__(context)
         below = sorted({count for count in sample_counts if count < context.samples})
         self.endings = [*(f"_{count}" for count in below), ""]
@@ -38,6 +41,11 @@ class FID(Score):
         self.add_state("totals", torch.zeros(parts, dim, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("outers", torch.zeros(parts, dim, dim, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("counts", torch.zeros(parts, dtype=torch.int64), dist_reduce_fx="sum")
+
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return two images of each kind, because a covariance needs two images."""
+        return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
         """Add samples with features (N, d) and indices (N,)."""
@@ -59,6 +67,6 @@ class FID(Score):
         return values
 
     def value_names(self) -> list[str]:
-        """Return the names of the distances: to each reference, at each number of samples."""
+        """Return the names of the distances to each reference, for each number of samples."""
         names = [name for name, _ in self.context.named_references()]
         return [f"fid_{name}{ending}" for ending in self.endings for name in names]

@@ -1,24 +1,32 @@
 """FID∞ (Chong and Forsyth 2020): the FID extrapolated to infinitely many samples."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ganexp.metrics.frechet import fit_gaussian
-from ganexp.metrics.score import SampleScore
+from ganexp.metrics.score import Minimum, SampleScore
+
+POINTS = 15  # subsets that the line is fitted to
 
 
 class FIDInfinity(SampleScore):
     """The FID without the bias of a finite number of samples, which differs between generators.
 
-    Values: `fid_infinity_classifier`, `fid_infinity_classifier_test`. Keeps the features of all samples.
+    The values are `fid_infinity_classifier` and `fid_infinity_classifier_test`. The features of all samples are kept in
+    memory.
     """
 
     higher_is_better = False
     plot_scale = "log"
     kept_samples: ClassVar[int | None] = None
+
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return the minimum numbers of images, with enough samples that all subsets have different sizes."""
+        return Minimum(samples=2 * POINTS, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
         """Add samples with features (N, d) and indices (N,)."""
@@ -39,18 +47,18 @@ class FIDInfinity(SampleScore):
 
 
 def extrapolate_distance(
-    features: Tensor, distance: Callable[[Tensor, Tensor], float], points: int = 15, seed: int = 0
+    features: Tensor, distance: Callable[[Tensor, Tensor], float], points: int = POINTS, seed: int = 0
 ) -> float:
-    """Return the intercept at 1/N = 0 of a line through the distances of subsets, as a function of 1/N.
+    """Return the intercept at 1/N = 0 of a line fitted to the distances of subsets as a function of 1/N.
 
-    The sizes of the subsets start from N/10, or from 2d where that is more: with fewer samples than features the
-    covariance is singular and the line bends.
+    The sizes of the subsets start from N/10, or from 2d if this is larger. With fewer samples than features the
+    covariance is singular, and the distances do not lie on a line.
 
     Args:
-        features: of the samples (N, d).
-        distance: from mean (d,) and covariance (d, d) to the distance.
+        features: features (N, d) of the samples.
+        distance: function that maps a mean (d,) and a covariance (d, d) to the distance.
         points: number of subsets.
-        seed: of the choice of subsets.
+        seed: seed of the choice of subsets.
     """
     x, generator = features.double(), torch.Generator().manual_seed(seed)
     smallest = max(len(x) // 10, min(2 * x.shape[1], len(x) // 2), 2)

@@ -1,31 +1,37 @@
-"""A bootstrap interval of the FID: how much it would vary between draws of samples from the same generator."""
+"""A bootstrap interval of the FID, which shows how much it varies between draws of samples from the same generator."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ganexp.metrics.frechet import fit_gaussian, gaussian
-from ganexp.metrics.score import SampleScore
+from ganexp.metrics.score import Minimum, SampleScore
 
 
 class FIDInterval(SampleScore):
     """The ends of the 95 % interval of the FID, from 200 bootstrap replicates of the samples.
 
-    The chance of training is not part of it: only other seeds show that. Values: `fid_classifier_low`,
-    `fid_classifier_high`, and the same for every further reference. Keeps the features of all samples.
+    The interval does not include the randomness of training, which only runs with other seeds can show. The values are
+    `fid_classifier_low` and `fid_classifier_high`, and the same for every further reference. The features of all
+    samples are kept in memory.
     """
 
     higher_is_better = False
     kept_samples: ClassVar[int | None] = None
+
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return two images of each kind, because a covariance needs two images."""
+        return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
         """Add samples with features (N, d) and indices (N,)."""
         self.keep(indices, features=features)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the lower and the upper end against each reference."""
+        """Return the lower and the upper end for each reference."""
         (features,) = self.sorted_columns()
         values = {}
         for name, reference in self.context.named_references():
@@ -35,7 +41,7 @@ class FIDInterval(SampleScore):
         return values
 
     def value_names(self) -> list[str]:
-        """Return no names: all values are ends of intervals."""
+        """Return no names, because all values are ends of intervals."""
         return []
 
     def spread_names(self) -> dict[str, str]:
@@ -49,14 +55,15 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Return the centred 95 % bootstrap interval of the Fréchet distance of features (N, d).
 
-    The percentiles of the replicates are taken about their own mean and then shifted to the measured distance. Plain
-    percentiles would be too high, because resampling inflates the distance. The reference is taken as exact.
+    The percentiles of the replicates are computed relative to the mean of the replicates and then shifted to the
+    measured distance. Plain percentiles would be too high, because resampling increases the distance. The statistics of
+    the reference are treated as exact.
 
     Args:
-        features: of the samples (N, d).
-        distance: from mean (d,) and covariance (d, d) to the distance.
+        features: features (N, d) of the samples.
+        distance: function that maps a mean (d,) and a covariance (d, d) to the distance.
         replicates: number of resampled sets.
-        seed: of the resampling.
+        seed: seed of the resampling.
     """
     x, generator = features.double(), torch.Generator().manual_seed(seed)
     measured = distance(*fit_gaussian(x))

@@ -1,4 +1,4 @@
-"""The Fréchet distance between two Gaussians (Dowson and Landau 1982), on which FID and its relatives are built."""
+"""The Fréchet distance between two Gaussians (Dowson and Landau 1982), on which FID and similar scores are based."""
 
 import torch
 from torch import Tensor

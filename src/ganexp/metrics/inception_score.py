@@ -1,23 +1,27 @@
-"""The Inception Score (Salimans et al. 2016) from sums: its memory does not grow with the number of samples."""
+"""The Inception Score (Salimans et al. 2016), computed from sums so that memory does not grow with the samples."""
+
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ganexp.errors import UserError
-from ganexp.metrics.score import Score, ScoreContext
+from ganexp.metrics.score import Minimum, Score, ScoreContext
 from ganexp.types import PositiveInt
+
+DEFAULT_SPLITS = 10
 
 
 class InceptionScore(Score):
     """exp(E KL(p(y|x) ‖ p(y))), as mean and standard deviation over `splits` random parts of the samples.
 
-    The parts are those of torch-fidelity (its seed, its shuffle), so that both give the same values. The index of a
-    sample decides its part, so that several processes agree. Values: `is_classifier` and `is_classifier_std`; with one
-    split there is no deviation.
+    The parts are the same as in torch-fidelity (same seed and shuffle), so that both give the same values. The index of
+    a sample determines its part, so that several processes agree. The values are `is_classifier` and
+    `is_classifier_std`; with one split there is no deviation.
 
     Args:
-        context: facts about samples, extractor and references.
+        context: description of the samples, the extractor and the references.
         splits: number of parts.
     """
 
@@ -27,7 +31,7 @@ class InceptionScore(Score):
     negentropy: Tensor  # (splits,), of Σ p·log p
     counts: Tensor  # (splits,)
 
-    def __init__(self, context: ScoreContext, splits: PositiveInt = 10) -> None:
+    def __init__(self, context: ScoreContext, splits: PositiveInt = DEFAULT_SPLITS) -> None:
         super().__init__(context)
         if context.num_logits is None:
             raise UserError(
@@ -41,6 +45,11 @@ class InceptionScore(Score):
         shapes = {"probability": (splits, context.num_logits), "negentropy": (splits,), "counts": (splits,)}
         for name, shape in shapes.items():
             self.add_state(name, torch.zeros(shape, dtype=torch.float64), dist_reduce_fx="sum")
+
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return two samples for each part, because the score of a single sample is always 1."""
+        return Minimum(samples=2 * settings.get("splits", DEFAULT_SPLITS))
 
     def update(self, logits: Tensor, indices: Tensor) -> None:
         """Add samples with class logits (N, K) and indices (N,)."""
@@ -70,7 +79,7 @@ class InceptionScore(Score):
 
 
 def assign_splits(samples: int, splits: int) -> Tensor:
-    """Return the split of each sample, as torch-fidelity shuffles and cuts them: (samples,), int64."""
+    """Return the split of each sample, int64 (samples,), with the same shuffle and parts as torch-fidelity."""
     position = np.empty(samples, dtype=np.int64)  # of each sample after the shuffle
     position[np.random.RandomState(2020).permutation(samples)] = np.arange(samples)
     edges = [i * samples // splits for i in range(splits + 1)]

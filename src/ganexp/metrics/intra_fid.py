@@ -1,20 +1,20 @@
-"""Intra-class FID (Miyato and Koyama 2018): the mean over the classes of the FID within a class."""
+"""The intra-class FID (Miyato and Koyama 2018): the FID within a class, averaged over the classes."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from ganexp.errors import UserError
 from ganexp.metrics.frechet import fit_gaussian
-from ganexp.metrics.score import SampleScore, ScoreContext
+from ganexp.metrics.score import Minimum, SampleScore, ScoreContext
 
 
 class IntraFID(SampleScore):
-    """The FID between the samples of a class and the real images of that class, as mean over the classes.
+    """The FID between the samples of a class and the real images of this class, averaged over the classes.
 
-    Real images are those of the first reference's split. Values: `intra_fid_classifier`, and by class `fid`. Keeps the
-    features of all samples.
+    The real images are those of the first reference. Every class with samples has the same weight. The value is
+    `intra_fid_classifier`, and `fid` by class. The features of all samples are kept in memory.
     """
 
     higher_is_better = False
@@ -30,6 +30,11 @@ class IntraFID(SampleScore):
             )
         self.class_reference = context.class_reference
 
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return two images of each kind in every class, because a covariance needs two images."""
+        return Minimum(samples=2, images=2, of_class=2)
+
     def column_names(self) -> list[str]:
         """Return `features` and `labels`."""
         return ["features", "labels"]
@@ -39,11 +44,11 @@ class IntraFID(SampleScore):
         self.keep(indices, features=features, labels=labels)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the mean over those classes that the samples have."""
+        """Return the mean over the classes that have samples."""
         features, labels = self.sorted_columns()
-        distances = [self.class_distance(label, features[labels == label]) for label in labels.unique().tolist()]
-        self.by_class = {"fid": distances}
-        mean = sum(distances) / len(distances)
+        distances = {label: self.class_distance(label, features[labels == label]) for label in labels.unique().tolist()}
+        self.by_class = {"fid": [distances.get(label) for label in range(self.context.num_classes)]}
+        mean = sum(distances.values()) / len(distances)
         return {name: torch.tensor(mean, dtype=torch.float64) for name in self.value_names()}
 
     def class_distance(self, label: int, features: Tensor) -> float:

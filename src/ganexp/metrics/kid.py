@@ -1,10 +1,12 @@
 """The Kernel Inception Distance (Bińkowski et al. 2018)."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
 
-from ganexp.metrics.score import SampleScore
+from ganexp.metrics.score import Minimum, SampleScore
 
 MAX_SUBSET_SIZE = 1000
 
@@ -12,17 +14,22 @@ MAX_SUBSET_SIZE = 1000
 class KID(SampleScore):
     """The unbiased squared MMD with a cubic kernel, as mean and standard deviation over subsets of the first samples.
 
-    Values: `kid_classifier`, `kid_classifier_std`, `kid_classifier_test`, `kid_classifier_test_std`.
+    The values are `kid_classifier`, `kid_classifier_std`, `kid_classifier_test` and `kid_classifier_test_std`.
     """
 
     higher_is_better = False
+
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return two images of each kind, because the estimator uses pairs of images."""
+        return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
         """Add samples with features (N, d) and indices (N,)."""
         self.keep(indices, features=features)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return mean and standard deviation against each reference."""
+        """Return the mean and the standard deviation for each reference."""
         (features,) = self.sorted_columns()
         values = {}
         for name, reference in self.context.named_references():
@@ -41,7 +48,7 @@ class KID(SampleScore):
 
 
 def kernel_distance(features: Tensor, real_features: Tensor) -> tuple[float, float]:
-    """Return torch-fidelity's KID of features (N, d) against (M, d): mean and deviation over 100 random subsets."""
+    """Return torch-fidelity's KID between features (N, d) and (M, d): mean and deviation over 100 random subsets."""
     size = min(MAX_SUBSET_SIZE, len(features), len(real_features))
     values = kid_features_to_metric(features, real_features, kid_subset_size=size, verbose=False)
     return values[KEY_METRIC_KID_MEAN], values[KEY_METRIC_KID_STD]

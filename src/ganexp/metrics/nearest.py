@@ -1,4 +1,4 @@
-"""Find the real images that are nearest to generated ones, by the features of an extractor."""
+"""Find the real images that are nearest to generated images in the feature space of an extractor."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ganexp.pixels import to_uint8
 def nearest_images(samples: Tensor, extractor: Any, reference: Reference, count: int = 9) -> Tensor:
     """Return the indices (N, count) of the real images nearest to samples (N, C, H, W) in [-1, 1], nearest first.
 
-    Only real images whose features the reference keeps are searched.
+    The search covers only real images with features in the reference.
     """
     features = extractor(to_uint8(samples))[0]
     distance = torch.cdist(features, reference.features, compute_mode="donot_use_mm_for_euclid_dist")  # (N, kept)

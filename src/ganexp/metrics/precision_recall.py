@@ -1,10 +1,11 @@
-"""Precision, recall, density and coverage of generated images, from balls around the nearest neighbours."""
+"""Precision, recall, density and coverage of generated images, computed from distances to nearest neighbours."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ganexp.errors import UserError
-from ganexp.metrics.score import SampleScore, ScoreContext
+from ganexp.metrics.score import Minimum, SampleScore
 
 NEIGHBOURS = 5  # k of the literature's density and coverage
 
@@ -12,23 +13,23 @@ NEIGHBOURS = 5  # k of the literature's density and coverage
 class PrecisionRecall(SampleScore):
     """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020) with k = 5.
 
-    Values: `precision_classifier`, `recall_classifier`, `density_classifier`, `coverage_classifier`, and the same for
-    every further reference.
+    The values are `precision_classifier`, `recall_classifier`, `density_classifier` and `coverage_classifier`, and the
+    same for every further reference.
     """
 
     higher_is_better = True
 
-    def __init__(self, context: ScoreContext) -> None:
-        super().__init__(context)
-        for reference in context.references.values():
-            check_sizes(len(reference.features), context.samples, NEIGHBOURS)
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return one more than the number of neighbours, because an image is not its own neighbour."""
+        return Minimum(samples=NEIGHBOURS + 1, images=NEIGHBOURS + 1)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
         """Add samples with features (N, d) and indices (N,)."""
         self.keep(indices, features=features)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the four values against each reference."""
+        """Return the four values for each reference."""
         (features,) = self.sorted_columns()
         values = {}
         for name, reference in self.context.named_references():
@@ -37,7 +38,7 @@ class PrecisionRecall(SampleScore):
         return values
 
     def value_names(self) -> list[str]:
-        """Return the names of the four values against each reference."""
+        """Return the names of the four values for each reference."""
         keys = ("precision", "recall", "density", "coverage")
         return [f"{key}_{name}" for name, _ in self.context.named_references() for key in keys]
 
@@ -46,25 +47,26 @@ class PrecisionRecall(SampleScore):
 def precision_recall_density_coverage(
     real: Tensor, fake: Tensor, k: int = NEIGHBOURS, rows: int = 2000
 ) -> dict[str, float]:
-    """Return the four values of generated features (M, d) against real ones (N, d).
+    """Return the four values of generated features (M, d) with respect to real features (N, d).
 
     The radius of the ball around a sample is the distance to its k-th nearest other sample of the same set.
 
-    - precision: share of generated samples inside any ball of a real one.
-    - recall: share of real samples inside any ball of a generated one.
-    - density: average number of balls of real samples that a generated sample lies in, divided by k.
-    - coverage: share of real samples whose ball contains a generated one.
+    - precision: share of generated samples inside the ball of any real sample.
+    - recall: share of real samples inside the ball of any generated sample.
+    - density: average number of balls of real samples that contain a generated sample, divided by k.
+    - coverage: share of real samples with at least one generated sample inside their ball.
 
     Args:
         real: features of real images (N, d).
         fake: features of generated images (M, d).
         k: the rank of the neighbour that sets the radius.
-        rows: samples whose distances are computed at a time.
+        rows: number of samples for which distances are computed at a time.
 
     Raises:
-        UserError: a set has fewer than k + 1 samples.
+        ValueError: a set has fewer than k + 1 samples.
     """
-    check_sizes(len(real), len(fake), k)
+    if min(len(real), len(fake)) <= k:
+        raise ValueError(f"k={k}: needs {k + 1} real and {k + 1} generated samples, got {len(real)} and {len(fake)}")
     real_radius, fake_radius = ball_radii(real, k, rows), ball_radii(fake, k, rows)
     fakes_inside_real, pairs_inside_real = 0, 0
     real_is_inside_fake = torch.zeros(len(real), dtype=torch.bool, device=real.device)
@@ -84,16 +86,7 @@ def precision_recall_density_coverage(
     }
 
 
-def check_sizes(real: int, fake: int, k: int) -> None:
-    """Raise UserError if there are too few real or generated samples for a k-th neighbour."""
-    if min(real, fake) <= k:
-        raise UserError(
-            f"Precision and recall with k={k} neighbours need at least {k + 1} real and {k + 1} generated images, "
-            f"but there are {real} and {fake}: score more samples, or leave out the score `neighbours`"
-        )
-
-
 def ball_radii(features: Tensor, k: int, rows: int) -> Tensor:
-    """Return the distance from each sample (N, d) to its k-th nearest other one: (N,)."""
+    """Return the distance (N,) from each sample (N, d) to its k-th nearest other sample."""
     parts = [torch.cdist(chunk, features).kthvalue(k + 1, dim=1).values for chunk in features.split(rows)]
     return torch.cat(parts)

@@ -1,6 +1,7 @@
-"""Statistics of the real images that scores compare with, computed once per dataset and extractor and then cached."""
+"""Statistics of the reference images, which are computed once per dataset and extractor and then cached."""
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,8 +14,9 @@ from torch import Tensor
 from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.frechet import FrechetDistance, gaussian
 from ganexp.runs import atomic
+from ganexp.runs.places import check_writable
 
-FORMAT_VERSION = 2  # of the cached files
+FORMAT_VERSION = 3  # of the cached files
 MAX_KEPT_IMAGES = 10_000  # images whose features are kept
 
 
@@ -23,11 +25,11 @@ class Reference:
     """Statistics of the features of real images.
 
     Attributes:
-        fingerprint: hash of the images' pixels.
+        fingerprint: hash of the images' pixels and labels.
         count: number of images.
         total: sum of their features (d,), float64.
         outer: sum of the outer products of their features (d, d), float64.
-        features: features (≤ kept, d) of evenly spaced images, for scores that compare images with each other.
+        features: features (≤ kept, d) of evenly spaced images, for scores that compare individual images.
     """
 
     fingerprint: str
@@ -38,7 +40,7 @@ class Reference:
 
     @property
     def selected(self) -> Tensor:
-        """Indices (≤ kept,) of the images that `features` belong to."""
+        """The indices (≤ kept,) of the images that `features` belong to."""
         return evenly_spaced(self.count, len(self.features))
 
     @cached_property
@@ -61,8 +63,13 @@ def evenly_spaced(count: int, kept: int) -> Tensor:
 
 
 def reference_file(extractor: Extractor, fingerprint: str, cache: Path, kept: int = MAX_KEPT_IMAGES) -> Path:
-    """Return the file in which `load_reference` keeps the statistics of these images."""
-    key = f"{FORMAT_VERSION} {fingerprint} {extractor.name} {extractor.identity} {kept}"
+    """Return the file in which `load_reference` caches the statistics of these images.
+
+    Its name depends on everything that determines the statistics: the images, the extractor's weights and image
+    preparation, the number of features to keep, and the version of torch.
+    """
+    settings = [FORMAT_VERSION, fingerprint, extractor.name, extractor.identity, extractor.input, kept]
+    key = json.dumps([*settings, torch.__version__])
     return cache / "references" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.pt"
 
 
@@ -78,20 +85,24 @@ def load_reference(
 ) -> Reference:
     """Return the statistics of real images from the cache, or compute and cache them.
 
-    Several processes may do so at the same time.
+    Several processes may call this function at the same time.
 
     Args:
         extractor: the feature extractor.
-        batches: the images, uint8 (N, C, H, W); only read if the cache does not hold their statistics.
+        batches: the images, uint8 (N, C, H, W), which are read only if their statistics are not cached.
         count: number of images in all batches.
-        fingerprint: hash of the images' pixels. Other images or another extractor never use the same file.
+        fingerprint: hash of the images' pixels and labels, which is part of the name of the cache file.
         cache: directory of cached files.
         device: where features are computed and the statistics are returned.
         kept: number of images whose features are kept.
+
+    Raises:
+        OSError: the statistics are not cached, and the cache cannot be written.
     """
     path = reference_file(extractor, fingerprint, cache, kept)
     if path.exists():
         return Reference(fingerprint, **torch.load(path, map_location=device, weights_only=True))
+    check_writable(path.parent)
     statistics = _compute_statistics(extractor.to(device), batches, count, device, kept)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.replacing(path) as temporary:
@@ -102,7 +113,7 @@ def load_reference(
 def _compute_statistics(
     extractor: Extractor, batches: Iterable[Tensor], count: int, device: torch.device, kept: int
 ) -> dict[str, Any]:
-    """Return the fields of a Reference but for the fingerprint."""
+    """Return all fields of a Reference except the fingerprint."""
     dim = extractor.feature_dim
     total = torch.zeros(dim, dtype=torch.float64, device=device)
     outer = torch.zeros(dim, dim, dtype=torch.float64, device=device)

@@ -1,8 +1,8 @@
-"""Base classes of all scores, and the facts that a score is given when it is constructed.
+"""Base classes of all scores, and the context from which a score is constructed.
 
-To add a score, write a subclass of `Score` (or of `SampleScore`, if it needs the features themselves) in a file of its
-own, and a YAML file in conf/metrics/score that names it. Its `update` names those of the arguments `features`,
-`logits`, `images`, `labels` and `indices` that it needs, see `ganexp.metrics.collection.Scores`.
+To add a score, write a subclass of `Score` (or of `SampleScore`, if it needs the features of individual samples) in a
+new file, and a YAML file in conf/metrics/score that names it. Its `update` takes the arguments that it needs from
+`features`, `logits`, `images`, `labels` and `indices`, see `ganexp.metrics.collection.Scores`.
 """
 
 from collections.abc import Callable
@@ -19,20 +19,36 @@ from ganexp.metrics.reference import Reference
 MAX_KEPT_SAMPLES = 10_000  # samples whose features are kept for scores that compare images with each other
 
 
+@dataclass(frozen=True)
+class Minimum:
+    """The minimum numbers of images for a score.
+
+    Attributes:
+        samples: number of generated images.
+        images: number of real images of each reference.
+        of_class: number of generated images of each class, and of real images of each class in the first reference.
+            Classes without any images are ignored. 0 if the score does not compare the images within a class.
+    """
+
+    samples: int = 1
+    images: int = 1
+    of_class: int = 0
+
+
 @dataclass
 class ScoreContext:
-    """Facts about the samples, the feature extractor and the real images.
+    """Description of the samples, the feature extractor and the real images.
 
     Attributes:
         extractor: name of the feature extractor; it is part of the name of every value.
-        feature_dim: features per image.
-        num_logits: class logits per image, or None if the extractor returns no logits.
-        knows_labels: whether the extractor's classes are those of the dataset.
-        references: real images by split. The names of values that compare with the first one contain no split.
-        samples: number of generated images that are scored.
-        device: where features are computed.
-        num_classes: classes of the labels that the samples were generated for; 0 if they have no labels.
-        class_reference: returns the real images of one class of the first split; None without labels.
+        feature_dim: number of features per image.
+        num_logits: number of class logits per image, or None if the extractor returns no logits.
+        knows_labels: whether the extractor's classes are the classes of the dataset.
+        references: real images by split. Values that compare with the first split have no split in their names.
+        samples: number of generated images to score.
+        device: device on which features are computed.
+        num_classes: number of classes of the samples; 0 if they have no labels.
+        class_reference: function that returns the real images of one class of the first reference; None without labels.
     """
 
     extractor: str
@@ -51,7 +67,7 @@ class ScoreContext:
         return next(iter(self.references.values()))
 
     def named_references(self) -> list[tuple[str, Reference]]:
-        """Return each reference with the ending of its values' names: `classifier`, then `classifier_test`."""
+        """Return each reference with the suffix of its value names: `classifier`, then `classifier_test`."""
         splits = list(self.references)
         endings = [self.extractor] + [f"{self.extractor}_{split}" for split in splits[1:]]
         return list(zip(endings, self.references.values(), strict=True))
@@ -60,16 +76,17 @@ class ScoreContext:
 class Score(Metric):
     """A score of generated images: a torchmetrics metric that returns one or several named scalars.
 
-    Every score is summed or concatenated over processes, and does not depend on the order in which samples arrive.
+    Every score is summed or concatenated over processes, and does not depend on the order of the updates.
 
     Attributes:
         higher_is_better: direction of the values; None if neither direction is better.
-        plot_scale: axis on which the values are plotted.
-        kept_samples: samples whose features are kept in memory: the first so many, or None for all of them.
-        by_class: after `compute`, lists with a value for each class: `share`, `accuracy`, `fid`.
+        plot_scale: scale of the axis on which the values are plotted.
+        kept_samples: number of first samples for which features are kept in memory; None keeps all.
+        by_class: lists with a value for each class, available after `compute`: `share`, `accuracy`, `fid`. A class
+            without a value has None.
 
     Args:
-        context: facts about samples, extractor and references.
+        context: description of the samples, the extractor and the references.
 
     Raises:
         UserError: the score cannot be computed from what the extractor returns, or without labels.
@@ -83,10 +100,21 @@ class Score(Metric):
     def __init__(self, context: ScoreContext) -> None:
         super().__init__()
         self.context = context
-        self.by_class: dict[str, list[float]] = {}
+        self.by_class: dict[str, list[float | None]] = {}
+
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return the minimum numbers of images for the score.
+
+        A run with fewer images is refused before anything is computed.
+
+        Args:
+            settings: the score's own arguments, as far as the config sets them.
+        """
+        return Minimum()
 
     def value_names(self) -> list[str]:
-        """Return the names of the values that `compute` returns, without their spreads."""
+        """Return the names of the values that `compute` returns, without deviations and interval ends."""
         raise NotImplementedError
 
     def spread_names(self) -> dict[str, str]:
@@ -94,23 +122,23 @@ class Score(Metric):
         return {}
 
     def value_info(self) -> dict[str, dict[str, Any]]:
-        """Return how each value is to be read, by its name.
+        """Return how to interpret each value, by its name.
 
-        The info of a value is its direction and scale, `{"higher_is_better": False, "plot_scale": "log"}`; that of a
-        deviation or of an interval's end is the value it belongs to, `{"spread_of": "is_classifier"}`.
+        The info of a value is its direction and scale, `{"higher_is_better": False, "plot_scale": "log"}`. The info of
+        a deviation or an interval end is the value that it belongs to, `{"spread_of": "is_classifier"}`.
         """
         info = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
         values = {name: dict(info) for name in self.value_names()}
         return values | {name: {"spread_of": value} for name, value in self.spread_names().items()}
 
     def reset(self) -> None:
-        """Forget all samples. Must be called before the first update of every validation, see `Scores.reset`."""
+        """Remove all samples. This must be called before the first update of every validation, see `Scores.reset`."""
         super().reset()
         self.by_class = {}
 
 
 class SampleScore(Score):
-    """A score that needs the features themselves: it keeps those of the first `kept_samples` samples, by index."""
+    """Base class of scores that keep the features of individual samples: the first `kept_samples` samples by index."""
 
     kept_samples: ClassVar[int | None] = MAX_KEPT_SAMPLES
     indices: list[Tensor]
@@ -121,11 +149,11 @@ class SampleScore(Score):
             self.add_state(name, [], dist_reduce_fx="cat")
 
     def column_names(self) -> list[str]:
-        """Return the names of the tensors (N, ...) that are kept."""
+        """Return the names of the tensors (N, ...) to keep."""
         return ["features"]
 
     def keep(self, indices: Tensor, **columns: Tensor) -> None:
-        """Keep those rows of each column (N, ...) whose index (N,) is low enough."""
+        """Keep the rows of each column (N, ...) that belong to the first `kept_samples` samples by index (N,)."""
         if self.kept_samples is not None:
             chosen = indices < self.kept_samples
             indices, columns = indices[chosen], {name: column[chosen] for name, column in columns.items()}

@@ -1,1 +1,1 @@
-"""Functions from data to pictures and figures."""
+"""Functions that turn data into pictures and figures."""

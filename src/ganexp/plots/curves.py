@@ -18,13 +18,13 @@ ScoreInfo = Mapping[str, Mapping[str, Any]]
 
 
 def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
-    """Return a figure with a panel of the losses, one of the mean logits, and one for each score.
+    """Return a figure with a panel for the losses, a panel for the mean logits, and a panel for each score.
 
     Args:
         points: logged points, as in metrics.jsonl.
-        score_info: direction and plot scale of each score by its name, as in run.json; the best point of a score is
-            marked by its direction, and no point of a score without one. Spreads of other scores get no panel.
-        title: of the figure.
+        score_info: direction and plot scale of each score by name, as in run.json. The best point is marked if the
+            score has a direction. Deviations and interval ends of other scores have no panel.
+        title: title of the figure.
     """
     keys = {key for point in points for key in point}
     logit_keys = sorted(key for key in keys if key.startswith(log_keys.LOGIT))
@@ -63,7 +63,7 @@ def plot_logits(axes: Axes, points: Points, keys: Sequence[str]) -> None:
 
 
 def plot_score(axes: Axes, points: Points, name: str, info: Mapping[str, Any]) -> None:
-    """Plot one score, with its best value of a trained network marked."""
+    """Plot one score, and mark its best value after step 0."""
     steps, values = series(points, log_keys.score_key(name))
     axes.plot(steps, values, "tab:green", marker=".")
     axes.set_title(name)
@@ -77,7 +77,7 @@ def plot_score(axes: Axes, points: Points, name: str, info: Mapping[str, Any]) -
 
 
 def best_point(steps: Sequence[int], values: Sequence[float], higher_is_better: bool | None) -> int | None:
-    """Return the index of the best value after step 0, or at it if there is no other; None without a direction."""
+    """Return the index of the best value after step 0, or at step 0 if it is the only one; None without a direction."""
     if higher_is_better is None or not values:
         return None
     trained = [index for index, step in enumerate(steps) if step > 0] or [0]

@@ -1,6 +1,8 @@
-"""Plot what helps to judge a generator beside its scores: discriminator logits, classes, nearest training images."""
+"""Plot diagnostics of a generator in addition to its scores: discriminator logits, classes, nearest training images."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,26 +13,29 @@ from ganexp.plots.curves import IMAGE_COLOURS
 from ganexp.plots.grids import GREY, image_grid, side_by_side
 
 CLASS_TITLES = {"share": "share of samples", "accuracy": "accuracy", "fid": "FID"}
+CLASS_FACTS = ("classes", "expected_share")  # beside the values of scores in Scores.by_class
 MAX_NAMED_CLASSES = 20  # more names would overlap
 
 
 def plot_diagnostics(
-    logits: Mapping[str, Tensor], by_class: Mapping[str, Sequence[float]], classes: Sequence[str]
+    logits: Mapping[str, Tensor], by_class: Mapping[str, Sequence[Any]], classes: Sequence[str]
 ) -> Figure:
-    """Return a figure with a histogram of the logits and a bar chart for each quantity that is known by class.
+    """Return a figure with a histogram of the logits, and a bar chart for each quantity with values by class.
 
     Args:
         logits: the discriminator's logits (N,) by kind of image.
-        by_class: a value for each class, by quantity: share, accuracy, fid.
+        by_class: lists of a value or None for each class, by quantity (share, accuracy, fid); see `Scores.by_class`.
         classes: names of the classes.
     """
-    count = bool(logits) + len(by_class)
+    quantities = {name: values for name, values in by_class.items() if name not in CLASS_FACTS}
+    count = bool(logits) + len(quantities)
     figure = Figure(figsize=(5 * count, 3.6), layout="constrained", dpi=110)
     axes = list(figure.subplots(1, count, squeeze=False)[0])
     if logits:
         plot_logit_histogram(axes.pop(0), logits)
-    for panel, (quantity, values) in zip(axes, by_class.items(), strict=True):
-        plot_class_values(panel, quantity, values, classes)
+    for panel, (quantity, values) in zip(axes, quantities.items(), strict=True):
+        expected = by_class.get("expected_share", ()) if quantity == "share" else ()
+        plot_class_values(panel, quantity, values, classes, expected)
     return figure
 
 
@@ -42,12 +47,28 @@ def plot_logit_histogram(axes: Axes, logits: Mapping[str, Tensor]) -> None:
     axes.legend()
 
 
-def plot_class_values(axes: Axes, quantity: str, values: Sequence[float], classes: Sequence[str]) -> None:
-    """Plot a bar for each class; for shares also the share of a generator that draws all classes equally often."""
-    axes.bar(range(len(values)), values, color="tab:green")
+def plot_class_values(
+    axes: Axes,
+    quantity: str,
+    values: Sequence[float | None],
+    classes: Sequence[str],
+    expected: Sequence[float] = (),
+) -> None:
+    """Plot a bar for each class that has a value.
+
+    Args:
+        axes: axes to plot on.
+        quantity: name of the quantity.
+        values: a value or None for each class.
+        classes: names of the classes.
+        expected: expected value for each class, which is drawn as a line across its bar.
+    """
+    heights = [math.nan if value is None else value for value in values]
+    axes.bar(range(len(values)), heights, color="tab:green")
     axes.set(title=f"{CLASS_TITLES.get(quantity, quantity)} by class", xlabel="class")
-    if quantity == "share":
-        axes.axhline(1 / len(values), color="grey", linestyle="--", linewidth=1)
+    if len(expected) == len(values):
+        edges = [place - 0.5 for place in range(len(values))]
+        axes.hlines(expected, edges, [edge + 1 for edge in edges], color="grey", linestyle="--", linewidth=1)
     if len(classes) == len(values) <= MAX_NAMED_CLASSES:
         rotation = 45 if max(map(len, classes)) > 2 else 0
         axes.set_xticks(range(len(values)), classes, rotation=rotation, ha="center")
