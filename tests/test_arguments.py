@@ -118,6 +118,33 @@ def test_parsing_the_rewritten_arguments_changes_nothing(argv):
     assert parse([*command.argv(), "hydra.run.dir=a"]).config_name == command.config_name
 
 
+def test_dry_run_is_an_override_of_train():
+    command = parse(["loss=hinge", "--dry-run", "seed=1"])
+    assert command.arguments == ("loss=hinge", "seed=1", "debug.dry_run=true")
+    assert command.flags == ()
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ("describe --dry-run", "--dry-run belongs to ganexp train"),
+        ("--dry-run -m seed=1,2", "ganexp describe -m"),
+        ("--dry-run sweep=losses", "ganexp describe -m"),
+    ],
+)
+def test_dry_run_is_refused_where_it_has_no_meaning(argv, message):
+    with pytest.raises(UsageError, match=message):
+        parse(argv.split())
+
+
+def test_home_directory_of_a_flag_is_expanded(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    for argv in ("--config-dir=~/conf", "--config-dir ~/conf"):
+        command = parse(argv.split())
+        assert command.config_dir == Path("/home/me/conf")
+        assert "/home/me/conf" in " ".join(command.flags)
+
+
 def test_rerun_names_no_config_since_hydra_knows_it():
     assert parse(["--experimental-rerun", "run"]).argv() == ["--experimental-rerun", "run"]
 

@@ -79,11 +79,11 @@ def test_help_lists_groups_and_settings(tmp_path, own_configs):
 @pytest.mark.parametrize(
     ("command", "line"),
     [
-        ("sample", "truncation: null  # normal latents beyond it"),
-        ("evaluate", "data_root: null  # where the dataset is now"),
-        ("describe", "estimate: false  # time a few steps"),
+        ("sample", "truncation: null  # "),
+        ("evaluate", "  root: null  # "),
+        ("describe", "estimate: false  # "),
         ("train", "  steps: 3000  # generator updates"),  # of conf/schedule/default.yaml
-        ("train", "  prune: false  # stop a job"),  # of the schema
+        ("train", "  prune: false  # "),  # of the schema
     ],
 )
 def test_help_of_a_command_explains_its_settings(tmp_path, command, line):
@@ -116,8 +116,8 @@ def test_version_is_printed(tmp_path):
         (["train", "--epochs=3"], "unrecognized arguments: --epochs=3"),
         (["describe", "loss"], "loss is not an override"),
         (["resume"], "the following arguments are required: RUN|SWEEP"),
-        (["resume", "a", "schedule.steps=many"], "no other argument than schedule.steps=N"),
-        (["resume", "a", "seed=1"], "no other argument than schedule.steps=N"),
+        (["resume", "a", "schedule.steps=many"], "it can be resumed with schedule.steps=N"),
+        (["resume", "a", "seed=1"], "it can be resumed with schedule.steps=N"),
         (["resume", "a", "--force"], "unrecognized arguments: --force"),
         (["report"], "the following arguments are required: DIRECTORY"),
         (["report", "output=a"], "name a directory that holds runs"),
@@ -186,7 +186,7 @@ def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
         (["loss=hinge", "loss.probabilities=true"], "loss.probabilities"),
         (["experiment=g_loss/cifar10_hinge", "as_published=g_loss"], "as_published=g_loss"),
         (["model=dcgan", "model.generator.hiden=1", "model.discriminator.wide=2"], "model.generator has: channels"),
-        (["sample", "ckpt=a", "loss=hinge"], "There are: accelerator, ckpt, format"),
+        (["sample", "ckpt=a", "loss=hinge"], "There are: accelerator, ckpt, data, format"),
         (["describe", "as_published=textbook", "model=sagan"], "as_published=textbook is meant for"),
         (["describe", "loss=hinge", "loss/auxiliary=class_head", "model=mlp"], "use model=dcgan"),
         (["schedul.steps=3"], "Did you mean schedule"),
@@ -202,9 +202,9 @@ def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
         (["trainer=gpu"], "trainer.accelerator=gpu"),
         (["schedule.batch_size=5000", "metrics=none"], "use schedule.batch_size=1438 or less"),
         (["evaluate"], "Missing value: ckpt=…"),
-        (["evaluate", "ckpt=nowhere"], "no checkpoint there"),
+        (["evaluate", "ckpt=nowhere"], "no such checkpoint"),
         (["evaluate", "ckpt=nowhere", "metrics.samples=40"], "metrics.samples=40: choose the metrics too"),
-        (["sample", "ckpt=nowhere"], "no checkpoint there"),
+        (["sample", "ckpt=nowhere"], "no such checkpoint"),
         (["resume", "nowhere"], "nowhere is not a run directory"),
         (["report", "nowhere"], "nowhere"),
         (["--config-dir", "nowhere"], "nowhere' not found"),

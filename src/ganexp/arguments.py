@@ -1,6 +1,7 @@
-"""Parse the command line: which command it names, and what is given to it. Must not import torch."""
+"""Parse the command line into a command and its arguments. Must not import torch."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,19 +21,22 @@ HYDRA_FLAGS = (
     (("--cfg", "-c"), True, "print the config instead of running it; VALUE: job, hydra or all"),
     (("--resolve",), False, "with --cfg: replace every interpolation by its value"),
     (("--package", "-p"), True, "with --cfg: print only the part of the config at VALUE"),
-    (("--config-dir", "-cd"), True, "a directory with your own config files, beside those of ganexp"),
-    (("--config-path", "-cp"), True, "a directory of config files in place of those of ganexp"),
+    (("--config-dir", "-cd"), True, "a directory with your own config files, in addition to those of ganexp"),
+    (("--config-path", "-cp"), True, "a directory of config files that replaces those of ganexp"),
     (NAME_FLAGS, True, f"the primary config; VALUE: {', '.join(CONFIGS)}"),
     (("--info", "-i"), True, "print how the config is composed; VALUE: all, config, defaults, searchpath, …"),
-    (("--experimental-rerun",), True, "run again what is recorded at VALUE: with Hydra 1.4, a run directory"),
+    (("--experimental-rerun",), True, "run a recorded job again; VALUE: its file, or with Hydra 1.4 the run directory"),
     (("--shell-completion", "-sc"), False, "install or uninstall tab completion: install=bash, zsh or fish"),
     (("--run", "-r"), False, "run the config, as without any flag"),
     (("--hydra-help",), False, "show the help of Hydra itself"),
 )
+DRY_RUN_FLAG = "--dry-run"
+DRY_RUN = "debug.dry_run=true"  # the override that it stands for
+OTHER_DASHES = "‐‑‒–—―−"  # which word processors and web pages put in place of a hyphen
 
 
 class UsageError(Exception):
-    """A command line of the wrong form: an unknown command or flag, or wrong arguments. The exit code is 2."""
+    """Raised for an invalid command line: an unknown command or flag, or wrong arguments. The exit code is 2."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -43,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(prog, allow_abbrev=False, formatter_class=layout, **options)
 
     def error(self, message: str) -> NoReturn:
-        """Raise the message below the usage."""
+        """Raise a UsageError with the usage and the message."""
         raise UsageError(f"{self.format_usage()}{self.prog}: error: {message}\nSee {self.prog} --help")
 
 
@@ -53,13 +57,13 @@ class Command:
 
     Attributes:
         name: one of `COMMANDS`, or --version.
-        arguments: overrides; of `resume` and `report`, everything that was given to them.
+        arguments: overrides, including --dry-run; for `resume` and `report`, all arguments.
         flags: Hydra's flags with their values, except --config-name and --multirun.
         config_name: Hydra's primary config, one of `CONFIGS`; empty for a command without one.
         config_dir: the value of --config-dir.
-        is_named: whether the command line names the command, or a primary config.
-        is_sweep: whether there is --multirun, or a preset of the group `sweep`, which stands for it.
-        wants_help: whether there is --help.
+        is_named: whether the command line names the command or a primary config.
+        is_sweep: whether the command line has --multirun, or a preset of the group `sweep`, which implies it.
+        wants_help: whether the command line has --help.
     """
 
     name: str
@@ -72,7 +76,7 @@ class Command:
     wants_help: bool = False
 
     def argv(self) -> list[str]:
-        """Return the arguments in Hydra's form; to parse them gives the same command."""
+        """Return the arguments in Hydra's form; parsing them gives the same command."""
         if "--experimental-rerun" in self.flags:  # Hydra takes the primary config from the record
             return [*self.flags, *self.arguments]
         multirun = ["--multirun"] if self.is_sweep else []
@@ -80,10 +84,10 @@ class Command:
 
 
 def parse(argv: Sequence[str]) -> Command:
-    """Return the command in `argv`, which may stand after flags and overrides; without one it is train.
+    """Return the command in `argv`, which may follow flags and overrides; the default is train.
 
     Raises:
-        UsageError: there is no such command or flag, or an argument is no override.
+        UsageError: there is no such command or flag, or an argument is not an override.
     """
     argv = _with_info_topic(argv)
     name = find_command(argv)
@@ -95,7 +99,7 @@ def parse(argv: Sequence[str]) -> Command:
     parser = hydra_parser(name)
     options, unknown = parser.parse_known_intermixed_args(others)
     if unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        parser.error(_describe_unknown(unknown, others, name))
     if options.version:
         return Command("--version")
     overrides = [argument for argument in options.overrides if argument]
@@ -107,46 +111,77 @@ def parse(argv: Sequence[str]) -> Command:
     config_name = "evaluate_images" if named == "evaluate" and _has_images(overrides) else named or "train"
     if config_name not in CONFIGS:
         parser.error(f"--config-name={config_name}: use one of {', '.join(CONFIGS)}")
+    is_sweep = options.multirun or (_has_preset(overrides) and not _only_shows(options))
+    if options.dry_run:
+        _check_dry_run(parser, config_name, is_sweep)
+        overrides.append(DRY_RUN)
     return Command(
         name="evaluate" if config_name == "evaluate_images" else config_name,
         arguments=tuple(overrides),
         flags=tuple(_flags(others, options.overrides)),
         config_name=config_name,
-        config_dir=Path(options.config_dir).absolute() if options.config_dir else None,
+        config_dir=Path(options.config_dir).expanduser().absolute() if options.config_dir else None,
         is_named=named is not None,
-        is_sweep=options.multirun or (_has_preset(overrides) and not _only_shows(options)),
+        is_sweep=is_sweep,
         wants_help=options.help,
     )
 
 
-def find_command(argv: Sequence[str]) -> str | None:
-    """Return the name of the command: the first argument that is no flag, no value of a flag and no override.
+def _check_dry_run(parser: Parser, config_name: str, is_sweep: bool) -> None:
+    """Refuse --dry-run with a command that does not support it.
 
     Raises:
-        UsageError: that argument is no command.
+        UsageError: the command is not `train`, or it is a sweep.
+    """
+    if config_name != "train":
+        parser.error(f"{DRY_RUN_FLAG} is an option of ganexp train only")
+    if is_sweep:
+        parser.error(f"{DRY_RUN_FLAG} is for a single run. To see every job of a sweep: ganexp describe -m …")
+
+
+def find_command(argv: Sequence[str]) -> str | None:
+    """Return the name of the command: the first argument that is not a flag, the value of a flag or an override.
+
+    Raises:
+        UsageError: this argument is not a command.
     """
     parser = hydra_parser(None)
     options, unknown = parser.parse_known_intermixed_args(argv)
     name = next((argument for argument in options.overrides if argument and not _is_override(argument)), None)
     if name is not None and name not in COMMANDS:
         if unknown:
-            parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+            parser.error(_describe_unknown(unknown, argv, None))
+        if name[0] in OTHER_DASHES:
+            parser.error(f"{name} begins with a dash that is not a hyphen: write -{name.lstrip(OTHER_DASHES + '-')}")
         parser.error(f"there is no command {name!r}: use one of {', '.join(COMMANDS)}, or key=value")
     return name
 
 
+def _describe_unknown(unknown: Sequence[str], argv: Sequence[str], name: str | None) -> str:
+    """Return an error message for unknown flags, with the correct overrides if they name settings or groups."""
+    from ganexp.config.flags import as_overrides  # imported late: only a mistake needs the config
+
+    text = f"unrecognized arguments: {' '.join(unknown)}"
+    overrides = as_overrides(unknown, argv, name or "train")
+    return f"{text}\nSettings have no dashes: write {' '.join(overrides)}" if overrides else text
+
+
 def hydra_parser(name: str | None, usage: str = "%(prog)s [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]") -> Parser:
-    """Return the parser of a command that Hydra composes a config for.
+    """Return the parser of a command with a Hydra config.
 
     Args:
-        name: of the command; None for a command line without one.
-        usage: how the command is called, for messages.
+        name: name of the command; None if the command line has none.
+        usage: usage line of the command, for messages.
     """
     parser = Parser(f"ganexp {name}" if name else "ganexp", usage=usage, add_help=False)
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     flags = parser.add_argument_group("Flags")
     flags.add_argument("--help", "-h", action="store_true", help="show this help; with overrides, their settings")
     flags.add_argument("--version", action="store_true", help="show the version of ganexp")
+    dry_run = "build everything and show what would be trained on, without training; leaves nothing behind"
+    flags.add_argument(
+        DRY_RUN_FLAG, action="store_true", help=dry_run if name in (None, "train") else argparse.SUPPRESS
+    )
     for names, has_value, text in HYDRA_FLAGS:
         form = {"metavar": "VALUE"} if has_value else {"action": "store_true"}
         flags.add_argument(*names, help=text, **form)
@@ -154,7 +189,7 @@ def hydra_parser(name: str | None, usage: str = "%(prog)s [GROUP=OPTION …] [KE
 
 
 def _with_info_topic(argv: Sequence[str]) -> list[str]:
-    """Return the arguments with the topic that --info stands for alone; argparse would take a command for it."""
+    """Add the default topic after --info without a topic, because argparse would use the command as the topic."""
     arguments: list[str] = []
     for argument, following in zip(argv, [*argv[1:], ""], strict=False):
         arguments.append(argument)
@@ -169,7 +204,7 @@ def _is_override(argument: str) -> bool:
 
 def _flags(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
     """Return Hydra's flags among the arguments, without --config-name and --multirun."""
-    own = ("--help", "-h", *MULTIRUN_FLAGS)
+    own = ("--help", "-h", DRY_RUN_FLAG, *MULTIRUN_FLAGS)
     flags = [argument for argument in arguments if argument not in own]
     for override in overrides:
         flags.remove(override)
@@ -180,21 +215,27 @@ def _flags(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
         elif flag in NAME_FLAGS:
             skips_value = True
         else:
-            kept.append(flag)
+            kept.append(_expand_home(flag))
     return kept
 
 
+def _expand_home(flag: str) -> str:
+    """Return a flag or its value, with `~` at the start of a path replaced by the home directory."""
+    name, equals, value = flag.partition("=") if flag.startswith("-") else ("", "", flag)
+    return f"{name}{equals}{os.path.expanduser(value)}"
+
+
 def _has_preset(overrides: Sequence[str]) -> bool:
-    """Return whether a preset of the group `sweep` is chosen, or Hydra's own setting for a sweep."""
+    """Return whether the overrides choose a preset of the group `sweep`, or set Hydra's mode to a sweep."""
     keys = dict(override.split("=", 1) for override in overrides if "=" in override)
     return keys.get("sweep", "null") != "null" or keys.get("hydra.mode") == "MULTIRUN"
 
 
 def _only_shows(options: argparse.Namespace) -> bool:
-    """Return whether the flags ask Hydra to print something, or for a single run: it refuses --multirun then."""
+    """Return whether the flags make Hydra print something or start a single run, which excludes --multirun."""
     return any((options.cfg, options.info, options.shell_completion, options.hydra_help, options.run))
 
 
 def _has_images(overrides: Sequence[str]) -> bool:
-    """Return whether `evaluate` is asked to score images instead of a checkpoint."""
+    """Return whether the overrides of `evaluate` score images instead of a checkpoint."""
     return any(override.startswith(("images=", "real=")) for override in overrides)

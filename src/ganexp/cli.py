@@ -1,13 +1,14 @@
-"""Parse the command line and run the command it names.
+"""Parse the command line and run its command.
 
-train, evaluate, sample and describe are Hydra primary configs; `resume` and `report` parse their own arguments. This is
-the only module that prints an error and exits. Must not import torch: `ganexp --help` answers at once.
+train, evaluate, sample and describe are Hydra primary configs; `resume` and `report` parse their own arguments. Only
+this module prints errors and exits. Must not import torch, so that `ganexp --help` is fast.
 """
 
 import json
+import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -26,31 +27,44 @@ from ganexp import __version__
 from ganexp.arguments import CONFIGS, Command, UsageError, find_command, parse
 from ganexp.commands.help import command_help, general_help
 from ganexp.commands.resume_arguments import parse_resume
-from ganexp.commands.sweep import SweepStopped, closing_sweeps, run_job
-from ganexp.commands.sweep_overrides import added_overrides, resumed_overrides
-from ganexp.commands.tasks import TASKS, Task, output_directory
+from ganexp.commands.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
+from ganexp.commands.sweep_overrides import added_overrides, resumed_overrides, task_overrides
+from ganexp.commands.tasks import TASKS, Task, check_places, given_places, output_directory, places
 from ganexp.config import schema
-from ganexp.config.composition import VERSION_BASE, any_target_allowed
-from ganexp.console import allow_any_encoding
+from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
+from ganexp.config.encodings import explain_encoding
+from ganexp.config.texts import keep_texts, restore_texts
+from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, say
 from ganexp.errors import UserError
+from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty
-
-HERE = Path(__file__).resolve().parent
-CONF = HERE / "conf" if (HERE / "conf").is_dir() else HERE.parents[1] / "conf"  # in a wheel, else in a checkout
-
-
-class JobFailed(CompactHydraException):
-    """A job of a sweep other than a training sweep failed; Hydra runs the others first."""
 
 
 def main() -> None:
-    """Run the command in `sys.argv`; if it cannot run, print the reason and exit.
+    """Run the command in `sys.argv`; if it fails, print the reason and exit.
 
-    The exit code is 2 for a command line of the wrong form, and 1 for anything else.
+    The exit code is 2 for an invalid command line, 141 if the reader of the output has closed the pipe, and 1 for any
+    other error.
     """
     allow_any_encoding()
+    logging.raiseExceptions = False  # else each line logged to a closed pipe prints a traceback
+    is_read = True
     try:
-        command = parse(sys.argv[1:])
+        _run(sys.argv[1:])
+    finally:
+        is_read = flush_output()
+    if not is_read:
+        sys.exit(CLOSED_OUTPUT)
+
+
+def _run(argv: Sequence[str]) -> None:
+    """Run the command in `argv`.
+
+    Raises:
+        SystemExit: the command cannot run; the message has the reason.
+    """
+    try:
+        command = parse(argv)
         HANDLERS.get(command.name, _run_own_module)(command)
     except UsageError as error:
         print(error, file=sys.stderr)
@@ -58,8 +72,12 @@ def main() -> None:
     except (UserError, SweepStopped) as error:
         sys.exit(str(error))
     except BrokenPipeError:  # the reader of the output, such as head, has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python can flush it at exit
-        sys.exit(1)
+        sys.exit(CLOSED_OUTPUT)
+    except OSError as error:
+        reason = explain_place(error, given_places(argv))
+        if not reason or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        sys.exit(reason)
 
 
 def _run_hydra(command: Command) -> None:
@@ -71,13 +89,15 @@ def _run_hydra(command: Command) -> None:
     schema.register()
     command = _complete(_expand_resumed_sweep(command))
     _check_metrics(command)
+    kept = keep_texts(command.arguments, command.config_name, _folders(command))
+    exact = replace(command, arguments=tuple(kept))
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        _show_help_or_run(command)
+        _show_help_or_run(exact)
         return
     try:
         with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
-            _show_help_or_run(command)
-    except (HydraException, CompactHydraException, yaml.MarkedYAMLError, ValueError) as error:
+            _show_help_or_run(exact)
+    except (HydraException, CompactHydraException, yaml.YAMLError, ValueError) as error:
         raise UserError(_message(error, command)) from None
 
 
@@ -98,7 +118,7 @@ def _folders(command: Command) -> list[Path]:
 
 
 def _expand_resumed_sweep(command: Command) -> Command:
-    """Return the command that sweep.resume=DIRECTORY stands for; any other command stays as it is."""
+    """Return the full command for sweep.resume=DIRECTORY, and any other command unchanged."""
     directories = [argument for argument in command.arguments if argument.startswith("sweep.resume=")]
     if not directories:
         return command
@@ -108,7 +128,7 @@ def _expand_resumed_sweep(command: Command) -> Command:
 
 
 def _complete(command: Command) -> Command:
-    """Take the command out of the line that is being completed, which Hydra reads from the environment."""
+    """Remove the command name from the line to complete, which Hydra reads from the environment."""
     line = os.environ.get("COMP_LINE")
     if line is None:
         return command
@@ -126,7 +146,7 @@ def _complete(command: Command) -> Command:
 
 
 def _check_metrics(command: Command) -> None:
-    """Refuse settings of the metrics of `evaluate` while those of the run are used, which would ignore them."""
+    """Refuse overrides of metrics in `evaluate` if the metrics of the run are used, because they would be ignored."""
     if command.config_name != "evaluate" or any(argument.startswith("metrics=") for argument in command.arguments):
         return
     for argument in command.arguments:
@@ -138,19 +158,23 @@ def _check_metrics(command: Command) -> None:
 
 
 def _message(error: Exception, command: Command) -> str:
-    """Return what to tell the user about an error that Hydra raised.
+    """Return the message for the user about an error that Hydra raised.
 
     Raises:
         ValueError: `error` itself, if it does not come from Hydra.
     """
     if isinstance(error, JobFailed):
         return str(error)
-    if isinstance(error, yaml.MarkedYAMLError):
-        return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
+    if str(error).startswith("No trials are completed"):  # of Optuna
+        return "No job of the search has a score: see above why they failed."
     from ganexp.config.suggestions import explain, is_group_value_error
 
-    if isinstance(error, ValueError) and not is_group_value_error(error):
+    if isinstance(error, ValueError) and not isinstance(error, UnicodeError) and not is_group_value_error(error):
         raise error
+    if reason := explain_encoding(_folders(command)):
+        return reason
+    if isinstance(error, yaml.MarkedYAMLError):
+        return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
     return explain(error, list(command.arguments), _folders(command), str(command.config_name))
 
 
@@ -165,7 +189,7 @@ def _run_config(cfg: DictConfig) -> Any:
     except UserError as error:
         raise SystemExit(str(error)) from None  # of an Exception, Hydra would print more than the message
     if hydra_config.job.config_name == "describe":
-        print(json.dumps(result, indent=2))
+        say(json.dumps(result, indent=2))
     return result
 
 
@@ -173,8 +197,9 @@ def _run_in_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Any:
     """Run a job of a sweep so that its failure does not stop the others."""
     command = hydra_config.job.config_name
     if command == "train":
-        overrides = list(hydra_config.overrides.task)
-        return run_job(hydra_config.runtime.output_dir, overrides, lambda: _start(cfg, hydra_config))
+        overrides = task_overrides(hydra_config)
+        restore_texts(cfg, overrides)
+        return run_job(hydra_config.runtime.output_dir, cfg, overrides, lambda: _start(cfg, hydra_config))
     try:
         return _start(cfg, hydra_config)
     except UserError as error:
@@ -184,7 +209,7 @@ def _run_in_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Any:
 
 
 def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
-    """Run the task; if a single run is refused, remove the directory that was made for it.
+    """Run the task; if a single run is refused, remove the directory that was created for it.
 
     Raises:
         UserError: the task was refused.
@@ -194,7 +219,7 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
     groups = _chosen_groups(hydra_config)
     task = Task(cfg, groups, hydra_config, output_directory(cfg, hydra_config))
     try:
-        return TASKS[hydra_config.job.config_name](task)
+        return _run_task(task)
     except UserError as error:
         if hydra_config.mode == RunMode.RUN:  # that of a job holds the reason of its failure
             remove_if_empty(task.directory)
@@ -204,6 +229,22 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
             suggestion = suggestion_for_unknown_argument(error, groups)
             raise UserError(f"{error}\n{suggestion}".strip()) from None
         raise
+
+
+def _run_task(task: Task) -> Any:
+    """Run a task. If a path is missing or not writable, name the setting of this path.
+
+    Raises:
+        UserError: the task was refused, or a path is missing or not writable.
+    """
+    try:
+        check_places(task)
+        return TASKS[task.hydra_config.job.config_name](task)
+    except OSError as error:
+        reason = explain_place(error, places(task))
+        if not reason:
+            raise
+        raise UserError(reason) from error
 
 
 def _chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
@@ -219,11 +260,11 @@ def _resume(command: Command) -> None:
         return
     from ganexp.commands.resume import resume
 
-    resume(arguments.path, arguments.steps)
+    resume(arguments)
 
 
 def _run_own_module(command: Command) -> None:
-    """Run a command that has no config: `main` of the module of its name, which parses its arguments."""
+    """Run a command without a config by calling `main` of the module of the same name, which parses the arguments."""
     import_module(f"ganexp.commands.{command.name}").main(command.arguments)
 
 

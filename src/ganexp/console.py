@@ -5,44 +5,106 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import track
+from rich.table import Table
 
 T = TypeVar("T")
 
+UNLIMITED = 100_000  # characters in a line of a file or pipe
+CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
+
 
 def is_rank_zero() -> bool:
-    """Return whether this process is the first of those that train together, or the only one."""
+    """Return whether this process is the only one, or the first of several that train together."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
 def progress(items: Iterable[T], description: str, total: float | None = None) -> Iterator[T]:
-    """Yield `items` under a progress bar, which is shown on a terminal only and removed at the end."""
+    """Yield `items` with a progress bar, which is shown only on a terminal and removed at the end."""
     hidden = not (sys.stdout.isatty() and is_rank_zero())
     yield from track(items, description, total=total, transient=True, disable=hidden)
 
 
 def say(*values: object) -> None:
-    """Print a line at once, in the process of rank 0."""
-    if is_rank_zero():
-        print(*values, flush=True)
+    """Print a line and flush it, in the process of rank 0 only.
+
+    Raises:
+        SystemExit: the reader of the output has closed the pipe, as `head` does. It is not an Exception, so that no
+            handler continues the work.
+    """
+    try:
+        if is_rank_zero():
+            print(*values, flush=True)
+    except BrokenPipeError:
+        raise SystemExit(CLOSED_OUTPUT) from None
 
 
 def allow_any_encoding() -> None:
-    """Replace characters that the terminal's encoding lacks when they are printed, instead of failing."""
+    """Print a replacement for characters that the terminal's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
+def flush_output() -> bool:
+    """Flush the output, and return whether its reader is still there.
+
+    If the reader has closed the pipe, this also prevents the warning of the flush that Python does at exit.
+    """
+    is_read = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            is_read = False
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return is_read
+
+
+class TableConsole(Console):
+    """A console that never truncates the cells of a table: it prints a table that is too wide as a list of its rows."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print the objects as rich's console does."""
+        super().print(*(self._fit(item) if isinstance(item, Table) else item for item in objects), **options)
+
+    def on_broken_pipe(self) -> None:
+        """End the process if the reader of the output has closed the pipe."""
+        raise SystemExit(CLOSED_OUTPUT)
+
+    def _fit(self, table: Table) -> Table:
+        needed = Measurement.get(self, self.options.update(width=UNLIMITED), table).maximum
+        return table if needed <= self.width else as_list(table)
+
+
+def as_list(table: Table) -> Table:
+    """Return a table with one line for each cell of `table`, row by row: the heading of its column, and the cell."""
+    cells = [list(column.cells) for column in table.columns]
+    stacked = Table.grid(padding=(0, 2))
+    stacked.add_column(no_wrap=True)
+    stacked.add_column(overflow="fold")
+    for number, row in enumerate(table.rows):
+        if number:
+            stacked.add_row()
+        for column, values in zip(table.columns, cells, strict=True):
+            stacked.add_row(column.header, values[number], style=row.style)
+    return stacked
+
+
 def make_console() -> Console:
-    """Return a console for tables and live lines; it prints in the process of rank 0 only."""
-    return Console(quiet=not is_rank_zero())
+    """Return a console for tables and live lines, which prints only in the process of rank 0.
+
+    In a file or pipe the length of its lines is not limited, so that no number is cut off.
+    """
+    width = None if sys.stdout.isatty() else UNLIMITED
+    return TableConsole(quiet=not is_rank_zero(), width=width)
 
 
 def short_path(path: str | Path) -> str:
-    """Return `path` relative to the working directory if it lies below it, and otherwise as it is."""
+    """Return `path` relative to the working directory if it is inside that directory, and otherwise unchanged."""
     path = Path(path)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

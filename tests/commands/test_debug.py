@@ -19,7 +19,8 @@ def test_every_option_composes_on_every_schedule():
     for option in ("fast_dev_run", "limit", "overfit", "profiler"):
         for overrides in ((), ("experiment=sagan/cifar10_0",), ("experiment=sngan/cifar10",)):
             schema.resolve(raw_config(*overrides, f"debug={option}"))
-    assert config().debug == {"keep_files": True, "keep_scores": True, "repeat_first_batch": False}
+    usual = {"keep_files": True, "keep_scores": True, "repeat_first_batch": False, "dry_run": False}
+    assert config().debug == usual
 
 
 def test_settings_take_precedence_over_the_option():

@@ -101,7 +101,7 @@ def test_users_own_extractor(tmp_path, monkeypatch):
     assert "fid_corner" in ganexp("evaluate", "ckpt=own", "metrics/score=[fid]", cwd=tmp_path).stdout
     ganexp(*overrides, "metrics=none", "hydra.run.dir=unscored", cwd=tmp_path)
     refused = ganexp("evaluate", "ckpt=unscored", cwd=tmp_path, check=False)
-    assert "name the metrics to score with" in refused.stderr
+    assert "Choose metrics: metrics=classifier" in refused.stderr
     ganexp("evaluate", "--config-dir=conf", "ckpt=unscored", "metrics=corner", "metrics/score=[fid]", cwd=tmp_path)
     assert json.loads((tmp_path / "unscored" / "scores-corner.json").read_text())["scores"]["fid_corner"] > 0
     for name, message in (("flat", "are [2, 1, 8, 8], not (N, d)"), ("corner", "logits")):

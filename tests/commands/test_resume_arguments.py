@@ -19,8 +19,13 @@ def sweep(tmp_path):
     [
         (["run"], ResumeArguments("run")),
         (["run", "schedule.steps=90"], ResumeArguments("run", 90)),
+        (["run", "data.root=a=b", "data.path=c.zip"], ResumeArguments("run", data_root="a=b", data_path="c.zip")),
+        (["run", "data.changed=accept"], ResumeArguments("run", data_changed=True)),
+        (["run", "data.changed=refuse"], ResumeArguments("run")),
+        (["run", "data.changed=perhaps"], None),
+        (["run", "data.path="], None),
         (["schedule.steps=90", "run"], None),
-        (["run", "schedule.steps=9", "schedule.steps=10"], None),
+        (["run", "schedule.steps=9", "schedule.steps=10"], ResumeArguments("run", 10)),  # the last one, as in Hydra
         (["run", "schedule.steps=-1"], None),
         (["run", "other"], None),
         (["run", "--config-dir", "mine"], None),

@@ -147,7 +147,7 @@ def test_failure_is_not_recorded_in_a_run_that_another_process_trains(tmp_path):
     run.update_metadata(status="running")
     OmegaConf.save({}, run.config)
     with FileLock(run.path / ".lock"):
-        assert run_job(str(run.path), ["seed=1"], lambda: None) is None
+        assert run_job(str(run.path), OmegaConf.create(), ["seed=1"], lambda: None) is None
     assert run.metadata() == {"status": "running"}
 
 
@@ -169,21 +169,21 @@ def test_sweep_without_jobs_leaves_nothing(tmp_path):
 @pytest.mark.slow
 def test_killed_sweep_resumes_and_leaves_finished_jobs_alone(tmp_path):
     swept = tmp_path / "swept"
-    process = ganexp_process("-m", "seed=range(8)", *QUICK, "hydra.sweep.dir=swept", cwd=tmp_path)
-    wait_until(lambda: statuses(swept).count("finished") >= 3)
+    process = ganexp_process("-m", "seed=range(5)", *QUICK, "hydra.sweep.dir=swept", cwd=tmp_path)
+    wait_until(lambda: statuses(swept).count("finished") > 1)
     process.send_signal(signal.SIGKILL)
     process.wait()
     finished = [name for name, job in jobs(swept).items() if job["status"] == "finished"]
-    assert 3 <= len(finished) < 8
+    assert 1 < len(finished) < 5
     before = contents(swept, finished)
     done = ganexp("sweep.resume=swept", cwd=tmp_path)
-    assert statuses(swept) == ["finished"] * 8
-    assert run_directories(swept) == [f"{seed:02}-seed-{seed}" for seed in range(8)] == list(jobs(swept))
+    assert statuses(swept) == ["finished"] * 5
+    assert run_directories(swept) == [f"{seed:02}-seed-{seed}" for seed in range(5)] == list(jobs(swept))
     assert contents(swept, finished) == before
-    assert done.stdout.count("run directory:") == 8 - len(finished)
+    assert done.stdout.count("run directory:") == 5 - len(finished)
     again = ganexp("-m", "sweep.resume=swept", cwd=tmp_path)  # the flag is allowed
     assert "run directory:" not in again.stdout
-    assert again.stdout.count("already finished: ") == 8
+    assert again.stdout.count("already finished: ") == 5
 
 
 @pytest.mark.slow
@@ -307,7 +307,7 @@ def test_presets_name_every_case(preset, key, values):
 @pytest.mark.parametrize("preset", sorted(file.stem for file in (CONF / "sweep").glob("*.yaml")))
 def test_preset_is_a_sweep_of_options_that_exist(preset):
     hydra = OmegaConf.load(CONF / "sweep" / f"{preset}.yaml").hydra
-    assert hydra.mode == "MULTIRUN"
+    assert set(hydra) == {"sweeper"}  # Hydra 1.4 refuses a mode here
     for group, values in hydra.sweeper.params.items():
         if (CONF / group).is_dir():
             options = values.replace(" ", "").split(",")

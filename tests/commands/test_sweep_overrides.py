@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from hydra.errors import OverrideParseException
+from omegaconf import OmegaConf
 
 from ganexp.arguments import parse
-from ganexp.commands.sweep_overrides import added_overrides
+from ganexp.commands.sweep_overrides import added_overrides, stored_overrides, task_overrides
 
 NAMING = "hydra.job.config.override_dirname.exclude_keys="
 
@@ -73,3 +74,11 @@ def test_chosen_directory_or_launcher_keeps_the_sweep_directory(override):
 def test_broken_override_is_refused():
     with pytest.raises(OverrideParseException):
         added("-m", "seed=[1")
+
+
+def test_overrides_are_stored_as_they_were_given():
+    """${seed} stands for the seed of each job, not for that of the sweep."""
+    given = {"task": ["tags=[x-${seed}]", "seed=1,2"], "hydra": ["hydra.sweeper.n_jobs=${seed}", "hydra.verbose=true"]}
+    config = OmegaConf.create({"seed": 0, "hydra": {"overrides": given}})
+    assert task_overrides(config.hydra) == given["task"]
+    assert stored_overrides(config) == [*given["task"], "hydra.sweeper.n_jobs=${seed}"]

@@ -49,7 +49,8 @@ def launch(logdir: Path) -> Ask:
 def ask(tmp_path_factory):
     """Train six runs, and wait until TensorBoard has read them in the background."""
     cwd = tmp_path_factory.mktemp("sweep")
-    arguments = ("loss=hinge,non_saturating,wgan_gp", "seed=1,2", *FAST, f"metrics.cache={cwd / 'cache'}")
+    grids = ("callbacks=sample_grids", f"metrics.cache={cwd / 'cache'}")
+    arguments = ("loss=hinge,non_saturating,wgan_gp", "seed=1,2", *FAST, *grids)
     ganexp("-m", *arguments, cwd=cwd)
     ask = launch(cwd / "outputs")
     wait_until(lambda: len(scored_runs(ask)) == 6 and len(hyperparameters(ask)) == 6)

@@ -15,13 +15,17 @@ from ganexp.report.settings import is_setting, read_config, setting_name, settin
     [
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights"),
         *("callbacks.curves._target_", "logger.csv.path", "trainer.max_time", "trainer.profiler"),
+        *("data.changed", "data.classes", "trainer.devices", "trainer.log_every", "debug.keep_files", "debug.dry_run"),
     ],
 )
 def test_what_belongs_to_run_or_machine_is_not_a_setting(key):
     assert not is_setting(key)
 
 
-@pytest.mark.parametrize("key", ["data.path", "schedule.steps", "augment.color._target_", "optimizer.generator.lr"])
+@pytest.mark.parametrize(
+    "key",
+    ["data.path", "debug.repeat_first_batch", "schedule.steps", "augment.color._target_", "optimizer.generator.lr"],
+)
 def test_what_changes_training_is_a_setting(key):
     assert is_setting(key)
 

@@ -10,10 +10,11 @@ from scipy import stats
 
 from ganexp.report.collect import collect
 from ganexp.report.formatting import mean_and_half, number
+from ganexp.report.page import as_page
 from ganexp.report.report import Report
-from ganexp.report.statistics import summarize
+from ganexp.report.statistics import LEVEL, summarize
 from ganexp.report.tables import as_csv, as_markdown
-from ganexp.report.terminal import score_table, verdict_lines
+from ganexp.report.terminal import MAX_ROWS, left_out, score_table, verdict_lines
 
 
 def csv_rows(content):
@@ -73,6 +74,22 @@ def test_terminal_shows_as_many_scores_as_fit(outputs):
     assert "fid_classifier" in text
     assert "21.13 ± 0.35" in text
     assert "3 of 3" in text
+
+
+def test_terminal_tells_what_it_leaves_out(tmp_path, hinge):
+    for size in range(1, MAX_ROWS + 3):
+        text = hinge.replace("batch_size: 64", f"batch_size: {size}")
+        make_run(tmp_path / str(size), text, extra_scores={"kid_classifier": 1.0, "density": 1.0})
+    content = Report.from_runs(collect([tmp_path]))
+    assert left_out(content, 80) == "2 more scores and 2 more groups in the files below"
+    assert left_out(content, 1000) == "2 more groups in the files below"
+    assert score_table(content, 1000).row_count == MAX_ROWS
+
+
+def test_interval_has_the_level_of_the_statistics(outputs):
+    content = Report.from_runs(collect([outputs]))
+    assert f"| {100 * LEVEL:g} % interval |" in as_markdown(content)
+    assert f"{100 * LEVEL:g} % interval" in as_page(content, None)
 
 
 def test_terminal_shows_separable_verdicts_first(outputs, hinge):

@@ -41,3 +41,4 @@ def test_run_name_prefers_name_then_experiment(arguments, expected):
 def test_job_name_is_number_and_overrides():
     assert job_name(3, "loss-hinge_seed-1") == "03-loss-hinge_seed-1"
     assert job_name(123, "") == "123-run"
+    assert job_name(0, "data.path-'1e5'_name-\"a b\"") == "00-data.path-1e5_name-a-b"

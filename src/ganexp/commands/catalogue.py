@@ -1,6 +1,7 @@
-"""The commands of ganexp, with the text that their help shows. Must not import torch.
+"""The commands of ganexp, with their help texts. Must not import torch.
 
-A command without a config of its own has a module of its name here, whose `main(arguments)` runs it.
+A command without its own config has a module of the same name in this package; `main(arguments)` in it runs the
+command.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CommandHelp:
-    """What the help says of a command: a line for the list, its usage, what it does, and examples."""
+    """The help text of a command: a line for the list of commands, the usage, a description, and examples."""
 
     summary: str
     usage: str
@@ -19,12 +20,13 @@ class CommandHelp:
 
 COMMANDS: Mapping[str, CommandHelp] = {
     "train": CommandHelp(
-        "train and score a GAN; everything is written to outputs/NAME/TIME/ (the command that needs no name)",
+        "train and score a GAN; everything is written to outputs/NAME/TIME/ (the default command)",
         "ganexp [train] [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]",
         """
-        Train a GAN, score it at every evaluation, and write everything to a directory of its own, outputs/NAME/TIME/.
+        Train a GAN, score it at every evaluation, and write everything to a new run directory, outputs/NAME/TIME/.
         With -m, or with a preset such as sweep=losses, run a sweep instead: every combination of the values that are
-        separated by commas, each job in a directory of its own.
+        separated by commas, each job in its own directory. With --dry-run, build the networks, read the dataset and
+        print a summary of it, but train nothing.
         """,
         """
         ganexp loss=hinge seed=1
@@ -33,6 +35,7 @@ COMMANDS: Mapping[str, CommandHelp] = {
         ganexp experiment=textbook/wgan_gp data.root=DIR
         ganexp -m loss=hinge,wgan_gp seed=1,2,3
         ganexp sweep=losses seed=1,2,3
+        ganexp data=folder data.path=DIRECTORY --dry-run
         ganexp sweep.resume=outputs/sweep/TIME
         """,
     ),
@@ -42,11 +45,11 @@ COMMANDS: Mapping[str, CommandHelp] = {
         "       ganexp evaluate images=DIRECTORY|ZIP [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]\n"
         "       ganexp evaluate real=SPLIT [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]",
         """
-        ckpt=    score a checkpoint, or the best one of a run, with the metrics of its run or with others. Samples come
-                 from latents that did not choose the checkpoint. Writes scores.json, nearest.png and diagnostics.png
-                 into the run directory.
+        ckpt=    score a checkpoint, or the best checkpoint of a run, with the metrics of its run or with other metrics.
+                 The samples come from other latents than in training. The command writes scores.json, nearest.png and
+                 diagnostics.png to the run directory.
         images=  score images of any origin against a dataset.
-        real=    score a split of the dataset against the others: what a perfect generator would reach.
+        real=    score a split of the dataset against the other splits, which gives the scores of a perfect generator.
         """,
         """
         ganexp evaluate ckpt=outputs/NAME/TIME
@@ -61,8 +64,8 @@ COMMANDS: Mapping[str, CommandHelp] = {
         "draw samples from a checkpoint",
         "ganexp sample ckpt=FILE|RUN [KEY=VALUE …] [FLAG …]",
         """
-        Draw samples from a checkpoint, or from the best one of a run. Beside the images it saves a grid of them, two
-        interpolations and, for a conditional generator, a grid with a class in each row.
+        Draw samples from a checkpoint, or from the best checkpoint of a run. In addition to the images, save a sample
+        grid, two interpolations and, for a conditional generator, a grid with one class per row.
         """,
         """
         ganexp sample ckpt=outputs/NAME/TIME n=64
@@ -70,11 +73,12 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """,
     ),
     "describe": CommandHelp(
-        "print as JSON what would be trained; estimate=true: how long it takes on this machine",
+        "print the networks and settings of a run as JSON; estimate=true: its time on this machine",
         "ganexp describe [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]",
         """
         Print as JSON what ganexp train would do with the same arguments: networks and their parameters, losses, update
-        rule, optimizers, length. Needs no data, and writes nothing. With -m, it describes every job of the sweep.
+        rule, optimizers, length. The command needs no data, and writes nothing. With -m, it describes every job of the
+        sweep.
         """,
         """
         ganexp describe loss=hinge model=dcgan
@@ -84,14 +88,17 @@ COMMANDS: Mapping[str, CommandHelp] = {
     ),
     "resume": CommandHelp(
         "continue a run or a sweep that was stopped, or train a finished run longer",
-        "ganexp resume RUN [schedule.steps=N]\n       ganexp resume SWEEP [hydra/launcher=…] [--config-dir DIRECTORY]",
+        "ganexp resume RUN [schedule.steps=N] [data.root=DIRECTORY] [data.path=DIRECTORY|ZIP] [data.changed=accept]\n"
+        "       ganexp resume SWEEP [hydra/launcher=…] [--config-dir DIRECTORY]",
         """
-        Continue a run that was stopped, from its last checkpoint, with the same result as if it had never stopped.
-        Continue a sweep: run the jobs that are not done.
+        Continue a stopped run from its last checkpoint, with the same result as without the stop. If its dataset has
+        moved, give the new path. If its images have changed, the command fails unless data.changed=accept. For a sweep,
+        run the jobs that are not finished.
         """,
         """
         ganexp resume outputs/NAME/TIME
         ganexp resume outputs/NAME/TIME schedule.steps=20000
+        ganexp resume outputs/NAME/TIME data.path=DIRECTORY
         ganexp resume outputs/sweep/TIME
         """,
     ),
@@ -100,9 +107,9 @@ COMMANDS: Mapping[str, CommandHelp] = {
         "ganexp report DIRECTORY … [output=DIRECTORY] [images=false]\n"
         "       ganexp report --bundle RUN [output=DIRECTORY] [checkpoint=true]",
         """
-        Compare all runs below the directories: one row for each configuration, with mean, standard deviation and 95 %
-        interval over seeds; differences between configurations; learning curves; samples side by side. Writes
-        index.html, a page that opens from disk, and the table as table.md and table.csv.
+        Compare all runs in the directories: one row for each configuration, with mean, standard deviation and
+        confidence interval over seeds; differences between configurations; learning curves; samples side by side.
+        The command writes index.html, a page that works offline, and the table as table.md and table.csv.
         With --bundle, pack one run into a zip file: config, scores and their protocol, curves, samples, environment,
         and a model card.
         """,

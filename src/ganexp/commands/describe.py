@@ -1,4 +1,4 @@
-"""`ganexp describe`: return what a config would train, as JSON. Needs no data."""
+"""Run `ganexp describe`: describe the training of a config as JSON, without reading images or downloading."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,15 +9,16 @@ from torch import nn
 
 from ganexp.build import build_gan
 from ganexp.commands.estimate import estimate
-from ganexp.config.instantiate import target_name
+from ganexp.config.instantiate import target_name, to_plain
+from ganexp.data.contents import contents
 from ganexp.losses.objective import Batch
 from ganexp.training.gan import GAN
 
 
 def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of the resolved `cfg`, with the experiment and overlay among the chosen `groups`.
+    """Return the description of the resolved `cfg`, with the experiment and the overlay from the chosen `groups`.
 
-    With `cfg.estimate` it includes what the run will cost on this machine.
+    With `cfg.estimate` it includes the estimated cost of the run on this machine.
     """
     chosen = {group: groups.get(group) for group in ("experiment", "as_published")}
     cost = {"estimate": estimate(cfg)} if cfg.estimate else {}
@@ -25,7 +26,7 @@ def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def description(cfg: DictConfig) -> dict[str, Any]:
-    """Return data, networks, losses, update rule, optimizers and length of the run that `cfg` describes."""
+    """Return the data, networks, losses, update rule, optimizers and length of the run that `cfg` describes."""
     gan = build_gan(cfg)
     adversarial = cfg.loss.adversarial
     loss, schedule = OmegaConf.to_container(cfg.loss), OmegaConf.to_container(cfg.schedule)
@@ -45,6 +46,7 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         **_length(cfg, gan),
         "evaluate_every": cfg.schedule.evaluate_every,
         "lr_decay": schedule["lr_decay"],
+        "growth": schedule["growth"],
         "ema": schedule["ema"],
         "metrics": target_name(cfg.metrics.extractor) if cfg.metrics.extractor else None,
         "seed": cfg.seed,
@@ -53,13 +55,17 @@ def description(cfg: DictConfig) -> dict[str, Any]:
 
 def _data(cfg: DictConfig) -> dict[str, Any]:
     keys = ("split", "resolution", "channels", "range", "flip")
-    return {"source": target_name(cfg.data.source), "classes": cfg.data.num_classes} | {
-        key: cfg.data[key] for key in keys
+    source = to_plain(cfg.data.source)
+    return {
+        "source": target_name(source),
+        "classes": cfg.data.num_classes,
+        **{key: cfg.data[key] for key in keys},
+        **contents(source, cfg.data.resolution, cfg.data.channels),
     }
 
 
 def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
-    """Return the length of the run in steps, discriminator updates and images; None where it depends on losses."""
+    """Return the length of the run in steps, discriminator updates and images; None for numbers that depend on losses."""
     d_steps = cfg.schedule.max_d_steps
     ratio = gan.update_rule.updates_per_step
     if d_steps is None and ratio is not None:

@@ -1,4 +1,4 @@
-"""`ganexp evaluate ckpt=…`: score a checkpoint on latents that did not choose it."""
+"""Run `ganexp evaluate ckpt=…`: score a checkpoint on latents other than those of training."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,16 +11,19 @@ from torch import Tensor
 from ganexp import build, build_scores
 from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probability_greater
 from ganexp.callbacks.scoring_progress import ScoringProgress
+from ganexp.commands.data_identity import changes, describe_content
 from ganexp.commands.score_table import print_scores, save_scores
 from ganexp.config import checks, schema
 from ganexp.config.instantiate import target_name
-from ganexp.console import say
+from ganexp.config.paths import relocate_data
+from ganexp.console import say, short_path
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.nearest import nearest_images
 from ganexp.plots import grids
 from ganexp.plots.diagnostics import nearest_picture, plot_diagnostics
+from ganexp.runs.run_directory import RunDirectory
 from ganexp.sampling import FixedLatents, sample_images, sampling_protocol
 from ganexp.training.gan import GAN
 from ganexp.training.trainer import validate
@@ -32,10 +35,11 @@ def evaluate(cfg: DictConfig) -> None:
     """Print the scores of a checkpoint, save them with their protocol, and plot diagnostics.
 
     Args:
-        cfg: unresolved, because its metrics refer to the run's data.
+        cfg: the unresolved config. It cannot be resolved yet, because its metrics refer to the data of the run.
 
     Raises:
-        UserError: wrong settings, no checkpoint, missing data, or a run without metrics when none are given.
+        UserError: settings are wrong, the checkpoint or the data are missing, or no metrics are chosen for a run that
+            has none.
     """
     metrics = OmegaConf.to_container(cfg.metrics)
     settings = schema.resolve(cfg, without=["metrics"])
@@ -48,7 +52,7 @@ def evaluate(cfg: DictConfig) -> None:
     gan.evaluation_latents = FixedLatents(gan.latent, settings.seed)
     validate(gan, build.build_data(run_cfg, gan), gan.device, [ScoringProgress()])
     logits = DiscriminatorLogits(image_sets).logits(gan, settings.seed)
-    protocol = scores.protocol() | sampling_protocol(gan)
+    protocol = scores.protocol() | sampling_protocol(gan) | changes_since_training(loaded.run, image_sets)
     record = {
         "scores": gan.score_values,
         "score_info": scores.info(),
@@ -65,35 +69,35 @@ def evaluate(cfg: DictConfig) -> None:
     save_nearest(gan, scores, image_set, settings.seed, output / "nearest.png")
     if logits or scores.by_class:
         grids.save_figure(plot_diagnostics(logits, scores.by_class, image_set.classes), output / "diagnostics.png")
-        say(f"{output / 'diagnostics.png'}: the discriminator's logits on real and generated images; classes")
+        say(f"{short_path(output / 'diagnostics.png')}: the discriminator's logits on real and generated images")
 
 
 def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[str, Any]) -> DictConfig:
-    """Return the run's config with the metrics and data to evaluate with.
+    """Return the run's config with the metrics and the data of the evaluation.
 
     Args:
         run_cfg: the resolved config of the run.
         settings: the resolved settings of the command.
-        metrics: the unresolved metrics of the command; with an extractor they replace the run's own, without one only
-            the list of scores does.
+        metrics: the unresolved metrics of the command. If they have an extractor, they replace the metrics of the run;
+            otherwise only their list of scores replaces that of the run.
 
     Raises:
-        UserError: the run has no metrics and the command names none.
+        UserError: neither the run nor the command has metrics, or the dataset is not at the given path.
     """
-    cfg = run_cfg.copy()
+    cfg = relocate_data(run_cfg, settings.data.root, settings.data.path)
     if metrics["extractor"] is not None:
         cfg.metrics = metrics
     cfg.metrics.scores = metrics["scores"]
     cfg.metrics.fid_at = settings.fid_at
-    if settings.data_root:
-        cfg.data.root = settings.data_root
     if settings.samples:
         cfg.metrics.samples = settings.samples
+    if settings.labels:
+        cfg.metrics.labels = settings.labels
     cfg = schema.resolve(cfg)
     if cfg.metrics.extractor is None:
         raise UserError(
-            "This run was trained with metrics=none: name the metrics to score with, "
-            "metrics=classifier (labelled datasets) or metrics=inception"
+            "This run was trained with metrics=none. Choose metrics: "
+            "metrics=classifier (for labelled datasets) or metrics=inception"
         )
     if settings.weights:
         cfg.metrics.extractor.weights = settings.weights
@@ -101,11 +105,19 @@ def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[st
     return cfg
 
 
+def changes_since_training(run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> dict[str, list[str]]:
+    """Return and print how the images have changed since the training of the run; empty if they are the same."""
+    lines = changes(run.metadata().get("data", {}), describe_content(image_sets))
+    for line in lines:
+        say(f"the images have changed since this run was trained: {line}")
+    return {"data_changes": lines} if lines else {}
+
+
 def summarize_logits(logits: Mapping[str, Tensor]) -> dict[str, float]:
     """Return the mean logit of each kind of image.
 
-    `train_above_test` is the probability that the discriminator gives a training image a higher logit than a held-out
-    one: 0.5 means that it cannot tell them apart.
+    `train_above_test` is the probability that a training image gets a higher logit than a held-out image. At 0.5 the
+    discriminator does not distinguish them.
     """
     means = {kind: values.mean().item() for kind, values in logits.items()}
     if "test" in logits:
@@ -114,7 +126,7 @@ def summarize_logits(logits: Mapping[str, Tensor]) -> dict[str, float]:
 
 
 def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path: Path) -> None:
-    """Save a picture of ten samples, each beside the training images that are nearest by the extractor's features."""
+    """Save a picture of ten samples, each with the training images that are nearest in the extractor's features."""
     samples = next(sample_images(gan, SHOWN_SAMPLES, SHOWN_SAMPLES, seed))
     reference = next(iter(scores.references.values()))
     nearest = nearest_images(samples, scores.extractor, reference)
@@ -122,4 +134,4 @@ def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path:
     grids.save_picture(nearest_picture(samples, neighbours), path)
     searched, total = len(reference.features), len(image_set)
     which = f"{total:,}" if searched == total else f"{searched:,} of {total:,}"
-    say(f"{path}: each row shows a generated image and the training images nearest to it (searched: {which})")
+    say(f"{short_path(path)}: each row shows a generated image and its nearest training images ({which} were searched)")

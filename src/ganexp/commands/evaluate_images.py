@@ -1,20 +1,29 @@
-"""`ganexp evaluate images=…` and `real=…`: score images that exist already, whatever generated them."""
+"""Run `ganexp evaluate images=…` and `ganexp evaluate real=…`: score existing images of any origin."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
 
 from ganexp import build, build_scores
+from ganexp.commands.class_names import class_directories
+from ganexp.commands.data_summary import describe_images
 from ganexp.commands.score_table import print_scores, save_scores
 from ganexp.config.instantiate import target_name
-from ganexp.console import progress
-from ganexp.data import sets
+from ganexp.console import progress, say
+from ganexp.data.decoding import Decoding
+from ganexp.data.files import read_listing
 from ganexp.data.images import ImageSet
+from ganexp.data.layout import shorten
+from ganexp.data.listing import list_images
 from ganexp.errors import UserError
 from ganexp.metrics.collection import Scores
 from ganexp.pixels import from_uint8
 from ganexp.training.trainer import choose_device
+
+log = logging.getLogger(__name__)
 
 FEWEST_IMAGES = 10
 
@@ -23,11 +32,11 @@ def evaluate_images(cfg: DictConfig) -> None:
     """Print the scores of a directory or zip of images, or of a split of the dataset itself.
 
     Raises:
-        UserError: not exactly one of `images` and `real`, no images there, or images of another size than the
-            dataset's, since resizing would change their scores.
+        UserError: not exactly one of `images` and `real` is given, there are no images, the images do not have the size
+            of the dataset's images (resizing would change the scores), or a class directory has an unknown name.
     """
     if (cfg.images is None) == (cfg.real is None):
-        raise UserError("Name what to score, one of: images=DIRECTORY (or a zip), real=SPLIT")
+        raise UserError("Choose what to score: either images=DIRECTORY (or a zip) or real=SPLIT")
     if cfg.metrics.extractor is None:
         raise UserError("metrics=none has no feature extractor: use metrics=classifier or metrics=inception")
     scored = _images(cfg)
@@ -52,12 +61,13 @@ def evaluate_images(cfg: DictConfig) -> None:
 
 
 def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
-    """Return the scores of the images against the dataset, ready to be computed."""
+    """Return the scores of the images with respect to the dataset, ready to be computed."""
     image_set = build.build_image_set(cfg)
-    have_same_classes = scored.classes == image_set.classes  # then the labels mean the same
-    labels = scored.labels if have_same_classes else None
+    scored = _with_classes_of(scored, image_set, cfg.images)
+    labels = scored.labels
     device = choose_device(cfg.trainer.accelerator)
-    scores = build_scores.build_scores(cfg, image_set, device, len(image_set.classes) if labels is not None else 0)
+    num_classes = 0 if labels is None else image_set.num_classes
+    scores = build_scores.build_scores(cfg, image_set, device, num_classes, labels)
     scores.reset()
     batches = torch.arange(len(scored)).split(cfg.metrics.batch_size)
     for indices in progress(batches, "scoring"):
@@ -66,8 +76,40 @@ def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
     return scores
 
 
+def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) -> ImageSet:
+    """Return the images to score with labels for the classes of the dataset, or without labels if it has no classes.
+
+    Raises:
+        UserError: the names of class directories are not classes of the dataset.
+    """
+    if image_set.labels is None or scored.labels is None:
+        if path and image_set.labels is not None:
+            say("images: there are no class directories, so scores that need classes are left out")
+        elif path and scored.labels is not None:
+            say("images: the class directories are not used, because the dataset has no classes")
+        return replace(scored, labels=None, classes=[])
+    drawn = dict(zip(class_directories(image_set.classes), image_set.classes, strict=True))  # as ganexp sample writes
+    scored = replace(scored, classes=[drawn.get(name, name) for name in scored.classes])
+    try:
+        matched = scored.match_classes(image_set.classes)
+    except UserError as error:
+        if scored.num_classes == 1:
+            say(f"images: the directory {scored.classes[0]} is not a class of the dataset, so the images have no classes")
+            return replace(scored, labels=None, classes=[])
+        raise UserError(
+            f"images={path}: {error}\n"
+            "Name the directories after the classes, or put all images into one directory to score them without classes."
+        ) from None
+    for note in matched.notes[len(scored.notes) :]:
+        say(f"images: {note}")
+    absent = [name for name, count in zip(matched.classes, matched.class_counts, strict=True) if not count]
+    if absent and path:
+        say(f"images: there are no images of {shorten(absent)}, unlike in the dataset")
+    return matched
+
+
 def _images(cfg: DictConfig) -> ImageSet:
-    """Return the images to score."""
+    """Return the images to score, with the names of their directories as classes."""
     if cfg.real:
         image_set = build.build_image_set(cfg, cfg.real)
         if image_set is None:
@@ -75,5 +117,16 @@ def _images(cfg: DictConfig) -> ImageSet:
         return image_set
     if not Path(cfg.images).expanduser().exists():
         raise UserError(f"images={cfg.images}: no such directory or zip")
-    size = {"resolution": cfg.data.resolution, "channels": cfg.data.channels}
-    return sets.folder("", "train", **size, path=cfg.images, fit="exact", on_error="raise")
+    decoding = Decoding(cfg.data.channels, cfg.data.background, cfg.data.source.get("value_range"))
+    try:
+        listing = list_images(cfg.images, fewest_classes=1)
+        held_out = list_images(cfg.images, "test").names
+    except UserError as error:
+        raise UserError(str(error).replace("path=", "images=", 1)) from None
+    scored = read_listing(listing, cfg.data.resolution, decoding, "exact", "auto", "raise", log.warning)
+    say(f"images: {describe_images(scored)}")
+    for note in [*scored.notes, *scored.warnings]:
+        say(f"  {note}")
+    if held_out:
+        say(f"  not scored: {len(held_out):,} images of its test split, such as {held_out[0]}")
+    return scored

@@ -1,6 +1,6 @@
-"""Print the help of ganexp, and of the commands that Hydra composes a config for. Must not import torch.
+"""Print the help of ganexp and of the commands with a Hydra config. Must not import torch.
 
-Hydra's own --help would list groups and settings without their meaning, and takes a second for it.
+Hydra's own --help lists groups and settings without explanations, and takes a second.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def command_help(command: Command, folders: Sequence[Path]) -> str:
     """Return the help of a command that has a config: usage, examples, groups and settings.
 
     Args:
-        command: with overrides; the settings are shown as these leave them.
+        command: the command; the settings are shown with its overrides applied.
         folders: the directories of config files: ganexp's own first, then the user's.
 
     Raises:
@@ -56,7 +56,7 @@ def command_help(command: Command, folders: Sequence[Path]) -> str:
 
 
 def description(name: str) -> str:
-    """Return what a command does."""
+    """Return the description of a command."""
     return dedent(COMMANDS[name].description).strip()
 
 
@@ -75,7 +75,7 @@ def _list_groups(config_name: str, folders: Sequence[Path]) -> str:
 
 
 def _settings(command: Command, folders: Sequence[Path]) -> str:
-    """Return the settings of a command as YAML, with the comments of the chosen options, else of the schema."""
+    """Return the settings of a command as YAML, with comments from the chosen options or, if missing, from the schema."""
     cfg = compose_config(command.config_name, command.arguments, folders, with_hydra=True)
     choices = cfg.hydra.runtime.choices
     settings = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])

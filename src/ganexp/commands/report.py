@@ -1,4 +1,4 @@
-"""The command `ganexp report`: parse its arguments and write the files of a report, or the bundle of a run."""
+"""Run `ganexp report`: parse its arguments, and write the files of a report or the bundle of a run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from ganexp.report.page import as_page
 from ganexp.report.report import Report
 from ganexp.report.samples import choose_samples
 from ganexp.report.tables import as_csv, as_markdown
-from ganexp.report.terminal import score_table, verdict_lines
+from ganexp.report.terminal import left_out, score_table, verdict_lines
 from ganexp.runs.atomic import write_text
 
 SETTINGS = """Settings
-  output=DIRECTORY  where to write; default: report/ in the first directory; with --bundle: beside the run
+  output=DIRECTORY  where to write; default: report/ in the first directory; with --bundle: next to the run
   images=false      leave the samples out of the page; default: true
   checkpoint=true   with --bundle: add the best checkpoint; default: false"""
 FILES = ("index.html", "table.md", "table.csv")
@@ -30,7 +30,7 @@ class Arguments:
     """The directories and options of the command.
 
     Attributes:
-        paths: the directories named.
+        paths: the given directories.
         options: the values of the options by name.
     """
 
@@ -41,7 +41,7 @@ class Arguments:
         """Return the value of an option that is true or false.
 
         Raises:
-            UsageError: it is neither.
+            UsageError: the value is neither true nor false.
         """
         value = str(self.options[name]).lower()
         if value not in ("true", "false"):
@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
 
     Raises:
         UsageError: the arguments are wrong.
-        UserError: there are no runs, or the output directory has files of others.
+        UserError: there are no runs, or the output directory has files that no report has written.
     """
     parser = report_parser()
     given = parser.parse_intermixed_args(arguments)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> None:
         return
     parsed = parse(given.arguments, {"output": None, "checkpoint": "false"})
     if len(parsed.paths) != 1:
-        parser.error("--bundle takes one run directory")
+        parser.error("--bundle needs exactly one run directory")
     say(short_path(bundle(Path(parsed.paths[0]), parsed.options["output"], parsed.flag("checkpoint"))))
 
 
@@ -76,24 +76,24 @@ def report_parser() -> Parser:
         description=description("report"),
         epilog=f"{SETTINGS}\n\n{examples('report')}",
     )
-    parser.add_argument("arguments", nargs="+", metavar="DIRECTORY", help="run directories, or directories of them")
-    parser.add_argument("--bundle", action="store_true", help="pack the one run that is named into a zip file")
+    parser.add_argument("arguments", nargs="+", metavar="DIRECTORY", help="run directories, or directories that contain them")
+    parser.add_argument("--bundle", action="store_true", help="pack the given run into a zip file")
     return parser
 
 
 def report(directories: Sequence[str], output: str | None = None, images: bool = True) -> Path:
-    """Write the report on all runs below `directories`, print its main numbers and return the path of the page.
+    """Write the report on all runs in `directories`, print its main numbers, and return the path of the page.
 
     Args:
-        directories: where to look for runs.
+        directories: directories to search for runs.
         output: the directory to write to; None: report/ in the first of `directories`.
         images: whether the page shows samples.
 
     Raises:
-        UserError: there are no runs, or the output directory has files of others.
+        UserError: there are no runs, or the output directory has files that no report has written.
     """
     content = Report.from_runs(collect(directories))
-    target = Path(output) if output else Path(directories[0]) / "report"
+    target = Path(output).expanduser() if output else Path(directories[0]).expanduser() / "report"
     _prepare(target)
     samples = choose_samples(content.groups) if images else None
     write_text(target / "index.html", as_page(content, samples))
@@ -111,7 +111,7 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, str | None]) -> Argum
         defaults: the values of all options.
 
     Raises:
-        UsageError: an argument is neither a directory nor one of the options, or there is no directory.
+        UsageError: an argument is neither a directory nor an option, or no directory is given.
     """
     paths, options = [], dict(defaults)
     for argument in arguments:
@@ -129,31 +129,33 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, str | None]) -> Argum
 
 
 def _prepare(target: Path) -> None:
-    """Create the output directory, or check that its files are those of an earlier report."""
+    """Create the output directory, or check that its files were written by an earlier report."""
     if target.exists() and not target.is_dir():
-        raise UserError(f"{target} is not a directory. Name another one: output=DIRECTORY")
+        raise UserError(f"{target} is not a directory. Give another directory: output=DIRECTORY")
     existing = [name for name in FILES if (target / name).exists()]
     if existing and not (target / MARKER).exists():
         raise UserError(
-            f"{target} has a {existing[0]} that no report has written. Name another directory: output=DIRECTORY"
+            f"{target} has a {existing[0]} that no report has written. Give another directory: output=DIRECTORY"
         )
     try:
         target.mkdir(parents=True, exist_ok=True)
         (target / MARKER).touch()
     except OSError as error:
         raise UserError(
-            f"{target}: cannot write there ({error.strerror}). Name another directory: output=DIRECTORY"
+            f"{target}: cannot write to this directory ({error.strerror}). Give another directory: output=DIRECTORY"
         ) from None
 
 
 def _print(content: Report, target: Path) -> None:
     console = make_console()
     console.print(score_table(content, console.width))
+    if hidden := left_out(content, console.width):
+        say(hidden)
     for line in verdict_lines(content):
         say(line)
     if content.uncounted:
         say(
-            f"{len(content.uncounted)} of {len(content.runs)} runs enter no mean, because they have not finished or a "
+            f"{len(content.uncounted)} of {len(content.runs)} runs are not in any mean, because they have not finished or a "
             "newer run replaces them. The page lists them."
         )
     for name in FILES:

@@ -1,4 +1,4 @@
-"""Record the settings and the result of a training in run.json and in the loggers, and print a table of the scores."""
+"""Record the settings and the result of a run in run.json and in the loggers, and print a table of the scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ OBJECTIVE = "fid"  # the score that a sweep minimises
 
 
 def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger]) -> None:
-    """Send the hyperparameters of a run that starts or resumes to the loggers."""
+    """Send the hyperparameters of a run to the loggers when it starts or resumes."""
     log_hyperparameters(loggers, hyperparameters(cfg, run.metadata()))
 
 
@@ -39,8 +39,9 @@ def record_result(
             if name != "step" and name not in spreads
         }
     else:
-        values = {key: value for key, value in (points or [{}])[-1].items() if key.startswith(log_keys.LOSS)}
-    log_result(loggers, hyperparameters(cfg, metadata), values, points[-1]["step"] if points else cfg.schedule.steps)
+        values = _last_losses(points)
+    last_step = max((point["step"] for point in points), default=cfg.schedule.steps)
+    log_result(loggers, hyperparameters(cfg, metadata), values, last_step)
     extractor = metadata.get("protocol", {}).get("extractor")
     objective = scores["best"].get(f"{OBJECTIVE}_{extractor}") if scores else None
     run.update_metadata(status=status, ended=now(), scores=scores, objective=objective)
@@ -49,7 +50,7 @@ def record_result(
 
 
 def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -> dict[str, dict[str, float]]:
-    """Return the scores, with their step, of the best and the last evaluation and of the untrained networks.
+    """Return the scores and steps of the best evaluation, the last evaluation and the untrained networks.
 
     Args:
         points: logged points.
@@ -62,9 +63,16 @@ def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -
     if not trained:
         return {}
     best = (max if mode == "max" else min)(trained, key=lambda point: point[key])
-    return {
-        which: _scores_of(point) for which, point in (("best", best), ("last", scored[-1]), ("untrained", scored[0]))
-    }
+    chosen = {"best": best, "last": max(trained, key=lambda point: point["step"])}
+    if untrained := [point for point in scored if point["step"] == 0]:  # none after the images have changed
+        chosen["untrained"] = untrained[0]
+    return {which: _scores_of(point) for which, point in chosen.items()}
+
+
+def _last_losses(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the last logged losses, even if callbacks have logged other values after them or for an earlier step."""
+    losses = [{key: value for key, value in point.items() if key.startswith(log_keys.LOSS)} for point in points]
+    return next((values for values in reversed(losses) if values), {})
 
 
 def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
@@ -73,10 +81,10 @@ def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
 
 
 def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings by which loggers compare runs: numbers, Booleans and texts by dotted key.
+    """Return the settings by which loggers compare runs: numbers, Booleans and strings by dotted key.
 
-    They are the seed, the tags, the chosen option of each group, and every value of the config that `report` calls a
-    setting, with classes by their names.
+    They are the seed, the tags, the chosen option of each group, and every config value that `report` treats as a
+    setting, with classes represented by their names.
 
     Args:
         cfg: the resolved config.
@@ -97,7 +105,7 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
     if scores:
         names = [name for name in scores["last"] if name != "step" and name not in spreads]
         table = Table("", "step", *names)
-        for which in ("untrained", "best", "last"):
+        for which in [which for which in ("untrained", "best", "last") if which in scores]:
             values = scores[which]
             cells = [f"{values[name]:.4g}" if name in values else "" for name in names]
             table.add_row(which, f"{values['step']:,}", *cells)
@@ -107,4 +115,5 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
     for name, path in files.items():
         if path is not None and path.exists():
             console.print(f"{name:12} {short_path(path)}", soft_wrap=True, highlight=False)
-    say(f"{'curves live':12} tensorboard --logdir {short_path(run.path)}")
+    if any(run.path.glob("events.out.tfevents.*")):
+        say(f"{'curves live':12} tensorboard --logdir {short_path(run.path)}")

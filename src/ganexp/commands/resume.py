@@ -1,27 +1,32 @@
-"""`ganexp resume`: continue a run that was stopped, or train a finished one longer."""
+"""Run `ganexp resume`: continue a stopped run, or train a finished run longer."""
 
 from omegaconf import DictConfig
 
 from ganexp.checkpoint import latest_checkpoint
+from ganexp.commands.data_identity import accept_changes, changes, describe_content, refuse_changes
+from ganexp.commands.resume_arguments import ResumeArguments
 from ganexp.commands.train import fit_run, prepare
 from ganexp.config import trust
+from ganexp.config.paths import absolute, relocate_data
 from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.environment import now
 from ganexp.runs.run_directory import RunDirectory, newest_run_below
 
 
-def resume(path: str, steps: int | None = None) -> None:
-    """Continue the run in `path` from its last checkpoint, or from the start if it has none yet.
+def resume(arguments: ResumeArguments) -> None:
+    """Continue a run from its last checkpoint, or from the start if it has no checkpoint yet.
+
+    A pruned run can be continued by giving its number of steps.
 
     Args:
-        path: of the run directory.
-        steps: new length of the run, at least the old one; None keeps it. A pruned run can be continued with it, too.
+        arguments: the run directory, and the settings to change.
 
     Raises:
-        UserError: no run there, one that another process is training, a config that is not trusted, or a run that
-            cannot be made longer.
+        UserError: the directory is not a run, another process is training the run, its config is not trusted, its
+            images have changed, or its length cannot be changed.
     """
+    path, steps = arguments.path, arguments.steps
     run = RunDirectory(path)
     if not run.config.exists() or not run.metadata_file.exists():
         hint = newest_run_below(path)
@@ -30,38 +35,47 @@ def resume(path: str, steps: int | None = None) -> None:
         metadata = run.metadata()
         status = metadata.get("status")
         if status in ("finished", "pruned") and steps is None:
-            train_on = "train longer" if status == "finished" else "train it all the same"
+            train_on = "train longer" if status == "finished" else "train it anyway"
             say(f"{path} is {status}: nothing to do. To {train_on}: ganexp resume {path} schedule.steps=…")
             return
-        cfg = trust.load(run.config)
+        cfg = relocate_data(trust.load(run.config), _absolute(arguments.data_root), _absolute(arguments.data_path))
         if steps is not None:
             lengthen(cfg, steps)
-        say(f"resuming from step {latest_checkpoint(run)[1]:,}")
+        step = latest_checkpoint(run)[1]
+        say(f"resuming from step {step:,}")
         prepared = prepare(cfg)
-        run.update_metadata(status="running", resumed=[*metadata.get("resumed", []), now()])
-        if steps is not None:
-            run.save_config(cfg)
+        content = describe_content(prepared.image_sets)
+        if changed := changes(metadata.get("data", content), content):
+            if not arguments.data_changed:
+                refuse_changes(changed, path)
+            accept_changes(run, step, changed)
+        run.save_config(cfg)
+        run.update_metadata(status="running", error=None, resumed=[*metadata.get("resumed", []), now()])
         fit_run(cfg, run, prepared)
+
+
+def _absolute(path: str | None) -> str | None:
+    return None if path is None else absolute(path)
 
 
 def lengthen(cfg: DictConfig, steps: int) -> None:
     """Set the length of a run to `steps`.
 
     Raises:
-        UserError: the run ends by discriminator updates, its learning rate depends on its length, or `steps` is not
-            more than before.
+        UserError: the run ends after a number of discriminator updates, its learning rate depends on its length, or
+            `steps` is less than before.
     """
     schedule = cfg.schedule
     if schedule.max_d_steps is not None:
         raise UserError(
             f"schedule.steps={steps}: this run ends after schedule.max_d_steps={schedule.max_d_steps} discriminator "
-            "updates, which cannot be changed. Train a new run with more of them."
+            "updates, and this number cannot be changed. Train a new run with more updates."
         )
     if schedule.lr_decay is not None:
         raise UserError(
-            f"schedule.steps={steps}: the learning rate of this run decays towards its end, which cannot be moved."
+            f"schedule.steps={steps}: this run has a fixed length, because its learning rate decays until the end."
         )
     if steps < schedule.steps:
-        raise UserError(f"schedule.steps={steps}: this run has {schedule.steps} steps: give more")
+        raise UserError(f"schedule.steps={steps}: this run already has {schedule.steps} steps. Give a larger number")
     schedule.steps = steps
     cfg.sweep.prune = False  # the user wants this run, whatever its rank

@@ -8,7 +8,12 @@ from ganexp.arguments import Parser
 from ganexp.commands.help import COMMANDS, description, examples
 from ganexp.runs.sweep_directory import SweepDirectory
 
-STEPS = re.compile(r"schedule\.steps=(\d+)")
+OVERRIDES = {  # of a run, with the values that they may have
+    "schedule.steps": re.compile(r"\d+"),
+    "data.root": re.compile(r".+"),
+    "data.path": re.compile(r".+"),
+    "data.changed": re.compile(r"accept|refuse"),
+}
 
 
 @dataclass(frozen=True)
@@ -16,13 +21,19 @@ class ResumeArguments:
     """The parsed arguments of `ganexp resume`.
 
     Attributes:
-        path: of a run directory or a sweep directory.
+        path: path of a run directory or a sweep directory.
         steps: the new length of a run; None keeps it.
+        data_root: the directory of the datasets, if it is another one now.
+        data_path: the directory or zip of images, if it is another one now.
+        data_changed: whether to accept that the images have changed.
         sweep: the command line that resumes the sweep in `path`; None if it is no sweep.
     """
 
     path: str
     steps: int | None = None
+    data_root: str | None = None
+    data_path: str | None = None
+    data_changed: bool = False
     sweep: tuple[str, ...] | None = None
 
 
@@ -30,17 +41,34 @@ def parse_resume(arguments: Sequence[str]) -> ResumeArguments:
     """Return the parsed arguments.
 
     Raises:
-        UsageError: no path, or an argument that a resumed run or sweep does not take.
+        UsageError: the path is missing, or an argument is not allowed for a resumed run or sweep.
     """
     parser = resume_parser()
     given = parser.parse_intermixed_args(arguments)
     if SweepDirectory(given.path).file.exists():
         config_dir = ("--config-dir", given.config_dir) if given.config_dir else ()
         return ResumeArguments(given.path, sweep=(f"sweep.resume={given.path}", *given.overrides, *config_dir))
-    steps = [STEPS.fullmatch(override) for override in given.overrides]
-    if given.config_dir or len(steps) > 1 or None in steps:
-        parser.error("a run takes no other argument than schedule.steps=N, since the rest of its config is kept")
-    return ResumeArguments(given.path, *(int(match[1]) for match in steps if match))
+    if given.config_dir:
+        parser.error("--config-dir is for sweeps only: a resumed run keeps its config")
+    values = dict(_parse_override(override, parser) for override in given.overrides)
+    return ResumeArguments(
+        given.path,
+        steps=int(values["schedule.steps"]) if "schedule.steps" in values else None,
+        data_root=values.get("data.root"),
+        data_path=values.get("data.path"),
+        data_changed=values.get("data.changed") == "accept",
+    )
+
+
+def _parse_override(override: str, parser: Parser) -> tuple[str, str]:
+    """Return the key and the value of an override that is allowed for a resumed run."""
+    key, _equals, value = override.partition("=")
+    if key not in OVERRIDES or not OVERRIDES[key].fullmatch(value):
+        parser.error(
+            f"{override}: a resumed run keeps its config; the allowed overrides are schedule.steps=N, data.root=DIRECTORY, "
+            "data.path=DIRECTORY|ZIP and data.changed=accept"
+        )
+    return key, value
 
 
 def resume_parser() -> Parser:
@@ -51,15 +79,16 @@ def resume_parser() -> Parser:
         description=description("resume"),
         epilog=examples("resume"),
     )
-    parser.add_argument("path", metavar="RUN|SWEEP", help="a run directory, or the directory of a sweep")
+    parser.add_argument("path", metavar="RUN|SWEEP", help="a run directory, or a sweep directory")
     parser.add_argument(
         "overrides",
         nargs="*",
         metavar="KEY=VALUE",
-        help="of a run: schedule.steps=N, its new length (default: as before); of a sweep: hydra/launcher=… and "
-        "hydra.launcher.…=…, how its jobs are started (default: one after another)",
+        help="of a run: schedule.steps=N, its new length (default: as before); data.root=… and data.path=…, where its "
+        "images are now; data.changed=accept, to train on although they have changed. Of a sweep: hydra/launcher=… "
+        "and hydra.launcher.…=…, how its jobs are started (default: one after another)",
     )
     parser.add_argument(
-        "--config-dir", "-cd", metavar="DIRECTORY", help="the directory of your own config files that the sweep uses"
+        "--config-dir", "-cd", metavar="DIRECTORY", help="the directory with your own config files for the sweep"
     )
     return parser

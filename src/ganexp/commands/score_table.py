@@ -7,13 +7,13 @@ from typing import Any
 
 from rich.table import Table
 
-from ganexp.console import make_console, say
+from ganexp.console import make_console, say, short_path
 from ganexp.runs import atomic
 from ganexp.runs.environment import environment, now
 
 
 def print_scores(record: Mapping[str, Any]) -> None:
-    """Print a table with a row for each score and a column for each reference, and what was scored.
+    """Print a table with a row for each score and a column for each reference, and a line on the scored images.
 
     Args:
         record: `scores` by name, their `score_info`, the `protocol`, and the `step` of a checkpoint.
@@ -27,14 +27,14 @@ def print_scores(record: Mapping[str, Any]) -> None:
 
 
 def save_scores(record: Mapping[str, Any], path: Path) -> None:
-    """Save the record with the time, versions and machine as JSON."""
+    """Save the record as JSON, together with the time, the versions and the machine."""
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, json.dumps({**record, "time": now(), **environment()}, indent=2) + "\n")
-    say(f"scores: {path}")
+    say(f"scores: {short_path(path)}")
 
 
 def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]], splits: list[str]) -> Table:
-    """Return a table of scores; deviations and intervals stand beside the value that they belong to."""
+    """Return a table of scores, with deviations and intervals next to the value that they belong to."""
     rows: dict[str, list[str]] = {}
     for name, value in values.items():
         if "spread_of" in info.get(name, {}):

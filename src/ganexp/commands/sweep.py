@@ -1,7 +1,7 @@
-"""Run the jobs of a sweep, in a callback that Hydra calls around them.
+"""Run the jobs of a sweep, with a callback that Hydra calls before and after them.
 
-A job is a pure function of the sweep's overrides and its number. Therefore the same overrides in the same directory
-resume the sweep. Must not import torch at import time.
+A job depends only on the sweep's overrides and its number. Therefore the same overrides in the same directory resume
+the sweep. Must not import torch at import time.
 """
 
 import json
@@ -18,12 +18,15 @@ from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from ganexp.commands.sweep_jobs import check_jobs, check_same_job
 from ganexp.commands.sweep_overrides import NAMING, SEED, SWEEP_DIRECTORY, resume_command, stored_overrides
 from ganexp.commands.sweep_table import print_jobs
 from ganexp.config import schema
+from ganexp.config.texts import expand_home
 from ganexp.console import say, short_path
 from ganexp.errors import UserError
 from ganexp.runs.environment import now
+from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import RunDirectory, remove_if_empty
 from ganexp.runs.sweep_directory import FINAL_STATUSES, SweepDirectory
 
@@ -32,13 +35,17 @@ log = logging.getLogger(__name__)
 _created: ContextVar[list[SweepDirectory]] = ContextVar("created")  # by the call of Hydra that is running
 
 
+class JobFailed(CompactHydraException):
+    """Raised when a job fails without a record in its run directory; Hydra first runs the other jobs."""
+
+
 class SweepStopped(BaseException):
-    """End the sweep with a message. Not an Exception, because Hydra continues after an Exception in a callback."""
+    """Raised to end the sweep with a message. It is not an Exception, because Hydra continues after an Exception."""
 
 
 @contextmanager
 def closing_sweeps() -> Iterator[None]:
-    """Release the lock of a sweep that Hydra ran within the block; remove its directory if no job was started."""
+    """Release the lock of the sweep at the end of the block, and remove its directory if no job was started."""
     created: list[SweepDirectory] = []
     token = _created.set(created)
     try:
@@ -51,19 +58,28 @@ def closing_sweeps() -> Iterator[None]:
             remove_if_empty(sweep.path)
 
 
-def run_job(path: str, overrides: list[str], start: Callable[[], Any]) -> float | None:
-    """Start the job whose run directory is `path`, or resume it, or skip it if it is done.
+def run_job(path: str, composed: DictConfig, overrides: list[str], start: Callable[[], Any]) -> float | None:
+    """Start the job in the run directory `path`, or resume it, or skip it if it is finished.
 
     Args:
         path: the run directory of the job.
+        composed: the unresolved config of the job.
         overrides: the job's own overrides.
-        start: trains the job from its beginning.
+        start: function that trains the job from the beginning.
 
     Returns:
-        The objective, which a search minimises; None without scores, and for a failed job, which stops no other.
+        The objective, which a search minimises; None without scores or for a failed job. Other jobs continue.
+
+    Raises:
+        JobFailed: the directory has another run.
     """
     run = RunDirectory(path)
     status = run.metadata().get("status")
+    if run.config.exists() or status in FINAL_STATUSES:
+        try:
+            check_same_job(run, composed, overrides)
+        except UserError as error:
+            raise JobFailed(str(error)) from None
     if status in FINAL_STATUSES:
         say(f"already {status}: {run.path.name}")
     else:
@@ -78,15 +94,16 @@ def run_job(path: str, overrides: list[str], start: Callable[[], Any]) -> float 
 def _resume_or_start(run: RunDirectory, start: Callable[[], Any]) -> None:
     if run.config.exists():
         from ganexp.commands.resume import resume
+        from ganexp.commands.resume_arguments import ResumeArguments
 
-        resume(str(run.path))
+        resume(ResumeArguments(str(run.path)))
         return
     run.metadata_file.unlink(missing_ok=True)  # of a job that was killed before its config was written
     start()
 
 
 def _log_failure(problem: Exception, overrides: Sequence[str]) -> str:
-    """Log why a job failed, with a traceback unless the user can mend it, and return the reason."""
+    """Log why a job failed, with a traceback unless it is a UserError, and return the reason."""
     expected = isinstance(problem, UserError | CompactHydraException)
     reason = str(problem) if expected else f"{type(problem).__name__}: {problem}"
     log.error("job failed: %s\n%s", " ".join(overrides), reason, exc_info=None if expected else problem)
@@ -94,14 +111,14 @@ def _log_failure(problem: Exception, overrides: Sequence[str]) -> str:
 
 
 def _record_failure(run: RunDirectory, error: str, overrides: list[str]) -> None:
-    """Write to run.json why a job failed, also if it failed before it wrote that file itself."""
+    """Write to run.json why a job failed, even if the job failed before it created this file."""
     run.path.mkdir(parents=True, exist_ok=True)
     with suppress(UserError), run.locked():  # it is not recorded while another process trains this job
         run.update_metadata(status="failed", ended=now(), error=error, overrides=overrides)
 
 
 class Sweep(Callback):
-    """Create the directory of a training sweep and print its table; collect the descriptions of a `describe` sweep."""
+    """Check a sweep; create the directory of a training sweep and print its table; collect what `describe` returns."""
 
     def __init__(self) -> None:
         self.command: str | None = None  # None: a single run
@@ -112,18 +129,27 @@ class Sweep(Callback):
         return {"command": self.command, "directory": None, "descriptions": []}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Restore the callback in a worker process of a launcher, where the schemas are not registered yet."""
+        """Restore the callback in a worker process of a launcher, and register the schemas there."""
         self.__dict__.update(state)
         schema.register()
 
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Expand `~` in the run directory, because a config file may set it."""
+        config.hydra.run.dir = expand_home(_unresolved_directory(config, "run"))
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Check that the sweep can run; create the directory of a training sweep.
+        """Check that the sweep can run, and create the directory of a training sweep.
 
         Raises:
             SweepStopped: the sweep cannot run.
         """
         self.command = config.hydra.job.config_name
+        _expand_sweep_directory(config)
         _check(config)
+        try:
+            check_jobs(config)
+        except UserError as error:
+            raise SweepStopped(str(error)) from None
         if self.command == "train":
             self._create_directory(config)
 
@@ -133,13 +159,16 @@ class Sweep(Callback):
             directory.create(stored_overrides(config))
         except UserError as error:
             raise SweepStopped(str(error)) from None
+        except OSError as error:
+            reason = explain_place(error, {str(directory.path): "hydra.sweep.dir=DIRECTORY"})
+            raise SweepStopped(reason or str(error)) from None
         self.directory = directory
         _created.get([]).append(directory)
         say(f"sweep directory: {short_path(directory.path)}")
         say(f"if it is stopped, resume it with: {resume_command(directory, config)}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Prepare the process of a training job: no live progress bars beside others, and the launcher's threads."""
+        """Prepare the process of a training job: disable live progress bars, and set the launcher's number of threads."""
         if self.command != "train":
             return
         if not _runs_in_this_process(config):
@@ -151,7 +180,7 @@ class Sweep(Callback):
             torch.set_num_threads(threads)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Log a job that failed; keep the description that a `describe` job returns."""
+        """Log a failed job, or store the description that a `describe` job returns."""
         if self.command is None:
             return
         overrides = job_return.overrides or []
@@ -164,7 +193,7 @@ class Sweep(Callback):
         """Print the table of a training sweep, or the descriptions as JSON.
 
         Raises:
-            SweepStopped: a job failed, or there was none.
+            SweepStopped: a job failed, or there were no jobs.
         """
         if sys.exc_info()[0] is not None:
             return  # Hydra 1.4 calls this after an error, too
@@ -179,9 +208,24 @@ class Sweep(Callback):
             from ganexp.commands.estimate import total
 
             result["estimate"] = total(estimates)
-        print(json.dumps(result, indent=2))
+        say(json.dumps(result, indent=2))
         if any("error" in job for job in self.descriptions):
             raise SweepStopped('some jobs cannot run: see "error"')
+
+
+def _expand_sweep_directory(config: DictConfig) -> None:
+    """Expand `~` in the sweep directory, for the sweep itself and, with an override, for each of its jobs."""
+    given = _unresolved_directory(config, "sweep")
+    if (expanded := expand_home(given)) != given:
+        config.hydra.sweep.dir = expanded
+        quoted = expanded.replace("\\", "\\\\").replace("'", "\\'")
+        config.hydra.overrides.hydra.append(f"{SWEEP_DIRECTORY}='{quoted}'")
+
+
+def _unresolved_directory(config: DictConfig, name: str) -> str:
+    """Return hydra.run.dir or hydra.sweep.dir unresolved, because its interpolations can be resolved only in a job."""
+    settings: Any = OmegaConf.to_container(config.hydra, resolve=False)
+    return str(settings[name]["dir"])
 
 
 def _runs_in_this_process(config: DictConfig) -> bool:
@@ -189,7 +233,7 @@ def _runs_in_this_process(config: DictConfig) -> bool:
 
 
 def _check(config: DictConfig) -> None:
-    """Refuse a sweep that could not be resumed, or that would leave files behind.
+    """Refuse a sweep that could not be resumed, or that would leave files in a wrong place.
 
     Raises:
         SweepStopped: the sweep is refused.
@@ -197,18 +241,22 @@ def _check(config: DictConfig) -> None:
     command = config.hydra.job.config_name
     if command == "describe" and not _runs_in_this_process(config):
         raise SweepStopped("describe runs its jobs in this process: leave out hydra/launcher")
-    added = NAMING if command == "train" else SWEEP_DIRECTORY
-    if not any(override.lstrip("+").startswith(f"{added}=") for override in config.hydra.overrides.hydra):
+    added = {"train": NAMING, "describe": SWEEP_DIRECTORY}.get(command)
+    if added and not any(override.lstrip("+").startswith(f"{added}=") for override in config.hydra.overrides.hydra):
         raise SweepStopped("A config file sets hydra.mode=MULTIRUN. Start the sweep with -m as well: ganexp -m …")
     if command == "train" and not OmegaConf.select(config, "debug.keep_files", default=True):
-        raise SweepStopped("debug.keep_files=false: a sweep is read from the files of its jobs. Test a single run.")
+        raise SweepStopped("debug.keep_files=false: a sweep needs the files of its jobs. Test a single run instead.")
     storage = OmegaConf.select(config, "hydra.sweeper.storage")
     if storage is not None:
         raise SweepStopped(
             f"hydra.sweeper.storage={storage}: Hydra's Optuna plugin needs Optuna 2, which cannot open a storage with "
-            "SQLAlchemy 2.\nLeave it out: a stopped sweep is resumed with sweep.resume=DIRECTORY, without a storage."
+            "SQLAlchemy 2.\nLeave it out: sweep.resume=DIRECTORY resumes a stopped sweep without a storage."
         )
     sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
+    if sampler is not None and command == "train" and OmegaConf.select(config, "metrics.extractor") is None:
+        raise SweepStopped(
+            "A search minimises the FID, but metrics=none has no scores: use metrics=classifier or other metrics"
+        )
     if sampler is not None and "seed" in sampler and sampler.seed is None:
         raise SweepStopped(f"A search needs a seed, so that the resumed sweep has the same jobs: {SEED}=0")
 

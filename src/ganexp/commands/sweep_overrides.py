@@ -1,4 +1,4 @@
-"""The overrides of a sweep: those that ganexp adds, those that sweep.json stores, and how they resume it later.
+"""The overrides of a sweep: those that ganexp adds, those in sweep.json, and those that resume the sweep.
 
 Must not import torch at import time.
 """
@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ganexp.arguments import Command
 from ganexp.console import short_path
@@ -30,9 +31,9 @@ CODE_IN_OVERRIDE = re.compile(r"(?:_target_|custom_search_space)\W*([\w.]*)")
 
 @contextmanager
 def added_overrides(command: Command) -> Iterator[list[str]]:
-    """Yield what a sweep needs beside the overrides of its command line; nothing for a single run.
+    """Yield the overrides that a sweep needs in addition to those of its command line; nothing for a single run.
 
-    They stand on the command line because Hydra's settings cannot be changed once a sweep has started.
+    They are added to the command line, because Hydra's settings cannot be changed after a sweep has started.
 
     Raises:
         hydra.errors.OverrideParseException: an override cannot be parsed.
@@ -57,7 +58,7 @@ def _key(override: str) -> str:
 
 
 def _exclude_shared_keys(overrides: Sequence[str]) -> str:
-    """Return the override that leaves out of the jobs' directory names the overrides that all jobs share."""
+    """Return the override that removes the overrides shared by all jobs from the names of the job directories."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     shared = [override.key_or_group for override in parsed if not override.is_sweep_override()]
     quoted = ",".join(f"'{key}'" for key in shared if not key.startswith("hydra"))
@@ -65,17 +66,28 @@ def _exclude_shared_keys(overrides: Sequence[str]) -> str:
 
 
 def _needs_seed(overrides: Sequence[str]) -> bool:
-    """Return whether a search has a sampler that has no seed yet: the resumed sweep must have the same jobs."""
+    """Return whether a search has a sampler without a seed; a resumed sweep needs the seed to have the same jobs."""
     has_sampler_with_seed = any(SEARCH_OVERRIDE.fullmatch(override) for override in overrides) and not any(
         SAMPLER_WITHOUT_SEED.fullmatch(override) for override in overrides
     )
     return has_sampler_with_seed and SEED not in [_key(override) for override in overrides]
 
 
+def task_overrides(hydra_config: Any) -> list[str]:
+    """Return the unchanged overrides of a run or sweep, without those of Hydra's own settings.
+
+    Args:
+        hydra_config: Hydra's settings. Reading their list item by item would resolve ${…} in the overrides.
+    """
+    overrides: Any = OmegaConf.to_container(hydra_config.overrides, resolve=False)
+    return [str(override) for override in overrides["task"]]
+
+
 def stored_overrides(config: DictConfig) -> list[str]:
-    """Return the overrides that decide what the jobs of a sweep are: all but Hydra's own, and those of the sweeper."""
-    overrides = config.hydra.overrides
-    return [*overrides.task, *(override for override in overrides.hydra if SWEEPER_OVERRIDE.match(override))]
+    """Return the overrides that determine the jobs of a sweep: those of the config and of Hydra's sweeper."""
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
+    of_sweeper = [override for override in overrides["hydra"] if SWEEPER_OVERRIDE.match(override)]
+    return [*overrides["task"], *of_sweeper]
 
 
 def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
@@ -87,22 +99,22 @@ def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
 
 
 def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
-    """Return the overrides that resume the sweep in `path`: its own, its directory, and the launcher from `given`.
+    """Return the overrides that resume the sweep in `path`: the stored ones, its directory, and those in `given`.
 
     Raises:
-        UserError: `path` is no sweep, an override in `given` would change the jobs, or a stored one is not safe.
+        UserError: `path` is not a sweep, an override in `given` would change the jobs, or a stored one is not safe.
     """
     sweep = SweepDirectory(Path(path).expanduser())
     try:
         stored = [str(override) for override in sweep.read()["overrides"]]
     except (OSError, ValueError, KeyError, TypeError):
         raise UserError(
-            f"sweep.resume={path}: no sweep there, or its sweep.json is missing or cannot be read."
+            f"sweep.resume={path}: this is not a sweep directory, or its sweep.json cannot be read."
         ) from None
     for override in given:
         if not LAUNCHER_OVERRIDE.match(override):
             raise UserError(
-                f"{override}: a resumed sweep keeps its own jobs. Only hydra/launcher=… may stand beside sweep.resume."
+                f"{override}: a resumed sweep keeps its own jobs. Only hydra/launcher=… is allowed with sweep.resume."
             )
     for override in stored:
         _refuse_unsafe(override, sweep.file)
@@ -111,10 +123,10 @@ def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
 
 
 def _refuse_unsafe(override: str, file: Path) -> None:
-    """Refuse a stored override that could run arbitrary code: the sweep may come from somebody else."""
+    """Refuse a stored override that could run arbitrary code, because the sweep may come from an untrusted source."""
     key = override.split("=")[0]
     if override.startswith("-") or ("hydra" in key and not SWEEPER_OVERRIDE.match(override)):
-        raise UserError(f"{file}: {override} is not an override that a sweep stores.")
+        raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")
     if targets := CODE_IN_OVERRIDE.findall(override):
         from ganexp.config import trust
 

@@ -11,7 +11,7 @@ Jobs = Mapping[str, Mapping[str, Any]]
 
 
 def print_jobs(jobs: Jobs) -> None:
-    """Print a row for each job, and below the table the reason of each failure.
+    """Print a row for each job, and below the table the reason for each failure.
 
     Args:
         jobs: the content of each job's run.json, by the job's directory.
@@ -24,7 +24,7 @@ def print_jobs(jobs: Jobs) -> None:
 
 
 def _table(jobs: Jobs, labels: Mapping[str, str]) -> Table:
-    """Return the table: own overrides, status and scores of the best checkpoint; the best job is bold."""
+    """Return the table with the overrides, the status and the best scores of each job; the best job is bold."""
     values = {name: _best_scores(job) for name, job in jobs.items()}
     scores = dict.fromkeys(score for best in values.values() for score in best)
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
@@ -38,7 +38,7 @@ def _table(jobs: Jobs, labels: Mapping[str, str]) -> Table:
 
 
 def _best_scores(job: Mapping[str, Any]) -> dict[str, float]:
-    """Return the scores of a job's best checkpoint, without those that only tell how far another score spreads."""
+    """Return the scores of a job's best checkpoint, without deviations and interval ends."""
     info = job.get("score_info") or {}
     best = (job.get("scores") or {}).get("best") or {}
     return {name: value for name, value in best.items() if "spread_of" not in info.get(name, {})}
@@ -49,7 +49,7 @@ def _format(value: float) -> str:
 
 
 def _labels(jobs: Jobs) -> dict[str, str]:
-    """Return for each job the overrides that not all jobs have in common."""
+    """Return for each job the overrides that are not shared by all jobs."""
     overrides = {name: job.get("overrides", [name]) for name, job in jobs.items()}
     shared = set.intersection(*map(set, overrides.values())) if len(jobs) > 1 else set()
     own = {name: [override for override in given if override not in shared] for name, given in overrides.items()}

@@ -1,23 +1,31 @@
-"""What each command does with the config that Hydra has composed for it. Must not import torch at import time."""
+"""Run the commands with the configs that Hydra has composed for them. Must not import torch at import time."""
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hydra.conf import HydraConf
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
+from ganexp.commands.sweep_overrides import task_overrides
 from ganexp.config import schema
-from ganexp.console import is_rank_zero
+from ganexp.config.averaging import average_warning
+from ganexp.config.overlays import check_overlay
+from ganexp.config.paths import absolute, path_keys
+from ganexp.console import is_rank_zero, say
 from ganexp.runs.naming import run_name
+from ganexp.runs.places import check_writable
 from ganexp.runs.run_directory import reserve, save_hydra_files
 
 
 @dataclass(frozen=True)
 class Task:
-    """What Hydra has composed for a command: config, chosen groups, Hydra's settings, and the directory of a run."""
+    """The input of a command: its composed config, the chosen groups, Hydra's settings, and the run directory."""
 
     cfg: DictConfig
     groups: dict[str, Any]
@@ -26,7 +34,7 @@ class Task:
 
 
 def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
-    """Return the directory of a run, reserved and with Hydra's files in it; of another command, Hydra's directory."""
+    """Return the reserved run directory with Hydra's files; for other commands, return Hydra's output directory."""
     path = Path(hydra_config.runtime.output_dir)
     is_run = hydra_config.job.config_name == "train" and cfg.debug.keep_files and is_rank_zero()
     if not is_run or hydra_config.output_subdir is not None:  # the user lets Hydra write its files itself
@@ -37,12 +45,85 @@ def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
     return path
 
 
+def places(task: Task) -> dict[str, str]:
+    """Return the settings that change the directories and files of a task, by absolute path."""
+    is_job = task.hydra_config.mode == RunMode.MULTIRUN
+    found = {str(task.directory.absolute()): f"hydra.{'sweep' if is_job else 'run'}.dir=DIRECTORY"}
+    texts = OmegaConf.to_container(task.cfg, resolve=False)
+    for key in path_keys(OmegaConf.get_type(task.cfg)):
+        if (path := _path_at(task.cfg, key)) is not None:
+            found[path] = _how_to_move(key, _at(texts, key))
+    return found
+
+
+def _path_at(cfg: DictConfig, key: str) -> str | None:
+    """Return the absolute path at a key; None if it has no value."""
+    try:
+        value = OmegaConf.select(cfg, key)
+    except OmegaConfBaseException:
+        return None
+    return absolute(value) if value else None
+
+
+def _at(texts: Any, key: str) -> Any:
+    for name in key.split("."):
+        texts = texts[name] if isinstance(texts, dict) and name in texts else None
+    return texts
+
+
+def _how_to_move(key: str, text: Any) -> str:
+    """Return how to change a path: by its key, by an environment variable, or by the home directory.
+
+    Args:
+        key: the dotted key of the path in the config.
+        text: the unresolved value of the path.
+    """
+    variable = re.search(r"oc\.env:(\w+)", str(text))
+    by_variable = f", or the environment variable {variable[1]}" if variable else ""
+    is_home = "~" in str(text) and not (variable and os.environ.get(variable[1]))
+    home = f" (now in the home directory, HOME={os.environ.get('HOME', '')})" if is_home else ""
+    return f"{key}=PATH{by_variable}{home}"
+
+
+def given_places(argv: Sequence[str]) -> dict[str, str]:
+    """Return the settings on a command line that have paths, and the setting for new runs, by absolute path."""
+    pairs = [argument.split("=", 1) for argument in argv if "=" in argument]
+    given = {absolute(value.strip("'\"")): f"{key}=PATH" for key, value in pairs}
+    new_runs = "hydra.run.dir=DIRECTORY, or hydra.sweep.dir=DIRECTORY for a sweep; or another working directory"
+    return {absolute("outputs"): new_runs} | given
+
+
+def check_places(task: Task) -> None:
+    """Check that a task can write to its output directories, before it starts.
+
+    An existing cache may be read-only, because it may already have all files.
+
+    Raises:
+        OSError: a directory cannot be written.
+    """
+    output = _path_at(task.cfg, "output")
+    if output is not None:
+        check_writable(output)
+    is_scored = OmegaConf.select(task.cfg, "metrics.extractor") is not None
+    cache = _path_at(task.cfg, "metrics.cache")
+    if (
+        is_scored
+        and cache is not None
+        and not os.path.exists(cache)
+        and task.hydra_config.job.config_name != "describe"
+    ):
+        check_writable(cache)
+
+
 def _train(task: Task) -> float | None:
     from ganexp.commands.train import train
 
+    check_overlay(task.cfg, task.groups)
     cfg = schema.resolve(task.cfg)
     cfg.name = run_name(cfg.name, *(task.groups[group] for group in ("experiment", "data", "model", "loss")))
-    return train(cfg, str(task.directory), task.groups, list(task.hydra_config.overrides.task))
+    if (warning := average_warning(cfg)) and cfg.debug.keep_scores:  # else the samples do not count
+        say(f"warning: {warning}")
+    return train(cfg, str(task.directory), task.groups, task_overrides(task.hydra_config))
 
 
 def _evaluate(task: Task) -> None:
@@ -66,6 +147,7 @@ def _sample(task: Task) -> None:
 def _describe(task: Task) -> dict[str, Any]:
     from ganexp.commands.describe import describe
 
+    check_overlay(task.cfg, task.groups)
     return describe(schema.resolve(task.cfg), task.groups)
 
 

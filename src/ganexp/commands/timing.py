@@ -17,7 +17,7 @@ def timed(device: torch.device, work: Callable[[], T]) -> tuple[float, T]:
 
 
 def clock(device: torch.device) -> float:
-    """Return the time in seconds, once the device has done what it was given."""
+    """Wait until the device has finished its work, and return the time in seconds."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -1,4 +1,4 @@
-"""`ganexp train`: train what a config describes, in a run directory of its own."""
+"""Run `ganexp train`: train the networks of a config in a new run directory."""
 
 import math
 import tempfile
@@ -17,6 +17,8 @@ from ganexp import build, build_scores
 from ganexp.callbacks.pruning import Pruning
 from ganexp.callbacks.time_limit import TimeLimit
 from ganexp.checkpoint import latest_checkpoint, remove_preemption_checkpoints
+from ganexp.commands.data_identity import describe_content
+from ganexp.commands.data_summary import data_summary
 from ganexp.commands.result import record_result, record_settings
 from ganexp.console import say, short_path
 from ganexp.data.datamodule import StreamData
@@ -33,7 +35,7 @@ from ganexp.training.gan import GAN
 
 @dataclass
 class Prepared:
-    """What a training needs, checked and built before a run directory is created."""
+    """The parts of a training, which are checked and built before the run directory is created."""
 
     gan: GAN
     data: StreamData
@@ -42,17 +44,22 @@ class Prepared:
 
 
 def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequence[str]) -> float | None:
-    """Train what the resolved `cfg` describes, in a new run directory at `path`, or in a temporary one.
+    """Train the networks of the resolved `cfg` in a new run directory at `path`, or in a temporary directory.
 
     Args:
         cfg: the resolved config.
-        path: of the run directory; if it is taken, a number is added.
-        groups: the option chosen for each group, kept in run.json for comparisons.
-        overrides: of the command line, likewise.
+        path: path of the run directory; if it is taken, a number is added.
+        groups: the chosen option of each group, which is stored in run.json for comparisons.
+        overrides: the overrides of the command line, which are stored in run.json, too.
 
     Returns:
         The FID of the best checkpoint, for sweeps; None without scores.
     """
+    if cfg.debug.dry_run:
+        check_only(cfg)
+        remove_if_empty(path)  # which Hydra has created
+        say("debug.dry_run=true: the networks were built and the images were read. Nothing was trained or written.")
+        return None
     prepared = prepare(cfg)
     with new_run_directory(path, cfg.debug.keep_files) as run, run.locked():
         run.save_config(cfg)
@@ -63,7 +70,7 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
 
 @contextmanager
 def new_run_directory(path: str, keep: bool) -> Iterator[RunDirectory]:
-    """Create the directory of a run at `path`; unless it is to be kept, a temporary one that is removed at the end."""
+    """Create the run directory at `path`, or without `keep` a temporary directory that is removed at the end."""
     if keep:
         yield RunDirectory.create_unique(path)
         return
@@ -77,36 +84,69 @@ def new_run_directory(path: str, keep: bool) -> Iterator[RunDirectory]:
 
 
 def prepare(cfg: DictConfig) -> Prepared:
-    """Build everything that can be refused.
+    """Build all parts of a training that can fail because of a wrong setting or a missing file.
 
     Raises:
-        UserError: wrong or incompatible settings, missing data, missing weights of the feature extractor.
+        UserError: settings are wrong or incompatible, or data or the weights of the feature extractor are missing.
     """
     trainers.choose_algorithms(cfg.trainer.deterministic)
     pl.seed_everything(cfg.seed, verbose=False)
     gan = build.build_gan(cfg)
     build.check_loggers(cfg)
     device = trainers.choose_device(cfg.trainer.accelerator)
-    image_sets = build.build_image_sets(cfg)
+    image_sets = prepare_data(cfg, gan)
     gan.stream = build.build_stream(cfg, image_sets["train"], device)
     gan.scores = build_scores.build_scores(cfg, image_sets["train"], device, gan.num_classes)
     build_scores.best_score(cfg, gan.scores)
     return Prepared(gan, build.build_data(cfg, gan), device, image_sets)
 
 
+def check_only(cfg: DictConfig) -> None:
+    """Build the networks, read the images, and check that there are enough images, without training.
+
+    Raises:
+        UserError: settings are wrong or incompatible, data are missing, or a score needs more images.
+    """
+    gan = build.build_gan(cfg)
+    build.check_loggers(cfg)
+    image_sets = prepare_data(cfg, gan)
+    build.build_stream(cfg, image_sets["train"], torch.device("cpu"))
+    if cfg.metrics.extractor is not None:
+        build_scores.prepare_sets(cfg, image_sets["train"], gan.num_classes)
+
+
+def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:
+    """Read the images, print a summary, and add the class names to `cfg`, so that config.yaml explains the labels.
+
+    Raises:
+        UserError: data are missing, or the classes of the splits do not fit each other.
+    """
+    image_sets = build.build_image_sets(cfg)
+    for line in data_summary(image_sets):
+        say(line)
+    cfg.data.classes = image_sets["train"].classes or None
+    if gan.num_classes and "test" in image_sets and image_sets["test"].labels is None:
+        say("test split: it has no classes, so the conditional discriminator's logits on it are not logged")
+    return image_sets
+
+
 def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | None:
     """Train in the locked directory `run`, from its latest checkpoint if it has one, and record the result."""
     gan, debug = prepared.gan, cfg.debug
-    if debug.keep_files:
-        say(f"run directory: {short_path(run.path)}")
-    if not debug.keep_scores:
-        say("debug.keep_scores=false: run.json gets no scores, and best.ckpt is not saved")
-    run.update_metadata(device=trainers.device_name(prepared.device), precision=cfg.trainer.precision)
-    if gan.scores:
-        _describe_scores(run, gan, gan.scores)
-    remove_preemption_checkpoints(run)
-    checkpoint, resume_step = latest_checkpoint(run)
     with recorded_status(run, debug.keep_files):
+        if debug.keep_files:
+            say(f"run directory: {short_path(run.path)}")
+        if not debug.keep_scores:
+            say("debug.keep_scores=false: run.json gets no scores, and best.ckpt is not saved")
+        run.update_metadata(
+            data=describe_content(prepared.image_sets),
+            device=trainers.device_name(prepared.device),
+            precision=cfg.trainer.precision,
+        )
+        if gan.scores:
+            _describe_scores(run, gan, gan.scores)
+        remove_preemption_checkpoints(run)
+        checkpoint, resume_step = latest_checkpoint(run)
         loggers = [MetricsFile(run, resume_step), *build.build_loggers(cfg, run, resume_step)]
         record_settings(cfg, run, loggers)
         status = _fit(cfg, run, prepared, loggers, checkpoint)
@@ -119,7 +159,7 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
 def _fit(
     cfg: DictConfig, run: RunDirectory, prepared: Prepared, loggers: Sequence[Logger], checkpoint: Path | None
 ) -> str:
-    """Train, after an evaluation of the untrained networks, or from `checkpoint`; return the status of the run."""
+    """Train from `checkpoint`, or evaluate the untrained networks and train; return the status of the run."""
     gan, data, device = prepared.gan, prepared.data, prepared.device
     callbacks = build.build_callbacks(cfg, run, prepared.image_sets)
     pruning = [Pruning(run, *build_scores.best_score(cfg, gan.scores))] if cfg.sweep.prune else []
@@ -152,13 +192,13 @@ def _fit(
 
 
 def _monitor(cfg: DictConfig, gan: GAN) -> tuple[str | None, str]:
-    """Return the score that decides which checkpoint is best, or None, and whether its best is the `min` or `max`."""
+    """Return the score that chooses the best checkpoint, or None, and `min` or `max`, whichever is better."""
     monitor, mode = build_scores.best_score(cfg, gan.scores)
     return monitor if cfg.debug.keep_scores else None, mode
 
 
 def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
-    """Print what scores the run, and record it."""
+    """Print and record the feature extractor and the protocol of the scores."""
     extractor = scores.extractor
     for fact, value in extractor.facts.items():
         say(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
@@ -169,7 +209,7 @@ def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
 
 @contextmanager
 def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[None]:
-    """Record in run.json how a run that does not reach its end was stopped."""
+    """Record in run.json if the run fails or is interrupted within the block."""
     try:
         yield
     except UserError as error:

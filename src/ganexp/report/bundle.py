@@ -44,7 +44,7 @@ def bundle(path: Path, output: str | None = None, with_checkpoint: bool = False)
             f"checkpoint=true: {directory.best} does not exist. A run without scores has no best checkpoint."
         )
     name = "-".join(dict.fromkeys([slug(run.name), directory.path.name]))
-    target = Path(output or directory.path.parent) / f"{name}.zip"
+    target = Path(output or directory.path.parent).expanduser() / f"{name}.zip"
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         archive = zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED)

@@ -26,7 +26,7 @@ class Quantity:
     Attributes:
         kind: a key of KINDS.
         name: the log key without the prefix of its kind.
-        letter: of the protocol, for a score where the report has several.
+        letter: letter of the protocol, for a score where the report has several.
         log_scale: whether its axis is logarithmic at first.
     """
 

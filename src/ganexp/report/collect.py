@@ -17,7 +17,7 @@ def collect(directories: Sequence[str | Path]) -> list[Run]:
     Raises:
         UserError: a directory does not exist, or none of them has a run.
     """
-    paths = sorted({path for directory in directories for path in _find(Path(directory))})
+    paths = sorted({path for directory in directories for path in _find(Path(directory).expanduser())})
     if not paths:
         searched = ", ".join(map(str, directories))
         raise UserError(f"{searched}: no runs found. A run is a directory with config.yaml and run.json.")

@@ -26,7 +26,7 @@ def mean_and_half(summary: Summary, counted: int) -> str:
     """Return a mean with half of its interval: 40.4 ± 1.2.
 
     Args:
-        summary: of some seeds.
+        summary: the summary of some seeds.
         counted: how many runs the group counts; if the summary has another number, the text states it.
     """
     if summary.n == 0:

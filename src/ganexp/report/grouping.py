@@ -16,7 +16,7 @@ class Group:
     """The runs of one configuration.
 
     Attributes:
-        settings: of all its runs.
+        settings: settings of all its runs.
         runs: in the order of their paths.
         label: its name in the report.
         counted: the runs that enter means: finished ones, the newest of each seed.

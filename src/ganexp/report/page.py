@@ -14,6 +14,7 @@ from ganexp.report.details import run_details
 from ganexp.report.report import BEST_ONLY_TEXT, COMPARISONS_TEXT, SCORES_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
 from ganexp.report.samples import Samples
 from ganexp.report.score_cells import score_rows
+from ganexp.report.statistics import LEVEL_TEXT
 from ganexp.report.templating import DIRECTORY, render
 
 
@@ -36,6 +37,7 @@ def as_page(report: Report, samples: Samples | None) -> str:
         summary=_summary(report),
         scores_text=SCORES_TEXT,
         comparisons_text=COMPARISONS_TEXT,
+        interval_name=f"{LEVEL_TEXT} interval",
         best_only_text=BEST_ONLY_TEXT,
         unknown_protocol_text=UNKNOWN_PROTOCOL_TEXT,
         report=report,

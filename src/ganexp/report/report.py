@@ -9,17 +9,17 @@ from ganexp.report.grouping import Group, differing_keys, group_runs
 from ganexp.report.labels import set_labels
 from ganexp.report.run import UNKNOWN_PROTOCOL, Run
 from ganexp.report.score_info import ScoreInfo, merge_score_info
-from ganexp.report.statistics import Summary, summarize
+from ganexp.report.statistics import LEVEL_TEXT, Summary, summarize
 
 SCORES_TEXT = (
-    "Mean ± half of the 95 % interval over seeds (Student's t). Only finished runs count; of several runs with the "
-    'same settings and seed only the newest counts. "Best" is the evaluation that chose the best checkpoint. It was '
-    'chosen by a score of the same samples, so its scores are slightly too good; those of "last" are not.'
+    f"Mean ± half of the {LEVEL_TEXT} interval over seeds (Student's t). Only finished runs count; of several runs "
+    'with the same settings and seed only the newest counts. "Best" is the evaluation that chose the best checkpoint. '
+    'It was chosen by a score of the same samples, so its scores are slightly too good; those of "last" are not.'
 )
 COMPARISONS_TEXT = (
     "Differences are paired by seed (paired t test) if all seeds of one group are among the other's; otherwise the "
     "test is Welch's t. p is Holm's, corrected for all pairs of groups with that score. Not separable means that the "
-    "95 % interval of the difference includes zero, that a group has a single seed, or that p is "
+    f"{LEVEL_TEXT} interval of the difference includes zero, that a group has a single seed, or that p is "
     f"{SIGNIFICANCE} or more."
 )
 BEST_ONLY_TEXT = (
@@ -62,9 +62,9 @@ class Report:
         rows: a row for each group of runs.
         columns: a column for each score, protocol and evaluation.
         settings: the keys of the settings in which the groups differ.
-        letters: of the protocols by id; empty if all runs share one.
+        letters: letters of the protocols by id; empty if all runs share one.
         score_info: what the runs record about their scores.
-        comparisons: of every two groups by every score.
+        comparisons: comparisons of every two groups by every score.
     """
 
     runs: list[Run]

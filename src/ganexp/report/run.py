@@ -31,7 +31,7 @@ class Run:
         scores: the scores, and the step, by evaluation (see EVALUATIONS) and name.
         score_info: what the run records about its scores, by name.
         protocol: how the scores were measured, by dotted key.
-        curves: of losses, scores and mean logits.
+        curves: curves of losses, scores and mean logits.
         warnings: reasons not to trust the run's scores.
     """
 

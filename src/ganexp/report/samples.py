@@ -28,7 +28,7 @@ class Grid:
     """The sample grid of one run at one moment.
 
     Attributes:
-        label: of the run.
+        label: label of the run.
         uri: the image as a data URI; None if the run has none.
     """
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from scipy.special import stdtrit
 
 LEVEL = 0.95  # the confidence level of every interval
+LEVEL_TEXT = f"{100 * LEVEL:g} %"
 
 
 @dataclass(frozen=True)

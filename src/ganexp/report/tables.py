@@ -9,6 +9,7 @@ from ganexp.report.columns import Column
 from ganexp.report.formatting import difference_texts, mean_and_half
 from ganexp.report.report import COMPARISONS_TEXT, SCORES_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
 from ganexp.report.settings import setting_name, setting_text
+from ganexp.report.statistics import LEVEL_TEXT
 
 STATISTICS = ("n", "mean", "sd", "low", "high")  # fields of Summary: the columns of table.csv for each score
 FORMULA_STARTS = ("=", "+", "-", "@")  # by which spreadsheets recognise a formula
@@ -59,7 +60,7 @@ def _scores(report: Report) -> str:
 
 
 def _comparisons(report: Report) -> str:
-    heads = ["score", "first", "second", "first - second", "95 % interval", "p (Holm)", "test", "verdict"]
+    heads = ["score", "first", "second", "first - second", f"{LEVEL_TEXT} interval", "p (Holm)", "test", "verdict"]
     rows = []
     for comparison in report.comparisons:
         texts = difference_texts(comparison)

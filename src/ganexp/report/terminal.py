@@ -3,6 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
+from ganexp.report.columns import Column
 from ganexp.report.formatting import mean_and_half
 from ganexp.report.report import Report
 
@@ -14,18 +15,31 @@ SCORE_WIDTH = 20  # characters for a score with its interval
 
 def score_table(report: Report, width: int) -> Table:
     """Return the first groups with as many scores of the last evaluation as fit into `width` characters."""
-    last = [column for column in report.columns if column.evaluation == "last"]
-    shown = last[: max(1, (width - LABEL_WIDTH) // SCORE_WIDTH)]
-    table = Table()
-    table.add_column("group", overflow="fold", min_width=20)
-    table.add_column("n", no_wrap=True)
+    shown = _shown_columns(report, width)
+    table = Table("group", "n")
     for column in shown:
-        table.add_column(Text(column.title), overflow="fold", max_width=16)
+        table.add_column(Text(column.title))
     for row in report.rows[:MAX_ROWS]:
         counted = len(row.group.counted)
         scores = [mean_and_half(row.cells[column], counted) for column in shown]
         table.add_row(Text(row.group.label), f"{counted} of {len(row.group.runs)}", *scores)
     return table
+
+
+def left_out(report: Report, width: int) -> str:
+    """Return how many scores and groups the table of `score_table` does not show; empty if it shows all."""
+    scores = len(_last_columns(report)) - len(_shown_columns(report, width))
+    groups = len(report.rows[MAX_ROWS:])
+    counts = [f"{count} more {name}" for count, name in ((scores, "scores"), (groups, "groups")) if count]
+    return f"{' and '.join(counts)} in the files below" if counts else ""
+
+
+def _last_columns(report: Report) -> list[Column]:
+    return [column for column in report.columns if column.evaluation == "last"]
+
+
+def _shown_columns(report: Report, width: int) -> list[Column]:
+    return _last_columns(report)[: max(1, (width - LABEL_WIDTH) // SCORE_WIDTH)]
 
 
 def verdict_lines(report: Report) -> list[str]:

@@ -1,1 +1,1 @@
-"""The directories of runs and sweeps on disk. No module in here imports torch."""
+"""The directories of runs and sweeps on disk. No module in this package imports torch."""

@@ -1,4 +1,4 @@
-"""Write files whole: a reader, or a crash at any moment, meets the old content or the new one, never a part of it.
+"""Write files atomically: after a crash, or for a concurrent reader, a file has its old or its new content.
 
 Must not import torch.
 """
@@ -12,11 +12,12 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; move what was written there to `path` when the block ends.
+    """Yield a temporary path in the directory of `path`, and move the temporary file to `path` when the block ends.
 
-    The temporary name is unique to each call, so several processes may write the same file: the last one wins. It
-    starts with a dot and keeps the suffix of `path`, by which many libraries choose the format. The data is flushed to
-    the disk before the move. If the block raises, `path` stays as it was and the temporary file is removed.
+    The temporary name is unique to each call, so several processes may write the same file; the last write wins. The
+    name starts with a dot and keeps the suffix of `path`, because many libraries choose the format by the suffix. The
+    data is flushed to the disk before the move. If the block raises, `path` does not change, and the temporary file is
+    removed.
 
     Args:
         path: the file to write; its directory must exist.
@@ -32,7 +33,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write `text` to `path` as UTF-8, replacing what was there in one move."""
+    """Write `text` to `path` as UTF-8, and atomically replace an existing file."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Record what a run depends on beside its config: time, versions, machine, command, commit. Must not import torch."""
+"""Record the environment of a run: time, versions, machine, command and commit. Must not import torch."""
 
 import platform
 import subprocess
@@ -21,12 +21,12 @@ PACKAGES = (
 
 
 def now() -> str:
-    """Return the current time in UTC as ISO 8601, to the second."""
+    """Return the current time in UTC as ISO 8601 with a resolution of one second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def environment() -> dict[str, Any]:
-    """Return the versions, the machine, the command line and the commit of this process, as run.json stores them."""
+    """Return the versions, machine, command line and commit of this process, in the format of run.json."""
     return {
         "ganexp": ganexp.__version__,
         "python": platform.python_version(),
@@ -44,7 +44,7 @@ def package_versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any]:
-    """Return commit and cleanness of the checkout that the working directory lies in; None and False outside of one."""
+    """Return the commit of the current Git checkout and whether it has no changes; outside of one, None and False."""
     return {"git_commit": _git("rev-parse", "HEAD"), "git_dirty": bool(_git("status", "--porcelain"))}
 
 

@@ -1,4 +1,4 @@
-"""Name the directories of runs and of sweep jobs. Must not import torch."""
+"""Choose names for the directories of runs and of sweep jobs. Must not import torch."""
 
 import re
 
@@ -6,17 +6,17 @@ MAX_LENGTH = 150  # characters; file systems allow 255 bytes, and a job's number
 
 
 def slug(text: str) -> str:
-    """Return a name that is safe in a path and on a command line: anything but letters, digits, . + - _ becomes -."""
+    """Return a name for paths and command lines: all characters except letters, digits, . + - _ are replaced by -."""
     return re.sub(r"[^\w.+-]+", "-", str(text)).strip("-")[:MAX_LENGTH] or "run"
 
 
 def run_name(name: str | None, *choices: str | None) -> str:
-    """Return the name of a run: the given one, else the experiment's, else the chosen options joined by -.
+    """Return the name of a run: `name` if given, else the name of the experiment, else the chosen options joined by -.
 
     Args:
         name: the setting `name` of the config.
-        choices: the chosen options: first the experiment (None without one), then those that make a default name, such
-            as the data, the model and the loss.
+        choices: the chosen options: first the experiment (or None), then the options for a default name, such as those
+            of data, model and loss.
     """
     if name:
         return slug(name)
@@ -25,8 +25,9 @@ def run_name(name: str | None, *choices: str | None) -> str:
 
 
 def job_name(number: int | None, overrides: str) -> str:
-    """Return the directory name of a sweep's job, such as 03-loss-hinge_seed-1, from its number and its overrides.
+    """Return the directory name of a sweep job, such as 03-loss-hinge_seed-1, from its number and its overrides.
 
-    The number is None before Hydra has given one.
+    The number is None until Hydra has assigned it. Quotes around the values of overrides are left out.
     """
-    return slug(overrides) if number is None else f"{number:02}-{slug(overrides)}"
+    name = slug(re.sub("[\"']", "", overrides))
+    return name if number is None else f"{number:02}-{name}"

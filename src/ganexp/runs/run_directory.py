@@ -1,4 +1,4 @@
-"""The directory of a run: which file lies where, and how it is created, written and read. Must not import torch.
+"""The run directory: the paths of its files, and functions to create, write and read it. Must not import torch.
 
 config.yaml      the resolved config
 run.json         metadata: status, versions, machine, times, final scores
@@ -6,7 +6,7 @@ metrics.jsonl    one line for each logged point: step, axes, losses or scores
 samples/         grids of fixed latents by step, interpolations
 curves.png       losses and scores by step
 checkpoints/     best.ckpt (by the score that metrics.best_by names), last.ckpt
-.hydra/          what Hydra's own tools read: the composed config, its overrides, and Hydra's settings
+.hydra/          files for Hydra's own tools: the composed config, its overrides, and Hydra's settings
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
+from ganexp import log_keys
 from ganexp.errors import UserError
 from ganexp.runs import atomic
 
@@ -27,10 +28,10 @@ HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # in it
 
 
 class RunDirectory:
-    """The files of one run below `path`."""
+    """The files of one run in the directory `path`."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).absolute()
+        self.path = Path(path).expanduser().absolute()
         self.config = self.path / "config.yaml"
         self.metadata_file = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
@@ -41,9 +42,9 @@ class RunDirectory:
 
     @classmethod
     def create_unique(cls, path: str | Path) -> "RunDirectory":
-        """Create a directory that no other run uses: `path`, or `path`-2, `path`-3, … if another run has taken it.
+        """Create a directory that no other run uses: `path`, or `path`-2, `path`-3, … if another run uses it.
 
-        Two processes that ask for the same path at the same moment get different directories.
+        Two processes that call this with the same path at the same time get different directories.
         """
         for candidate in _candidates(path):
             directory = cls(candidate)
@@ -53,11 +54,11 @@ class RunDirectory:
             except FileExistsError:
                 continue
             return directory
-        raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs have taken this path")
+        raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs already use this path. Choose another hydra.run.dir")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from training in this directory; the lock ends with the process, even if it is killed.
+        """Prevent other processes from training in this directory. The lock ends with the process, even if it is killed.
 
         Raises:
             UserError: another process holds the lock.
@@ -73,16 +74,16 @@ class RunDirectory:
         atomic.write_text(self.config, OmegaConf.to_yaml(cfg))
 
     def update_metadata(self, **values: Any) -> None:
-        """Add `values` to run.json; keys that are there already get the new value."""
+        """Add `values` to run.json; existing keys get the new value."""
         atomic.write_text(self.metadata_file, json.dumps(self.metadata() | values, indent=2) + "\n")
 
     def metadata(self) -> dict[str, Any]:
-        """Return the content of run.json; nothing if it is missing or still empty."""
+        """Return the content of run.json; an empty dictionary if the file is missing or still empty."""
         text = self.metadata_file.read_text(encoding="utf-8") if self.metadata_file.exists() else ""
         return json.loads(text) if text else {}
 
     def points(self) -> list[dict[str, Any]]:
-        """Return the logged points in order, without a last line that a kill has cut short."""
+        """Return the logged points in order, without an incomplete last line from a killed process."""
         if not self.metrics.exists():
             return []
         points = []
@@ -95,15 +96,26 @@ class RunDirectory:
 
     def drop_points_after(self, step: int) -> None:
         """Remove logged points after `step`, because a resumed run logs them again."""
-        kept = [point for point in self.points() if point["step"] <= step]
-        atomic.write_text(self.metrics, "".join(json.dumps(point) + "\n" for point in kept))
+        self._write_points([point for point in self.points() if point["step"] <= step])
+
+    def drop_scores(self) -> None:
+        """Remove all scores from the logged points, because later scores will not be comparable with them."""
+        kept = [
+            {key: value for key, value in point.items() if not key.startswith(log_keys.SCORE)}
+            for point in self.points()
+        ]
+        self._write_points(kept)
+
+    def _write_points(self, points: list[dict[str, Any]]) -> None:
+        if self.metrics.exists():
+            atomic.write_text(self.metrics, "".join(json.dumps(point) + "\n" for point in points))
 
 
 def reserve(path: str | Path) -> Path:
     """Create a directory for a run that has not started yet: `path`, or `path`-2, `path`-3, … if another run uses it.
 
-    Hydra's directory in it is created too, empty, which reserves it: two processes that ask for the same path at the
-    same moment get different directories.
+    An empty .hydra directory in it marks it as reserved. Two processes that call this with the same path at the same
+    time get different directories.
     """
     for candidate in _candidates(path):
         candidate.mkdir(parents=True, exist_ok=True)
@@ -114,22 +126,23 @@ def reserve(path: str | Path) -> Path:
         except FileExistsError:
             continue
         return candidate
-    raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs have taken this path")
+    raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs already use this path. Choose another hydra.run.dir")
 
 
 def _candidates(path: str | Path) -> Iterator[Path]:
-    """Yield `path`, and then other names for it."""
+    """Yield `path`, then `path`-2, `path`-3, …"""
     yield Path(path)
     yield from (Path(f"{path}-{number}") for number in range(2, MAX_ATTEMPTS))
 
 
 def save_hydra_files(path: Path, cfg: DictConfig, hydra_config: DictConfig) -> None:
-    """Write the files that Hydra leaves beside a run, so that its own tools work.
+    """Write Hydra's files into a run directory, so that Hydra's own tools work.
 
-    Hydra would write them before the directory is reserved, over those of a run that was started in the same second.
+    Hydra itself would write them before the directory is reserved, and could overwrite the files of a run that was
+    started in the same second.
 
     Args:
-        path: of the run directory.
+        path: path of the run directory.
         cfg: the composed config, unresolved.
         hydra_config: Hydra's own settings of the run.
     """
@@ -143,9 +156,9 @@ def save_hydra_files(path: Path, cfg: DictConfig, hydra_config: DictConfig) -> N
 
 
 def remove_if_empty(path: str | Path) -> None:
-    """Remove what was made for a run that did not start: `path`, if it holds nothing but Hydra's files.
+    """Remove the directory `path` of a run that did not start, if it has no files except Hydra's.
 
-    The default path is outputs/NAME/TIME; there NAME and outputs are removed too if nothing else is in them.
+    For the default path, outputs/NAME/TIME, the directories NAME and outputs are removed, too, if they are empty.
     """
     path = Path(path)
     _remove_hydra_files(path)
@@ -156,7 +169,7 @@ def remove_if_empty(path: str | Path) -> None:
 
 
 def _remove_hydra_files(path: Path) -> None:
-    """Remove Hydra's directory in `path` if there is nothing else in either of them."""
+    """Remove Hydra's directory in `path` if both directories have no other files."""
     directory = path / HYDRA_DIRECTORY
     files = {directory / name for name in HYDRA_FILES}
     if directory.is_dir() and list(path.iterdir()) == [directory] and set(directory.iterdir()) <= files:
@@ -166,6 +179,6 @@ def _remove_hydra_files(path: Path) -> None:
 
 
 def newest_run_below(path: str | Path) -> str:
-    """Return a hint that names the newest run directly below `path`, or an empty string if there is none."""
+    """Return a hint with the newest run in the directory `path`, or an empty string if there is none."""
     runs = sorted(Path(path).expanduser().glob("*/run.json"), key=lambda file: file.stat().st_mtime)
     return f"\nDid you mean {runs[-1].parent}?" if runs else ""

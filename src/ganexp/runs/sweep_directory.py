@@ -1,12 +1,12 @@
-"""The directory of a sweep: sweep.json, and one run directory for each job. Must not import torch.
+"""The sweep directory: sweep.json, and one run directory for each job. Must not import torch.
 
 sweep.json has two keys, which never change:
 
-overrides   what the sweep was started with, without launcher and --config-dir
-started     the time in UTC
+overrides   the overrides of the sweep, without launcher and --config-dir
+started     the time of the start in UTC
 
-What became of a job is in the run.json of its directory: overrides, status, objective, scores and error. Nothing is
-written by two processes, so nothing must be locked but the sweep itself.
+The result of a job is in the run.json of its directory: overrides, status, objective, scores and error. No file is
+written by two processes, so only the sweep itself needs a lock.
 """
 
 import json
@@ -25,10 +25,10 @@ FINAL_STATUSES = ("finished", "pruned")  # of jobs that a resumed sweep does not
 
 
 class SweepDirectory:
-    """The files of one sweep below `path`."""
+    """The files of one sweep in the directory `path`."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).absolute()
+        self.path = Path(path).expanduser().absolute()
         self.file = self.path / "sweep.json"
         self.lock = FileLock(self.path / ".lock")  # held while the sweep runs
 
@@ -37,15 +37,15 @@ class SweepDirectory:
         return json.loads(self.file.read_text(encoding="utf-8"))
 
     def jobs(self) -> dict[str, dict[str, Any]]:
-        """Return the content of run.json of every job that was started, by the job's directory, in their order.
+        """Return the content of run.json of every started job, by the job's directory, in the order of the jobs.
 
-        A job whose run.json is still empty has the status running.
+        A job with an empty run.json has the status running.
         """
         paths = sorted((file.parent.relative_to(self.path) for file in self.path.rglob("run.json")), key=_order)
         return {path.as_posix(): {"status": "running"} | RunDirectory(self.path / path).metadata() for path in paths}
 
     def create(self, overrides: list[str]) -> None:
-        """Take the lock and write sweep.json, or continue the sweep that is there.
+        """Take the lock, and write sweep.json or continue the existing sweep.
 
         Raises:
             UserError: another process runs this sweep, or the directory holds a sweep with other overrides.
@@ -54,7 +54,7 @@ class SweepDirectory:
         try:
             self.lock.acquire(timeout=0)
         except Timeout:
-            raise UserError(f"{self.path} is being swept by another process: wait for it, or stop it.") from None
+            raise UserError(f"{self.path}: another process runs this sweep. Wait for it, or stop it.") from None
         if not self.file.exists():
             atomic.write_text(self.file, json.dumps({"overrides": overrides, "started": now()}, indent=2) + "\n")
             return
@@ -62,11 +62,11 @@ class SweepDirectory:
         if stored != overrides:
             raise UserError(
                 f"{self.path} holds another sweep: {' '.join(stored)}\n"
-                f"Resume that one with ganexp sweep.resume={self.path}, or choose another hydra.sweep.dir"
+                f"Resume it with ganexp sweep.resume={self.path}, or choose another hydra.sweep.dir"
             )
 
     def discard_if_no_job_started(self) -> None:
-        """Remove the files of a sweep that ended before its first job, unless the directory holds anything else."""
+        """Remove the files of a sweep that ended before its first job, unless the directory has other files."""
         own_files = {self.file, self.path / "multirun.yaml", self.path / ".lock"}
         if self.file.exists() and set(self.path.iterdir()) <= own_files:
             self.lock.release()
@@ -75,6 +75,6 @@ class SweepDirectory:
 
 
 def _order(path: Path) -> list[tuple[int, str]]:
-    """Return the key by which 9-a stands before 10-a."""
+    """Return a sort key that orders 9-a before 10-a."""
     parts = re.split(r"(\d+)", path.as_posix())
     return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]

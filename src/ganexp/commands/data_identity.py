@@ -1,0 +1,92 @@
+"""Record the images that a run is trained on, and detect whether they have changed later."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganexp.checkpoint import forget_best
+from ganexp.console import say, short_path
+from ganexp.data.images import ImageSet
+from ganexp.errors import UserError
+from ganexp.runs import atomic
+from ganexp.runs.run_directory import RunDirectory
+
+Content = dict[str, dict[str, Any]]  # by split
+
+
+def describe_content(image_sets: Mapping[str, ImageSet]) -> Content:
+    """Return the number of images, their hash, and the size of each class, by split, in the format of run.json."""
+    return {
+        split: {
+            "images": len(image_set),
+            "sha256": image_set.fingerprint(),
+            "classes": dict(zip(image_set.classes, image_set.class_counts, strict=True)),
+        }
+        for split, image_set in image_sets.items()
+    }
+
+
+def changes(before: Content, after: Content) -> list[str]:
+    """Return a line for each split that has changed, also if it exists only before or only after.
+
+    Args:
+        before: the content of each split on which the run was trained.
+        after: the current content of each split.
+    """
+    lines = []
+    for split in sorted(before.keys() | after.keys()):
+        old, new = before.get(split), after.get(split)
+        if old is None or new is None:
+            lines.append(f"{split} split: {'did not exist' if old is None else 'does not exist any more'}")
+        elif old["sha256"] != new["sha256"]:
+            same_number = old["images"] == new["images"]
+            how = (
+                f"{new['images']:,} other images" if same_number else f"{old['images']:,} images, now {new['images']:,}"
+            )
+            lines.append(f"{split} split: {how}{_class_changes(old['classes'], new['classes'])}")
+    return lines
+
+
+def _class_changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """Return the classes with a different size, at most three of them."""
+    differing = [name for name in {**before, **after} if before.get(name, 0) != after.get(name, 0)]
+    shown = ", ".join(f"{name} {before.get(name, 0):,} → {after.get(name, 0):,}" for name in differing[:3])
+    return f" ({shown}{', …' if len(differing) > 3 else ''})" if differing else ""
+
+
+def refuse_changes(lines: Sequence[str], path: str) -> None:
+    """Refuse to resume the run at `path`, because its images have changed as described by `lines`.
+
+    Raises:
+        UserError: always.
+    """
+    raise UserError(
+        "The images have changed since this run was trained:\n  "
+        + "\n  ".join(lines)
+        + f"\nResume with the old images, for example ganexp resume {path} data.path=…\n"
+        f"or accept the new ones: ganexp resume {path} data.changed=accept   (the scores then start again)"
+    )
+
+
+def accept_changes(run: RunDirectory, step: int, lines: Sequence[str]) -> None:
+    """Prepare a run to be resumed from `step` with other images.
+
+    Scores with different reference images are not comparable. Therefore the scores before `step` are moved to the
+    directory until-step-`step` in the run directory, together with TensorBoard's files and the best checkpoint.
+    metrics.jsonl keeps the losses. run.json records the change.
+    """
+    say(f"data.changed=accept: {'; '.join(lines)}")
+    earlier = run.path / f"until-step-{step}"
+    earlier.mkdir(exist_ok=True)
+    if run.metrics.exists() and not (earlier / run.metrics.name).exists():  # else a kill has come between
+        atomic.write_text(earlier / run.metrics.name, run.metrics.read_text(encoding="utf-8"))
+    run.drop_scores()
+    for file in [*run.path.glob("events.out.tfevents.*"), run.best]:
+        if file.exists():
+            os.replace(file, earlier / file.name)
+    if run.last.exists():
+        forget_best(run.last)
+    metadata = run.metadata()
+    change = {"step": step, "changes": list(lines), "data": metadata["data"], "protocol": metadata.get("protocol")}
+    run.update_metadata(data_changes=[*metadata.get("data_changes", []), change], data=None)
+    say(f"scores until step {step:,} are kept in {short_path(earlier)}; the best checkpoint will be chosen again")

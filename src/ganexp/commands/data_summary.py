@@ -1,0 +1,50 @@
+"""Summarize a dataset: its images, classes and splits, skipped files, and warnings about probable mistakes."""
+
+from collections.abc import Mapping
+
+from ganexp.data.images import ImageSet
+
+LISTED_CLASSES = 10  # of more classes, some are named
+NAMED_CLASSES = 3
+
+
+def data_summary(image_sets: Mapping[str, ImageSet]) -> list[str]:
+    """Return the lines of the dataset summary that is printed before training.
+
+    Args:
+        image_sets: the training split as `train`, and other splits by name, with the same meaning of labels.
+    """
+    lines, warnings = [], []
+    for split, image_set in image_sets.items():
+        title = "dataset" if split == "train" else f"{split} split"
+        lines.append(f"{title}: {describe_images(image_set)}")
+        lines += [f"  {note}" for note in image_set.notes]
+        warnings += [warning for warning in image_set.warnings if warning not in warnings]
+    return lines + [f"warning: {warning}" for warning in warnings]
+
+
+def describe_images(image_set: ImageSet) -> str:
+    """Return the number of images and the class sizes; if there are many classes, only the smallest and the largest."""
+    total = _count(len(image_set), "image")
+    if image_set.labels is None:
+        return f"{total} without classes"
+    sizes = dict(zip(image_set.classes, image_set.class_counts, strict=True))
+    several = f"{total} in {_count(len(sizes), 'class')}"
+    if len(sizes) <= LISTED_CLASSES:
+        return f"{several}: {_listed(sizes)}"
+    if len(set(sizes.values())) == 1:
+        names = list(sizes)
+        return f"{several} of {sizes[names[0]]:,} each: {', '.join(names[:NAMED_CLASSES])}, …, {names[-1]}"
+    by_size = dict(sorted(sizes.items(), key=lambda item: item[1]))
+    smallest = dict(list(by_size.items())[:NAMED_CLASSES])
+    largest = dict(list(by_size.items())[: -NAMED_CLASSES - 1 : -1])
+    return f"{several}: smallest {_listed(smallest)}; largest {_listed(largest)}"
+
+
+def _listed(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+
+
+def _count(number: int, what: str) -> str:
+    plural = {"image": "images", "class": "classes"}[what]
+    return f"{number:,} {what if number == 1 else plural}"

@@ -1,0 +1,211 @@
+"""Check that the directory of every sweep job belongs to this job. Must not import torch at import time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from ganexp.commands.sweep_overrides import task_overrides
+from ganexp.config.paths import absolute
+from ganexp.console import short_path
+from ganexp.errors import UserError
+from ganexp.report.settings import is_setting
+from ganexp.runs.run_directory import HYDRA_DIRECTORY, RunDirectory
+
+MAX_LISTED = 6  # settings that a message names
+# Parts of Hydra's own config that differ between a sweep and each of its jobs.
+OF_EACH_JOB = ("mode", "overrides", "runtime", "job.num", "job.id", "job.override_dirname")
+
+
+def check_jobs(config: DictConfig) -> None:
+    """Check the jobs of a sweep before the first job starts.
+
+    Hydra itself reports wrong overrides, because it composes every job before it starts one.
+
+    Args:
+        config: the config of the sweep, including Hydra's part.
+
+    Raises:
+        UserError: a swept option changes settings of Hydra, or two jobs have the same directory.
+    """
+    try:
+        overrides = _sweep_overrides(config)
+        _check_swept_options(config, overrides)
+        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):  # of a search, the jobs are not known yet
+            _check_places(config, overrides)
+    except HydraException:
+        return
+
+
+def _sweep_overrides(config: DictConfig) -> dict[str, Override]:
+    """Return the overrides of a sweep by key. Those of the command line take precedence over those of a preset."""
+    presets = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
+    lines = [*(f"{key}={value}" for key, value in presets.items()), *task_overrides(config.hydra)]
+    return {override.get_key_element(): override for override in parser.parse_overrides(lines)}
+
+
+def _check_swept_options(config: DictConfig, overrides: Mapping[str, Override]) -> None:
+    """Refuse options of a swept group that change settings of Hydra, because these cannot vary within a sweep.
+
+    Raises:
+        UserError: an option changes settings of Hydra.
+    """
+    folders = [Path(source.path) for source in config.hydra.runtime.config_sources]
+    whole_sweep = _hydra_settings(config)
+    for key, override in overrides.items():
+        if not override.is_discrete_sweep() or not any((folder / key).is_dir() for folder in folders):
+            continue
+        others = [_first_value(other) for name, other in overrides.items() if name != key]
+        for value in override.sweep_string_iterator():
+            job = _compose(config, [*filter(None, others), f"{key}={value}"])
+            changed = differing_keys(whole_sweep, _hydra_settings(job))
+            if changed:
+                raise UserError(
+                    f"{key}={value} sets {_listed([f'hydra.{name}' for name in changed])}, and it is one of the "
+                    f"options that this sweep compares.\nSettings of Hydra hold for a sweep as a whole, so they would "
+                    "be ignored there. Remove them from the config file, and give them on the command line: a grid as "
+                    "KEY=VALUE,VALUE, and others as hydra.KEY=VALUE"
+                )
+
+
+def _first_value(override: Override) -> str | None:
+    """Return the override with only the first value of its sweep; None for a range of real numbers."""
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        return override.input_line
+    if override.is_discrete_sweep():
+        return next((f"{key}={value}" for value in override.sweep_string_iterator()), None)
+    return None
+
+
+def _compose(config: DictConfig, overrides: Sequence[str]) -> DictConfig:
+    return GlobalHydra.instance().config_loader().load_sweep_config(config, list(overrides))
+
+
+def _hydra_settings(config: DictConfig) -> dict[str, Any]:
+    settings = dict(_leaves(OmegaConf.to_container(config.hydra, resolve=False)))
+    return {key: value for key, value in settings.items() if not _belongs_to(key, OF_EACH_JOB)}
+
+
+def _belongs_to(key: str, parents: Sequence[str]) -> bool:
+    return any(key == parent or key.startswith(f"{parent}.") for parent in parents)
+
+
+def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None:
+    """Refuse a sweep if two of its jobs write to the same directory.
+
+    Raises:
+        UserError: two jobs write to the same directory.
+    """
+    command = config.hydra.job.config_name
+    subdirectory = str(dict(_leaves(OmegaConf.to_container(config.hydra.sweep, resolve=False)))["subdir"])
+    has_numbers = "job.num" in subdirectory or "job.id" in subdirectory
+    if command not in ("train", "evaluate", "evaluate_images") or (command == "train" and has_numbers):
+        return
+    taken: dict[str, Sequence[str]] = {}
+    (jobs,) = BasicSweeper.split_arguments(list(overrides.values()), max_batch_size=None)
+    for number, job in enumerate(jobs):
+        composed = _compose(config, job)
+        place = _directory(composed, number) if command == "train" else _scores_place(composed)
+        if place and place in taken:
+            first, second = (
+                " ".join(set(one) - set(other)) for one, other in ((taken[place], job), (job, taken[place]))
+            )
+            given, fix = (
+                (f"hydra.sweep.subdir={subdirectory}", "Leave hydra.sweep.subdir out, or name every key in it")
+                if command == "train"
+                else (f"output={composed.output or 'null'}", "Give output=DIRECTORY, with ${KEY} for every key in it")
+            )
+            raise UserError(
+                f"{given} gives two jobs the same directory, {short_path(place)}: {first} and {second}.\n"
+                f"{fix} that the sweep varies."
+            )
+        taken[place] = job
+
+
+def _scores_place(job: DictConfig) -> str:
+    """Return where an evaluation writes its scores; empty if it writes none.
+
+    Scores of different extractors have different names, so they may lie in one directory.
+    """
+    directory = job.output or OmegaConf.select(job, "ckpt")
+    extractor = OmegaConf.select(job, "metrics.extractor._target_")
+    return f"{absolute(directory)}{f' ({extractor})' if extractor else ''}" if directory else ""
+
+
+def _directory(job: DictConfig, number: int) -> str:
+    """Return the directory of a job, as Hydra computes it."""
+    with open_dict(job):
+        job.hydra.job.num = job.hydra.job.id = number
+    hydra_config = HydraConfig.instance()
+    before = hydra_config.cfg
+    hydra_config.set_config(job)  # in which ${hydra:…} looks
+    try:
+        return str((Path(job.hydra.sweep.dir) / str(job.hydra.sweep.subdir)).absolute())
+    finally:
+        hydra_config.cfg = before
+
+
+def check_same_job(run: RunDirectory, composed: DictConfig, overrides: Sequence[str]) -> None:
+    """Check that a run directory belongs to the given job.
+
+    The comparison uses the composed config in `.hydra`, because config.yaml also has values that were determined during
+    the run. If the run directory has no `.hydra`, the overrides are compared.
+
+    Args:
+        run: the directory of the job, with a run that was started earlier.
+        composed: the unresolved config of the job.
+        overrides: the job's own overrides.
+
+    Raises:
+        UserError: the directory belongs to another job.
+    """
+    file = run.path / HYDRA_DIRECTORY / "config.yaml"
+    if file.exists():
+        stored, own = (dict(_leaves(OmegaConf.to_container(cfg))) for cfg in (OmegaConf.load(file), composed))
+        differing = [key for key in differing_keys(stored, own) if changes_the_result(key)]
+    else:
+        differing = sorted(set(run.metadata().get("overrides", overrides)) ^ set(overrides))
+    if differing:
+        raise UserError(
+            f"{short_path(run.path)} has a run with other settings: {_listed(differing)}.\n"
+            f"It was not touched, and this job was not run: {' '.join(overrides)}\n"
+            "Choose another hydra.sweep.dir, or a hydra.sweep.subdir that tells the jobs apart; or remove that "
+            "directory, if only config files have changed."
+        )
+
+
+def changes_the_result(key: str) -> bool:
+    """Return whether two runs with the same seed may differ because of different values of a setting.
+
+    Callbacks may stop a run, so they are included here, although a report ignores them when it groups runs.
+    """
+    return is_setting(key) or key == "seed" or key.startswith("callbacks.")
+
+
+def differing_keys(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """Return the keys with different values in two mappings; a missing key is the same as None."""
+    keys = dict.fromkeys([*first, *second])
+    return [key for key in keys if first.get(key) != second.get(key)]
+
+
+def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted key and the value of every leaf of nested mappings."""
+    if not isinstance(node, Mapping):
+        yield key, node
+        return
+    for name, child in node.items():
+        yield from _leaves(child, f"{key}.{name}" if key else str(name))
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more
