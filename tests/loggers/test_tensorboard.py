@@ -12,6 +12,7 @@ from tensorboard.context import RequestContext
 from tensorboard.plugins.base_plugin import TBContext
 from tensorboard.plugins.hparams.backend_context import Context
 from tensorboard.plugins.hparams.metadata import EXPERIMENT_TAG, SESSION_END_INFO_TAG, SESSION_START_INFO_TAG
+from tensorboard.summary.writer import event_file_writer
 
 from ganexp.loggers.tensorboard import TensorBoard, custom_charts
 from ganexp.runs.run_directory import RunDirectory
@@ -25,6 +26,12 @@ METADATA = {
         "mine_classifier": {"higher_is_better": None},
     },
 }
+
+
+@pytest.fixture(autouse=True)
+def count_files_from_zero(monkeypatch):
+    """Number the process's event files from 0: as text, ….10 would come before ….9 of the same second."""
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
 
 
 def logger_for(path, resume_step=0):

@@ -1,20 +1,27 @@
 """Write the values of a run to metrics.csv, for a spreadsheet."""
 
+import csv
+import io
 import warnings
+from argparse import Namespace
+from typing import Any
 
+from pytorch_lightning.core.saving import save_hparams_to_yaml
 from pytorch_lightning.loggers import CSVLogger
 
+from ganexp.runs import atomic
 from ganexp.runs.run_directory import RunDirectory
 
 
 class CSV(CSVLogger):
-    """Lightning's logger, which writes into the run directory itself, and every row at once.
+    """Lightning's CSV logger, changed to write directly to the run directory and to write every row immediately.
 
-    Lightning's own would write after 100 rows, lose the last ones, and delete the file of a run that is resumed. Here
-    the rows up to the checkpoint are restored from metrics.jsonl, which is written in one piece.
+    Lightning's class writes only after every 100 rows, loses the last rows, deletes the file when a run is resumed, and
+    leaves an incomplete table if it is killed while it adds a column. Here the rows up to the checkpoint are restored
+    from metrics.jsonl.
 
     Args:
-        run_directory: of the run.
+        run_directory: directory of the run.
         resume_step: step of the checkpoint that the run resumes from, 0 if there is none.
     """
 
@@ -22,14 +29,38 @@ class CSV(CSVLogger):
         super().__init__(run_directory.path, name="", version="")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Experiment logs directory")  # the run's files are not in the way
-            table = self.experiment
+            self._table = run_directory.path / self.experiment.NAME_METRICS_FILE
+        self._hyperparameters = run_directory.path / self.experiment.NAME_HPARAMS_FILE
         points = run_directory.points() if resume_step else []
-        for point in points:
-            if point["step"] <= resume_step:
-                table.log_metrics(point, point["step"])
-        table.save()
+        self._rows = [point for point in points if point["step"] <= resume_step]
+        self._columns = list(dict.fromkeys(key for row in self._rows for key in row))
+        self._rewrite()
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Append a row."""
-        super().log_metrics(metrics, step)
-        self.save()
+        """Append a row. If there is a new column, rewrite the table."""
+        row = metrics | {"step": step}
+        self._rows.append(row)
+        new = [key for key in row if key not in self._columns]
+        self._columns += new
+        if new:
+            self._rewrite()
+        else:
+            with self._table.open("a", encoding="utf-8", newline="") as file:
+                file.write(self._as_text([row]))
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace | None = None) -> None:
+        """Write the settings to hparams.yaml."""
+        with atomic.replacing(self._hyperparameters) as temporary:
+            save_hparams_to_yaml(temporary, params or {})
+
+    def save(self) -> None:
+        """Write nothing, because every row is already in the file."""
+
+    def _rewrite(self) -> None:
+        header = self._as_text([{column: column for column in self._columns}])
+        atomic.write_text(self._table, header + self._as_text(self._rows))
+
+    def _as_text(self, rows: list[dict[str, Any]]) -> str:
+        text = io.StringIO()
+        csv.DictWriter(text, self._columns, restval="", lineterminator="\n").writerows(rows)
+        return text.getvalue()

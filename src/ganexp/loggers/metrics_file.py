@@ -1,4 +1,4 @@
-"""Write every logged point to metrics.jsonl, from which curves, reports and sweeps are made."""
+"""Write every logged point to metrics.jsonl, which plots, reports and sweeps read."""
 
 import json
 from argparse import Namespace
@@ -13,7 +13,7 @@ class MetricsFile(Logger):
     """Append a line of JSON for each logged point: the step, then the values.
 
     Args:
-        run_directory: of the run.
+        run_directory: directory of the run.
         resume_step: step of the checkpoint that the run resumes from, 0 if there is none; points after it are removed,
             since they are logged again.
     """
@@ -21,16 +21,22 @@ class MetricsFile(Logger):
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
         super().__init__()
         run_directory.drop_points_after(resume_step or -1)  # without a checkpoint step 0 is evaluated again, too
+        self._run_directory = run_directory
         self.lines = run_directory.metrics.open("a", buffering=1)
 
     @property
+    def save_dir(self) -> str:
+        """The run directory. Lightning's ModelCheckpoint saves to save_dir/name/version/checkpoints by default."""
+        return str(self._run_directory.path)
+
+    @property
     def name(self) -> str:
-        """The name of the logger."""
-        return "metrics.jsonl"
+        """The empty name: no subdirectory is created in the run directory."""
+        return ""
 
     @property
     def version(self) -> str:
-        """There are no versions: a run has one file."""
+        """The empty version: a run has only one file."""
         return ""
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
@@ -38,7 +44,7 @@ class MetricsFile(Logger):
         self.lines.write(json.dumps({"step": step} | metrics) + "\n")
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Write nothing: the settings of a run are in its config.yaml."""
+        """Write nothing, because the settings of a run are in its config.yaml."""
 
     def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
-        """Write nothing: the final scores of a run are in its run.json."""
+        """Write nothing, because the final scores of a run are in its run.json."""

@@ -23,18 +23,18 @@ SQLITE = "sqlite:///"
 
 
 class MLflow(MLFlowLogger):
-    """Lightning's logger, which also keeps pictures, and the id of the run for when it is resumed.
+    """Lightning's MLflow logger, extended to store pictures and to continue the same MLflow run after a resume.
 
     Args:
-        run_directory: of the run.
-        name: of the run, from the config.
-        tags: of the run; MLflow's tags have values, so each is `true`.
-        experiment: MLflow's experiment, under which it lists the run.
-        tracking_uri: address of a tracking server, or `sqlite:///` with the path of a database. Pictures are then kept
-            beside it, in mlflow-artifacts/. A resumed run uses the database that it started with.
+        run_directory: directory of the run.
+        name: name of the run, from the config.
+        tags: tags of the run. MLflow's tags have values, so each gets the value `true`.
+        experiment: MLflow experiment under which the run is listed.
+        tracking_uri: address of a tracking server, or `sqlite:///` with the path of a database. With a database, the
+            pictures are stored in mlflow-artifacts/ in the same directory. A resumed run uses its first database.
 
     Raises:
-        UserError: MLflow is not installed, or there is no store at the address.
+        UserError: MLflow is not installed, or the address has no MLflow store.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class MLflow(MLFlowLogger):
         require(PACKAGE)
 
     def log_hyperparams(self, params: Mapping[str, Any]) -> None:
-        """Set the parameters of the run. MLflow keeps the first value of each, also when a run is made longer."""
+        """Set the parameters of the run. MLflow keeps the first value of each, even if the run is lengthened."""
         known = self.experiment.get_run(self.run_id).data.params
         super().log_hyperparams({key: value for key, value in params.items() if key not in known})
 
     def log_image(self, key: str, images: list[Tensor], step: int) -> None:
-        """Keep pictures, each uint8 (3, H, W), as artifacts of the run."""
+        """Save pictures, each uint8 (3, H, W), as artifacts of the run."""
         for image in to_pil(images):
             self.experiment.log_image(self.run_id, np.asarray(image), key=key, step=step)
 
@@ -91,13 +91,13 @@ class MLflow(MLFlowLogger):
         self.experiment.set_terminated(self.run_id, "FINISHED")
 
     def finalize(self, status: str) -> None:
-        """End a run that failed. One that did not has its final scores to come."""
+        """End a run that failed. A successful run ends in `log_result`."""
         if status == "failed":
             self.experiment.set_terminated(self.run_id, "FAILED")
 
 
 def _database(tracking_uri: str, stored_uri: str) -> Path | None:
-    """Return the absolute path of the database that a resumed run or else the config names; None for a server."""
+    """Return the absolute path of the database: that of the resumed run if any, else that of the config; or None."""
     if not tracking_uri.startswith(SQLITE):
         return None
     uri = stored_uri if stored_uri.startswith(SQLITE) else tracking_uri
@@ -105,7 +105,7 @@ def _database(tracking_uri: str, stored_uri: str) -> Path | None:
 
 
 def _creation_lock(database: Path | None) -> AbstractContextManager:
-    """Return a lock under which a database is opened: the jobs of a sweep may all try to create it."""
+    """Return a lock for opening a database, because several jobs of a sweep may try to create it."""
     if database is None:
         return nullcontext()
     database.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def _creation_lock(database: Path | None) -> AbstractContextManager:
 
 
 def _ensure_experiment(client: "MlflowClient", name: str, database: Path | None) -> None:
-    """Create an experiment if there is none with this name. Its artifacts lie beside the database, or on the server."""
+    """Create the experiment if it does not exist. Its artifacts are stored next to the database, or on the server."""
     from mlflow.exceptions import MlflowException
 
     if client.get_experiment_by_name(name) is not None:
@@ -127,7 +127,7 @@ def _ensure_experiment(client: "MlflowClient", name: str, database: Path | None)
 
 
 def _existing_run(client: "MlflowClient", run_id: str | None) -> str | None:
-    """Return `run_id` if there is such a run in the store, and otherwise None, for a new run."""
+    """Return `run_id` if the store has such a run, and otherwise None, so that a new run is created."""
     from mlflow.exceptions import MlflowException
 
     if run_id is None:

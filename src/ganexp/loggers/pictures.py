@@ -1,4 +1,4 @@
-"""Send pictures to the loggers that take them."""
+"""Send pictures to the loggers that accept them."""
 
 from collections.abc import Iterable
 

@@ -10,8 +10,8 @@ def log_hyperparameters(loggers: Iterable[Logger], settings: Mapping[str, Any]) 
     """Log the settings of a run when it starts or resumes.
 
     Args:
-        loggers: all of them.
-        settings: numbers, Booleans and texts by dotted key.
+        loggers: all loggers of the run.
+        settings: numbers, Booleans and strings by dotted key.
     """
     for logger in loggers:
         logger.log_hyperparams(dict(settings))
@@ -21,8 +21,8 @@ def log_result(loggers: Iterable[Logger], settings: Mapping[str, Any], scores: M
     """Log the result once, at the end of a run.
 
     Args:
-        loggers: those with a method `log_result` use it; the others get metrics named final/*.
-        settings: as for `log_hyperparameters`; a logger may show them beside the scores.
+        loggers: all loggers of the run. If a logger has no method `log_result`, it gets metrics named final/*.
+        settings: as for `log_hyperparameters`; a logger may show them together with the scores.
         scores: final scores by name.
         step: the last step.
     """
@@ -34,5 +34,5 @@ def log_result(loggers: Iterable[Logger], settings: Mapping[str, Any], scores: M
 
 
 def final_metrics(scores: Mapping[str, float]) -> dict[str, float]:
-    """Return final scores by the keys under which they are logged: final/best/fid_classifier."""
+    """Return final scores by the keys under which they are logged, such as final/best/fid_classifier."""
     return {f"final/{name}": value for name, value in scores.items()}

@@ -16,12 +16,12 @@ Charts = dict[str, dict[str, list[Any]]]
 
 
 class TensorBoard(TensorBoardLogger):
-    """Lightning's logger, which writes into the run directory itself and keeps one file of events a process.
+    """Lightning's TensorBoard logger, changed to write directly to the run directory, with one event file per process.
 
     Args:
-        run_directory: of the run.
-        resume_step: step of the checkpoint that the run resumes from, 0 if there is none; TensorBoard hides later
-            events, since they are logged again.
+        run_directory: directory of the run.
+        resume_step: step of the checkpoint that the run resumes from, 0 if there is none. TensorBoard hides the old
+            events after this step, because they are logged again.
     """
 
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
@@ -33,7 +33,7 @@ class TensorBoard(TensorBoardLogger):
         self.experiment.add_custom_scalars(custom_charts(run_directory.metadata()))
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Write nothing yet: `log_result` writes the settings beside the final scores."""
+        """Write nothing, because `log_result` writes the settings together with the final scores."""
 
     def log_image(self, key: str, images: list[Tensor], step: int) -> None:
         """Add pictures, each uint8 (3, H, W)."""
@@ -43,9 +43,10 @@ class TensorBoard(TensorBoardLogger):
     def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
         """Add the run's row in the HPARAMS table: its settings and final scores.
 
-        The summary that would fix the columns is left out: TensorBoard takes those of one run for all. Without it the
-        columns are the settings of all runs, those that differ first. A finished run that is trained further has a
-        second row, of which TensorBoard shows the settings of the first and the scores of the last.
+        The summary that defines the columns is left out, because TensorBoard would use the columns of one run for all
+        runs. Without it the columns are the settings of all runs, starting with those that differ. A finished run that
+        is trained further gets a second row; TensorBoard then shows the settings of the first row and the scores of the
+        second one.
         """
         _columns, start, end = hparams(settings, {})
         for summary in (start, end):
@@ -54,11 +55,11 @@ class TensorBoard(TensorBoardLogger):
         self.experiment.flush()
 
     def save(self) -> None:
-        """Flush the events. Lightning's logger would also write hparams.yaml, which config.yaml is for."""
+        """Flush the events. Unlike Lightning's logger, write no hparams.yaml, because config.yaml has the settings."""
         self.experiment.flush()
 
     def finalize(self, status: str) -> None:
-        """Flush the events, but leave the file open: validation, training and the final scores share it."""
+        """Flush the events, but leave the file open, because training, validation and the final scores share it."""
         self.experiment.flush()
 
 

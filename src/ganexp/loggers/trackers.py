@@ -1,4 +1,4 @@
-"""What the loggers that send a run to a tracker, such as W&B or MLflow, have in common."""
+"""Functions that the loggers of experiment trackers, such as W&B and MLflow, share."""
 
 from importlib.util import find_spec
 
@@ -12,27 +12,27 @@ from ganexp.runs.sweep_directory import SweepDirectory
 
 
 def require(package: str) -> None:
-    """Check that an optional package is installed. The extra of ganexp and the option of `logger=` have its name.
+    """Check that an optional package is installed. The extra of ganexp and the option of `logger=` have the same name.
 
     Raises:
-        UserError: it is not; names the extra to install.
+        UserError: the package is not installed; the message names the extra to install.
     """
     if find_spec(package) is None:
         raise UserError(f"logger={package} needs the package {package}: pip install 'ganexp[{package}]'")
 
 
 def sweep_name(run_directory: RunDirectory) -> str | None:
-    """Return the name of the sweep's directory, if the run is a job of a sweep."""
+    """Return the name of the sweep's directory if the run is a job of a sweep, otherwise None."""
     sweep = run_directory.path.parent
     return sweep.name if SweepDirectory(sweep).file.exists() else None
 
 
 def display_name(run_directory: RunDirectory, name: str | None) -> str:
-    """Return the name under which a tracker lists the run: a job's directory, or else NAME/TIME.
+    """Return the name under which a tracker lists the run: the directory of a sweep job, or NAME/TIME of a single run.
 
     Args:
-        run_directory: of the run.
-        name: of the run, from the config.
+        run_directory: directory of the run.
+        name: name of the run, from the config.
     """
     directory = run_directory.path.name
     return directory if sweep_name(run_directory) or not name else f"{name}/{directory}"

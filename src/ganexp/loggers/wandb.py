@@ -15,18 +15,18 @@ PACKAGE = "wandb"
 
 
 class WeightsAndBiases(WandbLogger):
-    """Lightning's logger with ganexp's step on every horizontal axis.
+    """Lightning's W&B logger, with ganexp's step on every horizontal axis.
 
-    The id of the run is kept in run.json, so that a resumed run continues in the same place. Points between the
-    checkpoint and the stop are then sent twice, with the same values. The directory of a sweep is the group of its
-    jobs. Files are written below wandb/ in the run directory. WANDB_MODE=offline sends nothing until `wandb sync`.
+    The id of the run is stored in run.json, so that a resumed run continues the same W&B run. Points after the
+    checkpoint are then sent twice, with the same values. The directory of a sweep is the group of its jobs. Files are
+    written to wandb/ in the run directory. With WANDB_MODE=offline nothing is sent before `wandb sync`.
 
     Args:
-        run_directory: of the run.
-        name: of the run, from the config.
-        tags: of the run.
-        project: of W&B.
-        entity: user or team that the project belongs to; None means your default one.
+        run_directory: directory of the run.
+        name: name of the run, from the config.
+        tags: tags of the run.
+        project: W&B project.
+        entity: user or team that the project belongs to; None means the default entity.
 
     Raises:
         UserError: W&B is not installed, or refuses the run, for example without a login.
@@ -74,7 +74,7 @@ class WeightsAndBiases(WandbLogger):
         super().log_hyperparams(nest(params))
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Send values with the step as a value of its own; the step that W&B counts cannot go back."""
+        """Send values together with the step as a metric, because W&B's own step counter cannot go back."""
         self.experiment.log({**metrics, "step": step})
 
     def log_image(self, key: str, images: list[Tensor], step: int | None = None) -> None:
@@ -82,12 +82,12 @@ class WeightsAndBiases(WandbLogger):
         super().log_image(key, to_pil(images), step=step)  # pixel for pixel; W&B would rescale a dark tensor
 
     def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
-        """Send the final scores, which then are in the summary of the run, and finish the run."""
+        """Write the final scores to the summary of the run, and finish the run."""
         self.log_metrics(final_metrics(scores), step)
         self.experiment.finish()
 
     def finalize(self, status: str) -> None:
-        """Finish a run that failed. One that did not has its final scores to come."""
+        """Finish a run that failed. A successful run ends in `log_result`."""
         if status == "failed":
             self.experiment.finish(exit_code=1)
 
@@ -95,7 +95,7 @@ class WeightsAndBiases(WandbLogger):
 def nest(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings with dotted keys as nested dictionaries.
 
-    Where a key has a value and other keys below it, as data=digits and data.resolution=8, the value becomes `choice`.
+    If a key has both a value and subkeys, as with data=digits and data.resolution=8, the value becomes `choice`.
     """
     nested: dict[str, Any] = {}
     for key, value in sorted(settings.items()):  # data comes before data.resolution
