@@ -58,9 +58,9 @@ def test_header_of_a_case_has_every_part(name):
 def test_header_of_a_case_has_the_published_scores(name):
     article, _, case = name.partition("/")
     entry = PUBLISHED.get(article, {}).get(case, {"scores": []})
-    scores = {f"{score[key]:g}" for score in entry["scores"] for key in ("best", "last", "reported") if key in score}
+    scores = {score[key] for score in entry["scores"] for key in ("best", "last", "reported") if key in score}
     text = parts(name)["Published"]
-    assert set(NUMBER.findall(text)) == scores
+    assert {float(number) for number in NUMBER.findall(text)} == scores
     assert text.startswith("none") == (not scores)
 
 

@@ -56,7 +56,7 @@ def test_learning_rate_is_scaled():
 
 
 def test_scale_needs_a_learning_rate():
-    with pytest.raises(UserError, match=r"^optimizer.generator.lr is missing: schedule.lr_reference_batch"):
+    with pytest.raises(UserError, match=r"^optimizer.generator.lr is missing, but schedule.lr_reference_batch"):
         make_optimizer_factory(ADAM, "generator", 2.0)
 
 

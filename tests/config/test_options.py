@@ -36,9 +36,27 @@ NARROW = {
     "mlp": MLP,
     "dcgan": ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"),
     "dcgan_mnist": ("model=dcgan_mnist",),
+    "autoencoder": ("model=autoencoder", "model.generator.width=4", "model.discriminator.width=4"),
+    "dfm": ("model=dfm", "model.generator.width=4", "model.discriminator.width=4"),
+    "dcgan_strided": (
+        "model=dcgan_strided",
+        "data.resolution=16",
+        "model.generator.width=4",
+        "model.discriminator.width=4",
+    ),
+    "progressive": ("model=progressive", "model.generator.width=4", "model.generator.max_width=8"),
     "sngan_cnn": ("model=sngan_cnn", "model.generator.width=4", "model.discriminator.width=4"),
 }
 NARROW |= {name: (f"model={name}", *RESIDUAL, *(ATTENTION if "sagan" in name else ())) for name in DATASETS}
+
+
+NEEDED = {  # by an option of a group, beside itself
+    ("loss", "began"): ["model=autoencoder"],
+    ("metrics", "timm"): ["metrics.extractor.model=resnet18"],
+    ("model", "dcgan_strided"): ["data.resolution=16"],
+    ("schedule/growth", "progressive"): ["model=progressive"],
+    ("schedule/updates", "loss_limit"): ["loss=hinge"],
+}
 
 
 def overrides_for(group, option, tmp_path):
@@ -46,8 +64,7 @@ def overrides_for(group, option, tmp_path):
     path, _, last = option.rpartition("/")
     group = f"{group}/{path}" if path else group
     overrides = [f"{group}=[{last}]" if group in LISTS else f"{group}={last}"]
-    if last == "loss_limit":
-        overrides.append("loss=hinge")
+    overrides += NEEDED.get((group, last), ())
     if path == "auxiliary":
         overrides.append("data=cifar10")
     if group == "model" and option in DATASETS:
@@ -89,6 +106,7 @@ COMBINATIONS = [
     for model in options("model")
     for conditional in (False, True)
     if not (loss in ("two_class", "cramer") and conditional and model not in MODELS_OF_VECTORS)
+    and (loss == "began") == (model == "autoencoder")
 ]
 
 

@@ -1,13 +1,29 @@
 """Every overlay of as_published changes what it says and nothing else."""
 
+import re
+
 import pytest
-from helpers.config import config
+from helpers.cli import ganexp
+from helpers.config import config, raw_config
 from helpers.options import flat, options
 from omegaconf import OmegaConf
 
 from ganexp.cli import CONF
 from ganexp.config.checks import PUBLISHED_ARGUMENTS
+from ganexp.config.overlays import check_overlay
 
+# The metric of the article on SAGAN, instead of the default of CIFAR-10.
+INCEPTION = "ganexp.metrics.extractors"
+METRICS = {
+    "metrics.extractor._target_": (
+        f"{INCEPTION}.inception.InceptionExtractor",
+        f"{INCEPTION}.torchvision_inception.TorchvisionInceptionExtractor",
+    ),
+    "metrics.splits": (10, 1),
+    "metrics.scores.is.splits": (10, 1),
+    "metrics.labels": ("reference", "uniform"),
+    "metrics.best_by": ("fid", "is"),
+}
 # What each overlay changes in one of its article's cases: setting, corrected, as published.
 OVERLAYS = {
     "textbook/wgan_gp": {
@@ -28,16 +44,42 @@ OVERLAYS = {
         "model.discriminator.spectral_norm": ("persistent", "fixed_u"),
         "schedule.updates.repeat_burst": (False, True),
         "schedule.updates.epoch": (None, 195),
+        **METRICS,
     },
     "sngan/cifar10_cnn": {
         "model.discriminator.spectral_norm": ("persistent", "fixed_u"),
         "schedule.updates.order": ("discriminator_first", "generator_first"),
         "schedule.updates.fakes": ("fresh", "shared"),
         "schedule.updates.labels.generator": ("uniform", "real"),
+        **METRICS,
     },
     "g_loss/stl10_saturating": {
         "loss.probabilities": (False, True),
         "loss.adversarial.probabilities": (False, True),
+    },
+    **{
+        f"gan_lib/{name}": {
+            "schedule.updates.order": ("discriminator_first", "simultaneous"),
+            "schedule.updates.fakes": ("fresh", "shared"),
+        }
+        for name in ("began", "dcgan", "dfm")
+    },
+    "gan_lib/minibatch_discrimination": {
+        "model.discriminator.norm_last": (True, False),
+        "schedule.updates.order": ("discriminator_first", "simultaneous"),
+        "schedule.updates.fakes": ("fresh", "shared"),
+    },
+    "gan_lib/cramer": {
+        "loss.penalties.cramer_penalty.detach_vectors": (False, True),
+        "schedule.updates.order": ("discriminator_first", "generator_first"),
+    },
+    "gan_lib/dragan": {
+        "loss.penalties.dragan.perturbation": ("normal", "one_sided"),
+        "schedule.updates.order": ("discriminator_first", "generator_first"),
+    },
+    **{
+        f"gan_lib/{name}": {"schedule.updates.order": ("discriminator_first", "generator_first")}
+        for name in ("sn_dcgan", "wgan_gp")
     },
     "ac_wgan_gp/cifar10": {
         "schedule.updates.order": ("discriminator_first", "generator_first"),
@@ -45,7 +87,10 @@ OVERLAYS = {
     },
 }
 # Settings of overlays that every network or update rule takes, so that they fail with none.
-COMMON = {"range", "lr", "betas", "order", "fakes", "generator", "discriminator", "epsilon", "probabilities"}
+COMMON = {
+    *("defaults", "published_cases", "range", "lr", "betas", "order", "fakes", "generator", "discriminator"),
+    *("epsilon", "probabilities"),
+}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -55,6 +100,36 @@ def test_overlay_changes_its_settings_only(name):
     changed = {key: (corrected[key], published[key]) for key in corrected if corrected[key] != published[key]}
     assert changed == OVERLAYS[name]
     assert corrected.keys() == published.keys()
+
+
+@pytest.mark.parametrize(
+    ("experiment", "overlay", "fix"),
+    [
+        ("sngan/cifar10", "sngan", r"experiment=sngan/cifar10_cnn only, .* leave out as_published"),
+        ("sngan/stl10", "sngan", r"experiment=sngan/cifar10_cnn only"),
+        ("ac_wgan_gp/acgan", "ac_wgan_gp", r"experiment=ac_wgan_gp/cifar10 only"),
+        ("ac_wgan_gp/cramer", "ac_wgan_gp", r"experiment=ac_wgan_gp/cifar10 only"),
+        ("ac_wgan_gp/cifar10_corrected", "ac_wgan_gp", r"experiment=ac_wgan_gp/cifar10 only"),
+        ("dcgan/cifar10", "dcgan", r"experiment=dcgan/mnist_\* only"),
+        ("sagan/cifar10_2", "textbook", r"experiment=textbook/\* only"),
+        (None, "sagan", r"choose one of its cases, experiment=sagan/\*"),
+    ],
+)
+def test_overlay_of_another_case_is_refused(experiment, overlay, fix, tmp_path):
+    chosen = [f"experiment={experiment}"] if experiment else []
+    done = ganexp("describe", *chosen, f"as_published={overlay}", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert re.search(rf"^as_published={overlay} reproduces the code of an article.*{fix}", done.stderr)
+
+
+def test_overlay_of_the_users_own_experiment_is_accepted():
+    """It may extend a case of the article."""
+    cfg = config("experiment=sagan/cifar10_2", "as_published=sagan")
+    assert "published_cases" not in cfg
+    raw = raw_config("experiment=sagan/cifar10_2", "as_published=sagan")
+    assert raw.published_cases == ["sagan/*"]
+    for experiment in ("sagan/cifar10_2", "sagan_short"):
+        check_overlay(raw, {"experiment": experiment, "as_published": "sagan"})
 
 
 def test_overlays_are_all_tested():

@@ -33,7 +33,7 @@ def complaints(overrides, config_name="train"):
         (["data.on_error=stop"], "data.on_error=stop: must be one of skip, raise"),
         (["data.in_memory=1"], "data.in_memory=1: must be true or false, or auto"),
         (["loss.logits=0"], "loss.logits=0: must be a whole number, at least 1"),
-        (["metrics.fid_at=[5000,0]"], "metrics.fid_at=[5000, 0]: must be a list of whole numbers, each at least 1"),
+        (["metrics.fid_at=[5000,0]"], "metrics.fid_at=[5000, 0]: must be a list of whole numbers, each at least 2"),
         (["metrics.grid_rows=0"], "metrics.grid_rows=0: must be a whole number, at least 1"),
         (["metrics.grid_columns=0"], "metrics.grid_columns=0: must be a whole number, at least 1"),
         (["trainer.accelerator=tpu"], "trainer.accelerator=tpu: must be one of auto, cpu, gpu"),
@@ -145,8 +145,7 @@ def test_precision_16_is_refused_with_the_reason(given):
 @pytest.mark.parametrize("devices", ["2", "auto", "-1", "[0]"])
 def test_several_devices_are_refused_with_the_reason(devices):
     assert (
-        complaints([f"trainer.devices={devices}"])[1]
-        == f"trainer.devices={devices}: ganexp trains on one device so far"
+        complaints([f"trainer.devices={devices}"])[1] == f"trainer.devices={devices}: ganexp trains on one device only"
     )
 
 

@@ -69,12 +69,12 @@ def test_unknown_name_gets_a_suggestion(overrides, first, last):
     lines = explanation(*overrides).splitlines()
     assert lines[0] == first
     assert lines[-1].startswith(last)
-    assert " has: " in lines[1] or lines[1].startswith("There are: ")
+    assert " has: " in lines[1] or lines[1].startswith("Available settings: ")
 
 
 def test_valid_names_are_listed():
-    assert "\nloss has: cramer, hinge, least_squares," in explanation("loss=hing")
-    roots = explanation("los=hinge").splitlines()[1].removeprefix("There are: ").split(", ")
+    assert "\nloss has: began, cramer, hinge," in explanation("loss=hing")
+    roots = explanation("los=hinge").splitlines()[1].removeprefix("Available settings: ").split(", ")
     assert {"data", "experiment", "loss", "loss/auxiliary", "schedule/lr_decay", "seed"} <= set(roots)
     assert roots == sorted(roots)
     names = explanation("schedule.stepss=3").splitlines()[1]
@@ -114,7 +114,7 @@ def test_choice_of_no_option_is_explained():
 def test_no_option_among_several_is_explained(value):
     error = ValueError("Config group override must be a string or a list. Got NoneType")
     text = explain(error, ["seed=1", f"loss/penalty={value}"], [CONF], "train")
-    assert text.startswith(f"loss/penalty={value}: loss/penalty has gradient_penalty, r1")
+    assert text.startswith(f"loss/penalty={value}: loss/penalty has dragan, drift, gradient_penalty, r1")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,9 @@ def test_value_of_another_type_is_explained(override, expected):
 
 
 def test_commands_list_their_own_settings():
-    assert "There are: accelerator, ckpt, format, n, " in explanation("ckpt=a", "loss=hinge", config_name="sample")
+    assert "Available settings: accelerator, ckpt, data, format, label, n, " in explanation(
+        "ckpt=a", "loss=hinge", config_name="sample"
+    )
     assert "Did you mean ckpt?" in explanation("cktp=a", config_name="evaluate")
     assert "Did you mean estimate?" in explanation("estimat=true", config_name="describe")
 
@@ -157,6 +159,30 @@ def test_missing_parent_of_an_experiment_is_explained(tmp_path):
     text = "# @package _global_\ndefaults: [/experiment/sagan/cifar10_99]\n"
     (tmp_path / "experiment" / "mine.yaml").write_text(text)
     assert "sagan/cifar10_2" in explanation("experiment=mine", own=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (["data.path=a (1)"], "Write: \"data.path='a (1)'\""),
+        (["data.source.path=a#b"], "Write: \"data.source.path='a#b'\""),  # a key without a declared type
+        (["data.path=[a]"], "Write: \"data.path='[a]'\""),
+        (["tags=[ü,b]"], "Write: \"tags=['ü','b']\""),
+        (["data.path=a,b"], "One string:              \"data.path='a,b'\""),
+        (["data.path=a,b"], "A sweep over the values: ganexp -m data.path=a,b"),
+        (["tags=a,b"], "A list of values:        tags=[a,b]"),
+        (["seed=1,2"], "A sweep over the values: ganexp -m seed=1,2"),
+    ],
+)
+def test_text_that_needs_quotes_is_shown_with_them(overrides, expected):
+    assert expected in explanation(*overrides)
+
+
+def test_number_or_option_is_not_offered_as_text():
+    assert "Write:" not in explanation("schedule.steps=ü")
+    assert "One string" not in explanation("seed=1,2")
+    assert "One string" not in explanation("experiment=a,b")
+    assert "A list" not in explanation("data.path=a,b")
 
 
 def test_other_errors_keep_their_text():

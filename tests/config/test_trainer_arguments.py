@@ -8,12 +8,12 @@ import pytest
 import pytorch_lightning as pl
 from helpers.config import raw_config
 
-from ganexp.config import schema
+from ganexp.config import schema, sections
 from ganexp.config.trainer_arguments import REASONS, reason_against, reasons_against_values
 from ganexp.errors import UserError
 
 ARGUMENTS = set(inspect.signature(pl.Trainer).parameters)
-DECLARED = {field.name for field in fields(schema.Trainer)}
+DECLARED = {field.name for field in fields(sections.Trainer)}
 
 
 def test_every_argument_is_declared_or_refused():

@@ -112,3 +112,26 @@ def test_penalty_passes_each_batch_its_labels(vectors):
     assert received[0] is fake_labels  # h(G')
     assert received[1] is real_labels  # h(x̂)
     assert len(received) == 2
+
+
+def test_detached_vectors_drop_a_part_of_the_second_order_term():
+    """The value stays; the gradient is that of ‖Jᵀ∂f/∂h‖ with a constant ∂f/∂h, J the Jacobian of h(x̂)."""
+    critic = Critic()
+    torch.manual_seed(2)
+    real, fake = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 3, 2, 2).double()
+    slopes, values = [], []
+    for detach in (False, True):
+        torch.manual_seed(3)
+        values.append(CramerPenalty(10.0, detach_vectors=detach)(critic, real, None, fake, None))
+        slopes.append(torch.autograd.grad(values[-1], critic.layers[1].weight)[0])
+    torch.manual_seed(3)
+    epsilon = torch.rand(5, 1, 1, 1, dtype=torch.float64)
+    mixed = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
+    h, other = critic(mixed), critic(fake).roll(1, 0)
+    df_dh = ((h - other) / (h - other).norm(dim=1, keepdim=True) - h / h.norm(dim=1, keepdim=True)).detach()
+    (slope,) = torch.autograd.grad(h, mixed, df_dh, create_graph=True)
+    expected = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    assert torch.allclose(values[1], values[0])
+    assert torch.allclose(values[1], expected)
+    assert torch.allclose(slopes[1], torch.autograd.grad(expected, critic.layers[1].weight)[0])
+    assert not torch.allclose(slopes[0], slopes[1], rtol=1e-3)

@@ -6,7 +6,7 @@ from torch import nn
 
 from ganexp.config.instantiate import instantiate
 from ganexp.errors import UserError
-from ganexp.losses import R1, GradientPenalty
+from ganexp.losses import R1, Dragan, GradientPenalty
 from ganexp.losses.penalties import interpolate, to_float32
 
 SHAPE = (5, 3, 4, 4)
@@ -44,6 +44,7 @@ def unlabelled(penalty, critic, images):
         (GradientPenalty(10.0), 0.0, 10.0),
         (GradientPenalty(2.0, center=0.0), 3.0, 2 * 9),
         (R1(10.0), 3.0, 5 * 9),
+        (Dragan(10.0, 0.5), 3.0, 40.0),
     ],
 )
 def test_penalty_of_linear_critic_equals_closed_form(penalty, norm, value, images):
@@ -66,6 +67,29 @@ def test_gradient_penalty_interpolates_real_and_fake(images):
     assert value.item() == pytest.approx(10 * (norms - 1).square().mean().item(), rel=1e-5)
 
 
+@pytest.mark.parametrize("perturbation", ["normal", "one_sided"])
+def test_dragan_takes_the_gradient_at_perturbed_real_images(perturbation, images):
+    real = images[0].double()
+    torch.manual_seed(3)
+    value = unlabelled(Dragan(10.0, 0.5, perturbation), quadratic_critic, (real, images[1]))
+    torch.manual_seed(3)
+    if perturbation == "normal":
+        deviation = (real - real.mean()).square().mean().sqrt()
+        noise = torch.randn(SHAPE, dtype=torch.double)
+    else:
+        deviation = (real - real.mean(0)).square().mean(0).sqrt()
+        noise = torch.rand(SHAPE, dtype=torch.double)
+    norms = 2 * (real + 0.5 * deviation * noise).flatten(1).norm(dim=1)
+    assert value.item() == pytest.approx(10 * (norms - 1).square().mean().item())
+
+
+def test_dragan_one_sided_perturbation_is_never_negative(images):
+    real, _ = images
+    changes = {name: Dragan(10.0, 0.5, name).perturb(real) - real for name in ("normal", "one_sided")}
+    assert (changes["normal"] < 0).float().mean() == pytest.approx(0.5, abs=0.1)
+    assert changes["one_sided"].min() >= 0
+
+
 def test_interpolation_per_sample_and_per_element():
     real, fake = torch.ones(SHAPE), torch.zeros(SHAPE)
     line = interpolate(real, fake, "per_sample").flatten(1)
@@ -78,7 +102,10 @@ def test_interpolation_per_sample_and_per_element():
         assert mixed.max() <= 1
 
 
-@pytest.mark.parametrize("penalty", [GradientPenalty(10.0), GradientPenalty(10.0, center=0.0), R1(10.0)])
+PENALTIES = [GradientPenalty(10.0), GradientPenalty(10.0, center=0.0), R1(10.0), Dragan(10.0, 0.5)]
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
 def test_weight_gradient_equals_finite_differences(penalty, images):
     real, fake = (x.double() for x in images)
     torch.manual_seed(3)
@@ -129,7 +156,7 @@ def test_constant_critic_has_finite_gradient(images):
     assert gradient.isfinite().all()
 
 
-@pytest.mark.parametrize("penalty", [GradientPenalty(10.0), R1(10.0)])
+@pytest.mark.parametrize("penalty", [GradientPenalty(10.0), R1(10.0), Dragan(10.0, 0.5)])
 def test_critic_receives_labels_of_real_images(penalty, images):
     received = []
 

@@ -26,9 +26,10 @@ RESNET = {"widths": [8, 8], "halvings": 1}
 
 def test_every_network_is_checked():
     names = {f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}" for cls in CONFIGURABLE}
-    pairs = ("mlp", "dcgan", "dcgan_mnist", "sngan_cnn", "resnet")
+    pairs = ("mlp", "dcgan", "dcgan_mnist", "dcgan_strided", "progressive", "sngan_cnn", "resnet")
     expected = {f"{module}.{name}" for module in pairs for name in ("Generator", "Discriminator")}
-    assert names == expected | {"latent.Latent", "classifier.Classifier"}
+    alone = {"latent.Latent", "classifier.Classifier", "dfm.Discriminator", "autoencoder.Discriminator"}
+    assert names == expected | alone
 
 
 @pytest.mark.parametrize("cls", CONFIGURABLE, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")

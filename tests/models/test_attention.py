@@ -64,10 +64,10 @@ def test_insert_attention_null_changes_nothing():
 
 
 def test_insert_attention_names_the_sides():
-    with pytest.raises(ValueError, match=r"attention=9: no map has that side, use one of 4, 8$"):
+    with pytest.raises(ValueError, match=r"attention=9: no feature map has this height and width. Use one of 4, 8$"):
         insert_attention([nn.Identity()] * 3, [8, 4, 4], [8, 16, 16], 9, PLAIN)
 
 
 def test_insert_attention_refuses_narrow_maps():
-    with pytest.raises(ValueError, match=r"attention=8: needs widths of 8 or more, that map has 4 channels"):
+    with pytest.raises(ValueError, match=r"attention=8: this feature map has 4 channels, but needs at least 8"):
         insert_attention([nn.Identity()], [8], [4], 8, PLAIN)

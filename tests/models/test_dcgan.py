@@ -33,11 +33,28 @@ either_mode = pytest.mark.parametrize("training", [False, True], ids=["eval", "t
     [
         (lambda: dcgan.Discriminator(32, 3, norm="none"), 5_860_865),
         (lambda: dcgan.Generator(128, 32, 3, num_classes=10, norm_after_linear=False), 3_894_275),
+        (lambda: dcgan.Generator(128, 32, 3, norm_after_linear="features"), 3_828_739),
+        (lambda: dcgan.Discriminator(32, 3, norm="batch_offset"), 5_860_865 + 2 * (128 + 256 + 512)),
+        (lambda: dcgan.Discriminator(32, 3, norm="batch_offset", norm_last=False), 5_862_657 - 512),
+        (lambda: dcgan.Discriminator(32, 3, norm="none", spectral_norm="persistent"), 5_860_865),
+        (
+            lambda: dcgan.Discriminator(32, 3, norm="batch_offset", minibatch="discrimination"),
+            5_862_657 + 8192 * 500 + 100,
+        ),
     ],
-    ids=["chainer-gan-lib critic", "ac_wgan_gp G"],
+    ids=["chainer-gan-lib critic", "ac_wgan_gp G", "library G", "library D", "no last norm", "SN-DCGAN", "minibatch"],
 )
 def test_published_counts(network, published):
     assert count_parameters(network()) == published
+
+
+def test_library_generator_count_is_that_of_its_layers():
+    """By hand, at 32 pixels: channels in, channels out, area of the kernel; then the norms."""
+    layers = [(128, 8192, 1), (512, 256, 16), (256, 128, 16), (128, 64, 16), (64, 3, 9)]
+    without_norms = sum(inputs * outputs * area + outputs for inputs, outputs, area in layers)
+    assert without_norms == 3_811_459
+    assert without_norms + 2 * (8192 + 256 + 128 + 64) == 3_828_739
+    assert count_parameters(dcgan.Generator(128, 32, 3, norm="none", norm_after_linear=False)) == without_norms
 
 
 @pytest.mark.parametrize("classes", [0, 5])
@@ -98,6 +115,40 @@ def test_generator_matches_reference(article, training):
     assert_agrees(network(z, labels_or_none(article)), torch.tanh(conv(h, out, padding=1)))
 
 
+@either_mode
+def test_norm_of_features_normalises_each_output_of_the_linear_layer(training):
+    network = randomise(dcgan.Generator(5, 8, 1, 4, norm_after_linear="features"), training)
+    norm = network.body[0]
+    h = noise(128)
+    expected = batch_norm(h, norm, EPS, training)
+    assert_agrees(norm(h.reshape(-1, 8, 4, 4)), expected.reshape(-1, 8, 4, 4))
+    assert len(norm.weight) == 128
+
+
+def test_spectral_norm_bounds_every_layer():
+    network = dcgan.Discriminator(
+        8,
+        1,
+        4,
+        num_classes=CLASSES,
+        norm="none",
+        spectral_norm="persistent",
+        minibatch="discrimination",
+        minibatch_kernels=3,
+    )
+    for _ in range(60):
+        network(torch.randn(2, 1, 8, 8), torch.tensor([0, 1]))
+    weights = [layer.weight for layer in network.modules() if hasattr(layer, "parametrizations")]
+    assert len(weights) == 6  # convolutions, distances, logit, labels
+    assert all(torch.linalg.matrix_norm(weight.flatten(1), 2) < 1.05 for weight in weights)
+
+
+def test_last_norm_can_be_left_out():
+    layers = list(dcgan.Discriminator(8, 1, 4, norm="batch_offset", norm_last=False).body)
+    assert isinstance(layers[-3], nn.Identity)
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in layers) == 1
+
+
 def reference_norm(x, layer, training):
     if isinstance(layer, nn.BatchNorm2d):
         return batch_norm(x, layer, EPS, training)
@@ -109,7 +160,8 @@ def reference_norm(x, layer, training):
 
 @either_mode
 @pytest.mark.parametrize(
-    ("norm", "classes"), [("none", 0), ("batch", 0), ("batch", CLASSES), ("layer", 0), ("instance", CLASSES)]
+    ("norm", "classes"),
+    [("none", 0), ("batch", 0), ("batch", CLASSES), ("batch_offset", 0), ("layer", 0), ("instance", CLASSES)],
 )
 def test_discriminator_matches_reference(norm, classes, training):
     network = randomise(dcgan.Discriminator(16, 3, 4, num_classes=classes, norm=norm), training)

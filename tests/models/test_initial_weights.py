@@ -72,13 +72,21 @@ def assert_norms_are_initially_the_identity(network):
             assert is_zero(layer.bias)
 
 
-@pytest.mark.parametrize("option", ["dcgan", "dcgan_mnist"])
+@pytest.mark.parametrize("option", ["dcgan", "dcgan_mnist", "dfm", "autoencoder"])
 def test_dcgan_weights_are_normal_of_std_002(option):
     for network in build(option):
         assert_norms_are_initially_the_identity(network)
         for layer in layers_of(network, *WEIGHTED, nn.Embedding):
             assert is_normal(layer.weight, 0.02), layer
             assert isinstance(layer, nn.Embedding) or is_zero(layer.bias), layer
+
+
+def test_dcgan_strided_weights_are_normal_of_glorots_variance():
+    for network in build("dcgan_strided"):
+        assert_norms_are_initially_the_identity(network)
+        for layer in layers_of(network, nn.Conv2d, nn.ConvTranspose2d):
+            assert is_normal(layer.weight, glorot_bound(layer.weight) / 3**0.5), layer
+            assert layer.bias is None
 
 
 def test_mlp_weights_are_those_of_keras():
@@ -165,7 +173,10 @@ PLAIN_LAYERS = {
     "sagan48": ({"out"}, set()),
     "sagan96": ({"out"}, {"head.linear"}),
     **{option: (None, set()) for option in ("sngan", "sngan48", "sngan96", "sngan_cnn")},
-    **{option: (None, None) for option in ("mlp", "dcgan", "dcgan_mnist")},
+    **{
+        option: (None, None)
+        for option in ("mlp", "dcgan", "dcgan_mnist", "dcgan_strided", "progressive", "dfm", "autoencoder")
+    },
 }
 
 

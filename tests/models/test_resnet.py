@@ -59,6 +59,15 @@ def test_published_counts(side, classes, attention, g_count, d_count):
     assert count_parameters(resnet.Discriminator(side, 3, **D[side], **shared)) == d_count
 
 
+def test_published_count_with_the_hidden_width_of_the_input():
+    """Miyato et al. 2018 have as many channels between two convolutions of D's blocks as before them: 10.1 M."""
+    count = (3 * 9 + 1) * 64 + (64 * 9 + 1) * 64 + (3 + 1) * 64
+    for inputs in (64, 128, 256, 512):
+        outputs = 2 * inputs
+        count += (inputs * 9 + 1) * inputs + (inputs * 9 + 1) * outputs + (inputs + 1) * outputs
+    assert count_parameters(resnet.Discriminator(48, 3, **D[48], hidden="in")) == count + 1024 + 1 == 10_141_441
+
+
 @pytest.mark.parametrize("classes", [0, 5])
 def test_shapes_at_another_resolution(classes):
     labels = torch.arange(2) if classes else None
@@ -79,7 +88,7 @@ def test_generator_refuses_resolution_that_does_not_fit():
 
 
 def test_generator_refuses_attention_without_a_map():
-    with pytest.raises(ValueError, match=r"attention=9: no map has that side, use one of 8, 16, 32"):
+    with pytest.raises(ValueError, match=r"attention=9: no feature map has this height and width. Use one of 8, 16"):
         resnet.Generator(16, 32, 1, [8] * 4, attention=9)
 
 
@@ -146,6 +155,13 @@ def test_down_blocks_match_reference():
     assert_agrees(down(x[:, :4]), reference_down_block(x[:, :4], down, down=True))
     assert_agrees(same(x), reference_down_block(x, same, down=False, shortcut=False))
     assert_agrees(wider(x), reference_down_block(x, wider, down=False))
+
+
+def test_down_block_with_the_hidden_width_of_its_input_matches_reference():
+    block = randomise(resnet.Discriminator(8, 3, [4, 6], 2, spectral_norm="none", hidden="in")).blocks[1]
+    assert block.conv1.weight.shape[:2] == (4, 4)
+    x = noise(4, 4, 4)
+    assert_agrees(block(x), reference_down_block(x, block, down=True))
 
 
 @conditional_or_not

@@ -1,1 +1,1 @@
-"""The config of a run: its schema, its checks, and what is built from it."""
+"""The config of a run: its schema, its checks, and the instantiation of objects."""

@@ -1,7 +1,7 @@
-"""Check values of a config against type annotations, and describe in plain words what an annotation allows.
+"""Check values of a config against type annotations, and describe the allowed values in plain English.
 
-Numbers, texts and booleans are checked strictly: 3.0, '3' and true are no whole numbers, but 3 is a number. Sequences
-are lists, as in YAML. Must not import torch.
+Numbers, strings and Booleans are checked strictly: 3.0, '3' and true are not whole numbers, but 3 is a number.
+Sequences are lists, as in YAML. Must not import torch.
 """
 
 import json
@@ -21,10 +21,10 @@ MAX_SHOWN = 80  # characters of a value in an error message
 
 
 def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
-    """Yield a line for each part of `value` that `annotation` does not allow: key, value and what is allowed.
+    """Yield a line for each part of `value` that `annotation` does not allow: key, value and allowed values.
 
-    An annotation that is not of plain data (a class, a callable, Any) allows everything. Nodes with a `_target_` are
-    passed over: what they build is not known.
+    An annotation that is not plain data (a class, a callable, Any) allows everything. Nodes with a `_target_` are
+    skipped, because the type of the object is not known.
     """
     if is_node(value) or not is_data(annotation):
         return
@@ -40,7 +40,7 @@ def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
 
 
 def allows(annotation: Any, value: Any) -> bool:
-    """Return whether `value`, of plain data, is valid for `annotation`, of plain data."""
+    """Return whether a plain value is valid for an annotation of plain data."""
     from pydantic import ValidationError  # imported late: the command line must start quickly
 
     try:
@@ -72,7 +72,7 @@ def _nodes_within(value: Any) -> Iterator[bool]:
 
 
 def is_data(annotation: Any) -> bool:
-    """Return whether `annotation` is made of numbers, texts, booleans, null, lists and mappings only."""
+    """Return whether `annotation` consists only of numbers, strings, Booleans, null, lists and mappings."""
     if annotation in (None, NoneType, *SCALARS, *LISTS, *MAPPINGS):
         return True
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -86,7 +86,7 @@ def is_data(annotation: Any) -> bool:
 
 
 def _mapping_types(annotation: Any) -> tuple[Any, Any] | None:
-    """Return the types of the names and of the values if `annotation` is a mapping's, perhaps with null, else None."""
+    """Return the types of the keys and the values if `annotation` is a mapping or an optional mapping, else None."""
     members = [member for member in _union_members(annotation) if member not in (None, NoneType)]
     if len(members) == 1 and get_origin(members[0]) in MAPPINGS:
         names, items = get_args(members[0])
@@ -99,9 +99,9 @@ def _union_members(annotation: Any) -> tuple[Any, ...]:
 
 
 def describe(annotation: Any) -> str:
-    """Return what `annotation` allows in plain words.
+    """Describe the values that `annotation` allows in plain English.
 
-    For instance "a whole number, at least 1", "one of fresh, shared", "a number above 0, or null" or "a non-empty list
+    Examples are "a whole number, at least 1", "one of fresh, shared", "a number above 0, or null" and "a non-empty list
     of whole numbers, each at least 1".
     """
     members = _union_members(annotation)
@@ -122,7 +122,7 @@ def describe(annotation: Any) -> str:
 
 
 def _without_limits(annotation: Any) -> tuple[Any, list[Any]]:
-    """Split Annotated[kind, limits…]; an annotation without limits has none."""
+    """Split Annotated[kind, limits…] into the kind and its limits; the limits may be empty."""
     if get_origin(annotation) is not Annotated:
         return annotation, []
     kind, *metadata = get_args(annotation)
@@ -148,7 +148,7 @@ def _describe_scalar(kind: Any, limits: list[Any]) -> str:
 
 
 def _describe_limits(limits: list[Any]) -> str:
-    """Return the range of a number: "at least 1", "above 0 and below 1", "from 0 to 1"; empty without one."""
+    """Return the range of a number: "at least 1", "above 0 and below 1", "from 0 to 1"; empty without limits."""
     lower = upper = ""
     for limit in limits:
         if isinstance(limit, Ge) and limit.ge > -math.inf:
@@ -205,7 +205,7 @@ def _describe_mapping(kind: Any) -> str:
 
 
 def show(value: Any) -> str:
-    """Return `value` as it would be written in an override: null, true, [1, 2]; quotes where a text looks otherwise."""
+    """Return `value` as in an override: null, true, [1, 2]. A string that looks like another type gets quotes."""
     if isinstance(value, str):
         text = repr(value) if _looks_like_another_type(value) else value
     elif isinstance(value, Mapping):

@@ -1,7 +1,7 @@
-"""Refuse settings that do not work together, each with the fix. One function for each rule.
+"""Refuse incompatible settings, each with a suggested fix. There is one function for each rule.
 
-A rule yields a line for everything that is wrong. What one setting allows by itself is declared in `schema.py` and in
-the signatures of the targets.
+A rule yields a line for each problem. The allowed values of a single setting are declared in `schema.py` and in the
+signatures of the targets.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from ganexp.config import schema
+from ganexp.config import output_checks, schema
 from ganexp.config.fields import field_violations
 from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
@@ -33,7 +33,7 @@ def check(cfg: DictConfig, gan: "GAN") -> None:
     """Check a resolved config and the networks built from it against all rules.
 
     Raises:
-        UserError: lists everything that is wrong.
+        UserError: a rule is broken; the message lists all problems.
     """
     complaints = [line for rule in RULES for line in rule(cfg, gan)]
     if complaints:
@@ -41,10 +41,10 @@ def check(cfg: DictConfig, gan: "GAN") -> None:
 
 
 def suggestion_for_unknown_argument(error: UnknownArgument, groups: dict[str, str | None]) -> str:
-    """Return which option asks for an argument that few networks take, and what to use it with.
+    """Return which chosen option sets the unknown argument, and which model to use it with.
 
     Args:
-        error: the argument, and the target that does not take it.
+        error: the error with the unknown argument and the target.
         groups: the chosen options by group.
 
     Returns:
@@ -59,12 +59,12 @@ def suggestion_for_unknown_argument(error: UnknownArgument, groups: dict[str, st
 
 
 def values_are_allowed(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Every value keeps to the range that the schema declares, even if it was changed after the config was composed."""
+    """Check that every value is allowed by the schema, even if it was changed after the config was composed."""
     yield from field_violations(OmegaConf.to_container(cfg, resolve=True), schema.Train)
 
 
 def every_network_has_an_optimizer(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Each network has an entry in `optimizer`, and each entry there is for a network."""
+    """Check that each network has an entry in `optimizer`, and each entry belongs to a network."""
     networks = ["generator", "discriminator", *_entries(cfg.model.auxiliary)]
     for name in networks:
         if name not in _entries(cfg.optimizer):
@@ -73,7 +73,7 @@ def every_network_has_an_optimizer(cfg: DictConfig, gan: "GAN") -> Complaints:
 
 
 def clipped_networks_exist(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Each entry of `schedule.clip_gradients` is for a network."""
+    """Check that each entry of `schedule.clip_gradients` belongs to a network."""
     yield from _unknown_networks("schedule.clip_gradients", _entries(cfg.schedule.clip_gradients), list(gan.networks))
 
 
@@ -86,7 +86,7 @@ def _unknown_networks(key: str, names: list[str], networks: list[str]) -> Compla
 
 
 def auxiliary_terms_and_networks_go_together(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """The networks that auxiliary terms train are those of `model.auxiliary`."""
+    """Check that the auxiliary terms train exactly the networks of `model.auxiliary`."""
     networks, trained = _entries(cfg.model.auxiliary), set()
     for name, term in gan.objective.auxiliary.items():
         for network in getattr(term, "networks", ()):
@@ -105,7 +105,7 @@ def auxiliary_terms_and_networks_go_together(cfg: DictConfig, gan: "GAN") -> Com
 
 
 def class_logits_and_their_terms_go_together(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """The discriminator gives class logits if and only if an auxiliary term uses them."""
+    """Check that the discriminator returns class logits if, and only if, an auxiliary term uses them."""
     given = cfg.model.discriminator.get("head") == "classes"
     used = [name for name, term in gan.objective.auxiliary.items() if getattr(term, "needs_class_logits", False)]
     if used and not given:
@@ -126,14 +126,14 @@ def class_logits_and_their_terms_go_together(cfg: DictConfig, gan: "GAN") -> Com
 
 
 def auxiliary_terms_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Auxiliary terms need a conditional generator, unless their class sets `needs_labels = False`."""
+    """Check that the generator is conditional if an auxiliary term needs labels (`needs_labels` is not False)."""
     for name, term in gan.objective.auxiliary.items():
         if getattr(term, "needs_labels", True) and not cfg.model.conditional:
-            yield f"loss.auxiliary.{name} needs a generator that is given the classes: set model.conditional=true"
+            yield f"loss.auxiliary.{name} needs a conditional generator: set model.conditional=true"
 
 
 def conditional_models_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """A conditional model needs a dataset with classes."""
+    """Check that the dataset has classes if the model is conditional."""
     if cfg.model.conditional and cfg.data.num_classes < 2:
         yield (
             "model.conditional=true needs a labelled dataset, and this one has no classes: set model.conditional=false"
@@ -141,17 +141,17 @@ def conditional_models_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
 
 
 def trained_extractors_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """A feature extractor that is trained on the dataset needs classes."""
+    """Check that the dataset has classes if the feature extractor is trained on it."""
     extractor = cfg.metrics.extractor
     if extractor and "network" in extractor and cfg.data.num_classes < 2:
         yield (
-            "metrics=classifier needs a labelled dataset, and this one has no classes: use metrics=inception or "
-            "metrics=none"
+            "metrics=classifier needs a labelled dataset, and this one has no classes: use metrics=inception, "
+            "metrics=imagenet or metrics=none"
         )
 
 
 def logits_match_the_loss(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """The discriminator has as many outputs as the loss needs."""
+    """Check that the discriminator has as many outputs as the loss needs."""
     given = cfg.model.discriminator.get("logits", 1)
     if given != cfg.loss.logits:
         yield (
@@ -161,7 +161,7 @@ def logits_match_the_loss(cfg: DictConfig, gan: "GAN") -> Complaints:
 
 
 def probabilities_belong_to_a_cross_entropy(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """`loss.probabilities` has no effect on a loss that is not a cross-entropy."""
+    """Check that `loss.probabilities` is used only with a cross-entropy loss."""
     if cfg.loss.probabilities and not cfg.loss.adversarial.get("probabilities"):
         yield (
             "loss.probabilities=true changes cross-entropies, and this loss is not one: use loss=non_saturating or "
@@ -170,7 +170,7 @@ def probabilities_belong_to_a_cross_entropy(cfg: DictConfig, gan: "GAN") -> Comp
 
 
 def penalties_suit_the_logits(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Most penalties are defined for one logit only."""
+    """Check that the loss has one logit if a penalty is defined only for one logit."""
     scalar = [name for name, penalty in gan.objective.penalties.items() if not getattr(penalty, "takes_vectors", False)]
     if scalar and cfg.loss.logits != 1:
         yield (
@@ -180,35 +180,48 @@ def penalties_suit_the_logits(cfg: DictConfig, gan: "GAN") -> Complaints:
 
 
 def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """A penalty on the gradient of each sample needs a discriminator without batch normalisation."""
+    """Check that the discriminator has no batch normalisation if a penalty needs the gradient of each sample."""
     mixing = [name for name, layer in gan.discriminator.named_modules() if isinstance(layer, BATCH_NORMS)]
-    if gan.objective.penalties and mixing:
+    penalties = _gradient_penalties(gan)
+    if penalties and mixing:
         yield (
-            f"{_keys('loss.penalties', gan.objective.penalties)}: needs the gradient of each sample by itself, but "
+            f"{_keys('loss.penalties', penalties)}: needs the gradient of each sample by itself, but "
             f"batch normalisation ({mixing[0]}) mixes the samples: set model.discriminator.norm=layer (or none)"
         )
 
 
 def penalties_have_matching_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """A penalty between real and generated images needs the same labels on both."""
-    if cfg.model.conditional and gan.objective.penalties and gan.update_rule.labels["discriminator"] != "real":
+    """Check that real and generated images have the same labels if a penalty interpolates between them."""
+    if cfg.model.conditional and _gradient_penalties(gan) and gan.update_rule.labels["discriminator"] != "real":
         yield (
             "a penalty between real and fake images needs the same labels on both: "
             "set schedule.updates.labels.discriminator=real"
         )
 
 
+def _gradient_penalties(gan: "GAN") -> list[str]:
+    named = gan.objective.penalties.items()
+    return [name for name, penalty in named if getattr(penalty, "needs_gradient", True)]
+
+
+def growth_has_networks_that_grow(cfg: DictConfig, gan: "GAN") -> Complaints:
+    """Check that the generator and the discriminator have stages if there is a growth schedule."""
+    grows = [hasattr(network, "set_stage") for network in (gan.generator, gan.discriminator)]
+    if gan.growth is not None and not all(grows):
+        yield "schedule.growth needs networks that grow: use model=progressive, or leave schedule/growth out"
+
+
 def loss_limits_replace_n_critic(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """A loss limit starts from one discriminator update a step."""
+    """Check that the loss needs one discriminator update per step if there is a loss limit."""
     if "limit" in cfg.schedule.updates and cfg.loss.n_critic != 1:
         yield (
-            f"this loss needs {cfg.loss.n_critic} discriminator updates a step, a loss limit starts from 1: "
+            f"this loss needs {cfg.loss.n_critic} discriminator updates per step, but a loss limit starts from 1: "
             "use schedule/updates=fixed_ratio, or loss.n_critic=1"
         )
 
 
 def shared_fakes_have_one_kind_of_label(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Both networks see the same labels with the same generated images."""
+    """Check that both networks use the same kind of labels if they share the generated images."""
     labels = gan.update_rule.labels
     if cfg.model.conditional and gan.update_rule.fakes == "shared" and labels["discriminator"] != labels["generator"]:
         yield (
@@ -218,7 +231,7 @@ def shared_fakes_have_one_kind_of_label(cfg: DictConfig, gan: "GAN") -> Complain
 
 
 def samples_suffice_for_the_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Each split of the Inception Score has two samples at least."""
+    """Check that each split of the Inception Score has at least two samples."""
     if cfg.metrics.extractor and cfg.metrics.samples < 2 * cfg.metrics.splits:
         yield (
             f"metrics.samples={cfg.metrics.samples} is too few for metrics.splits={cfg.metrics.splits}: "
@@ -227,32 +240,32 @@ def samples_suffice_for_the_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
 
 
 def references_are_named(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Scores compare samples with one split of the dataset at least."""
+    """Check that the scores have at least one reference split."""
     if not cfg.metrics.references:
         yield "metrics.references=[]: name a split, such as [train]"
 
 
 def pruning_has_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Jobs of a sweep are pruned by their scores."""
+    """Check that there are scores if the jobs of a sweep are pruned."""
     if cfg.sweep.prune and not cfg.metrics.extractor:
         yield "sweep.prune=true compares scores, and metrics=none has none: use metrics=classifier or metrics=inception"
 
 
 def deterministic_algorithms_are_not_timed(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Which algorithm cuDNN finds fastest depends on the moment, so it cannot be deterministic too."""
+    """Check that cuDNN does not choose algorithms by timing, which varies, if training is deterministic."""
     if cfg.trainer.deterministic and cfg.trainer.benchmark:
         yield "trainer.benchmark=true chooses algorithms by their speed: leave it out with trainer.deterministic"
 
 
 def time_limits_can_be_read(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Lightning reads a time limit as days, hours, minutes and seconds."""
+    """Check that the time limit has the format that Lightning reads: days, hours, minutes and seconds."""
     max_time = cfg.trainer.max_time
     if max_time is not None and not re.fullmatch(r"\d+:\d\d:\d\d:\d\d", max_time):
         yield f"trainer.max_time={max_time}: must be DD:HH:MM:SS, such as 00:12:00:00 for twelve hours, or null"
 
 
 def _entries(mapping: Any) -> list[str]:
-    """Return the names in a mapping of nodes, without those that are null."""
+    """Return the names of the entries in a mapping of nodes that are not null."""
     return [str(name) for name, node in mapping.items() if node is not None]
 
 
@@ -274,6 +287,7 @@ RULES = (
     penalties_suit_the_logits,
     penalties_need_independent_samples,
     penalties_have_matching_labels,
+    growth_has_networks_that_grow,
     loss_limits_replace_n_critic,
     shared_fakes_have_one_kind_of_label,
     samples_suffice_for_the_scores,
@@ -281,4 +295,5 @@ RULES = (
     pruning_has_scores,
     deterministic_algorithms_are_not_timed,
     time_limits_can_be_read,
+    *output_checks.RULES,
 )

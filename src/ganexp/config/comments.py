@@ -1,4 +1,4 @@
-"""Read what the help says of each setting: the comments in config files and schemas. Must not import torch."""
+"""Read the comments in config files and schemas, which the help shows for each setting. Must not import torch."""
 
 import ast
 import inspect
@@ -21,11 +21,11 @@ PARENT = re.compile(
 
 
 def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -> dict[str, str]:
-    """Return the comments in the files of some options of a group, by the key of the setting that they stand at.
+    """Return the comments in the files of some options of a group, by the key of the setting.
 
     Args:
-        group: such as schedule/updates.
-        options: names of its options; those that their files include are read too.
+        group: name of the group, such as schedule/updates.
+        options: names of options of the group. Options that their files include are read too.
         folders: the directories of config files.
     """
     comments: dict[str, str] = {}
@@ -45,7 +45,7 @@ def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -
 
 
 def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
-    """Yield each key of a YAML text that has a comment, with it: behind the value, or on the lines above."""
+    """Yield the key and the comment of each setting in a YAML text with a comment after the value or above it."""
     path: list[str] = []
     above: list[str] = []
     for line in text.splitlines():
@@ -67,11 +67,11 @@ def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
 def schema_comments(schema: type, prefix: str = "") -> dict[str, str]:
     """Return the comment of each field that has one, by its key in the config, with the fields of nested schemas.
 
-    The comment stands beside the field, or in the lines above it, as in `config/schema.py`.
+    The comment is on the line of the field or on the lines above it, as in `config/sections.py`.
 
     Args:
         schema: a dataclass.
-        prefix: key of the schema itself with a dot; empty for the root.
+        prefix: key of the schema itself, followed by a dot; empty for the root.
     """
     comments: dict[str, str] = {}
     for parent in reversed(schema.__mro__):
@@ -85,7 +85,7 @@ def schema_comments(schema: type, prefix: str = "") -> dict[str, str]:
 
 
 def _own_comments(schema: type) -> Iterator[tuple[str, str]]:
-    """Yield the names and comments of the fields that `schema` itself declares."""
+    """Yield the names and comments of the fields that `schema` declares, without inherited fields."""
     source = dedent(inspect.getsource(schema))
     (definition,) = ast.parse(source).body
     assert isinstance(definition, ast.ClassDef)
@@ -98,7 +98,7 @@ def _own_comments(schema: type) -> Iterator[tuple[str, str]]:
 
 
 def _python_comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
-    """Return the comments behind code, by their line, and those on lines of their own, by the line below them."""
+    """Return the comments after code by line number, and the comments above code by the line number of that code."""
     beside: dict[int, str] = {}
     above: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -114,7 +114,7 @@ def _python_comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
 
 
 def with_comments(text: str, comments: Mapping[str, str]) -> str:
-    """Return a YAML text with a comment at every key that has one in `comments`: behind the value, or above it."""
+    """Add the `comments` of keys to a YAML text, each after the value or above the line."""
     lines: list[str] = []
     path: list[str] = []
     for line in text.splitlines():

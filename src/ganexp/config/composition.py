@@ -1,4 +1,4 @@
-"""Compose configs in code, with Hydra 1.3 and 1.4 alike. Must not import torch."""
+"""Compose configs in code, with both Hydra 1.3 and 1.4. Must not import torch."""
 
 import warnings
 from collections import defaultdict
@@ -11,6 +11,10 @@ import hydra
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
+PACKAGE = Path(__file__).resolve().parents[1]
+CONF = (
+    PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"
+)  # in a wheel, else in a checkout
 IS_HYDRA_1_3 = hydra.__version__.startswith("1.3.")
 VERSION_BASE = {"version_base": "1.3"} if IS_HYDRA_1_3 else {}  # 1.4 has one set of defaults, and warns of the argument
 PARTS = "base"  # directory of files that options of the group share; they are no options
@@ -18,10 +22,10 @@ PARTS = "base"  # directory of files that options of the group share; they are n
 
 @contextmanager
 def any_target_allowed() -> Iterator[None]:
-    """Keep Hydra 1.4 from warning of every `_target_` that no list allows.
+    """Prevent the warning of Hydra 1.4 about each `_target_` that is not in an allow list.
 
-    Users may name classes of their own, and `trust.py` has the list for the configs of others. Without a list, Hydra
-    refuses what is dangerous and never a part of a model, as 1.3 does.
+    Users may name their own classes, and `trust.py` checks the configs of other people. Without an allow list, Hydra
+    refuses only targets that are known to be dangerous, as 1.3 does.
     """
     if IS_HYDRA_1_3:
         yield
@@ -38,7 +42,7 @@ def compose_config(
 
     Args:
         config_name: the primary config, such as train.
-        overrides: those of the command line, without flags.
+        overrides: the overrides on the command line, without flags.
         folders: the directories of config files: ganexp's own first, then the user's.
         with_hydra: whether to keep Hydra's own part.
 
@@ -54,7 +58,7 @@ def compose_config(
 def group_options(config_name: str, folders: Sequence[Path]) -> dict[str, list[str]]:
     """Return the options of each config group that a primary config has, sorted.
 
-    A group may have directories of options, such as experiment/sagan, which count as groups here.
+    A directory of options in a group, such as experiment/sagan, is returned as a group of its own.
     """
     options: dict[str, set[str]] = defaultdict(set)
     for folder in folders:
@@ -64,13 +68,13 @@ def group_options(config_name: str, folders: Sequence[Path]) -> dict[str, list[s
 
 
 def _belongs_to(config_name: str, group: Sequence[str]) -> bool:
-    """Return whether a primary config has a group, given by the parts of its name."""
+    """Return whether a primary config has the group with these name parts."""
     if group[0] in (".", "hydra") or group[-1] == PARTS or config_name == "sample":
         return False
     return config_name != "evaluate" or group[0] == "metrics"  # the other groups are those of the run
 
 
 def register_resolver(name: str, function: Callable[..., Any]) -> None:
-    """Make `function` available in interpolations as ${name:…}, in place of an earlier one of that name."""
+    """Make `function` available in interpolations as ${name:…}, and replace an existing function with this name."""
     register = OmegaConf.register_new_resolver if IS_HYDRA_1_3 else OmegaConf.register_resolver
     register(name, function, replace=True)

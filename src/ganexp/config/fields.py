@@ -1,4 +1,4 @@
-"""Declare what the fields of a schema allow, and check the values of a config against it. Must not import torch."""
+"""Declare the allowed values of schema fields, and check the values of a config against them. Must not import torch."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, field, fields, is_dataclass
@@ -13,12 +13,12 @@ NODES = {"nodes": True}  # metadata of a field that maps names to nodes with a `
 
 
 def limits(annotation: Any) -> dict[str, Any]:
-    """Return the metadata of a field whose values must be valid for `annotation`."""
+    """Return the metadata of a field that requires values to be valid for `annotation`."""
     return {"annotation": annotation}
 
 
 def limited(annotation: Any, default: Any = MISSING) -> Any:
-    """Return a field whose values must be valid for `annotation`."""
+    """Return a field that requires values to be valid for `annotation`."""
     return field(default=default, metadata=limits(annotation))
 
 
@@ -27,8 +27,8 @@ def field_violations(values: Mapping[str, Any], schema: type, key: str = "") -> 
 
     Args:
         values: a resolved config, or the part of it below `key`.
-        schema: the dataclass that declares them; any other class allows everything.
-        key: where the values stand in the config; empty for the root.
+        schema: the dataclass that declares the fields; any other class allows everything.
+        key: the dotted key of the values in the config; empty for the root.
     """
     if not is_dataclass(schema):
         return
@@ -45,13 +45,13 @@ def field_violations(values: Mapping[str, Any], schema: type, key: str = "") -> 
 
 
 def _schema_of(field_: Field) -> type:
-    """Return the schema of a field that holds a part of the config, even if it may be null."""
+    """Return the schema of a field with a nested schema, which may be optional."""
     members = get_args(field_.type) or (field_.type,)
     return next((member for member in members if is_dataclass(member)), object)
 
 
 def _node_violations(nodes: Any, key: str) -> Iterator[str]:
-    """Yield a line for each entry that describes no object, which happens if a name is misspelled."""
+    """Yield a line for each entry that does not describe an object, for example because its name is misspelled."""
     if not isinstance(nodes, Mapping):
         yield f"{key}={show(nodes)}: must be a mapping from names to nodes with a _target_"
         return

@@ -2,7 +2,7 @@
 
 A node is a mapping with a `_target_`, the dotted path of a class or function; its other keys are the arguments. Each is
 checked against the annotation of its parameter before anything is built, so that an error names the key, the value and
-what is allowed. Importing this module must not import torch.
+the allowed values. Importing this module must not import torch.
 """
 
 import inspect
@@ -26,11 +26,11 @@ Parameters = dict[str, inspect.Parameter]
 
 
 class UnknownArgument(UserError):
-    """A setting that its target does not take.
+    """Raised for a setting that is not an argument of its target.
 
     Attributes:
         key: key of the node, such as model.generator.
-        argument: name of the setting below it.
+        argument: name of the setting in the node.
         target: dotted path of the class or function.
     """
 
@@ -40,19 +40,20 @@ class UnknownArgument(UserError):
 
 
 def instantiate(node: Mapping[str, Any] | None, key: str, /, **arguments: Any) -> Any:
-    """Build the object that `node` describes, and the ones that nodes within it describe.
+    """Build the object that `node` describes, including the objects of nested nodes.
 
     Args:
         node: the config of the object; None builds nothing.
-        key: where the node stands in the config, for error messages.
+        key: the dotted key of the node in the config, for error messages.
         arguments: further arguments of the target, passed as they are and not checked.
 
     Returns:
-        The object; the target with its arguments, to be called later, if the node has `_partial_: true`; None for None.
+        The object. If the node has `_partial_: true`, the target with its arguments, to be called later. None for None.
 
     Raises:
-        UnknownArgument: the target does not take one of the settings.
-        UserError: the target cannot be imported, an argument is missing or not allowed, or a constructor refuses them.
+        UnknownArgument: a setting is not an argument of the target.
+        UserError: the target cannot be imported, an argument is missing or not allowed, or a constructor raises an
+            error.
     """
     if node is None:
         return None
@@ -62,7 +63,7 @@ def instantiate(node: Mapping[str, Any] | None, key: str, /, **arguments: Any) -
 
 
 def instantiate_all(nodes: Mapping[str, Any], key: str, /, **arguments: Any) -> dict[str, Any]:
-    """Build every node of a mapping, in its order and by its name; entries that are null are left out."""
+    """Build every node of a mapping, and return the objects by name in the same order; null entries are left out."""
     return {name: instantiate(node, f"{key}.{name}", **arguments) for name, node in nodes.items() if node is not None}
 
 
@@ -72,7 +73,7 @@ def to_plain(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def target_name(node: Mapping[str, Any]) -> str:
-    """Return the name of the class or function that builds what `node` describes, without its module."""
+    """Return the name of the class or function in `_target_` of `node`, without its module."""
     return str(node["_target_"]).rsplit(".", 1)[-1]
 
 
@@ -86,13 +87,13 @@ def check(
 
     Args:
         node: plain data.
-        key: where the node stands in the config.
-        given: arguments that are passed beside those of the node.
-        types: annotations by the names of parameters, which take precedence over those in the signature of the target.
+        key: the dotted key of the node in the config.
+        given: arguments that are passed in addition to those of the node.
+        types: annotations by parameter name, which take precedence over those in the signature of the target.
 
     Raises:
-        UnknownArgument: a target does not take one of the settings.
-        UserError: a target cannot be imported, or some arguments are missing or not allowed; names all of them.
+        UnknownArgument: a setting is not an argument of its target.
+        UserError: a target cannot be imported, or arguments are missing or not allowed; the message names all of them.
     """
     if complaints := list(_complaints(node, key, given or {}, types or {})):
         raise UserError("\n".join(complaints))
@@ -126,7 +127,7 @@ def locate(node: Mapping[str, Any], key: str) -> partial:
         UserError: there is no target, it cannot be imported, or Hydra refuses to call it.
     """
     if not is_node(node):
-        raise UserError(f"{key} has no _target_: choose an option of its group, or name a class")
+        raise UserError(f"{key} has no _target_: choose an option of its group, or set _target_ to a class")
     target = node["_target_"]
     if not isinstance(target, str):
         raise UserError(f"{key}._target_={target}: must be the dotted path of a class or function")
@@ -148,7 +149,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _parameters(target: Any) -> Parameters | None:
-    """Return the parameters of a target by name; None if it does not tell, as some written in C do not."""
+    """Return the parameters of a target by name; None if the signature is not available, as for some C functions."""
     try:
         return dict(inspect.signature(target, eval_str=True).parameters)
     except (NameError, AttributeError, SyntaxError, TypeError):  # an annotation that cannot be evaluated
@@ -181,7 +182,7 @@ def _refuse_unknown(
 
 
 def _positional(values: Any, parameters: Parameters, key: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of `_args_` by parameter, and a line of complaint if there are too many of them."""
+    """Return the values of `_args_` by parameter, and an error line if there are too many values."""
     if not isinstance(values, (list, tuple)):
         return {}, [f"{key}._args_={values}: must be a list"]
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
@@ -206,7 +207,7 @@ def _missing(names: set[str], key: str, parameters: Parameters, annotations: Map
 
 
 def _children(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the keys of the nodes right below `value`, at any depth of plain lists and mappings, with those nodes."""
+    """Yield the keys and the nodes in `value`, at any depth of plain lists and mappings, but not within other nodes."""
     items: Any = ()
     if isinstance(value, Mapping):
         items = ((f"{key}.{name}", item) for name, item in value.items())
@@ -241,7 +242,7 @@ def _build(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> Any:
 
 
 def _build_within(value: Any, key: str) -> Any:
-    """Return `value` with every node within it replaced by what it describes."""
+    """Return `value` with every nested node replaced by the object that it describes."""
     if is_node(value):
         return _build(value, key, {})
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Check the settings of optimizers and make them. Importing this module must not import torch."""
+"""Check the settings of optimizers, and create optimizers. Importing this module must not import torch."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -40,7 +40,7 @@ RANGES_OF_ONE: dict[str, dict[str, Any]] = {
 def make_optimizer_factory(
     node: Mapping[str, Any], name: str, scale: float = 1.0
 ) -> "Callable[[Iterable[Parameter]], Optimizer]":
-    """Check the settings of a network's optimizer, and return a function that makes it for the network's parameters.
+    """Check the settings of a network's optimizer, and return a function that creates it for given parameters.
 
     Args:
         node: config of the optimizer.
@@ -48,7 +48,7 @@ def make_optimizer_factory(
         scale: factor of the learning rate.
 
     Raises:
-        UserError: the settings are not allowed; the returned function raises it too, if the optimizer refuses them.
+        UserError: the settings are not allowed. The returned function raises it, too, if the optimizer refuses them.
     """
     key = f"optimizer.{name}"
     settings = to_plain(node)
@@ -57,7 +57,7 @@ def make_optimizer_factory(
     check(settings | {"_partial_": True}, key, {"params": None}, ranges)
     if scale != 1:
         if "lr" not in settings:
-            raise UserError(f"{key}.lr is missing: schedule.lr_reference_batch scales it")
+            raise UserError(f"{key}.lr is missing, but schedule.lr_reference_batch needs it")
         settings["lr"] *= scale
     if "betas" in settings:
         settings["betas"] = [float(beta) for beta in settings["betas"]]  # Adam refuses a whole number beside a fraction

@@ -1,6 +1,6 @@
-"""Explain an override that Hydra refuses: name it, list the valid options and suggest the closest match.
+"""Explain an override that Hydra refuses: name it, list the valid options, and suggest the closest match.
 
-One function for each kind of error; each returns an empty string for an error of another kind. Must not import torch.
+There is one function for each kind of error, which returns an empty string for other errors. Must not import torch.
 """
 
 import re
@@ -9,23 +9,24 @@ from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-from hydra.errors import MissingConfigException
+from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
 from ganexp.config.annotations import describe, show
 from ganexp.config.composition import compose_config, group_options
+from ganexp.config.texts import holds_list, is_group, parse, quoted_form
 
 NO_OPTION = {"null", "None", ""}
 
 
 @dataclass
 class CommandLine:
-    """What was composed.
+    """The input of the composition that failed.
 
     Args:
         overrides: the overrides, without Hydra's flags.
-        folders: directories of YAML files, ganexp's own first.
+        folders: the directories of config files, ganexp's own first.
         config_name: the primary config, such as train.
     """
 
@@ -35,7 +36,7 @@ class CommandLine:
 
 
 def explain(error: Exception, overrides: list[str], folders: list[Path], config_name: str) -> str:
-    """Return a few lines on `error`, which Hydra raised when it composed `config_name` from the YAML in `folders`."""
+    """Return a message about `error`, which Hydra raised when it composed `config_name` from the files in `folders`."""
     line = CommandLine(overrides, folders, config_name)
     for explanation in EXPLANATIONS:
         if text := explanation(error, line):
@@ -45,6 +46,33 @@ def explain(error: Exception, overrides: list[str], folders: list[Path], config_
     if isinstance(cause, OmegaConfBaseException):
         lines += str(cause).splitlines()[:1]
     return "\n".join(text for text in lines if not text.strip().startswith(("full_key:", "object_type=", "reference_")))
+
+
+def unreadable_text(error: Exception, line: CommandLine) -> str:
+    """Explain data.path=archive (1): Hydra needs quotes around some characters, such as brackets."""
+    if not isinstance(error, OverrideParseException):
+        return ""
+    quoted = quoted_form(error.override, line.config_name)
+    return f"{error.override}: a string with such characters needs its own quotes. Write: {quoted}" if quoted else ""
+
+
+def text_or_sweep(error: Exception, line: CommandLine) -> str:
+    """Explain data.path=a,b without --multirun: it may be a sweep, a list, or one string with a comma."""
+    if "Ambiguous value for argument" not in str(error):
+        return ""
+    for override in line.overrides:
+        read = parse(override)
+        if read is None or not read.is_sweep_override():
+            continue
+        forms = {"A sweep over the values": f"ganexp -m {override}"}
+        key, _, value = override.partition("=")
+        if holds_list(line.config_name, key.lstrip("+")):
+            forms["A list of values"] = f"{key}=[{value}]"
+        elif not is_group(key, line.folders) and (quoted := quoted_form(override, line.config_name)):
+            forms["One string"] = quoted
+        listed = "\n".join(f"{f'{name}:':25}{form}" for name, form in forms.items())
+        return f"{override}: a comma separates the values of a sweep, but this is a single run.\n{listed}"
+    return ""
 
 
 def unknown_option(error: Exception, line: CommandLine) -> str:
@@ -62,7 +90,7 @@ def unknown_option(error: Exception, line: CommandLine) -> str:
 
 
 def no_option(error: Exception, line: CommandLine) -> str:
-    """Explain loss/penalty=null: a group is left out to choose none of its options."""
+    """Explain loss/penalty=null: leave out the group to choose none of its options."""
     if not is_group_value_error(error):
         return ""
     for override in line.overrides:
@@ -85,26 +113,37 @@ def unknown_setting(error: Exception, line: CommandLine) -> str:
 
 
 def wrong_type(error: Exception, line: CommandLine) -> str:
-    """Explain schedule.steps=many: say which values the schema allows."""
+    """Explain schedule.steps=many: the schema allows other values."""
     cause = error.__cause__
     if not isinstance(cause, ValidationError) or not is_dataclass(cause.object_type):
         return ""
     for field in fields(cause.object_type):
         if field.name == cause.key:
             allowed = field.metadata.get("annotation", field.type)
-            return f"{cause.full_key}={show(cause.value)}: must be {describe(allowed)}"
+            text = f"{cause.full_key}={show(cause.value)}: must be {describe(allowed)}"
+            return text + _quotes_for(str(cause.full_key), line)
+    return ""
+
+
+def _quotes_for(key: str, line: CommandLine) -> str:
+    """Return how to write a string that Hydra has read as a list or mapping because of its brackets."""
+    for override in line.overrides:
+        name, _, value = override.lstrip("+").partition("=")
+        quoted = quoted_form(override, line.config_name) if name == key and value[:1] in ("[", "{") else ""
+        if quoted:
+            return f"\nA string with brackets needs its own quotes. Write: {quoted}"
     return ""
 
 
 def unknown_group(error: Exception, line: CommandLine) -> str:
-    """Explain schedule/lr_decays=linear: the command has no such group, or a YAML file may not choose for it."""
+    """Explain schedule/lr_decays=linear: there is no such group, or a YAML file may not choose an option of it."""
     name = unmatched_group(error)
     if not name:
         return ""
     group = name.split("@")[0]
     if "@experiment" in name:
         return (
-            f"override /{group}: an experiment may choose for other groups only if the first line of its YAML is\n"
+            f"override /{group}: an experiment may choose options of other groups only if its YAML begins with\n"
             "# @package _global_"
         )
     if "/" in name:
@@ -128,7 +167,7 @@ def unknown_deletion(error: Exception, line: CommandLine) -> str:
 
 
 def group_added_twice(error: Exception, line: CommandLine) -> str:
-    """Explain +experiment=x, Hydra's form for a group that the config does not have yet: it has all of them."""
+    """Explain +experiment=x: the + is for groups that the config does not have, but it already has all groups."""
     group = repeated_group(error)
     for override in line.overrides:
         if group and override.startswith(f"+{group}="):
@@ -137,6 +176,8 @@ def group_added_twice(error: Exception, line: CommandLine) -> str:
 
 
 EXPLANATIONS = (
+    unreadable_text,
+    text_or_sweep,
     unknown_option,
     no_option,
     unknown_setting,
@@ -147,34 +188,34 @@ EXPLANATIONS = (
 )
 
 
-# Hydra offers these facts only in the text of its messages.
+# Hydra gives this information only in the text of its messages.
 
 
 def is_group_value_error(error: Exception) -> bool:
-    """Return whether `error` says that a group was given no option, such as null."""
+    """Return whether `error` says that the value of a group is not an option, such as null."""
     return "Config group override must be" in str(error)
 
 
 def unmatched_group(error: Exception) -> str:
-    """Return the group that is in no defaults list, perhaps with @ and its package; empty for another error."""
+    """Return the group that is in no defaults list, possibly with @ and its package; empty for another error."""
     match = re.search(r"(?:Could not override|No earlier Group Default for) '([\w./@-]+)'", str(error))
     return match[1] if match else ""
 
 
 def repeated_group(error: Exception) -> str:
-    """Return the group for which an option is chosen in two places; empty for another error."""
+    """Return the group for which options are chosen twice; empty for another error."""
     match = re.search(r"Multiple values for ([\w./@-]+)\.", str(error))
     return match[1] if match else ""
 
 
 def missing_deletion(error: Exception) -> str:
-    """Return the key that was to be deleted and does not exist; empty for another error."""
+    """Return the key that cannot be deleted because it does not exist; empty for another error."""
     match = re.search(r"Could not delete from config\. '([\w./@-]+)' does not exist", str(error))
     return match[1] if match else ""
 
 
 def options_of(group: str, folders: list[Path]) -> list[str]:
-    """Return the options of a group; of a group that has only directories, such as experiment, DIRECTORY/OPTION."""
+    """Return the options of a group, as DIRECTORY/OPTION if it has only directories, such as experiment."""
     if not group:
         return []
     has_files = any((folders[0] / group).glob("*.yaml"))
@@ -189,13 +230,13 @@ def options_of(group: str, folders: list[Path]) -> list[str]:
 
 
 def _groups(line: CommandLine) -> list[str]:
-    """Return the groups that a command has; directories of experiments are no groups of their own."""
+    """Return the groups of a command. Directories of experiments do not count as groups."""
     groups = group_options(line.config_name, line.folders)
     return sorted({"experiment" if name.startswith("experiment/") else name for name in groups})
 
 
 def _list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str:
-    """Say that there is no `key`: why, or which keys its parent has; beside those of the root stand the groups."""
+    """Return a message that there is no `key`, with the reason, or with the keys of its parent and the groups."""
     from ganexp.config.trainer_arguments import reason_against
 
     if reason := reason_against(key):
@@ -209,7 +250,7 @@ def _list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> st
 
 
 def _list_names(key: str, within: str, name: str, names: list[str]) -> str:
-    listed = f"{within} has: {', '.join(names)}" if within else f"There are: {', '.join(names)}"
+    listed = f"{within} has: {', '.join(names)}" if within else f"Available settings: {', '.join(names)}"
     prefix = f"{within}." if within else ""
     return "\n".join([f"{key}: there is no such setting.", listed, *_did_you_mean(name, names, prefix)])
 
@@ -225,7 +266,7 @@ def _did_you_mean(name: str, names: Iterable[str], prefix: str) -> list[str]:
 
 
 def _compose_without(key: str, line: CommandLine) -> DictConfig:
-    """Compose the config without the override of `key`, and without others where these are wrong or sweep."""
+    """Compose the config without the override of `key`, and without other overrides if these fail, too."""
     settings = [override for override in line.overrides if "=" in override and override[0] != "-"]
     keys = {override: override.split("=")[0].lstrip("+~") for override in settings}
     plain = [override for override in settings if keys[override] != key]

@@ -1,7 +1,7 @@
 """Arguments of Lightning's Trainer that a config cannot set, each with the reason and the setting to use instead.
 
-`schema.Trainer` declares those that it can set. A test compares both with the signature of `pl.Trainer`. Must not
-import torch.
+`sections.Trainer` declares the arguments that a config can set. A test compares both with the signature of
+`pl.Trainer`. Must not import torch.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,20 +9,20 @@ from typing import Any
 
 from ganexp.config.annotations import show
 
-_ONE_DEVICE = "ganexp trains on one device so far"
+_ONE_DEVICE = "ganexp trains on one device only"
 _DEBUG_LIMIT = "to take fewer steps and samples, use debug=limit"
 _LENGTH = "the length of a run is schedule.steps, in generator updates"
 _EVALUATION = "a run is evaluated every schedule.evaluate_every steps, and at its end"
 _CLIPPING = (
-    "Lightning cannot clip where several optimizers step by hand: use schedule.clip_gradients.generator=… and "
-    "schedule.clip_gradients.discriminator=…, the largest norm of a network's gradient"
+    "Lightning cannot clip gradients with manual optimization: use schedule.clip_gradients.generator=… and "
+    "schedule.clip_gradients.discriminator=…, the maximum norm of a network's gradient"
 )
 
-# By name of the argument.
+# Reasons by argument.
 REASONS = {
     "accumulate_grad_batches": "gradients of several batches are not summed: use a larger schedule.batch_size",
-    "barebones": "use callbacks=none logger=none for a run with little beside its steps",
-    "callbacks": "use callbacks=[…], where callbacks/NAME.yaml in a --config-dir adds your own",
+    "barebones": "use callbacks=none logger=none for a run with little overhead",
+    "callbacks": "use callbacks=[…]; callbacks/NAME.yaml in a --config-dir adds your own callback",
     "check_val_every_n_epoch": _EVALUATION,
     "default_root_dir": "the directory of a run is hydra.run.dir=…",
     "enable_autolog_hparams": "all settings of a run are in its config.yaml, and its results in run.json",
@@ -37,7 +37,7 @@ REASONS = {
     "limit_train_batches": _DEBUG_LIMIT,
     "limit_val_batches": f"metrics.samples is the number of samples in an evaluation; {_DEBUG_LIMIT}",
     "log_every_n_steps": "use trainer.log_every=…",
-    "logger": "use logger=[…], where logger/NAME.yaml in a --config-dir adds your own",
+    "logger": "use logger=[…]; logger/NAME.yaml in a --config-dir adds your own logger",
     "max_epochs": _LENGTH,
     "max_steps": _LENGTH,
     "min_epochs": _LENGTH,
@@ -48,7 +48,7 @@ REASONS = {
         "every run evaluates the untrained networks in full before its first step; to test an evaluation, use "
         "debug=fast_dev_run"
     ),
-    "overfit_batches": "to train on one batch of real images again and again, use debug=overfit",
+    "overfit_batches": "to train on the same batch of real images in every update, use debug=overfit",
     "plugins": "ganexp needs its own checkpoint plugin; precision is trainer.precision=…",
     "reload_dataloaders_every_n_epochs": "real images come from an endless stream, which is never reloaded",
     "strategy": _ONE_DEVICE,
@@ -56,7 +56,7 @@ REASONS = {
     "use_distributed_sampler": _ONE_DEVICE,
     "val_check_interval": _EVALUATION,
 }
-# Arguments of which the schema declares some values: why others are refused.
+# Arguments for which some values are refused, with the check and the reason.
 VALUE_REASONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "devices": (lambda value: value != 1, _ONE_DEVICE),
     "precision": (
@@ -73,9 +73,9 @@ def reason_against(key: str) -> str | None:
 
 
 def reasons_against_values(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each of the `values` below `trainer` that is refused for a reason which its range does not tell.
+    """Yield a line for each of the `values` of `trainer` that needs an explanation of why it is refused.
 
-    The range itself is checked with the schema.
+    The allowed range of each value is checked with the schema.
     """
     for argument, (is_refused, reason) in VALUE_REASONS.items():
         if argument in values and is_refused(values[argument]):

@@ -1,4 +1,4 @@
-"""Restrict the `_target_`s of a config that was loaded with a checkpoint: a downloaded run must not run other code."""
+"""Check the `_target_`s in the config of a checkpoint, so that a downloaded run cannot run untrusted code."""
 
 import inspect
 import os
@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganexp.config import schema
 from ganexp.errors import UserError
 
-# Where trusted classes are defined. Of Lightning's, only those that conf names.
+# Where trusted classes are defined. Of Lightning's, only those that cannot call anything that a config names.
 CLASSES = (
     "ganexp.augment.",
     "ganexp.callbacks.",
@@ -23,6 +23,7 @@ CLASSES = (
     "ganexp.training.schedules.",
     "ganexp.training.updates.",
     "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
+    "pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor",
     "torch.optim.",
 )
 ADDRESS_KEY = "tracking_uri"  # of a server, to which MLflow sends the user's password
@@ -30,14 +31,14 @@ FUNCTIONS = ("ganexp.data.sets.", "ganexp.metrics.extractors.classifier.train_cl
 
 
 def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfig:
-    """Return the resolved config in `path`, after checking that everything it would build is trusted.
+    """Return the resolved config in `path`, after checking that all of its targets are trusted.
 
     Args:
-        path: a config.yaml beside a checkpoint.
-        without: dictionaries of nodes that are not needed, such as callbacks: their entries are removed unchecked.
+        path: the config.yaml of a run directory.
+        without: keys of mappings that are not needed, such as callbacks. Their entries are removed without a check.
 
     Raises:
-        UserError: there is no such file, it is no config of a run, or it names a `_target_` that is not trusted.
+        UserError: the file does not exist, is not the config of a run, or has a `_target_` that is not trusted.
     """
     values = _read(path)
     for name in without:
@@ -58,28 +59,26 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
     try:
         return schema.resolve(OmegaConf.merge(OmegaConf.structured(schema.Train), values))
     except (OmegaConfBaseException, UserError) as error:
-        raise UserError(f"{path} is no config of a run: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path} is not the config of a run: {str(error).splitlines()[0]}") from None
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except FileNotFoundError:
-        raise UserError(
-            f"{path}: no such file. A checkpoint is read with the config.yaml of its run directory."
-        ) from None
+        raise UserError(f"{path}: no such file. A checkpoint needs the config.yaml of its run directory.") from None
     except Exception as error:  # whatever the YAML reader makes of the text
-        raise UserError(f"{path} is no config: {error}") from None
+        raise UserError(f"{path} is not a config: {error}") from None
     if not isinstance(values, dict):
-        raise UserError(f"{path} is no config of a run: it is a list")
+        raise UserError(f"{path} is not the config of a run: it is a list")
     return values
 
 
 def trusted(target: Any) -> bool:
-    """Return whether calling `target`, a dotted path, runs known code only.
+    """Return whether calling `target`, a dotted path, runs only trusted code.
 
-    Known are ganexp's own parts and torch's optimizers, judged by where they are defined, not by the name in the
-    config, and the packages in the environment variable GANEXP_TRUST, a comma-separated list.
+    Trusted code is ganexp's own code and torch's optimizers, checked by the module that defines them and not by the
+    name in the config, and the packages in the environment variable GANEXP_TRUST, a comma-separated list.
     """
     if str(target).startswith(_own_packages()):
         return True
@@ -96,7 +95,7 @@ def trusted(target: Any) -> bool:
 
 
 def _is_own_address(value: Any) -> bool:
-    """Return whether an address is a local database, or the server that the user's environment names."""
+    """Return whether an address is a local database, or the server in the user's environment variable."""
     return value is None or str(value).startswith("sqlite:///") or value == os.environ.get("MLFLOW_TRACKING_URI")
 
 

@@ -1,4 +1,4 @@
-"""Refuse settings that no schema declares: Hydra accepts any key behind a `+`. Must not import torch."""
+"""Refuse settings that no schema declares, because Hydra accepts any key after a `+`. Must not import torch."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -10,13 +10,13 @@ from ganexp.config.trainer_arguments import reason_against
 
 
 def unknown_settings(cfg: DictConfig, key: str = "") -> Iterator[str]:
-    """Yield a line for each setting of a composed config that would be ignored, since nothing reads it.
+    """Yield a line for each unknown setting of a composed config, which would be ignored.
 
-    Settings below a node belong to its target, and are checked against the signature of the target.
+    Settings of a node belong to its target, and are checked against the signature of the target.
 
     Args:
-        cfg: a composed config, or the part of it below `key`; one without a schema may have any settings.
-        key: where it stands in the config; empty for the root.
+        cfg: a composed config, or the part of it below `key`. A config without a schema may have any settings.
+        key: the dotted key of `cfg` in the whole config; empty for the root.
     """
     declared = OmegaConf.get_type(cfg)
     if not is_dataclass(declared):
@@ -31,7 +31,7 @@ def unknown_settings(cfg: DictConfig, key: str = "") -> Iterator[str]:
 
 
 def _no_such_setting(key: str, names: list[str]) -> str:
-    """Say that there is no `key` among its siblings `names`, and suggest the closest of them."""
+    """Return a message that there is no `key` among `names`, with a suggestion of the closest name."""
     prefix, _, name = key.rpartition(".")
     close = get_close_matches(name, names, n=1)
     hint = f"; did you mean {f'{prefix}.' if prefix else ''}{close[0]}?" if close else ""

@@ -1,21 +1,26 @@
 """Losses of the networks, penalties on the discriminator and constraints on its weights.
 
-An adversarial loss, a penalty and a constraint take tensors or a network and return tensors or nothing; none of them
-knows how training works. `Objective` combines those that a config lists.
+Adversarial losses, penalties and constraints take tensors or a network, return tensors or nothing, and are independent
+of the training loop. `Objective` combines the losses that a config lists.
 """
 
 from ganexp.losses.adversarial import Hinge, LeastSquares, NonSaturating, Saturating, TwoClass, Wasserstein
 from ganexp.losses.auxiliary import ClassHead, SeparateClassifier
+from ganexp.losses.began import Began
 from ganexp.losses.constraints import WeightClipping
 from ganexp.losses.cramer import Cramer, CramerPenalty
+from ganexp.losses.denoising import FeatureDenoising
 from ganexp.losses.objective import Objective
-from ganexp.losses.penalties import R1, GradientPenalty
+from ganexp.losses.penalties import R1, Dragan, GradientPenalty
 
 __all__ = [
     "R1",
+    "Began",
     "ClassHead",
     "Cramer",
     "CramerPenalty",
+    "Dragan",
+    "FeatureDenoising",
     "GradientPenalty",
     "Hinge",
     "LeastSquares",

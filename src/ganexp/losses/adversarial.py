@@ -1,4 +1,4 @@
-"""Adversarial losses, each named by its formula.
+"""Adversarial losses, named after their formulas.
 
 A loss is a class with two methods that return named scalar terms; each network minimises the sum of its terms:
 
@@ -6,8 +6,10 @@ A loss is a class with two methods that return named scalar terms; each network 
 - `generator(d_fake, d_real=None)`. `d_real` is passed, without a gradient, if the class attribute
   `generator_needs_real` is True.
 
-Outputs are logits (N,) unless the class says otherwise, and D(x) = sigmoid(logit) where a formula has a logarithm. A
-loss whose outputs are not logits may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
+Outputs are logits (N,) unless the class states another shape, and D(x) = sigmoid(logit) if a formula has a logarithm.
+If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
+A loss of outputs that only some discriminators have names them in the class attribute `takes`, and these discriminators
+in `returns`; `suits` of both states the override that chooses the other.
 """
 
 from typing import Annotated, Protocol
@@ -24,7 +26,7 @@ Interval = Annotated[list[PositiveFloat], MinLen(2), MaxLen(2)]  # [low, high]
 
 
 class AdversarialLoss(Protocol):
-    """The two methods of an adversarial loss, as this module's docstring describes them."""
+    """Protocol of an adversarial loss, see the docstring of this module."""
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the discriminator's terms, given its outputs on real and on generated images."""
@@ -34,7 +36,7 @@ class AdversarialLoss(Protocol):
 
 
 class NonSaturating:
-    """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)). Goodfellow et al. 2014, section 3.
+    """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)) (Goodfellow et al. 2014, section 3).
 
     Args:
         real_target: D's target on real images. A number below 1 is one-sided label smoothing (Salimans et al. 2016,
@@ -58,7 +60,7 @@ class NonSaturating:
     def __init__(self, real_target: PositiveFloat | Interval = 1.0, probabilities: bool = False) -> None:
         self.low, self.high = real_target if isinstance(real_target, list) else (real_target, real_target)
         if self.low > self.high:
-            raise ValueError(f"real_target={real_target}: use a number, or [low, high] with low at most high")
+            raise ValueError(f"real_target={real_target}: use a number, or [low, high] with low ≤ high")
         self.probabilities = probabilities
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
@@ -83,7 +85,7 @@ class NonSaturating:
 
 
 class Saturating(NonSaturating):
-    """D as in `NonSaturating`, G minimises log(1 - D(G(z))). Goodfellow et al. 2014, equation 1.
+    """D minimises the loss of `NonSaturating`, G minimises log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1).
 
     Example:
         >>> Saturating().generator(torch.zeros(4))  # log(1/2)
@@ -121,7 +123,7 @@ class TwoClass:
 
 
 class Hinge:
-    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)), with D the logit. Lim and Ye 2017.
+    """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)), with D the logit (Lim and Ye 2017).
 
     Example:
         >>> Hinge().discriminator(torch.tensor([0.5, 2.0]), torch.tensor([-3.0, 0.0]))  # (0.5 + 0)/2, (0 + 1)/2
@@ -142,7 +144,7 @@ class Hinge:
 class LeastSquares:
     """D minimises ½(D(x) - 1)² + ½D(G(z))², G minimises ½(D(G(z)) - 1)², with D the logit.
 
-    Mao et al. 2017, equation 9.
+    Source: Mao et al. 2017, equation 9.
 
     Example:
         >>> LeastSquares().discriminator(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 4.0]))  # (0 + 4)/4, (0 + 16)/4
@@ -161,7 +163,7 @@ class LeastSquares:
 
 
 class Wasserstein:
-    """The critic minimises D(G(z)) - D(x), G minimises -D(G(z)). Arjovsky et al. 2017, equation 3.
+    """The critic minimises D(G(z)) - D(x), G minimises -D(G(z)) (Arjovsky et al. 2017, equation 3).
 
     The estimate holds only for a Lipschitz critic: use `WeightClipping`, a gradient penalty or spectral norm.
 

@@ -1,9 +1,9 @@
-"""Auxiliary terms beside an adversarial loss: the generator should draw images of the class that it is asked for.
+"""Auxiliary terms in addition to an adversarial loss, which train the generator to draw images of the requested class.
 
-An auxiliary term is an object whose methods are named after the networks that it adds terms for, `generator`,
-`discriminator` or a further network of its own. Each is called as `method(networks, batch)` with all networks by name
-and the images of the update (see `objective.Batch`), and returns named scalar terms. Its attribute `networks` names the
-further networks that it trains.
+An auxiliary term is an object with methods that are named after networks: `generator`, `discriminator`, or a further
+network. Each method is called as `method(networks, batch)` with all networks by name and the images of the update (see
+`objective.Batch`), and returns named scalar terms of the loss of this network. The attribute `networks` lists the
+further networks that the term trains.
 """
 
 from torch import Tensor
@@ -16,10 +16,10 @@ from ganexp.types import NonNegativeFloat
 
 
 class ClassHead:
-    """Cross-entropy of the class logits that the discriminator gives. Odena et al. 2017, equations 2 and 3.
+    """Cross-entropy of the class logits that the discriminator gives (Odena et al. 2017, equations 2 and 3).
 
     Args:
-        weight: of the term in the generator's loss.
+        weight: weight of the term in the generator's loss.
         on_fakes: whether the discriminator learns the classes of generated images too, as in the paper.
     """
 
@@ -30,14 +30,14 @@ class ClassHead:
         self.weight, self.on_fakes = weight, on_fakes
 
     def discriminator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the terms of the discriminator: classes of real and, if asked for, of generated images."""
+        """Return the terms of the discriminator: the cross-entropy on real and, if `on_fakes`, on generated images."""
         terms = {"class_real": class_loss(batch.class_real, batch.real_labels)}
         if self.on_fakes:
             terms["class_fake"] = class_loss(batch.class_fake, batch.fake_labels)
         return terms
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the generator: its images should be put into their class."""
+        """Return the term of the generator: the cross-entropy of its images with their labels."""
         return {"class": self.weight * class_loss(batch.class_fake, batch.fake_labels)}
 
 
@@ -45,7 +45,7 @@ class SeparateClassifier:
     """Cross-entropy of a separate classifier, the network `classifier`, which learns from real images only.
 
     Args:
-        weight: of the term in the generator's loss.
+        weight: weight of the term in the generator's loss.
     """
 
     networks = ("classifier",)
@@ -54,11 +54,11 @@ class SeparateClassifier:
         self.weight = weight
 
     def classifier(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the classifier: images (N, C, H, W) -> class logits (N, K)."""
+        """Return the term of the classifier: the cross-entropy of real images with their labels."""
         return {"class": class_loss(to_float32(networks["classifier"](batch.real)), batch.real_labels)}
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the generator: the classifier should put its images into their class."""
+        """Return the term of the generator: the classifier's cross-entropy on its images with their labels."""
         class_fake = to_float32(networks["classifier"](batch.fake))
         return {"class": self.weight * class_loss(class_fake, batch.fake_labels)}
 
@@ -67,7 +67,7 @@ def class_loss(class_logits: Tensor | None, labels: Tensor | None) -> Tensor:
     """Return the mean cross-entropy of class logits (N, K) with labels (N,).
 
     Raises:
-        ValueError: If one of them is None.
+        ValueError: If the logits or the labels are None.
 
     Example:
         >>> import torch
@@ -76,5 +76,5 @@ def class_loss(class_logits: Tensor | None, labels: Tensor | None) -> Tensor:
     """
     if class_logits is None or labels is None:
         missing = "class_logits" if class_logits is None else "labels"
-        raise ValueError(f"{missing}=None: the classes of images need class logits and labels")
+        raise ValueError(f"{missing}=None: the class loss needs class logits and labels")
     return cross_entropy(class_logits, labels)

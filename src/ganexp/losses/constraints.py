@@ -7,10 +7,10 @@ from ganexp.types import PositiveFloat
 
 
 class WeightClipping:
-    """Clamp every parameter of the critic to [-limit, limit]. Arjovsky et al. 2017, algorithm 1.
+    """Clamp every parameter of the critic to [-limit, limit] (Arjovsky et al. 2017, algorithm 1).
 
     Args:
-        limit: The largest absolute value of a parameter.
+        limit: The maximum absolute value of a parameter.
 
     Example:
         >>> critic = nn.Linear(1, 1)

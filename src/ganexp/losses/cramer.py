@@ -45,27 +45,29 @@ class Cramer:
 
 
 class CramerPenalty:
-    """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image. Bellemare et al. 2017, algorithm 1.
+    """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image (Bellemare et al. 2017, algorithm 1).
 
     The gradient of the penalty flows through h(x̂) and through h(G'), so its second-order term is complete.
 
     Args:
         weight: Factor of the penalty.
         epsilon: As for `GradientPenalty`.
+        detach_vectors: Whether to treat h(x̂) and h(G') as constants in ∂f/∂h, as in chainer-gan-lib. The penalty has
+            the same value, but its gradient lacks a part of the second-order term.
 
     Example:
         >>> def discriminator(images, labels):
         ...     return 3 * images.flatten(1)
         >>> real, fake = torch.ones(2, 1, 1, 1), torch.full((2, 1, 1, 1), 2.0)
         >>> # Between them f(x) = (6 - 3x) - 3x, whose slope is -6: 10·(6 - 1)²
-        >>> CramerPenalty(weight=10.0)(discriminator, real, None, fake, None).item()
+        >>> round(CramerPenalty(weight=10.0)(discriminator, real, None, fake, None).item(), 3)
         250.0
     """
 
     takes_vectors = True
 
-    def __init__(self, weight: NonNegativeFloat, epsilon: Epsilon = "per_sample") -> None:
-        self.weight, self.epsilon = weight, epsilon
+    def __init__(self, weight: NonNegativeFloat, epsilon: Epsilon = "per_sample", detach_vectors: bool = False) -> None:
+        self.weight, self.epsilon, self.detach_vectors = weight, epsilon, detach_vectors
 
     def __call__(
         self,
@@ -79,18 +81,26 @@ class CramerPenalty:
         with torch.autocast(real.device.type, enabled=False):
             mixed = interpolate(to_float32(real), to_float32(fake), self.epsilon).requires_grad_()
             other = discriminator(to_float32(fake), fake_labels).roll(1, 0)
-            output = cramer_critic(discriminator(mixed, real_labels), other)
+            h = discriminator(mixed, real_labels)
+            output = _linearised_critic(h, other) if self.detach_vectors else cramer_critic(h, other)
             return self.weight * (squared_gradient_norm(output, mixed).sqrt() - 1).square().mean()
 
 
 def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
-    """Return f(x) = ‖h(x) - h(G')‖ - ‖h(x)‖ (N,) from vectors (N, k). Bellemare et al. 2017, algorithm 1.
+    """Return f(x) = ‖h(x) - h(G')‖ - ‖h(x)‖ (N,) from vectors (N, k) (Bellemare et al. 2017, algorithm 1).
 
     Example:
         >>> cramer_critic(torch.tensor([[3.0, 4.0]]), torch.tensor([[3.0, 0.0]]))  # 4 - 5
         tensor([-1.])
     """
     return _norm(h - h_other) - _norm(h)
+
+
+def _linearised_critic(h: Tensor, h_other: Tensor) -> Tensor:
+    """Return <∂f/∂h, h> (N,) with a constant ∂f/∂h, whose gradient with respect to the image is that of f."""
+    constant = h.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(cramer_critic(constant, h_other.detach()).sum(), constant)
+    return (slope * h).sum(1)
 
 
 def _norm(h: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the networks minimise: an adversarial loss, with penalties, auxiliary terms, augmentations and a constraint."""
+"""The training objective: an adversarial loss with penalties, auxiliary terms, augmentations and a constraint."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ Networks = Mapping[str, nn.Module] | nn.ModuleDict
 
 @dataclass
 class Batch:
-    """The images that an update of one network sees.
+    """The images in an update of one network.
 
     Args:
         real: real images (N, C, H, W) in the range that the discriminator is trained on.
-        real_labels: their classes (N,), or None without labels.
+        real_labels: classes (N,) of the real images, or None without labels.
         fake: generated images (N, C, H, W); None in the update of a further network.
-        fake_labels: the classes (N,) that they were drawn for, or None.
-        class_real: class logits (N, K) of `real`, where the discriminator gives them.
-        class_fake: class logits (N, K) of `fake`, likewise.
+        fake_labels: classes (N,) of the generated images, or None without labels.
+        class_real: class logits (N, K) of `real`; None if the discriminator returns no class logits.
+        class_fake: class logits (N, K) of `fake`; None if the discriminator returns no class logits.
     """
 
     real: Tensor
@@ -38,25 +38,25 @@ class Batch:
         """Return `fake`.
 
         Raises:
-            ValueError: it is None.
+            ValueError: `fake` is None.
         """
         if self.fake is None:
-            raise ValueError("fake=None: the updates of generator and discriminator need generated images")
+            raise ValueError("fake=None: the updates of the generator and the discriminator need generated images")
         return self.fake
 
 
 class Objective(nn.Module):
-    """Compute the named loss terms of every network; each network minimises the sum of its own.
+    """Compute the named loss terms of every network; each network minimises the sum of its terms.
 
-    The augmentations are applied to every image that the discriminator sees, in all updates and in the penalties. Parts
-    that are modules are registered, so that their buffers are checkpointed with the networks and moved to their device.
+    The augmentations are applied to every input of the discriminator, in all updates and in the penalties. Parts that
+    are modules are registered, so that their buffers are saved in checkpoints and moved to the device of the networks.
 
     Args:
         adversarial: the pair of losses, see `losses/adversarial.py`.
-        penalties: by name, see `losses/penalties.py`.
-        constraint: called with the discriminator after each of its updates.
+        penalties: penalties by name, see `losses/penalties.py`.
+        constraint: a function that is called with the discriminator after each of its updates.
         auxiliary: further terms by name, see `losses/auxiliary.py`.
-        augmentations: applied in their order, each images (N, C, H, W) -> images of the same shape.
+        augmentations: functions that are applied in this order; each maps images (N, C, H, W) to the same shape.
     """
 
     def __init__(
@@ -99,6 +99,14 @@ class Objective(nn.Module):
                 terms |= further
         return terms
 
+    def values(self) -> Terms:
+        """Return further named scalars to log, such as BEGAN's k, from every part that has a method `values`."""
+        values: Terms = {}
+        for part in (self.adversarial, *self.penalties.values(), *self.auxiliary.values(), *self.augmentations):
+            if hasattr(part, "values"):
+                values |= part.values()
+        return values
+
     def _discriminator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
         d_real, batch.class_real = self.discriminate(discriminator, batch.real, batch.real_labels)
         d_fake, batch.class_fake = self.discriminate(discriminator, batch.generated(), batch.fake_labels)
@@ -124,13 +132,13 @@ class Objective(nn.Module):
     def discriminate(
         self, discriminator: nn.Module, images: Tensor, labels: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Return the discriminator's output on augmented images, in float32, and its class logits if it gives them."""
+        """Return the discriminator's output on augmented images, in float32, and its class logits or None."""
         for augmentation in self.augmentations:
             images = augmentation(images)
         return split_class_logits(discriminator(images, labels))
 
     def logit(self, discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor | None:
-        """Return one logit (N,) for each image, not augmented; None if the discriminator gives vectors."""
+        """Return a logit (N,) for each image without augmentation; None if the discriminator returns vectors."""
         output, _ = split_class_logits(discriminator(images, labels))
         if hasattr(self.adversarial, "logit"):
             output = self.adversarial.logit(output)
@@ -138,7 +146,7 @@ class Objective(nn.Module):
 
 
 def split_class_logits(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
-    """Return a discriminator's own output and its class logits (N, K) or None, both in float32 for the losses."""
+    """Split the output of a discriminator into its logits and its class logits (N, K) or None, both in float32."""
     logits, class_logits = output if isinstance(output, tuple) else (output, None)
     return to_float32(logits), None if class_logits is None else to_float32(class_logits)
 

@@ -1,11 +1,11 @@
 """Penalties on the gradient of the discriminator with respect to its input.
 
 A penalty is called as `penalty(discriminator, real, real_labels, fake, fake_labels)`, with images (N, C, H, W) and
-labels (N,) or None, and returns a scalar that includes the weight. A penalty that suits a critic with vector outputs
-(N, k) sets the class attribute `takes_vectors`; the others need logits (N,).
+labels (N,) or None, and returns a scalar that includes the weight. A penalty for a critic with vector outputs (N, k)
+sets the class attribute `takes_vectors`; the other penalties need logits (N,).
 
-Every penalty is computed in float32 outside autocast, where a second-order gradient is accurate enough. The gradient
-of a sample must not depend on the other samples, so the discriminator must not use batch statistics.
+Every penalty is computed in float32 outside of autocast, so that the second-order gradient is accurate enough. The
+gradient of a sample must not depend on the other samples, so the discriminator must not use batch statistics.
 """
 
 from collections.abc import Callable
@@ -18,18 +18,20 @@ from ganexp.types import NonNegativeFloat
 
 Discriminator = Callable[[Tensor, Tensor | None], Tensor]
 Epsilon = Literal["per_sample", "per_element"]
+Perturbation = Literal["normal", "one_sided"]
 
 
 class GradientPenalty:
-    """weight · E[(‖∇D(x̂)‖₂ - center)²] at x̂ = ε·real + (1 - ε)·fake. Gulrajani et al. 2017, equation 3.
+    """weight · E[(‖∇D(x̂)‖₂ - center)²] at x̂ = ε·real + (1 - ε)·fake (Gulrajani et al. 2017, equation 3).
 
-    D is given the labels of the real images at x̂.
+    The labels at x̂ are those of the real images.
 
     Args:
         weight: Factor of the penalty.
         center: The target of the gradient's norm; 0 is the zero-centred penalty of Thanh-Tung et al. 2019.
         epsilon: `per_sample` draws one ε ~ U(0, 1) for each image, as in the paper, so that x̂ lies on the line between
-            the two images; `per_element` draws one for each pixel, a common mistake that fills the box between them.
+            the two images; `per_element` draws one for each pixel, a common mistake, so that x̂ is any point of the box
+            between the two images.
 
     Example:
         >>> def discriminator(images, labels):
@@ -61,8 +63,52 @@ class GradientPenalty:
             return self.weight * (squares.sqrt() - self.center).square().mean()
 
 
+class Dragan:
+    """weight · E[(‖∇D(x + δ)‖₂ - 1)²] at perturbed real images (Kodali et al. 2017), with D the logit.
+
+    Args:
+        weight: Factor of the penalty.
+        scale: Size of the perturbation, in standard deviations of the pixels.
+        perturbation: `normal` draws δ ~ N(0, (scale·σ)²) for each element, as in the paper, with one standard deviation
+            σ over all elements of the batch. `one_sided` is what chainer-gan-lib computes: δ = scale·s·U(0, 1), with a
+            standard deviation s over the batch for each pixel and channel, so that images are only made brighter.
+
+    Example:
+        >>> def discriminator(images, labels):
+        ...     return 3 * images.sum((1, 2, 3))
+        >>> real = torch.ones(2, 1, 1, 1)
+        >>> Dragan(weight=10.0, scale=0.5)(discriminator, real, None, real, None).item()  # 10·(3 - 1)²
+        40.0
+    """
+
+    def __init__(
+        self, weight: NonNegativeFloat, scale: NonNegativeFloat, perturbation: Perturbation = "normal"
+    ) -> None:
+        self.weight, self.scale, self.perturbation = weight, scale, perturbation
+
+    def __call__(
+        self,
+        discriminator: Discriminator,
+        real: Tensor,
+        real_labels: Tensor | None,
+        fake: Tensor,
+        fake_labels: Tensor | None,
+    ) -> Tensor:
+        """Return the penalty, a scalar; generated images are not used."""
+        with torch.autocast(real.device.type, enabled=False):
+            images = self.perturb(to_float32(real).detach()).requires_grad_()
+            squares = squared_gradient_norm(discriminator(images, real_labels), images)
+            return self.weight * (squares.sqrt() - 1).square().mean()
+
+    def perturb(self, images: Tensor) -> Tensor:
+        """Return images (N, C, H, W) with δ added."""
+        if self.perturbation == "one_sided":
+            return images + self.scale * images.std(0, correction=0) * torch.rand_like(images)
+        return images + self.scale * images.std(correction=0) * torch.randn_like(images)
+
+
 class R1:
-    """gamma/2 · E[‖∇D(x)‖²] at real images. Mescheder et al. 2018, equation 9.
+    """gamma/2 · E[‖∇D(x)‖²] at real images (Mescheder et al. 2018, equation 9).
 
     Args:
         gamma: Twice the factor of the penalty.

@@ -1,6 +1,6 @@
-"""Networks. They know nothing about losses, data or training.
+"""Networks, which are independent of losses, data and training.
 
-`training/gan.py` calls them as follows, with N images of C channels and side H, latents of d numbers, K classes:
+`training/gan.py` calls them as follows, with N images of C channels and H x H pixels, latents of d numbers, K classes:
 
 - A generator maps latents z (N, d) and labels (N,) to images (N, C, H, H) in [-1, 1].
 - A discriminator maps images (N, C, H, H) and labels (N,) to logits: (N,) for one logit per image, or (N, L) for a
@@ -10,6 +10,12 @@
 
 Labels are integers (int64) from 0 to K - 1. They are None if `model.conditional=false`.
 
-A network that changes during training may have a method `set_progress(progress: float) -> None`. Before every step it
-is called with the share of the run that is done, from 0 (first step) to 1 (end of the run).
+A network that changes during training may have a method `set_progress(progress: float) -> None`. It is called before
+every step with the completed share of the run, from 0 (first step) to 1 (end of the run).
+
+A network that grows by stages has a method `set_stage(stage: float) -> None`, see `growing.py`. Before every step it is
+called with the stage that `schedule.growth` gives for the step; without a growth schedule it is not called, and the
+network has full size. Images always have the shapes above. A discriminator may have a method `prepare_real(images)`,
+which reduces the detail of real images (N, C, H, H) to the current stage, and returns them in the same shape. All
+losses receive these images.
 """

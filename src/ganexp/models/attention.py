@@ -1,4 +1,4 @@
-"""Self-attention over the places of a map. Source: Zhang et al. 2019, section 3."""
+"""Self-attention over the positions of a feature map. Source: Zhang et al. 2019, section 3."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from ganexp.models.layer_factory import LayerFactory
 
 
 class SelfAttention(nn.Module):
-    """Add attention to a map: x + gamma·out(attention), where gamma is learned and starts at 0.
+    """Add self-attention to a feature map: x + gamma·out(attention), where gamma is learned and starts at 0.
 
-    There is a query for every place. Keys and values are max-pooled to half the side, so each query is compared with
-    H·W/4 keys. Queries and keys have an eighth of the channels, values half of them.
+    There is a query for every position. Keys and values are max-pooled to half the height and width, so each query is
+    compared with H·W/4 keys. Queries and keys have an eighth of the channels, and values have half of the channels.
     """
 
     def __init__(self, channels: int, layers: LayerFactory) -> None:
@@ -25,7 +25,7 @@ class SelfAttention(nn.Module):
         self.gamma = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return a map of the shape of x (N, C, H, W); labels are not used."""
+        """Return a feature map with the shape of x (N, C, H, W); labels are not used."""
         values = max_pool2d(self.value(x), 2).flatten(2)  # (N, C, H, W) -> (N, C/2, HW/4)
         attended = values @ self.attention_map(x).transpose(1, 2)  # (N, C/2, HW)
         return x + self.gamma * self.out(attended.unflatten(2, x.shape[2:]))
@@ -40,26 +40,26 @@ class SelfAttention(nn.Module):
 def insert_attention(
     blocks: Sequence[nn.Module], sides: list[int], widths: list[int], attention: int | None, layers: LayerFactory
 ) -> nn.ModuleList:
-    """Return `blocks` with self-attention after the first block whose map has the side `attention`.
+    """Return `blocks` with self-attention after the first block with feature maps of height and width `attention`.
 
     Args:
         blocks: the blocks of a network, in order.
-        sides: side of the map after each block.
-        widths: channels of the map after each block.
-        attention: side of the map; None inserts nothing.
-        layers: makes the layers of the attention.
+        sides: height and width of the feature map after each block.
+        widths: number of channels of the feature map after each block.
+        attention: height and width of the feature map for self-attention; None inserts no self-attention.
+        layers: factory for the layers of the self-attention.
 
     Raises:
-        ValueError: no map has that side, or the map has fewer than 8 channels.
+        ValueError: no feature map has that height and width, or it has fewer than 8 channels.
     """
     modules = nn.ModuleList(blocks)
     if attention is None:
         return modules
     if attention not in sides:
         allowed = ", ".join(str(side) for side in sorted(set(sides)))
-        raise ValueError(f"attention={attention}: no map has that side, use one of {allowed}")
+        raise ValueError(f"attention={attention}: no feature map has this height and width. Use one of {allowed}")
     index = sides.index(attention)
     if widths[index] < 8:
-        raise ValueError(f"attention={attention}: needs widths of 8 or more, that map has {widths[index]} channels")
+        raise ValueError(f"attention={attention}: this feature map has {widths[index]} channels, but needs at least 8")
     modules.insert(index + 1, SelfAttention(widths[index], layers))
     return modules

@@ -1,4 +1,4 @@
-"""The small convolutional classifier whose features and class logits score generated images."""
+"""A small convolutional classifier, whose features and class logits are used to score generated images."""
 
 from torch import Tensor, nn
 
@@ -8,15 +8,15 @@ from ganexp.types import PositiveInt
 class Classifier(nn.Module):
     """Map images (N, channels, resolution, resolution) in [-1, 1] to features (N, d) and logits (N, num_classes).
 
-    Each block is convolution 3x3, 2x2 max pooling, batch norm, ReLU. Blocks follow each other until the side is at most
-    4, then comes one without pooling. The features are the mean over the last map.
+    Each block consists of convolution 3x3, 2x2 max pooling, batch norm and ReLU. Blocks are repeated until height and
+    width are at most 4, followed by one block without pooling. The features are the mean over the last feature map.
 
     Args:
-        resolution: side of the images.
-        channels: of the images.
-        num_classes: of the labels.
-        width: channels of the first map; each further map has twice as many.
-        max_width: the most channels that a map after the first has.
+        resolution: height and width of the images.
+        channels: number of channels of the images.
+        num_classes: number of classes.
+        width: number of channels of the first feature map, which doubles with each further block.
+        max_width: maximum number of channels of the feature maps after the first one.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
 """Convolutional generator and discriminator. Source: Radford et al. 2016; the layers are those of chainer-gan-lib.
 
-The resolution is base·2^k with a base from 3 to 7. In conditional forms the generator's input is the latent with a code
-of the label, and `head` states what the discriminator does with the label.
+The resolution is base·2^k with a base from 3 to 7. The input of a conditional generator is the latent followed by a
+code of the label; `head` determines how a conditional discriminator uses the label.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,17 @@ from typing import Literal
 from torch import Tensor, nn
 
 from ganexp.models.heads import HeadKind, make_head
-from ganexp.models.layers import LabelCode, append_label_code, init_normal
+from ganexp.models.layers import FeatureBatchNorm, LabelCode, OffsetBatchNorm, append_label_code, init_normal
+from ganexp.models.minibatch import MinibatchKind, make_minibatch_layer
 from ganexp.models.resolution import split_resolution
+from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
 from ganexp.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 
-Norm = Literal["none", "batch", "layer", "instance"]
+Norm = Literal["none", "batch", "batch_offset", "layer", "instance"]
 NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the channels of a map
     "none": lambda channels: nn.Identity(),
     "batch": lambda channels: nn.BatchNorm2d(channels),
+    "batch_offset": lambda channels: OffsetBatchNorm(channels),
     "layer": lambda channels: nn.GroupNorm(1, channels),
     "instance": lambda channels: nn.InstanceNorm2d(channels, affine=True),
 }
@@ -27,23 +30,24 @@ NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the channels of 
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear, to a map of side base; k times transposed convolution 4x4 of stride 2, norm, ReLU; convolution 3x3,
-    tanh.
+    Layers: linear, to a feature map of size base x base; k times transposed convolution 4x4 of stride 2, norm, ReLU;
+    convolution 3x3, tanh.
 
     Args:
-        latent_dim: components of a latent.
-        resolution: side of the images, base·2^k with a base from 3 to 7.
-        channels: of the images.
-        width: channels of the map at full resolution; each map of half the side has twice as many.
-        max_width: the most channels that a map has.
-        num_classes: of the labels; 0 for an unconditional generator.
-        norm: after each layer but the last.
-        norm_after_linear: whether a norm follows the linear layer too.
-        slope: of LeakyReLU for negative inputs; 0 is ReLU.
-        label_code: 1 for the label's class and, for all others, 0 (`one_hot`) or -1 (`plus_minus`).
+        latent_dim: number of components of a latent.
+        resolution: height and width of the images, base·2^k with a base from 3 to 7.
+        channels: number of channels of the images.
+        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        max_width: maximum number of channels of a feature map.
+        num_classes: number of classes; 0 for an unconditional generator.
+        norm: normalisation after each layer except the last.
+        norm_after_linear: whether a norm follows the linear layer too. `features` is batch norm of each of the layer's
+            outputs by itself, as in chainer-gan-lib, not of each channel of the map.
+        slope: slope of LeakyReLU for negative inputs; 0 is ReLU.
+        label_code: code of the label: 1 for its class, and 0 (`one_hot`) or -1 (`plus_minus`) for all other classes.
 
     Raises:
-        ValueError: the resolution has no such base.
+        ValueError: the resolution does not have the form base·2^k with a base from 3 to 7.
     """
 
     def __init__(
@@ -55,7 +59,7 @@ class Generator(nn.Module):
         max_width: PositiveInt = 512,
         num_classes: NonNegativeInt = 0,
         norm: Norm = "batch",
-        norm_after_linear: bool = True,
+        norm_after_linear: bool | Literal["features"] = True,
         slope: NonNegativeFloat = 0.0,
         label_code: LabelCode = "one_hot",
     ) -> None:
@@ -65,7 +69,10 @@ class Generator(nn.Module):
         self.base, doublings = split_resolution(resolution)
         widths = [min(width * 2**i, max_width) for i in range(doublings, -1, -1)]  # from the base to full resolution
         self.project = nn.Linear(latent_dim + num_classes, widths[0] * self.base**2)
-        layers = [NORMS[norm if norm_after_linear else "none"](widths[0]), _make_relu(slope)]
+        first_norm = NORMS[norm if norm_after_linear else "none"](widths[0])
+        if norm_after_linear == "features":
+            first_norm = FeatureBatchNorm(widths[0] * self.base**2)
+        layers = [first_norm, _make_relu(slope)]
         for inputs, outputs in pairwise(widths):
             layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), NORMS[norm](outputs), _make_relu(slope)]
         self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], channels, 3, 1, 1), nn.Tanh())
@@ -79,25 +86,32 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) for several.
+    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
     With `head=classes` it returns a pair: the logits, and class logits (N, num_classes).
-    Layers: convolution 3x3; k times convolution 4x4 of stride 2 and convolution 3x3; each followed by a norm (except
-    the first) and LeakyReLU(0.2); the head.
+    Layers: convolution 3x3; k times convolution 4x4 of stride 2 and convolution 3x3; a layer for the features of the
+    batch, if any; the head. Each convolution is followed by a norm (except after the first one) and LeakyReLU(0.2).
 
     Args:
-        resolution: side of the images, base·2^k with a base from 3 to 7.
-        channels: of the images.
-        width: channels of the map at full resolution; each map of half the side has twice as many.
-        max_width: the most channels that a map has.
-        num_classes: of the labels; 0 for an unconditional discriminator.
-        logits: outputs per image.
-        norm: after each convolution but the first.
-        head: what labels are used for: `projection` adds a projection of the label to the logit, `classes` returns
-            class logits too, `none` ignores labels.
+        resolution: height and width of the images, base·2^k with a base from 3 to 7.
+        channels: number of channels of the images.
+        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        max_width: maximum number of channels of a feature map.
+        num_classes: number of classes; 0 for an unconditional discriminator.
+        logits: number of outputs per image.
+        norm: normalisation after each convolution except the first; `batch_offset` is batch norm without a learned
+            scale.
+        norm_last: whether a norm follows the last convolution too.
+        spectral_norm: kind of spectral norm of every layer.
+        minibatch: layer for the features of the batch: `discrimination` appends the similarity to the other images,
+            `std` the standard deviation over the batch.
+        minibatch_kernels: number of distances of minibatch discrimination.
+        minibatch_dims: number of components that each of these distances compares.
+        head: how labels are used: `projection` adds a projection of the label to the logit, `classes` also returns
+            class logits, `none` ignores labels.
 
     Raises:
-        ValueError: the resolution has no such base, or the head does not suit `num_classes` and `logits`.
+        ValueError: the resolution does not have this form, or the head does not fit `num_classes` and `logits`.
     """
 
     def __init__(
@@ -110,6 +124,11 @@ class Discriminator(nn.Module):
         logits: PositiveInt = 1,
         norm: Norm = "batch",
         head: HeadKind = "projection",
+        norm_last: bool = True,
+        spectral_norm: SpectralNorm = "none",
+        minibatch: MinibatchKind = "none",
+        minibatch_kernels: PositiveInt = 100,
+        minibatch_dims: PositiveInt = 5,
     ) -> None:
         super().__init__()
         base, doublings = split_resolution(resolution)
@@ -118,14 +137,24 @@ class Discriminator(nn.Module):
         for inputs, outputs in pairwise(widths):
             layers += [nn.Conv2d(inputs, outputs, 4, 2, 1), NORMS[norm](outputs), nn.LeakyReLU(0.2)]
             layers += [nn.Conv2d(outputs, outputs, 3, 1, 1), NORMS[norm](outputs), nn.LeakyReLU(0.2)]
+        if not norm_last and doublings:
+            layers[-2] = nn.Identity()
         self.body = nn.Sequential(*layers, nn.Flatten())
-        self.head = make_head(head, widths[-1] * base**2, num_classes, logits)
+        self.feature_dim = widths[-1] * base**2
+        self.minibatch, count = make_minibatch_layer(minibatch, self.feature_dim, minibatch_kernels, minibatch_dims)
+        self.head = make_head(head, count, num_classes, logits)
         init_normal(self, 0.02)
+        for layer in list(self.modules()):
+            if isinstance(layer, (nn.Conv2d, nn.Linear, nn.Embedding)):
+                apply_spectral_norm(layer, spectral_norm)
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the last feature map (N, feature_dim), flattened, for images (N, C, H, H)."""
+        return self.body(images)  # (N, C, H, W) -> (N, W·b·b)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """Return logits, or a pair of logits and class logits, for images and labels (N,) or None."""
-        features = self.body(images)  # (N, C, H, W) -> (N, W·b·b)
-        return self.head(features, labels)
+        return self.head(self.minibatch(self.features(images)), labels)
 
 
 def _make_relu(slope: float) -> nn.Module:

@@ -1,7 +1,7 @@
-"""The pair of networks of the article "DCGAN on MNIST", whose images are 28x28; any multiple of 4 works.
+"""The pair of networks of the article "DCGAN on MNIST". It uses 28x28 images; other multiples of 4 are possible.
 
-In conditional forms the generator's input is the latent with the one-hot label, and the discriminator has a projection
-head.
+The input of a conditional generator is the latent followed by the one-hot label. A conditional discriminator has a
+projection head.
 """
 
 from typing import Any
@@ -18,17 +18,18 @@ from ganexp.types import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveInt
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear to 1024; linear to 128 maps of a quarter of the side; transposed convolution 5x5 of stride 2 to 64
-    maps, each followed by batch norm and ReLU; the same to the image, tanh.
+    Layers: linear to 1024 features; linear to 128 channels at a quarter of the resolution; transposed convolution 5x5
+    of stride 2 to 64 channels; transposed convolution 5x5 of stride 2 to the image, tanh. Batch norm and ReLU follow
+    each of the first three layers.
 
     Args:
-        latent_dim: components of a latent; the article has 100.
-        resolution: side of the images, a multiple of 4.
-        channels: of the images.
-        num_classes: of the labels; 0 for an unconditional generator.
-        affine: whether batch norm has a learned scale and offset; the article's has not.
-        batch_statistics_only: whether batch norm uses the statistics of the batch in evaluation too, as the article
-            does, instead of running averages.
+        latent_dim: number of components of a latent; the article has 100.
+        resolution: height and width of the images, a multiple of 4.
+        channels: number of channels of the images.
+        num_classes: number of classes; 0 for an unconditional generator.
+        affine: whether batch norm has a learned scale and offset; in the article it has none.
+        batch_statistics_only: whether batch norm uses the statistics of the batch also in evaluation, as in the
+            article, instead of running averages.
 
     Raises:
         ValueError: the resolution is not a multiple of 4.
@@ -73,21 +74,21 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) for several.
+    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: convolution 5x5 of stride 2 to 64 and to 128 maps; linear to 256; each followed by LeakyReLU; dropout;
-    linear.
+    Layers: convolution 5x5 of stride 2 to 64 channels; convolution 5x5 of stride 2 to 128 channels; linear to 256
+    features; dropout; linear. LeakyReLU follows each of the first three layers.
 
     Args:
-        resolution: side of the images, a multiple of 4.
-        channels: of the images.
-        num_classes: of the labels; 0 for an unconditional discriminator.
-        logits: outputs per image.
-        slope: of LeakyReLU for negative inputs.
-        dropout: the probability that a feature is set to 0 in training.
+        resolution: height and width of the images, a multiple of 4.
+        channels: number of channels of the images.
+        num_classes: number of classes; 0 for an unconditional discriminator.
+        logits: number of outputs per image.
+        slope: slope of LeakyReLU for negative inputs.
+        dropout: probability that a feature is set to 0 in training.
 
     Raises:
-        ValueError: the resolution is not a multiple of 4, or labels with several logits.
+        ValueError: the resolution is not a multiple of 4, or there are labels and several logits.
     """
 
     def __init__(
@@ -121,13 +122,13 @@ class Discriminator(nn.Module):
 
 
 class SameConv2d(nn.Conv2d):
-    """Apply a convolution 5x5 of stride 2 with TensorFlow's padding SAME: one pixel before, two after the map."""
+    """Apply a convolution 5x5 of stride 2 with TensorFlow's padding SAME: one pixel before and two after the input."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 5, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a map (N, outputs, s, s) for x (N, inputs, 2s, 2s)."""
+        """Return a feature map (N, outputs, s, s) for x (N, inputs, 2s, 2s)."""
         return super().forward(pad(x, (1, 2, 1, 2)))
 
 
@@ -138,5 +139,5 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         super().__init__(inputs, outputs, 5, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # the output has one size only
-        """Return a map (N, outputs, 2s, 2s) for x (N, inputs, s, s)."""
+        """Return a feature map (N, outputs, 2s, 2s) for x (N, inputs, s, s)."""
         return super().forward(x)[..., :-1, :-1]  # (2s+1, 2s+1) -> (2s, 2s)

@@ -11,13 +11,13 @@ def make_head(kind: HeadKind, features: int, num_classes: int, logits: int) -> n
     """Return a head of plain layers.
 
     Args:
-        kind: `projection` adds a projection of the label, `classes` returns class logits too, `none` ignores labels.
-        features: F, the inputs of the head.
-        num_classes: of the labels; 0 for an unconditional discriminator.
-        logits: outputs per image.
+        kind: `projection` adds a projection of the label, `classes` also returns class logits, `none` ignores labels.
+        features: number of input features F of the head.
+        num_classes: number of classes; 0 for an unconditional discriminator.
+        logits: number of outputs per image.
 
     Raises:
-        ValueError: `classes` without classes, or a projection for several logits.
+        ValueError: `kind` is `classes` without classes, or `projection` with several logits.
     """
     if kind == "classes":
         return ClassHead(features, num_classes, logits)
@@ -30,14 +30,14 @@ def make_head(kind: HeadKind, features: int, num_classes: int, logits: int) -> n
 class ProjectionHead(nn.Module):
     """Compute linear(h), plus the inner product <embedding(label), h> for a conditional discriminator.
 
-    The layers are passed in, so that a network can normalise them. Source: Miyato and Koyama 2018.
+    The layers are arguments, so that a network can normalise them. Source: Miyato and Koyama 2018.
 
     Args:
-        linear: maps (N, F) to (N, L).
-        embedding: maps labels (N,) to (N, F): an `nn.Embedding`, or a `OneHotLinear`; None ignores labels.
+        linear: layer that maps features (N, F) to logits (N, L).
+        embedding: `nn.Embedding` or `OneHotLinear` that maps labels (N,) to (N, F); None ignores labels.
 
     Raises:
-        ValueError: `embedding` with more than one logit.
+        ValueError: there are an embedding and more than one logit.
     """
 
     def __init__(self, linear: nn.Linear, embedding: nn.Module | None = None) -> None:
@@ -61,8 +61,8 @@ class ProjectionHead(nn.Module):
 class OneHotLinear(nn.Linear):
     """Apply a linear layer without bias to one-hot labels.
 
-    It computes what `nn.Embedding` does, but its weight (features, num_classes) is that of a linear layer, for spectral
-    norm and initialisation alike.
+    It computes the same as `nn.Embedding`, but its weight (features, num_classes) is the weight of a linear layer, as
+    spectral norm and initialisation expect.
     """
 
     def __init__(self, num_classes: int, features: int) -> None:
@@ -77,7 +77,7 @@ class ClassHead(nn.Module):
     """Compute two linear functions of the same features: logits and class logits. Source: Odena et al. 2017.
 
     Raises:
-        ValueError: no classes.
+        ValueError: there are no classes.
     """
 
     def __init__(self, features: int, num_classes: int, logits: int = 1) -> None:

@@ -12,8 +12,8 @@ class Latent:
     """Draw latents z (N, dim) with independent components.
 
     Args:
-        dim: components per latent.
-        distribution: of each component: `normal` is N(0, 1), `uniform` is U(-1, 1).
+        dim: number of components of a latent.
+        distribution: distribution of each component: `normal` is N(0, 1), `uniform` is U(-1, 1).
     """
 
     def __init__(self, dim: PositiveInt, distribution: Literal["normal", "uniform"] = "normal") -> None:
@@ -26,8 +26,8 @@ class Latent:
         """Return `count` latents (count, dim) as float32.
 
         Args:
-            count: latents to draw.
-            device: of the result; `generator` must be on the same one.
+            count: number of latents to draw.
+            device: device of the result; `generator` must be on the same device.
             generator: source of random numbers; None uses torch's global generator of the device.
         """
         z = torch.empty(count, self.dim, device=device)

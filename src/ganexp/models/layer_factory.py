@@ -1,4 +1,4 @@
-"""Make the layers of one network, with the same spectral norm and initialisation."""
+"""Create the layers of a network with the same spectral norm and initialisation."""
 
 from typing import Literal, TypeVar
 
@@ -11,12 +11,12 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
 class LayerFactory:
-    """Make convolutions and linear layers.
+    """Create convolutions and linear layers.
 
     Args:
-        spectral_norm: of every layer; see `spectral.apply_spectral_norm`.
+        spectral_norm: kind of spectral norm of every layer; see `spectral.apply_spectral_norm`.
         init: `xavier` draws weights uniformly with variance 2·gain²/(inputs + outputs) and sets biases to 0.
-            `default` draws them as torch does, U(-1/√inputs, 1/√inputs), but sets biases to 0 under spectral norm.
+            `default` draws them as torch does, from U(-1/√inputs, 1/√inputs), but sets biases to 0 with spectral norm.
     """
 
     def __init__(self, spectral_norm: SpectralNorm, init: WeightInit) -> None:
@@ -32,7 +32,7 @@ class LayerFactory:
         return self.prepare(nn.Linear(inputs, outputs))
 
     def prepare(self, layer: Layer, gain: float = 1.0) -> Layer:
-        """Initialise `layer` and apply spectral norm; `gain` is 1 for linear functions and √2 next to a ReLU."""
+        """Initialise `layer` and apply spectral norm. Use `gain` √2 next to a ReLU, and 1 otherwise."""
         if self.init == "xavier":
             nn.init.xavier_uniform_(layer.weight, gain)
         if layer.bias is not None and (self.init == "xavier" or self.spectral_norm != "none"):

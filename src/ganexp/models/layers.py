@@ -16,8 +16,28 @@ class InertBatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x (N, C), scaled and shifted; same shape."""
+        """Scale and shift x (N, C), and return it with the same shape."""
         return x * (self.weight / (1 + self.eps) ** 0.5) + self.bias
+
+
+class OffsetBatchNorm(nn.BatchNorm2d):
+    """Apply batch norm with a learned offset and without a learned scale: y = (x - mean)/√(var + eps) + bias."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, affine=False)
+        self.bias = nn.Parameter(torch.zeros(channels))
+
+
+class FeatureBatchNorm(nn.BatchNorm1d):
+    """Apply batch norm to every element of a feature map separately: (N, C, H, W) to the same shape.
+
+    Args:
+        features: number of elements of the feature map, C·H·W.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise x (N, C, H, W), and return it with the same shape."""
+        return super().forward(x.flatten(1)).view_as(x)
 
 
 class ConditionalNorm(nn.Module):
@@ -26,9 +46,10 @@ class ConditionalNorm(nn.Module):
     Without classes this is ordinary batch norm. Sources: Dumoulin et al. 2017; De Vries et al. 2017.
 
     Args:
-        channels: of the maps.
-        num_classes: 0 for ordinary batch norm.
-        init: of W and V: `xavier` (Glorot-uniform), or `default` (torch's, for linear layers of one-hot labels).
+        channels: number of channels of the feature maps.
+        num_classes: number of classes; 0 for ordinary batch norm.
+        init: initialisation of W and V: `xavier` (Glorot-uniform), or `default` (torch's, as for linear layers of
+            one-hot labels).
     """
 
     def __init__(self, channels: int, num_classes: int, init: Literal["xavier", "default"] = "xavier") -> None:
@@ -44,7 +65,7 @@ class ConditionalNorm(nn.Module):
             nn.init.uniform_(embedding.weight, -limit, limit)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return x (N, C, H, W), normalised; labels are (N,), or None without classes."""
+        """Normalise x (N, C, H, W), and return it; labels are (N,), or None without classes."""
         x = self.norm(x)
         if self.scale is None:
             return x
@@ -58,9 +79,9 @@ def append_label_code(z: Tensor, labels: Tensor | None, num_classes: int, label_
 
     Args:
         z: latents (N, d).
-        labels: (N,), or None if `num_classes` is 0.
-        num_classes: 0 returns z as it is.
-        label_code: 1 for the label's class and, for all others, 0 (`one_hot`) or -1 (`plus_minus`).
+        labels: labels (N,), or None if `num_classes` is 0.
+        num_classes: number of classes; 0 returns z unchanged.
+        label_code: code of the label: 1 for its class, and 0 (`one_hot`) or -1 (`plus_minus`) for all other classes.
 
     Raises:
         ValueError: there are classes, but no labels.
@@ -76,7 +97,7 @@ def append_label_code(z: Tensor, labels: Tensor | None, num_classes: int, label_
 
 
 def init_normal(module: nn.Module, std: float) -> None:
-    """Draw the weights of every convolution, linear layer and embedding from N(0, std²); set biases to 0.
+    """Draw the weights of every convolution, linear layer and embedding from N(0, std²), and set biases to 0.
 
     Source: Radford et al. 2016, section 4 (std 0.02).
     """

@@ -1,7 +1,6 @@
 """Fully connected generator and discriminator of the textbook.
 
-In conditional forms an embedding of the label is appended to the output of the first linear layer, before its
-activation.
+Conditional networks append an embedding of the label to the output of the first linear layer, before its activation.
 """
 
 from collections.abc import Callable
@@ -26,17 +25,18 @@ NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the number of fe
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: for each hidden width linear, LeakyReLU, norm; then linear, tanh.
+    Layers: linear, LeakyReLU and norm for each hidden width; then linear, tanh.
 
     Args:
-        latent_dim: components of a latent.
-        resolution: side of the images.
-        channels: of the images.
-        hidden: outputs of the hidden layers.
-        num_classes: of the labels; 0 for an unconditional generator.
-        norm: after each activation. `inert` is batch norm whose running statistics are never updated.
-        slope: of LeakyReLU for negative inputs.
-        embedding_dim: components of a label's embedding.
+        latent_dim: number of components of a latent.
+        resolution: height and width of the images.
+        channels: number of channels of the images.
+        hidden: number of outputs of each hidden layer.
+        num_classes: number of classes; 0 for an unconditional generator.
+        norm: normalisation after each activation. `inert` is batch norm with its initial statistics, which are never
+            updated.
+        slope: slope of LeakyReLU for negative inputs.
+        embedding_dim: number of components of a label's embedding.
     """
 
     def __init__(
@@ -63,19 +63,19 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) for several.
+    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: for each hidden width linear, LeakyReLU, dropout; then linear.
+    Layers: linear, LeakyReLU and dropout for each hidden width; then linear.
 
     Args:
-        resolution: side of the images.
-        channels: of the images.
-        hidden: outputs of the hidden layers.
-        num_classes: of the labels; 0 for an unconditional discriminator.
-        logits: outputs per image.
-        dropout: the probability that a feature is set to 0 in training.
-        slope: of LeakyReLU for negative inputs.
-        embedding_dim: components of a label's embedding.
+        resolution: height and width of the images.
+        channels: number of channels of the images.
+        hidden: number of outputs of each hidden layer.
+        num_classes: number of classes; 0 for an unconditional discriminator.
+        logits: number of outputs per image.
+        dropout: probability that a feature is set to 0 in training.
+        slope: slope of LeakyReLU for negative inputs.
+        embedding_dim: number of components of a label's embedding.
     """
 
     def __init__(
@@ -106,15 +106,15 @@ class Discriminator(nn.Module):
 
 
 class _Trunk(nn.Module):
-    """Apply linear, LeakyReLU and a last layer for each hidden width; append the label's embedding to the first linear.
+    """Apply linear, LeakyReLU and a last layer for each hidden width; the first linear adds the label's embedding.
 
     Args:
-        inputs: features of the input.
-        hidden: outputs of the linear layers.
-        num_classes: of the labels; 0 for none.
-        embedding_dim: components of a label's embedding.
-        slope: of LeakyReLU for negative inputs.
-        make_last: takes a number of features and returns the layer that follows each activation.
+        inputs: number of input features.
+        hidden: number of outputs of each linear layer.
+        num_classes: number of classes; 0 for none.
+        embedding_dim: number of components of a label's embedding.
+        slope: slope of LeakyReLU for negative inputs.
+        make_last: function of a number of features that returns the layer after each activation.
     """
 
     def __init__(

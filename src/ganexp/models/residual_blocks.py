@@ -1,16 +1,19 @@
 """Residual blocks of SNGAN's generator and discriminator. Source: Miyato et al. 2018, appendix B."""
 
+from typing import Literal
+
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from ganexp.models.layer_factory import LayerFactory
 from ganexp.models.layers import ConditionalNorm
 
+HiddenWidth = Literal["in", "out"]  # of a block, the channels between its two convolutions: those of input or output
 RELU_GAIN = 2**0.5  # of the initial weights in the residual branches, where every convolution is next to a ReLU
 
 
 class UpBlock(nn.Module):
-    """Double the side: norm, ReLU, upsampling, convolution, norm, ReLU, convolution, plus a 1x1 shortcut."""
+    """Double height and width: norm, ReLU, upsampling, convolution, norm, ReLU, convolution, plus a 1x1 shortcut."""
 
     def __init__(self, inputs: int, outputs: int, num_classes: int, layers: LayerFactory) -> None:
         super().__init__()
@@ -21,7 +24,7 @@ class UpBlock(nn.Module):
         self.shortcut = layers.conv(inputs, outputs, 1)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return a map (N, outputs, 2s, 2s) for x (N, inputs, s, s) and labels (N,) or None."""
+        """Return a feature map (N, outputs, 2s, 2s) for x (N, inputs, s, s) and labels (N,) or None."""
         h = relu(self.norm1(x, labels))
         h = self.conv1(interpolate(h, scale_factor=2))  # (N, inputs, s, s) -> (N, outputs, 2s, 2s)
         h = self.conv2(relu(self.norm2(h, labels)))
@@ -29,28 +32,31 @@ class UpBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Apply ReLU, convolution, ReLU, convolution, plus a shortcut; halve the side if `down`.
+    """Apply ReLU, convolution, ReLU, convolution, plus a shortcut; halve height and width if `down`.
 
     The shortcut is a 1x1 convolution if the block changes the shape, and the identity otherwise.
     """
 
-    def __init__(self, inputs: int, outputs: int, down: bool, layers: LayerFactory) -> None:
+    def __init__(
+        self, inputs: int, outputs: int, down: bool, layers: LayerFactory, hidden: HiddenWidth = "out"
+    ) -> None:
         super().__init__()
         self.down = down
-        self.conv1 = layers.conv(inputs, outputs, 3, RELU_GAIN)
-        self.conv2 = layers.conv(outputs, outputs, 3, RELU_GAIN)
+        between = inputs if hidden == "in" else outputs
+        self.conv1 = layers.conv(inputs, between, 3, RELU_GAIN)
+        self.conv2 = layers.conv(between, outputs, 3, RELU_GAIN)
         self.shortcut = layers.conv(inputs, outputs, 1) if down or inputs != outputs else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a map (N, outputs, s, s), or (N, outputs, s/2, s/2) if `down`, for x (N, inputs, s, s)."""
+        """Return a feature map (N, outputs, s, s), or (N, outputs, s/2, s/2) if `down`, for x (N, inputs, s, s)."""
         h = self.conv2(relu(self.conv1(relu(x)))) + self.shortcut(x)
         return avg_pool2d(h, 2) if self.down else h  # pooling the sum pools both branches
 
 
 class FirstDownBlock(nn.Module):
-    """Halve the side of an image: convolution, ReLU, convolution, pooling, plus pooling and a 1x1 shortcut.
+    """Halve height and width of an image: convolution, ReLU, convolution, pooling, plus pooling and a 1x1 shortcut.
 
-    Unlike `DownBlock` it applies no ReLU to its input, which would remove all negative pixels.
+    Unlike `DownBlock`, it applies no ReLU to its input, because ReLU would remove all negative pixels.
     """
 
     def __init__(self, inputs: int, outputs: int, layers: LayerFactory) -> None:
@@ -60,6 +66,6 @@ class FirstDownBlock(nn.Module):
         self.shortcut = layers.conv(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return a map (N, outputs, s/2, s/2) for images x (N, inputs, s, s)."""
+        """Return a feature map (N, outputs, s/2, s/2) for images x (N, inputs, s, s)."""
         h = self.conv2(relu(self.conv1(x)))
         return avg_pool2d(h, 2) + self.shortcut(avg_pool2d(x, 2))

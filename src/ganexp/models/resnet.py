@@ -1,7 +1,7 @@
 """Residual generator and discriminator of SNGAN (Miyato et al. 2018) and SAGAN (Zhang et al. 2019).
 
-The lists of widths, which stand in conf/model, determine the number of blocks and the resolutions that fit.
-Conditional forms use conditional batch norm in the generator and a projection head in the discriminator.
+The lists of widths in conf/model determine the number of blocks and the possible resolutions. Conditional networks use
+conditional batch norm in the generator and a projection head in the discriminator.
 """
 
 from itertools import pairwise
@@ -13,7 +13,7 @@ from ganexp.models.attention import insert_attention
 from ganexp.models.heads import OneHotLinear, ProjectionHead
 from ganexp.models.layer_factory import LayerFactory, WeightInit
 from ganexp.models.layers import ConditionalNorm
-from ganexp.models.residual_blocks import DownBlock, FirstDownBlock, UpBlock
+from ganexp.models.residual_blocks import DownBlock, FirstDownBlock, HiddenWidth, UpBlock
 from ganexp.models.spectral import SpectralNorm
 from ganexp.types import NonNegativeInt, PositiveInt, Widths
 
@@ -22,18 +22,18 @@ class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
     Args:
-        latent_dim: components of a latent.
-        resolution: side of the images, a multiple of 2^(len(widths) - 1).
-        channels: of the images.
-        widths: channels of the first map and of the map after each block. Every block doubles the side.
-        num_classes: of the labels; 0 for an unconditional generator.
-        attention: side of the map that self-attention follows; None for none.
-        spectral_norm: of every convolution and linear layer.
+        latent_dim: number of components of a latent.
+        resolution: height and width of the images, a multiple of 2^(len(widths) - 1).
+        channels: number of channels of the images.
+        widths: number of channels of the first feature map and after each block. Every block doubles height and width.
+        num_classes: number of classes; 0 for an unconditional generator.
+        attention: height and width of the feature map that self-attention follows; None means no self-attention.
+        spectral_norm: kind of spectral norm of every convolution and linear layer.
         spectral_norm_output: whether spectral norm includes the last layer.
-        init: of the weights; see `LayerFactory`.
+        init: initialisation of the weights; see `LayerFactory`.
 
     Raises:
-        ValueError: the resolution does not fit the widths, or no map has the side `attention`.
+        ValueError: the resolution does not fit the widths, or no feature map has the height `attention`.
     """
 
     def __init__(
@@ -68,23 +68,25 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) for several.
+    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
     Args:
-        resolution: side of the images, a multiple of 2^halvings.
-        channels: of the images.
-        widths: channels of the map after each block.
-        halvings: the first `halvings` blocks halve the side.
-        num_classes: of the labels; 0 for an unconditional discriminator.
-        logits: outputs per image.
-        attention: side of the map that self-attention follows; None for none.
-        spectral_norm: of every convolution and linear layer.
+        resolution: height and width of the images, a multiple of 2^halvings.
+        channels: number of channels of the images.
+        widths: number of channels of the feature map after each block.
+        halvings: number of blocks that halve height and width, counted from the first.
+        num_classes: number of classes; 0 for an unconditional discriminator.
+        logits: number of outputs per image.
+        attention: height and width of the feature map that self-attention follows; None means no self-attention.
+        spectral_norm: kind of spectral norm of every convolution and linear layer.
         spectral_norm_output: whether spectral norm includes the last linear layer; the label embedding always has it.
-        init: of the weights; see `LayerFactory`.
+        init: initialisation of the weights; see `LayerFactory`.
+        hidden: channels between the convolutions of each block except the first: those of its input (`in`, Miyato et
+            al. 2018) or of its output (`out`, koshian2's SAGAN).
 
     Raises:
-        ValueError: `halvings` does not fit resolution and widths, no map has the side `attention`, or labels with
-            several logits.
+        ValueError: `halvings` does not fit the resolution and the widths, no feature map has the height `attention`, or
+            there are labels and several logits.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Discriminator(nn.Module):
         spectral_norm: SpectralNorm = "persistent",
         spectral_norm_output: bool = True,
         init: WeightInit = "xavier",
+        hidden: HiddenWidth = "out",
     ) -> None:
         super().__init__()
         check_halvings(halvings, resolution, widths)
@@ -106,7 +109,7 @@ class Discriminator(nn.Module):
         output_layers = layers if spectral_norm_output else LayerFactory("none", init)
         blocks: list[nn.Module] = [FirstDownBlock(channels, widths[0], layers)]
         for index, (inputs, outputs) in enumerate(pairwise(widths), start=1):
-            blocks.append(DownBlock(inputs, outputs, index < halvings, layers))
+            blocks.append(DownBlock(inputs, outputs, index < halvings, layers, hidden))
         sides = [resolution // 2 ** min(i, halvings) for i in range(1, len(widths) + 1)]
         self.blocks = insert_attention(blocks, sides, widths, attention, layers)
         linear = output_layers.linear(widths[-1], logits)
@@ -123,7 +126,7 @@ class Discriminator(nn.Module):
 
 
 def first_side(resolution: int, widths: list[int]) -> int:
-    """Return the side of the generator's first map, resolution / 2^(len(widths) - 1).
+    """Return the height and width of the generator's first feature map, resolution / 2^(len(widths) - 1).
 
     Raises:
         ValueError: the resolution is not a multiple of that power of 2.
@@ -131,19 +134,19 @@ def first_side(resolution: int, widths: list[int]) -> int:
     doublings = len(widths) - 1
     if resolution % 2**doublings:
         raise ValueError(
-            f"widths={list(widths)}: {doublings} blocks double the side {doublings} times, but resolution={resolution} "
-            f"is not a multiple of {2**doublings}: use fewer widths, or another data.resolution"
+            f"widths={list(widths)}: {doublings} blocks multiply height and width by {2**doublings}, but "
+            f"resolution={resolution} is not a multiple of {2**doublings}: use fewer widths, or another data.resolution"
         )
     return resolution // 2**doublings
 
 
 def check_halvings(halvings: int, resolution: int, widths: list[int]) -> None:
-    """Check that the discriminator has enough blocks, and an image enough factors of 2, for `halvings`.
+    """Check that the discriminator has enough blocks, and the resolution enough factors of 2, for `halvings`.
 
     Raises:
-        ValueError: it has not; the message lists the values that are allowed.
+        ValueError: the value is too large; the message lists the allowed values.
     """
     allowed = [count for count in range(1, len(widths) + 1) if resolution % 2**count == 0]
     if halvings not in allowed:
         fix = f"use one of {', '.join(map(str, allowed))}" if allowed else "use an even data.resolution"
-        raise ValueError(f"halvings={halvings} does not suit resolution={resolution} and {len(widths)} widths: {fix}")
+        raise ValueError(f"halvings={halvings} does not fit resolution={resolution} and {len(widths)} widths: {fix}")

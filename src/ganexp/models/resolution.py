@@ -1,10 +1,10 @@
-"""Divide a resolution into the side of a network's smallest map and its number of doublings."""
+"""Divide a resolution into the size of a network's smallest feature map and the number of doublings."""
 
 SMALLEST_BASE, LARGEST_BASE = 3, 7
 
 
 def split_resolution(resolution: int) -> tuple[int, int]:
-    """Return (base, doublings) with resolution = base·2^doublings and the largest base that does not exceed 7.
+    """Return (base, doublings) with resolution = base·2^doublings and the largest possible base up to 7.
 
     For example, 28 is (7, 2), 32 is (4, 3) and 48 is (6, 3).
 
@@ -37,7 +37,7 @@ def divide_resolution(resolution: int, divisor: int) -> int:
 
 
 def _halve(resolution: int) -> tuple[int, int]:
-    """Halve while the side is even and above 7; return (side that is left, halvings)."""
+    """Halve `resolution` while it is even and above 7; return the remaining number and the number of halvings."""
     side, halvings = resolution, 0
     while side > LARGEST_BASE and side % 2 == 0:
         side, halvings = side // 2, halvings + 1

@@ -1,7 +1,7 @@
 """SNGAN's pair of plain convolutional networks. Source: Miyato et al. 2018, table 3.
 
-The resolution is a multiple of 8. Conditional forms use conditional batch norm in the generator and a projection head
-in the discriminator.
+The resolution is a multiple of 8. Conditional networks use conditional batch norm in the generator and a projection
+head in the discriminator.
 """
 
 from itertools import pairwise
@@ -11,6 +11,7 @@ from torch.nn.functional import relu
 
 from ganexp.models.heads import OneHotLinear, ProjectionHead
 from ganexp.models.layers import ConditionalNorm, zero_bias
+from ganexp.models.minibatch import MinibatchKind, make_minibatch_layer
 from ganexp.models.resolution import divide_resolution
 from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
 from ganexp.types import NonNegativeInt, PositiveInt
@@ -19,14 +20,14 @@ from ganexp.types import NonNegativeInt, PositiveInt
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear; three times transposed convolution 4x4 of stride 2, batch norm, ReLU; convolution 3x3, tanh.
+    Layers: linear; transposed convolution 4x4 of stride 2, batch norm, ReLU, all three times; convolution 3x3, tanh.
 
     Args:
-        latent_dim: components of a latent.
-        resolution: side of the images, a multiple of 8.
-        channels: of the images.
-        num_classes: of the labels; 0 for an unconditional generator.
-        width: channels of the map at full resolution; earlier maps have 2, 4 and 8 times as many.
+        latent_dim: number of components of a latent.
+        resolution: height and width of the images, a multiple of 8.
+        channels: number of channels of the images.
+        num_classes: number of classes; 0 for an unconditional generator.
+        width: number of channels at full resolution; earlier feature maps have 2, 4 and 8 times as many.
 
     Raises:
         ValueError: the resolution is not a multiple of 8.
@@ -59,22 +60,26 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) for several.
+    """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: three times convolution 3x3 and convolution 4x4 of stride 2; convolution 3x3; each followed by
-    LeakyReLU(0.1); linear.
+    Layers: three times convolution 3x3 and convolution 4x4 of stride 2; convolution 3x3; linear. LeakyReLU(0.1) follows
+    each convolution.
 
     Args:
-        resolution: side of the images, a multiple of 8.
-        channels: of the images.
-        num_classes: of the labels; 0 for an unconditional discriminator.
-        logits: outputs per image.
-        width: channels of the map at full resolution; later maps have 2, 4 and 8 times as many.
-        spectral_norm: of every layer.
+        resolution: height and width of the images, a multiple of 8.
+        channels: number of channels of the images.
+        num_classes: number of classes; 0 for an unconditional discriminator.
+        logits: number of outputs per image.
+        width: number of channels at full resolution; later feature maps have 2, 4 and 8 times as many.
+        spectral_norm: kind of spectral norm of every layer.
         spectral_norm_output: whether spectral norm includes the last linear layer; the label embedding always has it.
+        minibatch: layer for the features of the batch: `discrimination` appends the similarity to the other images,
+            `std` the standard deviation over the batch.
+        minibatch_kernels: number of distances of minibatch discrimination.
+        minibatch_dims: number of components that each of these distances compares.
 
     Raises:
-        ValueError: the resolution is not a multiple of 8, or labels with several logits.
+        ValueError: the resolution is not a multiple of 8, or there are labels and several logits.
     """
 
     def __init__(
@@ -86,6 +91,9 @@ class Discriminator(nn.Module):
         width: PositiveInt = 64,
         spectral_norm: SpectralNorm = "persistent",
         spectral_norm_output: bool = True,
+        minibatch: MinibatchKind = "none",
+        minibatch_kernels: PositiveInt = 100,
+        minibatch_dims: PositiveInt = 5,
     ) -> None:
         super().__init__()
         features = 8 * width * divide_resolution(resolution, 8) ** 2
@@ -93,6 +101,9 @@ class Discriminator(nn.Module):
         for layer in self._convolutions(channels, width):
             zero_bias(layer)
             self.body.extend([apply_spectral_norm(layer, spectral_norm), nn.LeakyReLU(0.1, inplace=True)])
+        self.minibatch, features = make_minibatch_layer(minibatch, features, minibatch_kernels, minibatch_dims)
+        for projection in self.minibatch.children():
+            apply_spectral_norm(projection, spectral_norm)
         linear = nn.Linear(features, logits)
         if spectral_norm_output:
             zero_bias(linear)
@@ -112,4 +123,4 @@ class Discriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
         features = self.body(images).flatten(1)  # (N, C, H, W) -> (N, 8W, b, b) -> (N, 8W·b·b)
-        return self.head(features, labels)
+        return self.head(self.minibatch(features), labels)

@@ -15,7 +15,7 @@ def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
     """Return `layer` with its weight normalised in place.
 
     Args:
-        layer: convolution or linear layer; its weight is treated as a matrix (outputs, everything else).
+        layer: convolution or linear layer. Its weight is treated as a matrix (outputs, all other dimensions).
         kind: `persistent` continues the power iteration from one forward pass to the next, as the paper and torch do.
             `fixed_u` restarts it from the same random vector every time. This is an error in published code: the
             estimate stays below the largest singular value, so the layer is not bounded. `none` changes nothing.
@@ -30,7 +30,7 @@ def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
 # torch's class is private, but its public function registers that class and leaves no place for the autocast guard.
 # test_torch_spectral_norm_has_private_class fails if torch renames it.
 class PersistentSpectralNorm(parametrizations._SpectralNorm):
-    """Normalise as torch does, but in float32 under autocast: half precision is too coarse for the bound."""
+    """Normalise as torch does, but in float32 under autocast, because half precision is too inaccurate."""
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` divided by its estimated largest singular value; same shape."""
@@ -39,10 +39,10 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
 
 
 class FixedUSpectralNorm(nn.Module):
-    """Normalise by one power iteration from a constant u; gradients flow through the iteration, as in published code.
+    """Normalise with one power iteration from a constant u. Gradients flow through the iteration, as in published code.
 
     Args:
-        weight: (outputs, inputs, …); its first dimension is the length of u.
+        weight: weight (outputs, inputs, …), whose first dimension is the length of u.
     """
 
     u: Tensor

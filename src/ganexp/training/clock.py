@@ -1,17 +1,17 @@
-"""The time that a run has spent on training."""
+"""Measure the time that a run has spent on training."""
 
 import time
 
 
 class TrainingClock:
-    """Count the seconds of training, over all the processes that a run was resumed in; it can be paused."""
+    """Count the seconds of training, added up over all processes of a resumed run. The clock can be paused."""
 
     def __init__(self) -> None:
         self.total = 0.0  # seconds until the clock was last started
         self._started: float | None = None
 
     def start(self) -> None:
-        """Start counting, or count on."""
+        """Start or continue counting."""
         if self._started is None:
             self._started = time.monotonic()
 

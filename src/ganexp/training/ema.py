@@ -1,4 +1,4 @@
-"""An exponential moving average of the generator's weights, which images are then sampled from."""
+"""An exponential moving average of the generator's weights, which is used for sampling."""
 
 from copy import deepcopy
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 
 class AveragedGenerator(nn.Module):
-    """Hold a copy of a generator whose parameters follow the original's as an exponential moving average.
+    """Hold a copy of a generator with an exponential moving average of its parameters.
 
-    Buffers, such as the statistics of batch norm, are copied. The copy is called like the generator.
+    Buffers, such as the statistics of batch norm, are copied. The copy has the same call signature as the generator.
 
     Args:
         generator: the network that is trained.
-        decay: of the average, in (0, 1).
-        start: the step after which averaging starts; up to it, the copy equals the generator.
+        decay: decay of the average, in (0, 1).
+        start: the step after which averaging starts; until then the copy equals the generator.
     """
 
     def __init__(self, generator: nn.Module, decay: float, start: int = 0) -> None:
@@ -23,12 +23,12 @@ class AveragedGenerator(nn.Module):
         self.decay, self.start = decay, start
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images (N, C, H, W) of latents z (N, d) and labels (N,) or None."""
+        """Return images (N, C, H, W) for latents z (N, d) and labels (N,) or None."""
         return self.network(z, labels)
 
     @torch.no_grad()
     def update(self, generator: nn.Module, step: int) -> None:
-        """Move the average towards `generator` after its update number `step`."""
+        """Update the average after step number `step` of `generator`."""
         weight = 1 - (self.decay if step > self.start else 0.0)
         torch._foreach_lerp_(list(self.network.parameters()), list(generator.parameters()), weight)
         for average, buffer in zip(self.network.buffers(), generator.buffers(), strict=True):

@@ -1,6 +1,6 @@
 """Train a generator, a discriminator and optional further networks with manual optimization.
 
-One `training_step` is one step, that is one generator update. This is the only place where optimizers step.
+One `training_step` is one step, which is one generator update. Optimizers step only in this module.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,41 +18,42 @@ from ganexp.losses.objective import Batch, Objective
 from ganexp.metrics.collection import Scores
 from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange
-from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate, sample_labels
+from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate
 from ganexp.training.clock import TrainingClock
 from ganexp.training.ema import AveragedGenerator
-from ganexp.training.schedules import LinearDecay, make_schedulers
+from ganexp.training.schedules import LinearDecay, ProgressiveGrowth, make_schedulers, set_progress
 from ganexp.training.updates import Backward, FixedRatio, Step
 
 COUNTERS = ("step", "d_steps", "images_seen")
 
 
 class GAN(pl.LightningModule):
-    """The networks of a GAN, what they minimise, and the order of their updates.
+    """The networks of a GAN, their objective, and the order of their updates.
 
     Args:
-        networks: by name. `generator`: latents (N, d), labels (N,) or None -> images (N, C, H, W) in [-1, 1];
-            `discriminator`: images, labels or None -> logits; then any further networks that the objective trains.
-        objective: named loss terms for each of them.
+        networks: networks by name. `generator`: latents (N, d), labels (N,) or None -> images (N, C, H, W) in [-1, 1];
+            `discriminator`: images, labels or None -> logits; and any further networks that the objective trains.
+        objective: named loss terms for each network.
         update_rule: the sequence of updates in a step.
-        optimizers: for each network, by name, a function of its parameters.
-        latent: draws latents.
+        optimizers: functions by network name that create an optimizer for the parameters of the network.
+        latent: distribution of the latents.
         num_classes: number of classes of a conditional GAN; 0 trains without labels.
         steps: length of the run in generator updates.
-        max_d_steps: number of discriminator updates after which the run ends, whatever steps are left; None: no limit.
+        max_d_steps: number of discriminator updates after which the run ends, even if steps are left; None: no limit.
         pixel_range: range of real pixels. In `unit`, [0, 1], generated images are clamped to it before they are shown
             or scored.
-        lr_decay: factor of the learning rates at a share of the run; None keeps them constant.
-        clip_gradients: largest norm of the gradient of a network, by name; None, or no entry, does not clip it.
-        averaged_generator: moving average of the generator to sample from; None samples from the trained one.
+        lr_decay: function that maps a share of the run to the factor of the learning rates; None keeps them constant.
+        clip_gradients: maximum gradient norm of each network by name; None or a missing entry means no clipping.
+        averaged_generator: moving average of the generator to sample from; None samples from the trained generator.
         log_every: number of steps between two logged points.
+        growth: function that maps a step to the stage of networks that grow; None leaves them at full size.
 
     Attributes:
         stream: real batches; set before training.
-        scores: what a validation computes; None computes nothing. Not registered as a submodule, so that no feature
-            extractor gets into a checkpoint.
-        step, d_steps, images_seen: generator updates, discriminator updates, and real images that it has seen.
-        evaluation_latents: what validations draw their images from.
+        scores: scores that a validation computes; None computes nothing. They are not registered as a submodule, so
+            that checkpoints do not include the feature extractor.
+        step, d_steps, images_seen: numbers of generator updates, discriminator updates, and real images used so far.
+        evaluation_latents: latents from which validations generate images.
         score_values: scores of the last validation by name.
         logged: the last logged values by key, for callbacks that show or check them.
     """
@@ -72,13 +73,14 @@ class GAN(pl.LightningModule):
         clip_gradients: Mapping[str, float | None] | None = None,
         averaged_generator: AveragedGenerator | None = None,
         log_every: int = 50,
+        growth: ProgressiveGrowth | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.networks, self.averaged_generator, self.objective = nn.ModuleDict(networks), averaged_generator, objective
         self.further_networks = [name for name in networks if name not in ("generator", "discriminator")]
         self.update_rule, self.latent, self.num_classes = update_rule, latent, num_classes
-        self.optimizer_factories, self.lr_decay = dict(optimizers), lr_decay
+        self.optimizer_factories, self.lr_decay, self.growth = dict(optimizers), lr_decay, growth
         self.max_norms = {name: norm for name, norm in (clip_gradients or {}).items() if norm is not None}
         self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
         self.pixel_range: PixelRange = pixel_range
@@ -90,11 +92,12 @@ class GAN(pl.LightningModule):
         self.score_values: dict[str, float] = {}
         self._losses: dict[str, Tensor] = {}
         self.evaluation_latents = FixedLatents(latent, EVALUATION_SEED)
-        self._told_progress = [module for module in self.modules() if hasattr(module, "set_progress")]
+        methods = ("set_progress", "set_stage")
+        self._told_progress = [each for each in self.modules() if any(hasattr(each, method) for method in methods)]
 
     @property
     def generator(self) -> nn.Module:
-        """The generator that is trained."""
+        """The trained generator, not its average."""
         return self.networks["generator"]
 
     @property
@@ -104,12 +107,12 @@ class GAN(pl.LightningModule):
 
     @property
     def sampling_generator(self) -> nn.Module:
-        """The generator to sample images from: the averaged one, where there is one."""
+        """The generator to sample images from: the averaged generator if there is one."""
         return self.generator if self.averaged_generator is None else self.averaged_generator
 
     @property
     def is_done(self) -> bool:
-        """Whether the run has taken all its steps, or used up its discriminator updates."""
+        """Whether the run has made all its steps, or reached the limit on discriminator updates."""
         return self.step >= self.steps or self._d_steps_are_used_up
 
     @property
@@ -125,20 +128,19 @@ class GAN(pl.LightningModule):
         return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, self.steps)
 
     def learning_rates(self) -> dict[str, float]:
-        """Return each network's learning rate at the start of a run, scaled to the batch size."""
+        """Return each network's learning rate at the start of the run, scaled to the batch size."""
         optimizers, _ = self.configure_optimizers()
         return {name: each.param_groups[0]["lr"] for name, each in zip(self.networks, optimizers, strict=True)}
 
     def on_fit_start(self) -> None:
-        """End at once if the run was stopped between its last step and its end."""
+        """End immediately if the resumed run has already made all its steps."""
         self.trainer.should_stop = self.is_done
 
     def training_step(self, _batch: int, _index: int) -> None:
-        """Take one step: the phases that the update rule asks for, with exactly one update of the generator."""
+        """Make one step: the phases of the update rule, with exactly one update of the generator."""
         self.clock.start()  # which every validation pauses: evaluation, pictures and checkpoints are not training
         torch.set_autocast_cache_enabled(False)  # half-precision copies of weights go stale within a step
-        for network in self._told_progress:
-            network.set_progress(self.step / self.steps)
+        set_progress(self._told_progress, self.step, self.steps, self.growth)
         self._optimizer_of = self._optimizers_by_network()
         self._shared_fakes: tuple[Tensor, Tensor | None] | None = None
         self._run_phases()
@@ -182,7 +184,7 @@ class GAN(pl.LightningModule):
         return None
 
     def _backward(self, phase: Backward) -> Tensor:
-        """Compute a network's gradients, and return its loss without them."""
+        """Compute a network's gradients, and return its loss, detached from the graph."""
         network = phase.network
         if phase.real == "next":
             self._real = next(self.stream)
@@ -196,8 +198,9 @@ class GAN(pl.LightningModule):
         return loss.detach()
 
     def _batch(self, phase: Backward, real: RealBatch) -> Batch:
-        """Return the images of the phase; only the generator's own update has a gradient to the generator."""
-        batch = Batch(real.images, real.labels if self.num_classes else None)
+        """Return the images of the phase. Gradients reach the generator only in the generator's own update."""
+        images = getattr(self.discriminator, "prepare_real", nn.Identity())(real.images)
+        batch = Batch(images, real.labels if self.num_classes else None)
         if phase.network == "generator":
             batch.fake, batch.fake_labels = self._fakes(phase, real)
         elif phase.network == "discriminator":
@@ -227,24 +230,25 @@ class GAN(pl.LightningModule):
         return torch.randint(self.num_classes, (len(real.images),), device=self.device)
 
     def _optimizers_by_network(self) -> dict[str, Any]:
-        """Return the optimizers; only the generator's is Lightning's, so that `trainer.global_step` is the step."""
+        """Return the optimizers by network. Lightning wraps only the generator's, so it counts generator updates."""
         optimizers = dict(zip(self.networks, self.optimizers(use_pl_optimizer=False), strict=True))
         return optimizers | {"generator": self.optimizers()[0]}
 
     # Logging
 
     def _keep_losses(self, network: str, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """Keep the losses of an update on the device until they are logged, or replaced by a later update's."""
+        """Keep the losses of an update on the device until they are logged, or replaced by those of a later update."""
         self._losses[log_keys.loss_key(network)] = loss.detach()
         if len(terms) > 1:
             self._losses |= {log_keys.loss_key(network, name): term.detach() for name, term in terms.items()}
 
     def _log_losses(self) -> None:
-        """Log the losses of the step's last updates. This waits for the device."""
-        self.log_values({name: loss.item() for name, loss in self._losses.items()})
+        """Log the losses of the step's last updates, and the objective's values. This waits for the device."""
+        values = {log_keys.objective_key(name): value for name, value in self.objective.values().items()}
+        self.log_values({name: value.item() for name, value in (self._losses | values).items()})
 
     def log_values(self, values: Mapping[str, float]) -> None:
-        """Send values to every logger at the current step, with the other axes beside them."""
+        """Send values to every logger at the current step, together with the other axes."""
         axes = {
             log_keys.D_STEPS: self.d_steps,
             log_keys.IMAGES: self.images_seen,
@@ -257,17 +261,17 @@ class GAN(pl.LightningModule):
     # Validation
 
     def on_validation_start(self) -> None:
-        """Pause the clock, and forget the samples of the last validation."""
+        """Pause the clock, and remove the samples of the last validation."""
         self.clock.pause()
         if self.scores is not None:
             self.scores.reset()
 
     def validation_step(self, indices: Tensor, _index: int) -> None:
-        """Draw the images of fixed latents, `indices` (N,), and give them to the scores."""
+        """Generate images from the fixed latents at `indices` (N,), and add them to the scores."""
         if self.scores is None:
             return
         indices = indices.cpu()
-        labels = sample_labels(self.num_classes, indices)
+        labels = None if self.scores.labels is None else self.scores.labels.values[indices]
         self.scores.update(generate(self, self.evaluation_latents[indices], labels), labels, indices)
 
     def on_validation_epoch_end(self) -> None:

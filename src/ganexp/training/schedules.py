@@ -1,18 +1,18 @@
-"""Schedules of learning rates over a run."""
+"""Schedules over a run: of the learning rates, and of the stage of networks that grow."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from ganexp.types import NonNegativeFloat, UnitInterval
+from ganexp.types import NonNegativeFloat, PositiveInt, UnitInterval
 
 
 @dataclass
 class LinearDecay:
-    """Multiply the learning rates by 1 until `start` of the run, then linearly down to `end` at its last step.
+    """Keep the learning rates constant until `start`, then decay them linearly to `end` times their value.
 
     Args:
         start: share of the run in [0, 1] at which the decay starts.
@@ -29,13 +29,55 @@ class LinearDecay:
         return 1.0 + (self.end - 1.0) * (progress - self.start) / (1.0 - self.start)
 
 
-def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | None, steps: int) -> list[dict[str, Any]]:
-    """Return a scheduler of each optimizer in the form in which Lightning takes it, or none without a decay.
+@dataclass
+class ProgressiveGrowth:
+    """Raise the stage of growing networks by 1 for every `images_per_stage` images (Karras et al. 2018, section 2).
+
+    The stage is a function of the step, so that a resumed run continues with the same one.
 
     Args:
-        optimizers: by the network's name; `LearningRateMonitor` logs lr/NAME.
-        decay: factor of the learning rates at a share of the run.
-        steps: length of the run; a scheduler is stepped once in each of them.
+        images_per_stage: number of images.
+        batch_size: number of images that each step counts.
+    """
+
+    images_per_stage: PositiveInt
+    batch_size: PositiveInt
+
+    def __call__(self, step: int) -> float:
+        """Return the stage after `step` steps."""
+        return step * self.batch_size / self.images_per_stage
+
+
+def set_progress(networks: Iterable[Any], step: int, steps: int, growth: ProgressiveGrowth | None) -> None:
+    """Set the progress and the stage of the networks that have them, before the next step.
+
+    Args:
+        networks: `set_progress` is called with the share of the run, and `set_stage` with the stage.
+        step: number of steps that have been made.
+        steps: length of the run.
+        growth: function that maps a step to the stage; None leaves the stages as they are.
+    """
+    networks = list(networks)
+    for network in networks:
+        if hasattr(network, "set_progress"):
+            network.set_progress(step / steps)
+    set_stage(networks, step, growth)
+
+
+def set_stage(networks: Iterable[Any], step: int, growth: ProgressiveGrowth | None) -> None:
+    """Set the stage of the networks that grow to that of `step`; without a `growth` they are left as they are."""
+    for network in networks:
+        if growth is not None and hasattr(network, "set_stage"):
+            network.set_stage(growth(step))
+
+
+def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | None, steps: int) -> list[dict[str, Any]]:
+    """Return a scheduler for each optimizer in the format that Lightning expects; an empty list without a decay.
+
+    Args:
+        optimizers: optimizers by network name; `LearningRateMonitor` logs lr/NAME.
+        decay: function that maps a share of the run to the factor of the learning rates.
+        steps: length of the run; each scheduler makes one step per step of the run.
     """
     if decay is None:
         return []
@@ -44,5 +86,5 @@ def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | No
 
 
 def batch_size_scale(batch_size: int, reference_batch: int | None) -> float:
-    """Return the factor of learning rates that are meant for `reference_batch` (None: 1), linear in the batch size."""
+    """Return the linear factor of learning rates that are given for `reference_batch`; 1 if it is None."""
     return batch_size / reference_batch if reference_batch else 1.0

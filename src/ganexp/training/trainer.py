@@ -1,4 +1,4 @@
-"""Make every `pl.Trainer`, with what resume and safety need, and choose the device."""
+"""Create every `pl.Trainer` with the callbacks for safe and exact resuming, and choose the device."""
 
 import logging
 import os
@@ -40,7 +40,7 @@ def choose_device(accelerator: str) -> torch.device:
     """Return the device that Lightning's `accelerator` (auto, cpu or gpu) means on this machine.
 
     Raises:
-        UserError: gpu, where torch finds none.
+        UserError: the accelerator is gpu, and torch finds no GPU.
     """
     if accelerator == "gpu" and not torch.cuda.is_available():
         raise UserError("trainer.accelerator=gpu, but torch finds no GPU here: use trainer=cpu or trainer=auto")
@@ -48,15 +48,15 @@ def choose_device(accelerator: str) -> torch.device:
 
 
 def device_name(device: torch.device) -> str:
-    """Return the name of a device, as it stands in run.json."""
+    """Return the name of a device as run.json records it."""
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
 def choose_algorithms(deterministic: bool | Literal["warn"]) -> None:
-    """Let torch use deterministic algorithms only, or any. Must be called before anything is computed on a GPU.
+    """Set whether torch uses only deterministic algorithms. Call this before anything is computed on a GPU.
 
-    Lightning does the same for its own part of a run; this covers what comes before, such as a classifier that is
-    trained for the scores, and cuBLAS reads its variable once only.
+    Lightning does the same within `fit`. This call also covers the computations before it, such as training the
+    classifier for the scores; cuBLAS reads its environment variable only once.
 
     Args:
         deterministic: true raises an error for an operation that has no deterministic algorithm; `warn` warns.
@@ -67,11 +67,11 @@ def choose_algorithms(deterministic: bool | Literal["warn"]) -> None:
 
 
 def lightning_arguments(settings: Mapping[str, Any], root: Path) -> dict[str, Any]:
-    """Return the arguments of `pl.Trainer` that the config sets under its own names.
+    """Return the arguments of `pl.Trainer` that the config sets under Lightning's names.
 
     Args:
         settings: the part `trainer` of the config.
-        root: the run directory, in which a profiler leaves its report.
+        root: the run directory, to which a profiler writes its report.
     """
     deterministic, benchmark, profiler = (settings[name] for name in ("deterministic", "benchmark", "profiler"))
     return {
@@ -95,17 +95,18 @@ def make_trainer(
     """Return a trainer.
 
     Args:
-        device: to train on.
-        root: directory in which Lightning looks for checkpoints that it wrote when SLURM preempted a job; no other run
+        device: device to train on.
+        root: directory in which Lightning looks for checkpoints that it wrote when SLURM preempted a job. No other run
             may use it.
         precision: 32-true or bf16-mixed.
-        max_epochs: number of Lightning's epochs, each of which is an evaluation period.
-        callbacks: all of them.
-        loggers: all of them.
+        max_epochs: number of Lightning's epochs; an epoch is the period between two evaluations.
+        callbacks: all callbacks.
+        loggers: all loggers.
         arguments: further arguments of `pl.Trainer`, see `lightning_arguments`.
 
     Raises:
-        UserError: Lightning refuses the arguments, for instance two progress bars.
+        UserError: Lightning refuses the arguments, for example two progress bars, or two callbacks with the same state
+            key in checkpoints.
     """
     for library in ("pytorch_lightning", "lightning_fabric"):  # they remark on the hardware at every start
         logging.getLogger(library).setLevel(logging.WARNING)
@@ -130,20 +131,20 @@ def make_trainer(
             enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
             **defaults | dict(arguments or {}),
         )
-    except MisconfigurationException as error:
+    except (MisconfigurationException, RuntimeError) as error:
         raise UserError(f"Lightning's Trainer refuses callbacks=, logger= or trainer=: {error}") from None
 
 
 def required_callbacks() -> list[Callback]:
-    """Return the callbacks that every training has, whatever `callbacks=` says."""
+    """Return the callbacks that every training has, independent of `callbacks=`."""
     return [RandomState(), StopWhenNotFinite(), Interruption()]
 
 
 def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode: str) -> list[Callback]:
-    """Return the callbacks that save last.ckpt at every evaluation or interruption, and best.ckpt by a score.
+    """Return the callbacks that save last.ckpt at every evaluation or interruption, and best.ckpt for the best score.
 
     Args:
-        run_directory: of the run.
+        run_directory: directory of the run.
         monitor: name of the score, such as fid_classifier; None saves no best.ckpt.
         mode: `min` or `max`, whichever is better.
     """
@@ -157,7 +158,7 @@ def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode:
 
 
 def fit(trainer: pl.Trainer, gan: GAN, data: StreamData, checkpoint: Path | None) -> None:
-    """Train, from `checkpoint` if there is one. Only tensors and plain values are loaded from it."""
+    """Train, starting from `checkpoint` if it is not None. Only tensors and plain values are loaded from it."""
     with quiet_lightning():
         trainer.fit(gan, datamodule=data, ckpt_path=checkpoint, weights_only=True)
 
@@ -170,10 +171,10 @@ def validate(
     loggers: Sequence[Logger] = (),
     arguments: Mapping[str, Any] | None = None,
 ) -> None:
-    """Score the GAN as it is, in float32. The scores go to the loggers, and to `gan.logged`.
+    """Score the GAN without training it, in float32. The scores are sent to the loggers and stored in `gan.logged`.
 
-    The trainer gets an empty directory of its own: under SLURM Lightning would load a preempted run's checkpoint from
-    any other. Of the further `arguments` of `pl.Trainer`, it gets those that numbers depend on.
+    The trainer gets an empty directory, because under SLURM Lightning would load the checkpoint of a preempted run from
+    the run directory. Only the `arguments` of `pl.Trainer` that affect the numbers are used.
     """
     numerical = {name: value for name, value in (arguments or {}).items() if name in NUMERICAL}
     with quiet_lightning(), tempfile.TemporaryDirectory(prefix="ganexp-") as root:
@@ -183,7 +184,7 @@ def validate(
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's warnings about what ganexp does on purpose, such as data without workers."""
+    """Silence Lightning's warnings about intended behaviour, such as data without workers."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         yield

@@ -1,12 +1,12 @@
-"""Update rules: the order of the updates in a step, their number, and the batches that they see.
+"""Update rules: the order and the number of the updates in a step, and the batches that they use.
 
 A step is one generator update. A rule describes it as a sequence of phases, which `training/gan.py` carries out:
 
     loss = yield Backward("discriminator", real="next")   # compute gradients; the loss comes back
     yield Step("discriminator")                           # let the network's optimizer step
 
-The loss is a tensor on the device, so only a rule that reads it waits for the device. A rule keeps its state on itself,
-not in the generator's frame: `state_dict` goes into every checkpoint. A step has exactly one `Step("generator")`.
+The loss is a tensor on the device, so only a rule that reads it waits for the device. A rule stores its state in its
+attributes, because every checkpoint saves its `state_dict`. A step has exactly one `Step("generator")`.
 """
 
 from collections.abc import Generator, Sequence
@@ -29,8 +29,8 @@ class Backward:
 
     Args:
         network: name of the network, as in the model's configuration.
-        real: `next` takes a new batch of real images, `same` the batch of the phase before.
-        fakes: `fresh` draws new latents; `shared` uses the batch of images that is generated once a step.
+        real: `next` takes a new batch of real images, `same` the batch of the previous phase.
+        fakes: `fresh` draws new latents; `shared` uses the batch of images that is generated once per step.
     """
 
     network: str
@@ -40,7 +40,7 @@ class Backward:
 
 @dataclass(frozen=True)
 class Step:
-    """Let the optimizer of a network step."""
+    """Make a step with the optimizer of a network."""
 
     network: str
 
@@ -55,7 +55,7 @@ class FixedRatio:
     Args:
         n_critic: discriminator updates in a step.
         order: `discriminator_first`, `generator_first`, or `simultaneous`, where both gradients are computed at the
-            same weights before either network steps (n_critic must be 1).
+            same weights before one of the networks steps (n_critic must be 1).
         reuse_real: use one real batch for all discriminator updates of a step.
         fakes: `fresh` draws new latents for every update. `shared` generates one batch of images at the start of a
             step and uses it for every update of the step.
@@ -79,7 +79,7 @@ class FixedRatio:
         """Yield the phases of one step.
 
         Args:
-            others: further networks, such as a classifier; each is updated once, before the first of the two.
+            others: further networks, such as a classifier. Each is updated once, before generator and discriminator.
         """
         real = "next"
         for network in others:
@@ -109,7 +109,7 @@ class FixedRatio:
             real = "same" if self.reuse_real else "next"
 
     def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
-        """Return whether the discriminator's updates of this step end after `updates` of them, the last with `loss`."""
+        """Return whether the discriminator's updates in this step end after `updates` updates, the last with `loss`."""
         return updates >= self.n_critic
 
     @property
@@ -118,29 +118,29 @@ class FixedRatio:
         return self.n_critic
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state needed to resume the rule exactly."""
+        """Return the state that is needed to resume the rule exactly."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state that `state_dict` of an equal rule returned."""
+        """Restore the state that `state_dict` of a rule with the same settings returned."""
 
 
 @dataclass
 class LossLimit(FixedRatio):
-    """Make one discriminator update in a step, and a burst of further ones while the discriminator's loss is high.
+    """Make one discriminator update in a step, and a burst of further updates while the discriminator's loss is high.
 
-    This is the rule of the SAGAN article: a generator update, then a discriminator update; if the mean of the last
-    `window` discriminator losses is then `limit` or more, `burst` further discriminator updates follow.
+    This is the rule of the SAGAN article: a generator update, then a discriminator update. If the mean of the last
+    `window` discriminator losses is then at least `limit`, `burst` further discriminator updates follow.
 
     Args:
-        limit: of the mean loss; None means no limit, and then no loss is read from the device.
+        limit: limit on the mean loss. None means no limit, so that no loss is read from the device.
         window: number of losses in the mean.
         burst: number of further discriminator updates.
-        repeat_burst: False makes at most one burst in a step, so that the ratio is at most 1 + burst. True checks the
-            limit again after every burst, so that the generator waits until the mean is below it, as in the article's
-            code.
-        epoch: number of discriminator updates after which the losses and the burst are forgotten, as at the end of an
-            epoch in the article's code; None never forgets them.
+        repeat_burst: False makes at most one burst in a step, so that a step has at most 1 + burst discriminator
+            updates. True checks the limit again after every burst, so that the next generator update waits until the
+            mean is below the limit, as in the article's code.
+        epoch: number of discriminator updates after which the losses and the burst are reset, as at the end of an epoch
+            in the article's code; None never resets them.
     """
 
     order: Order = "generator_first"
@@ -153,9 +153,9 @@ class LossLimit(FixedRatio):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.n_critic != 1:
-            raise ValueError(f"n_critic={self.n_critic}: a loss limit starts from one discriminator update a step")
+            raise ValueError(f"n_critic={self.n_critic}: a loss limit starts from one discriminator update per step")
         if self.repeat_burst and self.epoch is None:
-            raise ValueError("repeat_burst=true needs epoch=…, or the generator may wait for ever")
+            raise ValueError("repeat_burst=true needs epoch=…, because otherwise the bursts may never end")
         self._losses: list[Tensor | float] = []
         self._updates_in_epoch = 0
 
@@ -179,11 +179,11 @@ class LossLimit(FixedRatio):
 
     @property
     def updates_per_step(self) -> int | None:
-        """One without a limit; None with one, since the number then depends on the losses."""
+        """The number 1 without a limit; None with a limit, because the number then depends on the losses."""
         return 1 if self.limit is None else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the last losses, as plain numbers, and the number of updates in this epoch."""
+        """Return the last losses as plain numbers, and the number of updates in this epoch."""
         return {"losses": [float(loss) for loss in self._losses], "updates_in_epoch": self._updates_in_epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,0 +1,46 @@
+"""Find config files that are not plain UTF-8, because Hydra misreads them. Must not import torch."""
+
+import codecs
+from collections.abc import Sequence
+from pathlib import Path
+
+from ganexp.console import short_path
+
+MARKS = {
+    codecs.BOM_UTF8: "UTF-8 with a byte order mark (BOM)",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+
+
+def explain_encoding(folders: Sequence[Path]) -> str:
+    """Return a message about the user's first config file with another encoding, and the fix; empty if there is none.
+
+    With a byte order mark at the beginning of a file, Hydra does not recognise `# @package _global_` in the first line.
+
+    Args:
+        folders: the directories of config files: ganexp's own first, then the user's.
+    """
+    for folder in folders[1:]:
+        for file in sorted(folder.rglob("*.yaml")):
+            if encoding := _wrong_encoding(file):
+                return f"{short_path(file)}: saved as {encoding}. Save it as UTF-8 without a byte order mark."
+    return ""
+
+
+def _wrong_encoding(file: Path) -> str:
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return ""
+    for mark, encoding in MARKS.items():
+        if content.startswith(mark):
+            is_harmless = encoding.startswith("UTF-8") and not content[len(mark) :].lstrip().startswith(b"# @package")
+            return "" if is_harmless else encoding
+    if b"\0" in content:
+        return "UTF-16"
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "another encoding than UTF-8"
+    return ""

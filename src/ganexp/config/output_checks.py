@@ -1,0 +1,50 @@
+"""Refuse a discriminator with outputs that do not fit the loss and its terms. `checks.py` lists these rules.
+
+Networks declare their kind of output and losses their kind of input, see `losses/adversarial.py`.
+"""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+from torch import nn
+
+if TYPE_CHECKING:
+    from ganexp.training.gan import GAN
+
+LOGITS = "logits"  # what a discriminator returns, and a loss takes, that declares nothing else
+
+
+def outputs_suit_the_loss(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that the discriminator returns the kind of output that the loss needs."""
+    loss, discriminator = gan.objective.adversarial, gan.discriminator
+    taken, returned = getattr(loss, "takes", LOGITS), getattr(discriminator, "returns", LOGITS)
+    if taken != returned:
+        fix = " or ".join(f"use {part.suits}" for part in (loss, discriminator) if hasattr(part, "suits"))
+        yield f"this loss takes {taken} of the discriminator, and this discriminator returns {returned}: {fix}"
+
+
+def features_are_there(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that the discriminator has features if an auxiliary term uses them."""
+    for name, term in gan.objective.auxiliary.items():
+        if getattr(term, "needs_features", False) and not hasattr(gan.discriminator, "features"):
+            yield f"loss.auxiliary.{name} needs features, which this discriminator does not have: use model=dfm"
+
+
+def penalties_see_single_samples(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that the discriminator does not compare the samples of a batch if a penalty needs single gradients."""
+    mixing = [name for name, layer in gan.discriminator.named_modules() if _mixes_samples(layer)]
+    penalties = [name for name, part in gan.objective.penalties.items() if getattr(part, "needs_gradient", True)]
+    if penalties and mixing:
+        keys = ", ".join(f"loss.penalties.{name}" for name in penalties)
+        yield (
+            f"{keys}: needs the gradient of each sample by itself, but minibatch discrimination ({mixing[0]}) "
+            "compares the samples: set model.discriminator.minibatch=none, or leave the penalty out"
+        )
+
+
+def _mixes_samples(layer: nn.Module) -> bool:
+    return bool(getattr(layer, "mixes_samples", False))
+
+
+RULES = (outputs_suit_the_loss, features_are_there, penalties_see_single_samples)

@@ -1,0 +1,36 @@
+"""Refuse an option of `as_published` for an experiment of another article. Must not import torch."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatch
+from typing import Any
+
+from omegaconf import DictConfig
+
+from ganexp.config.composition import CONF
+from ganexp.errors import UserError
+
+
+def check_overlay(cfg: DictConfig, groups: Mapping[str, Any]) -> None:
+    """Check that the chosen experiment is one of `published_cases`, which the option of as_published declares.
+
+    The user's own experiments are accepted, because they may extend one of these cases.
+
+    Args:
+        cfg: the composed config.
+        groups: the chosen options by group.
+
+    Raises:
+        UserError: the experiment is of another article, or there is none.
+    """
+    experiment, cases = groups.get("experiment"), list(cfg.get("published_cases") or [])
+    if not cases or any(fnmatch(str(experiment), case) for case in cases):
+        return
+    overlay = f"as_published={groups.get('as_published')} reproduces the code of an article"
+    choices = f"experiment={', '.join(cases)}"
+    if experiment is None:
+        raise UserError(f"{overlay}: choose one of its cases, {choices}")
+    if (CONF / "experiment" / f"{experiment}.yaml").exists():
+        raise UserError(
+            f"{overlay} for {choices} only, and experiment={experiment} does not have the settings of that code: "
+            "leave out as_published, or choose one of these cases"
+        )

@@ -1,0 +1,155 @@
+"""The typed sections of a config: data, model, loss, schedule, metrics, trainer, debug, sweep. Must not import torch.
+
+Each field declares its type for OmegaConf, which converts overrides, and its allowed values with `limited`. The
+arguments of a `_target_` are checked against the signature of the target, see `instantiate.py`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt
+from omegaconf import MISSING
+
+from ganexp.config.fields import NODES, limited, limits
+from ganexp.config.paths import PATH
+from ganexp.types import NonNegativeInt, PositiveFloat, PositiveInt
+
+Accelerator = Literal["auto", "cpu", "gpu"]
+SampleCounts = list[Annotated[int, Ge(2)]]  # numbers of samples for which FID is computed
+Precision = Literal["32-true", 32, "bf16-mixed", "bf16"]
+
+
+@dataclass
+class Data:
+    """The dataset."""
+
+    resolution: int = limited(PositiveInt)  # pixels along each side
+    channels: int = limited(PositiveInt)  # 1: grey, 3: colour
+    num_classes: int = limited(NonNegativeInt)  # 0: no labels
+    source: Any = MISSING  # the function that loads a split
+    # directory of the datasets
+    root: str = field(default="${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}", metadata=PATH)
+    path: str | None = field(default=None, metadata=PATH)  # path of a directory or zip of images
+    split: str = "train"  # the split to train on
+    classes: list[str] | None = None  # the names of the labels 0, 1, …; null: those of the split to train on
+    background: str = "white"  # the colour under transparent images, by name or as #rrggbb
+    changed: str = limited(Literal["refuse", "accept"], "refuse")  # what resume does when the images have changed
+    range: str = limited(Literal["symmetric", "unit"], "symmetric")  # range of real pixels; symmetric: [-1, 1]
+    flip: bool = False  # mirror half of the real images
+    # whether to keep all images in the memory of the device; false: decode them when they are needed
+    in_memory: Any = field(default="auto", metadata=limits(bool | Literal["auto"]))
+    workers: int = limited(NonNegativeInt, 2)  # processes that decode images which are not in memory
+    on_error: str = limited(Literal["skip", "raise"], "skip")  # what to do with a broken image file
+
+
+@dataclass
+class Ema:
+    """The moving average of the generator's weights, which is used for sampling."""
+
+    decay: float | None = limited(Annotated[float, Gt(0), Lt(1)] | None, None)  # null: no averaged generator
+    start: int = limited(NonNegativeInt, 0)
+
+
+@dataclass
+class Schedule:
+    """The length of the training and the order of its updates. A step is one generator update."""
+
+    steps: int = limited(PositiveInt)
+    evaluate_every: int = limited(PositiveInt)
+    batch_size: int = limited(PositiveInt)  # images in each update
+    updates: Any = MISSING  # which network is updated when
+    max_d_steps: int | None = limited(PositiveInt | None, None)  # discriminator updates after which the run ends
+    lr_decay: Any = None  # decay of the learning rates over the run; null: constant
+    growth: Any = None  # stage of networks that grow, at each step; null: such networks have full size
+    lr_reference_batch: int | None = limited(PositiveInt | None, None)  # batch size of the given learning rates
+    ema: Ema = field(default_factory=Ema)
+    # maximum norm of each network's gradient; null: not clipped
+    clip_gradients: dict[str, Any] = field(
+        default_factory=lambda: {"generator": None, "discriminator": None},
+        metadata=limits(dict[str, PositiveFloat | None]),
+    )
+
+
+@dataclass
+class Loss:
+    """The adversarial loss and its additional terms."""
+
+    adversarial: Any = MISSING  # the loss of discriminator and generator
+    logits: int = limited(PositiveInt, 1)  # number of outputs of the discriminator for each image
+    n_critic: int = limited(PositiveInt, 1)  # discriminator updates per step, if the schedule uses this value
+    discriminator_norm: str = "batch"  # normalisation, for networks that use this value
+    epsilon: str = limited(Literal["per_sample", "per_element"], "per_sample")  # how penalties draw epsilon
+    probabilities: bool = False  # whether the cross-entropy uses clamped sigmoid outputs instead of logits
+    penalties: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # additional terms of D's loss
+    constraint: Any = None  # constraint on the discriminator's weights, such as clipping; null: no constraint
+    # further loss terms, such as the cross-entropy of class logits
+    auxiliary: dict[str, Any] = field(default_factory=dict, metadata=NODES)
+
+
+@dataclass
+class Model:
+    """The networks."""
+
+    generator: Any = MISSING
+    discriminator: Any = MISSING
+    latent: Any = MISSING  # distribution of the generator's latents
+    conditional: bool = False  # whether both networks receive class labels
+    # further networks, which are trained by the terms of loss.auxiliary
+    auxiliary: dict[str, Any] = field(default_factory=dict, metadata=NODES)
+
+
+@dataclass
+class Metrics:
+    """The scores and the samples that a run records."""
+
+    extractor: Any = None  # the feature extractor; null: no scores
+    samples: int = limited(PositiveInt, 10000)  # number of generated images that each evaluation scores
+    scores: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # scores by name, see metrics/score=[is,fid]
+    references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits to compare with
+    # further sample counts at which FID is computed
+    fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
+    batch_size: int = limited(PositiveInt, 500)  # images per batch of the feature extractor
+    splits: int = limited(PositiveInt, 10)  # number of parts of the samples, for the Inception Score
+    # classes of the scored samples: reference (class shares of the first reference), uniform (equal shares)
+    labels: str = limited(Literal["reference", "uniform"], "reference")
+    best_by: str = "fid"  # the score that chooses the best checkpoint
+    # file with the weights of a pretrained feature extractor
+    weights: str | None = field(default=None, metadata=PATH)
+    # directory of the cached classifiers and statistics of real images
+    cache: str = field(default="${oc.env:GANEXP_CACHE,'~/.cache/ganexp'}", metadata=PATH)
+    grid_rows: int = limited(PositiveInt, 10)  # rows of the sample grid
+    grid_columns: int = limited(PositiveInt, 10)  # columns of the sample grid
+
+
+@dataclass
+class Trainer:
+    """Arguments of Lightning's Trainer, and log_every. The file trainer_arguments.py lists the other arguments."""
+
+    accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
+    devices: Any = field(default=1, metadata=limits(Literal[1]))  # more than one is not supported yet
+    precision: Any = field(default="32-true", metadata=limits(Precision))
+    log_every: int = limited(PositiveInt, 50)  # steps between two logged losses
+    # true: bitwise repeatable on the same kind of machine, or an error; warn: a warning instead of the error
+    deterministic: Any = field(default=False, metadata=limits(bool | Literal["warn"]))
+    benchmark: bool | None = None  # whether cuDNN times convolutions; null: yes, unless deterministic
+    detect_anomaly: bool = False  # whether to report the operation with a NaN gradient; slow
+    enable_model_summary: bool = False  # whether to print a table of the layers at the start
+    max_time: str | None = None  # DD:HH:MM:SS after which the run stops at its next evaluation; it can be resumed
+    profiler: str | None = limited(Literal["simple", "advanced", "pytorch"] | None, None)  # writes to the run directory
+
+
+@dataclass
+class Debug:
+    """Settings of test runs, which the options of the group `debug` set."""
+
+    keep_files: bool = True  # false: the run directory is temporary
+    keep_scores: bool = True  # false: no scores in run.json, and no best.ckpt
+    repeat_first_batch: bool = False  # train on the first batch of real images only
+    dry_run: bool = False  # build the networks, read and describe the dataset, and stop before training
+
+
+@dataclass
+class Sweep:
+    """Settings that all jobs of a sweep share."""
+
+    prune: bool = False  # stop a job if its best score is worse than the median of the other jobs at the same step

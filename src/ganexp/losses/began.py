@@ -1,0 +1,63 @@
+"""The loss of BEGAN (Berthelot et al. 2017), whose discriminator is an auto-encoder."""
+
+import torch
+from torch import Tensor, nn
+
+from ganexp.losses.adversarial import Terms
+from ganexp.types import NonNegativeFloat, PositiveFloat
+
+
+class Began(nn.Module):
+    """D minimises L(x) - k·L(G(z)), G minimises L(G(z)), with L the reconstruction error of the auto-encoder D.
+
+    k keeps E L(G(z)) near gamma·E L(x): after each update of D, k ← k + rate·(gamma·L(x) - L(G(z))), clamped to [0, 1].
+    Both losses are those of D's own update. Source: Berthelot et al. 2017, section 3.4; there, the rule for k uses the
+    L(G(z)) of the generator's update.
+
+    Outputs are reconstruction errors (N,). `values` returns k and the measure of convergence
+    M = L(x) + |gamma·L(x) - L(G(z))|, section 3.4.1.
+
+    Args:
+        gamma: Target of the ratio of E L(G(z)) to E L(x); lower values give fewer modes and sharper images.
+        rate: Learning rate of k, λ_k in the paper.
+
+    Example:
+        >>> loss = Began(gamma=0.5, rate=0.1)
+        >>> loss.discriminator(torch.tensor([4.0, 4.0]), torch.tensor([1.0, 1.0]))  # k = 0
+        {'real': tensor(4.), 'fake': tensor(-0.)}
+        >>> loss.values()  # k = 0.1·(0.5·4 - 1), M = 4 + |0.5·4 - 1|
+        {'k': tensor(0.1000), 'convergence': tensor(5.)}
+    """
+
+    takes = "reconstruction errors"  # which a discriminator must return
+    suits = "model=autoencoder"
+
+    k: Tensor
+    convergence: Tensor
+
+    def __init__(self, gamma: PositiveFloat, rate: NonNegativeFloat) -> None:
+        super().__init__()
+        self.gamma, self.rate = gamma, rate
+        self.register_buffer("k", torch.zeros(()))
+        self.register_buffer("convergence", torch.zeros(()))
+
+    def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
+        """Return the means of L(x) and -k·L(G(z)), and update k."""
+        real, fake = d_real.mean(), d_fake.mean()
+        terms = {"real": real, "fake": -self.k * fake}
+        balance = self.gamma * real.detach() - fake.detach()
+        self.k = (self.k + self.rate * balance).clamp(0, 1)  # a new tensor: the term above still needs the old one
+        self.convergence = real.detach() + balance.abs()
+        return terms
+
+    def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
+        """Return the mean of L(G(z))."""
+        return {"adversarial": d_fake.mean()}
+
+    def logit(self, d: Tensor) -> Tensor:
+        """Return -L (N,), which is higher for images with a lower reconstruction error."""
+        return -d
+
+    def values(self) -> Terms:
+        """Return k, and the measure of convergence M of the discriminator's last update."""
+        return {"k": self.k, "convergence": self.convergence}

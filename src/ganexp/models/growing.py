@@ -1,0 +1,89 @@
+"""Networks that grow by stages, and functions to resize images between the size of a stage and full size.
+
+Source: Karras et al. 2018, section 2; the stages are those of chainer-gan-lib.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, interpolate
+
+
+class Growing(nn.Module):
+    """A network for images of size base·2^k, which starts at size base at stage 0 and has full size from stage 2k.
+
+    Stages are real numbers. From stage 2i to 2i + 1 the network has size base·2^i, at level i. From stage 2i + 1 to
+    2i + 2 the layers of level i + 1 are faded in, with the fractional part of the stage as their share. A new network
+    has full size; `set_stage` changes it. The stage is part of the network's state.
+
+    Args:
+        doublings: number k of doublings from size base to full size.
+    """
+
+    def __init__(self, doublings: int) -> None:
+        super().__init__()
+        self.doublings = doublings
+        self.stage = float(self.last_stage)
+
+    @property
+    def last_stage(self) -> int:
+        """The stage from which the network has full size."""
+        return 2 * self.doublings
+
+    def set_stage(self, stage: float) -> None:
+        """Set the stage of the network. All stages from `last_stage` on are the same."""
+        self.stage = min(float(stage), float(self.last_stage))
+
+    def level(self) -> tuple[int, float]:
+        """Return the highest level in use, and the share of its layers, which is below 1 while it is faded in."""
+        number = int(self.stage)
+        share = self.stage - number if number % 2 else 1.0
+        return (number + 1) // 2, share
+
+    def scale(self, level: int) -> int:
+        """Return the ratio of the height of full-size images to the height of images at `level`."""
+        return 2 ** (self.doublings - level)
+
+    def get_extra_state(self) -> float:
+        """Return the stage, for the state dict."""
+        return self.stage
+
+    def set_extra_state(self, state: float) -> None:
+        """Restore the stage from a state dict."""
+        self.stage = state
+
+
+def enlarge(images: Tensor, scale: int) -> Tensor:
+    """Return images (N, C, h, w) as (N, C, scale·h, scale·w) by repeating pixels.
+
+    The gradient has the same length as without the enlargement, see `shrink`.
+    """
+    if scale == 1:
+        return images
+    return _scale_gradient(_repeat_pixels(images, scale), 1 / scale)
+
+
+def shrink(images: Tensor, scale: int) -> Tensor:
+    """Return images (N, C, scale·h, scale·w) as (N, C, h, w) by averaging blocks of pixels.
+
+    Averaging spreads the gradient over more pixels, which shortens it by the factor `scale`. This function compensates
+    for it: the gradient with respect to the large images has the same length as the gradient with respect to the small
+    images, so that the target of a gradient penalty has the same meaning at every stage.
+    """
+    if scale == 1:
+        return images
+    return _scale_gradient(avg_pool2d(images, scale), scale)
+
+
+def blend(images: Tensor, share: float) -> Tensor:
+    """Blend images (N, C, H, W) with a copy that is halved and enlarged again: share·images + (1 - share)·copy."""
+    return torch.lerp(_repeat_pixels(avg_pool2d(images, 2), 2), images, share)
+
+
+def _repeat_pixels(images: Tensor, scale: int) -> Tensor:
+    return interpolate(images, scale_factor=scale, mode="nearest")
+
+
+def _scale_gradient(x: Tensor, factor: float) -> Tensor:
+    """Return x unchanged, and multiply the gradient that passes through it by `factor`."""
+    constant = x.detach()
+    return constant + factor * (x - constant)

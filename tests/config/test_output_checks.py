@@ -1,0 +1,56 @@
+"""A discriminator that does not return what the loss and its terms take is refused, with the fix."""
+
+import re
+from types import SimpleNamespace
+
+import pytest
+
+from ganexp.config import output_checks
+from ganexp.losses import R1, Began, FeatureDenoising, Hinge
+from ganexp.losses.objective import Objective
+from ganexp.models import autoencoder, dcgan, dfm, mlp
+
+SHAPE = {"resolution": 8, "channels": 1}
+AUTO_ENCODER = autoencoder.Discriminator(**SHAPE, width=4)
+DCGAN = dcgan.Discriminator(**SHAPE, width=4, norm="none")
+MINIBATCH = dcgan.Discriminator(**SHAPE, width=4, norm="none", minibatch="discrimination")
+MLP = mlp.Discriminator(**SHAPE, hidden=[8])
+DENOISING = {"feature_denoising": FeatureDenoising(1.0)}
+
+
+def complaints(discriminator, objective):
+    gan = SimpleNamespace(discriminator=discriminator, objective=objective)
+    return [line for rule in output_checks.RULES for line in rule(None, gan)]
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "objective", "message"),
+    [
+        (DCGAN, Objective(Began(0.5, 0.001)), "this loss takes reconstruction errors.*use model=autoencoder$"),
+        (AUTO_ENCODER, Objective(Hinge()), "returns reconstruction errors: use loss=began$"),
+        (
+            MLP,
+            Objective(Hinge(), auxiliary=DENOISING),
+            "loss.auxiliary.feature_denoising needs features.*use model=dfm$",
+        ),
+        (MINIBATCH, Objective(Hinge(), {"r1": R1(1.0)}), r"loss.penalties.r1.*\(minibatch\).*minibatch=none"),
+    ],
+    ids=["dcgan began", "autoencoder hinge", "mlp denoising", "minibatch r1"],
+)
+def test_mismatch_is_refused_with_the_fix(discriminator, objective, message):
+    (line,) = complaints(discriminator, objective)
+    assert re.search(message, line)
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "objective"),
+    [
+        (AUTO_ENCODER, Objective(Began(0.5, 0.001), {"r1": R1(1.0)})),
+        (DCGAN, Objective(Hinge(), {"r1": R1(1.0)}, auxiliary=DENOISING)),
+        (dfm.Discriminator(**SHAPE, width=4), Objective(Hinge(), auxiliary=DENOISING)),
+        (MINIBATCH, Objective(Hinge())),
+    ],
+    ids=["autoencoder began", "dcgan", "dfm", "minibatch"],
+)
+def test_match_is_accepted(discriminator, objective):
+    assert complaints(discriminator, objective) == []

@@ -1,0 +1,107 @@
+"""Which keys hold texts, and how overrides keep their letters."""
+
+import subprocess
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from ganexp.cli import CONF
+from ganexp.config import schema
+from ganexp.config.composition import compose_config
+from ganexp.config.texts import holds_list, holds_text, keep_text, keep_texts, may_hold_text, quoted_form, restore_texts
+
+
+@pytest.fixture(autouse=True)
+def schemas():
+    schema.register()
+
+
+@pytest.mark.parametrize(
+    ("key", "is_text"),
+    [
+        ("name", True),
+        ("tags", True),
+        ("data.path", True),
+        ("data.classes", True),
+        ("metrics.weights", True),
+        ("hydra.run.dir", True),
+        ("hydra.job.env_set.NAME", True),
+        ("seed", False),
+        ("data", False),
+        ("data.flip", False),
+        ("data.in_memory", False),
+        ("data.source.path", False),  # nothing declares it
+        ("metrics.fid_at", False),
+        ("hydra.sweeper.n_jobs", False),
+        ("nothing.here", False),
+    ],
+)
+def test_types_of_the_schemas_tell_what_is_text(key, is_text):
+    assert holds_text(schema.Train, key) == is_text
+
+
+def test_keys_without_a_declared_type_may_hold_text():
+    keys = ("data.path", "data.source.path", "schedule.steps", "loss")
+    assert [may_hold_text("train", key) for key in keys] == [True, True, False, False]
+    assert [holds_list("train", key) for key in ("tags", "data.classes", "data.path")] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("override", "kept"),
+    [
+        ("name=1e5", "name='1e5'"),
+        ("+tags=[1e5, 2_0,a]", "+tags=['1e5', '2_0',a]"),
+        ("name=1e5,x,.5", "name='1e5',x,'.5'"),
+        ("name=choice(1e5,x)", "name=choice('1e5',x)"),
+        ("name=sort(2,1,reverse=true)", "name=sort('2','1',reverse=true)"),
+        ("name=nan", "name='nan'"),
+        ("name=range(1,3)", "name=range(1,3)"),  # its arguments are numbers
+        ("name='1e5'", "name='1e5'"),
+        ("name=007", "name=007"),  # no number to Hydra
+        ("name=null", "name=null"),
+        ("name=", "name="),
+        ("~name", "~name"),
+        ("name=${seed}/1e5", "name=${seed}/1e5"),
+        ("name=1 (2)", "name=1 (2)"),  # refused by Hydra, with the text as it was given
+        ("name=~/a b", "name='/home/me/a b'"),
+        ("name=['~/a',~,b]", "name=['/home/me/a','/home/me',b]"),
+        ("name='~/a'", "name='/home/me/a'"),
+        ("name=~", "name='/home/me'"),
+    ],
+)
+def test_texts_get_the_quotes_they_need(monkeypatch, override, kept):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert keep_text(override) == kept
+
+
+def test_only_texts_and_options_get_quotes():
+    overrides = ["seed=1_0", "schedule.steps=1e3", "loss=1e5", "experiment=2_0,a", "metrics.fid_at=[1,2]"]
+    kept = ["seed=1_0", "schedule.steps=1e3", "loss='1e5'", "experiment='2_0',a", "metrics.fid_at=[1,2]"]
+    assert keep_texts(overrides, "train", [CONF]) == kept
+
+
+def test_texts_of_a_search_are_restored():
+    overrides = ["name=1e5", "data.path=2024_01_01", "tags=[1_0]", "seed=1_0", "loss=hinge"]
+    cfg = compose_config("train", overrides, [CONF])
+    assert cfg.data.path == "20240101"
+    restore_texts(cfg, overrides)
+    assert (cfg.name, cfg.data.path, cfg.tags, cfg.seed) == ("1e5", "2024_01_01", ["1_0"], 10)
+    assert OmegaConf.get_type(cfg) is schema.Train
+
+
+@pytest.mark.parametrize(
+    "text", ["a (1)", "it's", 'a"b', "a\"b'c", "a$b`c`", "wow!", "back\\slash", "ends\\", "${seed}"]
+)
+def test_quoted_form_survives_shell_and_hydra(text):
+    form = quoted_form(f"data.path={text}", "train")
+    command = ["sh", "-c", f"printf %s {form}"]
+    typed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    read = OverridesParser.create().parse_override(typed).value()
+    assert OmegaConf.to_container(OmegaConf.create({"text": read}), resolve=True) == {"text": text}
+
+
+def test_quoted_form_is_for_texts_only():
+    assert quoted_form("schedule.steps=a(1)", "train") == ""
+    assert quoted_form("da ta=a(1)", "train") == ""
+    assert quoted_form("tags=[a(1), 'b c']", "train") == "\"tags=['a(1)','b c']\""
