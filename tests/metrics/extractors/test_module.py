@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from ganexp.errors import UserError
+from ganexp.metrics.extractors import module
 from ganexp.metrics.extractors.module import ModuleExtractor
 
 IMAGES = torch.randint(0, 256, (2, 1, 2, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
@@ -63,8 +64,23 @@ def test_identity_depends_on_class_and_weights():
     other = Corner()
     other.scale.data += 1
     modules = (Corner(), other, WithLogits())
-    assert len({ModuleExtractor(module, IMAGES).identity for module in modules}) == 3
+    assert len({ModuleExtractor(each, IMAGES).identity for each in modules}) == 3
     assert ModuleExtractor(Corner(), IMAGES).identity == ModuleExtractor(Corner(), IMAGES).identity
+
+
+def test_identity_depends_on_settings_and_layers():
+    plain, other = (ModuleExtractor(Corner(), IMAGES, settings).identity for settings in ("size: 1", "size: 2"))
+    deeper = Corner()
+    deeper.dropout = nn.Sequential(nn.Dropout(0.5), nn.Flatten())
+    assert len({plain, other, ModuleExtractor(deeper, IMAGES, "size: 1").identity}) == 3
+
+
+@pytest.mark.parametrize("changed", [Corner, nn.Module])
+def test_identity_depends_on_the_code_of_bases_but_not_of_torch(monkeypatch, changed):
+    """WithLogits inherits from Corner, whose code may change alone."""
+    before, getsource = ModuleExtractor(WithLogits(), IMAGES).identity, module.inspect.getsource
+    monkeypatch.setattr(module.inspect, "getsource", lambda kind: getsource(kind) + "changed" * (kind is changed))
+    assert (ModuleExtractor(WithLogits(), IMAGES).identity != before) == (changed is Corner)
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,8 @@ def test_missing_file_is_refused_with_advice(tmp_path):
 
 
 def test_failed_download_is_reported_with_advice():
-    with pytest.raises(UserError, match=r"downloading them failed(.|\n)*metrics.weights=FILE(.|\n)*metrics=none"):
+    advice = r"(.|\n)*metrics.weights=FILE(.|\n)*metrics=imagenet(.|\n)*metrics=none"
+    with pytest.raises(UserError, match=rf"downloading them failed{advice}"):
         find_weights(None, URL)
 
 

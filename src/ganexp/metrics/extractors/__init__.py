@@ -1,1 +1,1 @@
-"""Feature extractors: networks whose features and class logits the scores are computed from."""
+"""Feature extractors: networks that return the features and class logits from which scores are computed."""

@@ -1,6 +1,8 @@
-"""Feature extractors map images to what scores are computed from: features, and class logits where there are any."""
+"""Feature extractors map images to features and, if available, class logits, from which scores are computed."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,12 +13,13 @@ class Extractor(nn.Module):
     """Base class of feature extractors. A subclass defines `extract` and the attributes.
 
     Attributes:
-        name: part of the name of every score.
-        input: how images are prepared; part of the scores' protocol.
-        feature_dim: features per image.
-        num_logits: class logits per image; None if there are none.
-        identity: hash of the weights. Cached statistics are found by it, and it is part of the scores' protocol.
-        facts: what else a reader of the scores should know, recorded with the protocol; nothing by default.
+        name: name of the extractor, which is part of the name of every score.
+        input: how images are prepared; part of the protocol of the scores.
+        feature_dim: number of features per image.
+        num_logits: number of class logits per image; None if there are none.
+        identity: hash of the weights and of everything else that determines the features, apart from `name` and
+            `input`. It is part of the protocol of the scores, and of the names of cached statistics.
+        facts: further information about the scores, which is recorded with the protocol; empty by default.
         knows_labels: whether class c of the logits is class c of the dataset.
     """
 
@@ -36,13 +39,13 @@ class Extractor(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map images (N, C, H, W), uint8, to features (N, d) and class logits (N, K) or None, float32.
 
-        Autocast is switched off: in 16 bits features are about 1 % off.
+        Autocast is switched off, because features in 16 bits have an error of about 1 %.
         """
         with torch.autocast(images.device.type, enabled=False):
             return self.extract(images)
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Compute what `forward` returns."""
+        """Compute the features and class logits that `forward` returns."""
         raise NotImplementedError
 
 
@@ -55,5 +58,19 @@ def hash_weights(state: dict[str, Tensor]) -> str:
 
 
 def repeat_grey(images: Tensor) -> Tensor:
-    """Return grey images (N, 1, H, W) as (N, 3, H, W); those of three channels stay as they are."""
+    """Return grey images (N, 1, H, W) as (N, 3, H, W), and images with three channels unchanged."""
     return images.repeat(1, 3, 1, 1) if images.shape[1] == 1 else images
+
+
+@contextmanager
+def without_tf32() -> Iterator[None]:
+    """Compute convolutions in full 32 bits on a GPU, as on a CPU.
+
+    TF32, which torch uses for convolutions by default, has the 10-bit mantissa of 16-bit numbers.
+    """
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before

@@ -1,6 +1,7 @@
-"""A small classifier trained on the dataset itself, for datasets that Inception's features say little about."""
+"""Train a small classifier on the dataset itself, for datasets that Inception's features do not describe well."""
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from ganexp import console
 from ganexp.metrics.extractors.base import Extractor, hash_weights
 from ganexp.pixels import from_uint8
 from ganexp.runs import atomic
+from ganexp.runs.places import check_writable
 from ganexp.types import PositiveFloat, PositiveInt
 
-TRAINING_VERSION = 1  # increase it when the training below changes, so that cached classifiers are trained anew
+TRAINING_VERSION = 2  # increase it when the training below changes, so that cached classifiers are trained anew
 
 
 @dataclass
@@ -30,15 +32,22 @@ class LabelledImages:
     images: Tensor
     labels: Tensor
 
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all pixels and labels."""
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        for tensor in (self.images, self.labels):
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
 
 class ClassifierExtractor(Extractor):
-    """A trained classifier whose classes are those of the dataset.
+    """A classifier trained on the classes of the dataset.
 
     Args:
-        network: maps images in [-1, 1] to features (N, d) and class logits (N, K).
-        feature_dim: d, the number of features.
-        num_logits: K, the number of class logits.
-        accuracy: on held-out images, in [0, 1].
+        network: network that maps images in [-1, 1] to features (N, d) and class logits (N, K).
+        feature_dim: number of features d.
+        num_logits: number of class logits K.
+        accuracy: accuracy on held-out images, in [0, 1].
     """
 
     name = "classifier"
@@ -68,26 +77,31 @@ def train_classifier(
     file: Path,
     device: torch.device,
 ) -> ClassifierExtractor:
-    """Train a classifier with AdamW on a one-cycle schedule, or read it from `file` if it was trained before.
+    """Train a classifier with AdamW and a one-cycle schedule, or read it from `file` if it was trained before.
 
-    The global random state is left as it was.
+    The global random state does not change.
 
     Args:
-        network: maps images in [-1, 1] to features (N, d) and class logits (N, K); its weights are drawn anew.
+        network: network that maps images in [-1, 1] to features (N, d) and class logits (N, K). Its weights are
+            initialised again.
         updates: number of optimizer steps.
         batch_size: images per step.
         lr: highest learning rate of the schedule.
-        seed: of the weights and of the order of the images.
+        seed: seed of the weights and of the order of the images.
         train: images to train on.
-        test: held-out images, of which the accuracy is recorded with the scores.
-        file: where the trained weights are kept, see `classifier_file`.
-        device: where it is trained.
+        test: held-out images. The accuracy on them is recorded with the scores.
+        file: cache file of the trained weights, see `classifier_file`, and of the accuracy on each test set.
+        device: device on which the classifier is trained.
+
+    Raises:
+        OSError: the weights are not cached, and the cache cannot be written.
     """
     network.to(device).to(memory_format=torch.channels_last)
     saved = _read(file, network, device)
     if saved is not None:
         network.load_state_dict(saved["weights"])
     else:
+        check_writable(file.parent)
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             torch.manual_seed(seed)
             for layer in network.modules():
@@ -95,27 +109,31 @@ def train_classifier(
                 if reset is not None:
                     reset()
             _fit(network.train(), train, updates, batch_size, lr, device)
-        accuracy = _accuracy(network.eval(), test, device)
-        saved = {"network": str(network), "weights": network.state_dict(), "accuracy": accuracy}
+        saved = {"network": str(network), "weights": network.state_dict(), "accuracies": {}}
         file.parent.mkdir(parents=True, exist_ok=True)
-        with atomic.replacing(file) as temporary:
-            torch.save(saved, temporary)
+    accuracies, content = saved["accuracies"], test.fingerprint()
+    if content not in accuracies:
+        accuracies[content] = _accuracy(network.eval(), test, device)
+        if os.access(file.parent, os.W_OK):  # else it is computed again each time
+            with atomic.replacing(file) as temporary:
+                torch.save(saved, temporary)
     features, logits = _predict(network.eval(), test.images[:1], device)
-    return ClassifierExtractor(network, features.shape[1], logits.shape[1], saved["accuracy"])
+    return ClassifierExtractor(network, features.shape[1], logits.shape[1], accuracies[content])
 
 
 def classifier_file(cache: Path, key: str) -> Path:
-    """Return the file in which a trained classifier is kept.
+    """Return the cache file of a trained classifier.
 
     Args:
         cache: directory of cached files.
-        key: text that names everything the trained weights depend on: images, settings, version of torch.
+        key: text that lists everything that determines the trained weights: the images and labels, which images are
+            held out, the settings, and the version of torch.
     """
     return cache / "classifiers" / f"{hashlib.sha256(f'{TRAINING_VERSION} {key}'.encode()).hexdigest()[:32]}.pt"
 
 
 def _read(file: Path, network: nn.Module, device: torch.device) -> dict[str, Any] | None:
-    """Return what `file` holds, or None if it is missing or belongs to a network with other layers."""
+    """Return the content of `file`, or None if it is missing or belongs to a network with other layers."""
     saved = torch.load(file, map_location=device, weights_only=True) if file.exists() else {"network": None}
     return saved if saved["network"] == str(network) else None
 
@@ -147,7 +165,7 @@ def _predict(network: nn.Module, images: Tensor, device: torch.device) -> tuple[
 
 
 def _accuracy(network: nn.Module, test: LabelledImages, device: torch.device) -> float:
-    """Return the share of images whose highest logit is that of their class."""
+    """Return the share of images for which the highest logit belongs to their class."""
     correct = 0
     for images, labels in zip(test.images.split(500), test.labels.split(500), strict=True):
         logits = _predict(network, images, device)[1]

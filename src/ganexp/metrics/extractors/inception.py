@@ -1,4 +1,4 @@
-"""The Inception-v3 of the literature's IS, FID and KID, as in torch-fidelity."""
+"""The Inception-v3 that the literature uses for IS, FID and KID, as in torch-fidelity."""
 
 import hashlib
 
@@ -15,10 +15,11 @@ class InceptionExtractor(Extractor):
     """torch-fidelity's Inception-v3 with TensorFlow 1's resizing. Grey images are repeated to three channels.
 
     Args:
-        weights: path of `weights-inception-2015-12-05-6726825d.pth`. None looks in torch's hub cache, then downloads.
+        weights: path of `weights-inception-2015-12-05-6726825d.pth`. None uses the file in torch's hub cache,
+            or downloads it.
 
     Raises:
-        UserError: there are no weights, or the file does not hold those of this network.
+        UserError: there are no weights, or the file does not have the weights of this network.
     """
 
     name = "inception"

@@ -1,39 +1,43 @@
-"""Any PyTorch module as a feature extractor."""
+"""Use any PyTorch module as a feature extractor."""
 
 import hashlib
 import inspect
+import json
 
 from torch import Tensor, nn
 
 from ganexp.errors import UserError
 from ganexp.metrics.extractors.base import Extractor, hash_weights
 
+LIBRARIES = ("builtins", "torch", "torchvision")  # whose code is known by their version
+
 
 class ModuleExtractor(Extractor):
     """A module in eval mode, without gradients.
 
-    Its name is the module's attribute `name`, or else its class in lower case; attributes `input` and `facts` are taken
-    over as well. Its identity depends on the weights and on the source code of the class, so that statistics which an
-    earlier version computed are not used.
+    The extractor takes the attributes `name`, `input` and `facts` from the module; without a `name`, it uses the class
+    name in lower case. Its identity depends on the weights, on the source code of the class and of all layers that are
+    not from a library, and on the settings, so that cached statistics of another version are not used.
 
     Args:
-        module: maps uint8 images (N, C, H, W) to features (N, d), or to a tuple of features and class logits (N, K).
-            Without logits there is no Inception Score.
-        images: a few uint8 images (N, C, H, W) to try it on.
+        module: module that maps uint8 images (N, C, H, W) to features (N, d), or to a tuple of features and class
+            logits (N, K). Without logits, the Inception Score cannot be computed.
+        images: a few uint8 images (N, C, H, W) to test the module with.
+        settings: text that lists the arguments of the module's constructor.
 
     Raises:
         UserError: the module returns something else.
     """
 
-    def __init__(self, module: nn.Module, images: Tensor) -> None:
+    def __init__(self, module: nn.Module, images: Tensor, settings: str = "") -> None:
         super().__init__()
         self.module = module.eval().requires_grad_(False)
         kind = type(module)
         self.name = getattr(module, "name", kind.__name__.lower())
         self.input = getattr(module, "input", "as it is, 8 bits a channel")
         self.facts = getattr(module, "facts", {})
-        code = f"{kind.__module__}.{kind.__qualname__} {inspect.getsource(kind)} {hash_weights(module.state_dict())}"
-        self.identity = hashlib.sha256(code.encode()).hexdigest()
+        parts = [*_sources(module), hash_weights(module.state_dict()), settings]
+        self.identity = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         features, logits = self(images)
         check_shape(kind.__name__, "features", features, len(images))
         if logits is not None:
@@ -47,8 +51,15 @@ class ModuleExtractor(Extractor):
         return output if isinstance(output, tuple) else (output, None)
 
 
+def _sources(module: nn.Module) -> list[str]:
+    """Return names and source code of all classes of a module, its layers and their bases, except library classes."""
+    kinds = dict.fromkeys(kind for layer in module.modules() for kind in type(layer).__mro__)
+    own = [kind for kind in kinds if kind.__module__.split(".")[0] not in LIBRARIES]
+    return [str(module), *(f"{kind.__module__}.{kind.__qualname__} {inspect.getsource(kind)}" for kind in own)]
+
+
 def check_shape(extractor: str, kind: str, output: object, count: int) -> None:
-    """Raise UserError unless `output` is a matrix with a row for each of `count` images."""
+    """Raise a UserError unless `output` is a matrix with a row for each of `count` images."""
     shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
     if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != count:
         raise UserError(

@@ -1,4 +1,4 @@
-"""torchvision's Inception-v3, with the inputs that published SNGAN and SAGAN code gives it."""
+"""torchvision's Inception-v3, with the same input preparation as published SNGAN and SAGAN code."""
 
 import hashlib
 
@@ -16,15 +16,16 @@ from ganexp.pixels import from_uint8
 class TorchvisionInceptionExtractor(Extractor):
     """torchvision's Inception-v3 on images normalised by ImageNet's mean and deviation, although it expects [-1, 1].
 
-    Images are enlarged to 299 pixels with aligned corners. Scores are comparable with the IS of those articles only.
-    Two differences to them remain: images are rounded to 8 bits, and samples have the classes in turn instead of random
-    ones.
+    Images are enlarged to 299 pixels with aligned corners. Scores are comparable only with the IS of the articles on
+    SAGAN and SNGAN. Two differences from these articles remain: images are rounded to 8 bits, and the samples cycle
+    through the classes instead of having random classes.
 
     Args:
-        weights: path of `inception_v3_google-0cc3c7bd.pth`. None looks in torch's hub cache, then downloads.
+        weights: path of `inception_v3_google-0cc3c7bd.pth`. None uses the file in torch's hub cache,
+            or downloads it.
 
     Raises:
-        UserError: there are no weights, or the file does not hold those of this network.
+        UserError: there are no weights, or the file does not have the weights of this network.
     """
 
     name = "inception_torchvision"

@@ -1,7 +1,8 @@
-"""Find or download the weights of Inception networks. Files are read as tensors only, so that they cannot run code."""
+"""Find, download and read the weights of networks. Only tensors are read from the files, so they cannot run code."""
 
 import hashlib
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import torch
@@ -15,18 +16,19 @@ def find_weights(weights: str | None, url: str) -> Path:
     """Return a file with the weights of an Inception network.
 
     Args:
-        weights: path of the file. None looks in torch's hub cache, and downloads the file to it if it is not there.
-        url: where the file can be downloaded. If its name ends with the start of a SHA-256, as torch.hub's files do,
-            the file in the cache must have it.
+        weights: path of the file. None uses the file in torch's hub cache, or downloads it to this cache.
+        url: address of the file. If the file name ends with the start of a SHA-256, as torch.hub's files do, the hash
+            of the cached file must begin with these digits.
 
     Raises:
-        UserError: the file does not exist, cannot be downloaded, is not the published one, or does not hold the weights
-            of an Inception network.
+        UserError: the file does not exist, cannot be downloaded, is not the published file, or does not have the
+            weights of an Inception network.
     """
     default = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
     advice = (
         f"Get {url}\nand put it at {default}, or name the file: metrics.weights=FILE\n"
-        "Or score with a classifier trained on the dataset (metrics=classifier), or not at all (metrics=none)."
+        "Or score with a network whose weights are installed with ganexp[imagenet] (metrics=imagenet; its scores are "
+        "not Inception's), with a classifier trained on the dataset (metrics=classifier), or not at all (metrics=none)."
     )
     path = Path(weights).expanduser() if weights else default
     if weights and not path.is_file():
@@ -49,11 +51,11 @@ def _download(url: str, advice: str) -> None:
             f"The Inception weights are not on this machine, and downloading them failed ({reason}).\n{advice}"
         ) from None
     except RuntimeError as error:  # torch.hub has deleted the file
-        raise UserError(f"What was downloaded from {url} is not the published file: {error}.\n{advice}") from None
+        raise UserError(f"The file downloaded from {url} is not the published file: {error}.\n{advice}") from None
 
 
 def _check_hash(path: Path) -> None:
-    """Raise UserError unless the SHA-256 of a file starts with the digits that its name ends with, if it has any."""
+    """Raise a UserError if the name of a file ends with digits of a SHA-256, and the hash does not begin with them."""
     match = HASH_REGEX.search(path.name)
     expected = match.group(1) if match else ""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -66,8 +68,31 @@ def _check_hash(path: Path) -> None:
 
 def _check_contents(path: Path, advice: str) -> None:
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = _read(path)
     except Exception as error:  # torch raises many kinds, depending on the damage
         raise UserError(f"{path} does not hold Inception weights ({type(error).__name__}).\n{advice}") from None
     if not isinstance(state, dict) or "fc.weight" not in state:
         raise UserError(f"{path} does not hold Inception weights.\n{advice}")
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Return the dictionary of tensors in a file of torch, or in a .safetensors file.
+
+    Raises:
+        UserError: the file holds something else.
+    """
+    try:
+        state = _read(path)
+    except Exception as error:  # torch raises many kinds, depending on the damage
+        raise UserError(f"{path} does not hold weights ({type(error).__name__})") from None
+    if not isinstance(state, dict):
+        raise UserError(f"{path} has a {type(state).__name__} instead of weights")
+    return state
+
+
+def _read(path: Path) -> Any:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
