@@ -4,15 +4,15 @@
     python scripts/bench.py scores [--device cuda] [--rounds 5] [--images 256] [--batch-size 32]
     python scripts/bench.py sweep [--rounds 3] [--steps 600] [OVERRIDES…]
 
-`overhead` times a step of ganexp, with Lightning, logging and the stream, against a bare PyTorch loop of the same
-networks, losses and optimizers on the same data, in turns. OVERRIDES are those of ganexp's command line; the default is
-a 32x32 DCGAN at batch 64.
+`overhead` alternates between epochs of ganexp, with Lightning, logging and the stream, and of a bare PyTorch loop with
+the same networks, losses, optimizers and data, and compares the times. OVERRIDES are overrides of ganexp's command
+line; the default is a 32x32 DCGAN at batch size 64.
 
-`scores` times IS, FID and KID of the same images, by ganexp in one pass, by torchmetrics' three metrics and by
-torch-fidelity, in turns.
+`scores` alternates between ganexp (one pass), torchmetrics (three metrics) and torch-fidelity, and times how long each
+takes to compute IS, FID and KID of the same images.
 
-`sweep` times a sweep of six seeds by joblib with two workers against the same one job after another, in turns; both are
-whole processes, from the command line to the table.
+`sweep` alternates between a sweep of six seeds with two joblib workers and the same sweep with one job after another.
+It times whole processes, from the command line to the table.
 """
 
 import argparse
@@ -35,6 +35,7 @@ from ganexp import build
 from ganexp.callbacks.progress import ProgressLine
 from ganexp.cli import CONF
 from ganexp.config import schema
+from ganexp.config.composition import VERSION_BASE
 from ganexp.data.datamodule import StreamData
 from ganexp.data.stream import ImageStream
 from ganexp.loggers.metrics_file import MetricsFile
@@ -48,7 +49,7 @@ CASE = ("data=fake", "data.source.size=5000", "model=dcgan", "loss=non_saturatin
 
 
 class BareLoop:
-    """Train as one would write it by hand: one real batch, one update of D and one of G in each step."""
+    """Train in a hand-written loop: each step takes one real batch and updates D once and G once."""
 
     def __init__(self, gan: GAN, stream: ImageStream, optimizers: dict[str, Any]) -> None:
         self.generator, self.discriminator = deepcopy(gan.generator), deepcopy(gan.discriminator)
@@ -61,7 +62,7 @@ class BareLoop:
             network.to(self.device).train()
 
     def run(self, steps: int) -> None:
-        """Take some steps."""
+        """Train for `steps` steps."""
         for _ in range(steps):
             chosen = torch.randint(len(self.images), (self.batch_size,), device=self.device)
             real = from_uint8(self.images[chosen])
@@ -81,7 +82,7 @@ class BareLoop:
 
 
 class InTurns(pl.Callback):
-    """Time each epoch of ganexp, and after it as many steps of the bare loop."""
+    """Time each epoch of ganexp, and then the same number of steps of the bare loop."""
 
     def __init__(self, bare: BareLoop, steps: int) -> None:
         self.bare, self.steps = bare, steps
@@ -104,7 +105,7 @@ class InTurns(pl.Callback):
 
 
 def clock(device: torch.device) -> float:
-    """Return the time in seconds, once the device has done what it was given."""
+    """Wait until the device has finished its work, and return the time in seconds."""
     if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -113,7 +114,7 @@ def clock(device: torch.device) -> float:
 def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]) -> None:
     """Print the time of a step of ganexp as a multiple of the bare loop's."""
     schema.register()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
         length = [f"schedule.steps={steps * (rounds + 1)}", f"schedule.evaluate_every={steps}"]
         cfg = schema.resolve(
             compose("train", [*CASE, "metrics=none", f"trainer.log_every={steps}", *length, *overrides])
@@ -121,7 +122,7 @@ def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]
     torch.manual_seed(0)
     gan = build.build_gan(cfg)
     if gan.objective.penalties or gan.num_classes or cfg.schedule.updates.n_critic != 1:
-        raise SystemExit("the bare loop here knows no penalties, no labels and one discriminator update a step")
+        raise SystemExit("the bare loop supports no penalties, no labels and only one discriminator update per step")
     image_set = build.build_image_set(cfg)
     assert image_set is not None  # the dataset has a split to train on
     gan.stream = build.build_stream(cfg, image_set, device)
@@ -146,14 +147,14 @@ def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]
     )
     if device.type == "cuda":
         print(
-            f"ganexp {1e3 * statistics.median(ours) / steps:.3f} ms a step, "
+            f"ganexp {1e3 * statistics.median(ours) / steps:.3f} ms per step, "
             f"bare loop {1e3 * statistics.median(theirs) / steps:.3f} ms"
         )
     print(f"ganexp / bare loop: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
 
 
 def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
-    """Print the time of a sweep by two workers as a multiple of that of a serial one."""
+    """Print the time of a sweep with two workers as a multiple of the time of a serial sweep."""
     jobs = ["seed=range(6)", f"schedule.steps={steps}", f"schedule.evaluate_every={steps}", "metrics=none", *overrides]
     ways = {"serial": [], "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]}
     seconds: dict[str, list[float]] = {way: [] for way in ways}
@@ -170,7 +171,7 @@ def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
 
 
 def main() -> None:
-    """Run the benchmark that the command line names."""
+    """Run the benchmark that is named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["overhead", "scores", "sweep"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])

@@ -1,4 +1,4 @@
-"""Time IS, FID and KID of the same images by ganexp, torchmetrics and torch-fidelity; run by `bench.py scores`."""
+"""Time IS, FID and KID of the same images with ganexp, torchmetrics and torch-fidelity, for `bench.py scores`."""
 
 import os
 import statistics
@@ -32,9 +32,9 @@ def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> No
     """Print the scores and the ratios of the times.
 
     Args:
-        device: where all three compute.
-        rounds: how often each is timed, in turns.
-        count: number of real and of generated images.
+        device: device on which all three libraries compute.
+        rounds: how often each library is timed.
+        count: number of real images and of generated images.
         batch_size: images per batch.
     """
     with tempfile.TemporaryDirectory() as torch_home:
@@ -67,7 +67,7 @@ def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> No
 
 
 class Ganexp:
-    """All scores from one pass through one Inception."""
+    """All scores from one pass through one Inception network."""
 
     def __init__(self, device: torch.device, count: int, weights: Path) -> None:
         self.device, self.count = device, count
@@ -88,7 +88,7 @@ class Ganexp:
 
 
 class Torchmetrics:
-    """Three metrics as they come, each with an Inception of its own."""
+    """Three separate metrics, each with its own Inception network."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -113,7 +113,7 @@ class Torchmetrics:
 
 
 class TorchFidelity:
-    """All scores from one pass through one Inception, without a cache."""
+    """All scores from one pass through one Inception network, without a cache."""
 
     def __init__(self, device: torch.device, batch_size: int) -> None:
         self.device, self.batch_size = device, batch_size
@@ -149,14 +149,14 @@ class _Images(Dataset[Tensor]):
 
 
 class _RandomInception(FeatureExtractorInceptionV3):
-    """torch-fidelity's Inception, whose weights stay as they were drawn instead of those of its file."""
+    """torch-fidelity's Inception network with its random initial weights instead of the weights of its file."""
 
     def load_state_dict(self, *args: Any, **options: Any) -> None:
         """Load nothing."""
 
 
 def save_random_inception(path: Path) -> None:
-    """Save random weights of Inception where all three libraries look for them; speed does not depend on the values."""
+    """Save random Inception weights where all three libraries look for them. The values do not affect the speed."""
     path.parent.mkdir(parents=True)
     torch.save({}, path)
     torch.manual_seed(0)

@@ -1,9 +1,9 @@
-"""Compare published scores with those of runs: write a table and a picture.
+"""Compare published scores with the scores of runs, and write a table and a picture.
 
     ganexp sweep=textbook seed=0,1,2 hydra.sweep.dir=outputs/textbook
     python scripts/reproduce.py outputs/textbook
 
-Reads the finished runs at or below the directories that were trained with experiment=ARTICLE/CASE, and ignores others.
+The script reads the finished runs that were trained with experiment=ARTICLE/CASE, and ignores all other runs.
 Measured scores are means ± standard deviations over the seeds of runs with the same settings, length and protocol. The
 table is printed and written to OUTPUT/table.md; OUTPUT/picture.png has the curves and the last samples.
 """
@@ -41,14 +41,14 @@ EXPLANATION = (
 
 @dataclass
 class Measurement:
-    """Finished runs of one case and form that differ in their seed only."""
+    """The finished runs of one case in one form (corrected or as published), which differ only in their seed."""
 
     case: str
     form: str
     runs: list[Run]
 
     def published(self) -> dict[str, dict[str, Any]]:
-        """Return what is published of the case, by score."""
+        """Return the published values of the case by score."""
         article, _, name = self.case.partition("/")
         entry = PUBLISHED.get(article, {}).get(name, {})
         return {published["score"]: published for published in entry.get("scores", [])}
@@ -70,10 +70,10 @@ def main() -> None:
 
 
 def measure(runs: Iterable[Run]) -> list[Measurement]:
-    """Return the finished runs of cases, grouped by what runs of one mean must share.
+    """Return the finished runs of cases, grouped so that each group can be averaged.
 
     Raises:
-        UserError: there are none with scores.
+        UserError: no finished run of a case has scores.
     """
     of_cases = sorted((run for run in runs if "/" in case_and_form(run)[0]), key=case_and_form)
     measurements = []
@@ -82,7 +82,7 @@ def measure(runs: Iterable[Run]) -> list[Measurement]:
             scored = sorted((run for run in group.counted if run.scores["last"]), key=protocol_and_length)
             measurements += [Measurement(case, form, list(same)) for _, same in groupby(scored, protocol_and_length)]
     if not measurements:
-        raise UserError("There are no finished runs of experiment=ARTICLE/CASE with scores.")
+        raise UserError("No finished run of experiment=ARTICLE/CASE has scores.")
     return measurements
 
 
@@ -113,7 +113,7 @@ def table(measurements: list[Measurement]) -> str:
 
 
 def rows(part: Measurement) -> Iterator[list[str]]:
-    """Yield the cells of each score that is published or measured."""
+    """Yield a row of cells for each score that is published or measured."""
     published, first = part.published(), part.runs[0]
     measured = {name for run in part.runs for name in run.scores["last"] if is_score(name, run.score_info)}
     for name in sorted(measured | set(published)):
@@ -132,7 +132,7 @@ def published_text(entry: dict[str, Any]) -> str:
 
 
 def mean_and_deviation(values: list[float]) -> str:
-    """Return the mean ± the standard deviation, which a single value does not have."""
+    """Return the mean ± the standard deviation as text; of a single value, only the value."""
     summary = summarize(values)
     if summary.mean is None:
         return "not measured"
@@ -140,7 +140,7 @@ def mean_and_deviation(values: list[float]) -> str:
 
 
 def protocol_text(run: Run) -> str:
-    """Return the extractor, the number of samples, and the splits of the dataset that they are compared with."""
+    """Return the extractor, the number of samples, and the reference splits of the dataset as text."""
     if not run.protocol:
         return "not recorded"
     references = [key.removeprefix("references.").removesuffix(".images") for key in run.protocol if ".images" in key]
@@ -148,14 +148,14 @@ def protocol_text(run: Run) -> str:
 
 
 def score_curve(run: Run, name: str) -> tuple[list[int], list[float]]:
-    """Return the steps and the scores of the evaluations of trained networks."""
+    """Return the steps and the scores of all evaluations after step 0."""
     key = score_key(name)
     points = [point for point in RunDirectory(run.path).points() if point["step"] > 0 and key in point]
     return [point["step"] for point in points], [point[key] for point in points]
 
 
 def draw(measurements: list[Measurement]) -> Figure:
-    """Return a figure with a row for each case: a score by step, a line for each run, then samples of both forms."""
+    """Return a figure with a row for each case: the score of each run by step, and samples of both forms."""
     by_case = [list(parts) for _, parts in groupby(measurements, lambda part: part.case)]
     figure = Figure(figsize=(13, 4.2 * len(by_case)), layout="constrained", dpi=100)
     for parts, (curves, *panels) in zip(by_case, figure.subplots(len(by_case), 3, squeeze=False), strict=True):
@@ -166,7 +166,7 @@ def draw(measurements: list[Measurement]) -> Figure:
 
 
 def draw_curves(axes: Axes, parts: list[Measurement]) -> None:
-    """Plot the first score that is published and measured, otherwise an FID, otherwise any score."""
+    """Plot the first score that is both published and measured; if there is none, an FID or any other score."""
     measured = list(parts[0].runs[0].scores["last"])
     preferred = [*parts[0].published(), *(name for name in measured if name.startswith("fid_")), *measured]
     name = next(name for name in preferred if name in measured and name != "step")

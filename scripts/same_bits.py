@@ -1,11 +1,11 @@
-"""Compare the training of this working tree with that of an older commit, bit by bit.
+"""Check that this working tree and an older commit train to bitwise identical weights.
 
     python scripts/same_bits.py OLD_COMMIT [--only NAME,NAME] [--keep DIRECTORY]
 
-Checks the old commit out into a temporary worktree and trains the configurations in CASES with both trees, one process
-after the other, with the interpreter that runs this script. The weights of every network must be identical to the bit,
-and every score that the old tree logs must agree to 1e-6. The exit code is 0 if they do, or if each difference is
-listed in INTENDED_CHANGES.
+The script checks the old commit out into a temporary worktree, and trains the configurations in CASES with both trees,
+one process after the other, with the Python interpreter of this script. The weights of every network must be bitwise
+identical, and every score that the old tree logs must agree to 1e-6. The exit code is 0 if they agree, or if each
+difference is listed in INTENDED_CHANGES.
 """
 
 import argparse
@@ -66,16 +66,16 @@ RENAMED_WEIGHTS = {
     "classifier.": "networks.classifier.",
     "ema.": "averaged_generator.network.",
 }
-# Configurations whose results were changed on purpose: name -> reason.
+# Configurations with intended changes of the results: name -> reason.
 INTENDED_CHANGES: dict[str, str] = {}
 
 
 def main() -> None:
-    """Compare the configurations that the command line names."""
+    """Compare the configurations that are named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("old_commit")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(CASES), metavar="NAME,NAME")
-    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep the runs there")
+    parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="directory in which to keep the runs")
     arguments = parser.parse_args()
     if unknown := set(arguments.only) - set(CASES):
         parser.error(f"--only {','.join(sorted(unknown))}: use some of {', '.join(CASES)}")
@@ -87,7 +87,7 @@ def main() -> None:
 
 @contextmanager
 def worktree(commit: str) -> Iterator[Path]:
-    """Check `commit` out into a temporary worktree, and remove the worktree afterwards."""
+    """Check out `commit` into a temporary worktree, and remove the worktree afterwards."""
     with tempfile.TemporaryDirectory(prefix="same-bits-tree-") as directory:
         path = Path(directory) / "tree"
         subprocess.run(["git", "-C", ROOT, "worktree", "add", "--quiet", "--detach", path, commit], check=True)
@@ -111,7 +111,7 @@ def compare_case(name: str, old: Path, runs: Path) -> bool:
 
 
 def old_override(override: str, old: Path) -> str:
-    """Return `override` with the key that the old tree has, if the key was renamed since."""
+    """Return `override` with the key of the old tree, if the key has been renamed since."""
     for before, after in RENAMED_KEYS.items():
         if override.startswith(f"{after}=") and not mentions(old, after.rsplit(".", 1)[-1]):
             return f"{before}={override.split('=', 1)[1]}"
@@ -124,7 +124,7 @@ def mentions(tree: Path, word: str) -> bool:
 
 
 def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None:
-    """Train with the code of `tree` in the run directory `run`; exit with the output of a run that fails."""
+    """Train with the code of `tree` in the run directory `run`. If the run fails, exit with its output."""
     environment = os.environ | {
         "PYTHONPATH": str(tree / "src"),
         "OMP_NUM_THREADS": "1",
@@ -139,7 +139,7 @@ def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None
 
 
 def differences(old: Path, new: Path) -> Iterator[str]:
-    """Yield a line for each weight that is not identical, and for each score that is not equal to the tolerance."""
+    """Yield a line for each weight that is not identical, and for each score that differs by more than 1e-6."""
     before = {renamed(name): value for name, value in weights(old).items()}
     after = weights(new)
     for name in sorted(before.keys() ^ after.keys()):

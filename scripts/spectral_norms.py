@@ -2,8 +2,8 @@
 
     python scripts/spectral_norms.py RUN…       # run directories, or checkpoints
 
-The values are those of the weights that the forward pass uses. If spectral norm works, every value is 1, or slightly
-more, because one power iteration per update does not quite follow the weights.
+The values belong to the weights that the forward pass uses. If spectral norm works, every value is 1 or slightly more,
+because one power iteration per update is an approximation.
 """
 
 import statistics
@@ -25,7 +25,7 @@ def spectral_norms(network: torch.nn.Module) -> dict[str, float]:
 
 @torch.no_grad()
 def main() -> None:
-    """Print the step of each run, and the median and the largest norm of both networks."""
+    """Print the step of each run, and the median and the maximum of the norms of both networks."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     for run in sys.argv[1:]:

@@ -1,10 +1,15 @@
 """Fixtures of all tests."""
 
-import pytest
-import torch
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+import os
 
-torch.set_num_threads(1)  # two test processes, two cores
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"  # two test processes, two cores; read when numpy and torch are imported
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: E402
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +23,7 @@ def own_caches(tmp_path_factory, monkeypatch):
 
 
 class RandomInception(FeatureExtractorInceptionV3):
-    """torch-fidelity's Inception, whose weights stay as they were drawn instead of those of its file."""
+    """torch-fidelity's Inception network with its random initial weights instead of the weights of its file."""
 
     def load_state_dict(self, *args, **options):
         pass

@@ -73,10 +73,10 @@ def test_parse_reads_the_config_dir_as_an_absolute_path(argv, name, flags, direc
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("trian", "ganexp: error: there is no command 'trian': use one of train, evaluate, sample, describe"),
-        ("loss=hinge trian", "there is no command 'trian'"),
-        ("--config-dir mine trian", "there is no command 'trian'"),
-        ("loss", "there is no command 'loss'"),
+        ("trian", "ganexp: error: unknown command 'trian': use one of train, evaluate, sample, describe"),
+        ("loss=hinge trian", "unknown command 'trian'"),
+        ("--config-dir mine trian", "unknown command 'trian'"),
+        ("loss", "unknown command 'loss'"),
         (
             "evaluate outputs/run",
             "ganexp evaluate: error: outputs/run is not an override: write key=value, perhaps ckpt=",
@@ -127,7 +127,7 @@ def test_dry_run_is_an_override_of_train():
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("describe --dry-run", "--dry-run belongs to ganexp train"),
+        ("describe --dry-run", "--dry-run is an option of ganexp train only"),
         ("--dry-run -m seed=1,2", "ganexp describe -m"),
         ("--dry-run sweep=losses", "ganexp describe -m"),
     ],

@@ -39,7 +39,7 @@ def test_help_answers_quickly_without_torch(tmp_path):
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 1
     for command in COMMANDS:
         assert f"\n  {command} " in done.stdout
-    assert "\n  loss: cramer, hinge, " in done.stdout
+    assert "\n  loss: began, cramer, hinge, " in done.stdout
     assert "base" not in done.stdout  # files that options share
     assert 'eval "$(ganexp -sc install=bash)"' in done.stdout
     code = "import sys; from ganexp import cli; sys.exit('torch' in sys.modules)"
@@ -112,18 +112,18 @@ def test_version_is_printed(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["trian"], "there is no command 'trian'"),
+        (["trian"], "unknown command 'trian'"),
         (["train", "--epochs=3"], "unrecognized arguments: --epochs=3"),
         (["describe", "loss"], "loss is not an override"),
         (["resume"], "the following arguments are required: RUN|SWEEP"),
-        (["resume", "a", "schedule.steps=many"], "it can be resumed with schedule.steps=N"),
-        (["resume", "a", "seed=1"], "it can be resumed with schedule.steps=N"),
+        (["resume", "a", "schedule.steps=many"], "it accepts only schedule.steps=N"),
+        (["resume", "a", "seed=1"], "it accepts only schedule.steps=N"),
         (["resume", "a", "--force"], "unrecognized arguments: --force"),
         (["report"], "the following arguments are required: DIRECTORY"),
         (["report", "output=a"], "name a directory that holds runs"),
         (["report", "a", "image=false"], "image=false is neither a directory nor one of output=, images="),
         (["report", "a", "images=no"], "use images=true or images=false"),
-        (["report", "--bundle", "a", "b"], "--bundle takes one run directory"),
+        (["report", "--bundle", "a", "b"], "--bundle needs exactly one run directory"),
         (["report", "a", "--zip"], "unrecognized arguments: --zip"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -176,7 +176,7 @@ def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
     ("arguments", "expected"),
     [
         (["los=hinge"], "los: there is no such setting.\n"),
-        (["loss=hing"], "loss=hing: there is no such option.\nloss has: cramer, hinge,"),
+        (["loss=hing"], "loss=hing: there is no such option.\nloss has: began, cramer, hinge,"),
         (["loss=hing"], "Did you mean loss=hinge?"),
         (["+experiment=textbook/gan"], "so leave out the +: experiment=textbook/gan"),
         (["trainer.gradient_clip_val=1"], "trainer.gradient_clip_val: Lightning cannot clip"),
@@ -186,13 +186,13 @@ def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
         (["loss=hinge", "loss.probabilities=true"], "loss.probabilities"),
         (["experiment=g_loss/cifar10_hinge", "as_published=g_loss"], "as_published=g_loss"),
         (["model=dcgan", "model.generator.hiden=1", "model.discriminator.wide=2"], "model.generator has: channels"),
-        (["sample", "ckpt=a", "loss=hinge"], "There are: accelerator, ckpt, data, format"),
-        (["describe", "as_published=textbook", "model=sagan"], "as_published=textbook is meant for"),
+        (["sample", "ckpt=a", "loss=hinge"], "Available settings: accelerator, ckpt, data, format"),
+        (["describe", "as_published=textbook", "model=sagan"], "choose one of its cases, experiment=textbook/*"),
         (["describe", "loss=hinge", "loss/auxiliary=class_head", "model=mlp"], "use model=dcgan"),
         (["schedul.steps=3"], "Did you mean schedule"),
         (["describe", "estimat=true"], "Did you mean estimate?"),
         (["evaluate", "cktp=a"], "Did you mean ckpt?"),
-        (["sweep.resume=nowhere"], "sweep.resume=nowhere: no sweep there"),
+        (["sweep.resume=nowhere"], "sweep.resume=nowhere: this is not a sweep directory"),
         (["sweep.prune=true", "metrics=none"], "sweep.prune=true"),
         (["schedule.steps=many"], "schedule.steps=many: must be a whole number"),
         (["seed=abc"], "seed=abc: must be a whole number"),
@@ -250,13 +250,13 @@ def test_missing_files_are_not_explained_by_the_options(tmp_path):
     done = ganexp(*arguments, cwd=tmp_path, check=False)
     assert "cifar-10-python.tar.gz" in done.stderr
     assert "model=dcgan" not in done.stderr
-    assert "is meant for" not in done.stderr
+    assert "reproduces the code" not in done.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("defaults: [override /data: mnist]\n", "the first line of its YAML is\n# @package _global_"),
+        ("defaults: [override /data: mnist]\n", "if its YAML begins with\n# @package _global_"),
         ("# @package _global_\nseed: [1\n", "case.yaml, line 3: "),
         ("# @package _global_\ndefaults: [/experiment/sagan/cifar10_99]\n", "sagan/cifar10_2"),
     ],

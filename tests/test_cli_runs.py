@@ -191,7 +191,7 @@ def test_real_images_score_against_the_other_splits(tmp_path):
     ("arguments", "message"),
     [
         (["images=none"], "none: no such directory or zip"),
-        (["images=a", "real=test"], "one of: images="),
+        (["images=a", "real=test"], "either images="),
         (["real=test", "metrics=none"], "use metrics=classifier"),
         (["real=test", "data=folder", "data.path=pictures", "metrics=classifier"], "no such split"),
         (["images=few"], "3 images are too few"),

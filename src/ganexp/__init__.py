@@ -1,3 +1,3 @@
-"""ganexp: any GAN experiment as one command."""
+"""ganexp: run GAN experiments from configs, each with one command."""
 
 __version__ = "0.1.0"

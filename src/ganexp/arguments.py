@@ -56,7 +56,7 @@ class Command:
     """A parsed command line.
 
     Attributes:
-        name: one of `COMMANDS`, or --version.
+        name: name of the command, one of `COMMANDS`, or --version.
         arguments: overrides, including --dry-run; for `resume` and `report`, all arguments.
         flags: Hydra's flags with their values, except --config-name and --multirun.
         config_name: Hydra's primary config, one of `CONFIGS`; empty for a command without one.
@@ -153,7 +153,7 @@ def find_command(argv: Sequence[str]) -> str | None:
             parser.error(_describe_unknown(unknown, argv, None))
         if name[0] in OTHER_DASHES:
             parser.error(f"{name} begins with a dash that is not a hyphen: write -{name.lstrip(OTHER_DASHES + '-')}")
-        parser.error(f"there is no command {name!r}: use one of {', '.join(COMMANDS)}, or key=value")
+        parser.error(f"unknown command {name!r}: use one of {', '.join(COMMANDS)}, or key=value")
     return name
 
 

@@ -1,13 +1,13 @@
 """Build the objects of a run from a resolved config: networks, objective, data, callbacks and loggers.
 
-Layers below name their own arguments in errors; this module adds the keys of the config. Scores are built in
+Errors in lower layers name only an argument; this module adds the key of the config. Scores are built in
 `build_scores.py`.
 """
 
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,10 @@ from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.losses.objective import Objective
 from ganexp.runs.run_directory import RunDirectory, newest_run_below
+from ganexp.sampling import needs_batches
 from ganexp.training.ema import AveragedGenerator
 from ganexp.training.gan import GAN
-from ganexp.training.schedules import batch_size_scale
+from ganexp.training.schedules import batch_size_scale, set_stage
 from ganexp.training.trainer import choose_device
 
 # Networks and what they minimise
@@ -42,12 +43,14 @@ def build_gan(cfg: DictConfig) -> GAN:
     objective = build_objective(cfg)
     networks = {name: instantiate(model[name], f"model.{name}") for name in ("generator", "discriminator")}
     update_rule = instantiate(schedule.updates, "schedule.updates")
-    networks |= instantiate_all(model.auxiliary, "model.auxiliary")
+    features = getattr(networks["discriminator"], "feature_dim", None)
+    networks |= _build_all(model.auxiliary, "model.auxiliary", {"features": features} if features else {})
     scale = batch_size_scale(schedule.batch_size, schedule.lr_reference_batch)
     optimizers = {
         name: make_optimizer_factory(node, name, scale) for name, node in cfg.optimizer.items() if node is not None
     }
-    ema = schedule.ema
+    ema, growth = schedule.ema, instantiate(schedule.growth, "schedule.growth")
+    set_stage(networks.values(), 0, growth)  # an evaluation before the first step has its stage too
     gan = GAN(
         networks=networks,
         objective=objective,
@@ -62,6 +65,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         clip_gradients=schedule.clip_gradients,
         averaged_generator=AveragedGenerator(networks["generator"], ema.decay, ema.start) if ema.decay else None,
         log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # at least one point in each period
+        growth=growth,
     )
     checks.check(cfg, gan)
     gan.configure_optimizers()  # a wrong setting of an optimizer shows here, before anything is written
@@ -84,34 +88,63 @@ def build_objective(cfg: DictConfig) -> Objective:
 
 
 def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | None:
-    """Return a split of the dataset, by default the one to train on; None for a test split that it does not have.
+    """Return a split of the dataset, by default the training split; None if the dataset has no such test split.
 
-    The splits used last are kept in memory: training, scores and the next job of a sweep share them.
+    Label k of every split means the k-th class of data.classes; without data.classes, the k-th class of the training
+    split. Recently used splits stay in memory, so that training, scores and the next job of a sweep share them.
 
     Raises:
-        UserError: files are missing, or the dataset has another number of classes than data.num_classes.
+        UserError: files are missing, the number of classes differs from data.num_classes, or the split has a class
+            that is not in this list.
     """
     data = cfg.data
-    source = json.dumps(OmegaConf.to_container(data.source), sort_keys=True)
-    root = str(Path(data.root).expanduser())
-    image_set = _read_split(source, root, split or data.split, data.resolution, data.channels, Path.cwd())
-    if image_set is not None and image_set.num_classes != data.num_classes and split is None:
+    image_set = _read_split(cfg, split or data.split)
+    if image_set is None:
+        return None
+    classes = list(data.classes or _read_split(cfg, data.split).classes)
+    if classes:
+        matched = _match_classes(image_set, classes, split or data.split)
+    else:  # a test split cannot have labels that no network has been trained on
+        matched = image_set if image_set.labels is None else replace(image_set, labels=None, classes=[])
+    if split is None and len(classes) != data.num_classes:
         raise UserError(
-            f"data.num_classes={data.num_classes}, but the dataset has {image_set.num_classes} classes: "
-            f"set data.num_classes={image_set.num_classes}"
+            f"data.num_classes={data.num_classes}, but the dataset has {len(classes)} classes: "
+            f"set data.num_classes={len(classes)}"
         )
-    return image_set
+    return matched
+
+
+def _match_classes(image_set: ImageSet, classes: list[str], split: str) -> ImageSet:
+    try:
+        return image_set.match_classes(classes)
+    except UserError as error:
+        raise UserError(f"{split} split: {error}") from None
+
+
+def _read_split(cfg: DictConfig, split: str) -> ImageSet | None:
+    """Return a split with the labels of the dataset itself."""
+    data = cfg.data
+    node = OmegaConf.to_container(data.source)
+    node |= _arguments_for(node, {"background": data.background})
+    source = json.dumps(node, sort_keys=True)
+    root = str(Path(data.root).expanduser())
+    try:
+        return _read_source(source, root, split, data.resolution, data.channels, Path.cwd())
+    except UserError as error:
+        if not str(error).startswith("path="):
+            raise
+        raise UserError(f"data.{error}") from None
 
 
 @lru_cache(maxsize=2)  # two splits of one dataset
-def _read_split(source: str, root: str, split: str, resolution: int, channels: int, _cwd: Path) -> ImageSet | None:
-    """Read a split; the working directory is part of the key, since paths may be relative to it."""
+def _read_source(source: str, root: str, split: str, resolution: int, channels: int, _cwd: Path) -> ImageSet | None:
+    """Read a split. `_cwd` is part of the cache key, because paths may be relative to the working directory."""
     size = {"resolution": resolution, "channels": channels}
     return instantiate(OmegaConf.create(source), "data.source", root=root, split=split, **size)
 
 
 def build_image_sets(cfg: DictConfig) -> dict[str, ImageSet]:
-    """Return the split to train on as `train`, and the test split, if the dataset has another one, as `test`."""
+    """Return the training split as `train`, and the test split as `test` if the dataset has a separate one."""
     image_sets = {"train": build_image_set(cfg)}
     if "test" in available_splits(cfg)[1:]:
         image_sets["test"] = build_image_set(cfg, "test")
@@ -119,14 +152,14 @@ def build_image_sets(cfg: DictConfig) -> dict[str, ImageSet]:
 
 
 def available_splits(cfg: DictConfig) -> list[str]:
-    """Return the split to train on and, if the dataset has held-out images, `test`."""
+    """Return the name of the training split and, if the dataset has held-out images, `test`."""
     trained_on = cfg.data.split
-    no_other = "test" in trained_on or build_image_set(cfg, "test") is None
+    no_other = "test" in trained_on or _read_split(cfg, "test") is None
     return [trained_on] if no_other else [trained_on, "test"]
 
 
 def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> ImageStream:
-    """Return endless batches of `image_set` on `device`."""
+    """Return an endless stream of batches of `image_set` on `device`."""
     data, batch_size = cfg.data, cfg.schedule.batch_size
     if batch_size > len(image_set):
         raise UserError(
@@ -150,24 +183,33 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
 
 
 def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
-    """Return what Lightning counts steps and samples by."""
-    samples = cfg.metrics.samples if gan.scores else 0
-    return StreamData(gan.stream, cfg.schedule.evaluate_every, samples, cfg.metrics.batch_size)
+    """Return the Lightning data module, which determines the number of steps and samples.
+
+    Raises:
+        UserError: the last batch would have a single sample, and the generator needs larger batches.
+    """
+    samples, batch_size = cfg.metrics.samples if gan.scores else 0, cfg.metrics.batch_size
+    if samples % batch_size == 1 and needs_batches(gan):
+        raise UserError(
+            f"metrics.samples={samples}: with metrics.batch_size={batch_size} the last batch has a single sample, but "
+            "the batch norm of this generator uses the statistics of the batch. Change one of the two settings."
+        )
+    return StreamData(gan.stream, cfg.schedule.evaluate_every, samples, batch_size)
 
 
 # Callbacks and loggers
 
 
 def build_callbacks(cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> list[Callback]:
-    """Return the callbacks that `callbacks=` chooses. A parameter `run_directory` or `image_sets` is filled in."""
-    return _build_list(cfg.callbacks, "callbacks", {"run_directory": run, "image_sets": image_sets})
+    """Return the callbacks of `callbacks=`. The arguments `run_directory` and `image_sets` are passed if they exist."""
+    return list(_build_all(cfg.callbacks, "callbacks", {"run_directory": run, "image_sets": image_sets}).values())
 
 
 def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[Logger]:
-    """Return the loggers that `logger=` chooses.
+    """Return the loggers of `logger=`.
 
-    Parameters called `save_dir` (the path of the run directory), `run_directory`, `resume_step`, `name` (of the run)
-    and `tags` are filled in, unless the config sets them.
+    The arguments `save_dir` (the path of the run directory), `run_directory`, `resume_step`, `name` (of the run) and
+    `tags` are passed to loggers that have them, unless the config sets them.
     """
     available = {
         "save_dir": str(run.path),
@@ -176,11 +218,11 @@ def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[
         "name": cfg.name,
         "tags": list(cfg.get("tags") or []),
     }
-    return _build_list(cfg.logger, "logger", available)
+    return list(_build_all(cfg.logger, "logger", available).values())
 
 
 def check_loggers(cfg: DictConfig) -> None:
-    """Check that the packages of the chosen loggers are installed, before a run directory is created.
+    """Check that the packages of the chosen loggers are installed. Call this before the run directory is created.
 
     Raises:
         UserError: a package is missing.
@@ -191,13 +233,14 @@ def check_loggers(cfg: DictConfig) -> None:
             getattr(target, "check_installed", lambda: None)()
 
 
-def _build_list(nodes: DictConfig, key: str, available: Mapping[str, Any]) -> list[Any]:
-    named = {name: node for name, node in nodes.items() if node is not None}
-    return [instantiate(node, f"{key}.{name}", **_arguments_for(node, available)) for name, node in named.items()]
+def _build_all(nodes: DictConfig, key: str, available: Mapping[str, Any]) -> dict[str, Any]:
+    """Build every node that is not null, with those of the `available` arguments that it accepts and does not set."""
+    named = {str(name): node for name, node in nodes.items() if node is not None}
+    return {name: instantiate(node, f"{key}.{name}", **_arguments_for(node, available)) for name, node in named.items()}
 
 
-def _arguments_for(node: DictConfig, available: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those of the `available` arguments that the target of `node` takes and that the node does not set."""
+def _arguments_for(node: Mapping[Any, Any] | DictConfig, available: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `available` arguments that the target of `node` accepts and that the node does not set."""
     try:
         parameters = inspect.signature(hydra.utils.get_object(node["_target_"])).parameters
     except Exception:  # instantiate explains what is wrong with the target
@@ -210,7 +253,7 @@ def _arguments_for(node: DictConfig, available: Mapping[str, Any]) -> dict[str, 
 
 @dataclass
 class LoadedRun:
-    """A checkpoint with the config beside it.
+    """A checkpoint and the config of its run directory.
 
     Args:
         cfg: resolved config of the run.
@@ -228,11 +271,11 @@ class LoadedRun:
 def load_run(ckpt: str, accelerator: str) -> LoadedRun:
     """Load a checkpoint, or the best one of a run directory.
 
-    Only tensors and plain values are read from the checkpoint, and the config is checked, so that neither can run a
-    stranger's code.
+    Only tensors and plain values are read from the checkpoint, and the config is checked, so that neither of them can
+    run untrusted code.
 
     Raises:
-        UserError: no checkpoint there, a damaged one, or one whose weights do not fit the config beside it.
+        UserError: the checkpoint is missing or damaged, or its weights do not fit the config of its run directory.
     """
     path = Path(ckpt).expanduser()
     if path.is_dir():
@@ -240,7 +283,7 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
         path = next((file for file in (run.best, run.last) if file.exists()), run.best)
     if not path.is_file():
         hint = newest_run_below(ckpt)
-        raise UserError(f"ckpt={ckpt}: no checkpoint there. Name a .ckpt file or a run directory.{hint}")
+        raise UserError(f"ckpt={ckpt}: no such checkpoint. Give a .ckpt file or a run directory.{hint}")
     run = RunDirectory(path.parent.parent)
     cfg = trust.load(run.config, without=("callbacks", "logger"))  # which no one runs here
     gan = build_gan(cfg)
@@ -248,7 +291,7 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
     try:
         gan.load_state_dict(checkpoint["state_dict"])
     except (RuntimeError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} does not fit the config beside it, {run.config}: {str(error)[:300]}") from None
+        raise UserError(f"{path} does not fit the config of its run, {run.config}: {str(error)[:300]}") from None
     gan.step = checkpoint["ganexp"]["step"]
     facts = {"checkpoint": str(path), "step": gan.step, "ema": gan.averaged_generator is not None}
     return LoadedRun(cfg, gan.to(choose_device(accelerator)), run, facts)

@@ -128,7 +128,7 @@ def _expand_resumed_sweep(command: Command) -> Command:
 
 
 def _complete(command: Command) -> Command:
-    """Remove the command name from the line to complete, which Hydra reads from the environment."""
+    """Remove the command name from COMP_LINE, the command line that Hydra completes for the shell."""
     line = os.environ.get("COMP_LINE")
     if line is None:
         return command
@@ -152,7 +152,7 @@ def _check_metrics(command: Command) -> None:
     for argument in command.arguments:
         if argument.startswith("metrics.") and not argument.startswith("metrics.scores."):
             raise UserError(
-                f"{argument}: choose the metrics too, for example metrics=classifier. Those of the run can be changed "
+                f"{argument}: choose the metrics too, for example metrics=classifier. The run's metrics can be changed "
                 "by samples=, references=, fid_at=, weights= and metrics/score=[…]"
             )
 

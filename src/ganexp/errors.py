@@ -1,5 +1,5 @@
-"""The one kind of error that is the user's to mend."""
+"""The error class for mistakes that the user can correct."""
 
 
 class UserError(Exception):
-    """A mistake in the request: a few lines that name the key, the value and the fix. Shown without a traceback."""
+    """A mistake that the user can correct. The message names the key, the value and the fix; no traceback is shown."""

@@ -1,10 +1,11 @@
 """The names under which a run logs its values: in metrics.jsonl, in TensorBoard and in every other logger.
 
-`step` counts generator updates. Beside it each logged point has the other axes, and one kind of values: losses,
-scores, or the discriminator's mean logits. Must not import torch.
+`step` counts generator updates. In addition, each logged point has the other axes and one kind of values: losses (with
+further values of the objective), scores, or the discriminator's mean logits. Must not import torch.
 """
 
 LOSS = "loss/"
+OBJECTIVE = "objective/"
 SCORE = "score/"
 LOGIT = "d_logit/"
 AXIS = "axis/"
@@ -17,6 +18,11 @@ SECONDS = AXIS + "seconds"  # of training, evaluation not included
 def loss_key(network: str, term: str | None = None) -> str:
     """Return the key of a network's loss, or of one named term of it: loss/generator, loss/generator/adversarial."""
     return f"{LOSS}{network}" if term is None else f"{LOSS}{network}/{term}"
+
+
+def objective_key(name: str) -> str:
+    """Return the key of a further value of the objective: objective/k for BEGAN's k."""
+    return f"{OBJECTIVE}{name}"
 
 
 def score_key(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether files that are not on this machine may be fetched from the network."""
+"""Forbid downloads within a block of code, for commands that must not use the network."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ _allowed = ContextVar("allowed", default=True)
 
 
 class NotHere(UserError):
-    """A file that would have to be fetched, where that is not allowed."""
+    """Raised when a missing file would have to be downloaded and downloads are forbidden."""
 
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Nothing is fetched within: what is missing raises NotHere."""
+    """Forbid downloads within the block; a missing file raises NotHere."""
     token = _allowed.set(False)
     try:
         yield
@@ -24,6 +24,6 @@ def offline() -> Iterator[None]:
 
 
 def check(what: str) -> None:
-    """Called before `what` is fetched."""
+    """Raise NotHere if downloads are forbidden. Call this before `what` is downloaded."""
     if not _allowed.get():
         raise NotHere(f"{what} is not on this machine.")

@@ -1,4 +1,4 @@
-"""Convert images between uint8, [-1, 1] and [0, 1]. Every conversion of pixels in ganexp is one of these functions."""
+"""Convert images between uint8, [-1, 1] and [0, 1]. All code of ganexp uses these functions for the conversion."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ PixelRange = Literal["symmetric", "unit"]  # [-1, 1] or [0, 1], as in data.range
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Return images in [-1, 1] as uint8 of the same shape, rounded to the nearest level; values beyond are clamped."""
+    """Return images in [-1, 1] as uint8 of the same shape, rounded to the nearest level; other values are clamped."""
     return images.float().mul(127.5).add_(128).clamp_(0, 255).byte()
 
 
@@ -20,8 +20,8 @@ def from_uint8(pixels: Tensor, pixel_range: PixelRange = "symmetric") -> Tensor:
 
 
 def to_display_range(images: Tensor, pixel_range: PixelRange) -> Tensor:
-    """Return generated images in [-1, 1], as they are shown and scored; same shape.
+    """Return generated images in [-1, 1], the range in which they are shown and scored; same shape.
 
-    Where the discriminator sees real pixels in [0, 1] (`unit`), generated values outside of it are clamped first.
+    If the pixel range is [0, 1] (`unit`), generated values outside of it are clamped first.
     """
     return images.clamp(0, 1) * 2 - 1 if pixel_range == "unit" else images

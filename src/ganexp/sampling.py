@@ -94,7 +94,7 @@ class FixedLatents:
 
 
 def truncate(z: Tensor, threshold: float, generator: torch.Generator) -> Tensor:
-    """Return normal latents (N, d) with every value beyond ±threshold drawn again. Brock et al. 2019, section 3.1."""
+    """Return normal latents (N, d) with every value beyond ±threshold drawn again (Brock et al. 2019, section 3.1)."""
     while (outside := z.abs() > threshold).any():
         z[outside] = torch.randn(int(outside.sum()), generator=generator)
     return z

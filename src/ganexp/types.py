@@ -1,7 +1,7 @@
 """Annotated types for the parameters of every class and function that a config can name.
 
 `config/instantiate.py` checks each argument against the annotation of its parameter before anything is built, so the
-range of a parameter is declared once, where the parameter is. Choices are declared as `Literal["a", "b"]`.
+range of a parameter is declared only once, in the signature. Choices are declared as `Literal["a", "b"]`.
 """
 
 import math

@@ -54,7 +54,7 @@ def test_fast_dev_run_is_refused_in_a_sweep(tmp_path):
     words = ("-m", "debug=fast_dev_run", "metrics=none", "loss=hinge,wgan", "hydra.sweep.dir=sweep")
     refused = ganexp(*words, cwd=tmp_path, check=False)
     assert refused.returncode == 1
-    assert "debug.keep_files=false: a sweep is read from the files of its jobs" in refused.stderr
+    assert "debug.keep_files=false: a sweep needs the files of its jobs" in refused.stderr
     assert not list(tmp_path.iterdir())
 
 

@@ -34,7 +34,7 @@ def test_run_logs_logits_and_protocol(run):
 def test_evaluate_scores_by_class_and_plots_diagnostics(run, tmp_path):
     scores = "metrics/score=[fid,accuracy,fid_interval,fid_infinity,intra_fid,diversity]"
     text = ganexp("evaluate", f"ckpt={run}", f"output={tmp_path}", scores, cwd=tmp_path).stdout
-    assert "searched: 1,438" in text
+    assert "1,438 were searched" in text
     record = json.loads((tmp_path / "scores.json").read_text())
     scores = record["scores"]
     assert scores["fid_classifier_low"] < scores["fid_classifier"] < scores["fid_classifier_high"]

@@ -211,11 +211,11 @@ def test_broken_jobs_are_resumed_or_started_again(tmp_path):
     [
         ([], ["seed=3"], "seed=3: a resumed sweep keeps its own jobs"),
         ([], ["~schedule"], "~schedule: a resumed sweep keeps its own jobs"),
-        (["hydra.launcher.setup=[evil]"], [], "is not an override that a sweep stores"),
+        (["hydra.launcher.setup=[evil]"], [], "is not a valid override of a stored sweep"),
         (["loss.adversarial._target_=os.system"], [], "is not part of ganexp"),
         (["+loss.penalties={x: {_target_: os.system}}"], [], "is not part of ganexp"),
         (["hydra.sweeper.custom_search_space=os.system"], [], "is not part of ganexp"),
-        (["--config-dir=/evil"], [], "is not an override that a sweep stores"),
+        (["--config-dir=/evil"], [], "is not a valid override of a stored sweep"),
     ],
 )
 def test_resumed_sweep_refuses_unsafe_overrides(tmp_path, stored, given, message):
@@ -230,7 +230,7 @@ def test_resumed_sweep_refuses_unsafe_overrides(tmp_path, stored, given, message
 def test_resume_refuses_a_broken_sweep_json(tmp_path, text):
     (tmp_path / "sweep.json").write_text(text)
     done = ganexp("sweep.resume=.", cwd=tmp_path, check=False)
-    assert "sweep.resume=.: no sweep there" in done.stderr
+    assert "sweep.resume=.: this is not a sweep directory" in done.stderr
 
 
 @pytest.mark.slow
@@ -239,11 +239,11 @@ def test_sweep_directory_belongs_to_one_sweep(tmp_path):
     ganexp("-m", "seed=0,1", *arguments, cwd=tmp_path)
     done = ganexp("-m", "seed=0,2", *arguments, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "holds another sweep: seed=0,1" in done.stderr
+    assert "has another sweep: seed=0,1" in done.stderr
     with FileLock(tmp_path / "swept" / ".lock"):
         done = ganexp("sweep.resume=swept", cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "is being swept by another process" in done.stderr
+    assert "another process is running this sweep" in done.stderr
     assert statuses(tmp_path / "swept") == ["finished"] * 2
 
 
@@ -290,10 +290,13 @@ def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped):
     assert trainer.should_stop == pruning.stopped == stopped
 
 
+LOSSES = {file.stem for file in (CONF / "loss").glob("*.yaml")} - {"began"}  # which needs an auto-encoder
+
+
 @pytest.mark.parametrize(
     ("preset", "key", "values"),
     [
-        ("losses", "loss", {file.stem for file in (CONF / "loss").glob("*.yaml")}),
+        ("losses", "loss", LOSSES),
         ("seeds", "seed", {"range(5)"}),
         ("sagan_cifar10", "experiment", {f"sagan/cifar10_{case}" for case in range(8)}),
         ("lr_scaling", "experiment", {f"sagan/lr_scaling_{case}" for case in range(4)}),
@@ -317,7 +320,7 @@ def test_preset_is_a_sweep_of_options_that_exist(preset):
 def test_preset_is_a_sweep_without_the_flag(tmp_path):
     """Every loss suits the default dataset."""
     described = json.loads(ganexp("describe", "sweep=losses", cwd=tmp_path).stdout)["jobs"]
-    assert len(described) == len(list((CONF / "loss").glob("*.yaml")))
+    assert len(described) == len(LOSSES)
     assert not any("error" in job for job in described)
     assert not list(tmp_path.iterdir())
 

@@ -22,7 +22,7 @@ def test_directory_is_listed_without_decoding(tmp_path):
 
 def test_missing_directory_is_a_problem_and_no_error(tmp_path):
     assert of("folder", path=str(tmp_path / "none")) == {
-        "problem": f"path={tmp_path / 'none'}: no such directory or zip. Put the images there, or give another path."
+        "problem": f"path={tmp_path / 'none'}: no such directory or zip. Put the images into it, or give another path."
     }
 
 

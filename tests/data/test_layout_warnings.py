@@ -20,7 +20,7 @@ def test_files_numbered_through_all_folders_are_parts():
     parts = {f"{number:05}": 3 for number in range(4)}
     (warning,) = warnings_of(parts, "img{total:08}.png")
     assert warning.startswith("4 numbered folders (00000, 00001, …, 00003) are read as classes. ")
-    assert warning.endswith('put a file dataset.json with {"labels": null} beside them.')
+    assert warning.endswith('put a file dataset.json with {"labels": null} next to them.')
     assert warnings_of(parts, "{n}.png") == []
     assert warnings_of({str(number): 3 for number in range(10)}, "{total}.png") == []
 
@@ -53,7 +53,7 @@ def test_folder_for_every_image_names_both_fixes():
 )
 def test_classes_called_as_splits_are_warned_of(classes, warned):
     found = warnings_of(dict.fromkeys(classes, 3))
-    assert any("may be meant as a split" in warning for warning in found) == warned
+    assert any("may be a split" in warning for warning in found) == warned
 
 
 def test_labels_of_an_index_are_no_folders():
@@ -62,4 +62,4 @@ def test_labels_of_an_index_are_no_folders():
 
 def test_classes_that_differ_in_case_are_warned_of():
     (warning,) = warnings_of({"Cat": 3, "cat": 3, "dog": 3})
-    assert warning == "the classes Cat and cat differ in case only. If they are one class, use one folder."
+    assert warning == "the classes Cat and cat differ only in case. If they are the same class, use one folder."

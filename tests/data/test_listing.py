@@ -64,7 +64,7 @@ def test_unusable_path_is_rejected(tmp_path):
 def test_image_beside_class_folders_is_rejected(tmp_path):
     for name in ("a/1.png", "b/1.png", "stray.png"):
         photo(tmp_path / name)
-    with pytest.raises(UserError, match=r"stray.png lies beside folders of classes"):
+    with pytest.raises(UserError, match=r"stray.png is next to class folders"):
         list_images(str(tmp_path))
 
 

@@ -79,7 +79,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def png_of_16_bits(values: np.ndarray, colour_type: int, transparent: Sequence[int] = ()) -> bytes:
-    """Return a PNG with 16 bits a channel, which Pillow writes in grey only.
+    """Return a PNG with 16 bits per channel. Pillow itself writes such files only in grey.
 
     Args:
         values: uint16 (H, W, C).

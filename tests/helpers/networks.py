@@ -41,7 +41,7 @@ def noise(*shape: int) -> Tensor:
 
 
 def labels_or_none(classes: int) -> Tensor | None:
-    """Return `LABELS` for a conditional network."""
+    """Return `LABELS` if there are classes, and otherwise None."""
     return LABELS if classes else None
 
 
@@ -68,7 +68,7 @@ def linear(x: Tensor, layer: nn.Module) -> Tensor:
 
 
 def batch_norm(x: Tensor, layer: nn.Module, eps: float, training: bool) -> Tensor:
-    """Return x normalised by the batch's statistics in training, else by the running ones."""
+    """Return x normalised by the batch statistics in training, and otherwise by the running statistics."""
     statistics = (None, None) if training else (layer.running_mean, layer.running_var)
     return F.batch_norm(x, *statistics, layer.weight, layer.bias, training, eps=eps)
 

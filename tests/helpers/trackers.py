@@ -1,4 +1,4 @@
-"""Optional trackers: whether they are installed, and what was sent to them."""
+"""Check whether optional trackers are installed, and read the values that were sent to them."""
 
 import json
 import struct
@@ -60,7 +60,7 @@ def wandb_history(run_directory: Path) -> dict[str, list[tuple[int, Any]]]:
 
 
 def mlflow_client(database: Path) -> Any:
-    """Return a client of a database that exists."""
+    """Return a client for an existing database."""
     from mlflow import MlflowClient
 
     assert database.is_file()

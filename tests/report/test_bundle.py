@@ -86,7 +86,7 @@ def test_bundle_with_checkpoint_samples_elsewhere(trained, tmp_path):
 def test_bundle_overwrites_nothing(tmp_path, hinge):
     run = make_run(tmp_path / "run", hinge)
     before = bundle(run).read_bytes()
-    with pytest.raises(UserError, match="exists already"):
+    with pytest.raises(UserError, match="already exists"):
         bundle(run)
     assert (tmp_path / "run.zip").read_bytes() == before
 

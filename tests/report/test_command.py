@@ -29,7 +29,7 @@ def test_report_writes_page_and_tables(outputs, hinge, capsys, monkeypatch):
     assert report(["outputs"], images=False).exists()
     printed = capsys.readouterr().out
     assert "fid_classifier last: loss=hinge against loss=wgan_gp: first is better" in printed
-    assert "1 of 7 runs enter no mean" in printed
+    assert "1 of 7 runs are not included in any mean" in printed
     assert printed.splitlines()[-3:] == [
         "outputs/report/index.html",
         "outputs/report/table.md",

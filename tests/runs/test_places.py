@@ -26,7 +26,7 @@ def error(number, path=None):
 def test_setting_of_the_nearest_place_is_named(path, settings):
     first, *others = explain_place(error(errno.EACCES, path), PLACES).splitlines()
     assert first == f"{path}: Permission denied."
-    assert others == [f"Choose another place: {setting}" for setting in settings]
+    assert others == [f"Choose another path: {setting}" for setting in settings]
 
 
 def test_full_disk_lists_the_places():

@@ -23,12 +23,12 @@ def test_create_starts_a_sweep_and_continues_it(tmp_path):
 
 def test_create_refuses_other_overrides(tmp_path):
     SweepDirectory(tmp_path).create(["seed=0,1"])
-    with pytest.raises(UserError, match=r"holds another sweep: seed=0,1\nResume that one with ganexp sweep.resume="):
+    with pytest.raises(UserError, match=r"has another sweep: seed=0,1\nResume it with ganexp sweep.resume="):
         SweepDirectory(tmp_path).create(["seed=0,2"])
 
 
 def test_create_refuses_a_sweep_that_runs(tmp_path):
-    with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="is being swept by another process"):
+    with FileLock(tmp_path / ".lock"), pytest.raises(UserError, match="another process is running this sweep"):
         SweepDirectory(tmp_path).create(["seed=0,1"])
 
 

@@ -89,7 +89,7 @@ def test_other_runs_are_ignored(tmp_path, monkeypatch):
 
 def test_runs_of_no_case_are_an_error(tmp_path, monkeypatch):
     make_run(tmp_path / "plain", template())
-    with pytest.raises(UserError, match="no finished runs of experiment=ARTICLE/CASE"):
+    with pytest.raises(UserError, match="No finished run of experiment=ARTICLE/CASE"):
         write(monkeypatch, tmp_path)
 
 

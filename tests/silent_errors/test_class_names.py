@@ -84,7 +84,7 @@ def test_single_folder_that_is_no_class_has_no_labels(tmp_path):
     write_files(tmp_path, noisy("train", same("abc"), 2) | noisy("test", {"unknown": "a"}, 2))
     held_out = load(tmp_path, "test")
     assert held_out.labels is None
-    assert held_out.warnings == ["the folder unknown of the test split is no class of the training split: no labels."]
+    assert held_out.warnings == ["folder unknown of the test split is not a class of the training split: no labels."]
     assert held_out.match_classes(["a", "b", "c"]) is held_out
 
 
@@ -114,8 +114,8 @@ def scored(tmp_path, dataset, files, check=True):
     ("names", "said"),
     [
         ({"A": "a", "B": "b", "C": "c"}, "class names differ in case: A means a, B means b, C means c"),
-        (same("bc"), "none of a, which the dataset has"),
-        (same("c"), "none of a, b, which the dataset has"),
+        (same("bc"), "there are no images of a, unlike in the dataset"),
+        (same("c"), "there are no images of a, b, unlike in the dataset"),
     ],
 )
 def test_class_directories_of_samples_are_matched_by_name(tmp_path, dataset, names, said):
@@ -124,7 +124,7 @@ def test_class_directories_of_samples_are_matched_by_name(tmp_path, dataset, nam
     assert scores["accuracy_classifier"] == 1
 
 
-@pytest.mark.parametrize(("folder", "said"), [("", "no class directories"), ("drawn/", "drawn is no class")])
+@pytest.mark.parametrize(("folder", "said"), [("", "no class directories"), ("drawn/", "drawn is not a class")])
 def test_samples_without_class_directories_have_no_accuracy(tmp_path, dataset, folder, said):
     files = {f"{folder}{name.replace('/', '_')}": content for name, content in noisy("s", same("abc")).items()}
     done, scores = scored(tmp_path, dataset, files)
@@ -136,7 +136,7 @@ def test_class_directories_with_other_names_are_refused(tmp_path, dataset):
     done, scores = scored(tmp_path, dataset, noisy("s", {"a": "a", "zebra": "b"}), check=False)
     assert done.returncode == 1
     assert "samples.zip: the class zebra is not among the classes a, b, c" in done.stderr
-    assert "Call the directories as the classes" in done.stderr
+    assert "Name the directories after the classes" in done.stderr
     assert not scores
 
 

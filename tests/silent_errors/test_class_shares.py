@@ -110,7 +110,7 @@ def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
     """Two classes, 900 and 100 images, in training and in `evaluate`; equal shares give something else."""
     write(project / "two.zip", {"a": 900, "b": 100})
     done = ganexp(*TRAIN, "data.path=two.zip", "metrics.samples=1000", cwd=project)
-    assert "classes in the shares of the train split: a 900, b 100" in done.stdout
+    assert "classes of the scored samples, in the shares of the train split: a 900, b 100" in done.stdout
     assert scores_of(project / "run")["fid_classifier"] < 0.1
     assert protocol_of(project / "run")["class_samples"] == {"a": 900, "b": 100}
     evaluate = ("evaluate", "ckpt=run", "accelerator=cpu", "metrics/score=[fid,accuracy]")
@@ -130,7 +130,7 @@ def test_shares_are_those_of_the_first_reference(project):
     write(project / "three.zip", train | {"test/a": 140, "test/b": 40, "test/c": 20})
     scores = ("metrics/score=[fid,intra_fid]", "metrics.references=[test,train]", "metrics.samples=400")
     done = ganexp(*TRAIN, "data.path=three.zip", *scores, cwd=project)
-    assert "classes in the shares of the test split: a 280, b 80, c 40" in done.stdout
+    assert "classes of the scored samples, in the shares of the test split: a 280, b 80, c 40" in done.stdout
     values = scores_of(project / "run")
     assert values["fid_classifier"] < 0.1 < values["fid_classifier_train"]
     assert values["intra_fid_classifier"] < 0.1

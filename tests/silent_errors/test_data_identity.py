@@ -26,6 +26,7 @@ SMALL = (
     "metrics.extractor.updates=5",
     "metrics.samples=40",
     "metrics/score=[fid]",
+    "callbacks=none",
     "name=run",
 )
 
@@ -91,7 +92,7 @@ def add_a_test_split(images: Path) -> str:
     for directory in classes:
         shutil.move(directory, images / "train" / directory.name)
     shutil.copytree(images / "train", images / "test")
-    return "test split: was not there"
+    return "test split: did not exist"
 
 
 @pytest.mark.parametrize("change", [add_images, relabel_an_image, replace_an_image, add_a_test_split])

@@ -225,7 +225,7 @@ def test_not_a_number_is_a_broken_image(tmp_path, caplog):
         image_set = sets.folder("", "train", 8, 3, path=str(tmp_path), value_range=[0, 1])
     assert len(image_set) == 1
     assert image_set.notes == ["1 image broken and left out"]
-    assert "a.tif: some of its values are no finite numbers" in caplog.text
+    assert "a.tif: some of its values are not finite numbers" in caplog.text
 
 
 def test_images_to_score_are_read_like_the_dataset(tmp_path):
@@ -242,7 +242,7 @@ def test_images_to_score_are_read_like_the_dataset(tmp_path):
     done = ganexp("evaluate", "images=samples.zip", *settings, *metrics, cwd=tmp_path)
     assert "images: 40 images in 2 classes: a 20, b 20" in done.stdout
     assert "20 images with transparent parts, laid on black" in done.stdout
-    assert "20 images scaled from more than 8 bits a channel" in done.stdout
+    assert "20 images scaled from more than 8 bits per channel" in done.stdout
     scores = json.loads((tmp_path / "scores" / "scores.json").read_text())["scores"]
     assert scores["fid_classifier"] < 1e-3
 

@@ -92,18 +92,18 @@ LAYOUTS = {
     "class called train": Layout(
         images("car", CAT) | images("train", DOG) | images("plane", OWL),
         {"car": 2, "plane": 2, "train": 2},
-        warned="train may be meant as a split",
+        warned="train may be a split",
     ),
     "class called train in splits": Layout(
         images("train/car", CAT) | images("train/train", DOG) | images("test/train", DOG + HELD_OUT, 1),
         {"car": 2, "train": 2},
         {"train": 1},
-        warned="train may be meant as a split",
+        warned="train may be a split",
     ),
     "unusual split names": Layout(
         images("seg_train", CAT) | images("seg_test", DOG),
         {"seg_test": 2, "seg_train": 2},
-        warned="seg_test, seg_train may be meant as a split",
+        warned="seg_test, seg_train may be a split",
     ),
     "numbers": Layout({f"{k}/{i}.png": k for k in range(12) for i in range(2)}, {str(k): 2 for k in range(12)}),
     "single images": Layout(
@@ -200,13 +200,13 @@ def test_classes_that_are_numbers_keep_their_order(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        (pets(".") | {"stray.png": 1}, r"stray.png lies beside folders of classes"),
-        (pets("train") | {"train/stray.png": 1}, r"train/stray.png lies beside folders of classes"),
-        (pets("test"), r"it has images to test with, but no image in a folder `train`"),
-        (pets("val/x"), r"it has images to test with, but no image in a folder `train`"),
+        (pets(".") | {"stray.png": 1}, r"stray.png is next to class folders"),
+        (pets("train") | {"train/stray.png": 1}, r"train/stray.png is next to class folders"),
+        (pets("test"), r"there are test images, but no images in a folder `train`"),
+        (pets("val/x"), r"there are test images, but no images in a folder `train`"),
         (
             images("cat/train", 1) | images("cat/test", 1) | images("dog", 1),
-            r"the folder cat is divided into splits, but dog/0.png is in none",
+            r"the folder cat is divided into splits, but dog/0.png is not in a split",
         ),
         ({"a.avif": b"", "b.avif": b"", "c.tar.gz": b""}, r"no image in it(?s:.*)2 .avif, 1 .gz"),
     ],
@@ -286,7 +286,7 @@ def test_describe_warns_of_classes_called_as_splits(tmp_path):
     write_files(tmp_path / "set", images("Train_images", CAT) | images("Test_images", DOG))
     done = ganexp("describe", "data=folder", "data.path=set", "data.resolution=16", "metrics=none", cwd=tmp_path)
     (warning,) = json.loads(done.stdout)["data"]["warnings"]
-    assert "call the folders of the splits train and test" in warning
+    assert "name the folders of the splits train and test" in warning
 
 
 def test_split_is_decoded_by_its_own_names(tmp_path):

@@ -65,8 +65,8 @@ def test_job_whose_config_file_has_changed_is_refused(tmp_path):
     write(tmp_path / "mine" / "experiment" / "case.yaml", case % 16)
     done = ganexp("--config-dir", "mine", "sweep.resume=swept", cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert f"swept/{names[0]} holds a run with other settings: model.latent.dim.\n" in done.stderr
-    assert f"swept/{names[1]} holds a run" in done.stderr  # the first one did not hide it
+    assert f"swept/{names[0]} has a run with other settings: model.latent.dim.\n" in done.stderr
+    assert f"swept/{names[1]} has a run" in done.stderr  # the first one did not hide it
     assert contents(swept, names) == before
 
 
@@ -89,7 +89,7 @@ def test_search_refuses_another_job_in_a_directory(tmp_path):
     sizes = "model.latent.dim=choice(8,16)"
     done = ganexp("-m", sizes, *search, *SWEPT, *scored, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "swept/same holds a run with other settings: model.latent.dim" in done.stderr
+    assert "swept/same has a run with other settings: model.latent.dim" in done.stderr
     assert statuses(tmp_path / "swept") == ["finished"]
 
 

@@ -88,7 +88,7 @@ def test_numbers_stay_numbers(tmp_path):
 def test_text_that_needs_quotes_gets_the_form_to_type(tmp_path, path):
     done = ganexp("data=folder", f"data.path={path}", cwd=tmp_path, check=False)
     assert done.returncode == 1
-    form = done.stderr.strip().rpartition("Write: ")[2].rpartition("One text:")[2].strip()
+    form = done.stderr.strip().rpartition("Write: ")[2].rpartition("One string:")[2].strip()
     (argument,) = shlex.split(form)
     assert composed("data=folder", argument, cwd=tmp_path).data.path == path
 

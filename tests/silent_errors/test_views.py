@@ -125,7 +125,7 @@ def test_unusable_place_is_named_with_its_setting(tmp_path, arguments, place, se
     done = ganexp(*settings, *arguments, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert str(tmp_path / place) in done.stderr
-    assert f"Choose another place: {setting}" in done.stderr
+    assert f"Choose another path: {setting}" in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

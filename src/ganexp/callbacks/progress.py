@@ -78,7 +78,7 @@ class ProgressLine(ProgressBar):
             say(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}")
 
     def line(self, gan: GAN) -> str:
-        """Return one line of text. Speed and time left include the evaluations so far."""
+        """Return the progress as one line of text. The speed and the time left include the evaluations so far."""
         parts = [part for part in (self._d_steps(gan), *self._losses(gan), self._scores(gan)) if part]
         done = share_done(gan) - self.first_share
         if done:

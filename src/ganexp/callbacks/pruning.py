@@ -45,8 +45,8 @@ class Pruning(Callback):
         if our_best != median and self.best_of(our_best, median) == median:
             self.stopped = trainer.should_stop = True
             say(
-                f"pruned at step {step:,}: {self.monitor} {our_best:.4g} at best, "
-                f"median of {len(their_best)} other jobs {median:.4g}"
+                f"pruned at step {step:,}: {self.monitor} {our_best:.4g} is worse than "
+                f"{median:.4g}, the median of {len(their_best)} other jobs"
             )
 
     def _best_score(self, run: RunDirectory, step: int) -> float | None:

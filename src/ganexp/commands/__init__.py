@@ -1,1 +1,1 @@
-"""The commands that a user types, one file for each."""
+"""The commands of ganexp, one per file."""

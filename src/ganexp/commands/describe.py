@@ -65,7 +65,7 @@ def _data(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
-    """Return the length of the run in steps, discriminator updates and images; None for numbers that depend on losses."""
+    """Return the length of the run in steps, discriminator updates and images; None if it depends on losses."""
     d_steps = cfg.schedule.max_d_steps
     ratio = gan.update_rule.updates_per_step
     if d_steps is None and ratio is not None:

@@ -71,7 +71,10 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
     ):
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         dataset = target_name(cfg.data.source)
+        grows, cfg.schedule.growth = cfg.schedule.growth is not None, None  # the first steps would be the cheapest
         result = _estimate(cfg, Path(scratch))
+    if grows:
+        result.notes.append("the networks grow, and every step was assumed to cost as much as one at full size")
     if target_name(cfg.data.source) != dataset:  # it was replaced
         images = f"{ASSUMED_IMAGES:,}"
         result.notes.append(f"{dataset} is not on this machine: random images are used, assuming {images} images")

@@ -1,4 +1,4 @@
-"""Time the scoring of an evaluation for estimates, with few real images, and with random features in place of many."""
+"""Time the scoring of an evaluation for estimates, with few real images, or random features if many are needed."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field

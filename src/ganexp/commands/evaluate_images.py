@@ -94,11 +94,11 @@ def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) ->
         matched = scored.match_classes(image_set.classes)
     except UserError as error:
         if scored.num_classes == 1:
-            say(f"images: the directory {scored.classes[0]} is not a class of the dataset, so the images have no classes")
+            say(f"images: the directory {scored.classes[0]} is not a class of the dataset, so no classes are used")
             return replace(scored, labels=None, classes=[])
         raise UserError(
             f"images={path}: {error}\n"
-            "Name the directories after the classes, or put all images into one directory to score them without classes."
+            "Name the directories after the classes, or put all images into one directory to score without classes."
         ) from None
     for note in matched.notes[len(scored.notes) :]:
         say(f"images: {note}")
@@ -128,5 +128,5 @@ def _images(cfg: DictConfig) -> ImageSet:
     for note in [*scored.notes, *scored.warnings]:
         say(f"  {note}")
     if held_out:
-        say(f"  not scored: {len(held_out):,} images of its test split, such as {held_out[0]}")
+        say(f"  not scored: {len(held_out):,} images of the test split, such as {held_out[0]}")
     return scored

@@ -32,7 +32,7 @@ def general_help(folders: Sequence[Path]) -> str:
             f"Commands\n{commands}",
             f"Groups\n{_list_groups('train', folders)}",
             TRAILER,
-            "ganexp COMMAND --help shows the settings of a command, with their meaning and default.",
+            "ganexp COMMAND --help shows the settings of a command, with explanations and default values.",
         ]
     )
 
@@ -75,7 +75,7 @@ def _list_groups(config_name: str, folders: Sequence[Path]) -> str:
 
 
 def _settings(command: Command, folders: Sequence[Path]) -> str:
-    """Return the settings of a command as YAML, with comments from the chosen options or, if missing, from the schema."""
+    """Return the settings of a command as YAML, with comments from the chosen options or, by default, the schema."""
     cfg = compose_config(command.config_name, command.arguments, folders, with_hydra=True)
     choices = cfg.hydra.runtime.choices
     settings = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])

@@ -76,7 +76,7 @@ def report_parser() -> Parser:
         description=description("report"),
         epilog=f"{SETTINGS}\n\n{examples('report')}",
     )
-    parser.add_argument("arguments", nargs="+", metavar="DIRECTORY", help="run directories, or directories that contain them")
+    parser.add_argument("arguments", nargs="+", metavar="DIRECTORY", help="run directories, or parent directories")
     parser.add_argument("--bundle", action="store_true", help="pack the given run into a zip file")
     return parser
 
@@ -155,8 +155,8 @@ def _print(content: Report, target: Path) -> None:
         say(line)
     if content.uncounted:
         say(
-            f"{len(content.uncounted)} of {len(content.runs)} runs are not in any mean, because they have not finished or a "
-            "newer run replaces them. The page lists them."
+            f"{len(content.uncounted)} of {len(content.runs)} runs are not included in any mean, because they have "
+            "not finished or a newer run replaces them. The page lists them."
         )
     for name in FILES:
         say(short_path(target / name))

@@ -22,11 +22,11 @@ class ResumeArguments:
 
     Attributes:
         path: path of a run directory or a sweep directory.
-        steps: the new length of a run; None keeps it.
-        data_root: the directory of the datasets, if it is another one now.
-        data_path: the directory or zip of images, if it is another one now.
+        steps: the new length of a run; None keeps the length.
+        data_root: the new directory of the datasets; None keeps the directory.
+        data_path: the new directory or zip of images; None keeps the path.
         data_changed: whether to accept that the images have changed.
-        sweep: the command line that resumes the sweep in `path`; None if it is no sweep.
+        sweep: the command line that resumes the sweep in `path`; None if `path` is not a sweep.
     """
 
     path: str
@@ -65,7 +65,7 @@ def _parse_override(override: str, parser: Parser) -> tuple[str, str]:
     key, _equals, value = override.partition("=")
     if key not in OVERRIDES or not OVERRIDES[key].fullmatch(value):
         parser.error(
-            f"{override}: a resumed run keeps its config; the allowed overrides are schedule.steps=N, data.root=DIRECTORY, "
+            f"{override}: a resumed run keeps its config; it accepts only schedule.steps=N, data.root=DIRECTORY, "
             "data.path=DIRECTORY|ZIP and data.changed=accept"
         )
     return key, value
@@ -84,9 +84,9 @@ def resume_parser() -> Parser:
         "overrides",
         nargs="*",
         metavar="KEY=VALUE",
-        help="of a run: schedule.steps=N, its new length (default: as before); data.root=… and data.path=…, where its "
-        "images are now; data.changed=accept, to train on although they have changed. Of a sweep: hydra/launcher=… "
-        "and hydra.launcher.…=…, how its jobs are started (default: one after another)",
+        help="for a run: schedule.steps=N, its new length (default: as before); data.root=… and data.path=…, the new "
+        "location of its images; data.changed=accept, to continue although the images have changed. For a sweep: "
+        "hydra/launcher=… and hydra.launcher.…=…, how its jobs are started (default: one after another)",
     )
     parser.add_argument(
         "--config-dir", "-cd", metavar="DIRECTORY", help="the directory with your own config files for the sweep"

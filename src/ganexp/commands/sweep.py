@@ -118,7 +118,7 @@ def _record_failure(run: RunDirectory, error: str, overrides: list[str]) -> None
 
 
 class Sweep(Callback):
-    """Check a sweep; create the directory of a training sweep and print its table; collect what `describe` returns."""
+    """Check a sweep; create the directory and print the table of a training sweep; collect results of `describe`."""
 
     def __init__(self) -> None:
         self.command: str | None = None  # None: a single run
@@ -168,7 +168,7 @@ class Sweep(Callback):
         say(f"if it is stopped, resume it with: {resume_command(directory, config)}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Prepare the process of a training job: disable live progress bars, and set the launcher's number of threads."""
+        """Prepare the process of a training job: disable live progress bars, and set the number of threads."""
         if self.command != "train":
             return
         if not _runs_in_this_process(config):

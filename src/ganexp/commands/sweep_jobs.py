@@ -69,9 +69,9 @@ def _check_swept_options(config: DictConfig, overrides: Mapping[str, Override]) 
             changed = differing_keys(whole_sweep, _hydra_settings(job))
             if changed:
                 raise UserError(
-                    f"{key}={value} sets {_listed([f'hydra.{name}' for name in changed])}, and it is one of the "
-                    f"options that this sweep compares.\nSettings of Hydra hold for a sweep as a whole, so they would "
-                    "be ignored there. Remove them from the config file, and give them on the command line: a grid as "
+                    f"{key}={value} sets {_listed([f'hydra.{name}' for name in changed])}, but it is one of the "
+                    f"options that this sweep compares.\nSettings of Hydra apply to a sweep as a whole, so they would "
+                    "be ignored. Remove them from the config file, and give them on the command line: a grid as "
                     "KEY=VALUE,VALUE, and others as hydra.KEY=VALUE"
                 )
 
@@ -134,7 +134,7 @@ def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None
 def _scores_place(job: DictConfig) -> str:
     """Return where an evaluation writes its scores; empty if it writes none.
 
-    Scores of different extractors have different names, so they may lie in one directory.
+    Scores of different extractors have different file names, so they may be in the same directory.
     """
     directory = job.output or OmegaConf.select(job, "ckpt")
     extractor = OmegaConf.select(job, "metrics.extractor._target_")
@@ -177,8 +177,8 @@ def check_same_job(run: RunDirectory, composed: DictConfig, overrides: Sequence[
     if differing:
         raise UserError(
             f"{short_path(run.path)} has a run with other settings: {_listed(differing)}.\n"
-            f"It was not touched, and this job was not run: {' '.join(overrides)}\n"
-            "Choose another hydra.sweep.dir, or a hydra.sweep.subdir that tells the jobs apart; or remove that "
+            f"The run was not changed, and this job was not started: {' '.join(overrides)}\n"
+            "Choose another hydra.sweep.dir, or a hydra.sweep.subdir that differs between the jobs; or remove that "
             "directory, if only config files have changed."
         )
 

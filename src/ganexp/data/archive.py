@@ -13,10 +13,10 @@ os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_i
 
 
 class ZipReader:
-    """Read members of a zip, which is opened at the first read and stays open: opening it parses its whole directory.
+    """Read members of a zip. It is opened at the first read and stays open, because opening parses its whole directory.
 
-    Threads may share a reader. Each process opens a handle of its own, because the file position of a handle that is
-    inherited by a fork is shared with the parent. A pickled reader opens the zip again where it is unpickled.
+    Threads may share a reader. Each process opens its own handle, because a handle that is inherited by a fork shares
+    its file position with the parent. An unpickled reader opens the zip again.
 
     Args:
         path: The zip file.
@@ -29,7 +29,7 @@ class ZipReader:
         self._process: int | None = None  # that opened `_archive`
 
     def read(self, name: str) -> bytes:
-        """Return the content of the member `name`, whose folders are separated by slashes, as in a listing.
+        """Return the content of the member `name`, with slashes between folders, as in a listing.
 
         Raises:
             OSError: If the zip or this member cannot be read.

@@ -1,4 +1,4 @@
-"""Say what a dataset holds without decoding an image: sizes of splits and classes."""
+"""Describe the content of a dataset without decoding images: the sizes of its splits and classes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,16 +19,16 @@ IN_THE_PACKAGE = ("digits", "fake")  # nothing is read for them
 
 
 def contents(source: Mapping[str, Any], resolution: int, channels: int) -> dict[str, Any]:
-    """Return what the dataset that `source` describes holds; nothing if that is not known without reading it.
+    """Return the content of the dataset that `source` describes; empty if the dataset would have to be read.
 
     Args:
-        source: The config of a function of `ganexp.data.sets`, or of another one.
+        source: The config of a function in `ganexp.data.sets`, or of the user's own function.
         resolution: Height and width of the images, in pixels.
         channels: 1 or 3.
 
     Returns:
-        `images`: the size of each split, or of each of its classes by name; for a directory or zip also `passed_over`,
-        the number of files by reason, and `warnings`; or `problem`, if the directory or zip cannot be listed.
+        `images`, the size of each split, or of each of its classes by name. For a directory or zip also `passed_over`,
+        the number of skipped files by reason, and `warnings`; or `problem`, if it cannot be listed.
     """
     module, _, name = str(source["_target_"]).rpartition(".")
     if module != sets.__name__:

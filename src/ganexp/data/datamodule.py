@@ -1,4 +1,4 @@
-"""The training stream and the indices of the validation samples, as a LightningDataModule."""
+"""A LightningDataModule with the training stream and the indices of the validation samples."""
 
 import pytorch_lightning as pl
 import torch
@@ -8,15 +8,15 @@ from ganexp.data.stream import ImageStream
 
 
 class StreamData(pl.LightningDataModule):
-    """Count the steps of an epoch for Lightning, and keep the position of the stream in its checkpoints.
+    """Count the steps of an epoch for Lightning, and save the position of the stream in its checkpoints.
 
-    The real images do not pass through Lightning: the GAN takes batches from `stream` by itself.
+    The real images do not pass through Lightning. The GAN takes its batches directly from `stream`.
 
     Args:
         stream: The real batches.
         period: Number of steps of a Lightning epoch, after which Lightning validates.
-        validation_indices: Number of samples that a validation draws.
-        validation_batch_size: Samples in a batch of a validation.
+        validation_indices: Number of samples in a validation.
+        validation_batch_size: Number of samples in a batch of a validation.
     """
 
     def __init__(
@@ -33,14 +33,14 @@ class StreamData(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """Return the indices 0, 1, … of the samples, in batches, int64 (validation_batch_size,).
 
-        There is at least one batch, because Lightning runs the hooks of a validation only if there is data.
+        There is at least one batch, because Lightning runs the hooks of a validation only if there are data.
         """
         indices = range(max(self.validation_indices, 1))
         own_generator = torch.Generator()  # without one, a DataLoader draws from the global random state
         return DataLoader(indices, batch_size=self.validation_batch_size, generator=own_generator)
 
     def state_dict(self) -> dict[str, int]:
-        """Return the number of the stream's next batch."""
+        """Return the number of the next batch of the stream."""
         return {"position": self.stream.position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

@@ -1,4 +1,4 @@
-"""Decode an image file to 8 bits a channel: the one function for training, references and images to score."""
+"""Decode image files to 8 bits per channel, in the same way for training, references and images to score."""
 
 import io
 import math
@@ -29,10 +29,10 @@ DECODING_ERRORS = (
     Image.DecompressionBombError,
 )
 
-# What is done to an image beside decoding it, in the words of the summary.
-SCALED = "scaled from more than 8 bits a channel"
-UPRIGHT = "turned upright as their EXIF data say"
-FIRST_FRAME = "animated or multi-page, of which the first frame is read"
+# Changes to an image in addition to decoding it, as in the dataset summary.
+SCALED = "scaled from more than 8 bits per channel"
+UPRIGHT = "turned upright according to their EXIF data"
+FIRST_FRAME = "animated or multi-page, with only the first frame read"
 TRANSPARENT = "with transparent parts, laid on {background}"
 DARK = "with values in the lowest eighth of their range"  # which may be an older camera's 12 bits
 
@@ -55,12 +55,12 @@ class Decoding:
 
     Args:
         channels: 1 or 3.
-        background: The colour under transparent parts: a name that Pillow knows, or #rrggbb.
-        value_range: The values that mean black and white in grey images of more than 8 bits, where the file does not
-            say so; None: its bits do.
+        background: The colour of transparent parts: a name that Pillow knows, or #rrggbb.
+        value_range: The values of black and white in grey images with more than 8 bits, if the file does not define
+            them; None uses the full range of its bits.
 
     Raises:
-        UserError: If the background is no colour, or the range not two different finite numbers.
+        UserError: If the background is not a colour, or the range is not two different finite numbers.
     """
 
     channels: int
@@ -74,7 +74,7 @@ class Decoding:
 
 
 def background_colour(text: str) -> tuple[int, int, int]:
-    """Return red, green and blue, each from 0 to 255, of a colour.
+    """Return the red, green and blue values of a colour, each from 0 to 255.
 
     Raises:
         UserError: If the colour is unknown, or is itself transparent.
@@ -91,19 +91,19 @@ def background_colour(text: str) -> tuple[int, int, int]:
 def _check_range(values: Sequence[float]) -> None:
     if len(values) != 2 or not all(math.isfinite(value) for value in values) or values[0] == values[1]:
         raise UserError(
-            f"data.source.value_range={list(values)}: must be the two values that mean black and white, such as [0,1]."
+            f"data.source.value_range={list(values)}: must be the two values of black and white, such as [0,1]."
         )
 
 
 def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
-    """Decode a PNG, JPEG, WebP, GIF, BMP, TIFF or PPM file, whatever its name says.
+    """Decode a PNG, JPEG, WebP, GIF, BMP, TIFF or PPM file, independent of its file name.
 
     Args:
         content: The file.
         decoding: How to decode it.
 
     Returns:
-        The image, uint8 (channels, H, W), and what was done to it beside decoding.
+        The image, uint8 (channels, H, W), and a list of changes to it in addition to decoding.
 
     Raises:
         UserError: If its values have no known range.
@@ -136,7 +136,7 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 to 8; 1 if there are no EXIF data or they are damaged."""
+    """Return the EXIF orientation from 1 to 8; 1 if the EXIF data are missing or damaged."""
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except DECODING_ERRORS:
@@ -144,13 +144,13 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """Return how the pixels are stored in the file, such as RGB;16B, in Pillow's words."""
+    """Return Pillow's name for the pixel format of the file, such as RGB;16B."""
     words = [text for tile in getattr(image, "tile", ()) for text in _texts(tile[3])]
     return words[0] if words else ""
 
 
 def _upper_8_bits(transparent: Any) -> Any:
-    """Return the colour that means transparent, given with 16 bits a channel, as the pixels are read: with 8."""
+    """Convert the colour that means transparent from 16 to 8 bits per channel, like the pixels."""
     return tuple(value >> 8 for value in transparent) if isinstance(transparent, tuple) else transparent
 
 
@@ -160,11 +160,11 @@ def _texts(argument: Any) -> list[str]:
 
 
 def _to_8_bits(image: Image.Image, value_range: Sequence[float] | None) -> Image.Image:
-    """Return an image of one deep channel in mode L, or LA if a value of it means transparent."""
+    """Return an image with one channel of more than 8 bits in mode L, or LA if one of its values means transparent."""
     values = np.asarray(image).astype(np.float64)  # (H, W)
     black, white = value_range or _range_of_file(image)
     if not np.isfinite(values).all():
-        raise ValueError("some of its values are no finite numbers")
+        raise ValueError("some of its values are not finite numbers")
     levels = ((values - black) * (255 / (white - black))).round().clip(0, 255).astype(np.uint8)
     if _tiff_tag(image, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == _TIFF_WHITE_IS_ZERO:
         levels = 255 - levels
@@ -180,10 +180,10 @@ def _is_dark(image: Image.Image) -> bool:
 
 
 def _range_of_file(image: Image.Image) -> tuple[float, float]:
-    """Return the values that mean black and white.
+    """Return the values of black and white.
 
     Raises:
-        UserError: If the file does not say so, because its values are fractions, signed or have 32 bits.
+        UserError: If the file does not define them, because its values are fractions, signed or have 32 bits.
     """
     kind = {"F": "floating-point values", "I": "32-bit or signed values"}.get(image.mode)
     if kind is None:
@@ -192,7 +192,7 @@ def _range_of_file(image: Image.Image) -> tuple[float, float]:
     if image.mode == "I" and image.format in ("PNG", "PPM"):  # which Pillow reads to 16 bits
         return 0, 2**16 - 1
     raise UserError(
-        f"it has {kind}, and the file does not say which of them mean black and white.\n"
+        f"it has {kind}, and the file does not define the values of black and white.\n"
         "Set data.source.value_range=[0,1], with the right two values, or save the images with 8 or 16 bits."
     )
 
@@ -202,7 +202,7 @@ def _tiff_tag(image: Image.Image, tag: int) -> Any:
 
 
 def _without_transparency(image: Image.Image, background: str) -> tuple[Image.Image, bool]:
-    """Return the image laid on the background, and whether that is seen anywhere; as it is if it is opaque."""
+    """Return the image on the background, and whether it has transparent parts; an opaque image does not change."""
     layer = image.convert("RGBA")
     least_opaque, _ = layer.getchannel("A").getextrema()
     if least_opaque == 255:
@@ -212,7 +212,7 @@ def _without_transparency(image: Image.Image, background: str) -> tuple[Image.Im
 
 
 def _to_channels(image: Image.Image, channels: int) -> Image.Image:
-    """Return the image in mode L or RGB; colour becomes grey by the usual weighted sum."""
+    """Return the image in mode L or RGB. The weighted sum of ITU-R 601 converts colour to grey."""
     if image.mode == "LAB":  # which Pillow converts to RGB only
         image = image.convert("RGB")
     return image.convert("L" if channels == 1 else "RGB")

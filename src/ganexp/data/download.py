@@ -20,12 +20,12 @@ def fetch(load: Callable[..., Any], root: str, files: list[str], url: str) -> An
         load: A function or class of torchvision, without its argument `download`.
         root: The directory of the dataset.
         files: The files that `load` reads, relative to `root`, for the error message.
-        url: Where they come from.
+        url: The address of the files, for the error message.
 
     Raises:
         UserError: If the files are damaged, or if they are missing and cannot be downloaded. The message names the
             files, the directory and the address.
-        NotHere: If they are missing and nothing may be downloaded.
+        NotHere: If the files are missing and downloads are forbidden.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

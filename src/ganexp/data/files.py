@@ -1,4 +1,4 @@
-"""Images that are decoded from the files of a directory or zip."""
+"""Read images from the files of a directory or zip."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,13 +28,13 @@ DARK_WARNING = (
 
 
 class FileImages(Dataset):
-    """Images decoded from the files of a listing, at one resolution: `files[i]` is uint8 (C, H, W).
+    """Images that are decoded from the files of a listing with one resolution: `files[i]` is uint8 (C, H, W).
 
     Args:
         listing: The files.
         resolution: Height and width of the images, in pixels.
-        decoding: How they are decoded, to how many channels.
-        fit: How an image of another size is fitted, as for `fit_to`.
+        decoding: How the files are decoded.
+        fit: How images of another size are resized, as for `fit_to`.
     """
 
     def __init__(self, listing: Listing, resolution: int, decoding: Decoding, fit: Fit) -> None:
@@ -49,7 +49,7 @@ class FileImages(Dataset):
         return self.read(index)[0]
 
     def read(self, index: int) -> tuple[Tensor, set[str]]:
-        """Return the image at `index`, and what was done to it beside decoding, in the words of the summary."""
+        """Return the image at `index`, and a list of changes to it in addition to decoding."""
         try:
             pixels, done = decode_image(self._content(self.names[index]), self.decoding)
             return fit_to(pixels, self.resolution, self.decoding.channels, self.fit), done
@@ -65,10 +65,10 @@ class Decoded:
     """The images that could be decoded.
 
     Attributes:
-        images: uint8 (N, C, H, W), or the files that they are decoded from when needed.
-        indices: int64 (N,), their places in the listing.
-        notes: What was done to some of them, each with the number of images.
-        warnings: What looks like a mistake, with the fix.
+        images: uint8 (N, C, H, W), or the files, which are decoded when needed.
+        indices: int64 (N,), positions of the images in the listing.
+        notes: Changes to some of the images, each with the number of images.
+        warnings: Probable mistakes, each with the fix.
     """
 
     images: Tensor | FileImages
@@ -91,15 +91,15 @@ def read_listing(
     Args:
         listing: The files.
         resolution: Height and width of the images, in pixels.
-        decoding: How they are decoded, to how many channels.
-        fit: How an image of another size is fitted, as for `fit_to`.
-        in_memory: Whether to keep the decoded images; `auto` keeps them if they take less than a quarter of the
-            machine's memory.
-        on_error: What happens to a broken image: `skip` leaves it out, `raise` refuses it.
-        report: Called with a line for each of the first ten broken files, and with their number.
+        decoding: How the files are decoded.
+        fit: How images of another size are resized, as for `fit_to`.
+        in_memory: Whether to keep the decoded images in memory; `auto` keeps them if they take less than a quarter of
+            the machine's memory.
+        on_error: How to handle a broken image: `skip` leaves it out, `raise` raises an error.
+        report: Function that is called with a line for each of the first ten broken files, and one for their number.
 
     Raises:
-        UserError: If no image can be read, or if one cannot and `on_error` is `raise`.
+        UserError: If no image can be read, or if an image is broken and `on_error` is `raise`.
     """
     files = FileImages(listing, resolution, decoding, fit)
     keep = in_memory
@@ -114,16 +114,16 @@ def read_listing(
 
 
 def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, keep: bool) -> Decoded:
-    """Decode every file once, so that no broken file is met during training.
+    """Decode every file once, to detect all broken files before training.
 
     Args:
-        files: The files, from whose names those of broken files are removed.
-        report: Called with a line for each of the first ten broken files, and with their number.
-        on_error: `skip` leaves broken files out, `raise` refuses them.
+        files: The files. The names of broken files are removed from it.
+        report: Function that is called with a line for each of the first ten broken files, and one for their number.
+        on_error: `skip` leaves out broken files, `raise` raises an error.
         keep: Whether to return the decoded images instead of the files.
 
     Raises:
-        UserError: If no file can be read, or if one cannot and `on_error` is `raise`.
+        UserError: If no file can be read, or if a file is broken and `on_error` is `raise`.
     """
     images, indices, broken = [], [], []
     treated: Counter[str] = Counter()
@@ -161,7 +161,7 @@ def _images(count: int) -> str:
 
 
 def _decode_in_threads(files: FileImages, keep: bool) -> Iterator[tuple[Tensor, set[str]] | Exception]:
-    """Yield each image with what was done to it, an empty tensor in its place unless `keep`, or a file's error."""
+    """Yield each image (without `keep` an empty tensor) and the changes to it, or the error of its file."""
 
     def attempt(index: int) -> tuple[Tensor, set[str]] | Exception:
         try:

@@ -1,4 +1,4 @@
-"""Image sets: uint8 images with labels, held in one tensor or read from files one by one."""
+"""Image sets: uint8 images with labels, in one tensor or in files that are read one by one."""
 
 import hashlib
 import os
@@ -31,8 +31,8 @@ class ImageSet:
         images: uint8 (N, C, H, W) in one tensor, or images that are read one by one.
         labels: int64 (N,), or None if the images have no classes.
         classes: The name of each class.
-        notes: What a reader of the results should know about how the images were read, a line each.
-        warnings: What looks like a mistake in the images, each with the fix.
+        notes: Information about how the images were read, one line each.
+        warnings: Probable mistakes in the images, each with the fix.
     """
 
     images: Tensor | Images
@@ -64,13 +64,13 @@ class ImageSet:
         return self.labels.bincount(minlength=len(self.classes)).tolist()
 
     def match_classes(self, classes: Sequence[str]) -> "ImageSet":
-        """Return these images with labels that count in `classes`: label k means `classes[k]`.
+        """Return these images with labels for `classes`: label k means `classes[k]`.
 
-        Names are matched as text, or else without regard to case, which a note says. Classes without images are
-        allowed. Images without labels stay without.
+        Names must be equal, or differ only in case, which is recorded in a note. Classes without images are allowed.
+        Images without labels are returned unchanged.
 
         Raises:
-            UserError: If this set has a class that is not among `classes`. The message names it.
+            UserError: If this set has a class that is not in `classes`. The message names it.
         """
         if self.labels is None or list(classes) == self.classes:
             return self
@@ -88,7 +88,7 @@ class ImageSet:
     def fingerprint(self) -> str:
         """Return the SHA-256 of all pixels and labels, which identifies the content of the set in caches.
 
-        It is computed once: the images and labels of a set must not be changed.
+        It is computed only once, so the images and labels of a set must not be changed.
         """
         if self._fingerprint is None:
             self._fingerprint = self._compute_fingerprint()
@@ -108,14 +108,14 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
     """Convert uint8 images (..., C, H, W) to uint8 (..., channels, resolution, resolution).
 
     Resizing is antialiased and bilinear. Grey images are repeated to three channels; colour images are converted to
-    grey by the usual weighted sum.
+    grey with the weighted sum of ITU-R 601.
 
     Args:
         images: Images of one size, with one or three channels.
         resolution: Height and width of the result, in pixels.
         channels: 1 or 3.
-        fit: `crop` takes the centre square before resizing, `stretch` ignores the aspect ratio, `exact` refuses images
-            of another size.
+        fit: `crop` cuts out the centre square before resizing, `stretch` ignores the aspect ratio, `exact` refuses
+            images of another size.
 
     Raises:
         UserError: If `fit` is `exact` and the images have another size.
@@ -139,7 +139,7 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
 def fits(count: int, resolution: int, channels: int, device: torch.device) -> bool:
     """Return whether `count` uint8 images take less than a quarter of the memory of `device`.
 
-    That is the free memory of a GPU, and the physical memory of the machine for the CPU.
+    The memory is the free memory of a GPU, or for the CPU the physical memory of the machine.
     """
     if device.type == "cuda":
         memory = torch.cuda.mem_get_info(device)[0]

@@ -19,14 +19,14 @@ Folders = tuple[str, ...]  # those on the way to a file, from the top
 
 
 class Place(NamedTuple):
-    """Where a file lies: its split, None if it is in none of them, and its other folders."""
+    """The location of a file: its split, or None if it is in no split, and its other folders."""
 
     split: str | None
     folders: Folders
 
 
 def split_of(folder: str) -> str | None:
-    """Return the split that a folder of this name holds, or None.
+    """Return the split for a folder with this name, or None if it is not a split.
 
     Example:
         >>> split_of("Training"), split_of("valid"), split_of("cat")
@@ -38,8 +38,8 @@ def split_of(folder: str) -> str | None:
 def places(paths: Sequence[str]) -> list[Place]:
     """Return the split of each image and the folders that may be its class.
 
-    Folders that contain all the others are left out. Split folders lie directly below them, or one depth further down
-    for all images alike (`class/split/1.png`). Without split folders, all images belong to the training split.
+    Folders that contain all images are left out. Split folders are directly in these folders, or one level deeper for
+    all images (`class/split/1.png`). Without split folders, all images belong to the training split.
 
     Raises:
         UserError: If only some of the class folders are divided into splits.
@@ -57,7 +57,7 @@ def places(paths: Sequence[str]) -> list[Place]:
 
 
 def _without_common(folders: Sequence[Folders]) -> list[Folders]:
-    """Return the folders without those at the top that contain all others and are no split.
+    """Return the folders without top-level folders that contain all others and are not splits.
 
     Example:
         >>> _without_common([("data", "a"), ("data", "b", "more")])
@@ -74,7 +74,7 @@ def _without_common(folders: Sequence[Folders]) -> list[Folders]:
 def _split_depth(folders: Sequence[Folders]) -> int | None:
     """Return the depth of the split folders, or None if there are none.
 
-    At the top, a training and a held-out folder are enough. Elsewhere, every image must lie in one.
+    At the top level, a training folder and a held-out folder are enough. At other levels, every image must be in one.
     """
     top = {split_of(own[0]) for own in folders if own}
     if "train" in top and top & {"test", "val"}:
@@ -91,7 +91,7 @@ def _place(folders: Folders, depth: int) -> Place:
 
 
 def _without_repeated_split(found: Sequence[Place], depth: int) -> list[Place]:
-    """Return the places without a second split folder within the first, as in `train/train/cat.1.jpg`."""
+    """Return the places without a second split folder in the first one, as in `train/train/cat.1.jpg`."""
     repeated = {}
     for split in {place.split for place in found}:
         own = [place.folders for place in found if place.split == split]
@@ -111,13 +111,13 @@ def _refuse_partly_divided(paths: Sequence[str], folders: Sequence[Folders]) -> 
     if divided:
         stray = next(path for path, own in zip(paths, folders, strict=True) if len(own) < 2 or not split_of(own[1]))
         raise UserError(
-            f"the folder {divided[0]} is divided into splits, but {stray} is in none of them.\n"
+            f"the folder {divided[0]} is divided into splits, but {stray} is not in a split.\n"
             "Move it into a split's folder (train, test), or remove it."
         )
 
 
 def sort_names(names: Iterable[str]) -> list[str]:
-    """Return class names in numeric order if all are whole numbers, and otherwise sorted as text.
+    """Return class names in numeric order if all are whole numbers, and otherwise in alphabetical order.
 
     Example:
         >>> sort_names(["10", "9", "1"]), sort_names(["10", "9", "a"])
@@ -130,20 +130,20 @@ def sort_names(names: Iterable[str]) -> list[str]:
 
 
 def is_number(name: str) -> bool:
-    """Return whether a class is named by a whole number."""
+    """Return whether the name of a class is a whole number."""
     return name.removeprefix("-").isdecimal() and name.isascii()
 
 
 def without_case(name: str) -> str:
-    """Return the form of a name that is the same for upper and lower case, and for both ways to write an accent."""
+    """Return a form of a name that is the same for upper and lower case, and for both encodings of an accent."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def match_names(names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Return the place of each name in `classes`: of the same text, or else of the only one that differs in case.
+    """Return the index of each name in `classes`: of the equal name, or of the only name that differs in case.
 
     Raises:
-        UserError: If some names are not among the classes, or two of them mean the same class.
+        UserError: If names are not in `classes`, or two names match the same class.
 
     Example:
         >>> match_names(["Dog", "cat"], ["cat", "dog", "owl"])
@@ -176,7 +176,7 @@ def _refuse_same_meaning(matched: Mapping[str, int], classes: Sequence[str]) -> 
 
 
 def shorten(names: Sequence[str], longest: int = 5) -> str:
-    """Return names as a list in words, the first and the last of a long one.
+    """Return names as one text; of a long list, only the first names and the last one.
 
     Example:
         >>> shorten([str(i) for i in range(100)])

@@ -1,4 +1,4 @@
-"""Find what looks like a mistake in the classes of a listing, and say how to mend it. Must not import torch."""
+"""Find probable mistakes in the classes of a listing, and suggest how to correct them. Must not import torch."""
 
 import re
 from collections import Counter
@@ -9,18 +9,18 @@ from ganexp.data.layout import is_number, shorten, split_of, without_case
 
 MANY_CLASSES = 1000  # from which on folders with few images are more often single objects than classes
 FEW_IMAGES = 10  # a class, on average
-NO_CLASSES = 'If these folders are no classes, put a file dataset.json with {"labels": null} beside them.'
+NO_CLASSES = 'If these folders are not classes, put a file dataset.json with {"labels": null} next to them.'
 
 
 def class_warnings(
     classes: Sequence[str], images: Sequence[tuple[str, str | None]], from_folders: bool = True
 ) -> list[str]:
-    """Return a warning for each thing that looks like a mistake.
+    """Return a warning for each probable mistake.
 
     Args:
         classes: The names of the classes, sorted.
         images: The path of each image and the name of its class.
-        from_folders: Whether the classes are folders, and not the labels of a dataset.json.
+        from_folders: Whether the classes are folders; otherwise they are the labels of a dataset.json.
     """
     if not classes:
         return []
@@ -32,7 +32,7 @@ def class_warnings(
 
 
 def _of_sizes(classes: Sequence[str], images: Sequence[tuple[str, str | None]], fix: str) -> list[str]:
-    """Return a warning of small classes, with the fix if most of them are single images."""
+    """Return a warning about small classes, with the fix if most of them have a single image."""
     counts = Counter(name for _, name in images if name is not None)
     single = [name for name in classes if counts[name] == 1]
     if len(classes) >= MANY_CLASSES and len(images) < FEW_IMAGES * len(classes):
@@ -45,31 +45,31 @@ def _of_sizes(classes: Sequence[str], images: Sequence[tuple[str, str | None]], 
 
 
 def _same_but_for_case(classes: Sequence[str]) -> list[str]:
-    """Return a warning if names differ in case only."""
+    """Return a warning if names differ only in case."""
     similar: dict[str, list[str]] = {}
     for name in classes:
         similar.setdefault(without_case(name), []).append(name)
     pairs = [" and ".join(names) for names in similar.values() if len(names) > 1]
     if not pairs:
         return []
-    return [f"the classes {'; '.join(pairs)} differ in case only. If they are one class, use one folder."]
+    return [f"the classes {'; '.join(pairs)} differ only in case. If they are the same class, use one folder."]
 
 
 def _splits_as_classes(classes: Sequence[str]) -> list[str]:
-    """Return a warning if a class is called as a split, or if several names contain one, such as train_images."""
+    """Return a warning if a class has the name of a split, or if several class names contain one, as train_images."""
     alike = [name for name in classes if any(split_of(word) for word in re.split(r"[^A-Za-z]+", name))]
     if len(alike) < 2 and not any(split_of(name) for name in classes):
         return []
     return [
-        f"the folders {shorten(classes)} are read as classes, but {shorten(alike)} may be meant as a split. "
-        "If so, call the folders of the splits train and test, with no other folder beside them."
+        f"the folders {shorten(classes)} are read as classes, but {shorten(alike)} may be a split. "
+        "If so, name the folders of the splits train and test, and put no other folder next to them."
     ]
 
 
 def _look_like_parts(classes: Sequence[str], images: Sequence[tuple[str, str | None]]) -> bool:
-    """Return whether folders seem to divide a long list of files, which are numbered through all of them.
+    """Return whether numbered folders seem to be parts of one list of files with continuous numbers.
 
-    StyleGAN's tools and FFHQ number their folders with five digits, and their files without starting anew in each.
+    StyleGAN's tools and FFHQ have folders with numbers of five digits, and number their files across all folders.
     """
     if not all(is_number(name) and len(name) == len(classes[0]) >= 4 for name in classes):
         return False

@@ -1,6 +1,6 @@
-"""List the images of a directory or zip by split and class, without opening one.
+"""List the images of a directory or zip by split and class, without opening them.
 
-Must not import torch: the config counts classes here.
+Must not import torch, because a resolver of the config counts classes with this module.
 """
 
 import time
@@ -28,8 +28,8 @@ class Listing:
         names: Paths relative to `root`, sorted.
         labels: The class of each image, or None if there are no classes.
         classes: The name of each class.
-        passed_over: Number of files below `root` that belong to neither split, by the reason; of the training split.
-        warnings: What looks like a mistake in the layout, each with the fix.
+        passed_over: Number of skipped files, which belong to neither split, by reason; only for the training split.
+        warnings: Probable mistakes in the layout, each with the fix.
     """
 
     root: Path
@@ -54,27 +54,27 @@ _layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}  # by the 
 
 
 def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Listing:
-    """Return the images of one split of a directory or zip. The rules are told in docs/images.md.
+    """Return the images of one split of a directory or zip. docs/images.md describes the rules.
 
-    Folders called as a split (`layout.SPLIT_NAMES`, in any case) are splits; without them, every image belongs to the
-    training split. The images of `val` are the test split if there is no `test`, and are passed over otherwise. Below
-    the splits, each folder is a class; a single one makes no classes. A `dataset.json` says the classes instead.
+    Folders with the name of a split (`layout.SPLIT_NAMES`, in any case) are splits; without them, every image belongs
+    to the training split. The images of `val` are the test split if there is no `test`, and are skipped otherwise. In
+    the splits, each folder is a class; a single folder is not a class. A `dataset.json` replaces these classes.
 
     Args:
         path: A directory or a zip file.
         split: `train` or `test`. The test split may be empty.
-        fewest_classes: The number of folders of the training split from which on they are classes.
+        fewest_classes: The minimum number of folders of the training split that are read as classes.
 
     Raises:
         UserError: If `path` does not exist, is a file other than a zip, has no image of the training split, or has
-            images both beside and inside of class folders.
+            images both next to class folders and in them.
     """
     root = Path(path).expanduser()
     layout = _layout(root)
     if not layout.images["train"]:
         raise UserError(
-            f"path={path}: it has images to test with, but no image in a folder `train`.\n"
-            "Rename a folder to train, or give the path of the one whose images you want to train on."
+            f"path={path}: there are test images, but no images in a folder `train`.\n"
+            "Rename a folder to train, or give the path of the folder with the training images."
         )
     warnings = list(layout.warnings)
     known = sort_names(name for _, name in layout.images["train"] if name is not None)
@@ -83,7 +83,7 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
     images = layout.images[split]
     classes = sort_names(name for _, name in images if name is not None) if known else []
     if split == "test" and len(classes) == 1 and without_case(classes[0]) not in map(without_case, known):
-        warnings.append(f"the folder {classes[0]} of the test split is no class of the training split: no labels.")
+        warnings.append(f"folder {classes[0]} of the test split is not a class of the training split: no labels.")
         classes = []
     if split == "train":
         warnings += class_warnings(classes, images, layout.from_folders)
@@ -94,7 +94,7 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
 
 
 def count_classes(path: str | None) -> int:
-    """Return the number of classes under data.path, 0 if its images have none; `${count_classes:…}` in a config.
+    """Return the number of classes in data.path, or 0 without classes, for `${count_classes:…}` in a config.
 
     Raises:
         UserError: If the path is missing or `list_images` refuses it.
@@ -108,7 +108,7 @@ def count_classes(path: str | None) -> int:
 
 
 def _layout(root: Path) -> _Layout:
-    """Return the layout of a directory or zip, read anew if a directory or the zip has changed since the last time."""
+    """Return the layout of a directory or zip, which is read again only if a directory or the zip has changed."""
     key = root.absolute()
     if key in _layouts and _state(_watched(_layouts[key][0])) == _layouts[key][0]:
         return _layouts[key][1]
@@ -127,7 +127,7 @@ def _watched(state: Sequence[tuple[str, int, int]]) -> list[Path]:
 
 
 def _state(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Return path, time of the last change and size of each file or directory; of a missing one, zeros."""
+    """Return the path, modification time and size of each file or directory; zeros if it is missing."""
     state = []
     for path in paths:
         try:
@@ -168,9 +168,9 @@ def _class_of(path: str, place: Place, index: Index) -> str | None:
 
 
 def _refuse_mixture(images: Sequence[tuple[str, str | None]]) -> None:
-    """Refuse images both beside and in folders of classes."""
+    """Refuse a mixture of images next to class folders and images in class folders."""
     stray = [path for path, name in images if name is None]
     if stray and len(stray) < len(images):
         raise UserError(
-            f"{stray[0]} lies beside folders of classes.\nMove it into one of them, or put all images into one folder."
+            f"{stray[0]} is next to class folders.\nMove it into one of them, or put all images into one folder."
         )

@@ -1,4 +1,4 @@
-"""Find the image files of a directory or zip, and count every other file by its ending. Must not import torch."""
+"""Find the image files of a directory or zip, and count all other files by extension. Must not import torch."""
 
 import os
 import posixpath
@@ -37,10 +37,10 @@ class Scan:
     """The files of a directory or zip.
 
     Attributes:
-        images: Paths of the image files, relative to the root, with slashes. Sorted at the end.
-        indexes: Content of each file called dataset.json, by its path.
-        passed_over: Number of files that are no images to read, by the reason.
-        watched: The directories and files whose modification times show that the listing is out of date.
+        images: Sorted paths of the image files, relative to the root, with slashes.
+        indexes: Content of each file dataset.json, by its path.
+        passed_over: Number of skipped files, which are not readable images, by reason.
+        watched: Directories and files with modification times that show whether the listing is out of date.
     """
 
     images: list[str] = field(default_factory=list)
@@ -52,14 +52,14 @@ class Scan:
 def scan(root: Path) -> Scan:
     """Return the files below a directory, or in a zip.
 
-    Links to directories are followed, except into a directory that contains the link.
+    Links to directories are followed, except for links to a directory that contains the link.
 
     Raises:
-        UserError: If `root` does not exist, cannot be read or has no image, or is a file other than a zip.
+        UserError: If `root` does not exist, cannot be read, has no images, or is a file other than a zip.
     """
     try:
         if not root.exists():
-            raise UserError(f"path={root}: no such directory or zip. Put the images there, or give another path.")
+            raise UserError(f"path={root}: no such directory or zip. Put the images into it, or give another path.")
         found = _scan_directory(root) if root.is_dir() else _scan_zip(root)
     except BadZipFile:
         raise UserError(f"path={root}: this file is not a zip. Give a directory or a zip of images.") from None
@@ -88,8 +88,8 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: li
     Args:
         root: The top directory.
         below: The directory to search, relative to `root`: empty, or with a slash at its end.
-        above: Device and number of each directory that contains this one, by which circles of links are found.
-        watched: Receives every directory that is searched.
+        above: Device and inode number of each parent directory, to detect cycles of links.
+        watched: List to which every searched directory is appended.
     """
     directory = root / below
     status = directory.stat()
@@ -111,7 +111,7 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: li
 
 
 def _is(entry: os.DirEntry, kind: str) -> bool:
-    """Return whether an entry is, or links to, a `file` or `dir`; a circle of links is neither."""
+    """Return whether an entry is, or links to, a `file` or `dir`; a cycle of links is neither."""
     try:
         return entry.is_dir() if kind == "dir" else entry.is_file()
     except OSError:
@@ -131,7 +131,7 @@ def _scan_zip(root: Path) -> Scan:
 
 
 def members(archive: ZipFile) -> dict[str, str]:
-    """Return the files of a zip: their paths, with slashes whatever system wrote the zip, and their names in it."""
+    """Return the files of a zip: their paths with slashes on any system, and their names in the zip."""
     names: dict[str, str] = {}
     for name in archive.namelist():
         path = name.replace("\\", "/")
@@ -141,7 +141,7 @@ def members(archive: ZipFile) -> dict[str, str]:
 
 
 def _add(found: Scan, path: str) -> bool:
-    """Add a file to the images or to those passed over; return whether it is an index, whose content is wanted."""
+    """Add a file to the images or to the skipped files; return whether it is an index file that must be read."""
     suffix = posixpath.splitext(path)[1].lower()
     is_image = suffix in FORMATS
     if is_hidden(path):
@@ -156,7 +156,7 @@ def _add(found: Scan, path: str) -> bool:
 
 
 def is_hidden(path: str) -> bool:
-    """Return whether a path lies in a folder of macOS's metadata, or has a part whose name starts with a dot."""
+    """Return whether a path is in a folder with metadata of macOS, or has a part that starts with a dot."""
     return any(part == "__MACOSX" or part.startswith(".") for part in path.split("/"))
 
 
@@ -171,7 +171,7 @@ def _nothing_found(root: Path, passed_over: Counter[str]) -> str:
 
 
 def counts_as_text(counts: Counter[str] | dict[str, int], longest: int = 8) -> str:
-    """Return counts as a list in words, the largest first.
+    """Return counts as one text, with the largest first.
 
     Example:
         >>> counts_as_text({".avif": 2, ".txt": 1000})

@@ -1,8 +1,8 @@
-"""The datasets that a config can name. Each function returns one split as an `ImageSet`.
+"""The datasets that a config can choose. Each function returns one split as an `ImageSet`.
 
 Every function takes these arguments:
 
-- `root`: the directory in which datasets are stored;
+- `root`: the directory of the datasets;
 - `split`: the name of the split. `test` is the held-out part; a dataset without one returns None for it;
 - `resolution`: height and width of the images, in pixels;
 - `channels`: 1 (grey) or 3 (colour).
@@ -70,7 +70,7 @@ def cifar(root: str, split: str, resolution: int, channels: int, classes: Litera
 
 
 class _STL10(datasets.STL10):
-    """torchvision's dataset, which needs the files of every split; this one needs only those of its own split."""
+    """torchvision's dataset, changed to need only the files of its own split instead of all splits."""
 
     def _check_integrity(self) -> bool:
         files = [f for f in self.train_list + self.test_list if f[0].split("_")[0] == self.split]
@@ -145,7 +145,7 @@ def folder(
     background: str = "white",
     value_range: list[FiniteFloat] | None = None,
 ) -> ImageSet | None:
-    """Return the images of a directory or zip. docs/images.md tells how folders and files are read.
+    """Return the images of a directory or zip. docs/images.md describes how folders and files are read.
 
     Args:
         root: Not used.
@@ -153,13 +153,13 @@ def folder(
         resolution: Height and width of the images, in pixels.
         channels: 1 or 3.
         path: The directory or zip.
-        fit: How an image of another size is fitted: `crop` takes the centre square, `stretch` ignores the aspect ratio,
-            `exact` refuses it.
-        in_memory: Whether to keep the decoded images; `auto` keeps them if they take less than a quarter of the
-            machine's memory.
-        on_error: What happens to a broken image: `skip` leaves it out, `raise` refuses it.
-        background: The colour under transparent parts: a name, or #rrggbb.
-        value_range: The two values that mean black and white in grey images of more than 8 bits; None: those of the
+        fit: How images of another size are resized: `crop` cuts out the centre square, `stretch` ignores the aspect
+            ratio, `exact` refuses them.
+        in_memory: Whether to keep the decoded images in memory; `auto` keeps them if they take less than a quarter of
+            the machine's memory.
+        on_error: How to handle a broken image: `skip` leaves it out, `raise` raises an error.
+        background: The colour of transparent parts: a name, or #rrggbb.
+        value_range: The two values of black and white in grey images with more than 8 bits; None uses the values of the
             file. It must be given for floating-point, signed and 32-bit values.
     """
     decoding = Decoding(channels, background, value_range)
@@ -177,7 +177,7 @@ def fake(
     num_classes: NonNegativeInt = 10,
     size: PositiveInt = 1000,
 ) -> ImageSet:
-    """Return `size` images of noise whose brightness depends on the class, for trials of shapes and speed."""
+    """Return `size` noise images with a brightness that depends on the class, to test shapes and speed."""
     generator = torch.Generator().manual_seed({"train": 0, "test": 1}[_check_split(split, "train", "test")])
     labels = torch.arange(size) % max(num_classes, 1)
     noise = torch.randint(0, 128, (size, channels, resolution, resolution), dtype=torch.uint8, generator=generator)

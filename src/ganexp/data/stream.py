@@ -1,4 +1,4 @@
-"""Endless batches of real images. Batch k is a pure function of (seed, k); the state of the stream is k alone."""
+"""An endless stream of batches of real images. Batch k depends only on the seed and k; the state is only k."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -22,20 +22,20 @@ class Batch(NamedTuple):
 class ImageStream:
     """An endless iterator over shuffled batches on `device`: `next(stream)` is a `Batch`.
 
-    Each epoch has every image once, except for an incomplete last batch, which is left out.
+    Each epoch has every image once, but an incomplete last batch is left out.
 
     Args:
         image_set: The images, at least `batch_size` of them.
-        batch_size: Images in a batch.
+        batch_size: Number of images in a batch.
         seed: Seed of the order and of the mirroring.
         flip: Whether to mirror each image with probability ½.
-        device: Where the batches are needed.
-        resident: Whether to keep a set that is one tensor on `device`, so that batches are selected, mirrored and
-            scaled there. Otherwise `workers` processes gather the batches ahead of time.
-        workers: Number of these processes; 0 gathers batches in this one.
+        device: Device of the batches.
+        resident: Whether to keep an image set in one tensor on `device`, where batches are selected, mirrored and
+            scaled. Otherwise `workers` processes prepare the batches ahead of time.
+        workers: Number of worker processes; with 0, this process prepares the batches.
         position: The number k of the next batch.
         pixel_range: `symmetric` scales pixels to [-1, 1], `unit` to [0, 1].
-        repeat_first_batch: Whether every batch is the first one, k = 0, to see whether a GAN can overfit it.
+        repeat_first_batch: Whether every batch is the first batch, k = 0, to test whether a GAN can overfit it.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class ImageStream:
         return Batch(images, None if self.labels is None else self.labels[indices])
 
     def _shuffle(self, epoch: int) -> tuple[Tensor, Tensor]:
-        """Return the order of the images (N,) in this epoch, and whether the image at each place is mirrored (N,)."""
+        """Return the order (N,) of the images in this epoch, and whether each image in this order is mirrored (N,)."""
         mixed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
         generator = torch.Generator().manual_seed(mixed)
         count = len(self.image_set)
         return torch.randperm(count, generator=generator), torch.rand(count, generator=generator) < 0.5
 
     def _next_from_loader(self, number: int) -> Tensor:
-        """Return uint8 images (N, C, H, W) of the batch at `number`, which the workers prepare ahead of time."""
+        """Return the uint8 images (N, C, H, W) of batch `number`, which the workers prepare ahead of time."""
         if self._loader is None or self._loader_position != number:
             self._loader, self._loader_position = self._start_loader(number), number
         self._loader_position += 1
@@ -118,7 +118,7 @@ class ImageStream:
 
 
 class _BatchesByIndex:
-    """A dataset whose items are whole batches: indices (N,) -> uint8 (N, C, H, W)."""
+    """A dataset with whole batches as items: indices (N,) -> uint8 (N, C, H, W)."""
 
     def __init__(self, image_set: ImageSet) -> None:
         self.image_set = image_set
@@ -128,7 +128,7 @@ class _BatchesByIndex:
 
 
 class _IndexBatches:
-    """An endless sampler of the indices (N,) of each batch, from batch number `start` on."""
+    """An endless sampler that yields the indices (N,) of each batch, starting with batch number `start`."""
 
     def __init__(
         self, shuffle: Callable[[int], tuple[Tensor, Tensor]], batch_size: int, batches_per_epoch: int, start: int

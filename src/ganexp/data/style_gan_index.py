@@ -1,6 +1,6 @@
 """Read the labels in `dataset.json`, the index that StyleGAN's tools write. Must not import torch.
 
-Its form is `{"labels": [["00000/img00000000.png", 3], …]}`, with paths relative to the file, or `{"labels": null}`.
+Its format is `{"labels": [["00000/img00000000.png", 3], …]}`, with paths relative to the file, or `{"labels": null}`.
 """
 
 import json
@@ -12,12 +12,12 @@ from typing import Any
 
 @dataclass
 class Index:
-    """What the index files of a listing say.
+    """The content of the index files of a listing.
 
     Attributes:
-        exists: Whether there is any; then folders are no classes.
-        classes: The class of each image that has one, by its path: the label as text. Empty if there are no labels.
-        warnings: Index files that are not as expected.
+        exists: Whether there is an index file; if so, folders are not classes.
+        classes: The label of each image as text, by its path, for images with a label. Empty without labels.
+        warnings: Warnings about invalid index files.
     """
 
     exists: bool = False
@@ -26,7 +26,7 @@ class Index:
 
 
 def read_indexes(contents: Mapping[str, bytes], images: Iterable[str]) -> Index:
-    """Return what the files in `contents`, by their paths, say about the images with these paths."""
+    """Return the index from the content of index files by path, for the images with the given paths."""
     index = Index()
     for path, content in contents.items():
         values = _values(content)
@@ -46,7 +46,7 @@ def read_indexes(contents: Mapping[str, bytes], images: Iterable[str]) -> Index:
 
 
 def _values(content: bytes) -> dict[str, Any] | None:
-    """Return the content of an index, or None if it is another file of this name."""
+    """Return the content of an index file, or None if it is another file with this name."""
     try:
         values = json.loads(content)
     except ValueError:
@@ -55,7 +55,7 @@ def _values(content: bytes) -> dict[str, Any] | None:
 
 
 def _labels(pairs: Any) -> dict[str, int] | None:
-    """Return the label of each file, none if `pairs` is null, or None if they are not [file, whole number]."""
+    """Return the label of each file; empty if `pairs` is null, and None if its items are not [file, whole number]."""
     try:
         labels = {str(name).replace("\\", "/"): label for name, label in pairs or ()}
     except (TypeError, ValueError):

@@ -57,7 +57,7 @@ class WeightsAndBiases(WandbLogger):
                 reinit="create_new",  # the jobs of a sweep run in one process
             )
         except wandb.Error as error:
-            raise UserError(f"logger=wandb: {error}\nTo send nothing for now: WANDB_MODE=offline ganexp …") from error
+            raise UserError(f"logger=wandb: {error}\nTo log offline: WANDB_MODE=offline ganexp …") from error
         run.define_metric("step")
         run.define_metric("*", step_metric="step")
         super().__init__(project=project, save_dir=run_directory.path, id=run.id, experiment=run)

@@ -31,11 +31,11 @@ def bundle(path: Path, output: str | None = None, with_checkpoint: bool = False)
 
     Args:
         path: a run directory.
-        output: the directory of the zip file; None: the one that holds the run directory.
+        output: the directory of the zip file; None: the parent of the run directory.
         with_checkpoint: whether to pack the best checkpoint, too.
 
     Raises:
-        UserError: there is no readable run, no such checkpoint, or already a zip file of that name.
+        UserError: the run is not readable, the checkpoint does not exist, or the zip file already exists.
     """
     directory = RunDirectory(path)
     run = _read(directory)
@@ -49,7 +49,7 @@ def bundle(path: Path, output: str | None = None, with_checkpoint: bool = False)
     try:
         archive = zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED)
     except FileExistsError:
-        raise UserError(f"{target} exists already. Move it, or name another directory: output=DIRECTORY") from None
+        raise UserError(f"{target} already exists. Move it, or give another directory: output=DIRECTORY") from None
     with archive:
         for file in _files(directory, with_checkpoint):
             archive.write(file, f"{name}/{file.relative_to(directory.path)}")
@@ -68,7 +68,7 @@ def _read(directory: RunDirectory) -> Run:
 
 
 def _files(directory: RunDirectory, with_checkpoint: bool) -> list[Path]:
-    """Return the files to pack; links that lead out of the run directory are left out."""
+    """Return the files to pack; links to files outside of the run directory are left out."""
     scores = sorted(directory.path.glob("scores*.json"))
     images = sorted(directory.samples.rglob("*.png"))
     files = [directory.config, directory.metadata_file, *scores, directory.metrics, directory.curves, *images]

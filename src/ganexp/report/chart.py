@@ -1,4 +1,4 @@
-"""The data from which the page's script draws the learning curves."""
+"""The data for the learning curves, which the script of the page draws."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ class Quantity:
     Attributes:
         kind: a key of KINDS.
         name: the log key without the prefix of its kind.
-        letter: letter of the protocol, for a score where the report has several.
-        log_scale: whether its axis is logarithmic at first.
+        letter: letter of the protocol, for a score in a report with several protocols.
+        log_scale: whether its axis is initially logarithmic.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Quantity:
         return with_letter(KINDS[self.kind] + self.name, self.letter)
 
     def description(self) -> dict[str, Any]:
-        """Return what the script shows of the quantity."""
+        """Return the description of the quantity for the script."""
         return {
             "kind": KIND_TITLES[self.kind],
             "name": with_letter(self.name, self.letter),
@@ -51,7 +51,7 @@ class Quantity:
 
 
 def chart_data(report: Report) -> dict[str, Any]:
-    """Return what page.js draws.
+    """Return the data for page.js.
 
     axes        title of each axis
     quantities  description of each quantity by its key, in the order in which to offer them
@@ -79,7 +79,7 @@ def _curve(report: Report, run: Run, curve: Curve) -> dict[str, Any]:
 
 
 def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
-    """Return the quantities of a curve by log key, without spreads."""
+    """Return the quantities of a curve by log key, without deviations and interval ends."""
     names = {log_key: log_key.removeprefix(KINDS[curve.kind]) for log_key in curve.values}
     if curve.kind != "score":
         return {log_key: Quantity(curve.kind, name) for log_key, name in names.items()}
@@ -92,7 +92,7 @@ def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
 
 
 def _sorted_quantities(report: Report) -> list[Quantity]:
-    """Return all quantities: by kind; scores in the order of `score_info`; then those of most runs first."""
+    """Return all quantities, sorted by kind, then by the order of `score_info`, then by the number of runs."""
     counts = Counter(
         quantity
         for group in report.groups

@@ -1,4 +1,4 @@
-"""Find run directories."""
+"""Find all run directories for a report."""
 
 import os
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ NOT_SEARCHED = ("samples", "checkpoints")  # within a run directory
 
 
 def collect(directories: Sequence[str | Path]) -> list[Run]:
-    """Return every run at or below `directories`, sorted by path.
+    """Return all runs in `directories` and their subdirectories, sorted by path.
 
     Raises:
-        UserError: a directory does not exist, or none of them has a run.
+        UserError: a directory does not exist, or there are no runs.
     """
     paths = sorted({path for directory in directories for path in _find(Path(directory).expanduser())})
     if not paths:
@@ -27,7 +27,7 @@ def collect(directories: Sequence[str | Path]) -> list[Run]:
 
 def _find(directory: Path) -> list[Path]:
     if not directory.is_dir():
-        raise UserError(f"{directory}: no such directory. Name directories that hold runs, for example: outputs")
+        raise UserError(f"{directory}: no such directory. Give directories with runs, for example: outputs")
     runs = []
     for path, subdirectories, files in os.walk(directory.resolve()):
         if "config.yaml" in files and "run.json" in files:

@@ -1,4 +1,4 @@
-"""The columns of a report: one score, measured under one protocol, at one evaluation."""
+"""The columns of a report. Each column is one score under one protocol at one evaluation."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -13,14 +13,14 @@ SHOWN_EVALUATIONS = ("best", "last")
 
 @dataclass(frozen=True)
 class Column:
-    """One score of one protocol at one evaluation.
+    """One score under one protocol at one evaluation.
 
     Attributes:
-        score: its name in run.json.
+        score: the name of the score in run.json.
         evaluation: "best" or "last".
         protocol: the id of the protocol.
-        letter: stands for the protocol in the report; "" if all runs share one protocol.
-        info: what the runs record about the score.
+        letter: the letter for the protocol in the report; "" if all runs share one protocol.
+        info: the information about the score in run.json.
     """
 
     score: str
@@ -35,7 +35,7 @@ class Column:
         return f"{with_letter(self.score, self.letter)} {self.evaluation}"
 
     def values(self, group: Group) -> dict[Hashable, float]:
-        """Return the score by seed, of the counted runs in `group` that have it under this protocol."""
+        """Return the score by seed for the counted runs in `group` that have this score under this protocol."""
         return {
             run.seed: run.scores[self.evaluation][self.score]
             for run in group.counted
@@ -44,12 +44,12 @@ class Column:
 
 
 def with_letter(name: str, letter: str | None) -> str:
-    """Return the name of a score together with the letter of its protocol, if it has one."""
+    """Return the name of a score, followed by the letter of its protocol if there is one."""
     return f"{name} [{letter}]" if letter else name
 
 
 def protocol_letters(runs: Iterable[Run]) -> dict[str, str]:
-    """Return a letter for each protocol id, A for the most common; nothing if all runs with scores share one protocol.
+    """Return a letter for each protocol id, A for the most common; empty if all runs with scores share one protocol.
 
     The letter of UNKNOWN_PROTOCOL is the question mark.
     """
@@ -87,7 +87,7 @@ def score_columns(groups: Iterable[Group], letters: dict[str, str], score_info: 
 
 
 def is_score(name: str, score_info: dict[str, ScoreInfo]) -> bool:
-    """Return whether an entry of a run's scores is a score of its own, neither the step nor a spread."""
+    """Return whether an entry of a run's scores is a score, and not the step, a deviation or an interval end."""
     return name != "step" and score_info.get(name, UNKNOWN).spread_of is None
 
 

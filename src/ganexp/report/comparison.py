@@ -1,4 +1,4 @@
-"""Compare groups of runs: which of two is better, where the seeds suffice to say so."""
+"""Compare groups of runs in pairs, and test whether the number of seeds is sufficient to separate them."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -15,14 +15,14 @@ SIGNIFICANCE = 0.05
 
 @dataclass
 class Comparison:
-    """Two groups compared by one score.
+    """The comparison of two groups by one score.
 
     Attributes:
-        column: the score.
-        first: a group.
-        second: another group.
-        difference: the scores of `first` minus those of `second`.
-        pairs: how many pairs of groups have this score, for which p is corrected.
+        column: the column of the score.
+        first: the first group.
+        second: the second group.
+        difference: the scores of `first` minus the scores of `second`.
+        pairs: the number of pairs of groups with this score, for which p is corrected.
         p: Holm's adjusted p value; None if a group has a single seed.
     """
 
@@ -45,7 +45,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Return in words what the seeds show. Where no direction is known, no group is called better."""
+        """Return the result of the comparison as text. If the direction is unknown, no group is called better."""
         if not self.is_separable:
             correction = f" (Holm, {self.pairs} pairs)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"
@@ -63,7 +63,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _ScoredGroup:
-    """A group and its scores by seed, at least one."""
+    """A group and its scores by seed, with at least one score."""
 
     group: Group
     scores: dict[Hashable, float]
@@ -76,9 +76,9 @@ class _ScoredGroup:
 def compare(groups: Sequence[Group], columns: Sequence[Column]) -> list[Comparison]:
     """Return the comparisons of `groups` by each of `columns`.
 
-    Every two groups are compared. Of more than MAX_ALL_PAIRS groups, each is compared with the group of the best mean
-    only (the lowest mean, where no direction is known); p is corrected for all pairs, because that group was chosen by
-    its score.
+    All pairs of groups are compared. With more than MAX_ALL_PAIRS groups, each group is compared only with the group of
+    the best mean (the lowest mean if the direction is unknown). p is corrected for all pairs, because this group was
+    chosen by its score.
     """
     return [comparison for column in columns for comparison in _compare_by(column, groups)]
 

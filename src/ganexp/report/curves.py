@@ -1,4 +1,4 @@
-"""Read metrics.jsonl as learning curves of a few points each."""
+"""Read metrics.jsonl as learning curves with a limited number of points."""
 
 import json
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class Curve:
 
 
 def read_curves(path: Path) -> tuple[list[Curve], list[str]]:
-    """Return the curves in the metrics.jsonl at `path`, one for each kind that was logged, and warnings about them.
+    """Return the curves in the metrics.jsonl at `path`, one for each logged kind, and warnings about them.
 
-    At most MAX_POINTS points of a kind are kept, evenly spread, the first and the last among them.
+    At most MAX_POINTS evenly spread points of a kind are kept, including the first and the last point.
     """
     if not path.is_file():
         return [], ["metrics.jsonl is missing: no curves"]
@@ -62,7 +62,7 @@ def _read_kind(lines: list[str], kind: str) -> Curve | None:
 
 
 def _parse_point(line: str) -> dict[str, Any] | None:
-    """Return a logged point; None for any other line, such as a last one that was written in part only."""
+    """Return a logged point; None for any other line, such as an incomplete last line."""
     try:
         point = json.loads(line)
     except (ValueError, RecursionError):
@@ -71,7 +71,7 @@ def _parse_point(line: str) -> dict[str, Any] | None:
 
 
 def _rounded(value: Any) -> float | int | None:
-    """Return a number with the four digits that a screen can show; None for anything else."""
+    """Return a number rounded to four digits, enough for a plot; None for anything else."""
     if type(value) is float:  # tested first for speed: a thousand runs have a million of them
         is_finite = value - value == 0
         return float(f"{value:.4g}") if is_finite else None

@@ -1,4 +1,4 @@
-"""The part of the page that describes each run."""
+"""The details of each run on the page."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ class UnusualSetting:
     """A setting in which a run differs from the most common configuration.
 
     Attributes:
-        key: its dotted key.
-        here: its value in the run.
-        usual: its value in the most common configuration.
+        key: the dotted key of the setting.
+        here: the value in this run.
+        usual: the value in the most common configuration.
     """
 
     key: str
@@ -31,14 +31,14 @@ class UnusualSetting:
 
 @dataclass(frozen=True)
 class RunDetails:
-    """What the page shows of one run.
+    """The details of one run on the page.
 
     Attributes:
-        run: the run itself: its label, status, warnings and scores.
-        status_class: the class that colours its status.
-        remarks: its group, seed and number of warnings.
-        score_names: the names of its scores at any evaluation.
-        unusual_settings: empty for a run that cannot be read.
+        run: the run, with its label, status, warnings and scores.
+        status_class: the CSS class for the colour of the status.
+        remarks: the group, the seed and the number of warnings.
+        score_names: the names of the scores at any evaluation.
+        unusual_settings: the unusual settings; empty for a run that cannot be read.
         environment: versions, machine and command by name.
     """
 
@@ -51,7 +51,7 @@ class RunDetails:
 
 
 def run_details(report: Report) -> list[RunDetails]:
-    """Return what the page shows of each run."""
+    """Return the details of each run for the page."""
     groups = report.groups
     common = max(groups, key=lambda group: len(group.runs)).settings if groups else {}
     group_of = {run.path: group for group in groups for run in group.runs}

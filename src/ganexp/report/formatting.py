@@ -1,4 +1,4 @@
-"""Format numbers for tables, on the page and in text alike."""
+"""Format numbers for tables on the page and in text."""
 
 from dataclasses import dataclass
 
@@ -18,16 +18,16 @@ class DifferenceTexts:
 
 
 def number(value: float | None) -> str:
-    """Return `value` with four digits; a dash for None."""
+    """Return `value` with four digits, or a dash for None."""
     return MISSING if value is None else f"{value:.4g}"
 
 
 def mean_and_half(summary: Summary, counted: int) -> str:
-    """Return a mean with half of its interval: 40.4 ± 1.2.
+    """Return a mean with half the width of its interval, such as 40.4 ± 1.2.
 
     Args:
-        summary: the summary of some seeds.
-        counted: how many runs the group counts; if the summary has another number, the text states it.
+        summary: the summary of the scores of some seeds.
+        counted: the number of counted runs of the group; if the summary has another number, the text states it.
     """
     if summary.n == 0:
         return MISSING
@@ -36,7 +36,7 @@ def mean_and_half(summary: Summary, counted: int) -> str:
 
 
 def own_sample_size(summary: Summary, counted: int) -> str:
-    """Return " (n=2)" where a score has another number of values than its group has counted runs, otherwise ""."""
+    """Return " (n=2)" if a score has another number of values than its group has counted runs, otherwise ""."""
     return "" if summary.n == counted else f" (n={summary.n})"
 
 
@@ -52,5 +52,5 @@ def difference_texts(comparison: Comparison) -> DifferenceTexts:
 
 
 def typographic_minus(text: str) -> str:
-    """Return `text` with minus signs in place of hyphens."""
+    """Return `text` with hyphens replaced by minus signs."""
     return text.replace("-", "−")

@@ -1,4 +1,4 @@
-"""Group the runs that differ only in their seed."""
+"""Group runs that differ only in their seed."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,9 +17,9 @@ class Group:
 
     Attributes:
         settings: settings of all its runs.
-        runs: in the order of their paths.
-        label: its name in the report.
-        counted: the runs that enter means: finished ones, the newest of each seed.
+        runs: the runs in the order of their paths.
+        label: the name of the group in the report.
+        counted: the runs that are included in means: the newest finished run of each seed.
         warnings: differences between the counted runs that are not settings.
     """
 
@@ -51,7 +51,7 @@ def differing_keys(rows: Sequence[dict[Hashable, Any]]) -> list[Any]:
 
 
 def _newest_of_each_seed(runs: list[Run]) -> list[Run]:
-    """Return the finished runs, the newest of each seed; add a warning to those that a newer run replaces."""
+    """Return the newest finished run of each seed, and add a warning to the runs that it replaces."""
     finished = [run for run in runs if run.status == "finished"]
     newest: dict[Hashable, Run] = {}
     for run in sorted(finished, key=lambda run: plain(run.metadata.get("started"))):

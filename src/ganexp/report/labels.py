@@ -1,4 +1,4 @@
-"""Name each group of runs by what distinguishes it from the others."""
+"""Label each group of runs with the settings that distinguish it from the others."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -24,10 +24,10 @@ CONFIG_GROUPS = (
 
 @dataclass
 class _Draft:
-    """The label of a group while it is put together.
+    """The incomplete label of a group.
 
     Attributes:
-        group: to be labelled.
+        group: the group to label.
         candidates: the texts that the label may contain, by key.
         parts: the texts chosen so far.
     """
@@ -38,7 +38,7 @@ class _Draft:
 
 
 def set_labels(groups: Sequence[Group]) -> None:
-    """Label each group with the options and settings that distinguish it from the others, as few as possible.
+    """Label each group with as few options and settings as possible that distinguish it from the others.
 
     Options come before settings. A single group gets the name of its run.
     """
@@ -56,7 +56,7 @@ def set_labels(groups: Sequence[Group]) -> None:
 
 
 def _extend(drafts: Sequence[_Draft], key: Hashable) -> None:
-    """Add the text of `key` to the labels that several groups share, if that makes more labels different."""
+    """Add the text of `key` to labels that several groups share, if this increases the number of different labels."""
     counts = Counter(draft.parts for draft in drafts)
     extended = [
         (*draft.parts, draft.candidates.get(key, "")) if counts[draft.parts] > 1 else draft.parts for draft in drafts

@@ -52,7 +52,7 @@ WITH_WEIGHTS = """Unpack the bundle; in the unpacked directory:
 
 
 def model_card(run: Run, with_checkpoint: bool) -> str:
-    """Return what the model is, how it scores and under which protocol, how to use it, and its limits, as Markdown."""
+    """Return the model card as Markdown: the model, its scores and their protocol, its use, and its limits."""
     return TEMPLATE.format(
         name=run.name,
         summary=_summary(run),
@@ -72,7 +72,7 @@ def _summary(run: Run) -> str:
     device = plain(run.metadata.get("device") or "a device that was not recorded")
     return (
         f"A generative adversarial network, trained with ganexp {plain(run.metadata.get('ganexp'))} on "
-        f"{value('data.source._target_')} ({value('data.split')}, {value('data.resolution')} pixels a side, "
+        f"{value('data.source._target_')} ({value('data.split')}, {value('data.resolution')} pixels per side, "
         f"{value('data.channels')} channels). Generator: {value('model.generator._target_')}; discriminator: "
         f"{value('model.discriminator._target_')}; loss: {value('loss.adversarial._target_')}. It was trained for "
         f"{run.last_step:,} steps (generator updates) of {value('schedule.batch_size')} images with seed {run.seed} on "

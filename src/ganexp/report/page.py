@@ -1,4 +1,4 @@
-"""Write a report as one HTML file that needs no network: tables as HTML, curves and images as data for page.js."""
+"""Write a report as one HTML file that works offline: tables as HTML, curves and images as data for page.js."""
 
 import base64
 import hashlib
@@ -19,13 +19,14 @@ from ganexp.report.templating import DIRECTORY, render
 
 
 def as_page(report: Report, samples: Samples | None) -> str:
-    """Return the page.
+    """Return the HTML page.
 
-    Text from run directories is escaped, and the page's policy allows no other scripts than page.js and plotly.js.
+    Text from run directories is escaped, and the security policy of the page allows only the scripts page.js and
+    plotly.js.
 
     Args:
-        report: what to show.
-        samples: None leaves the sample grids out.
+        report: the content of the page.
+        samples: the sample grids; None leaves them out.
     """
     script, plotly = (DIRECTORY / "page.js").read_text(encoding="utf-8"), get_plotlyjs()
     return render(
@@ -50,12 +51,12 @@ def as_page(report: Report, samples: Samples | None) -> str:
 
 
 def _digest(source: str) -> str:
-    """Return the SHA-256 digest by which a Content-Security-Policy allows an inline script."""
+    """Return the SHA-256 digest with which a Content-Security-Policy allows an inline script."""
     return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
 
 
 def _pack(content: str) -> str:
-    """Return `content` compressed and in base64: a third of the length, and nothing that HTML could interpret."""
+    """Return `content` compressed and in base64, which is a third of the length and has no HTML characters."""
     return base64.b64encode(zlib.compress(content.encode(), 7)).decode()
 
 

@@ -1,4 +1,4 @@
-"""Everything that a report says about some runs, before it is written as a table or a page."""
+"""The content of a report, independent of its format as a table or a page."""
 
 import math
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ class Row:
 
 @dataclass(frozen=True)
 class ProtocolNote:
-    """How a protocol differs from the others of a report.
+    """The differences between a protocol and the other protocols of a report.
 
     Attributes:
-        letter: stands for the protocol in the report.
-        values: those that differ between protocols, by key.
+        letter: the letter for the protocol in the report.
+        values: the values of the keys that differ between protocols.
     """
 
     letter: str
@@ -58,13 +58,13 @@ class Report:
     """The content of a report.
 
     Attributes:
-        runs: all of them, sorted by path.
+        runs: all runs, sorted by path.
         rows: a row for each group of runs.
         columns: a column for each score, protocol and evaluation.
         settings: the keys of the settings in which the groups differ.
         letters: letters of the protocols by id; empty if all runs share one.
-        score_info: what the runs record about their scores.
-        comparisons: comparisons of every two groups by every score.
+        score_info: the information about the scores in run.json.
+        comparisons: the comparisons of pairs of groups by each score.
     """
 
     runs: list[Run]
@@ -100,22 +100,22 @@ class Report:
 
     @property
     def uncounted(self) -> list[Run]:
-        """Return the runs that enter no mean."""
+        """Return the runs that are not included in any mean."""
         counted = {run.path for group in self.groups for run in group.counted}
         return [run for run in self.runs if run.path not in counted]
 
     @property
     def lacks_pairs(self) -> bool:
-        """Return whether groups are so many that not every pair is compared."""
+        """Return whether there are too many groups to compare all pairs."""
         return any(comparison.pairs > math.comb(MAX_ALL_PAIRS, 2) for comparison in self.comparisons)
 
     @property
     def protocol_is_unknown(self) -> bool:
-        """Return whether there are scores, but no run records how they were measured."""
+        """Return whether there are scores, but no run has recorded how they were measured."""
         return {run.protocol_id for run in self.runs if run.has_scores} == {UNKNOWN_PROTOCOL}
 
     def protocol_notes(self) -> list[ProtocolNote]:
-        """Return how the protocols differ; nothing if all runs share one."""
+        """Return how the protocols differ; empty if all runs share one."""
         protocols = {run.protocol_id: run.protocol for run in self.runs if run.protocol_id in self.letters}
         known = [protocol for name, protocol in protocols.items() if name != UNKNOWN_PROTOCOL]
         keys = [key for key in differing_keys(known) if key != "id"]
@@ -126,7 +126,7 @@ class Report:
         return notes
 
     def directions(self) -> str:
-        """Return in a sentence or two which direction is better, score by score."""
+        """Return one or two sentences about which direction is better for each score."""
         names: dict[str, dict[str, None]] = {"lower": {}, "higher": {}, "": {}}
         for column in self.columns:
             names[column.info.direction][column.score] = None

@@ -1,4 +1,4 @@
-"""Read a run directory. Nothing in it is executed: it may come from a stranger."""
+"""Read a run directory without executing any code from it, because it may come from an untrusted source."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,14 +22,14 @@ class Run:
 
     Attributes:
         path: the run directory.
-        label: its name in the report: its path below the directory that all runs share.
+        label: the name of the run in the report, which is its path relative to the common parent of all runs.
         name: the setting `name`.
-        status: as in run.json; "unreadable" if the directory cannot be read.
+        status: the status in run.json; "unreadable" if the directory cannot be read.
         seed: the setting `seed`.
-        settings: the config by dotted key, without what belongs to the run or its machine (seed, name, places).
-        metadata: run.json.
+        settings: the config by dotted key, without values that depend on the run or its machine (seed, name, paths).
+        metadata: the content of run.json.
         scores: the scores, and the step, by evaluation (see EVALUATIONS) and name.
-        score_info: what the run records about its scores, by name.
+        score_info: the information about the scores in run.json, by name.
         protocol: how the scores were measured, by dotted key.
         curves: curves of losses, scores and mean logits.
         warnings: reasons not to trust the run's scores.
@@ -60,12 +60,12 @@ class Run:
 
     @property
     def protocol_id(self) -> str:
-        """Return what scores must share to be comparable; UNKNOWN_PROTOCOL if the run does not record it."""
+        """Return the id of the protocol; scores with the same id are comparable. UNKNOWN_PROTOCOL if not recorded."""
         return str(self.protocol.get("id", UNKNOWN_PROTOCOL))
 
 
 def read_run(path: Path, label: str) -> Run:
-    """Return the run in the directory `path`; if it cannot be read, its warning says why."""
+    """Return the run in the directory `path`; if it cannot be read, a warning of the run has the reason."""
     try:
         return _read(RunDirectory(path), label)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
@@ -101,7 +101,7 @@ def _numbers(node: Any) -> dict[str, float]:
 
 
 def _warnings(run: Run) -> list[str]:
-    """Return in what respect a run differs from what its settings say, and what its record lacks."""
+    """Return warnings about differences between a run and its settings, and about missing records."""
     planned = run.settings.get("schedule.steps")
     progress = f"step {run.last_step} of {planned}"
     error = plain(run.metadata.get("error") or "no reason recorded")

@@ -1,4 +1,4 @@
-"""Choose the sample grids that a page shows, and make them small enough to embed."""
+"""Choose the sample grids for the page, and reduce their size to embed them."""
 
 import base64
 import io
@@ -29,7 +29,7 @@ class Grid:
 
     Attributes:
         label: label of the run.
-        uri: the image as a data URI; None if the run has none.
+        uri: the image as a data URI; None if the run has no image.
     """
 
     label: str
@@ -42,7 +42,7 @@ class Moment:
 
     Attributes:
         title: the step, or the kind of interpolation.
-        is_step: whether it is a step.
+        is_step: whether the moment is a step.
         grids: a grid for each run.
     """
 
@@ -57,7 +57,7 @@ class Samples:
 
     Attributes:
         moments: steps in order, then interpolations.
-        left_out: how many more runs and steps there are, as text; "" if there are none.
+        left_out: the numbers of left out runs and steps as text; "" if nothing is left out.
     """
 
     moments: list[Moment]
@@ -72,7 +72,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class _Source:
-    """A run and its sample grids: the file by its name without suffix."""
+    """A run and the files of its sample grids, by name without suffix."""
 
     run: Run
     files: dict[str, Path]
@@ -81,8 +81,8 @@ class _Source:
 def choose_samples(groups: Sequence[Group]) -> Samples:
     """Return the sample grids of at most MAX_RUNS runs at MAX_STEPS steps.
 
-    Runs are taken in turns: the first run of each group, then the second run of each, and so on. The steps are the
-    ones that most of these runs have, evenly spread.
+    Runs are chosen in rounds: the first run of each group, then the second run of each group, and so on. The steps are
+    evenly spread over the steps that most of these runs have.
     """
     by_turns = chain(*zip_longest(*(group.counted or group.runs for group in groups)))
     sources = [_Source(run, _sample_files(run)) for run in by_turns if run is not None]
@@ -100,7 +100,7 @@ def choose_samples(groups: Sequence[Group]) -> Samples:
 
 
 def _choose_steps(counts: dict[str, int]) -> list[str]:
-    """Return at most MAX_STEPS of the steps that are as common as the MAX_STEPS most common ones."""
+    """Return at most MAX_STEPS steps that are among the most common steps."""
     most_common = sorted(counts.values(), reverse=True)[:MAX_STEPS]
     threshold = min(most_common, default=0)
     common = sorted(name for name, count in counts.items() if count >= threshold)
@@ -115,7 +115,7 @@ def _load_moment(name: str, sources: Sequence[_Source]) -> Moment:
 
 
 def embed(path: Path) -> str | None:
-    """Return the PNG file at `path` as a data URI: WebP, at most MAX_SIDE pixels a side; None if it is not an image."""
+    """Return the PNG file at `path` as a WebP data URI of at most MAX_SIDE pixels per side; None if it is no image."""
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > MAX_PIXELS:

@@ -1,4 +1,4 @@
-"""The cells of the page's table of scores: a mean, its interval, and a bar that compares it with the other groups."""
+"""The cells of the score table on the page: a mean, its interval, and a bar to compare it with the other groups."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class BarScale:
     high: float
 
     def percent(self, value: float) -> float:
-        """Return the place of `value` on the scale, from 0 to 100; values beyond an end are put at that end."""
+        """Return the position of `value` on the scale, from 0 to 100; values outside of the scale are clamped."""
         share = (value - self.low) / ((self.high - self.low) or 1.0)
         return 100 * min(1.0, max(0.0, share))
 
@@ -44,7 +44,7 @@ class ScoreCell:
     Attributes:
         text: the mean, or a dash if no run has the score.
         value: the number to sort by; None if no run has the score.
-        bar: None if no run has the score.
+        bar: the bar; None if no run has the score.
         remark: the deviation and the interval.
     """
 
@@ -86,9 +86,9 @@ def _cell(summary: Summary, counted: int, scale: BarScale) -> ScoreCell:
 
 
 def _bar_scale(summaries: Sequence[Summary]) -> BarScale:
-    """Return a scale that holds all intervals, unless they are much wider than the means lie apart.
+    """Return a scale that covers all intervals, unless they are much wider than the range of the means.
 
-    Beyond the means, it leaves at most as much room on either side as lies between the means.
+    On each side, the scale extends the range of the means by at most its own width.
     """
     means = [summary.mean for summary in summaries if summary.mean is not None]
     if not means:

@@ -1,4 +1,4 @@
-"""Read what a run records about its scores: which direction is better, how to plot them, which ones are spreads."""
+"""Read the information about scores in run.json: the better direction, the plot scale, and which are deviations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from ganexp.report.values import as_dict, plain
 
 @dataclass(frozen=True)
 class ScoreInfo:
-    """What a run records about one score, in run.json under `score_info`.
+    """The information about one score, from `score_info` in run.json.
 
     Attributes:
-        higher_is_better: None where the direction is not known.
+        higher_is_better: whether higher values are better; None if the direction is unknown.
         log_scale: whether to plot the score on a logarithmic axis.
-        spread_of: the score of which this value is the spread within one run; None if it is not a spread.
+        spread_of: the score that this value is a deviation or an interval end of; None for other values.
     """
 
     higher_is_better: bool | None = None
@@ -23,7 +23,7 @@ class ScoreInfo:
 
     @property
     def direction(self) -> str:
-        """Return which values are better: "lower", "higher", or "" where that is not known."""
+        """Return which values are better: "lower", "higher", or "" if the direction is unknown."""
         if self.higher_is_better is None:
             return ""
         return "higher" if self.higher_is_better else "lower"
@@ -36,8 +36,8 @@ def read_score_info(node: Any) -> dict[str, ScoreInfo]:
     """Return the valid entries of `score_info` by score, in the order of the file.
 
     Args:
-        node: the value of `score_info` in run.json, which may be missing or anything else: an entry that is not a
-            dictionary is ignored, and a field that does not have the expected type counts as not given.
+        node: the value of `score_info` in run.json, which may be missing or invalid. An entry that is not a dictionary
+            is ignored, and a field with an unexpected type counts as missing.
     """
     entries = {plain(name): entry for name, entry in as_dict(node).items() if isinstance(entry, dict)}
     return {name: _read_entry(name, entry) for name, entry in entries.items()}
@@ -46,7 +46,7 @@ def read_score_info(node: Any) -> dict[str, ScoreInfo]:
 def merge_score_info(infos: Iterable[dict[str, ScoreInfo]]) -> dict[str, ScoreInfo]:
     """Return one entry for each score of several runs, in the order of first appearance.
 
-    Runs without an entry do not count. Where the others contradict each other, the entry is UNKNOWN.
+    Runs without an entry are ignored. If the other runs contradict each other, the entry is UNKNOWN.
     """
     merged: dict[str, ScoreInfo] = {}
     for info in infos:

@@ -1,4 +1,4 @@
-"""Read the settings of a run from its config.yaml. Nothing in it is executed: it may come from a stranger."""
+"""Read the settings of a run from its config.yaml without executing code, because it may be untrusted."""
 
 import re
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass
@@ -40,12 +40,12 @@ def is_setting(key: str) -> bool:
 def read_config(text: str) -> dict[str, Any]:
     """Return the values of a config.yaml by dotted key, without those that are None.
 
-    Keys that the schema has and the config lacks get the default of the schema.
+    Keys of the schema that are missing in the config get the default of the schema.
 
     Raises:
         ValueError: the config is too long, or has YAML aliases.
-        yaml.YAMLError: it is not YAML, or names Python objects.
-        RecursionError: it is nested too deeply.
+        yaml.YAMLError: the config is not valid YAML, or has tags for Python objects.
+        RecursionError: the config is nested too deeply.
     """
     run_values = dict(flatten(_parse("".join(RUN_LINES.findall(text)))))
     return _read_shared_part(RUN_LINES.sub("", text)) | run_values
@@ -61,12 +61,12 @@ def select_settings(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def setting_name(key: str) -> str:
-    """Return the name under which a setting is shown: loss.adversarial for loss.adversarial._target_."""
+    """Return the displayed name of a setting, such as loss.adversarial for loss.adversarial._target_."""
     return key.removesuffix("._target_")
 
 
 def setting_text(key: str, value: Any) -> str:
-    """Return the text by which the value of a setting is shown: Hinge for ganexp.losses.adversarial.Hinge."""
+    """Return the displayed value of a setting, such as Hinge for ganexp.losses.adversarial.Hinge."""
     if value is None:
         return ""
     if key.endswith("._target_"):
@@ -78,7 +78,7 @@ def setting_text(key: str, value: Any) -> str:
 
 @lru_cache(maxsize=32)
 def _read_shared_part(text: str) -> dict[str, Any]:
-    """Parse a config without its run lines; the cache makes a sweep over seeds parse it once."""
+    """Parse a config without its lines that differ between runs, so that the cache parses a sweep over seeds once."""
     config = dict(flatten(_parse(text)))
     for key, default in _schema_defaults().items():
         if key not in config:
@@ -87,7 +87,7 @@ def _read_shared_part(text: str) -> dict[str, Any]:
 
 
 def _parse(text: str) -> Any:
-    """Parse YAML as plain data, without aliases: a few lines of them can expand to more than fits in memory."""
+    """Parse YAML as plain data without aliases, because a few lines with aliases can expand to fill the memory."""
     if len(text) > MAX_CHARACTERS:
         raise ValueError(f"config.yaml has more than {MAX_CHARACTERS:,} characters")
     if "&" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.CSafeLoader)):
@@ -112,7 +112,7 @@ def _default(field: Field) -> Any:
 
 
 def _resolve(default: Any, config: dict[str, Any]) -> Any:
-    """Replace references to other keys, such as ${data.split}, by their values in `config`."""
+    """Replace references to other keys, such as ${data.split}, with their values in `config`."""
     if not isinstance(default, str):
         return default
     return re.sub(r"\$\{([\w.]+)\}", lambda reference: str(config.get(reference[1])), default)

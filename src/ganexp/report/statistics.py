@@ -19,11 +19,11 @@ class Summary:
     """The mean of n values.
 
     Attributes:
-        n: how many values.
-        mean: None if n is 0.
+        n: the number of values.
+        mean: the mean of the values; None if n is 0.
         sd: the standard deviation, computed with n - 1; None if n is less than 2.
         low: the lower end of the interval of the mean; None if n is less than 2.
-        high: its upper end.
+        high: the upper end of the interval of the mean; None if n is less than 2.
     """
 
     n: int
@@ -39,10 +39,10 @@ class Difference:
 
     Attributes:
         kind: the test: "paired" by seed, or "Welch".
-        n: the number of seeds of either group; of a paired test, the number of pairs, twice.
-        mean: the difference.
-        low: the lower end of its interval; None if a group has a single seed.
-        high: the upper end.
+        n: the numbers of seeds of both groups; for a paired test, both are the number of pairs.
+        mean: the difference of the means.
+        low: the lower end of the interval of the difference; None if a group has a single seed.
+        high: the upper end of the interval of the difference; None if a group has a single seed.
         p: the two-sided p value; None if a group has a single seed.
     """
 
@@ -70,11 +70,12 @@ def summarize(values: Sequence[float]) -> Summary:
 def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]) -> Difference:
     """Return the difference of two groups.
 
-    It is paired by seed if all seeds of one group are among the other's, and otherwise Welch's for unequal variances.
+    The test is paired by seed if one group has all seeds of the other, and otherwise it is Welch's test, which allows
+    unequal variances.
 
     Args:
-        first: values by seed, at least one.
-        second: values by seed, at least one.
+        first: values by seed, with at least one value.
+        second: values by seed, with at least one value.
     """
     shared = sorted(first.keys() & second.keys(), key=str)
     is_paired = len(shared) == min(len(first), len(second))
@@ -109,7 +110,7 @@ def holm(ps: Sequence[float], total: int | None = None) -> list[float]:
 
     Args:
         ps: p values.
-        total: how many tests were made, if more than `ps` has; the missing p values are taken to be larger than these.
+        total: the number of tests, if there are more than `ps`. The missing p values are assumed to be larger.
     """
     total = total or len(ps)
     adjusted, highest = [0.0] * len(ps), 0.0
@@ -120,7 +121,7 @@ def holm(ps: Sequence[float], total: int | None = None) -> list[float]:
 
 
 def evenly(count: int, limit: int) -> list[int]:
-    """Return at most `limit` (2 or more) of `count` indices, evenly spread, the first and the last among them."""
+    """Return at most `limit` (2 or more) evenly spread indices below `count`, including the first and the last."""
     if count <= limit:
         return list(range(count))
     return [round(i * (count - 1) / (limit - 1)) for i in range(limit)]

@@ -17,7 +17,7 @@ MARKDOWN_ESCAPES = {ord(char): f"\\{char}" for char in "\\|[]`*"} | {ord("<"): "
 
 
 def as_csv(report: Report) -> str:
-    """Return a table with a row for each group and every number with all digits."""
+    """Return a table with a row for each group, and numbers with all digits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     score_heads = [f"{_csv_name(column)}_{statistic}" for column in report.columns for statistic in STATISTICS]
@@ -32,7 +32,7 @@ def as_csv(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """Return the scores, the comparisons and the runs that do not count."""
+    """Return the scores, the comparisons and the uncounted runs as Markdown."""
     sections = ["# Comparison of runs", SCORES_TEXT, _escape(report.directions()), _scores(report)]
     for note in report.protocol_notes():
         values = "; ".join(f"{key}={value}" for key, value in note.values.items())
@@ -76,7 +76,7 @@ def _csv_name(column: Column) -> str:
 
 
 def _without_formula(value: Any) -> Any:
-    """Put an apostrophe before text that a spreadsheet would compute."""
+    """Add an apostrophe before text that a spreadsheet would read as a formula."""
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 

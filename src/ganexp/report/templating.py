@@ -1,7 +1,7 @@
 """Render the templates of the page.
 
-Jinja escapes every value that a template prints, because names and settings may come from a stranger's run. Exceptions
-are the page's own style and script, which page.html prints with the filter `safe`.
+Jinja escapes every value that a template prints, because names and settings may come from an untrusted run. The only
+exceptions are the page's own style and script, which page.html prints with the filter `safe`.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ DIRECTORY = Path(__file__).parent / "templates"
 
 
 def sort_key(value: float | None) -> str:
-    """Return the text by which the page sorts a number; it sorts empty text last."""
+    """Return the text that the page uses to sort a number; empty text is sorted last."""
     return "" if value is None else f"{value:.6g}"
 
 
@@ -25,7 +25,7 @@ def render(template: str, **values: Any) -> str:
 
     Args:
         template: the name of a file in templates/.
-        values: what the template shows, by name.
+        values: the values for the template, by name.
     """
     return environment.get_template(template).render(values)
 

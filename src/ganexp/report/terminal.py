@@ -14,7 +14,7 @@ SCORE_WIDTH = 20  # characters for a score with its interval
 
 
 def score_table(report: Report, width: int) -> Table:
-    """Return the first groups with as many scores of the last evaluation as fit into `width` characters."""
+    """Return a table of the first groups, with as many scores of the last evaluation as fit into `width` characters."""
     shown = _shown_columns(report, width)
     table = Table("group", "n")
     for column in shown:
@@ -27,7 +27,7 @@ def score_table(report: Report, width: int) -> Table:
 
 
 def left_out(report: Report, width: int) -> str:
-    """Return how many scores and groups the table of `score_table` does not show; empty if it shows all."""
+    """Return the numbers of scores and groups that `score_table` leaves out, as text; empty if it shows all."""
     scores = len(_last_columns(report)) - len(_shown_columns(report, width))
     groups = len(report.rows[MAX_ROWS:])
     counts = [f"{count} more {name}" for count, name in ((scores, "scores"), (groups, "groups")) if count]
@@ -43,7 +43,7 @@ def _shown_columns(report: Report, width: int) -> list[Column]:
 
 
 def verdict_lines(report: Report) -> list[str]:
-    """Return the first verdicts on the last evaluation, separable groups before the others."""
+    """Return the first verdicts on the last evaluation, starting with separable groups."""
     last = [comparison for comparison in report.comparisons if comparison.column.evaluation == "last"]
     last.sort(key=lambda comparison: not comparison.is_separable)
     return [

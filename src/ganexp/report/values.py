@@ -1,4 +1,4 @@
-"""Check values that were read from run directories, which strangers may have written."""
+"""Check values from run directories, which may be untrusted."""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ def plain(text: Any, limit: int = MAX_LENGTH) -> str:
 
 
 def is_number(value: Any) -> bool:
-    """Return whether `value` is a number below MAX_NUMBER; NaN, True and False are not."""
+    """Return whether `value` is a number below MAX_NUMBER; NaN, True and False do not count as numbers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
 
 
@@ -29,7 +29,8 @@ def as_dict(value: Any) -> dict[Any, Any]:
 def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the dotted key and the value of every leaf of a nested dictionary.
 
-    A value is a number, a Boolean, None or one line of text. A list becomes its JSON text; an empty list becomes None.
+    A value is a number, a Boolean, None or one line of text. A list is converted to JSON text, and an empty list to
+    None.
     """
     for key, value in as_dict(node).items():
         name = plain(f"{prefix}.{key}" if prefix else key)

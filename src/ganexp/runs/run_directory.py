@@ -58,7 +58,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Prevent other processes from training in this directory. The lock ends with the process, even if it is killed.
+        """Prevent other processes from training in this directory. The lock ends with the process, even after a kill.
 
         Raises:
             UserError: another process holds the lock.
@@ -130,7 +130,7 @@ def reserve(path: str | Path) -> Path:
 
 
 def _candidates(path: str | Path) -> Iterator[Path]:
-    """Yield `path`, then `path`-2, `path`-3, …"""
+    """Yield `path`, and then `path`-2, `path`-3 and so on."""
     yield Path(path)
     yield from (Path(f"{path}-{number}") for number in range(2, MAX_ATTEMPTS))
 

@@ -54,14 +54,14 @@ class SweepDirectory:
         try:
             self.lock.acquire(timeout=0)
         except Timeout:
-            raise UserError(f"{self.path}: another process runs this sweep. Wait for it, or stop it.") from None
+            raise UserError(f"{self.path}: another process is running this sweep. Wait for it, or stop it.") from None
         if not self.file.exists():
             atomic.write_text(self.file, json.dumps({"overrides": overrides, "started": now()}, indent=2) + "\n")
             return
         stored = self.read()["overrides"]
         if stored != overrides:
             raise UserError(
-                f"{self.path} holds another sweep: {' '.join(stored)}\n"
+                f"{self.path} has another sweep: {' '.join(stored)}\n"
                 f"Resume it with ganexp sweep.resume={self.path}, or choose another hydra.sweep.dir"
             )
 
