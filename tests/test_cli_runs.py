@@ -215,7 +215,8 @@ def test_images_that_cannot_be_scored_are_refused(tmp_path, arguments, message):
 def test_stl10_is_read_from_binary_files(tmp_path):
     stl10_files(tmp_path / "data", train=16)
     narrow = ("model.generator.width=4", "model.discriminator.width=4")
-    done = ganexp("loss=hinge", "data=stl10", f"data.root={tmp_path / 'data'}", *TINY, *narrow, cwd=tmp_path)
+    root = f"data.root={tmp_path / 'data'}"
+    done = ganexp("loss=hinge", "data=stl10", root, *TINY, "callbacks=default", *narrow, cwd=tmp_path)
     (path,) = (tmp_path / "outputs" / "stl10-dcgan-hinge").iterdir()
     assert (path / "samples" / "step-0000004.png").exists()
     assert "is not the published file" in done.stderr

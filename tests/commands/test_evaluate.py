@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 def run(tmp_path_factory):
     cwd = tmp_path_factory.mktemp("run")
     overrides = ("model.conditional=true", "metrics=classifier", "metrics.extractor.updates=20", "metrics.samples=60")
-    ganexp(*TINY, *overrides, "hydra.run.dir=run", cwd=cwd)
+    ganexp(*TINY, "callbacks=default", *overrides, "hydra.run.dir=run", cwd=cwd)
     return cwd / "run"
 
 

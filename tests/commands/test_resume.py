@@ -23,6 +23,7 @@ WORDS = (
     "schedule/lr_decay=linear",
     "metrics.samples=100",
     "metrics.extractor.updates=20",
+    "callbacks=[sample_grids,discriminator_logits,interpolations,progress]",  # drawing curves takes most of the time
     "trainer=cpu",
 )
 
@@ -157,11 +158,12 @@ def test_evaluation_leaves_training_bit_identical(tmp_path, monkeypatch):
     base = [word for word in WORDS if not word.startswith(("schedule.evaluate_every", "schedule.steps", "metrics."))]
     scored = ("metrics.samples=100", "metrics.extractor.updates=20")
     every_score = "metrics/score=[is,fid,accuracy,kid,neighbours,diversity,fid_interval,fid_infinity,intra_fid]"
+    often = ("callbacks=default", "metrics.references=[train,test]", "schedule.evaluate_every=10")
     runs = {
         "none": ("metrics=none", "callbacks=none", "schedule.evaluate_every=20"),
         "often": (*scored, "schedule.evaluate_every=5"),
         "uneven": (*scored, "schedule.evaluate_every=8"),
-        "everything": (*scored, every_score, "schedule.evaluate_every=10", "metrics.references=[train,test]"),
+        "everything": (*scored, every_score, *often),
         "without_step_0": (*scored, "schedule.evaluate_every=10"),
     }
     for name, overrides in runs.items():

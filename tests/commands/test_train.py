@@ -25,7 +25,7 @@ def evaluated_steps(run):
 @pytest.mark.parametrize(("steps", "every", "expected"), [(5, 2, [0, 2, 4, 5]), (3, 5000, [0, 3]), (4, 2, [0, 2, 4])])
 def test_run_is_evaluated_at_its_end(tmp_path, steps, every, expected):
     length = (f"schedule.steps={steps}", f"schedule.evaluate_every={every}")
-    text = ganexp(*TINY, *SCORED, *length, "hydra.run.dir=run", cwd=tmp_path).stdout
+    text = ganexp(*TINY, *SCORED, *length, "callbacks=default", "hydra.run.dir=run", cwd=tmp_path).stdout
     run = tmp_path / "run"
     assert evaluated_steps(run) == expected
     assert sorted(path.name for path in run.glob("samples/step-*")) == [f"step-{step:07d}.png" for step in expected]
@@ -143,7 +143,7 @@ def test_callbacks_and_loggers_come_from_the_config(tmp_path):
 
 
 def test_tensorboard_has_curves_pictures_and_one_file(tmp_path):
-    ganexp(*TINY, *SCORED, "hydra.run.dir=run", cwd=tmp_path)
+    ganexp(*TINY, *SCORED, "callbacks=default", "hydra.run.dir=run", cwd=tmp_path)
     (file,) = (tmp_path / "run").glob("events.*")
     events = EventAccumulator(str(file), size_guidance={"scalars": 0, "images": 0})
     events.Reload()

@@ -8,8 +8,13 @@ from ganexp.config import schema
 from ganexp.config.composition import VERSION_BASE
 
 TINY = (
-    "schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=8", "trainer.log_every=1", "metrics=none",
-)  # fmt: skip
+    "schedule.steps=4",
+    "schedule.evaluate_every=2",
+    "schedule.batch_size=8",
+    "trainer.log_every=1",
+    "metrics=none",
+    "callbacks=progress",  # pictures take most of the time of so short a run
+)
 
 
 def raw_config(*overrides, config="train"):
