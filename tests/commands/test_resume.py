@@ -113,7 +113,7 @@ def test_finished_run_is_trained_longer(tmp_path):
     ganexp(*words, "schedule.steps=40", "hydra.run.dir=run", cwd=tmp_path)
     assert "schedule.steps=…" in ganexp("resume", "run", cwd=tmp_path).stdout
     refused = ganexp("resume", "run", "schedule.steps=20", cwd=tmp_path, check=False)
-    assert "this run already has 40 steps. Give a larger number" in refused.stderr
+    assert "this run is set to 40 steps already. Give a larger number" in refused.stderr
     assert refused.returncode == 1
     ganexp("resume", "run", "schedule.steps=60", cwd=tmp_path)
     assert same_state(last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(tmp_path / "long")["state_dict"])

@@ -76,6 +76,8 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
             f"schedule.steps={steps}: this run has a fixed length, because its learning rate decays until the end."
         )
     if steps < schedule.steps:
-        raise UserError(f"schedule.steps={steps}: this run already has {schedule.steps} steps. Give a larger number")
+        raise UserError(
+            f"schedule.steps={steps}: this run is set to {schedule.steps} steps already. Give a larger number"
+        )
     schedule.steps = steps
     cfg.sweep.prune = False  # the user wants this run, whatever its rank
