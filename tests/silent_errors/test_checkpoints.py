@@ -51,10 +51,12 @@ def test_every_file_of_a_run_is_replaced_beside_itself(tmp_path):
         ganexp("resume", str(run), "schedule.steps=9", cwd=tmp_path)
         ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
         ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
-    assert not [path for kind, path, _source in found if kind != "os.rename"]
-    moved = {os.path.basename(target) for _kind, target, _source in found}
+    opened = [os.path.basename(path) for kind, path, _source in found if kind != "os.rename"]
+    assert set(opened) <= {".lock"}  # which is empty
+    moves = [(source, target) for kind, target, source in found if kind == "os.rename"]
+    moved = {os.path.basename(target) for _source, target in moves}
     assert {"last.ckpt", "best.ckpt", "run.json", "config.yaml", "curves.png", "scores.json"} <= moved
-    assert [source for _kind, target, source in found if os.path.dirname(source) != os.path.dirname(target)] == []
+    assert [source for source, target in moves if os.path.dirname(source) != os.path.dirname(target)] == []
 
 
 @pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])

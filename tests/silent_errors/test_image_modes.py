@@ -5,6 +5,7 @@ import json
 import logging
 
 import numpy as np
+import PIL
 import pytest
 import torch
 from helpers.cli import ganexp
@@ -105,8 +106,13 @@ def load(path, channels=3, resolution=8, fit="stretch", **settings):
     return sets.folder("", "train", resolution, channels, path=str(path), fit=fit, on_error="raise", **settings)
 
 
+OLD_PILLOW = int(PIL.__version__.split(".")[0]) < 13
+OF_NEW_PILLOW = {"ycbcr.tif": pytest.mark.skipif(OLD_PILLOW, reason="Pillow before 13 cannot read its own YCbCr TIFF")}
+NAMES = [pytest.param(name, marks=OF_NEW_PILLOW.get(name, ())) for name in MODES]
+
+
 @pytest.mark.parametrize("as_zip", [False, True])
-@pytest.mark.parametrize("name", MODES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_mode_has_the_expected_mean(tmp_path, name, as_zip):
     content, expected, said = MODES[name]
     write = write_zip if as_zip else write_files
@@ -118,7 +124,7 @@ def test_every_mode_has_the_expected_mean(tmp_path, name, as_zip):
         assert image_set.notes == []
 
 
-@pytest.mark.parametrize("name", MODES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_mode_can_be_read_as_grey(tmp_path, name):
     content, (red, green, blue), _ = MODES[name]
     grey = load(write_files(tmp_path, {name: content}), channels=1).images.double().mean().item()
