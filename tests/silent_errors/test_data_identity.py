@@ -220,3 +220,29 @@ def test_dry_run_refuses_what_a_training_refuses(tmp_path):
         *SMALL, "data.path=images", "debug.dry_run=true", "schedule.batch_size=99", cwd=tmp_path, check=False
     )
     assert "schedule.batch_size=99" in too_large.stderr
+
+
+@pytest.mark.parametrize("change", [add_images, replace_an_image])
+def test_accepted_change_survives_a_kill_right_after_it(tmp_path, monkeypatch, change):
+    run = trained(tmp_path)
+    change(tmp_path / "images")
+    arguments = ("resume", str(run), "schedule.steps=4")
+    with monkeypatch.context() as patched:
+        patched.setattr("ganexp.commands.resume.fit_run", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ganexp(*arguments, "data.changed=accept", cwd=tmp_path)
+    _forget_images()
+    ganexp(*arguments, cwd=tmp_path)
+    metadata = json.loads((run / "run.json").read_text())
+    assert metadata["status"] == "finished"
+    assert len(metadata["data_changes"]) == 1
+
+
+@pytest.mark.parametrize("command", ["evaluate", "resume"])
+def test_run_without_a_record_of_its_images_has_no_changes(tmp_path, command):
+    run = trained(tmp_path)
+    metadata = json.loads((run / "run.json").read_text())
+    del metadata["data"]
+    (run / "run.json").write_text(json.dumps(metadata))
+    target = [str(run), "schedule.steps=3"] if command == "resume" else [f"ckpt={run}"]
+    assert "not the images" not in ganexp(command, *target, cwd=tmp_path).stdout

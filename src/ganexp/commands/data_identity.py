@@ -26,13 +26,15 @@ def describe_content(image_sets: Mapping[str, ImageSet]) -> Content:
     }
 
 
-def changes(before: Content, after: Content) -> list[str]:
+def changes(before: Content | None, after: Content) -> list[str]:
     """Return a line for each split that has changed, also if it exists only before or only after.
 
     Args:
-        before: the content of each split on which the run was trained.
+        before: the content of each split on which the run was trained; None if run.json does not record it.
         after: the current content of each split.
     """
+    if before is None:
+        return []
     lines = []
     for split in sorted(before.keys() | after.keys()):
         old, new = before.get(split), after.get(split)
@@ -68,8 +70,8 @@ def refuse_changes(lines: Sequence[str], path: str) -> None:
     )
 
 
-def accept_changes(run: RunDirectory, step: int, lines: Sequence[str]) -> None:
-    """Prepare a run to be resumed from `step` with other images.
+def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: Content) -> None:
+    """Prepare a run to be resumed from `step` with other images, whose `content` run.json records.
 
     Scores with different reference images are not comparable. Therefore the scores before `step` are moved to the
     directory until-step-`step` in the run directory, together with TensorBoard's files and the best checkpoint.
@@ -88,5 +90,5 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str]) -> None:
         forget_best(run.last)
     metadata = run.metadata()
     change = {"step": step, "changes": list(lines), "data": metadata["data"], "protocol": metadata.get("protocol")}
-    run.update_metadata(data_changes=[*metadata.get("data_changes", []), change], data=None)
+    run.update_metadata(data_changes=[*metadata.get("data_changes", []), change], data=content)
     say(f"scores until step {step:,} are kept in {short_path(earlier)}; the best checkpoint will be chosen again")

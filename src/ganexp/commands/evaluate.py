@@ -107,7 +107,7 @@ def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[st
 
 def changes_since_training(run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> dict[str, list[str]]:
     """Return and print how the images have changed since the training of the run; empty if they are the same."""
-    lines = changes(run.metadata().get("data", {}), describe_content(image_sets))
+    lines = changes(run.metadata().get("data"), describe_content(image_sets))
     for line in lines:
         say(f"the images have changed since this run was trained: {line}")
     return {"data_changes": lines} if lines else {}

@@ -45,10 +45,10 @@ def resume(arguments: ResumeArguments) -> None:
         say(f"resuming from step {step:,}")
         prepared = prepare(cfg)
         content = describe_content(prepared.image_sets)
-        if changed := changes(metadata.get("data", content), content):
+        if changed := changes(metadata.get("data"), content):
             if not arguments.data_changed:
                 refuse_changes(changed, path)
-            accept_changes(run, step, changed)
+            accept_changes(run, step, changed, content)
         run.save_config(cfg)
         run.update_metadata(status="running", error=None, resumed=[*metadata.get("resumed", []), now()])
         fit_run(cfg, run, prepared)
