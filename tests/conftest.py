@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import gc
 import os
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -10,6 +11,18 @@ import torch  # noqa: E402
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: E402
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage less often: the thousands of objects of torch and Lightning, searched each time, stay alive."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+
+
+def pytest_unconfigure() -> None:
+    """Let the interpreter free everything at its end."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)

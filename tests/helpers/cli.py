@@ -4,7 +4,11 @@ import contextlib
 import io
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
+
+from hydra._internal.hydra import Hydra
 
 from ganexp import cli
 from helpers.processes import CommandProcess
@@ -31,7 +35,7 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
     """
     out, err = io.StringIO(), io.StringIO()
     before, sys.argv = sys.argv, ["ganexp", *arguments]
-    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), _one_composition():
         try:
             cli.main()
             code = 0
@@ -46,6 +50,22 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
     if check:
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done
+
+
+@contextlib.contextmanager
+def _one_composition() -> Iterator[None]:
+    """Stop Hydra from composing the whole config a first time, only to read hydra.mode from it.
+
+    Commands in separate processes compose twice, as they do for users.
+    """
+    compose = Hydra.get_mode
+
+    def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> object:
+        may_be_set = any("sweep" in word or "hydra" in word for word in sys.argv)
+        return compose(self, config_name, overrides) if may_be_set or "--config-dir" in sys.argv else None
+
+    with mock.patch.object(Hydra, "get_mode", get_mode):
+        yield
 
 
 def ganexp_process(*arguments: str, cwd: Path) -> CommandProcess:
