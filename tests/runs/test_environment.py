@@ -4,10 +4,17 @@ import subprocess
 import sys
 from datetime import datetime
 
+import pytest
 import torch
 
 import ganexp
 from ganexp.runs.environment import environment, now
+
+
+def git(cwd, *arguments):
+    """Run a Git command in `cwd`, and return its output."""
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True).stdout
 
 
 def test_environment_names_versions_machine_and_command(tmp_path, monkeypatch):
@@ -23,13 +30,46 @@ def test_environment_names_versions_machine_and_command(tmp_path, monkeypatch):
 
 def test_environment_names_the_commit_and_changes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    author = ("-c", "user.name=a", "-c", "user.email=a@b")
-    for arguments in (["init", "-q"], [*author, "commit", "-q", "--allow-empty", "-m", "x"]):
-        subprocess.run(["git", *arguments], check=True)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "x")
+    head = git(tmp_path, "rev-parse", "HEAD").strip()
     assert (environment()["git_commit"], environment()["git_dirty"]) == (head, False)
     (tmp_path / "new.py").touch()
     assert environment()["git_dirty"] is True
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ("core.fsmonitor", "PROGRAM"),
+        ("core.hooksPath", "hooks"),
+        ("filter.x.clean", "PROGRAM"),
+        ("filter.x.process", "PROGRAM"),
+        ("diff.external", "PROGRAM"),
+        ("diff.x.textconv", "PROGRAM"),
+        ("core.pager", "PROGRAM"),
+    ],
+    ids=lambda setting: setting[0],
+)
+def test_programs_that_a_checkout_names_do_not_run(tmp_path, monkeypatch, setting):
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\ncat\n")
+    program.chmod(0o755)
+    checkout = tmp_path / "checkout"
+    git(tmp_path, "init", "-q", "checkout")
+    (checkout / "a.py").write_text("a = 1\n")
+    git(checkout, "add", ".")
+    git(checkout, "commit", "-qm", "First")
+    (checkout / ".gitattributes").write_text("* filter=x diff=x\n")
+    git(checkout, "config", setting[0], setting[1].replace("PROGRAM", str(program)))
+    (checkout / "a.py").write_text("a = 2\n")
+    monkeypatch.chdir(checkout)
+    assert environment()["git_dirty"]
+    (checkout / ".gitattributes").unlink()
+    (checkout / ".git" / "info").mkdir(exist_ok=True)
+    (checkout / ".git" / "info" / "attributes").write_text("* filter=x diff=x\n")
+    assert environment()["git_dirty"]
+    assert not (tmp_path / "ran").exists()
 
 
 def test_now_is_utc_to_the_second():
