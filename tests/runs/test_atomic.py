@@ -93,3 +93,14 @@ def test_concurrent_writers_leave_one_whole_version(tmp_path):
         thread.join()
     assert not errors
     assert list(tmp_path.iterdir()) == [file]
+
+
+def test_error_names_the_file_and_not_the_temporary_one(tmp_path):
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(OSError, match="directory") as caught:
+        atomic.write_text(tmp_path / "run.json", "{}")
+    assert caught.value.filename == str(tmp_path / "run.json")
+    with pytest.raises(FileNotFoundError) as caught:
+        atomic.write_text(tmp_path / "missing" / "run.json", "{}")
+    assert caught.value.filename == str(tmp_path / "missing" / "run.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]

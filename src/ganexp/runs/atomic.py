@@ -21,6 +21,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
     Args:
         path: the file to write; its directory must exist.
+
+    Raises:
+        OSError: the file cannot be written. The filename of the error is `path`.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
@@ -28,6 +31,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         _flush_to_disk(temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        if error.filename != str(temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # the user knows only this name
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,0 +1,30 @@
+"""Refuse run directories whose files lie elsewhere. Must not import torch."""
+
+import os
+import stat
+from pathlib import Path
+
+from ganexp.errors import UserError
+
+
+def refuse_links(path: str | Path) -> None:
+    """Check that a run directory holds only regular files, directories, and links that stay in it.
+
+    A directory from a stranger could hold a link to a file of the user's, which ganexp would read or overwrite, or a
+    named pipe, for which it would wait for ever.
+
+    Raises:
+        UserError: an entry is a link that leaves the directory, or no file.
+    """
+    root = Path(path).resolve()
+    for parent, directories, files in os.walk(root):
+        for name in directories + files:
+            entry = Path(parent, name)
+            mode = entry.lstat().st_mode
+            if stat.S_ISLNK(mode) and not entry.resolve().is_relative_to(root):
+                raise UserError(
+                    f"{entry} is a link to {os.readlink(entry)}, outside of the run directory. ganexp neither reads "
+                    "nor writes through it: replace it by what it points to."
+                )
+            if not (stat.S_ISLNK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                raise UserError(f"{entry} is no regular file. Remove it.")
