@@ -5,7 +5,7 @@ LOGDIR ?= outputs
 UV ?= $(BIN)/uv
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTEST := -m pytest -n 2 --dist worksteal
-.PHONY: help setup lock demo tensorboard reproduce-textbook test test-fast test-lowest lint format wheel clean
+.PHONY: help setup lock demo tensorboard reproduce-textbook docs test test-fast test-lowest lint format wheel clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ TEXTBOOK := outputs/reproduce/textbook
 reproduce-textbook: setup ## train the textbook's three cases on MNIST in both forms with two seeds: about an hour
 	$(BIN)/ganexp sweep=textbook seed=0,1 schedule.steps=5000 schedule.evaluate_every=1000 hydra.sweep.dir=$(TEXTBOOK)
 	$(BIN)/python scripts/reproduce.py $(TEXTBOOK)
+
+docs: setup ## write docs/methods.md from the config files and docstrings
+	$(BIN)/python scripts/method_zoo.py
 
 test: setup ## run all tests
 	$(BIN)/python $(PYTEST)

@@ -12,7 +12,7 @@ CHECKPOINT = {"state_dict": {"a": torch.ones(2)}, "ganexp": {"step": 7}}
 
 def test_checkpoint_is_replaced_in_one_piece(tmp_path, monkeypatch):
     path = tmp_path / "checkpoints" / "last.ckpt"
-    io = AtomicCheckpointIO()
+    io = AtomicCheckpointIO(tmp_path)
     io.save_checkpoint(CHECKPOINT, path)
     assert read_checkpoint(path)["ganexp"] == {"step": 7}
 
@@ -48,7 +48,31 @@ def test_latest_checkpoint_is_last_not_the_preempted_one(tmp_path):
     assert latest_checkpoint(run) == (None, 0)
     torch.save(CHECKPOINT | {"ganexp": {"step": 9}}, tmp_path / "hpc_ckpt_1.ckpt")
     assert latest_checkpoint(run) == (None, 0)
-    AtomicCheckpointIO().save_checkpoint(CHECKPOINT, run.last)
+    AtomicCheckpointIO(tmp_path).save_checkpoint(CHECKPOINT, run.last)
     assert latest_checkpoint(run) == (run.last, 7)
     remove_preemption_checkpoints(run)
     assert not list(tmp_path.glob("hpc_ckpt_*"))
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "thesis.ckpt", "link.ckpt", "run/../thesis.ckpt", "directory", "run"])
+@pytest.mark.filterwarnings("ignore:.*was not removed")
+def test_files_of_others_are_not_removed(tmp_path, name):
+    run = tmp_path / "run"
+    run.mkdir()
+    for file in (tmp_path / "thesis.txt", tmp_path / "thesis.ckpt", tmp_path / "directory" / "a.ckpt", run / "a.txt"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("years of work")
+    (run / "link.ckpt").symlink_to(tmp_path / "thesis.ckpt")
+    before = sorted(tmp_path.rglob("*"))
+    AtomicCheckpointIO(run).remove_checkpoint(run / name if name == "link.ckpt" else tmp_path / name)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_checkpoints_of_the_run_are_removed(tmp_path):
+    io = AtomicCheckpointIO(tmp_path / "run")
+    elsewhere, earlier = tmp_path / "mine" / "step=2.ckpt", tmp_path / "run" / "checkpoints" / "step=1.ckpt"
+    io.save_checkpoint(CHECKPOINT, elsewhere)
+    AtomicCheckpointIO(tmp_path / "run").save_checkpoint(CHECKPOINT, earlier)
+    for path in (elsewhere, earlier):
+        io.remove_checkpoint(str(path))
+        assert not path.exists()

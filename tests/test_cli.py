@@ -95,6 +95,8 @@ def test_help_of_evaluate_depends_on_what_is_scored(tmp_path):
     assert "\nckpt: ???" in of_checkpoint
     assert "\n  metrics: " in of_checkpoint
     assert "\n  model: " not in of_checkpoint  # the run's
+    assert of_checkpoint.count("\nsamples: ") + of_checkpoint.count("\n  samples: ") == 1
+    assert "\n  samples: 10000" in ganexp("evaluate", "metrics=inception", "--help", cwd=tmp_path).stdout
     of_images = ganexp("evaluate", "images=a", "--help", cwd=tmp_path).stdout
     assert "\nimages: a  # a directory or zip" in of_images
     assert "\n  model: " in of_images
@@ -186,7 +188,7 @@ def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
         (["loss=hinge", "loss.probabilities=true"], "loss.probabilities"),
         (["experiment=g_loss/cifar10_hinge", "as_published=g_loss"], "as_published=g_loss"),
         (["model=dcgan", "model.generator.hiden=1", "model.discriminator.wide=2"], "model.generator has: channels"),
-        (["sample", "ckpt=a", "loss=hinge"], "Available settings: accelerator, ckpt, data, format"),
+        (["sample", "ckpt=a", "loss=hinge"], "Available settings: accelerator, ckpt, data, "),
         (["describe", "as_published=textbook", "model=sagan"], "choose one of its cases, experiment=textbook/*"),
         (["describe", "loss=hinge", "loss/auxiliary=class_head", "model=mlp"], "use model=dcgan"),
         (["schedul.steps=3"], "Did you mean schedule"),

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
-from ganexp.checkpoint import read_checkpoint
+from ganexp.checkpoint import check_fits, read_checkpoint
 from ganexp.config import checks, trust
 from ganexp.config.instantiate import instantiate, instantiate_all, locate, to_plain
 from ganexp.config.optimizers import make_optimizer_factory
@@ -66,6 +66,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         averaged_generator=AveragedGenerator(networks["generator"], ema.decay, ema.start) if ema.decay else None,
         log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # at least one point in each period
         growth=growth,
+        evaluate_every_d_steps=schedule.evaluate_every if schedule.evaluate_by == "d_steps" else None,
     )
     checks.check(cfg, gan)
     gan.configure_optimizers()  # a wrong setting of an optimizer shows here, before anything is written
@@ -81,6 +82,7 @@ def build_objective(cfg: DictConfig) -> Objective:
         instantiate(loss.constraint, "loss.constraint"),
         instantiate_all(loss.auxiliary, "loss.auxiliary"),
         instantiate_all(cfg.augment, "augment").values(),
+        instantiate_all(loss.modifiers, "loss.modifiers"),
     )
 
 
@@ -194,7 +196,8 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
             f"metrics.samples={samples}: with metrics.batch_size={batch_size} the last batch has a single sample, but "
             "the batch norm of this generator uses the statistics of the batch. Change one of the two settings."
         )
-    return StreamData(gan.stream, cfg.schedule.evaluate_every, samples, batch_size)
+    period = None if gan.evaluate_every_d_steps else cfg.schedule.evaluate_every
+    return StreamData(gan.stream, period, samples, batch_size)
 
 
 # Callbacks and loggers
@@ -288,10 +291,8 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
     cfg = trust.load(run.config, without=("callbacks", "logger"))  # which no one runs here
     gan = build_gan(cfg)
     checkpoint = read_checkpoint(path)
-    try:
-        gan.load_state_dict(checkpoint["state_dict"])
-    except (RuntimeError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} does not fit the config of its run, {run.config}: {str(error)[:300]}") from None
+    check_fits(checkpoint, gan, path, run.config)
+    gan.load_state_dict(checkpoint["state_dict"])
     gan.step = checkpoint["ganexp"]["step"]
     facts = {"checkpoint": str(path), "step": gan.step, "ema": gan.averaged_generator is not None}
     return LoadedRun(cfg, gan.to(choose_device(accelerator)), run, facts)

@@ -79,6 +79,8 @@ def build_scores(
             sets.labels,
             sets.classes,
             sets.expected_share(),
+            sets.reference_labels(next(iter(references.values()))),
+            lambda split, chosen: sets.references[split].batch(chosen),
         )
 
 
@@ -105,6 +107,11 @@ class ScoredSets:
         """Return the expected share of each class among the samples; empty if it is not known."""
         counts = self.first_reference.class_counts if self.labels is None else self.labels.counts
         return [count / sum(counts) for count in counts]
+
+    def reference_labels(self, reference: Reference) -> Tensor | None:
+        """Return the classes of the images whose features `reference`, the first one, keeps; None without labels."""
+        labels = self.first_reference.labels
+        return None if labels is None else labels[reference.selected]
 
 
 def prepare_sets(cfg: DictConfig, image_set: ImageSet, num_classes: int, labels: Tensor | None = None) -> ScoredSets:

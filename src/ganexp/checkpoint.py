@@ -1,15 +1,20 @@
 """Read checkpoints without running code from them, and write them so that no partial file remains."""
 
 import os
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import nn
 
 from ganexp.errors import UserError
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
+
+MAX_NAMED = 6  # differing weights that an error lists
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -17,7 +22,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     Lightning's class writes to the system's temporary directory first. If this is on another disk, the move is a copy
     over the old file, and if the process is killed during the copy, both checkpoints are lost.
+
+    Args:
+        root: the run directory, in which checkpoints of earlier processes may be removed.
     """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = Path(root).resolve()
+        self._saved: set[Path] = set()
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
@@ -25,6 +37,20 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Save `checkpoint` at `path` with an atomic replacement."""
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         _save(checkpoint, Path(path))
+        self._saved.add(Path(path).resolve())
+
+    def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Remove the checkpoint in `path`, if this process saved it or it is a .ckpt file in the run directory.
+
+        Lightning removes the paths that a resumed checkpoint names, so those of a stranger could name any file.
+        """
+        file = Path(path).resolve()
+        if not file.is_file():
+            return
+        if file in self._saved or (file.suffix == ".ckpt" and self._root in file.parents):
+            file.unlink()
+        else:
+            warnings.warn(f"{path} was not removed: it is not a checkpoint of this run", stacklevel=2)
 
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:
@@ -40,7 +66,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        return {"state_dict": checkpoint["state_dict"], "ganexp": checkpoint["ganexp"]} | checkpoint
+        return {"state_dict": checkpoint["state_dict"], "ganexp": {"step": checkpoint["ganexp"]["step"]}} | checkpoint
     except Exception as error:  # torch.load raises whatever the damage leads to
         raise UserError(
             f"{path} cannot be read: it is damaged, or not a checkpoint of ganexp ({type(error).__name__}).\n"
@@ -48,11 +74,66 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         ) from None
 
 
+def check_fits(checkpoint: Mapping[str, Any], module: nn.Module, path: Path, config: Path) -> None:
+    """Check that the weights in `checkpoint` have the names and shapes of those of `module`.
+
+    Args:
+        checkpoint: the content of a checkpoint.
+        module: the module that the weights are for.
+        path: path of the checkpoint, for the error.
+        config: path of the config that `module` was built from, for the error.
+
+    Raises:
+        UserError: a weight is missing, is unknown, or has another shape.
+    """
+    stored, expected = _shapes(checkpoint["state_dict"]), _shapes(module.state_dict())
+    differing = [name for name in expected | stored if stored.get(name) != expected.get(name)]
+    if not differing:
+        return
+    lines = [
+        f"  {name}: {stored.get(name, 'missing')} in the checkpoint, {expected.get(name, 'missing')} by the config"
+        for name in differing[:MAX_NAMED]
+    ]
+    more = [f"  and {len(differing) - MAX_NAMED} more"] if len(differing) > MAX_NAMED else []
+    raise UserError("\n".join([f"{path} does not fit the config of its run, {config}:", *lines, *more]))
+
+
+def _shapes(state: Mapping[str, Any]) -> dict[str, str]:
+    """Return the size of each tensor in a state, such as 256x64."""
+    tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
+    return {name: "x".join(map(str, tensor.shape)) or "a number" for name, tensor in tensors.items()}
+
+
 def latest_checkpoint(run: RunDirectory) -> tuple[Path | None, int]:
-    """Return the checkpoint from which to resume a run, and its step; (None, 0) if the run has none yet."""
+    """Return the checkpoint from which to resume a run, and its step; (None, 0) if the run has none yet.
+
+    This is last.ckpt, or if it is damaged, the newest other checkpoint that is whole.
+
+    Raises:
+        UserError: all checkpoints are damaged.
+    """
     if not run.last.exists():
         return None, 0
-    return run.last, read_checkpoint(run.last)["ganexp"]["step"]
+    try:
+        return run.last, _step(run.last)
+    except UserError:
+        others = [path for path in run.last.parent.glob("*.ckpt") if path != run.last]
+        whole = [(step, path) for path in others if (step := _step_if_whole(path)) is not None]
+        if not whole:
+            raise
+    step, path = max(whole)
+    return path, step
+
+
+def _step(path: Path) -> int:
+    return read_checkpoint(path)["ganexp"]["step"]
+
+
+def _step_if_whole(path: Path) -> int | None:
+    try:
+        return _step(path)
+    except UserError:
+        return None
 
 
 def forget_best(path: Path) -> None:

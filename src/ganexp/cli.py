@@ -29,6 +29,7 @@ from ganexp.commands.help import command_help, general_help
 from ganexp.commands.resume_arguments import parse_resume
 from ganexp.commands.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
 from ganexp.commands.sweep_overrides import added_overrides, resumed_overrides, task_overrides
+from ganexp.commands.sweep_settings import hand_settings_to_jobs
 from ganexp.commands.tasks import TASKS, Task, check_places, given_places, output_directory, places
 from ganexp.config import schema
 from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
@@ -107,7 +108,8 @@ def _show_help_or_run(command: Command) -> None:
         print(general_help(_folders(command)) if is_general else command_help(command, _folders(command)))
         return
     with added_overrides(command) as added, closing_sweeps(), any_target_allowed():
-        command = replace(command, arguments=(*command.arguments, *added))
+        of_jobs = hand_settings_to_jobs(command, _folders(command))
+        command = replace(command, arguments=(*of_jobs.arguments, *added))
         sys.argv[1:] = command.argv()  # Hydra reads it, and so do the processes that distributed training starts
         _run_config()
 

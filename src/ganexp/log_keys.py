@@ -1,23 +1,43 @@
 """The names under which a run logs its values: in metrics.jsonl, in TensorBoard and in every other logger.
 
 `step` counts generator updates. In addition, each logged point has the other axes and one kind of values: losses (with
-further values of the objective), scores, or the discriminator's mean logits. Must not import torch.
+the discriminator's accuracy, gradient norms and further values of the objective), scores, or the discriminator's mean
+logits. Must not import torch.
 """
 
 LOSS = "loss/"
 OBJECTIVE = "objective/"
 SCORE = "score/"
 LOGIT = "d_logit/"
+ACCURACY = "discriminator/accuracy_"
+GRADIENT_NORM = "gradient_norm/"
+MEAN = "_mean"
 AXIS = "axis/"
 
 D_STEPS = AXIS + "d_steps"  # discriminator updates
 IMAGES = AXIS + "images"  # real images that the discriminator has seen
+EPOCHS = AXIS + "epochs"  # batches taken from the training split, divided by the batches of an epoch
 SECONDS = AXIS + "seconds"  # of training, evaluation not included
 
 
 def loss_key(network: str, term: str | None = None) -> str:
     """Return the key of a network's loss, or of one named term of it: loss/generator, loss/generator/adversarial."""
     return f"{LOSS}{network}" if term is None else f"{LOSS}{network}/{term}"
+
+
+def mean_key(network: str) -> str:
+    """Return the key of the mean of a network's losses since the last logged point: loss/generator_mean."""
+    return loss_key(network) + MEAN
+
+
+def accuracy_key(images: str) -> str:
+    """Return the key of the share of images that D takes for what they are: discriminator/accuracy_real, …_fake."""
+    return f"{ACCURACY}{images}"
+
+
+def gradient_norm_key(network: str) -> str:
+    """Return the key of the norm of a network's gradient, before it is clipped: gradient_norm/generator."""
+    return f"{GRADIENT_NORM}{network}"
 
 
 def objective_key(name: str) -> str:

@@ -48,7 +48,7 @@ def overrides(tmp_path, monkeypatch):
     (tmp_path / "mine" / "callbacks").mkdir(parents=True)
     (tmp_path / "mine" / "callbacks" / "foreign.yaml").write_text(CALLBACKS)
     monkeypatch.syspath_prepend(tmp_path)
-    return ("--config-dir", "mine", *TINY, "callbacks=[default,foreign]", "loss=hinge", "schedule.updates.n_critic=3")
+    return ("--config-dir", "mine", *TINY, "callbacks=[progress,foreign]", "loss=hinge", "schedule.updates.n_critic=3")
 
 
 def points(run):
@@ -122,7 +122,7 @@ def test_lightnings_checkpoints_lie_beside_ganexps(tmp_path, monkeypatch):
     (tmp_path / "mine" / "callbacks").mkdir(parents=True)
     (tmp_path / "mine" / "callbacks" / "checkpoints.yaml").write_text(CHECKPOINTS)
     monkeypatch.setenv("GANEXP_TRUST", "pytorch_lightning")
-    own = ("--config-dir", "mine", *TINY, "callbacks=[default,checkpoints]", "schedule.evaluate_every=2")
+    own = ("--config-dir", "mine", *TINY, "callbacks=[progress,checkpoints]", "schedule.evaluate_every=2")
     scores = ("metrics=classifier", "metrics.samples=40", "metrics.extractor.updates=5", "metrics/score=[fid]")
     ganexp(*own, *scores, "schedule.steps=4", "hydra.run.dir=run", cwd=tmp_path)
     ganexp("resume", "run", "schedule.steps=6", cwd=tmp_path)
@@ -135,7 +135,7 @@ def test_callbacks_with_one_state_are_refused_by_name(tmp_path):
     (tmp_path / "mine" / "callbacks").mkdir(parents=True)
     twice = "{name}: {{_target_: pytorch_lightning.callbacks.ModelCheckpoint, filename: {name}}}\n"
     (tmp_path / "mine" / "callbacks" / "twice.yaml").write_text(twice.format(name="a") + twice.format(name="b"))
-    done = ganexp("--config-dir", "mine", *TINY, "callbacks=[default,twice]", cwd=tmp_path, check=False)
+    done = ganexp("--config-dir", "mine", *TINY, "callbacks=[progress,twice]", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "refuses callbacks=" in done.stderr
     assert "state_key" in done.stderr

@@ -10,7 +10,7 @@ from ganexp.errors import UserError
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_run_with_a_loss_that_is_not_finite_ends(value):
-    gan = SimpleNamespace(step=10, log_every=5, logged={"loss/generator": value, "score/fid_x": 1.0})
+    gan = SimpleNamespace(step=10, losses_logged_at=10, logged={"loss/generator": value, "score/fid_x": 1.0})
     with pytest.raises(UserError, match="loss/generator not finite at step 10"):
         StopWhenNotFinite().on_train_batch_end(None, gan)
     gan.step = 11  # not logged, so nothing is new
@@ -18,5 +18,5 @@ def test_run_with_a_loss_that_is_not_finite_ends(value):
 
 
 def test_scores_that_are_not_finite_stop_nothing():
-    gan = SimpleNamespace(step=10, log_every=5, logged={"loss/generator": 1.0, "score/fid_x": float("nan")})
+    gan = SimpleNamespace(step=10, losses_logged_at=10, logged={"loss/generator": 1.0, "score/fid_x": float("nan")})
     StopWhenNotFinite().on_train_batch_end(None, gan)

@@ -85,6 +85,6 @@ def test_optuna_storage_is_refused_with_the_reason(tmp_path, command):
     assert done.returncode == 1
     assert done.stderr.startswith("hydra.sweeper.storage=sqlite:///study.db: Hydra's Optuna plugin needs Optuna 2")
     assert "SQLAlchemy 2" in done.stderr
-    assert "sweep.resume=" in done.stderr
+    assert "ganexp resume DIRECTORY" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -192,14 +192,15 @@ def test_seeds_repeat_and_differ(tmp_path):
     assert not same_state(a, c)
 
 
-def test_interrupted_run_says_how_to_resume(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_interrupted_run_says_how_to_resume(tmp_path, number):
     process = ganexp_process(
         *WORDS, "schedule.steps=100000", "schedule.evaluate_every=50000", "hydra.run.dir=run", cwd=tmp_path
     )
     wait_for_step(tmp_path / "run", 10, process)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     text, _ = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 128 + number
     assert "ganexp resume run" in text
     assert "Traceback" not in text
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"

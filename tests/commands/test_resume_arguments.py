@@ -40,6 +40,11 @@ def test_run_takes_a_path_and_its_new_length(arguments, expected):
         parse_resume(arguments)
 
 
+def test_second_directory_is_named(tmp_path):
+    with pytest.raises(UsageError, match=f"error: {tmp_path}: give one run or one sweep"):
+        parse_resume(["run", str(tmp_path)])
+
+
 def test_sweep_takes_a_launcher_and_a_config_dir(sweep):
     assert parse_resume([sweep]).sweep == (f"sweep.resume={sweep}",)
     arguments = [sweep, "hydra/launcher=joblib", "--config-dir", "mine"]

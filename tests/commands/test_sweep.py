@@ -69,7 +69,7 @@ def test_sweep_prints_its_table_and_how_to_resume(sweep):
     path, done = sweep
     short = f"outputs/sweep/{path.name}"
     assert f"sweep directory: {short}\n" in done.stdout
-    assert f"resume it with: ganexp sweep.resume={short}\n" in done.stdout
+    assert f"resume it with: ganexp resume {short}\n" in done.stdout
     assert "loss=hinge seed=1" in done.stdout
     assert f"compare them with: ganexp report {short}\n" in done.stdout
 
@@ -216,6 +216,18 @@ def test_broken_jobs_are_resumed_or_started_again(tmp_path):
         (["+loss.penalties={x: {_target_: os.system}}"], [], "is not part of ganexp"),
         (["hydra.sweeper.custom_search_space=os.system"], [], "is not part of ganexp"),
         (["--config-dir=/evil"], [], "is not a valid override of a stored sweep"),
+        (["loss.adversarial._target_=ganexp.losses.adversarial.Hinge,os.system"], [], "is not part of ganexp"),
+        (["+loss.penalties={x: {_target_: ganexp.losses.penalties.R1}, y: {_target_: os.system}}"], [], "not part of"),
+        (
+            ["hydra.sweeper.params={loss.adversarial._target_: 'ganexp.losses.adversarial.Hinge,os.system'}"],
+            [],
+            "part of",
+        ),
+        (["loss.adversarial._target_=${name}", "name=os.system"], [], "it hides what it sets"),
+        (["loss.adversarial=${oc.decode:'{_tar${x}get_: os.system}'}"], [], "it hides what it sets"),
+        (["loss.adversarial=${ oc.create:${y}}"], [], "it hides what it sets"),
+        (["seed=1,2", "hydra.sweep.subdir=../x"], [], "leaves the directory of the sweep"),
+        (["seed=1,2", "hydra.sweep.subdir=/tmp/${seed}"], [], "leaves the directory of the sweep"),
     ],
 )
 def test_resumed_sweep_refuses_unsafe_overrides(tmp_path, stored, given, message):
@@ -290,6 +302,11 @@ def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped):
     assert trainer.should_stop == pruning.stopped == stopped
 
 
+def cases(article):
+    """Return the experiments of an article."""
+    return {f"{article}/{file.stem}" for file in (CONF / "experiment" / article).glob("*.yaml")}
+
+
 LOSSES = {file.stem for file in (CONF / "loss").glob("*.yaml")} - {"began"}  # which needs an auto-encoder
 
 
@@ -300,6 +317,9 @@ LOSSES = {file.stem for file in (CONF / "loss").glob("*.yaml")} - {"began"}  # w
         ("seeds", "seed", {"range(5)"}),
         ("sagan_cifar10", "experiment", {f"sagan/cifar10_{case}" for case in range(8)}),
         ("lr_scaling", "experiment", {f"sagan/lr_scaling_{case}" for case in range(4)}),
+        ("sagan_stl10", "experiment", {f"sagan/stl10_{case}" for case in range(3)}),
+        ("gan_lib", "experiment", cases("gan_lib")),
+        ("sngan_koshian2", "experiment", cases("sngan_koshian2")),
     ],
 )
 def test_presets_name_every_case(preset, key, values):

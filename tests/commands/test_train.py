@@ -25,7 +25,9 @@ def evaluated_steps(run):
 @pytest.mark.parametrize(("steps", "every", "expected"), [(5, 2, [0, 2, 4, 5]), (3, 5000, [0, 3]), (4, 2, [0, 2, 4])])
 def test_run_is_evaluated_at_its_end(tmp_path, steps, every, expected):
     length = (f"schedule.steps={steps}", f"schedule.evaluate_every={every}")
-    text = ganexp(*TINY, *SCORED, *length, "callbacks=default", "hydra.run.dir=run", cwd=tmp_path).stdout
+    text = ganexp(
+        *TINY, *SCORED, *length, "callbacks=[progress,sample_grids]", "hydra.run.dir=run", cwd=tmp_path
+    ).stdout
     run = tmp_path / "run"
     assert evaluated_steps(run) == expected
     assert sorted(path.name for path in run.glob("samples/step-*")) == [f"step-{step:07d}.png" for step in expected]
@@ -43,7 +45,7 @@ def test_global_step_is_the_step(tmp_path, updates):
 
 
 def test_any_score_can_be_monitored(tmp_path):
-    stop = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1")
+    stop = ("callbacks=[progress,early_stopping]", "callbacks.early_stopping.patience=1")
     worse = ("callbacks.early_stopping.monitor=kid_classifier_test", "callbacks.early_stopping.mode=max")
     best = ("metrics.best_by=coverage", "metrics/score=[fid,kid,neighbours]", "metrics.references=[train,test]")
     length = (
@@ -190,7 +192,7 @@ def test_slurm_run_ignores_a_foreign_checkpoint(tmp_path, monkeypatch):
 
 def test_slurm_preemption_resumes_with_the_same_bits(tmp_path, monkeypatch):
     length = ("schedule.steps=300", "schedule.evaluate_every=200", "schedule.batch_size=32", "trainer.log_every=10")
-    base = (*length, *SCORED, "trainer=cpu")
+    base = (*length, *SCORED, "trainer=cpu", "callbacks=[progress,sample_grids]")
     ganexp(*base, "hydra.run.dir=whole", cwd=tmp_path)
     for name, value in SLURM.items():
         monkeypatch.setenv(name, value)

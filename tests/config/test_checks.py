@@ -20,7 +20,7 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
     ("overrides", "message"),
     [
         (["schedule.batch_size=0"], "^schedule.batch_size=0: must be a whole number, at least 1$"),
-        (["schedule.evaluate_every=0"], "^schedule.evaluate_every=0: must be a whole number, at least 1$"),
+        (["schedule.evaluate_every=0"], "^schedule.evaluate_every=0: must be a whole number, at least 1, or null$"),
         (["trainer.log_every=0"], "^trainer.log_every=0: must be a whole number, at least 1$"),
         (["metrics.batch_size=0"], "^metrics.batch_size=0: must be a whole number, at least 1$"),
         (["data.num_classes=0", "model.conditional=true"], "model.conditional=true needs a labelled dataset"),
@@ -135,7 +135,7 @@ def test_auxiliary_term_may_do_without_labels():
     ],
 )
 def test_penalties_refuse_batch_norm_only(layer, refused):
-    objective = SimpleNamespace(penalties={"r1": object()})
+    objective = SimpleNamespace(penalties={"r1": object()}, auxiliary={})
     gan = SimpleNamespace(objective=objective, discriminator=nn.Sequential(nn.Conv2d(3, 3, 1), layer))
     assert bool(list(checks.penalties_need_independent_samples(OmegaConf.create(), gan))) == refused
 
@@ -144,7 +144,7 @@ def test_values_changed_after_composition_are_checked():
     cfg = config(*BASE, *MLP)
     gan = build_gan(cfg)
     cfg.schedule.steps = 0
-    with pytest.raises(UserError, match=r"^schedule.steps=0: must be a whole number, at least 1$"):
+    with pytest.raises(UserError, match=r"^schedule.steps=0: must be a whole number, at least 1, or null$"):
         checks.check(cfg, gan)
 
 
@@ -157,7 +157,7 @@ def test_values_changed_after_composition_are_checked():
         ("model.generator", "norm", {"as_published": "textbook"}, "as_published=textbook is meant for"),
         ("model.generator", "norm", {"as_published": "none"}, ""),
         ("model.generator", "depth", {"as_published": "textbook"}, ""),
-        ("schedule.updates", "repeat_burst", {"as_published": "sagan"}, "as_published=sagan is meant for"),
+        ("schedule.updates", "reuse_real", {"as_published": "textbook"}, "as_published=textbook is meant for"),
     ],
 )
 def test_unknown_argument_gets_a_suggestion(key, argument, groups, expected):

@@ -6,7 +6,7 @@ import pytest
 from helpers.config import CONF
 
 from ganexp.config import schema
-from ganexp.config.comments import file_comments, schema_comments, with_comments, yaml_comments
+from ganexp.config.comments import file_comments, file_header, schema_comments, with_comments, yaml_comments
 
 YAML = """# What the file is for.
 # Its second line.
@@ -109,3 +109,10 @@ def test_comments_are_written_behind_keys_or_above():
     assert lines[3].startswith("  # word")
     assert lines[4:] == ["  c:", "  - x", "n: 2  # count"]
     assert all(len(line) <= 120 for line in lines)
+
+
+def test_header_has_its_parts_by_name():
+    lines = ("# @package _global_", "# A case,", "# in short. More.", "# Source: a paper; code.", "# Published: none.")
+    text = "\n".join([*lines, "key: 1 # Not: it"])
+    assert file_header(text) == {"": "A case, in short. More.", "Source": "a paper; code.", "Published": "none."}
+    assert file_header("key: 1") == {"": ""}

@@ -39,6 +39,7 @@ ATTENTION = ("model.generator.attention=8", "model.discriminator.attention=4")
 NARROW = {
     "mlp": MLP,
     "dcgan": ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"),
+    "dcgan_dropout": ("model=dcgan_dropout", "model.generator.width=4", "model.discriminator.width=4"),
     "dcgan_mnist": ("model=dcgan_mnist",),
     "autoencoder": ("model=autoencoder", "model.generator.width=4", "model.discriminator.width=4"),
     "dfm": ("model=dfm", "model.generator.width=4", "model.discriminator.width=4"),
@@ -60,6 +61,7 @@ NEEDED = {  # by an option of a group, beside itself
     ("model", "dcgan_strided"): ["data.resolution=16"],
     ("schedule/growth", "progressive"): ["model=progressive"],
     ("schedule/updates", "loss_limit"): ["loss=hinge"],
+    ("schedule/updates", "no_loss_limit"): ["loss=hinge"],
 }
 
 

@@ -25,7 +25,7 @@ def complaints(overrides, config_name="train"):
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["schedule.steps=0"], "schedule.steps=0: must be a whole number, at least 1"),
+        (["schedule.steps=0"], "schedule.steps=0: must be a whole number, at least 1, or null"),
         (["schedule.ema.decay=1"], "schedule.ema.decay=1.0: must be a number above 0 and below 1, or null"),
         (["schedule.ema.start=-1"], "schedule.ema.start=-1: must be a whole number, at least 0"),
         (["data.channels=0"], "data.channels=0: must be a whole number, at least 1"),

@@ -17,18 +17,22 @@ MLP = ("model=mlp", "model.generator.hidden=[16,16]", "model.discriminator.hidde
 
 
 class Bench:
-    """A GAN that makes steps without Lightning's Trainer; `events` lists the optimizers' steps as G, D and C."""
+    """A GAN that makes steps without Lightning's Trainer; `events` lists the optimizers' steps as G, D and C.
 
-    def __init__(self, *overrides, model=MLP, base=BASE):
-        cfg = config(*base, *model, *overrides)
+    Its config is `cfg`, or is composed from the overrides.
+    """
+
+    def __init__(self, *overrides, model=MLP, base=BASE, cfg=None):
+        cfg = config(*base, *model, *overrides) if cfg is None else cfg
         torch.manual_seed(0)
         self.gan = gan = build_gan(cfg)
-        gan.stream = build_stream(cfg, build_image_set(cfg), torch.device("cpu"))
+        gan.connect(build_stream(cfg, build_image_set(cfg), torch.device("cpu")))
         self.optimizers, schedulers = gan.configure_optimizers()
         gan.optimizers = lambda use_pl_optimizer=True: self.optimizers
         gan.lr_schedulers = lambda: [each["scheduler"] for each in schedulers]
         gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
         gan.log_every = 10**9
+        gan._end_period = lambda: None  # without a Trainer there is none
         gan._trainer = type("Trainer", (), {"should_stop": False})()
         self.events = []
         for name, optimizer in zip(("G", "D", "C"), self.optimizers, strict=False):

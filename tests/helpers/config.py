@@ -6,6 +6,8 @@ from hydra.core.global_hydra import GlobalHydra
 from ganexp.cli import CONF
 from ganexp.config import schema
 from ganexp.config.composition import VERSION_BASE
+from ganexp.config.units import choose_units
+from ganexp.training.length import in_steps, known_images
 
 TINY = (
     "schedule.steps=4",
@@ -26,5 +28,8 @@ def raw_config(*overrides, config="train"):
 
 
 def config(*overrides):
-    """Return the composed and resolved config of a training run."""
-    return schema.resolve(raw_config(*overrides))
+    """Return the composed and resolved config of a training run, with epochs as steps."""
+    raw = raw_config(*overrides)
+    choose_units(raw, overrides)
+    cfg = schema.resolve(raw)
+    return in_steps(cfg, known_images(cfg))

@@ -14,6 +14,7 @@ from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import Reference
 from ganexp.metrics.score import Minimum, Score, ScoreContext
+from ganexp.pixels import to_uint8
 
 CPU = torch.device("cpu")
 SETTINGS = {"splits": 3, "fid_at": [30, 50]}  # of metrics, to which the scores refer
@@ -67,6 +68,12 @@ class Stub(Extractor):
         self.feature_dim, self.num_logits, self.knows_labels = feature_dim, num_logits, knows_labels
 
 
+def pictures(features: Tensor) -> Tensor:
+    """Return images (N, 1, 8, 8) in [-1, 1] that depend on features (N, d), for scores of images."""
+    waves = torch.randn(features.shape[1], 64, generator=torch.Generator().manual_seed(0))
+    return (features.float() @ waves).sin().unflatten(1, (1, 8, 8))
+
+
 def make_reference(features: Tensor, fingerprint: str = "real") -> Reference:
     """Return the reference of images with features (N, d)."""
     x = features.double()
@@ -76,11 +83,13 @@ def make_reference(features: Tensor, fingerprint: str = "real") -> Reference:
 def make_scores(factories, references, samples, extractor, **options) -> Scores:
     """Return scores with ten splits; `references` are features by split, or features of a single split.
 
-    With `num_classes`, the samples cycle through the classes, unless there are `labels`.
+    With `num_classes`, the samples cycle through the classes, unless there are `labels`. Real images are `pictures` of
+    the features of their reference, unless there are `real_images`.
     """
     if isinstance(references, Tensor):
         references = {"train": references}
     by_split = {split: make_reference(features, split) for split, features in references.items()}
+    options.setdefault("real_images", lambda split, chosen: to_uint8(pictures(references[split]))[chosen])
     if num_classes := options.pop("num_classes", 0):
         labels = options.get("labels")
         values = torch.arange(samples) % num_classes if labels is None else labels
@@ -88,12 +97,13 @@ def make_scores(factories, references, samples, extractor, **options) -> Scores:
     return Scores(extractor, by_split, samples, 10, CPU, factories, **options)
 
 
-def feed(scores, features, logits=None, labels=None, order=None, batch_size=40) -> Scores:
+def feed(scores, features, logits=None, labels=None, order=None, batch_size=40, images=None) -> Scores:
     """Update `scores` with samples, batch by batch, in the order of the indices `order`."""
+    images = pictures(features) if images is None else images
     order = torch.arange(len(features)) if order is None else order
     for part in order.split(batch_size):
         columns = [None if column is None else column[part] for column in (features, logits, labels)]
-        scores.update_features(*columns, part)
+        scores.update_features(*columns, part, images[part])
     return scores
 
 

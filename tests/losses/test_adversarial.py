@@ -145,10 +145,24 @@ def test_label_smoothing_changes_only_real_term(loss):
     assert smooth.generator(FAKE) == loss().generator(FAKE)
 
 
-def test_real_targets_are_drawn_for_every_image():
-    loss, logits = NonSaturating(real_target=[0.8, 1.2]), torch.full((20_000,), 2.0, requires_grad=True)
+def test_two_class_smoothing_equals_logistic_smoothing():
+    """The softmax over logits (0, l) is the sigmoid of l."""
+    real, fake = (torch.stack([torch.zeros(2), logits], 1) for logits in (REAL, FAKE))
+    for target in (0.9, 1.0, 1.2):
+        two_class, logistic = TwoClass(real_target=target), NonSaturating(real_target=target)
+        terms, expected = two_class.discriminator(real, fake), logistic.discriminator(REAL, FAKE)
+        assert {name: term.item() for name, term in terms.items()} == pytest.approx(
+            {name: term.item() for name, term in expected.items()}, rel=1e-5
+        )
+        assert two_class.generator(fake) == TwoClass().generator(fake)
+
+
+@pytest.mark.parametrize("kind", [NonSaturating, TwoClass])
+def test_real_targets_are_drawn_for_every_image(kind):
+    loss, logits = kind(real_target=[0.8, 1.2]), torch.full((20_000,), 2.0, requires_grad=True)
+    outputs = logits if kind is NonSaturating else torch.stack([torch.zeros(20_000), logits], 1)
     torch.manual_seed(0)
-    value = loss.discriminator(logits, FAKE)["real"]
+    value = loss.discriminator(outputs, outputs)["real"]
     (slope,) = torch.autograd.grad(value, logits)
     targets = sigmoid(2.0) - slope * len(logits)  # d/dl = σ(l) - t
     assert 0.8 <= targets.min() < 0.801
@@ -156,10 +170,11 @@ def test_real_targets_are_drawn_for_every_image():
     assert targets.mean().item() == pytest.approx(1.0, abs=0.005)
 
 
+@pytest.mark.parametrize("kind", ["NonSaturating", "TwoClass"])
 @pytest.mark.parametrize("target", [0.0, -1.0, [1.2, 0.8], [0.9], [], [0.0, 1.0], [0.8, 0.9, 1.0]])
-def test_invalid_real_target_is_rejected(target):
+def test_invalid_real_target_is_rejected(kind, target):
     with pytest.raises(UserError, match=r"loss.adversarial.*real_target="):
-        instantiate({"_target_": "ganexp.losses.NonSaturating", "real_target": target}, "loss.adversarial")
+        instantiate({"_target_": f"ganexp.losses.{kind}", "real_target": target}, "loss.adversarial")
 
 
 @pytest.mark.parametrize("loss", [NonSaturating, Saturating])

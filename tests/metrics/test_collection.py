@@ -38,6 +38,8 @@ def every_score(extractor=None):
         90,
         extractor or Pixels(knows_labels=True),
         class_reference=lambda c: make_reference(real["train"][c::4]),
+        reference_labels=torch.arange(90) % 4,
+        real_images=lambda split, chosen: to_uint8(-IMAGES)[chosen],
         num_classes=4,
     )
 
@@ -345,5 +347,5 @@ def test_memory_of_is_and_fid_does_not_grow_with_samples(pytestconfig):
 def test_updates_with_features_equal_those_with_images():
     direct = every_score()
     flat = to_uint8(IMAGES).flatten(1).float()
-    feed(direct, flat, flat, torch.arange(90) % 4)
+    feed(direct, flat, flat, torch.arange(90) % 4, images=IMAGES)
     assert direct.compute() == validate(every_score())

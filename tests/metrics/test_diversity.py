@@ -2,18 +2,19 @@
 
 import pytest
 import torch
-from helpers.scores import Stub, make_scores, score_features
+from helpers.scores import Stub, feed, make_scores, score_features
 
-from ganexp.metrics.diversity import Diversity, mean_distances
+from ganexp.metrics.diversity import Diversity, class_means, mean_distances, pairwise_distances
 
 
 def test_mean_distances_within_and_between_classes():
     features = torch.tensor([[0.0], [1.0], [10.0], [13.0]])
-    means = mean_distances(features, torch.tensor([0, 0, 1, 1]))
+    distances = pairwise_distances(features)
+    means = mean_distances(distances, torch.tensor([0, 0, 1, 1]))
     assert means["distance_within"] == pytest.approx((1 + 3) / 2)
     assert means["distance_between"] == pytest.approx((10 + 13 + 9 + 12) / 4)
     assert means["distance"] == pytest.approx((1 + 3 + 10 + 13 + 9 + 12) / 6)
-    assert mean_distances(features) == {"distance": means["distance"]}
+    assert mean_distances(distances) == {"distance": means["distance"]}
 
 
 def test_diversity_is_one_for_real_images_and_zero_for_equal_ones():
@@ -29,8 +30,8 @@ def test_diversity_by_class_follows_the_extractors_guess():
     fake = torch.rand(60, 4, generator=torch.Generator().manual_seed(1))
     logits = torch.randn(60, 3, generator=torch.Generator().manual_seed(2))
     values = score_features(Diversity, real, fake, logits, knows_labels=True)
-    unit = mean_distances(real)["distance"]
-    expected = mean_distances(fake, logits.argmax(1))
+    unit = mean_distances(pairwise_distances(real))["distance"]
+    expected = mean_distances(pairwise_distances(fake), logits.argmax(1))
     assert values == {f"{key}_stub": pytest.approx(value / unit) for key, value in expected.items()}
     assert list(score_features(Diversity, real, fake, logits)) == ["distance_stub"]  # Inception's classes are others
 
@@ -45,3 +46,38 @@ def test_diversity_is_of_the_first_2000_samples():
 def test_diversity_has_no_direction():
     info = make_scores({"diversity": Diversity}, torch.rand(9, 2), 9, Stub(2)).info()
     assert info == {"distance_stub": {"higher_is_better": None, "plot_scale": "linear"}}
+
+
+def test_class_means_are_those_of_pairs_in_a_class():
+    features = torch.tensor([[0.0], [1.0], [10.0], [13.0], [2.0], [50.0]])
+    means = class_means(pairwise_distances(features), torch.tensor([0, 0, 1, 1, 0, 3]), 4)
+    assert means == [pytest.approx((1 + 2 + 1) / 3), pytest.approx(3), None, None]
+
+
+def classes_of_points(noise, repeats=30):
+    """Return features and labels of three distant classes, whose images differ by `noise`."""
+    labels = torch.arange(3 * repeats) % 3
+    spread = torch.randn(len(labels), 4, generator=torch.Generator().manual_seed(0))
+    return 100 * labels[:, None] + noise[labels, None] * spread, labels
+
+
+def test_class_diversity_shows_a_collapse_of_each_class():
+    real, labels = classes_of_points(torch.tensor([1.0, 2.0, 4.0]))
+    scores = make_scores({"diversity": Diversity}, real, 90, Stub(4), num_classes=3, reference_labels=labels)
+    by_noise = {}
+    for noise in ([0.0, 0.0, 0.0], [1.0, 2.0, 4.0], [3.0, 2.0, 0.0]):
+        scores.reset()
+        values = feed(scores, *classes_of_points(torch.tensor(noise))[:1], labels=labels).compute()
+        assert values["distance_stub"] > 0.9  # the classes are as distant as before
+        by_noise[tuple(noise)] = values["class_diversity_stub"], scores.by_class["diversity"]
+    collapsed, as_real, partly = by_noise.values()
+    assert collapsed == (0, [0, 0, 0])
+    assert as_real[0] == pytest.approx(1, rel=1e-3)
+    assert partly[1] == pytest.approx([3, 1, 0], rel=1e-3)
+    assert partly[0] == pytest.approx(4 / 3, rel=1e-3)  # every class has the same weight
+
+
+def test_class_diversity_needs_labels_of_real_images():
+    features, labels = classes_of_points(torch.ones(3))
+    scores = make_scores({"diversity": Diversity}, features, 90, Stub(4), num_classes=3)
+    assert list(feed(scores, features, labels=labels).compute()) == ["distance_stub"]

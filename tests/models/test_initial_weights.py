@@ -72,7 +72,7 @@ def assert_norms_are_initially_the_identity(network):
             assert is_zero(layer.bias)
 
 
-@pytest.mark.parametrize("option", ["dcgan", "dcgan_mnist", "dfm", "autoencoder"])
+@pytest.mark.parametrize("option", ["dcgan", "dcgan_dropout", "dcgan_mnist", "dfm", "autoencoder"])
 def test_dcgan_weights_are_normal_of_std_002(option):
     for network in build(option):
         assert_norms_are_initially_the_identity(network)
@@ -167,16 +167,14 @@ def names_of_plain_layers(network):
     return {name for name, layer in layers.items() if not is_parametrized(layer, "weight")}
 
 
+DCGANS = ("dcgan", "dcgan_dropout", "dcgan_mnist", "dcgan_strided")
 # The layers of the generator and of the discriminator without spectral norm; None if no layer has it.
 PLAIN_LAYERS = {
     "sagan": (set(), set()),
     "sagan48": ({"out"}, set()),
     "sagan96": ({"out"}, {"head.linear"}),
     **{option: (None, set()) for option in ("sngan", "sngan48", "sngan96", "sngan_cnn")},
-    **{
-        option: (None, None)
-        for option in ("mlp", "dcgan", "dcgan_mnist", "dcgan_strided", "progressive", "dfm", "autoencoder")
-    },
+    **{option: (None, None) for option in ("mlp", "progressive", "dfm", "autoencoder", *DCGANS)},
 }
 
 

@@ -68,3 +68,11 @@ def test_fixed_u_formula():
     matrix = weight.flatten(1)
     sigma = (matrix @ (matrix.T @ u)).norm() / (matrix.T @ u).norm()
     assert torch.allclose(layer.weight, weight / sigma, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["persistent", "fixed_u"])
+def test_spectral_norm_can_be_counted_on_the_meta_device(kind):
+    with torch.device("meta"):
+        layer = apply_spectral_norm(nn.Linear(3, 5), kind)
+    assert layer.weight.is_meta
+    assert [parameter.shape for parameter in layer.parameters()] == [(5,), (5, 3)]

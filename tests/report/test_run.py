@@ -1,6 +1,7 @@
 """What is read of a run directory, whoever has written it."""
 
 import json
+import os
 
 import pytest
 from helpers.runs import make_run
@@ -112,12 +113,13 @@ def test_deeply_nested_metadata_does_not_stop_the_report(outputs, hinge):
 
 
 def test_hostile_files_are_only_data(tmp_path, hinge):
-    odd = make_run(
-        tmp_path / "odd", hinge, name="\x1b[31m=cmd|x", groups=[1], scores={"best": {"fid_x": "y"}, "last": {}}
-    )
+    odd = make_run(tmp_path / "odd", hinge, name="\x1b[31m=cmd|x", scores={"best": {"fid_x": "y"}, "last": {}})
     (odd / "metrics.jsonl").write_text('[1]\n{"step": "x", "loss/a": 1}\n"loss/" \n"loss/' + "[" * 9000 + "\n")
-    (odd / "samples").mkdir()
-    (odd / "samples" / "step-0000001.png").symlink_to("/etc/passwd")
+    for name in ("samples/step-0000001.png", "config.yaml", "metrics.jsonl"):
+        linked = make_run(tmp_path / f"linked-{name[:2]}", hinge, pictures=True) / name
+        linked.unlink(missing_ok=True)
+        linked.symlink_to("/etc/passwd")
+    os.mkfifo(make_run(tmp_path / "pipe", hinge) / "curves.png")
     (tmp_path / "huge").mkdir()
     (tmp_path / "huge" / "config.yaml").write_text("{}")
     huge = '{"status": "finished", "scores": {"last": {"fid_x": 1' + "0" * 400 + "}}}"
@@ -126,6 +128,8 @@ def test_hostile_files_are_only_data(tmp_path, hinge):
     assert runs["odd"].status == "finished"
     assert "\x1b" not in runs["odd"].name
     assert runs["huge"].scores["last"] == {}
+    unread = [label for label, run in runs.items() if run.status == "unreadable"]
+    assert sorted(unread) == ["linked-co", "linked-me", "linked-sa", "pipe"]
     page = report([str(tmp_path)])
     assert "root:" not in page.read_text()
     lines = (page.parent / "table.csv").read_text().splitlines()

@@ -174,3 +174,44 @@ def test_remove_if_empty_keeps_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     remove_if_empty(tmp_path)
     assert tmp_path.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b'{"status": "run', "Unterminated string"),
+        (b"[1]", "the file: Input should be a valid dictionary"),
+        (b"3", "the file: Input should be"),
+        (b'\xff\xfe{"status": 1}', "can't decode byte 0xff"),
+        (b'{"status": 3}', "status: Input should be a valid string"),
+        (b'{"scores": {"last": 3}}', r"scores\.last: Input should be a valid dictionary"),
+        (b'{"data": []}', "data: Input should be a valid dictionary"),
+        (b'{"resumed": "today"}', "resumed: Input should be a valid list"),
+        (b"[" * 9000, "RecursionError|maximum recursion depth"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_damaged_metadata_are_refused_by_name(tmp_path, content, reason):
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(UserError, match=rf"run\.json is damaged: .*({reason})(.|\n)*put {{}} into it"):
+        RunDirectory(tmp_path).metadata()
+
+
+def test_lines_that_are_no_points_are_dropped_and_counted(tmp_path, capsys):
+    run = RunDirectory(tmp_path)
+    lines = [
+        b'{"step": 1}',
+        b"[1]",
+        b"3",
+        b'"step"',
+        b'{"loss": 1}',
+        b'{"step": "2"}',
+        b"\xff\xfe",
+        b'{"step": 3}',
+        b'{"ste',
+    ]
+    run.metrics.write_bytes(b"\n".join(lines))
+    assert [point["step"] for point in run.points()] == [1, 3]
+    run.drop_points_after(2)
+    assert capsys.readouterr().out == "metrics.jsonl: 6 lines cannot be read, and were removed\n"
+    assert run.metrics.read_text() == '{"step": 1}\n'

@@ -23,7 +23,7 @@ def test_create_starts_a_sweep_and_continues_it(tmp_path):
 
 def test_create_refuses_other_overrides(tmp_path):
     SweepDirectory(tmp_path).create(["seed=0,1"])
-    with pytest.raises(UserError, match=r"has another sweep: seed=0,1\nResume it with ganexp sweep.resume="):
+    with pytest.raises(UserError, match=r"has another sweep: seed=0,1\nResume it with ganexp resume "):
         SweepDirectory(tmp_path).create(["seed=0,2"])
 
 

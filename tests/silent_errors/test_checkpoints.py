@@ -63,7 +63,7 @@ def test_every_file_of_a_run_is_replaced_beside_itself(tmp_path):
 def test_kill_while_saving_leaves_the_previous_checkpoint(tmp_path, monkeypatch, name):
     path = tmp_path / "checkpoints" / name
     state = {"state_dict": {"a": torch.ones(2)}, "ganexp": {"step": 7}}
-    AtomicCheckpointIO().save_checkpoint(state, path)
+    AtomicCheckpointIO(tmp_path).save_checkpoint(state, path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # another disk has no part in it
 
     def stop_halfway(content, file):
@@ -74,7 +74,7 @@ def test_kill_while_saving_leaves_the_previous_checkpoint(tmp_path, monkeypatch,
     with monkeypatch.context() as patched:
         patched.setattr(checkpoint.torch, "save", stop_halfway)
         with pytest.raises(KeyboardInterrupt):
-            AtomicCheckpointIO().save_checkpoint(state | {"ganexp": {"step": 8}}, path)
+            AtomicCheckpointIO(tmp_path).save_checkpoint(state | {"ganexp": {"step": 8}}, path)
     assert read_checkpoint(path)["ganexp"]["step"] == 7
-    AtomicCheckpointIO().save_checkpoint(state | {"ganexp": {"step": 8}}, path)
+    AtomicCheckpointIO(tmp_path).save_checkpoint(state | {"ganexp": {"step": 8}}, path)
     assert read_checkpoint(path)["ganexp"]["step"] == 8

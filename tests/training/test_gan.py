@@ -149,7 +149,7 @@ def test_losses_of_half_precision_networks_are_taken_in_full(loss):
     with torch.autocast("cpu", torch.bfloat16):
         assert bench.gan.discriminator(torch.zeros(2, 1, 8, 8)).dtype == torch.bfloat16
         bench.step()
-    assert {term.dtype for term in bench.gan._losses.values()} == {torch.float32}
+    assert {term.dtype for term in bench.gan._values.last.values()} == {torch.float32}
 
 
 def test_average_of_the_generator():

@@ -57,13 +57,43 @@ def test_fakes_of_phases_follow_the_setting():
     [
         (FixedRatio, {"labels": {"discriminator": "real"}}),
         (FixedRatio, {"order": "simultaneous", "n_critic": 2}),
+        (FixedRatio, {"order": "simultaneous", "n_gen": 2}),
         (LossLimit, {"n_critic": 2}),
+        (LossLimit, {"n_gen": 2}),
         (LossLimit, {"repeat_burst": True}),
     ],
 )
 def test_wrong_combinations_are_refused(rule, wrong):
     with pytest.raises(ValueError, match="="):
         rule(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected", "updates", "batches"),
+    [
+        ({"n_gen": 2}, "nG stepG | nD stepD sG stepG", 0.5, 1),
+        ({"n_gen": 2, "order": "generator_first"}, "nG stepG | nG stepG sD stepD", 0.5, 1),
+        ({"n_gen": 2, "n_critic": 3}, "nG stepG | nD stepD nD stepD nD stepD sG stepG", 1.5, 2),
+        ({"n_gen": 2, "n_critic": 2, "reuse_real": True}, "nG stepG | nD stepD sD stepD sG stepG", 1, 1),
+        ({"n_critic": 3}, "nD stepD nD stepD nD stepD sG stepG", 3, 3),
+    ],
+)
+def test_discriminator_steps_in_every_n_gen_th_step(settings, expected, updates, batches):
+    rule = FixedRatio(**settings)
+    for _ in range(2):  # every cycle is the same
+        assert " | ".join(sequence(rule) for _ in range(rule.n_gen)) == expected
+    assert rule.updates_per_step == updates == expected.count("stepD") / rule.n_gen
+    assert rule.batches_per_step == batches == expected.count("n") / rule.n_gen
+    assert sequence(FixedRatio(n_gen=2), others=("classifier",)) == "nC stepC sG stepG"
+
+
+def test_fixed_ratio_resumes_within_its_cycle():
+    first, second = FixedRatio(n_gen=3), FixedRatio(n_gen=3)
+    assert ["D" in sequence(first) for _ in range(4)] == [False, False, True, False]
+    second.load_state_dict(first.state_dict())
+    assert ["D" in sequence(second) for _ in range(4)] == [False, True, False, False]
+    second.load_state_dict({})  # a checkpoint of a rule without n_gen
+    assert ["D" in sequence(second) for _ in range(3)] == [False, False, True]
 
 
 def play(rule, losses):
@@ -107,6 +137,16 @@ def test_loss_limit_counts_of_an_epoch(repeat_burst, loss, generator_updates):
     assert len(play(LossLimit(limit=0.5, repeat_burst=repeat_burst, epoch=195), [loss] * 195)) == generator_updates
 
 
+def test_epoch_of_the_dataset_has_its_number_of_batches():
+    ours, fixed = (
+        LossLimit(limit=0.5, repeat_burst=True, epoch="dataset"),
+        LossLimit(limit=0.5, repeat_burst=True, epoch=113),
+    )
+    ours.set_batches_per_epoch(113)
+    fixed.set_batches_per_epoch(7)  # without effect
+    assert play(ours, [1.0] * 226) == play(fixed, [1.0] * 226)
+
+
 def test_loss_limit_as_published_is_the_articles_counter():
     generator = torch.Generator().manual_seed(0)
     for _ in range(30):
@@ -123,7 +163,7 @@ def test_loss_limit_window_and_bursts():
 def test_loss_limit_without_a_limit_reads_no_loss():
     assert LossLimit().discriminator_is_done(1, None)
     assert LossLimit().updates_per_step == FixedRatio().updates_per_step == 1
-    assert LossLimit(limit=0.5).updates_per_step is None
+    assert LossLimit(limit=0.5).updates_per_step is LossLimit(limit=0.5).batches_per_step is None
 
 
 def test_loss_limit_resumes_from_its_state():

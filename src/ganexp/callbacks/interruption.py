@@ -12,16 +12,20 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Interruption(Callback):
-    """End a training after the current step on Ctrl-C, and delay SLURM's signal until the end of the step.
+    """End a training after the current step on Ctrl-C or SIGHUP, and delay SLURM's signal until the end of the step.
 
-    The first Ctrl-C is treated as SIGTERM, after which Lightning ends the training between two steps, or between two
-    batches of an evaluation. The second Ctrl-C ends it at once.
+    The first Ctrl-C, or SIGHUP of a terminal that closes, is treated as SIGTERM, after which Lightning ends the
+    training between two steps, or between two batches of an evaluation. The second Ctrl-C ends it at once.
 
     When SLURM preempts a job, Lightning saves a checkpoint and flushes the loggers. In the middle of a step this could
     cause a deadlock, because a logger may hold a lock.
+
+    Attributes:
+        received: number of the signal that ends the training, if one does.
     """
 
     def __init__(self) -> None:
+        self.received: int = signal.SIGTERM
         self._handlers_before: dict[int, Any] = {}
         self._waiting: list[Callable[[], Any]] = []
 
@@ -30,6 +34,8 @@ class Interruption(Callback):
         if threading.current_thread() is not threading.main_thread():
             return
         self._replace_handler(signal.SIGINT, self._end_after_step)
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+            self._replace_handler(signal.SIGHUP, self._end_after_step)
         preempt = signal.getsignal(signal.SIGUSR1) if hasattr(signal, "SIGUSR1") else None
         if callable(preempt):
             self._replace_handler(signal.SIGUSR1, lambda *args: self._waiting.append(lambda: preempt(*args)))
@@ -53,6 +59,7 @@ class Interruption(Callback):
 
     def _end_after_step(self, signal_number: int, frame: FrameType | None) -> None:
         self._restore_handlers()
+        self.received = signal_number
         signal.raise_signal(signal.SIGTERM)
 
     def _replace_handler(self, number: int, handler: Handler) -> None:

@@ -49,7 +49,7 @@ class ProgressLine(ProgressBar):
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
         """Refresh the bar when losses are logged, or print a line after half a minute of silence."""
         silent = time.monotonic() - self.printed_at > MAX_SILENCE_SECONDS
-        if self.live and (silent or pl_module.step % pl_module.log_every == 0):
+        if self.live and (silent or pl_module.losses_logged_at == pl_module.step):
             self.printed_at = time.monotonic()
             self.bar.update(self.task, completed=pl_module.step, line=self.line(pl_module), refresh=True)
         elif silent and not self.live:

@@ -19,7 +19,7 @@ class StopWhenNotFinite(Callback):
         Raises:
             UserError: a loss is not finite.
         """
-        if pl_module.step % pl_module.log_every:
+        if pl_module.losses_logged_at != pl_module.step:
             return
         logged = pl_module.logged.items()
         bad = [name for name, value in logged if name.startswith(log_keys.LOSS) and not math.isfinite(value)]

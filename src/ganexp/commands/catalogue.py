@@ -36,7 +36,7 @@ COMMANDS: Mapping[str, CommandHelp] = {
         ganexp -m loss=hinge,wgan_gp seed=1,2,3
         ganexp sweep=losses seed=1,2,3
         ganexp data=folder data.path=DIRECTORY --dry-run
-        ganexp sweep.resume=outputs/sweep/TIME
+        ganexp sweep=sagan_cifar10 model.generator.widths=[64,64,64,64] seed=1
         """,
     ),
     "evaluate": CommandHelp(
@@ -100,6 +100,20 @@ COMMANDS: Mapping[str, CommandHelp] = {
         ganexp resume outputs/NAME/TIME schedule.steps=20000
         ganexp resume outputs/NAME/TIME data.path=DIRECTORY
         ganexp resume outputs/sweep/TIME
+        """,
+    ),
+    "list": CommandHelp(
+        "list the published cases; list losses, models, data, …: the options of a group, one line each",
+        "ganexp list [TOPIC] [--json] [--config-dir DIRECTORY]",
+        """
+        Without a topic, list the experiments: the published cases with their article, dataset, headline published
+        score, number of parameters and steps. A topic is a config group, such as losses, penalties, models, data or
+        updates, or layers, and has a line for each of its options. docs/methods.md has the details.
+        """,
+        """
+        ganexp list
+        ganexp list losses
+        ganexp list loss/penalty --json
         """,
     ),
     "report": CommandHelp(

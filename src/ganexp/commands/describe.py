@@ -13,6 +13,7 @@ from ganexp.config.instantiate import target_name, to_plain
 from ganexp.data.contents import contents
 from ganexp.losses.objective import Batch
 from ganexp.training.gan import GAN
+from ganexp.training.length import epochs_of, in_steps, known_images
 
 
 def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,6 +21,7 @@ def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
 
     With `cfg.estimate` it includes the estimated cost of the run on this machine.
     """
+    cfg = in_steps(cfg, known_images(cfg))
     chosen = {group: groups.get(group) for group in ("experiment", "as_published")}
     cost = {"estimate": estimate(cfg)} if cfg.estimate else {}
     return chosen | description(cfg) | cost
@@ -38,6 +40,7 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         "loss": {"name": target_name(adversarial), "settings": _settings(adversarial)} | _terms(cfg, gan),
         "auxiliary": loss["auxiliary"],
         "penalties": loss["penalties"],
+        "modifiers": loss["modifiers"],
         "constraint": loss["constraint"],
         "augment": OmegaConf.to_container(cfg.augment),
         "updates": schedule["updates"],
@@ -45,6 +48,8 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         "learning_rates": gan.learning_rates(),
         **_length(cfg, gan),
         "evaluate_every": cfg.schedule.evaluate_every,
+        "evaluate_by": cfg.schedule.evaluate_by,
+        "keep_at": schedule["keep_at"],
         "lr_decay": schedule["lr_decay"],
         "growth": schedule["growth"],
         "ema": schedule["ema"],
@@ -69,11 +74,12 @@ def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
     d_steps = cfg.schedule.max_d_steps
     ratio = gan.update_rule.updates_per_step
     if d_steps is None and ratio is not None:
-        d_steps = ratio * cfg.schedule.steps
+        d_steps = int(ratio * cfg.schedule.steps)
     batch_size = cfg.schedule.batch_size
     images = None if d_steps is None else d_steps * batch_size
     return {
         "steps": cfg.schedule.steps,
+        "epochs": epochs_of(cfg, known_images(cfg)),
         "discriminator_steps": d_steps,
         "batch_size": batch_size,
         "total_images": images,

@@ -120,7 +120,7 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     images = len(image_set) if is_here else ASSUMED_IMAGES
     pl.seed_everything(cfg.seed, verbose=False)
     gan, run = build.build_gan(cfg), RunDirectory(scratch / "run")
-    gan.stream = build.build_stream(cfg, image_set, device)
+    gan.connect(build.build_stream(cfg, image_set, device))
     seconds_a_step, trainer = _time_steps(cfg, gan, run)
     drawing_seconds, picture_bytes = timed(device, lambda: _draw_pictures(gan.to(device), run))
     saving_seconds, _ = timed(device, lambda: trainer.save_checkpoint(run.last, weights_only=False))
@@ -128,7 +128,7 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     if cfg.metrics.extractor:
         scoring = time_scores(cfg, gan, image_set, is_here, images, scratch)
     steps, notes = _steps(cfg, gan)
-    evaluations = math.ceil(steps / cfg.schedule.evaluate_every) + 1  # one before the first step
+    evaluations = math.ceil(_counted(cfg, steps) / cfg.schedule.evaluate_every) + 1  # one before the first step
     seconds_an_evaluation = drawing_seconds + scoring.seconds + _checkpoints(cfg) * saving_seconds
     training_seconds, evaluation_seconds = steps * seconds_a_step, evaluations * seconds_an_evaluation
     total_seconds = training_seconds + evaluation_seconds
@@ -155,9 +155,10 @@ def _checkpoints(cfg: DictConfig) -> int:
 
 def _disk_bytes(cfg: DictConfig, files: _Files, steps: int, evaluations: int) -> int:
     """Return the disk space of a run of `steps` steps in bytes: checkpoints, pictures and logged points."""
-    points = steps // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
+    points = _counted(cfg, steps) // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
     pictures = 2 * (evaluations + 2)  # as files and in TensorBoard, with two interpolations
-    return _checkpoints(cfg) * files.checkpoint + pictures * files.picture + points * BYTES_PER_LOG_POINT
+    checkpoints = _checkpoints(cfg) + len(cfg.schedule.keep_at)
+    return checkpoints * files.checkpoint + pictures * files.picture + points * BYTES_PER_LOG_POINT
 
 
 def _four_digits(value: float) -> float:
@@ -198,6 +199,7 @@ def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[float, pl
     stopwatch = _Stopwatch()
     steps = WARM_UP_STEPS + TIMED_STEPS + 1
     gan.steps, gan.max_d_steps = max(gan.steps, steps + 1), None  # no end of the run within the timed steps
+    gan.evaluate_every_d_steps = None  # and no evaluation
     run.path.mkdir()
     loggers = [MetricsFile(run), TensorBoard(run)]
     precision, device = cfg.trainer.precision, gan.stream.device
@@ -226,6 +228,12 @@ def _steps(cfg: DictConfig, gan: GAN) -> tuple[int, list[str]]:
     steps = min(cfg.schedule.steps, most * gan.step // gan.d_steps)
     note = f"the run ends after {most:,} discriminator updates: at {steps:,} steps, estimated from the timed steps"
     return steps, [note]
+
+
+def _counted(cfg: DictConfig, steps: int) -> int:
+    """Return the number of updates that evaluations and logged points count, in a run of `steps` steps."""
+    schedule = cfg.schedule
+    return schedule.max_d_steps or steps if schedule.evaluate_by == "d_steps" else steps
 
 
 def _memory_bytes(cfg: DictConfig, missing_images: int) -> int:

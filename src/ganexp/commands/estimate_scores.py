@@ -61,29 +61,56 @@ def time_scores(
     if training_seconds or not is_here or not reference_file(extractor, image_set.fingerprint(), cache).exists():
         once[f"{extractor.name}'s reference"] = reading_seconds * images / len(real) * len(metrics.references)
     drawing_seconds, _ = timed(device, lambda: _draw(gan, extractor, batch))
-    reference.features = torch.randn(min(images, MAX_KEPT_IMAGES), extractor.feature_dim, device=device)
-    scores = _scores(cfg, extractor, reference, gan)
+    reference = _of_more_images(reference, images)
+    scores = _scores(cfg, extractor, reference, gan, real)
     if untimed := sorted(name for name, score in scores.scores.items() if score.kept_samples is None):
         notes.append(f"without the time of {', '.join(untimed)}, which use the features of all samples")
     timed_names = [name for name in scores.scores if name not in untimed]
     computing_seconds = 0.0
     if timed_names:
-        scores = _scores(cfg, extractor, reference, gan, timed_names)
+        scores = _scores(cfg, extractor, reference, gan, real, timed_names)
         computing_seconds, _ = timed(device, lambda: _score_random_features(scores, real, metrics.batch_size))
     return ScoringTime(drawing_seconds * metrics.samples / batch + computing_seconds, once, notes)
 
 
+def _of_more_images(reference: Reference, images: int) -> Reference:
+    """Return a reference of `images` images with the same mean and covariance, and random features."""
+    scale = images / reference.count
+    kept, dim = min(images, MAX_KEPT_IMAGES), reference.features.shape[1]
+    features = torch.randn(kept, dim, device=reference.features.device)
+    return Reference(reference.fingerprint, images, reference.total * scale, reference.outer * scale, features)
+
+
 def _scores(
-    cfg: DictConfig, extractor: Extractor, reference: Reference, gan: GAN, names: list[str] | None = None
+    cfg: DictConfig,
+    extractor: Extractor,
+    reference: Reference,
+    gan: GAN,
+    real: Tensor,
+    names: list[str] | None = None,
 ) -> Scores:
-    """Return the scores `names` (None: all scores) for at most as many samples as scores keep in memory."""
+    """Return the scores `names` (None: all scores) for at most as many samples as scores keep in memory.
+
+    The real images are those of `real`, uint8 (N, C, H, W), again and again.
+    """
     factories = build_scores.score_factories(cfg)
     chosen = {name: factory for name, factory in factories.items() if names is None or name in names}
     references = {str(number): reference for number in range(len(cfg.metrics.references))}
     sizes = (min(cfg.metrics.samples, MAX_KEPT_SAMPLES), cfg.metrics.splits)
     values = labels_in_turn(sizes[0], gan.num_classes)
     labels = None if values is None else SampleLabels(values, [str(label) for label in range(gan.num_classes)])
-    return Scores(extractor, references, *sizes, gan.device, chosen, lambda index: reference, labels)
+    reference_labels = None if labels is None else torch.arange(len(reference.features)) % gan.num_classes
+    return Scores(
+        extractor,
+        references,
+        *sizes,
+        gan.device,
+        chosen,
+        class_reference=lambda index: reference,
+        labels=labels,
+        reference_labels=reference_labels,
+        real_images=lambda split, indices: real[indices % len(real)],
+    )
 
 
 def _draw(gan: GAN, extractor: Extractor, count: int) -> None:

@@ -7,6 +7,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import dedent, fill
+from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -78,10 +79,12 @@ def _settings(command: Command, folders: Sequence[Path]) -> str:
     """Return the settings of a command as YAML, with comments from the chosen options or, by default, the schema."""
     cfg = compose_config(command.config_name, command.arguments, folders, with_hydra=True)
     choices = cfg.hydra.runtime.choices
-    settings = OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"])
+    settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
+    if command.config_name == "evaluate" and not choices.metrics:  # samples=, references=, … set those of the run
+        settings["metrics"] = {"scores": settings["metrics"]["scores"]}
     comments = schema_comments(OmegaConf.get_type(cfg))
     for group, options in group_options(command.config_name, folders).items():
         if group.split("/")[0] in OVERLAYS or (group in choices and not choices[group]):
             continue
         comments |= file_comments(group, [choices[group]] if group in choices else options, folders)
-    return with_comments(OmegaConf.to_yaml(settings), comments)
+    return with_comments(OmegaConf.to_yaml(OmegaConf.create(settings)), comments)

@@ -11,6 +11,7 @@ from ganexp.config.paths import absolute, relocate_data
 from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.environment import now
+from ganexp.runs.links import refuse_links
 from ganexp.runs.run_directory import RunDirectory, newest_run_below
 
 
@@ -31,6 +32,7 @@ def resume(arguments: ResumeArguments) -> None:
     if not run.config.exists() or not run.metadata_file.exists():
         hint = newest_run_below(path)
         raise UserError(f"{path} is not a run directory: it has no config.yaml and run.json.{hint}")
+    refuse_links(path)
     with run.locked():
         metadata = run.metadata()
         status = metadata.get("status")
@@ -41,7 +43,9 @@ def resume(arguments: ResumeArguments) -> None:
         cfg = relocate_data(trust.load(run.config), _absolute(arguments.data_root), _absolute(arguments.data_path))
         if steps is not None:
             lengthen(cfg, steps)
-        step = latest_checkpoint(run)[1]
+        checkpoint, step = latest_checkpoint(run)
+        if checkpoint is not None and checkpoint != run.last:
+            say(f"{run.last.name} is damaged: using {checkpoint.name}")
         say(f"resuming from step {step:,}")
         prepared = prepare(cfg)
         content = describe_content(prepared.image_sets)
@@ -79,5 +83,5 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
         raise UserError(
             f"schedule.steps={steps}: this run is set to {schedule.steps} steps already. Give a larger number"
         )
-    schedule.steps = steps
+    schedule.steps, schedule.epochs = steps, None
     cfg.sweep.prune = False  # the user wants this run, whatever its rank

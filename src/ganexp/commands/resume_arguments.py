@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ganexp.arguments import Parser
 from ganexp.commands.help import COMMANDS, description, examples
@@ -62,7 +63,9 @@ def parse_resume(arguments: Sequence[str]) -> ResumeArguments:
 
 def _parse_override(override: str, parser: Parser) -> tuple[str, str]:
     """Return the key and the value of an override that is allowed for a resumed run."""
-    key, _equals, value = override.partition("=")
+    key, equals, value = override.partition("=")
+    if not equals and Path(override).exists():
+        parser.error(f"{override}: give one run or one sweep. A sweep's directory resumes all of its jobs")
     if key not in OVERRIDES or not OVERRIDES[key].fullmatch(value):
         parser.error(
             f"{override}: a resumed run keeps its config; it accepts only schedule.steps=N, data.root=DIRECTORY, "

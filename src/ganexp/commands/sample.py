@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from ganexp.build import LoadedRun, load_run
+from ganexp.commands.checkpoint_choice import choose_checkpoint
 from ganexp.commands.class_names import class_directories, class_names, find_class
 from ganexp.console import progress, say
 from ganexp.errors import UserError
@@ -58,7 +59,7 @@ def sample(cfg: DictConfig) -> None:
         UserError: the settings do not fit the generator, the class is unknown, the checkpoint is missing, or the output
             directory is not empty.
     """
-    loaded = load_run(cfg.ckpt, cfg.accelerator)
+    loaded = load_run(choose_checkpoint(cfg.ckpt, cfg.step, cfg.epoch), cfg.accelerator)
     gan = loaded.gan
     _check(cfg, gan)
     classes = _classes(cfg, loaded)

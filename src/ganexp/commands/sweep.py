@@ -250,7 +250,7 @@ def _check(config: DictConfig) -> None:
     if storage is not None:
         raise SweepStopped(
             f"hydra.sweeper.storage={storage}: Hydra's Optuna plugin needs Optuna 2, which cannot open a storage with "
-            "SQLAlchemy 2.\nLeave it out: sweep.resume=DIRECTORY resumes a stopped sweep without a storage."
+            "SQLAlchemy 2.\nLeave it out: ganexp resume DIRECTORY resumes a stopped sweep without a storage."
         )
     sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
     if sampler is not None and command == "train" and OmegaConf.select(config, "metrics.extractor") is None:
@@ -270,4 +270,5 @@ def _finish(sweep: SweepDirectory) -> None:
     say(f"compare them with: ganexp report {short_path(sweep.path)}")
     failed = [name for name, job in jobs.items() if job["status"] not in FINAL_STATUSES]
     if failed:
-        raise SweepStopped(f"{len(failed)} of {len(jobs)} jobs failed: see above. sweep.resume tries them again.")
+        again = f"ganexp resume {short_path(sweep.path)}"
+        raise SweepStopped(f"{len(failed)} of {len(jobs)} jobs failed: see above. Try them again with: {again}")

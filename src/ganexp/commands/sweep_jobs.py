@@ -13,6 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ganexp.commands.sweep_overrides import task_overrides
+from ganexp.commands.sweep_settings import check_settings
 from ganexp.config.paths import absolute
 from ganexp.console import short_path
 from ganexp.errors import UserError
@@ -33,10 +34,11 @@ def check_jobs(config: DictConfig) -> None:
         config: the config of the sweep, including Hydra's part.
 
     Raises:
-        UserError: a swept option changes settings of Hydra, or two jobs have the same directory.
+        UserError: a job lacks a setting, a swept option changes settings of Hydra, or two jobs have the same directory.
     """
     try:
         overrides = _sweep_overrides(config)
+        check_settings(config, overrides)
         _check_swept_options(config, overrides)
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):  # of a search, the jobs are not known yet
             _check_places(config, overrides)
@@ -100,13 +102,17 @@ def _belongs_to(key: str, parents: Sequence[str]) -> bool:
 
 
 def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None:
-    """Refuse a sweep if two of its jobs write to the same directory.
+    """Refuse a sweep if two of its jobs write to the same directory, or one writes outside of the sweep's directory.
 
     Raises:
-        UserError: two jobs write to the same directory.
+        UserError: two jobs write to the same directory, or a job's directory is not within that of the sweep.
     """
     command = config.hydra.job.config_name
     subdirectory = str(dict(_leaves(OmegaConf.to_container(config.hydra.sweep, resolve=False)))["subdir"])
+    if command == "train" and not stays_below(subdirectory):
+        raise UserError(
+            f"hydra.sweep.subdir={subdirectory} leaves the directory of the sweep: use a relative path without .."
+        )
     has_numbers = "job.num" in subdirectory or "job.id" in subdirectory
     if command not in ("train", "evaluate", "evaluate_images") or (command == "train" and has_numbers):
         return
@@ -129,6 +135,11 @@ def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None
                 f"{fix} that the sweep varies."
             )
         taken[place] = job
+
+
+def stays_below(path: str) -> bool:
+    """Return whether `path`, relative to a directory, stays within it."""
+    return not Path(path).is_absolute() and ".." not in Path(path).parts
 
 
 def _scores_place(job: DictConfig) -> str:

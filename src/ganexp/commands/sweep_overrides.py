@@ -14,6 +14,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp.arguments import Command
+from ganexp.commands.sweep_settings import of_parameters
 from ganexp.console import short_path
 from ganexp.errors import UserError
 from ganexp.runs.sweep_directory import SweepDirectory
@@ -26,7 +27,9 @@ SWEEPER_OVERRIDE = re.compile(r"\+*hydra([./]sweeper[./=]|\.sweep\.subdir=|\.job
 LAUNCHER_OVERRIDE = re.compile(r"\+*hydra[./]launcher[./=]")
 SEARCH_OVERRIDE = re.compile(r"\+*hydra/sweeper=optuna")
 SAMPLER_WITHOUT_SEED = re.compile(r"\+*hydra/sweeper/sampler=(grid|motpe)")
-CODE_IN_OVERRIDE = re.compile(r"(?:_target_|custom_search_space)\W*([\w.]*)")
+CODE_IN_OVERRIDE = re.compile(r"(?:_target_|custom_search_space)(.*)", re.DOTALL)
+DOTTED_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
+MADE_OF_TEXT = re.compile(r"\$\{\s*oc\.(?!env)")  # a resolver that makes settings of a text, or reads other settings
 
 
 @contextmanager
@@ -87,7 +90,8 @@ def stored_overrides(config: DictConfig) -> list[str]:
     """Return the overrides that determine the jobs of a sweep: those of the config and of Hydra's sweeper."""
     overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
     of_sweeper = [override for override in overrides["hydra"] if SWEEPER_OVERRIDE.match(override)]
-    return [*overrides["task"], *of_sweeper]
+    of_jobs = [own for override in of_sweeper for own in of_parameters(override)]
+    return [*overrides["task"], *of_jobs, *(override for override in of_sweeper if not of_parameters(override))]
 
 
 def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
@@ -95,7 +99,7 @@ def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
     launcher = [override for override in config.hydra.overrides.hydra if LAUNCHER_OVERRIDE.match(override)]
     sources = config.hydra.runtime.config_sources
     config_dirs = [f"--config-dir {source.path}" for source in sources if source.provider == "command-line"]
-    return " ".join(["ganexp", f"sweep.resume={short_path(sweep.path)}", *launcher, *config_dirs])
+    return " ".join(["ganexp resume", short_path(sweep.path), *launcher, *config_dirs])
 
 
 def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
@@ -127,8 +131,12 @@ def _refuse_unsafe(override: str, file: Path) -> None:
     key = override.split("=")[0]
     if override.startswith("-") or ("hydra" in key and not SWEEPER_OVERRIDE.match(override)):
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")
-    if targets := CODE_IN_OVERRIDE.findall(override):
+    found = CODE_IN_OVERRIDE.search(override)
+    if MADE_OF_TEXT.search(override) or (found and "$" in found[1]):
+        raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it hides what it sets.")
+    if found:
         from ganexp.config import trust
 
-        if not all(trust.trusted(target) for target in targets):
+        names = DOTTED_NAME.findall(found[1])  # in a list of values, every one of them
+        if not names or not all(trust.trusted(name) for name in names):
             raise UserError(f"{file}: {override} is not part of ganexp. GANEXP_TRUST=PACKAGE allows your own package.")

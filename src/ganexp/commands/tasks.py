@@ -14,10 +14,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.commands.sweep_overrides import task_overrides
 from ganexp.config import schema
-from ganexp.config.averaging import average_warning
 from ganexp.config.overlays import check_overlay
 from ganexp.config.paths import absolute, path_keys
-from ganexp.console import is_rank_zero, say
+from ganexp.config.units import choose_units
+from ganexp.console import is_rank_zero
 from ganexp.runs.naming import run_name
 from ganexp.runs.places import check_writable
 from ganexp.runs.run_directory import reserve, save_hydra_files
@@ -115,14 +115,19 @@ def check_places(task: Task) -> None:
         check_writable(cache)
 
 
+def _resolve(task: Task) -> DictConfig:
+    """Return the resolved config of a training, with either steps or epochs."""
+    cfg = task.cfg.copy()
+    choose_units(cfg, task_overrides(task.hydra_config))
+    return schema.resolve(cfg)
+
+
 def _train(task: Task) -> float | None:
     from ganexp.commands.train import train
 
     check_overlay(task.cfg, task.groups)
-    cfg = schema.resolve(task.cfg)
+    cfg = _resolve(task)
     cfg.name = run_name(cfg.name, *(task.groups[group] for group in ("experiment", "data", "model", "loss")))
-    if (warning := average_warning(cfg)) and cfg.debug.keep_scores:  # else the samples do not count
-        say(f"warning: {warning}")
     return train(cfg, str(task.directory), task.groups, task_overrides(task.hydra_config))
 
 
@@ -135,7 +140,7 @@ def _evaluate(task: Task) -> None:
 def _evaluate_images(task: Task) -> None:
     from ganexp.commands.evaluate_images import evaluate_images
 
-    evaluate_images(schema.resolve(task.cfg))
+    evaluate_images(_resolve(task))
 
 
 def _sample(task: Task) -> None:
@@ -148,7 +153,7 @@ def _describe(task: Task) -> dict[str, Any]:
     from ganexp.commands.describe import describe
 
     check_overlay(task.cfg, task.groups)
-    return describe(schema.resolve(task.cfg), task.groups)
+    return describe(_resolve(task), task.groups)
 
 
 TASKS: dict[str, Callable[[Task], Any]] = {

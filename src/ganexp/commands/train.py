@@ -1,6 +1,7 @@
 """Run `ganexp train`: train the networks of a config in a new run directory."""
 
 import math
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,15 +15,18 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
 from ganexp import build, build_scores
+from ganexp.callbacks.kept_checkpoints import KeptCheckpoints
 from ganexp.callbacks.pruning import Pruning
 from ganexp.callbacks.time_limit import TimeLimit
-from ganexp.checkpoint import latest_checkpoint, remove_preemption_checkpoints
+from ganexp.checkpoint import check_fits, latest_checkpoint, read_checkpoint, remove_preemption_checkpoints
 from ganexp.commands.data_identity import describe_content
 from ganexp.commands.data_summary import data_summary
 from ganexp.commands.result import record_result, record_settings
+from ganexp.config.averaging import average_warning
 from ganexp.console import say, short_path
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
+from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.loggers.metrics_file import MetricsFile
 from ganexp.metrics.collection import Scores
@@ -31,6 +35,7 @@ from ganexp.runs.run_directory import RunDirectory, remove_if_empty
 from ganexp.sampling import EVALUATION_SEED, sampling_protocol
 from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
+from ganexp.training.length import epochs_of, in_steps
 
 
 @dataclass
@@ -56,16 +61,31 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
         The FID of the best checkpoint, for sweeps; None without scores.
     """
     if cfg.debug.dry_run:
-        check_only(cfg)
+        check_only(_with_steps(cfg))
         remove_if_empty(path)  # which Hydra has created
         say("debug.dry_run=true: the networks were built and the images were read. Nothing was trained or written.")
         return None
+    cfg = _with_steps(cfg)
     prepared = prepare(cfg)
     with new_run_directory(path, cfg.debug.keep_files) as run, run.locked():
         run.save_config(cfg)
         chosen = {"groups": dict(groups), "overrides": list(overrides), "tags": list(cfg.tags)}
         run.update_metadata(name=cfg.name, status="running", **chosen, started=now(), **environment())
         return fit_run(cfg, run, prepared)
+
+
+def _with_steps(cfg: DictConfig) -> DictConfig:
+    """Return `cfg` with the epochs of its schedule as steps, for the images that there are; warn if averaging is slow.
+
+    Raises:
+        UserError: data are missing, or there are fewer images than a batch has.
+    """
+    schedule = cfg.schedule
+    if schedule.epochs is not None or schedule.evaluate_every_epochs is not None:
+        cfg = in_steps(cfg, len(build.build_image_set(cfg)))
+    if (warning := average_warning(cfg)) and cfg.debug.keep_scores:  # else the samples do not count
+        say(f"warning: {warning}")
+    return cfg
 
 
 @contextmanager
@@ -95,10 +115,23 @@ def prepare(cfg: DictConfig) -> Prepared:
     build.check_loggers(cfg)
     device = trainers.choose_device(cfg.trainer.accelerator)
     image_sets = prepare_data(cfg, gan)
-    gan.stream = build.build_stream(cfg, image_sets["train"], device)
+    stream = build.build_stream(cfg, image_sets["train"], device)
+    gan.connect(stream)
+    say(describe_length(cfg, stream))
     gan.scores = build_scores.build_scores(cfg, image_sets["train"], device, gan.num_classes)
     build_scores.best_score(cfg, gan.scores)
     return Prepared(gan, build.build_data(cfg, gan), device, image_sets)
+
+
+def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
+    """Return the length of the run, in steps and in epochs, and how often it is evaluated, as one line."""
+    schedule, unit = cfg.schedule, {"steps": "steps", "d_steps": "discriminator updates"}[cfg.schedule.evaluate_by]
+    length = f"{schedule.steps:,} steps"
+    if schedule.max_d_steps is not None:
+        length = f"{schedule.max_d_steps:,} discriminator updates, at most {length}"
+    epochs = epochs_of(cfg, len(stream.image_set))
+    in_epochs = "" if epochs is None else f", that is {epochs:,.4g} epochs of {stream.batches_per_epoch:,} batches"
+    return f"length: {length}{in_epochs}; evaluated every {schedule.evaluate_every:,} {unit}"
 
 
 def check_only(cfg: DictConfig) -> None:
@@ -147,6 +180,8 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
             _describe_scores(run, gan, gan.scores)
         remove_preemption_checkpoints(run)
         checkpoint, resume_step = latest_checkpoint(run)
+        if checkpoint is not None:
+            check_fits(read_checkpoint(checkpoint), gan, checkpoint, run.config)
         loggers = [MetricsFile(run, resume_step), *build.build_loggers(cfg, run, resume_step)]
         record_settings(cfg, run, loggers)
         status = _fit(cfg, run, prepared, loggers, checkpoint)
@@ -164,17 +199,19 @@ def _fit(
     callbacks = build.build_callbacks(cfg, run, prepared.image_sets)
     pruning = [Pruning(run, *build_scores.best_score(cfg, gan.scores))] if cfg.sweep.prune else []
     time_limits = [TimeLimit(cfg.trainer.max_time)] if cfg.trainer.max_time else []
+    kept = [KeptCheckpoints(run, cfg.schedule.keep_at)] if cfg.schedule.keep_at else []
     arguments = trainers.lightning_arguments(cfg.trainer, run.path) | {"log_every_n_steps": gan.log_every}
     trainer = trainers.make_trainer(
         device,
         run.path,
         cfg.trainer.precision,
-        max_epochs=math.ceil(cfg.schedule.steps / cfg.schedule.evaluate_every),
+        max_epochs=-1 if data.period is None else math.ceil(cfg.schedule.steps / data.period),
         callbacks=[
             *trainers.required_callbacks(),
             *callbacks,
             *pruning,
             *time_limits,
+            *kept,
             *trainers.checkpoint_callbacks(run, *_monitor(cfg, gan)),
         ],
         loggers=loggers,
@@ -215,10 +252,11 @@ def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[
     except UserError as error:
         run.update_metadata(status="failed", ended=now(), error=str(error))
         raise
-    except (KeyboardInterrupt, SystemExit):
+    except (KeyboardInterrupt, SystemExit) as stop:
         run.update_metadata(status="interrupted", ended=now())
         say(f"\nStopped. Resume with: ganexp resume {short_path(run.path)}" if can_be_resumed else "\nStopped.")
-        raise SystemExit(1) from None  # SIGTERM alone would exit with 0
+        code = stop.code if isinstance(stop, SystemExit) else 128 + signal.SIGINT
+        raise SystemExit(code) from None
     except BaseException as error:
         run.update_metadata(status="failed", ended=now(), error=f"{type(error).__name__}: {error}")
         raise

@@ -24,9 +24,7 @@ Complaints = Iterator[str]
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 # Arguments that conf/as_published sets, and that only the networks and update rules of the article's cases take.
-PUBLISHED_ARGUMENTS = frozenset(
-    {"batch_statistics_only", "dropout", "epoch", "norm", "repeat_burst", "reuse_real", "spectral_norm"}
-)
+PUBLISHED_ARGUMENTS = frozenset({"batch_statistics_only", "dropout", "norm", "reuse_real", "spectral_norm"})
 
 
 def check(cfg: DictConfig, gan: "GAN") -> None:
@@ -182,10 +180,12 @@ def penalties_suit_the_logits(cfg: DictConfig, gan: "GAN") -> Complaints:
 def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that the discriminator has no batch normalisation if a penalty needs the gradient of each sample."""
     mixing = [name for name, layer in gan.discriminator.named_modules() if isinstance(layer, BATCH_NORMS)]
-    penalties = _gradient_penalties(gan)
-    if penalties and mixing:
+    keys = [f"loss.penalties.{name}" for name in _gradient_penalties(gan)]
+    terms = gan.objective.auxiliary.items()
+    keys += [f"loss.auxiliary.{name}" for name, term in terms if getattr(term, "needs_gradient", False)]
+    if keys and mixing:
         yield (
-            f"{_keys('loss.penalties', penalties)}: needs the gradient of each sample by itself, but "
+            f"{', '.join(keys)}: needs the gradient of each sample by itself, but "
             f"batch normalisation ({mixing[0]}) mixes the samples: set model.discriminator.norm=layer (or none)"
         )
 

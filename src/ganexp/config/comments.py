@@ -15,6 +15,8 @@ LINE_LENGTH = 120
 SETTING = re.compile(r"""(?P<indent> *)(?P<name>["']?[\w/]+["']?):(?P<value>.*)""")
 COMMENT = re.compile(r"(?:^|\s)# (?P<text>.*)")
 PACKAGE = re.compile(r"# @package ([\w.]+)")
+HEADER_PART = re.compile(r"(?P<name>[A-Z][a-z]+): (?P<text>.*)")
+SENTENCE = re.compile(r".*?(?<!\bal)\.(?= [A-Z]|$)")
 PARENT = re.compile(
     r"^ *- (\w+)$|^defaults: \[([\w, ]+)\]", re.MULTILINE
 )  # options of the same group that are included
@@ -62,6 +64,39 @@ def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
         elif above and not is_first:  # above the first setting stands the comment on the file
             yield ".".join(path), " ".join(above)
         above = []
+
+
+def file_header(text: str) -> dict[str, str]:
+    """Return the parts of the first comment in a YAML text, which says what the file is.
+
+    Returns:
+        The paragraphs by the word that introduces them, such as Source, Command or Published. The description, which
+        comes before them, has the key "".
+    """
+    parts: dict[str, list[str]] = {"": []}
+    name = ""
+    for line in text.splitlines():
+        if PACKAGE.match(line):
+            continue
+        if not line.startswith("#"):
+            break
+        content = line.removeprefix("#").strip()
+        if part := HEADER_PART.fullmatch(content):
+            name, content = part["name"], part["text"]
+        parts.setdefault(name, []).append(content)
+    return {name: " ".join(lines) for name, lines in parts.items()}
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a text, in one line.
+
+    Example:
+        >>> first_sentence("Hinge loss (Lim and Ye 2017; Miyato et al. 2018). Use it with care.")
+        'Hinge loss (Lim and Ye 2017; Miyato et al. 2018).'
+    """
+    line = " ".join(text.split())
+    sentence = SENTENCE.match(line)
+    return sentence[0] if sentence else line
 
 
 def schema_comments(schema: type, prefix: str = "") -> dict[str, str]:

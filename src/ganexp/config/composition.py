@@ -49,10 +49,25 @@ def compose_config(
     Raises:
         hydra.errors.HydraException: the config cannot be composed.
     """
+    with composing(folders) as compose_one:
+        return compose_one(config_name, overrides, with_hydra)
+
+
+@contextmanager
+def composing(folders: Sequence[Path]) -> Iterator[Callable[[str, Sequence[str], bool], DictConfig]]:
+    """Yield a function that composes configs as `compose_config` does, but prepares Hydra only once for all of them.
+
+    Args:
+        folders: the directories of config files: ganexp's own first, then the user's.
+    """
     search_path = ",".join(f"'file://{folder}'" for folder in folders[1:])
-    with initialize_config_dir(str(folders[0]), **VERSION_BASE):
+
+    def compose_one(config_name: str, overrides: Sequence[str], with_hydra: bool) -> DictConfig:
         own = f"hydra.searchpath=[{search_path}]"
         return compose(config_name, [own, *overrides], return_hydra_config=with_hydra)
+
+    with initialize_config_dir(str(folders[0]), **VERSION_BASE):
+        yield compose_one
 
 
 def group_options(config_name: str, folders: Sequence[Path]) -> dict[str, list[str]]:

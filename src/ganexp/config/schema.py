@@ -108,6 +108,8 @@ class Sample:
     """Config of `ganexp sample`."""
 
     ckpt: str = field(default=MISSING, metadata=PATH)  # a checkpoint, or a run directory for its best checkpoint
+    step: int | None = limited(NonNegativeInt | None, None)  # of a checkpoint in a run directory; null: the best
+    epoch: int | None = limited(PositiveInt | None, None)  # of a checkpoint that schedule.keep_at kept
     data: Moved = field(default_factory=Moved)
     n: int = limited(PositiveInt, 64)  # number of images
     label: str | None = None  # the class to draw, by name or number; null: all classes in turn

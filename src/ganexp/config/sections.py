@@ -26,6 +26,7 @@ class Data:
     resolution: int = limited(PositiveInt)  # pixels along each side
     channels: int = limited(PositiveInt)  # 1: grey, 3: colour
     num_classes: int = limited(NonNegativeInt)  # 0: no labels
+    images: int | None = limited(PositiveInt | None, None)  # of the training split, to plan epochs before they are read
     source: Any = MISSING  # the function that loads a split
     # directory of the datasets
     root: str = field(default="${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}", metadata=PATH)
@@ -54,8 +55,12 @@ class Ema:
 class Schedule:
     """The length of the training and the order of its updates. A step is one generator update."""
 
-    steps: int = limited(PositiveInt)
-    evaluate_every: int = limited(PositiveInt)
+    steps: int | None = limited(PositiveInt | None)  # null: as many as `epochs` need
+    epochs: int | None = limited(PositiveInt | None, None)  # passes over the training split; null: given by `steps`
+    evaluate_every: int | None = limited(PositiveInt | None)  # null: given by `evaluate_every_epochs`
+    evaluate_every_epochs: int | None = limited(PositiveInt | None, None)  # null: given by `evaluate_every`
+    evaluate_by: str = limited(Literal["steps", "d_steps"], "steps")  # what evaluate_every and log_every count
+    keep_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))  # epochs of kept checkpoints
     batch_size: int = limited(PositiveInt)  # images in each update
     updates: Any = MISSING  # which network is updated when
     max_d_steps: int | None = limited(PositiveInt | None, None)  # discriminator updates after which the run ends
@@ -84,6 +89,8 @@ class Loss:
     constraint: Any = None  # constraint on the discriminator's weights, such as clipping; null: no constraint
     # further loss terms, such as the cross-entropy of class logits
     auxiliary: dict[str, Any] = field(default_factory=dict, metadata=NODES)
+    # changes of the discriminator's update, such as flipped labels
+    modifiers: dict[str, Any] = field(default_factory=dict, metadata=NODES)
 
 
 @dataclass
@@ -119,6 +126,7 @@ class Metrics:
     cache: str = field(default="${oc.env:GANEXP_CACHE,'~/.cache/ganexp'}", metadata=PATH)
     grid_rows: int = limited(PositiveInt, 10)  # rows of the sample grid
     grid_columns: int = limited(PositiveInt, 10)  # columns of the sample grid
+    interpolate: bool = False  # draw samples and interpolations at every evaluation: samples/interpolations/step-*.png
 
 
 @dataclass

@@ -109,7 +109,7 @@ def unknown_setting(error: Exception, line: CommandLine) -> str:
     cause = error.__cause__
     if not isinstance(cause, (ConfigKeyError, ConfigAttributeError)) or not cause.full_key:
         return ""
-    return _list_settings(str(cause.full_key), cause.parent_node, line)
+    return list_settings(str(cause.full_key), cause.parent_node, line)
 
 
 def wrong_type(error: Exception, line: CommandLine) -> str:
@@ -148,7 +148,7 @@ def unknown_group(error: Exception, line: CommandLine) -> str:
         )
     if "/" in name:
         return _list_names(name, "", name, _groups(line))
-    return _list_settings(name, _compose_without(name, line), line)
+    return list_settings(name, _compose_without(name, line), line)
 
 
 def unknown_deletion(error: Exception, line: CommandLine) -> str:
@@ -163,14 +163,16 @@ def unknown_deletion(error: Exception, line: CommandLine) -> str:
     while parent and not isinstance(OmegaConf.select(cfg, parent), DictConfig):
         parent = parent.rpartition(".")[0]
     below = key.removeprefix(f"{parent}.").split(".")[0]
-    return _list_settings(f"{parent}.{below}" if parent else below, OmegaConf.select(cfg, parent or "."), line)
+    return list_settings(f"{parent}.{below}" if parent else below, OmegaConf.select(cfg, parent or "."), line)
 
 
 def group_added_twice(error: Exception, line: CommandLine) -> str:
     """Explain +experiment=x: the + is for groups that the config does not have, but it already has all groups."""
     group = repeated_group(error)
+    is_hidden = "possible interpolation keys" in str(error)  # the option's own defaults depend on another group
     for override in line.overrides:
-        if group and override.startswith(f"+{group}="):
+        name = override.removeprefix("+").partition("=")[0]
+        if override.startswith("+") and (name == group or (is_hidden and is_group(name, line.folders))):
             return f"{override}: the config has this group already, so leave out the +: {override.lstrip('+')}"
     return ""
 
@@ -235,7 +237,7 @@ def _groups(line: CommandLine) -> list[str]:
     return sorted({"experiment" if name.startswith("experiment/") else name for name in groups})
 
 
-def _list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str:
+def list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str:
     """Return a message that there is no `key`, with the reason, or with the keys of its parent and the groups."""
     from ganexp.config.trainer_arguments import reason_against
 

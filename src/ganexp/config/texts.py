@@ -74,6 +74,11 @@ def holds_text(schema: type, key: str) -> bool:
     return _is_text(_annotation(schema, key))
 
 
+def is_declared(schema: type, key: str) -> bool:
+    """Return whether `schema` declares the type of the values at a dotted key, so that every config has the key."""
+    return _annotation(schema, key) is not None
+
+
 def may_hold_text(config_name: str, key: str) -> bool:
     """Return whether a key of a primary config may have a string value; a key without a declared type may, too."""
     annotation = _annotation(_schema(config_name), key)

@@ -3,6 +3,7 @@
 import inspect
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from hydra.utils import get_object
@@ -11,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.config import schema
 from ganexp.errors import UserError
+from ganexp.runs.links import refuse_links
 
 # Where trusted classes are defined. Of Lightning's, only those that cannot call anything that a config names.
 CLASSES = (
@@ -38,8 +40,11 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
         without: keys of mappings that are not needed, such as callbacks. Their entries are removed without a check.
 
     Raises:
-        UserError: the file does not exist, is not the config of a run, or has a `_target_` that is not trusted.
+        UserError: the file does not exist, is not the config of a run, or has a `_target_` that is not trusted; or the
+            run directory has links to other places.
     """
+    if Path(path).exists():
+        refuse_links(Path(path).parent)
     values = _read(path)
     for name in without:
         values[name] = {}

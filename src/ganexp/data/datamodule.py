@@ -1,5 +1,8 @@
 """A LightningDataModule with the training stream and the indices of the validation samples."""
 
+from collections.abc import Iterable
+from itertools import repeat
+
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
@@ -14,21 +17,21 @@ class StreamData(pl.LightningDataModule):
 
     Args:
         stream: The real batches.
-        period: Number of steps of a Lightning epoch, after which Lightning validates.
+        period: Number of steps of a Lightning epoch, after which Lightning validates. None: the GAN ends the epochs.
         validation_indices: Number of samples in a validation.
         validation_batch_size: Number of samples in a batch of a validation.
     """
 
     def __init__(
-        self, stream: ImageStream, period: int, validation_indices: int = 0, validation_batch_size: int = 500
+        self, stream: ImageStream, period: int | None, validation_indices: int = 0, validation_batch_size: int = 500
     ) -> None:
         super().__init__()
         self.stream, self.period = stream, period
         self.validation_indices, self.validation_batch_size = validation_indices, validation_batch_size
 
-    def train_dataloader(self) -> range:
-        """Return a range of `period` numbers."""
-        return range(self.period)
+    def train_dataloader(self) -> Iterable[int]:
+        """Return a range of `period` numbers, or endless zeros without a period."""
+        return repeat(0) if self.period is None else range(self.period)
 
     def val_dataloader(self) -> DataLoader:
         """Return the indices 0, 1, … of the samples, in batches, int64 (validation_batch_size,).

@@ -64,6 +64,11 @@ class ImageStream:
         self._loader_position = -1  # the number of the batch that the loader gives next
         self._epoch = -1
 
+    @property
+    def epochs(self) -> float:
+        """The number of passes over the images so far."""
+        return self.position / self.batches_per_epoch
+
     def __iter__(self) -> "ImageStream":
         return self
 

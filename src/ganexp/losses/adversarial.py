@@ -8,6 +8,8 @@ A loss is a class with two methods that return named scalar terms; each network 
 
 Outputs are logits (N,) unless the class states another shape, and D(x) = sigmoid(logit) if a formula has a logarithm.
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
+D takes an image for real if its logit is above the class attribute `boundary`, 0 unless the class sets it; a critic
+that does not classify has None.
 A loss of outputs that only some discriminators have names them in the class attribute `takes`, and these discriminators
 in `returns`; `suits` of both states the override that chooses the other.
 """
@@ -35,8 +37,34 @@ class AdversarialLoss(Protocol):
         """Return the generator's terms."""
 
 
+class RealTargets:
+    """D's targets on real images.
+
+    Args:
+        real_target: one number for all images; or `[low, high]`, to draw a number for every image uniformly from that
+            interval.
+
+    Raises:
+        ValueError: If `real_target` is a list whose first number is above the second.
+    """
+
+    def __init__(self, real_target: PositiveFloat | Interval) -> None:
+        self.low, self.high = real_target if isinstance(real_target, list) else (real_target, real_target)
+        if self.low > self.high:
+            raise ValueError(f"real_target={real_target}: use a number, or [low, high] with low ≤ high")
+
+    def draw(self, like: Tensor) -> Tensor:
+        """Return a target for every element of `like`, with its shape, type and device."""
+        if self.low == self.high:
+            return torch.full_like(like, self.low)
+        return torch.empty_like(like).uniform_(self.low, self.high)
+
+
 class NonSaturating:
     """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)) (Goodfellow et al. 2014, section 3).
+
+    Use it when you need a standard loss for logits, with batch norm or spectral norm in D. If D's loss tends to 0, add
+    a penalty such as R1.
 
     Args:
         real_target: D's target on real images. A number below 1 is one-sided label smoothing (Salimans et al. 2016,
@@ -58,17 +86,12 @@ class NonSaturating:
     """
 
     def __init__(self, real_target: PositiveFloat | Interval = 1.0, probabilities: bool = False) -> None:
-        self.low, self.high = real_target if isinstance(real_target, list) else (real_target, real_target)
-        if self.low > self.high:
-            raise ValueError(f"real_target={real_target}: use a number, or [low, high] with low ≤ high")
+        self.real_targets = RealTargets(real_target)
         self.probabilities = probabilities
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the mean of -t·log D(x) - (1 - t)·log(1 - D(x)) with target t, and of -log(1 - D(G(z)))."""
-        if self.low == self.high:
-            target = torch.full_like(d_real, self.low)
-        else:
-            target = torch.empty_like(d_real).uniform_(self.low, self.high)
+        target = self.real_targets.draw(d_real)
         return {"real": self._cross_entropy(d_real, target), "fake": self._cross_entropy(d_fake, 0.0)}
 
     def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
@@ -87,6 +110,9 @@ class NonSaturating:
 class Saturating(NonSaturating):
     """D minimises the loss of `NonSaturating`, G minimises log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1).
 
+    Use it to compare with `NonSaturating`: its gradient vanishes while D recognises all generated images, as it often
+    does early in a run.
+
     Example:
         >>> Saturating().generator(torch.zeros(4))  # log(1/2)
         {'adversarial': tensor(-0.6931)}
@@ -102,6 +128,17 @@ class TwoClass:
 
     D classifies real and generated images; G minimises the cross-entropy of its images with class 1.
 
+    With the difference of the two logits as the logit, this is `NonSaturating` (Goodfellow et al. 2014). Use it to
+    reproduce a discriminator with a softmax over two classes.
+
+    Args:
+        real_target: the weight t of class 1 in D's cross-entropy on real images, -t·log p₁ - (1 - t)·log p₀: a number,
+            or `[low, high]` to draw one for every image uniformly from that interval. A number below 1 is one-sided
+            label smoothing (Salimans et al. 2016, section 3.4). With a target above 1 the loss of D has no lower bound.
+
+    Raises:
+        ValueError: If `real_target` is a list whose first number is above the second.
+
     Example:
         >>> TwoClass().generator(torch.tensor([[2.0, 2.0]]))  # both classes have the probability 1/2
         {'adversarial': tensor(0.6931)}
@@ -109,13 +146,23 @@ class TwoClass:
         tensor([2.])
     """
 
+    def __init__(self, real_target: PositiveFloat | Interval = 1.0) -> None:
+        self.real_targets = RealTargets(real_target)
+
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
-        """Return the cross-entropy of real images with class 1 and of generated images with class 0."""
-        return {"real": _cross_entropy_with(d_real, 1), "fake": _cross_entropy_with(d_fake, 0)}
+        """Return the cross-entropy of real images with target t of class 1, and of generated images with class 0."""
+        return {"real": self._real_term(d_real), "fake": _cross_entropy_with(d_fake, 0)}
 
     def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
         """Return the cross-entropy of generated images with class 1."""
         return {"adversarial": _cross_entropy_with(d_fake, 1)}
+
+    def _real_term(self, d_real: Tensor) -> Tensor:
+        if self.real_targets.low == self.real_targets.high == 1:
+            return _cross_entropy_with(d_real, 1)
+        target = self.real_targets.draw(d_real[:, 0])
+        log_p = d_real.log_softmax(1)
+        return -(target * log_p[:, 1] + (1 - target) * log_p[:, 0]).mean()
 
     def logit(self, d: Tensor) -> Tensor:
         """Return the log-odds of class 1: (N, 2) -> (N,)."""
@@ -124,6 +171,9 @@ class TwoClass:
 
 class Hinge:
     """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)), with D the logit (Lim and Ye 2017).
+
+    Use it when D has spectral norm (Miyato et al. 2018): D stops learning from images that it separates by a margin of
+    1.
 
     Example:
         >>> Hinge().discriminator(torch.tensor([0.5, 2.0]), torch.tensor([-3.0, 0.0]))  # (0.5 + 0)/2, (0 + 1)/2
@@ -146,12 +196,17 @@ class LeastSquares:
 
     Source: Mao et al. 2017, equation 9.
 
+    Use it when D separates the images so well that a cross-entropy has no gradient left: images far from the decision
+    boundary still have one.
+
     Example:
         >>> LeastSquares().discriminator(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 4.0]))  # (0 + 4)/4, (0 + 16)/4
         {'real': tensor(1.), 'fake': tensor(4.)}
         >>> LeastSquares().generator(torch.tensor([3.0]))  # (3 - 1)²/2
         {'adversarial': tensor(2.)}
     """
+
+    boundary = 0.5  # halfway between the targets
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the means of ½(D(x) - 1)² and ½D(G(z))²."""
@@ -167,12 +222,17 @@ class Wasserstein:
 
     The estimate holds only for a Lipschitz critic: use `WeightClipping`, a gradient penalty or spectral norm.
 
+    Use it when the losses should show progress: minus the critic's loss estimates the Wasserstein distance between real
+    and generated images.
+
     Example:
         >>> Wasserstein().discriminator(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 1.0]))
         {'real': tensor(-2.), 'fake': tensor(0.5000)}
         >>> Wasserstein().generator(torch.tensor([0.0, 1.0]))
         {'adversarial': tensor(-0.5000)}
     """
+
+    boundary = None
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the means of -D(x) and D(G(z))."""

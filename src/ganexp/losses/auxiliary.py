@@ -18,6 +18,9 @@ from ganexp.types import NonNegativeFloat
 class ClassHead:
     """Cross-entropy of the class logits that the discriminator gives (Odena et al. 2017, equations 2 and 3).
 
+    Use it when samples of a conditional generator do not match their labels. A large weight reduces the diversity
+    within classes.
+
     Args:
         weight: weight of the term in the generator's loss.
         on_fakes: whether the discriminator learns the classes of generated images too, as in the paper.
@@ -43,6 +46,8 @@ class ClassHead:
 
 class SeparateClassifier:
     """Cross-entropy of a separate classifier, the network `classifier`, which learns from real images only.
+
+    Source: the AC-WGAN-GP article. Use it when the discriminator should not share its features with a classifier.
 
     Args:
         weight: weight of the term in the generator's loss.

@@ -17,6 +17,8 @@ class Began(nn.Module):
     Outputs are reconstruction errors (N,). `values` returns k and the measure of convergence
     M = L(x) + |gamma·L(x) - L(G(z))|, section 3.4.1.
 
+    Use it when smooth images are worth more than diverse ones, or when you need a measure of convergence.
+
     Args:
         gamma: Target of the ratio of E L(G(z)) to E L(x); lower values give fewer modes and sharper images.
         rate: Learning rate of k, λ_k in the paper.
@@ -31,6 +33,7 @@ class Began(nn.Module):
 
     takes = "reconstruction errors"  # which a discriminator must return
     suits = "model=autoencoder"
+    boundary = None
 
     k: Tensor
     convergence: Tensor

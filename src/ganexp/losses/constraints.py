@@ -9,6 +9,9 @@ from ganexp.types import PositiveFloat
 class WeightClipping:
     """Clamp every parameter of the critic to [-limit, limit] (Arjovsky et al. 2017, algorithm 1).
 
+    Use it to reproduce this paper. A gradient penalty keeps a critic Lipschitz without making its weights pile up at
+    the limits (Gulrajani et al. 2017, section 3).
+
     Args:
         limit: The maximum absolute value of a parameter.
 

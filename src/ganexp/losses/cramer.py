@@ -18,6 +18,9 @@ class Cramer:
 
     Outputs are vectors (N, k); `cramer_critic` computes f.
 
+    Source: Bellemare et al. 2017, algorithm 1. Use it when the generator needs an unbiased gradient from a critic that
+    is far from its optimum.
+
     Example:
         >>> h_fake, h_real = torch.tensor([[0.0, 0.0], [0.0, 0.0]]), torch.tensor([[3.0, 4.0], [3.0, 4.0]])
         >>> Cramer().generator(h_fake, h_real)  # 5 + 5 - 0
@@ -48,6 +51,8 @@ class CramerPenalty:
     """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image (Bellemare et al. 2017, algorithm 1).
 
     The gradient of the penalty flows through h(x̂) and through h(G'), so its second-order term is complete.
+
+    Use it with `Cramer` only.
 
     Args:
         weight: Factor of the penalty.

@@ -21,6 +21,9 @@ class FeatureDenoising:
     mode. The features are trained only by the discriminator's own loss. The weight is for a mean over features; the
     paper's is for a sum, and is divided by the number of features.
 
+    Source: Warde-Farley and Bengio 2017, section 3. Use it when the discriminator's gradient alone leaves samples
+    without clear objects.
+
     Args:
         weight: Weight of the term in the generator's loss.
         noise: Standard deviation of the Gaussian noise.

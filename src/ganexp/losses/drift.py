@@ -11,6 +11,8 @@ class Drift:
 
     A Wasserstein loss depends only on differences of outputs, so their mean may drift away without this term.
 
+    Use it with a Wasserstein loss in long runs, and in half precision.
+
     Args:
         weight: Factor of the penalty.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ class Batch:
         real_labels: classes (N,) of the real images, or None without labels.
         fake: generated images (N, C, H, W); None in the update of a further network.
         fake_labels: classes (N,) of the generated images, or None without labels.
+        d_real: the discriminator's outputs on `real`, after its terms are computed.
+        d_fake: the discriminator's outputs on `fake`, after its terms are computed.
         class_real: class logits (N, K) of `real`; None if the discriminator returns no class logits.
         class_fake: class logits (N, K) of `fake`; None if the discriminator returns no class logits.
     """
@@ -31,6 +34,8 @@ class Batch:
     real_labels: Tensor | None
     fake: Tensor | None = None
     fake_labels: Tensor | None = None
+    d_real: Tensor | None = None
+    d_fake: Tensor | None = None
     class_real: Tensor | None = None
     class_fake: Tensor | None = None
 
@@ -57,6 +62,7 @@ class Objective(nn.Module):
         constraint: a function that is called with the discriminator after each of its updates.
         auxiliary: further terms by name, see `losses/auxiliary.py`.
         augmentations: functions that are applied in this order; each maps images (N, C, H, W) to the same shape.
+        modifiers: changes of the discriminator's update by name, see `losses/modifiers.py`.
     """
 
     def __init__(
@@ -66,12 +72,14 @@ class Objective(nn.Module):
         constraint: Callable[[nn.Module], None] | None = None,
         auxiliary: Mapping[str, object] | None = None,
         augmentations: Iterable[Augmentation] = (),
+        modifiers: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.adversarial, self.constraint = adversarial, constraint
         self.penalties, self.auxiliary = dict(penalties or {}), dict(auxiliary or {})
-        self.augmentations = list(augmentations)
+        self.augmentations, self.modifiers = list(augmentations), dict(modifiers or {})
         named = {**_named("penalty", self.penalties), **_named("auxiliary", self.auxiliary)}
+        named |= _named("modifier", self.modifiers)
         named |= _named("augmentation", {str(i): part for i, part in enumerate(self.augmentations)})
         self.stateful_parts = nn.ModuleDict({name: part for name, part in named.items() if isinstance(part, nn.Module)})
 
@@ -108,18 +116,29 @@ class Objective(nn.Module):
         return values
 
     def _discriminator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
+        fake, fake_labels = batch.generated(), batch.fake_labels
+        batch.fake, batch.fake_labels = self._modified("change_fakes", fake, fake_labels)
         d_real, batch.class_real = self.discriminate(discriminator, batch.real, batch.real_labels)
         d_fake, batch.class_fake = self.discriminate(discriminator, batch.generated(), batch.fake_labels)
+        batch.d_real, batch.d_fake = d_real.detach(), d_fake.detach()
+        d_real, d_fake = self._modified("change_outputs", d_real, d_fake)
         terms = self.adversarial.discriminator(d_real, d_fake)
         for name, penalty in self.penalties.items():
             terms[name] = penalty(
                 lambda images, labels: self.discriminate(discriminator, images, labels)[0],
                 batch.real,
                 batch.real_labels,
-                batch.fake,
-                batch.fake_labels,
+                fake,
+                fake_labels,
             )
         return terms
+
+    def _modified(self, method: str, *values: Any) -> Any:
+        """Return the values after the `method` of each modifier that has it."""
+        for modifier in self.modifiers.values():
+            if hasattr(modifier, method):
+                values = getattr(modifier, method)(*values)
+        return values
 
     def _generator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
         d_fake, batch.class_fake = self.discriminate(discriminator, batch.generated(), batch.fake_labels)
@@ -140,9 +159,26 @@ class Objective(nn.Module):
     def logit(self, discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Return a logit (N,) for each image without augmentation; None if the discriminator returns vectors."""
         output, _ = split_class_logits(discriminator(images, labels))
+        return self._logits(output)
+
+    def _logits(self, output: Tensor) -> Tensor | None:
         if hasattr(self.adversarial, "logit"):
             output = self.adversarial.logit(output)
         return output if output.ndim == 1 else None
+
+    def accuracies(self, batch: Batch) -> Terms:
+        """Return the shares of real and of generated images that D takes for what they are, as `real` and `fake`.
+
+        D takes an image for real if its logit is above the loss's attribute `boundary`, 0 unless it is set. The result
+        is empty after the update of another network, for vectors, and for a loss whose critic does not classify (None).
+        """
+        boundary = getattr(self.adversarial, "boundary", 0.0)
+        if boundary is None or batch.d_real is None or batch.d_fake is None:
+            return {}
+        real, fake = self._logits(batch.d_real), self._logits(batch.d_fake)
+        if real is None or fake is None:
+            return {}
+        return {"real": (real > boundary).float().mean(), "fake": (fake <= boundary).float().mean()}
 
 
 def split_class_logits(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:

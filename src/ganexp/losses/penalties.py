@@ -26,6 +26,9 @@ class GradientPenalty:
 
     The labels at x̂ are those of the real images.
 
+    Use it with center=1 for a Wasserstein loss, and with center=0 (Thanh-Tung et al. 2019) when D of another loss
+    learns its images by heart. D must not have batch norm.
+
     Args:
         weight: Factor of the penalty.
         center: The target of the gradient's norm; 0 is the zero-centred penalty of Thanh-Tung et al. 2019.
@@ -65,6 +68,8 @@ class GradientPenalty:
 
 class Dragan:
     """weight · E[(‖∇D(x + δ)‖₂ - 1)²] at perturbed real images (Kodali et al. 2017), with D the logit.
+
+    Use it with a loss of logits when training becomes unstable or collapses. D must not have batch norm.
 
     Args:
         weight: Factor of the penalty.
@@ -109,6 +114,8 @@ class Dragan:
 
 class R1:
     """gamma/2 · E[‖∇D(x)‖²] at real images (Mescheder et al. 2018, equation 9).
+
+    Use it with a loss of logits when training oscillates or D learns its images by heart. D must not have batch norm.
 
     Args:
         gamma: Twice the factor of the penalty.

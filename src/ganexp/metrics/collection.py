@@ -60,6 +60,8 @@ class Scores:
         labels: the class that each image is generated for; None if the images have no labels.
         classes: names of the classes of the dataset, for values by class.
         expected_share: the share of images that each class should have, for values by class; empty if not known.
+        reference_labels: classes of the images whose features the first reference keeps; None without labels.
+        real_images: function that returns images of a split by their indices (N,), uint8 (N, C, H, W).
 
     Raises:
         UserError: there are no scores, or a score cannot be computed with this extractor or without labels.
@@ -77,6 +79,8 @@ class Scores:
         labels: SampleLabels | None = None,
         classes: Sequence[str] = (),
         expected_share: Sequence[float] = (),
+        reference_labels: Tensor | None = None,
+        real_images: Callable[[str, Tensor], Tensor] | None = None,
     ) -> None:
         if not score_factories:
             raise UserError("There is no score to compute: use for example metrics/score=[is,fid], or metrics=none")
@@ -94,6 +98,8 @@ class Scores:
             device=device,
             num_classes=self.num_classes,
             class_reference=class_reference,
+            reference_labels=reference_labels,
+            real_images=real_images,
         )
         self.scores = {name: make_score(context) for name, make_score in score_factories.items()}
         self.sample_counts = SampleCounts(samples)
@@ -161,7 +167,7 @@ class Scores:
         """Lists with an entry for each class, available after `compute`. Empty if no score has values by class.
 
         `classes` has the names, and `expected_share` the share of the samples that each class should have. The other
-        lists are values of scores, such as `share`, `accuracy` and `fid`, with None for a class without a value.
+        lists are values of scores: `share`, `accuracy`, `fid` and `diversity`, with None for a class without a value.
         """
         values: dict[str, list[Any]] = {}
         for score in self.scores.values():
@@ -184,6 +190,8 @@ class Scores:
             "references": references,
             **({} if self.labels is None else self.labels.protocol()),
         }
+        by_score = {name: facts for name, score in self.scores.items() if (facts := score.protocol())}
+        settings |= {"scores": by_score} if by_score else {}
         label_facts = {} if self.labels is None else self.labels.facts()
         text = json.dumps(settings, sort_keys=True)
         return settings | label_facts | self.extractor.facts | {"id": hashlib.sha256(text.encode()).hexdigest()[:8]}

@@ -1,9 +1,11 @@
 """Compute mean distances between generated images. Small distances are a sign of mode collapse."""
 
+import math
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from ganexp.metrics.reference import evenly_spaced
 from ganexp.metrics.score import Minimum, SampleScore
@@ -19,6 +21,11 @@ class Diversity(SampleScore):
     `distance_within_classifier` for two samples of one class and `distance_between_classifier` for two samples of
     different classes, where the class is the prediction of the extractor. Every pair has the same weight, so that
     classes with more samples have more weight.
+
+    If the samples have labels, `class_diversity_classifier` is the mean distance between two samples that were
+    generated for the same class, in units of the mean distance between two real images of this class, averaged over the
+    classes. It needs no extractor that knows the classes. At 0 every latent gives the same image of the class, while
+    `distance_classifier` stays above 0 because the classes differ from each other. By class it is `diversity`.
     """
 
     higher_is_better = None
@@ -30,45 +37,89 @@ class Diversity(SampleScore):
         return Minimum(samples=2, images=2)
 
     def column_names(self) -> list[str]:
-        """Return `features`, and also `guesses` if the extractor knows the classes."""
-        return ["features", "guesses"] if self.context.knows_labels else ["features"]
+        """Return `features`, `guesses` if the extractor knows the classes, and `labels` if the samples have labels."""
+        names = ["features"]
+        if self.context.knows_labels:
+            names.append("guesses")
+        if self._has_labels:
+            names.append("labels")
+        return names
 
-    def update(self, features: Tensor, logits: Tensor | None, indices: Tensor) -> None:
-        """Add samples with features (N, d), class logits (N, K) and indices (N,)."""
+    @property
+    def _has_labels(self) -> bool:
+        """Whether both the samples and the real images have labels."""
+        return self.context.num_classes > 0 and self.context.reference_labels is not None
+
+    def update(self, features: Tensor, logits: Tensor | None, labels: Tensor | None, indices: Tensor) -> None:
+        """Add samples with features (N, d), class logits (N, K), labels (N,) or None, and indices (N,)."""
         columns = {"features": features}
         if self.context.knows_labels and logits is not None:
             columns["guesses"] = logits.argmax(1)
+        if self._has_labels and labels is not None:
+            columns["labels"] = labels
         self.keep(indices, **columns)
 
     def compute(self) -> dict[str, Tensor]:
         """Return the mean distances."""
         real = self.context.first_reference.features
-        unit = mean_distances(real[evenly_spaced(len(real), MAX_PAIRED)])["distance"]
-        values = {}
-        for key, value in mean_distances(*self.sorted_columns()).items():
-            values[f"{key}_{self.context.extractor}"] = torch.tensor(value, dtype=torch.float64) / unit
-        return values
+        chosen = evenly_spaced(len(real), MAX_PAIRED)
+        real_distances = pairwise_distances(real[chosen])
+        unit = mean_distances(real_distances)["distance"]
+        columns = dict(zip(self.column_names(), self.sorted_columns(), strict=True))
+        distances = pairwise_distances(columns["features"])
+        means = mean_distances(distances, columns.get("guesses"))
+        values = {f"{key}_{self.context.extractor}": value / unit for key, value in means.items()}
+        if self._has_labels and self.context.reference_labels is not None:
+            real_labels = self.context.reference_labels[chosen].to(real_distances.device)
+            of_real = class_means(real_distances, real_labels, self.context.num_classes)
+            of_samples = class_means(distances, columns["labels"], self.context.num_classes)
+            shares = [a / b if a is not None and b else None for a, b in zip(of_samples, of_real, strict=True)]
+            self.by_class = {"diversity": shares}
+            known = [share for share in shares if share is not None]
+            values[f"class_diversity_{self.context.extractor}"] = sum(known) / len(known) if known else math.nan
+        return {name: torch.tensor(value, dtype=torch.float64) for name, value in values.items()}
 
     def value_names(self) -> list[str]:
         """Return the names of the mean distances."""
         keys = ["distance"]
         if self.context.knows_labels:
             keys += ["distance_within", "distance_between"]
+        if self._has_labels:
+            keys.append("class_diversity")
         return [f"{key}_{self.context.extractor}" for key in keys]
 
 
 @torch.no_grad()
-def mean_distances(features: Tensor, classes: Tensor | None = None) -> dict[str, float]:
-    """Return the mean Euclidean distance between two rows of features (N, d).
+def pairwise_distances(features: Tensor) -> Tensor:
+    """Return the Euclidean distances (N, N) between the rows of features (N, d), with zeros on the diagonal."""
+    return torch.cdist(features, features).fill_diagonal_(0)
+
+
+def mean_distances(distance: Tensor, classes: Tensor | None = None) -> dict[str, float]:
+    """Return the means over pairs of different rows of a distance matrix (N, N).
 
     `distance` is the mean over all pairs. With `classes` (N,) there are also `distance_within`, the mean over pairs
     within a class, and `distance_between`, the mean over pairs of different classes.
     """
-    distance = torch.cdist(features, features)  # (N, N)
-    is_pair = ~torch.eye(len(features), dtype=torch.bool, device=features.device)
+    is_pair = ~torch.eye(len(distance), dtype=torch.bool, device=distance.device)
     means = {"distance": distance[is_pair].mean().item()}
     if classes is not None:
         same_class = classes[:, None] == classes
         means["distance_within"] = distance[is_pair & same_class].mean().item()
         means["distance_between"] = distance[~same_class].mean().item()
     return means
+
+
+def class_means(distance: Tensor, labels: Tensor, num_classes: int) -> list[float | None]:
+    """Return the mean distance between two images of a class, for each class; None for a class without two images.
+
+    Args:
+        distance: distances (N, N) with zeros on the diagonal.
+        labels: the class of each image (N,).
+        num_classes: number of classes.
+    """
+    members = one_hot(labels, num_classes).double()  # (N, K)
+    totals = (members * (distance.double() @ members)).sum(0)  # (K,), over all pairs of the class
+    counts = torch.bincount(labels, minlength=num_classes)
+    pairs = counts * (counts - 1)
+    return [total / count if count else None for total, count in zip(totals.tolist(), pairs.tolist(), strict=True)]

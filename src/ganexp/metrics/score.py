@@ -49,6 +49,8 @@ class ScoreContext:
         device: device on which features are computed.
         num_classes: number of classes of the samples; 0 if they have no labels.
         class_reference: function that returns the real images of one class of the first reference; None without labels.
+        reference_labels: classes (≤ kept,) of the images whose features the first reference keeps; None without labels.
+        real_images: function that returns images of a split by their indices (N,), uint8 (N, C, H, W).
     """
 
     extractor: str
@@ -60,6 +62,8 @@ class ScoreContext:
     device: torch.device
     num_classes: int = 0
     class_reference: Callable[[int], Reference] | None = None
+    reference_labels: Tensor | None = None
+    real_images: Callable[[str, Tensor], Tensor] | None = None
 
     @property
     def first_reference(self) -> Reference:
@@ -82,8 +86,8 @@ class Score(Metric):
         higher_is_better: direction of the values; None if neither direction is better.
         plot_scale: scale of the axis on which the values are plotted.
         kept_samples: number of first samples for which features are kept in memory; None keeps all.
-        by_class: lists with a value for each class, available after `compute`: `share`, `accuracy`, `fid`. A class
-            without a value has None.
+        by_class: lists with a value for each class, available after `compute`: `share`, `accuracy`, `fid`,
+            `diversity`. A class without a value has None.
 
     Args:
         context: description of the samples, the extractor and the references.
@@ -130,6 +134,10 @@ class Score(Metric):
         info = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
         values = {name: dict(info) for name in self.value_names()}
         return values | {name: {"spread_of": value} for name, value in self.spread_names().items()}
+
+    def protocol(self) -> dict[str, Any]:
+        """Return the settings without which the values cannot be compared; empty if they are the default ones."""
+        return {}
 
     def reset(self) -> None:
         """Remove all samples. This must be called before the first update of every validation, see `Scores.reset`."""

@@ -14,6 +14,9 @@ class SelfAttention(nn.Module):
 
     There is a query for every position. Keys and values are max-pooled to half the height and width, so each query is
     compared with H·W/4 keys. Queries and keys have an eighth of the channels, and values have half of the channels.
+
+    Source: Zhang et al. 2019, section 3. Use it when images have shapes that are larger than what a few convolutions
+    see.
     """
 
     def __init__(self, channels: int, layers: LayerFactory) -> None:

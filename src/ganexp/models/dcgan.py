@@ -15,6 +15,7 @@ from ganexp.models.layers import FeatureBatchNorm, LabelCode, OffsetBatchNorm, a
 from ganexp.models.minibatch import MinibatchKind, make_minibatch_layer
 from ganexp.models.resolution import split_resolution
 from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
+from ganexp.models.upsampling import Upsample, make_upsampling
 from ganexp.types import NonNegativeFloat, NonNegativeInt, PositiveInt
 
 Norm = Literal["none", "batch", "batch_offset", "layer", "instance"]
@@ -30,8 +31,8 @@ NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the channels of 
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear, to a feature map of size base x base; k times transposed convolution 4x4 of stride 2, norm, ReLU;
-    convolution 3x3, tanh.
+    Layers: linear, to a feature map of size base x base; k times transposed convolution 4x4 of stride 2 (or nearest
+    neighbours and convolution 3x3), norm, ReLU; convolution 3x3, tanh.
 
     Args:
         latent_dim: number of components of a latent.
@@ -45,6 +46,7 @@ class Generator(nn.Module):
             outputs by itself, as in chainer-gan-lib, not of each channel of the map.
         slope: slope of LeakyReLU for negative inputs; 0 is ReLU.
         label_code: code of the label: 1 for its class, and 0 (`one_hot`) or -1 (`plus_minus`) for all other classes.
+        upsample: how height and width double: `transposed` convolution, or `nearest` neighbours and convolution.
 
     Raises:
         ValueError: the resolution does not have the form base·2^k with a base from 3 to 7.
@@ -62,6 +64,7 @@ class Generator(nn.Module):
         norm_after_linear: bool | Literal["features"] = True,
         slope: NonNegativeFloat = 0.0,
         label_code: LabelCode = "one_hot",
+        upsample: Upsample = "transposed",
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
@@ -74,7 +77,7 @@ class Generator(nn.Module):
             first_norm = FeatureBatchNorm(widths[0] * self.base**2)
         layers = [first_norm, _make_relu(slope)]
         for inputs, outputs in pairwise(widths):
-            layers += [nn.ConvTranspose2d(inputs, outputs, 4, 2, 1), NORMS[norm](outputs), _make_relu(slope)]
+            layers += [make_upsampling(upsample, inputs, outputs), NORMS[norm](outputs), _make_relu(slope)]
         self.body = nn.Sequential(*layers, nn.Conv2d(widths[-1], channels, 3, 1, 1), nn.Tanh())
         init_normal(self, 0.02)
 

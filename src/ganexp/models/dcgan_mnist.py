@@ -12,6 +12,7 @@ from torch.nn.functional import pad
 from ganexp.models.heads import make_head
 from ganexp.models.layers import append_label_code, init_normal
 from ganexp.models.resolution import divide_resolution
+from ganexp.models.upsampling import NearestConv2d, Upsample
 from ganexp.types import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 
@@ -30,6 +31,8 @@ class Generator(nn.Module):
         affine: whether batch norm has a learned scale and offset; in the article it has none.
         batch_statistics_only: whether batch norm uses the statistics of the batch also in evaluation, as in the
             article, instead of running averages.
+        upsample: layer that doubles height and width: `transposed` convolution, or `nearest` neighbours and convolution
+            5x5.
 
     Raises:
         ValueError: the resolution is not a multiple of 4.
@@ -43,6 +46,7 @@ class Generator(nn.Module):
         num_classes: NonNegativeInt = 0,
         affine: bool = True,
         batch_statistics_only: bool = False,
+        upsample: Upsample = "transposed",
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
@@ -58,10 +62,10 @@ class Generator(nn.Module):
             nn.ReLU(inplace=True),
         )
         self.up = nn.Sequential(
-            SameConvTranspose2d(128, 64),
+            _make_upsampling(upsample, 128, 64),
             nn.BatchNorm2d(64, **norm),
             nn.ReLU(inplace=True),
-            SameConvTranspose2d(64, channels),
+            _make_upsampling(upsample, 64, channels),
             nn.Tanh(),
         )
         init_normal(self, 0.02)
@@ -122,7 +126,10 @@ class Discriminator(nn.Module):
 
 
 class SameConv2d(nn.Conv2d):
-    """Apply a convolution 5x5 of stride 2 with TensorFlow's padding SAME: one pixel before and two after the input."""
+    """Apply a convolution 5x5 of stride 2 with TensorFlow's padding SAME: one pixel before and two after the input.
+
+    Use it to reproduce networks that were written in TensorFlow or Keras.
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 5, stride=2)
@@ -133,7 +140,10 @@ class SameConv2d(nn.Conv2d):
 
 
 class SameConvTranspose2d(nn.ConvTranspose2d):
-    """Apply the transpose of `SameConv2d`."""
+    """Apply the transpose of `SameConv2d`.
+
+    Use it to reproduce networks that were written in TensorFlow or Keras.
+    """
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 5, stride=2, padding=1)
@@ -141,3 +151,7 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # the output has one size only
         """Return a feature map (N, outputs, 2s, 2s) for x (N, inputs, s, s)."""
         return super().forward(x)[..., :-1, :-1]  # (2s+1, 2s+1) -> (2s, 2s)
+
+
+def _make_upsampling(kind: Upsample, inputs: int, outputs: int) -> nn.Module:
+    return NearestConv2d(inputs, outputs, 5) if kind == "nearest" else SameConvTranspose2d(inputs, outputs)

@@ -13,6 +13,7 @@ from ganexp.models.dcgan import NORMS, Norm
 from ganexp.models.heads import make_head
 from ganexp.models.layers import LabelCode, append_label_code
 from ganexp.models.resolution import divide_resolution
+from ganexp.models.upsampling import Upsample, make_upsampling
 from ganexp.types import NonNegativeInt, PositiveInt
 
 
@@ -20,7 +21,7 @@ class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
     Layers: transposed convolution, from 1x1 to a sixteenth of the resolution; four times batch norm, ReLU and
-    transposed convolution 4x4 of stride 2; tanh. No convolution has a bias.
+    transposed convolution 4x4 of stride 2 (or nearest neighbours and convolution 3x3); tanh. No convolution has a bias.
 
     Args:
         latent_dim: number of components of a latent.
@@ -29,6 +30,7 @@ class Generator(nn.Module):
         num_classes: number of classes; 0 for an unconditional generator.
         width: number of channels of the last feature map; earlier feature maps have 2, 4 and 8 times as many.
         label_code: code of the label: 1 for its class, and 0 (`one_hot`) or -1 (`plus_minus`) for all other classes.
+        upsample: how height and width double: `transposed` convolution, or `nearest` neighbours and convolution.
 
     Raises:
         ValueError: the resolution is not a multiple of 16.
@@ -42,6 +44,7 @@ class Generator(nn.Module):
         num_classes: NonNegativeInt = 0,
         width: PositiveInt = 128,
         label_code: LabelCode = "one_hot",
+        upsample: Upsample = "transposed",
     ) -> None:
         super().__init__()
         self.num_classes = num_classes
@@ -50,7 +53,7 @@ class Generator(nn.Module):
         base = divide_resolution(resolution, 16)
         self.body = nn.Sequential(nn.ConvTranspose2d(latent_dim + num_classes, widths[0], base, bias=False))
         for inputs, outputs in pairwise([*widths, channels]):
-            up = nn.ConvTranspose2d(inputs, outputs, 4, 2, 1, bias=False)
+            up = make_upsampling(upsample, inputs, outputs, bias=False)
             self.body.extend([nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), up])
         self.body.append(nn.Tanh())
         _init_convolutions(self)

@@ -16,6 +16,8 @@ class EqualisedConv2d(nn.Conv2d):
 
     Biases start at 0 and are not multiplied.
 
+    Source: Karras et al. 2018, section 4.1. Use it with Adam, so that all layers learn at the same speed.
+
     Args:
         inputs: number of input channels C.
         outputs: number of output channels.
@@ -36,6 +38,8 @@ class EqualisedLinear(nn.Linear):
     """Apply a linear layer to features (N, F) with weights that are multiplied by √(2 / F).
 
     Biases start at 0 and are not multiplied.
+
+    Source: Karras et al. 2018, section 4.1. Use it with Adam, so that all layers learn at the same speed.
 
     Args:
         inputs: number of input features F.

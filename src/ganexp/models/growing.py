@@ -15,6 +15,8 @@ class Growing(nn.Module):
     2i + 2 the layers of level i + 1 are faded in, with the fractional part of the stage as their share. A new network
     has full size; `set_stage` changes it. The stage is part of the network's state.
 
+    Source: Karras et al. 2018, section 2. Use it as the base of networks for schedule/growth=progressive.
+
     Args:
         doublings: number k of doublings from size base to full size.
     """

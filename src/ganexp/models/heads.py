@@ -32,6 +32,8 @@ class ProjectionHead(nn.Module):
 
     The layers are arguments, so that a network can normalise them. Source: Miyato and Koyama 2018.
 
+    Use it when a discriminator gets labels; it needs no loss of its own.
+
     Args:
         linear: layer that maps features (N, F) to logits (N, L).
         embedding: `nn.Embedding` or `OneHotLinear` that maps labels (N,) to (N, F); None ignores labels.
@@ -63,6 +65,8 @@ class OneHotLinear(nn.Linear):
 
     It computes the same as `nn.Embedding`, but its weight (features, num_classes) is the weight of a linear layer, as
     spectral norm and initialisation expect.
+
+    Use it when a layer of labels needs spectral norm.
     """
 
     def __init__(self, num_classes: int, features: int) -> None:
@@ -74,7 +78,9 @@ class OneHotLinear(nn.Linear):
 
 
 class ClassHead(nn.Module):
-    """Compute two linear functions of the same features: logits and class logits. Source: Odena et al. 2017.
+    """Compute two linear functions of the same features: logits and class logits.
+
+    Source: Odena et al. 2017. Use it with loss/auxiliary=class_head.
 
     Raises:
         ValueError: there are no classes.

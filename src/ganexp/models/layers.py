@@ -13,6 +13,8 @@ class InertBatchNorm(nn.BatchNorm1d):
     """Apply batch norm with its initial statistics, in training too: y = x·weight/√(1 + eps) + bias.
 
     Keras computes this when a model in training is called without `training=True`.
+
+    Use it to reproduce such code.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -21,7 +23,10 @@ class InertBatchNorm(nn.BatchNorm1d):
 
 
 class OffsetBatchNorm(nn.BatchNorm2d):
-    """Apply batch norm with a learned offset and without a learned scale: y = (x - mean)/√(var + eps) + bias."""
+    """Apply batch norm with a learned offset and without a learned scale: y = (x - mean)/√(var + eps) + bias.
+
+    Use it to reproduce chainer-gan-lib, which leaves out the scale.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__(channels, affine=False)
@@ -30,6 +35,8 @@ class OffsetBatchNorm(nn.BatchNorm2d):
 
 class FeatureBatchNorm(nn.BatchNorm1d):
     """Apply batch norm to every element of a feature map separately: (N, C, H, W) to the same shape.
+
+    Use it to reproduce chainer-gan-lib, whose batch norm after a linear layer does this.
 
     Args:
         features: number of elements of the feature map, C·H·W.
@@ -44,6 +51,8 @@ class ConditionalNorm(nn.Module):
     """Apply conditional batch norm: the scale 1 + W·onehot(label) and the offset V·onehot(label) depend on the label.
 
     Without classes this is ordinary batch norm. Sources: Dumoulin et al. 2017; De Vries et al. 2017.
+
+    Use it when a generator with batch norm gets labels.
 
     Args:
         channels: number of channels of the feature maps.

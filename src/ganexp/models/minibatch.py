@@ -32,6 +32,8 @@ class MinibatchDiscrimination(nn.Module):
     images must be in separate batches. Source: Salimans et al. 2016, section 3.2; there, the sum also includes j = i,
     which adds 1.
 
+    Use it when the generator collapses to few images.
+
     Args:
         features: number of input features F.
         kernels: number of distances that are computed for each pair of images.

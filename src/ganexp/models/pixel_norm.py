@@ -7,6 +7,9 @@ class PixelNorm(nn.Module):
     """Divide the features of every pixel by their root mean square over the channels: x / √(mean(x²) + 1e-8).
 
     It has no parameters, and its output for an image does not depend on the other images of the batch.
+
+    Source: Karras et al. 2018, section 4.2. Use it in a generator when the size of features grows without limit and
+    batch norm is not wanted.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -7,38 +7,57 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from ganexp.models.layer_factory import LayerFactory
 from ganexp.models.layers import ConditionalNorm
+from ganexp.models.squeeze import make_squeeze
 
+FirstBlock = Literal["residual", "relu", "convolution"]  # of a discriminator; see `make_first_block`
 HiddenWidth = Literal["in", "out"]  # of a block, the channels between its two convolutions: those of input or output
 RELU_GAIN = 2**0.5  # of the initial weights in the residual branches, where every convolution is next to a ReLU
 
 
 class UpBlock(nn.Module):
-    """Double height and width: norm, ReLU, upsampling, convolution, norm, ReLU, convolution, plus a 1x1 shortcut."""
+    """Double height and width: norm, ReLU, upsampling, convolution, norm, ReLU, convolution, plus a 1x1 shortcut.
 
-    def __init__(self, inputs: int, outputs: int, num_classes: int, layers: LayerFactory) -> None:
+    With `squeeze`, squeeze-and-excitation follows the second convolution (Hu et al. 2018, figure 3).
+
+    Source: Miyato et al. 2018, figure 5. Use it in generators of 32 pixels and more.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, num_classes: int, layers: LayerFactory, squeeze: bool = False
+    ) -> None:
         super().__init__()
         self.norm1 = ConditionalNorm(inputs, num_classes)
         self.norm2 = ConditionalNorm(outputs, num_classes)
         self.conv1 = layers.conv(inputs, outputs, 3, RELU_GAIN)
         self.conv2 = layers.conv(outputs, outputs, 3, RELU_GAIN)
         self.shortcut = layers.conv(inputs, outputs, 1)
+        self.squeeze = make_squeeze(outputs, layers, squeeze)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return a feature map (N, outputs, 2s, 2s) for x (N, inputs, s, s) and labels (N,) or None."""
         h = relu(self.norm1(x, labels))
         h = self.conv1(interpolate(h, scale_factor=2))  # (N, inputs, s, s) -> (N, outputs, 2s, 2s)
-        h = self.conv2(relu(self.norm2(h, labels)))
+        h = self.squeeze(self.conv2(relu(self.norm2(h, labels))))
         return h + self.shortcut(interpolate(x, scale_factor=2))
 
 
 class DownBlock(nn.Module):
     """Apply ReLU, convolution, ReLU, convolution, plus a shortcut; halve height and width if `down`.
 
-    The shortcut is a 1x1 convolution if the block changes the shape, and the identity otherwise.
+    The shortcut is a 1x1 convolution if the block changes the shape, and the identity otherwise. With `squeeze`,
+    squeeze-and-excitation follows the second convolution (Hu et al. 2018, figure 3).
+
+    Source: Miyato et al. 2018, figure 5. Use it in discriminators of 32 pixels and more.
     """
 
     def __init__(
-        self, inputs: int, outputs: int, down: bool, layers: LayerFactory, hidden: HiddenWidth = "out"
+        self,
+        inputs: int,
+        outputs: int,
+        down: bool,
+        layers: LayerFactory,
+        hidden: HiddenWidth = "out",
+        squeeze: bool = False,
     ) -> None:
         super().__init__()
         self.down = down
@@ -46,10 +65,11 @@ class DownBlock(nn.Module):
         self.conv1 = layers.conv(inputs, between, 3, RELU_GAIN)
         self.conv2 = layers.conv(between, outputs, 3, RELU_GAIN)
         self.shortcut = layers.conv(inputs, outputs, 1) if down or inputs != outputs else nn.Identity()
+        self.squeeze = make_squeeze(outputs, layers, squeeze)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a feature map (N, outputs, s, s), or (N, outputs, s/2, s/2) if `down`, for x (N, inputs, s, s)."""
-        h = self.conv2(relu(self.conv1(relu(x)))) + self.shortcut(x)
+        h = self.squeeze(self.conv2(relu(self.conv1(relu(x))))) + self.shortcut(x)
         return avg_pool2d(h, 2) if self.down else h  # pooling the sum pools both branches
 
 
@@ -57,6 +77,8 @@ class FirstDownBlock(nn.Module):
     """Halve height and width of an image: convolution, ReLU, convolution, pooling, plus pooling and a 1x1 shortcut.
 
     Unlike `DownBlock`, it applies no ReLU to its input, because ReLU would remove all negative pixels.
+
+    Source: the code of Miyato et al. 2018. Use it as the first block of a discriminator.
     """
 
     def __init__(self, inputs: int, outputs: int, layers: LayerFactory) -> None:
@@ -69,3 +91,21 @@ class FirstDownBlock(nn.Module):
         """Return a feature map (N, outputs, s/2, s/2) for images x (N, inputs, s, s)."""
         h = self.conv2(relu(self.conv1(x)))
         return avg_pool2d(h, 2) + self.shortcut(avg_pool2d(x, 2))
+
+
+def make_first_block(kind: FirstBlock, channels: int, outputs: int, layers: LayerFactory) -> nn.Module:
+    """Return the first block of a discriminator, which halves the height and width of the image.
+
+    Args:
+        kind: `residual` is `FirstDownBlock` (Miyato et al. 2018). `relu` is `DownBlock`, which removes all negative
+            pixels at once: an error in published code. `convolution` is one convolution 4x4 of stride 2, which is
+            cheaper.
+        channels: number of channels of the images.
+        outputs: number of channels of the feature map.
+        layers: factory for the layers of the block.
+    """
+    if kind == "residual":
+        return FirstDownBlock(channels, outputs, layers)
+    if kind == "relu":
+        return DownBlock(channels, outputs, True, layers)
+    return layers.prepare(nn.Conv2d(channels, outputs, 4, stride=2, padding=1))

@@ -13,7 +13,7 @@ from ganexp.models.attention import insert_attention
 from ganexp.models.heads import OneHotLinear, ProjectionHead
 from ganexp.models.layer_factory import LayerFactory, WeightInit
 from ganexp.models.layers import ConditionalNorm
-from ganexp.models.residual_blocks import DownBlock, FirstDownBlock, HiddenWidth, UpBlock
+from ganexp.models.residual_blocks import DownBlock, FirstBlock, HiddenWidth, UpBlock, make_first_block
 from ganexp.models.spectral import SpectralNorm
 from ganexp.types import NonNegativeInt, PositiveInt, Widths
 
@@ -31,6 +31,7 @@ class Generator(nn.Module):
         spectral_norm: kind of spectral norm of every convolution and linear layer.
         spectral_norm_output: whether spectral norm includes the last layer.
         init: initialisation of the weights; see `LayerFactory`.
+        squeeze: whether every block has squeeze-and-excitation.
 
     Raises:
         ValueError: the resolution does not fit the widths, or no feature map has the height `attention`.
@@ -47,6 +48,7 @@ class Generator(nn.Module):
         spectral_norm: SpectralNorm = "none",
         spectral_norm_output: bool = True,
         init: WeightInit = "xavier",
+        squeeze: bool = False,
     ) -> None:
         super().__init__()
         self.base = first_side(resolution, widths)
@@ -54,7 +56,7 @@ class Generator(nn.Module):
         output_layers = layers if spectral_norm_output else LayerFactory("none", init)
         self.project = layers.linear(latent_dim, widths[0] * self.base**2)
         sides = [self.base * 2**i for i in range(1, len(widths))]
-        blocks = [UpBlock(inputs, outputs, num_classes, layers) for inputs, outputs in pairwise(widths)]
+        blocks = [UpBlock(inputs, outputs, num_classes, layers, squeeze) for inputs, outputs in pairwise(widths)]
         self.blocks = insert_attention(blocks, sides, widths[1:], attention, layers)
         self.norm = ConditionalNorm(widths[-1], num_classes)
         self.out = output_layers.conv(widths[-1], channels, 3)
@@ -83,6 +85,8 @@ class Discriminator(nn.Module):
         init: initialisation of the weights; see `LayerFactory`.
         hidden: channels between the convolutions of each block except the first: those of its input (`in`, Miyato et
             al. 2018) or of its output (`out`, koshian2's SAGAN).
+        first_block: the first block, which receives the image; see `make_first_block`.
+        squeeze: whether every block except the first has squeeze-and-excitation.
 
     Raises:
         ValueError: `halvings` does not fit the resolution and the widths, no feature map has the height `attention`, or
@@ -102,14 +106,16 @@ class Discriminator(nn.Module):
         spectral_norm_output: bool = True,
         init: WeightInit = "xavier",
         hidden: HiddenWidth = "out",
+        first_block: FirstBlock = "residual",
+        squeeze: bool = False,
     ) -> None:
         super().__init__()
         check_halvings(halvings, resolution, widths)
         layers = LayerFactory(spectral_norm, init)
         output_layers = layers if spectral_norm_output else LayerFactory("none", init)
-        blocks: list[nn.Module] = [FirstDownBlock(channels, widths[0], layers)]
+        blocks: list[nn.Module] = [make_first_block(first_block, channels, widths[0], layers)]
         for index, (inputs, outputs) in enumerate(pairwise(widths), start=1):
-            blocks.append(DownBlock(inputs, outputs, index < halvings, layers, hidden))
+            blocks.append(DownBlock(inputs, outputs, index < halvings, layers, hidden, squeeze))
         sides = [resolution // 2 ** min(i, halvings) for i in range(1, len(widths) + 1)]
         self.blocks = insert_attention(blocks, sides, widths, attention, layers)
         linear = output_layers.linear(widths[-1], logits)

@@ -14,13 +14,15 @@ from ganexp.models.layers import ConditionalNorm, zero_bias
 from ganexp.models.minibatch import MinibatchKind, make_minibatch_layer
 from ganexp.models.resolution import divide_resolution
 from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
+from ganexp.models.upsampling import Upsample, make_upsampling
 from ganexp.types import NonNegativeInt, PositiveInt
 
 
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear; transposed convolution 4x4 of stride 2, batch norm, ReLU, all three times; convolution 3x3, tanh.
+    Layers: linear; transposed convolution 4x4 of stride 2 (or nearest neighbours and convolution 3x3), batch norm,
+    ReLU, all three times; convolution 3x3, tanh.
 
     Args:
         latent_dim: number of components of a latent.
@@ -28,6 +30,7 @@ class Generator(nn.Module):
         channels: number of channels of the images.
         num_classes: number of classes; 0 for an unconditional generator.
         width: number of channels at full resolution; earlier feature maps have 2, 4 and 8 times as many.
+        upsample: how height and width double: `transposed` convolution, or `nearest` neighbours and convolution.
 
     Raises:
         ValueError: the resolution is not a multiple of 8.
@@ -40,12 +43,13 @@ class Generator(nn.Module):
         channels: PositiveInt,
         num_classes: NonNegativeInt = 0,
         width: PositiveInt = 64,
+        upsample: Upsample = "transposed",
     ) -> None:
         super().__init__()
         self.base = divide_resolution(resolution, 8)
         widths = [8 * width, 4 * width, 2 * width, width]
         self.project = nn.Linear(latent_dim, widths[0] * self.base**2)
-        self.ups = nn.ModuleList(nn.ConvTranspose2d(inputs, outputs, 4, 2, 1) for inputs, outputs in pairwise(widths))
+        self.ups = nn.ModuleList(make_upsampling(upsample, inputs, outputs) for inputs, outputs in pairwise(widths))
         self.norms = nn.ModuleList(ConditionalNorm(outputs, num_classes, "default") for outputs in widths[1:])
         self.out = nn.Conv2d(width, channels, 3, 1, 1)
         for layer in (*self.ups, self.out):

@@ -1,5 +1,6 @@
 """Divide weights by an estimate of their largest singular value. Source: Miyato et al. 2018, section 2.1."""
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, TypeVar
 
 import torch
@@ -30,16 +31,26 @@ def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
 # torch's class is private, but its public function registers that class and leaves no place for the autocast guard.
 # test_torch_spectral_norm_has_private_class fails if torch renames it.
 class PersistentSpectralNorm(parametrizations._SpectralNorm):
-    """Normalise as torch does, but in float32 under autocast, because half precision is too inaccurate."""
+    """Normalise as torch does, but in float32 under autocast, because half precision is too inaccurate.
+
+    The weight W is divided by σ(W), which one power iteration in each forward pass estimates (Miyato et al. 2018,
+    section 2.1). Use it when the discriminator becomes too steep, with any loss; it costs little.
+    """
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` divided by its estimated largest singular value; same shape."""
-        with torch.autocast(weight.device.type, enabled=False):
+        with _without_autocast(weight):
             return super().forward(weight)
+
+    def _power_method(self, weight: Tensor, iterations: int) -> None:
+        if not weight.is_meta:  # which has no values; torch's operations for it are slow
+            super()._power_method(weight, iterations)
 
 
 class FixedUSpectralNorm(nn.Module):
     """Normalise with one power iteration from a constant u. Gradients flow through the iteration, as in published code.
+
+    The estimate is too small, so the norm is not bounded. Use it to reproduce such code only.
 
     Args:
         weight: weight (outputs, inputs, …), whose first dimension is the length of u.
@@ -53,8 +64,13 @@ class FixedUSpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` divided by its estimated largest singular value; same shape."""
-        with torch.autocast(weight.device.type, enabled=False):
+        with _without_autocast(weight):
             matrix = weight.flatten(1)  # (outputs, inputs, …) -> (outputs, rest)
             v = normalize(matrix.T @ self.u, dim=0)
             u = normalize(matrix @ v, dim=0)
             return weight / (u @ matrix @ v)
+
+
+def _without_autocast(weight: Tensor) -> AbstractContextManager[object]:
+    """Return a context without autocast on the device of `weight`; torch has no autocast for the meta device."""
+    return nullcontext() if weight.is_meta else torch.autocast(weight.device.type, enabled=False)

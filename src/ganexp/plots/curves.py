@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
+from numpy.typing import ArrayLike
 
 from ganexp import log_keys
 
 NETWORK_COLOURS = {"discriminator": "tab:blue", "generator": "tab:orange"}
 IMAGE_COLOURS = {"fake": "tab:blue", "train": "tab:orange", "test": "tab:green"}
+SCORE_COLOUR = "tab:green"
 PANEL_SIZE = (4.5, 3.6)  # inches
 
 Points = Sequence[Mapping[str, Any]]
@@ -19,6 +22,9 @@ ScoreInfo = Mapping[str, Mapping[str, Any]]
 
 def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
     """Return a figure with a panel for the losses, a panel for the mean logits, and a panel for each score.
+
+    The first score is also in the panel of the losses, on a second axis, to show which of them change at the same time.
+    A second axis above each panel has epochs, if the points have them.
 
     Args:
         points: logged points, as in metrics.jsonl.
@@ -32,25 +38,68 @@ def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
     count = 1 + bool(logit_keys) + len(names)
     figure = Figure(figsize=(PANEL_SIZE[0] * count, PANEL_SIZE[1]), layout="constrained", dpi=110)
     figure.suptitle(title)
-    axes = list(figure.subplots(1, count, squeeze=False)[0])
-    plot_losses(axes.pop(0), points)
+    panels = list(figure.subplots(1, count, squeeze=False)[0])
+    axes = list(panels)
+    losses = axes.pop(0)
+    plot_losses(losses, points)
+    if names:
+        add_score(losses, points, names[0])
     if logit_keys:
         plot_logits(axes.pop(0), points, logit_keys)
     for panel, name in zip(axes, names, strict=True):
         plot_score(panel, points, name, score_info[name])
-    for panel in figure.axes:
+    for panel in panels:
         panel.set_xlabel("step")
         panel.grid(alpha=0.3)
+        add_epochs(panel, points)
     return figure
 
 
 def plot_losses(axes: Axes, points: Points) -> None:
-    """Plot both networks' losses."""
+    """Plot both networks' losses: the means since the last logged point, or of older runs those of single updates."""
     for network, colour in NETWORK_COLOURS.items():
-        steps, values = series(points, log_keys.loss_key(network))
+        steps, values = series(points, log_keys.mean_key(network))
+        if not steps:
+            steps, values = series(points, log_keys.loss_key(network))
         axes.plot(steps, values, colour, label=network, linewidth=1, marker="." if len(steps) == 1 else None)
     axes.set_title("loss")
     axes.legend()
+
+
+def add_score(axes: Axes, points: Points, name: str) -> None:
+    """Add a score to a panel, on an axis of its own to the right."""
+    right = axes.twinx()
+    (line,) = right.plot(*series(points, log_keys.score_key(name)), SCORE_COLOUR, marker=".", linewidth=1)
+    right.set_ylabel(name, color=SCORE_COLOUR)
+    right.tick_params(axis="y", colors=SCORE_COLOUR)
+    lines = [*axes.lines, line]
+    axes.legend(lines, [*(str(each.get_label()) for each in axes.lines), name])
+
+
+def add_epochs(axes: Axes, points: Points) -> None:
+    """Add an axis with epochs above a panel, if the points have epochs that increase."""
+    steps, epochs = series(points, log_keys.EPOCHS)
+    pairs = sorted(dict(zip(steps, epochs, strict=True)).items())
+    if len(pairs) < 2 or pairs[-1][1] <= pairs[0][1]:
+        return
+    at, passed = (np.array(values, dtype=float) for values in zip(*pairs, strict=True))
+    passed = np.maximum.accumulate(passed) + 1e-9 * np.arange(len(passed))  # strictly increasing, to be invertible
+
+    def to_epochs(x: ArrayLike) -> np.ndarray:
+        return _extrapolated(x, at, passed)
+
+    def to_steps(x: ArrayLike) -> np.ndarray:
+        return _extrapolated(x, passed, at)
+
+    axes.secondary_xaxis("top", functions=(to_epochs, to_steps)).set_xlabel("epoch", fontsize="small")
+
+
+def _extrapolated(x: ArrayLike, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
+    """Interpolate linearly between the points (xs, ys), and beyond them with the mean slope."""
+    x = np.asarray(x, dtype=float)
+    slope = (ys[-1] - ys[0]) / (xs[-1] - xs[0])
+    below, above = np.minimum(x - xs[0], 0), np.maximum(x - xs[-1], 0)
+    return np.interp(x, xs, ys) + slope * (below + above)
 
 
 def plot_logits(axes: Axes, points: Points, keys: Sequence[str]) -> None:
@@ -65,7 +114,7 @@ def plot_logits(axes: Axes, points: Points, keys: Sequence[str]) -> None:
 def plot_score(axes: Axes, points: Points, name: str, info: Mapping[str, Any]) -> None:
     """Plot one score, and mark its best value after step 0."""
     steps, values = series(points, log_keys.score_key(name))
-    axes.plot(steps, values, "tab:green", marker=".")
+    axes.plot(steps, values, SCORE_COLOUR, marker=".")
     axes.set_title(name)
     best = best_point(steps, values, info.get("higher_is_better"))
     if best is not None:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from PIL import ImageFont
 from PIL.Image import Image
 from torch import Tensor
+from torch.nn.functional import pad
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 from torchvision.utils import make_grid
 
@@ -55,6 +56,17 @@ def _name_column(names: Sequence[str], height: int) -> Tensor:
 def side_by_side(*pictures: Tensor) -> Tensor:
     """Join pictures (3, H, W) of the same height from left to right."""
     return torch.cat(pictures, dim=2)
+
+
+def beside(*pictures: Tensor) -> Tensor:
+    """Join pictures (3, H, W) of any heights from left to right, with a margin between them, at the same upper edge."""
+    height = max(picture.shape[1] for picture in pictures)
+    margins = [2 * MARGIN] * (len(pictures) - 1) + [0]  # to the right of each picture
+    padded = [
+        pad(picture, (0, margin, 0, height - picture.shape[1]), value=GREY)
+        for picture, margin in zip(pictures, margins, strict=True)
+    ]
+    return side_by_side(*padded)
 
 
 def to_pil(image: Tensor) -> Image:

@@ -12,11 +12,19 @@ from ganexp.report.score_info import UNKNOWN
 
 AXIS_TITLES = {
     "step": "step (generator updates)",
+    "epochs": "epoch",
     "images": "real images",
     "seconds": "seconds of training",
     "d_steps": "discriminator updates",
 }
-KIND_TITLES = {"score": "score", "loss": "loss", "logit": "D's mean logit"}
+KIND_TITLES = {
+    "score": "score",
+    "loss": "loss",
+    "logit": "D's mean logit",
+    "accuracy": "D's accuracy",
+    "gradient": "gradient norm",
+}
+MARKED = ("score", "logit")  # kinds with few points, one for each evaluation
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Quantity:
         return {
             "kind": KIND_TITLES[self.kind],
             "name": with_letter(self.name, self.letter),
-            "markers": self.kind != "loss",
+            "markers": self.kind in MARKED,
             "log": self.log_scale,
         }
 

@@ -12,8 +12,20 @@ from ganexp.report.values import is_number, plain
 MAX_POINTS = 100  # of a curve
 
 # Each logged point has values of one kind, so each kind has its own steps.
-KINDS = {"score": log_keys.SCORE, "loss": log_keys.LOSS, "logit": log_keys.LOGIT}
-AXES = {"step": "step", "images": log_keys.IMAGES, "seconds": log_keys.SECONDS, "d_steps": log_keys.D_STEPS}
+KINDS = {
+    "score": log_keys.SCORE,
+    "loss": log_keys.LOSS,
+    "logit": log_keys.LOGIT,
+    "accuracy": log_keys.ACCURACY,
+    "gradient": log_keys.GRADIENT_NORM,
+}
+AXES = {
+    "step": "step",
+    "epochs": log_keys.EPOCHS,
+    "images": log_keys.IMAGES,
+    "seconds": log_keys.SECONDS,
+    "d_steps": log_keys.D_STEPS,
+}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from typing import Any
 
 import yaml
 
+from ganexp.errors import UserError
 from ganexp.report.curves import Curve, read_curves
 from ganexp.report.score_info import ScoreInfo, read_score_info
 from ganexp.report.settings import read_config, select_settings
 from ganexp.report.values import as_dict, flatten, is_number, plain
+from ganexp.runs.links import refuse_links
 from ganexp.runs.run_directory import RunDirectory
 
 EVALUATIONS = ("best", "last", "untrained")  # the ones whose scores run.json holds
@@ -67,8 +69,9 @@ class Run:
 def read_run(path: Path, label: str) -> Run:
     """Return the run in the directory `path`; if it cannot be read, a warning of the run has the reason."""
     try:
+        refuse_links(path)
         return _read(RunDirectory(path), label)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+    except (UserError, OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = plain(str(error) or type(error).__name__)
         return Run(path, label, name=label, warnings=[f"not readable: {reason}"])
 

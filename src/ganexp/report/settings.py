@@ -18,7 +18,8 @@ MAX_CHARACTERS = 1_000_000  # of a config
 NOT_SETTINGS = frozenset(
     {
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"),
-        *("data.changed", "data.classes", "trainer.devices", "trainer.log_every"),
+        *("data.images", "schedule.epochs", "schedule.evaluate_every_epochs", "schedule.keep_at"),  # steps decide
+        *("metrics.interpolate", "data.changed", "data.classes", "trainer.devices", "trainer.log_every"),
         *("debug.dry_run", "debug.keep_files", "debug.keep_scores"),
         *("trainer.max_time", "trainer.profiler", "trainer.enable_model_summary", "trainer.detect_anomaly"),
     }

@@ -5,11 +5,13 @@ run.json         metadata: status, versions, machine, times, final scores
 metrics.jsonl    one line for each logged point: step, axes, losses or scores
 samples/         grids of fixed latents by step, interpolations
 curves.png       losses and scores by step
-checkpoints/     best.ckpt (by the score that metrics.best_by names), last.ckpt
+checkpoints/     best.ckpt (by the score that metrics.best_by names), last.ckpt, and the epochs of schedule.keep_at as
+                 step-*-epoch-*.ckpt
 .hydra/          files for Hydra's own tools: the composed config, its overrides, and Hydra's settings
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +21,12 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp import log_keys
+from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs import atomic
+from ganexp.runs.records import read_points, read_record
 
+KEPT = re.compile(r"step-(\d+)-epoch-(\d+)\.ckpt")
 MAX_ATTEMPTS = 1000  # names tried for a directory that no other run uses
 HYDRA_DIRECTORY = ".hydra"
 HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # in it
@@ -56,6 +61,18 @@ class RunDirectory:
             return directory
         raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs already use this path. Choose another hydra.run.dir")
 
+    def kept_checkpoint(self, step: int, epoch: int) -> Path:
+        """Return the path of the checkpoint that is kept after an epoch."""
+        return self.last.parent / f"step-{step:07d}-epoch-{epoch}.ckpt"
+
+    def kept_checkpoints(self) -> dict[tuple[int, int], Path]:
+        """Return the kept checkpoints by step and epoch, in order."""
+        found = {}
+        for path in sorted(self.last.parent.glob("step-*-epoch-*.ckpt")):
+            if numbers := KEPT.fullmatch(path.name):
+                found[int(numbers[1]), int(numbers[2])] = path
+        return found
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Prevent other processes from training in this directory. The lock ends with the process, even after a kill.
@@ -78,25 +95,23 @@ class RunDirectory:
         atomic.write_text(self.metadata_file, json.dumps(self.metadata() | values, indent=2) + "\n")
 
     def metadata(self) -> dict[str, Any]:
-        """Return the content of run.json; an empty dictionary if the file is missing or still empty."""
-        text = self.metadata_file.read_text(encoding="utf-8") if self.metadata_file.exists() else ""
-        return json.loads(text) if text else {}
+        """Return the content of run.json; an empty dictionary if the file is missing or still empty.
+
+        Raises:
+            UserError: the file is damaged, or was not written by ganexp.
+        """
+        return read_record(self.metadata_file)
 
     def points(self) -> list[dict[str, Any]]:
-        """Return the logged points in order, without an incomplete last line from a killed process."""
-        if not self.metrics.exists():
-            return []
-        points = []
-        for line in self.metrics.read_text(encoding="utf-8").splitlines():
-            try:
-                points.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-        return points
+        """Return the logged points in order, without lines that cannot be read."""
+        return read_points(self.metrics)[0]
 
     def drop_points_after(self, step: int) -> None:
-        """Remove logged points after `step`, because a resumed run logs them again."""
-        self._write_points([point for point in self.points() if point["step"] <= step])
+        """Remove logged points after `step`, because a resumed run logs them again; say how many were not readable."""
+        points, unreadable = read_points(self.metrics)
+        if unreadable:
+            say(f"{self.metrics.name}: {unreadable} lines cannot be read, and were removed")
+        self._write_points([point for point in points if point["step"] <= step])
 
     def drop_scores(self) -> None:
         """Remove all scores from the logged points, because later scores will not be comparable with them."""

@@ -62,7 +62,7 @@ class SweepDirectory:
         if stored != overrides:
             raise UserError(
                 f"{self.path} has another sweep: {' '.join(stored)}\n"
-                f"Resume it with ganexp sweep.resume={self.path}, or choose another hydra.sweep.dir"
+                f"Resume it with ganexp resume {self.path}, or choose another hydra.sweep.dir"
             )
 
     def discard_if_no_job_started(self) -> None:

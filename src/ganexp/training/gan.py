@@ -6,7 +6,6 @@ One `training_step` is one step, which is one generator update. Optimizers step 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -15,19 +14,18 @@ from ganexp import log_keys
 from ganexp.data.stream import Batch as RealBatch
 from ganexp.data.stream import ImageStream
 from ganexp.losses.objective import Batch, Objective
-from ganexp.metrics.collection import Scores
 from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange
-from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate
-from ganexp.training.clock import TrainingClock
 from ganexp.training.ema import AveragedGenerator
 from ganexp.training.schedules import LinearDecay, ProgressiveGrowth, make_schedulers, set_progress
+from ganexp.training.scored_module import ScoredModule
+from ganexp.training.update_values import UpdateValues
 from ganexp.training.updates import Backward, FixedRatio, Step
 
 COUNTERS = ("step", "d_steps", "images_seen")
 
 
-class GAN(pl.LightningModule):
+class GAN(ScoredModule):
     """The networks of a GAN, their objective, and the order of their updates.
 
     Args:
@@ -47,15 +45,11 @@ class GAN(pl.LightningModule):
         averaged_generator: moving average of the generator to sample from; None samples from the trained generator.
         log_every: number of steps between two logged points.
         growth: function that maps a step to the stage of networks that grow; None leaves them at full size.
+        evaluate_every_d_steps: number of discriminator updates between two evaluations. None leaves them to Lightning,
+            after a number of steps; otherwise `log_every` counts discriminator updates, too.
 
     Attributes:
-        stream: real batches; set before training.
-        scores: scores that a validation computes; None computes nothing. They are not registered as a submodule, so
-            that checkpoints do not include the feature extractor.
-        step, d_steps, images_seen: numbers of generator updates, discriminator updates, and real images used so far.
-        evaluation_latents: latents from which validations generate images.
-        score_values: scores of the last validation by name.
-        logged: the last logged values by key, for callbacks that show or check them.
+        losses_logged_at: the last step at which losses were logged; -1 before the first one. Others: `ScoredModule`.
     """
 
     def __init__(
@@ -74,26 +68,27 @@ class GAN(pl.LightningModule):
         averaged_generator: AveragedGenerator | None = None,
         log_every: int = 50,
         growth: ProgressiveGrowth | None = None,
+        evaluate_every_d_steps: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(latent, num_classes, pixel_range)
         self.automatic_optimization = False
         self.networks, self.averaged_generator, self.objective = nn.ModuleDict(networks), averaged_generator, objective
         self.further_networks = [name for name in networks if name not in ("generator", "discriminator")]
-        self.update_rule, self.latent, self.num_classes = update_rule, latent, num_classes
+        self.update_rule = update_rule
         self.optimizer_factories, self.lr_decay, self.growth = dict(optimizers), lr_decay, growth
         self.max_norms = {name: norm for name, norm in (clip_gradients or {}).items() if norm is not None}
         self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
-        self.pixel_range: PixelRange = pixel_range
-        self.stream: ImageStream | None = None
-        self.scores: Scores | None = None
-        self.step = self.d_steps = self.images_seen = 0
-        self.clock = TrainingClock()
-        self.logged: dict[str, float] = {}
-        self.score_values: dict[str, float] = {}
-        self._losses: dict[str, Tensor] = {}
-        self.evaluation_latents = FixedLatents(latent, EVALUATION_SEED)
+        self.evaluate_every_d_steps = evaluate_every_d_steps
+        self.losses_logged_at = -1
+        self._values = UpdateValues()
         methods = ("set_progress", "set_stage")
         self._told_progress = [each for each in self.modules() if any(hasattr(each, method) for method in methods)]
+
+    def connect(self, stream: ImageStream) -> None:
+        """Take the real images from `stream`, and tell the update rule the number of batches in an epoch."""
+        self.stream = stream
+        if hasattr(self.update_rule, "set_batches_per_epoch"):
+            self.update_rule.set_batches_per_epoch(stream.batches_per_epoch)
 
     @property
     def generator(self) -> nn.Module:
@@ -143,16 +138,33 @@ class GAN(pl.LightningModule):
         set_progress(self._told_progress, self.step, self.steps, self.growth)
         self._optimizer_of = self._optimizers_by_network()
         self._shared_fakes: tuple[Tensor, Tensor | None] | None = None
+        before = self._counter
         self._run_phases()
         self.step += 1
         for scheduler in self.lr_schedulers() or ():
             scheduler.step()
         if self.averaged_generator is not None:
             self.averaged_generator.update(self.generator, self.step)
-        if self.step % self.log_every == 0:
+        if before // self.log_every < self._counter // self.log_every:
             self._log_losses()
         if self.is_done:
             self.trainer.should_stop = True
+        elif (period := self.evaluate_every_d_steps) and before // period < self._counter // period:
+            self._end_period()
+
+    def _end_period(self) -> None:
+        """End Lightning's epoch, so that it validates after this step."""
+        self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch = True
+
+    @property
+    def _counter(self) -> int:
+        """The number of updates that `log_every` and the evaluations refer to."""
+        return self.d_steps if self.evaluate_every_d_steps else self.step
+
+    @property
+    def _may_be_logged(self) -> bool:
+        """Whether the losses may be logged after this step; discriminator updates are not known in advance."""
+        return self.evaluate_every_d_steps is not None or (self.step + 1) % self.log_every == 0
 
     def _run_phases(self) -> None:
         phases = self.update_rule.phases(self.further_networks)
@@ -173,6 +185,8 @@ class GAN(pl.LightningModule):
     def _carry_out(self, phase: Backward | Step) -> Tensor | None:
         if isinstance(phase, Backward):
             return self._backward(phase)
+        if self._may_be_logged:
+            self._values.keep_gradient_norm(phase.network, self._parameters_of[phase.network])
         if phase.network in self.max_norms:
             nn.utils.clip_grad_norm_(self._parameters_of[phase.network], self.max_norms[phase.network])
         self._optimizer_of[phase.network].step()
@@ -188,13 +202,16 @@ class GAN(pl.LightningModule):
         network = phase.network
         if phase.real == "next":
             self._real = next(self.stream)
-        terms = self.objective.terms(network, self.networks, self._batch(phase, self._real))
+        batch = self._batch(phase, self._real)
+        terms = self.objective.terms(network, self.networks, batch)
         loss = torch.stack(list(terms.values())).sum()
         self._optimizer_of[network].zero_grad()
         with torch.autocast(loss.device.type, enabled=False):  # second-order gradients in half precision are too coarse
             self.manual_backward(loss, inputs=self._parameters_of[network])
-        if (self.step + 1) % self.log_every == 0:
-            self._keep_losses(network, loss, terms)
+        self._values.add_loss(network, loss.detach())
+        if self._may_be_logged:
+            self._values.keep_terms(network, loss, terms)
+            self._values.keep_accuracies(self.objective.accuracies(batch))
         return loss.detach()
 
     def _batch(self, phase: Backward, real: RealBatch) -> Batch:
@@ -236,52 +253,11 @@ class GAN(pl.LightningModule):
 
     # Logging
 
-    def _keep_losses(self, network: str, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """Keep the losses of an update on the device until they are logged, or replaced by those of a later update."""
-        self._losses[log_keys.loss_key(network)] = loss.detach()
-        if len(terms) > 1:
-            self._losses |= {log_keys.loss_key(network, name): term.detach() for name, term in terms.items()}
-
     def _log_losses(self) -> None:
-        """Log the losses of the step's last updates, and the objective's values. This waits for the device."""
+        """Log the values of the step's last updates, and the objective's values. This waits for the device."""
         values = {log_keys.objective_key(name): value for name, value in self.objective.values().items()}
-        self.log_values({name: value.item() for name, value in (self._losses | values).items()})
-
-    def log_values(self, values: Mapping[str, float]) -> None:
-        """Send values to every logger at the current step, together with the other axes."""
-        axes = {
-            log_keys.D_STEPS: self.d_steps,
-            log_keys.IMAGES: self.images_seen,
-            log_keys.SECONDS: self.clock.seconds(),
-        }
-        self.logged |= values
-        for logger in self.loggers:
-            logger.log_metrics({**values, **axes}, self.step)
-
-    # Validation
-
-    def on_validation_start(self) -> None:
-        """Pause the clock, and remove the samples of the last validation."""
-        self.clock.pause()
-        if self.scores is not None:
-            self.scores.reset()
-
-    def validation_step(self, indices: Tensor, _index: int) -> None:
-        """Generate images from the fixed latents at `indices` (N,), and add them to the scores."""
-        if self.scores is None:
-            return
-        indices = indices.cpu()
-        labels = None if self.scores.labels is None else self.scores.labels.values[indices]
-        self.scores.update(generate(self, self.evaluation_latents[indices], labels), labels, indices)
-
-    def on_validation_epoch_end(self) -> None:
-        """Compute and log the scores; callbacks can monitor them by their names."""
-        if self.scores is None:
-            return
-        values = self.score_values = self.scores.compute()
-        self.log_values({log_keys.score_key(name): value for name, value in values.items()})
-        for name, value in values.items():
-            self.log(name, value, logger=False)
+        self.losses_logged_at = self.step
+        self.log_values(self._values.take(values))
 
     # Checkpoints
 
@@ -289,7 +265,7 @@ class GAN(pl.LightningModule):
         """Add the counters and the state of the update rule."""
         counters = {name: getattr(self, name) for name in COUNTERS}
         state = {"seconds": self.clock.seconds(), "update_rule": self.update_rule.state_dict()}
-        checkpoint["ganexp"] = counters | state
+        checkpoint["ganexp"] = counters | state | {"values": self._values.state_dict()}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the counters and the state of the update rule."""
@@ -298,3 +274,5 @@ class GAN(pl.LightningModule):
             setattr(self, name, state[name])
         self.clock.total = state["seconds"]
         self.update_rule.load_state_dict(state["update_rule"])
+        if "values" in state:
+            self._values.load_state_dict(state["values"], self.device)

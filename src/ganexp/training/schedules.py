@@ -14,6 +14,8 @@ from ganexp.types import NonNegativeFloat, PositiveInt, UnitInterval
 class LinearDecay:
     """Keep the learning rates constant until `start`, then decay them linearly to `end` times their value.
 
+    Use it when scores still jump late in a run (Miyato et al. 2018 and Gulrajani et al. 2017 decay to 0).
+
     Args:
         start: share of the run in [0, 1] at which the decay starts.
         end: factor at the end of the run.
@@ -34,6 +36,8 @@ class ProgressiveGrowth:
     """Raise the stage of growing networks by 1 for every `images_per_stage` images (Karras et al. 2018, section 2).
 
     The stage is a function of the step, so that a resumed run continues with the same one.
+
+    Use it with networks that have stages, when the images are large.
 
     Args:
         images_per_stage: number of images.

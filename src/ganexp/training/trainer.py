@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint as LightningModelCheckpo
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from ganexp.callbacks.interruption import Interruption
 from ganexp.callbacks.model_checkpoint import ModelCheckpoint
@@ -126,7 +127,7 @@ def make_trainer(
             default_root_dir=root,
             callbacks=list(callbacks),
             logger=list(loggers) or False,
-            plugins=[AtomicCheckpointIO()],
+            plugins=[AtomicCheckpointIO(root)],
             enable_checkpointing=any(isinstance(callback, LightningModelCheckpoint) for callback in callbacks),
             enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
             **defaults | dict(arguments or {}),
@@ -158,8 +159,12 @@ def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode:
 
 
 def fit(trainer: pl.Trainer, gan: GAN, data: StreamData, checkpoint: Path | None) -> None:
-    """Train, starting from `checkpoint` if it is not None. Only tensors and plain values are loaded from it."""
-    with quiet_lightning():
+    """Train, starting from `checkpoint` if it is not None. Only tensors and plain values are loaded from it.
+
+    Raises:
+        SystemExit: a signal has stopped the training. The exit code is 128 plus its number, as in shells.
+    """
+    with quiet_lightning(), exit_code_of_signal(trainer):
         trainer.fit(gan, datamodule=data, ckpt_path=checkpoint, weights_only=True)
 
 
@@ -179,7 +184,21 @@ def validate(
     numerical = {name: value for name, value in (arguments or {}).items() if name in NUMERICAL}
     with quiet_lightning(), tempfile.TemporaryDirectory(prefix="ganexp-") as root:
         trainer = make_trainer(device, Path(root), callbacks=callbacks, loggers=loggers, arguments=numerical)
-        trainer.validate(gan, datamodule=data, verbose=False)
+        with exit_code_of_signal(trainer):
+            trainer.validate(gan, datamodule=data, verbose=False)
+
+
+@contextmanager
+def exit_code_of_signal(trainer: pl.Trainer) -> Iterator[None]:
+    """Exit with 128 plus the number of the signal that stopped Lightning, which itself exits with 0 or 1."""
+    try:
+        yield
+    except SIGTERMException:
+        callbacks = getattr(trainer, "callbacks", [])  # Lightning does not declare the attribute
+        received = [callback.received for callback in callbacks if isinstance(callback, Interruption)]
+        raise SystemExit(128 + (received or [signal.SIGTERM])[0]) from None
+    except SystemExit as stop:
+        raise SystemExit(128 + signal.SIGINT if stop.code == 1 else stop.code) from None  # Lightning's after Ctrl-C
 
 
 @contextmanager

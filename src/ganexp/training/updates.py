@@ -11,6 +11,7 @@ attributes, because every checkpoint saves its `state_dict`. A step has exactly 
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal
 
 import torch
@@ -50,12 +51,17 @@ Phases = Generator[Backward | Step, Tensor | None, None]
 
 @dataclass
 class FixedRatio:
-    """Make `n_critic` discriminator updates for each generator update.
+    """Make `n_critic` discriminator updates for each generator update, or for every `n_gen` generator updates.
+
+    Use it in general: with n_critic=1 for losses of logits (Goodfellow et al. 2014), and with n_critic=5 for a critic
+    that must stay near its optimum (Gulrajani et al. 2017).
 
     Args:
-        n_critic: discriminator updates in a step.
+        n_critic: discriminator updates in a step that updates the discriminator.
+        n_gen: the discriminator is updated in every `n_gen`-th step only, so that its updates and those of the
+            generator have the ratio n_critic : n_gen.
         order: `discriminator_first`, `generator_first`, or `simultaneous`, where both gradients are computed at the
-            same weights before one of the networks steps (n_critic must be 1).
+            same weights before one of the networks steps (n_critic and n_gen must be 1).
         reuse_real: use one real batch for all discriminator updates of a step.
         fakes: `fresh` draws new latents for every update. `shared` generates one batch of images at the start of a
             step and uses it for every update of the step.
@@ -64,6 +70,7 @@ class FixedRatio:
     """
 
     n_critic: PositiveInt = 1
+    n_gen: PositiveInt = 1
     order: Order = "discriminator_first"
     reuse_real: bool = False
     fakes: Fakes = "fresh"
@@ -72,8 +79,10 @@ class FixedRatio:
     def __post_init__(self) -> None:
         if missing := {"discriminator", "generator"} - self.labels.keys():
             raise ValueError(f"labels={self.labels}: give labels for {' and '.join(sorted(missing))} too")
-        if self.order == "simultaneous" and self.n_critic != 1:
-            raise ValueError(f"order=simultaneous needs n_critic=1, not {self.n_critic}")
+        for name in ("n_critic", "n_gen"):
+            if self.order == "simultaneous" and getattr(self, name) != 1:
+                raise ValueError(f"order=simultaneous needs {name}=1, not {getattr(self, name)}")
+        self._steps_in_cycle = 0  # since the last step that updated the discriminator
 
     def phases(self, others: Sequence[str] = ()) -> Phases:
         """Yield the phases of one step.
@@ -81,12 +90,16 @@ class FixedRatio:
         Args:
             others: further networks, such as a classifier. Each is updated once, before generator and discriminator.
         """
+        self._steps_in_cycle = (self._steps_in_cycle + 1) % self.n_gen
         real = "next"
         for network in others:
             yield Backward(network, real)
             yield Step(network)
             real = "same"
-        if self.order == "discriminator_first":
+        if self._steps_in_cycle:  # a step without the discriminator; it takes labels, if any, from a batch of its own
+            yield Backward("generator", real, self.fakes)
+            yield Step("generator")
+        elif self.order == "discriminator_first":
             yield from self._discriminator_updates(real)
             yield Backward("generator", "same", self.fakes)
             yield Step("generator")
@@ -113,16 +126,25 @@ class FixedRatio:
         return updates >= self.n_critic
 
     @property
-    def updates_per_step(self) -> int | None:
-        """The number of discriminator updates in every step, or None if it depends on the losses."""
-        return self.n_critic
+    def updates_per_step(self) -> Fraction | int | None:
+        """The mean number of discriminator updates in a step, or None if it depends on the losses."""
+        return Fraction(self.n_critic, self.n_gen)
+
+    @property
+    def batches_per_step(self) -> Fraction | int | None:
+        """The mean number of real batches that a step takes from the stream, or None if it depends on the losses."""
+        if self.updates_per_step is None:
+            return None
+        with_discriminator = 1 if self.reuse_real else self.n_critic
+        return Fraction(with_discriminator + self.n_gen - 1, self.n_gen)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that is needed to resume the rule exactly."""
-        return {}
+        return {} if self.n_gen == 1 else {"steps_in_cycle": self._steps_in_cycle}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore the state that `state_dict` of a rule with the same settings returned."""
+        self._steps_in_cycle = state.get("steps_in_cycle", 0)
 
 
 @dataclass
@@ -132,6 +154,8 @@ class LossLimit(FixedRatio):
     This is the rule of the SAGAN article: a generator update, then a discriminator update. If the mean of the last
     `window` discriminator losses is then at least `limit`, `burst` further discriminator updates follow.
 
+    Use it when the discriminator is so weak that its loss stays high.
+
     Args:
         limit: limit on the mean loss. None means no limit, so that no loss is read from the device.
         window: number of losses in the mean.
@@ -140,7 +164,7 @@ class LossLimit(FixedRatio):
             updates. True checks the limit again after every burst, so that the next generator update waits until the
             mean is below the limit, as in the article's code.
         epoch: number of discriminator updates after which the losses and the burst are reset, as at the end of an epoch
-            in the article's code; None never resets them.
+            in the article's code; "dataset" is the number of batches of the dataset, and None never resets them.
     """
 
     order: Order = "generator_first"
@@ -148,16 +172,26 @@ class LossLimit(FixedRatio):
     window: PositiveInt = 5
     burst: PositiveInt = 4
     repeat_burst: bool = False
-    epoch: PositiveInt | None = None
+    epoch: PositiveInt | Literal["dataset"] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.n_critic != 1:
-            raise ValueError(f"n_critic={self.n_critic}: a loss limit starts from one discriminator update per step")
+        for name in ("n_critic", "n_gen"):
+            if getattr(self, name) != 1:
+                raise ValueError(
+                    f"{name}={getattr(self, name)}: a loss limit starts from one discriminator update per step; for a "
+                    "fixed ratio use schedule/updates=fixed_ratio or generator_first"
+                )
         if self.repeat_burst and self.epoch is None:
             raise ValueError("repeat_burst=true needs epoch=…, because otherwise the bursts may never end")
         self._losses: list[Tensor | float] = []
         self._updates_in_epoch = 0
+        self._epoch = self.epoch
+
+    def set_batches_per_epoch(self, batches: int) -> None:
+        """Set the number of discriminator updates in an epoch, if it is that of the dataset."""
+        if self.epoch == "dataset":
+            self._epoch = batches
 
     def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
         """Return whether the loss is below the limit, the burst is over, or an epoch ends."""
@@ -165,7 +199,7 @@ class LossLimit(FixedRatio):
             return True
         self._losses = [*self._losses, loss][-self.window :]
         self._updates_in_epoch += 1
-        if self._updates_in_epoch == self.epoch:
+        if self._updates_in_epoch == self._epoch:
             self._losses, self._updates_in_epoch = [], 0
             return True
         burst_is_over = self.repeat_burst and (updates - 1) % self.burst == 0

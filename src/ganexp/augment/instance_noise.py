@@ -1,0 +1,40 @@
+"""Instance noise: noise on every image that the discriminator sees (Sønderby et al. 2017; Arjovsky and Bottou 2017)."""
+
+import torch
+from torch import Tensor, nn
+
+from ganexp.types import NonNegativeFloat, UnitInterval
+
+
+class InstanceNoise(nn.Module):
+    """Add N(0, s²) to every value of an image, with s = std · max(0, 1 - p/end) at the share p of the run.
+
+    The noise makes the distributions of real and generated images overlap, so that a discriminator that is far ahead
+    still has a gradient. Use it when the discriminator's loss tends to 0.
+
+    Args:
+        std: Standard deviation s at the start of the run, where images have the range [-1, 1].
+        end: Share of the run in [0, 1] at which the noise reaches 0; 0 keeps it constant.
+
+    Example:
+        >>> noise = InstanceNoise(std=0.2, end=0.5)
+        >>> noise.set_progress(0.25)
+        >>> round(noise.deviation.item(), 3)
+        0.1
+    """
+
+    deviation: Tensor  # a scalar, in checkpoints
+
+    def __init__(self, std: NonNegativeFloat, end: UnitInterval = 1.0) -> None:
+        super().__init__()
+        self.std, self.end = std, end
+        self.register_buffer("deviation", torch.tensor(float(std)))
+
+    def set_progress(self, progress: float) -> None:
+        """Set the standard deviation to that of `progress`, the share of the run in [0, 1]."""
+        if self.end:
+            self.deviation.fill_(self.std * max(0.0, 1 - progress / self.end))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return images (N, C, H, W) with noise."""
+        return images + self.deviation.to(images.dtype) * torch.randn_like(images)

@@ -1,0 +1,67 @@
+"""Stop a run when the discriminator separates real from generated images too well, or no longer at all."""
+
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+
+from ganexp import log_keys
+from ganexp.console import say
+from ganexp.errors import UserError
+from ganexp.training.gan import GAN
+from ganexp.types import PositiveInt, UnitInterval
+
+KINDS = ("real", "fake")
+
+
+class StopOnAccuracy(Callback):
+    """End a run when the discriminator's accuracy is outside an interval at several logged points in a row.
+
+    The accuracy is the mean of those on the real and on the generated images of the discriminator's last update. Near 1
+    the generator gets no useful gradient, and below one half the discriminator does not learn any more.
+
+    Args:
+        highest: Upper end of the interval.
+        lowest: Lower end of the interval.
+        patience: Number of logged points in a row outside the interval after which the run ends.
+
+    Raises:
+        ValueError: If `lowest` is above `highest`.
+    """
+
+    def __init__(self, highest: UnitInterval, lowest: UnitInterval, patience: PositiveInt) -> None:
+        if lowest > highest:
+            raise ValueError(f"lowest={lowest}: must not be above highest={highest}")
+        self.highest, self.lowest, self.patience = highest, lowest, patience
+        self.points = 0  # in a row outside the interval
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
+        """Check the accuracy if this step was logged.
+
+        Raises:
+            UserError: The loss has no accuracy.
+        """
+        if pl_module.losses_logged_at != pl_module.step:
+            return
+        keys = [log_keys.accuracy_key(kind) for kind in KINDS]
+        if not pl_module.logged.keys() >= set(keys):
+            raise UserError(
+                "callbacks.stop_on_accuracy: this loss has no accuracy, because its discriminator does not classify "
+                "images as real or generated: leave stop_on_accuracy out of callbacks"
+            )
+        accuracy = sum(pl_module.logged[key] for key in keys) / len(keys)
+        is_inside = self.lowest <= accuracy <= self.highest
+        self.points = 0 if is_inside else self.points + 1
+        if self.points >= self.patience and not pl_module.is_done:
+            trainer.should_stop = True
+            say(
+                f"stopped at step {pl_module.step:,}: D's accuracy, now {accuracy:.3f}, was outside of "
+                f"[{self.lowest:g}, {self.highest:g}] at {self.points} logged points in a row"
+            )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the number of points in a row for a checkpoint."""
+        return {"points": self.points}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore the number of points in a row."""
+        self.points = state["points"]

@@ -1,0 +1,160 @@
+"""Facts about the published cases, for `ganexp list`: they are composed and built once, and then cached.
+
+Must not import torch at import time.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.errors import HydraException
+from omegaconf import DictConfig, open_dict
+
+from ganexp import __version__
+from ganexp.commands.options import EXPERIMENTS, groups, header
+from ganexp.config import schema
+from ganexp.config.comments import first_sentence
+from ganexp.config.composition import PACKAGE, composing
+from ganexp.console import progress
+from ganexp.errors import UserError
+from ganexp.runs.atomic import write_text
+
+SCORE = re.compile(r"\b(?:IS|FID) \d+(?:\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A published case.
+
+    Attributes:
+        name: ARTICLE/CASE, the option of `experiment`.
+        description: what the case is.
+        source: the article or project, with its code.
+        published: the published scores, without their protocol; empty if there are none.
+        dataset: the option of `data`; None if the case cannot be composed.
+        generator_parameters: number of trainable parameters; None if the networks cannot be built.
+        discriminator_parameters: the same for the discriminator.
+        steps: length of the run in generator updates; None if it is not known before the images are read. Under a
+            loss limit it is the largest possible number.
+        epochs: length of the run in passes over the training split; None if the number of images is not known.
+    """
+
+    name: str
+    description: str
+    source: str
+    published: str
+    dataset: str | None = None
+    generator_parameters: int | None = None
+    discriminator_parameters: int | None = None
+    steps: int | None = None
+    epochs: float | None = None
+
+
+def cases(folders: Sequence[Path]) -> list[Case]:
+    """Return all cases, in the order of their names.
+
+    Args:
+        folders: the directories of config files: ganexp's own first, then the user's.
+    """
+    names = groups(folders)[EXPERIMENTS]
+    facts = _cached_facts(names, folders)
+    return [_case(name, facts[name], folders) for name in names]
+
+
+def _case(name: str, facts: Mapping[str, Any], folders: Sequence[Path]) -> Case:
+    parts = header(EXPERIMENTS, name, folders)
+    scores = SCORE.findall(parts.get("Published", ""))
+    return Case(name, first_sentence(parts[""]), parts.get("Source", ""), ", ".join(scores), **facts)
+
+
+def _cached_facts(names: Sequence[str], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """Return the facts that need a composed config, by case, from the cache or computed with a progress bar."""
+    file = _cache() / f"cases-{_digest(folders)}.json"
+    with suppress(OSError, ValueError):
+        return json.loads(file.read_text(encoding="utf-8"))
+    computed = dict(_compute_facts(progress(names, "reading the cases", total=len(names)), folders))
+    with suppress(OSError):  # without a cache, the facts are computed again
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, json.dumps(computed))
+    return computed
+
+
+def _cache() -> Path:
+    return Path(os.path.expanduser(os.environ.get("GANEXP_CACHE", "~/.cache/ganexp")))
+
+
+def _digest(folders: Sequence[Path]) -> str:
+    """Return a hash of everything that the facts depend on: the config files, and the code that reads them."""
+    files = [file for folder in folders for file in sorted(folder.rglob("*.yaml"))]
+    files += [file for name in ("config", "models", "training") for file in sorted((PACKAGE / name).glob("*.py"))]
+    files += [Path(__file__)]
+    digest = hashlib.sha256(__version__.encode())
+    for file in files:
+        digest.update(f"{file}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:32]
+
+
+def _compute_facts(names: Iterable[str], folders: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each case with its facts; without them, if the case needs further settings."""
+    schema.register()
+    counts: dict[str, int | None] = {}  # cases share networks
+    with composing(folders) as compose_one:
+        for name in names:
+            try:
+                composed = compose_one("train", [f"experiment={name}"], True)
+                dataset = composed.hydra.runtime.choices["data"]
+                with open_dict(composed):
+                    del composed["hydra"]
+                cfg = schema.resolve(composed)
+            except (HydraException, UserError):
+                yield name, {}
+                continue
+            parameters = {
+                f"{network}_parameters": _count_once(cfg.model[network], counts)
+                for network in ("generator", "discriminator")
+            }
+            yield name, {"dataset": dataset, **_length(cfg), **parameters}
+
+
+def _length(cfg: DictConfig) -> dict[str, float | None]:
+    """Return the length of a run in steps and in epochs; None where it is not known before the images are read."""
+    from ganexp.training.length import epochs_of, in_steps, known_images
+
+    images = known_images(cfg)
+    try:
+        cfg = in_steps(cfg, images)
+    except UserError:
+        return {"steps": None, "epochs": cfg.schedule.epochs}
+    return {"steps": cfg.schedule.steps, "epochs": epochs_of(cfg, images)}
+
+
+def _count_once(node: DictConfig, counts: dict[str, int | None]) -> int | None:
+    key = str(node)
+    if key not in counts:
+        counts[key] = _count_parameters(node)
+    return counts[key]
+
+
+def _count_parameters(node: Mapping[str, Any]) -> int | None:
+    """Return the number of trainable parameters of a network; None if it cannot be built."""
+    import torch
+
+    from ganexp.config.instantiate import instantiate
+
+    try:
+        with torch.device("meta"):  # without memory, and without drawing the weights
+            network = instantiate(node, "model")
+    except UserError:
+        return None
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+
+
+def as_json(case: Case) -> dict[str, Any]:
+    """Return a case as a dictionary, with its command."""
+    return asdict(case) | {"command": f"ganexp experiment={case.name}"}

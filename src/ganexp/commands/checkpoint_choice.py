@@ -1,0 +1,59 @@
+"""Choose a checkpoint of a run by its step or its epoch."""
+
+from pathlib import Path
+
+from ganexp.checkpoint import read_checkpoint
+from ganexp.errors import UserError
+from ganexp.runs.run_directory import RunDirectory
+
+
+def choose_checkpoint(ckpt: str, step: int | None, epoch: int | None) -> str:
+    """Return the path of the checkpoint in the run directory `ckpt` at a step or after an epoch.
+
+    Args:
+        ckpt: path of a run directory, or of a checkpoint if neither a step nor an epoch is given.
+        step: step of the checkpoint; None if it is not given.
+        epoch: epoch after which `schedule.keep_at` kept the checkpoint; None if it is not given.
+
+    Returns:
+        `ckpt` itself if neither is given.
+
+    Raises:
+        UserError: both are given, `ckpt` is not a run directory, or the run has no such checkpoint.
+    """
+    if step is None and epoch is None:
+        return ckpt
+    if step is not None and epoch is not None:
+        raise UserError(f"step={step} and epoch={epoch}: give one of the two")
+    given = f"step={step}" if epoch is None else f"epoch={epoch}"
+    path = Path(ckpt).expanduser()
+    if not path.is_dir():
+        raise UserError(f"{given} chooses a checkpoint of a run: give ckpt=RUN_DIRECTORY, not ckpt={ckpt}")
+    run = RunDirectory(path)
+    kept = run.kept_checkpoints()
+    if epoch is not None:
+        chosen = next((file for (_, of_epoch), file in kept.items() if of_epoch == epoch), None)
+    else:
+        chosen = _of_step(run, step)
+    if chosen is None:
+        raise UserError(f"{given}: {ckpt} has no such checkpoint, only {_choices(run, by_epoch=epoch is not None)}")
+    return str(chosen)
+
+
+def _of_step(run: RunDirectory, step: int | None) -> Path | None:
+    return next((file for number, file in _by_step(run) if number == step), None)
+
+
+def _by_step(run: RunDirectory) -> list[tuple[int, Path]]:
+    """Return the checkpoints with their steps. The files of the best and the last one do not name their steps."""
+    unnamed = [file for file in (run.best, run.last) if file.exists()]
+    steps = [(step, file) for (step, _), file in run.kept_checkpoints().items()]
+    return sorted(steps + [(read_checkpoint(file)["ganexp"]["step"], file) for file in unnamed])
+
+
+def _choices(run: RunDirectory, by_epoch: bool) -> str:
+    if by_epoch:
+        epochs = [str(epoch) for _, epoch in run.kept_checkpoints()]
+        return "epochs " + ", ".join(epochs) if epochs else "those that step= chooses; schedule.keep_at keeps epochs"
+    steps = [f"{step}" for step, _ in dict(_by_step(run)).items()]
+    return "steps " + ", ".join(steps) if steps else "none at all"

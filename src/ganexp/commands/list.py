@@ -1,0 +1,83 @@
+"""Run `ganexp list`: print the published cases, the options of a config group, or the layers. Must not import torch."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from statistics import mode
+from textwrap import fill
+
+from rich.table import Column, Table
+
+from ganexp.arguments import LINE_LENGTH, Parser, UsageError
+from ganexp.commands.cases import Case, as_json, cases
+from ganexp.commands.help import COMMANDS, description, examples
+from ganexp.commands.options import EXPERIMENTS, LAYERS, Entry, entries, find_group, groups, layers
+from ganexp.config.composition import CONF
+from ganexp.console import make_console, say
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run `ganexp list` with the given arguments.
+
+    Raises:
+        UsageError: there is no such topic or flag.
+    """
+    parser = list_parser()
+    given = parser.parse_args(arguments)
+    folders = [CONF] if given.config_dir is None else [CONF, given.config_dir.expanduser().absolute()]
+    names = [*groups(folders), LAYERS]
+    topic = find_group(given.topic, names)
+    if topic is None:
+        raise UsageError(f"{parser.prog}: there is no topic {given.topic!r}. Topics: {', '.join(names)}")
+    if topic == EXPERIMENTS:
+        found = cases(folders)
+        say(json.dumps([as_json(case) for case in found], indent=2)) if given.json else _print_cases(found)
+        return
+    options = layers() if topic == LAYERS else entries(topic, folders)
+    say(json.dumps([asdict(option) for option in options], indent=2)) if given.json else _print_options(topic, options)
+
+
+def list_parser() -> Parser:
+    """Return the argparse parser of the command."""
+    parser = Parser(
+        "ganexp list",
+        usage=COMMANDS["list"].usage,
+        description=description("list"),
+        epilog=examples("list"),
+    )
+    topics = ", ".join([*groups([CONF]), LAYERS])
+    parser.add_argument("topic", nargs="?", default=EXPERIMENTS, metavar="TOPIC", help=f"one of {topics}")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--config-dir", "-cd", type=Path, metavar="DIRECTORY", help="a directory with your own config files"
+    )
+    return parser
+
+
+def _print_cases(found: Sequence[Case]) -> None:
+    """Print a table of the cases of each article, below the source of most of them."""
+    for article, members in groupby(found, lambda case: case.name.rpartition("/")[0]):
+        of_article = list(members)
+        source = mode(case.source for case in of_article).partition(";")[0]  # some cases have a source of their own
+        say(fill(f"{article}: {source}", LINE_LENGTH, break_long_words=False, break_on_hyphens=False))
+        numeric = [Column(name, justify="right") for name in ("G", "D", "epochs", "steps")]
+        table = Table("experiment", "dataset", "published", *numeric)
+        for case in of_article:
+            numbers = (case.generator_parameters, case.discriminator_parameters, case.epochs, case.steps)
+            cells = ["–" if number is None else f"{round(number):,}" for number in numbers]
+            table.add_row(case.name, case.dataset or "–", case.published or "–", *cells)
+        make_console().print(table)
+    say("G and D: trainable parameters. Train a case with: ganexp experiment=NAME")
+
+
+def _print_options(topic: str, options: Sequence[Entry]) -> None:
+    """Print a line for each option: its name, and the sentence about it."""
+    width = max((len(option.name) for option in options), default=0) + 2
+    for option in options:
+        indent = " " * width
+        line = f"{option.name:{width}}{option.description}"
+        say(fill(line, LINE_LENGTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False))
+    if topic != LAYERS:
+        say(f"Choose one with: ganexp {topic}=NAME")

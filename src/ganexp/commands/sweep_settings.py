@@ -1,0 +1,162 @@
+"""Settings of a sweep that only its jobs have, such as those of the experiments that it compares.
+
+Hydra applies the overrides of a sweep to a config without the options that the sweep varies, and would refuse these
+settings there. Therefore they are handed to Hydra's sweeper, which applies them to every job. Must not import torch.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from ganexp.arguments import Command
+from ganexp.config.composition import compose_config
+from ganexp.config.suggestions import CommandLine, list_settings
+from ganexp.config.texts import is_declared, is_group
+from ganexp.errors import UserError
+
+PARAMETERS = "hydra.sweeper.params"  # overrides that Hydra's sweeper applies to the jobs only
+SETTING = re.compile(r"(?!hydra\.)\w+(?:\.\w+)+")
+MAX_LISTED = 6  # jobs that a message names
+
+
+def hand_settings_to_jobs(command: Command, folders: Sequence[Path]) -> Command:
+    """Return the command of a sweep with the settings that only its jobs have as parameters of Hydra's sweeper.
+
+    Args:
+        command: a parsed command line; one that is not a sweep is returned unchanged.
+        folders: the directories of config files: ganexp's own first, then the user's.
+    """
+    candidates = [override for override in command.arguments if SETTING.fullmatch(override.partition("=")[0])]
+    if not command.is_sweep or not candidates:
+        return command
+    cfg = _compose_shared_options(command, folders)
+    if cfg is None:  # another override is wrong, which Hydra reports
+        return command
+    of_jobs = [override for override in candidates if _deepest_parent(cfg, override.partition("=")[0])[1]]
+    if not of_jobs:
+        return command
+    others = [override for override in command.arguments if override not in of_jobs]
+    return replace(command, arguments=(*others, _as_parameters(of_jobs)))
+
+
+def _compose_shared_options(command: Command, folders: Sequence[Path]) -> DictConfig | None:
+    """Return the config with the options that all jobs share, without settings; None if it cannot be composed."""
+    parser = OverridesParser.create()
+    try:
+        parsed = parser.parse_overrides(list(command.arguments))
+        shared = [item.input_line for item in parsed if item.input_line and _is_shared_option(item, folders)]
+        return compose_config(command.config_name, shared, folders)
+    except HydraException:
+        return None
+
+
+def _is_shared_option(override: Override, folders: Sequence[Path]) -> bool:
+    return not override.is_sweep_override() and is_group(override.key_or_group, folders)
+
+
+def _as_parameters(overrides: Sequence[str]) -> str:
+    """Return the override that hands `overrides` to Hydra's sweeper; `of_parameters` is its inverse."""
+    pairs = (override.partition("=") for override in overrides)
+    quoted = (f"{key}:{QuotedString(_escape(value), Quote.single).with_quotes()}" for key, _equals, value in pairs)
+    return f"+{PARAMETERS}={{{','.join(quoted)}}}"
+
+
+def _escape(value: str) -> str:
+    """Return `value` with its interpolations escaped, because they are those of the job."""
+    return value.replace("${", "\\${")
+
+
+def of_parameters(override: str) -> list[str]:
+    """Return the overrides that `override` hands to Hydra's sweeper; another override hands over none."""
+    if not override.startswith(f"+{PARAMETERS}={{"):
+        return []
+    values: Any = OverridesParser.create().parse_override(override).value()
+    return [f"{key}={value}".replace("\\${", "${") for key, value in values.items()]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job of a sweep that has other options than the jobs before it.
+
+    Attributes:
+        label: its options of the groups that the sweep varies; empty if it varies none.
+        cfg: its config without the settings that are checked.
+    """
+
+    label: str
+    cfg: DictConfig
+
+
+def check_settings(config: DictConfig, overrides: Mapping[str, Override]) -> None:
+    """Check that every job has the settings that the sweep overrides.
+
+    Args:
+        config: the config of the sweep, including Hydra's part.
+        overrides: the overrides of the sweep by key, with those of its preset.
+
+    Raises:
+        UserError: no job has a setting, or only some jobs have it.
+        hydra.errors.HydraException: a job cannot be composed for another reason.
+    """
+    schema = OmegaConf.get_type(config)
+    keys = [key for key in overrides if SETTING.fullmatch(key) and not (schema and is_declared(schema, key))]
+    if not keys:
+        return
+    sources = config.hydra.runtime.config_sources
+    folders = [Path(source.path) for source in sources if source.schema == "file"]
+    jobs = list(_jobs(config, overrides, keys, folders))
+    for key in keys:
+        without = [job for job in jobs if _deepest_parent(job.cfg, key)[1]]
+        if len(without) == len(jobs):
+            parent, missing = _deepest_parent(jobs[0].cfg, key)
+            node = OmegaConf.select(jobs[0].cfg, parent) if parent else jobs[0].cfg
+            line = CommandLine([], folders, config.hydra.job.config_name)
+            raise UserError(list_settings(f"{parent}.{missing}" if parent else missing, node, line))
+        if without:
+            labels = [job.label for job in without]
+            more = f" and {len(labels) - MAX_LISTED} more" if len(labels) > MAX_LISTED else ""
+            raise UserError(
+                f"{key}: some jobs of the sweep do not have this setting: {', '.join(labels[:MAX_LISTED])}{more}.\n"
+                f"Leave these jobs out of the sweep, or leave out {key}."
+            )
+
+
+def _jobs(
+    config: DictConfig, overrides: Mapping[str, Override], keys: Sequence[str], folders: Sequence[Path]
+) -> Iterator[Job]:
+    """Yield one job for each combination of options of groups, because the options decide which settings there are."""
+    others = {key: override for key, override in overrides.items() if key not in keys}
+    if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
+        (jobs,) = BasicSweeper.split_arguments(list(others.values()), max_batch_size=None)
+    else:  # the jobs of a search are not known yet
+        jobs = [[item.input_line or "" for item in others.values() if not item.is_sweep_override()]]
+    varied = [key for key, override in others.items() if override.is_sweep_override()]
+    seen = set()
+    for job in jobs:
+        options = [line for line in job if is_group(line.partition("=")[0], folders)]
+        label = " ".join(option for option in options if option.partition("=")[0] in varied)
+        if label not in seen:
+            seen.add(label)
+            yield Job(label, GlobalHydra.instance().config_loader().load_sweep_config(config, job))
+
+
+def _deepest_parent(cfg: DictConfig, key: str) -> tuple[str, str]:
+    """Return the part of a dotted key that `cfg` has, and the name that is missing there; empty if none is."""
+    node: Any = cfg
+    names = key.split(".")
+    for depth, name in enumerate(names):
+        if isinstance(node, ListConfig):
+            break
+        if not isinstance(node, DictConfig) or name not in list(node):
+            return ".".join(names[:depth]), name
+        node = None if OmegaConf.is_missing(node, name) else node[name]
+    return key, ""

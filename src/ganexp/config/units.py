@@ -1,0 +1,49 @@
+"""Choose between steps and epochs where a config sets the length or the cadence in both. Must not import torch."""
+
+from collections.abc import Iterator, Sequence
+
+from omegaconf import DictConfig
+
+from ganexp.errors import UserError
+
+PAIRS = (("steps", "epochs"), ("evaluate_every", "evaluate_every_epochs"))  # keys of `schedule`
+
+
+def choose_units(cfg: DictConfig, overrides: Sequence[str]) -> None:
+    """Remove the steps of a composed config if its overrides give epochs, and the other way round.
+
+    Args:
+        cfg: a composed config; of each pair in PAIRS one key has a value afterwards, and the other is null.
+        overrides: the overrides of the command line, which take precedence over the chosen options.
+
+    Raises:
+        UserError: the overrides, or the chosen options, give both or neither of a pair.
+    """
+    complaints = []
+    for pair in PAIRS:
+        values = {key: cfg.schedule[key] for key in pair if cfg.schedule.get(key) is not None}
+        given = [key for key in values if f"schedule.{key}" in set(_keys(overrides))]
+        if len(values) == 1:
+            continue
+        if len(given) == 1:
+            (other,) = set(pair) - set(given)
+            cfg.schedule[other] = None
+        else:
+            complaints.append(_complaint(pair, values, bool(given)))
+    if complaints:
+        raise UserError("\n".join(complaints))
+
+
+def _keys(overrides: Sequence[str]) -> Iterator[str]:
+    for override in overrides:
+        yield override.partition("=")[0].lstrip("+")
+
+
+def _complaint(pair: tuple[str, str], values: dict[str, int], given: bool) -> str:
+    steps, epochs = (f"schedule.{key}" for key in pair)
+    if not values:
+        return f"Missing value: {steps}=… or {epochs}=…"
+    both = f"{steps}={values[pair[0]]} and {epochs}={values[pair[1]]}"
+    if given:
+        return f"{both}: give one of the two, because each determines the other"
+    return f"{both} are both set by the chosen options: where one of them is set, set the other to null"

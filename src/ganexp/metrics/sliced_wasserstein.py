@@ -1,0 +1,180 @@
+"""The sliced Wasserstein distance between images (Karras et al. 2018, section 5), which needs no feature extractor.
+
+Images are split into the levels of a Laplacian pyramid (Burt and Adelson 1983). Each level is described by small
+neighbourhoods of pixels, and the distance of two sets of neighbourhoods is the mean of their Wasserstein distances
+along random directions (Rabin et al. 2011). Small distances at the lowest resolution mean that the large structures of
+the images agree, and at the highest resolution that noise and sharp edges do.
+"""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from ganexp.metrics.reference import evenly_spaced
+from ganexp.metrics.score import Minimum, SampleScore, ScoreContext
+from ganexp.pixels import to_uint8
+from ganexp.types import PositiveInt
+
+NEIGHBOURHOOD = 7  # height and width of a neighbourhood in pixels
+LOWEST = 16  # height of the lowest level
+BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
+SCALE = 1e3  # the paper's tables list 1000 times the distance
+DIRECTIONS_AT_ONCE = 128  # so that the projections fit into memory, as in the paper's code
+DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other settings are part of the protocol
+SEED = 0  # of neighbourhoods and directions, so that all evaluations use the same ones
+
+
+class SlicedWasserstein(SampleScore):
+    """1000 times the sliced Wasserstein distance between samples and real images; lower is better.
+
+    The mean over the levels is `swd_classifier`; `swd_32_classifier` and `swd_16_classifier` are the levels of images
+    with 32 x 32 pixels. The extractor is not used, only its name. The distance between two sets from the same
+    distribution is above 0 and falls with the number of images, so values are comparable only for equal numbers.
+
+    Args:
+        context: description of the samples, the extractor and the references.
+        images: maximum number of images of each kind, the first samples and evenly spaced real images.
+        neighbourhoods: number of neighbourhoods of each image and level.
+        directions: number of random directions.
+    """
+
+    higher_is_better = False
+    plot_scale = "log"
+    kept_samples: ClassVar[int | None] = None
+
+    def __init__(
+        self, context: ScoreContext, images: PositiveInt, neighbourhoods: PositiveInt, directions: PositiveInt
+    ) -> None:
+        super().__init__(context)
+        self.settings = {"images": images, "neighbourhoods": neighbourhoods, "directions": directions}
+        self.neighbourhoods, self.directions = neighbourhoods, directions
+        self.kept_samples = images  # type: ignore[misc]  # an attribute of this score, which hides that of the class
+
+    @classmethod
+    def minimum(cls, **settings: Any) -> Minimum:
+        """Return one image of each kind."""
+        return Minimum()
+
+    def column_names(self) -> list[str]:
+        """Return `images`."""
+        return ["images"]
+
+    def update(self, images: Tensor, indices: Tensor) -> None:
+        """Add samples (N, C, H, W) in [-1, 1] with indices (N,)."""
+        self.keep(indices, images=to_uint8(images))
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the mean distance and that of each level, to each reference."""
+        (samples,) = self.sorted_columns()
+        values: dict[str, Tensor] = {}
+        for split, (ending, _) in zip(self.context.references, self.context.named_references(), strict=True):
+            with torch.autocast(samples.device.type, enabled=False):
+                levels = self._distances(samples, split)
+            values[f"swd_{ending}"] = torch.stack(list(levels.values())).mean()
+            values |= {f"swd_{height}_{ending}": distance for height, distance in levels.items()}
+        return values
+
+    def protocol(self) -> dict[str, Any]:
+        """Return the settings that are not the default ones."""
+        return {name: value for name, value in self.settings.items() if value != DEFAULTS[name]}
+
+    def value_names(self) -> list[str]:
+        """Return the names of the means and of the distances of the levels."""
+        (split, *_) = self.context.references
+        heights = pyramid_heights(self._real_images(split, torch.tensor([0])).shape[2])
+        endings = [ending for ending, _ in self.context.named_references()]
+        keys = ["swd", *(f"swd_{height}" for height in heights)]
+        return [f"{key}_{ending}" for ending in endings for key in keys]
+
+    def _distances(self, samples: Tensor, split: str) -> dict[int, Tensor]:
+        """Return the distance of samples, uint8 (N, C, H, W), to real images of a split, by the height of the level."""
+        reference = self.context.references[split]
+        count = min(len(samples), reference.count)
+        generator = torch.Generator().manual_seed(SEED)
+        real = self._real_images(split, evenly_spaced(reference.count, count)).to(samples.device)
+        distances = {}
+        for ours, theirs in zip(laplacian_pyramid(samples[:count]), laplacian_pyramid(real), strict=True):
+            first, second = (describe(level, self.neighbourhoods, generator) for level in (ours, theirs))
+            distances[ours.shape[2]] = SCALE * sliced_distance(first, second, self.directions, generator).double()
+        return distances
+
+    def _real_images(self, split: str, indices: Tensor) -> Tensor:
+        if self.context.real_images is None:
+            raise ValueError("real_images=None: the sliced Wasserstein distance needs the real images themselves")
+        return self.context.real_images(split, indices)
+
+
+def pyramid_heights(height: int) -> list[int]:
+    """Return the heights of the levels of a pyramid, from full resolution down to at least 16.
+
+    Example:
+        >>> pyramid_heights(96), pyramid_heights(28)
+        ([96, 48, 24], [28])
+    """
+    heights = [height]
+    while heights[-1] % 2 == 0 and heights[-1] // 2 >= LOWEST:
+        heights.append(heights[-1] // 2)
+    return heights
+
+
+def laplacian_pyramid(images: Tensor) -> list[Tensor]:
+    """Return the levels of a Laplacian pyramid of square images (N, C, H, W), from full resolution downwards.
+
+    Every level but the last is the difference between the images at that resolution and the next lower one, enlarged.
+    """
+    current, levels = images.float(), []
+    for _ in pyramid_heights(images.shape[2])[1:]:
+        lower = _blur(current)[:, :, ::2, ::2]
+        enlarged = torch.zeros_like(current)
+        enlarged[:, :, ::2, ::2] = 4 * lower  # a quarter of the pixels, so that the mean stays the same
+        levels.append(current - _blur(enlarged))
+        current = lower
+    return [*levels, current]
+
+
+def _blur(images: Tensor) -> Tensor:
+    """Convolve each channel of images (N, C, H, W) with the binomial filter 5x5, mirrored at the border."""
+    row = torch.tensor(BINOMIAL, device=images.device) / sum(BINOMIAL)
+    kernel = torch.outer(row, row)[None, None]
+    flat = images.flatten(0, 1)[:, None]  # (N, C, H, W) -> (N·C, 1, H, W)
+    return conv2d(pad(flat, (2, 2, 2, 2), mode="reflect"), kernel).view_as(images)
+
+
+def describe(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """Return random neighbourhoods of images (N, C, H, W) as rows (N·count, C·7·7).
+
+    The values of each channel are shifted and scaled to a mean of 0 and a standard deviation of 1 over all
+    neighbourhoods. Images smaller than 7 x 7 are one neighbourhood.
+    """
+    size = min(NEIGHBOURHOOD, *images.shape[2:])
+    spans = [length - size + 1 for length in images.shape[2:]]
+    shape = (len(images), count)
+    y, x = (torch.randint(span, shape, generator=generator).to(images.device) for span in spans)
+    windows = images.unfold(2, size, 1).unfold(3, size, 1)  # a view: (N, C, H', W', 7, 7)
+    image = torch.arange(len(images), device=images.device)[:, None]
+    rows = windows[image, :, y, x].flatten(0, 1)  # (N, count, C, 7, 7) -> (N·count, C, 7, 7)
+    rows = rows - rows.mean((0, 2, 3), keepdim=True)
+    deviation = rows.std((0, 2, 3), keepdim=True, correction=0)
+    return (rows / deviation.clamp_min(1e-8)).flatten(1)
+
+
+def sliced_distance(first: Tensor, second: Tensor, directions: int, generator: torch.Generator) -> Tensor:
+    """Return the mean Wasserstein-1 distance of two sets of points (N, d) along random directions, a scalar."""
+    total = first.new_zeros(())
+    for start in range(0, directions, DIRECTIONS_AT_ONCE):
+        count = min(DIRECTIONS_AT_ONCE, directions - start)
+        direction = torch.randn(count, first.shape[1], generator=generator).to(first)
+        direction = direction / direction.norm(dim=1, keepdim=True)
+        ours, theirs = (_sort_rows(direction @ points.T) for points in (first, second))  # (count, N) each
+        total += (ours - theirs).abs().mean(1).sum()
+    return total / directions
+
+
+def _sort_rows(values: Tensor) -> Tensor:
+    """Return each row in ascending order. On a CPU, NumPy's sort is many times faster than torch's."""
+    if values.device.type == "cpu":
+        return torch.from_numpy(np.sort(values.numpy(), axis=1))
+    return values.sort(1).values

@@ -1,0 +1,87 @@
+"""Convert the epochs of a schedule to steps or discriminator updates, by the batches that the update rule draws."""
+
+from fractions import Fraction
+
+from omegaconf import DictConfig
+
+from ganexp.config.instantiate import instantiate, to_plain
+from ganexp.data.contents import contents
+from ganexp.errors import UserError
+
+
+def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
+    """Return a copy of the resolved `cfg` with the epochs of its schedule as steps; `cfg` itself without epochs.
+
+    If the number of discriminator updates in a step depends on the losses, the run ends after the discriminator
+    updates of the given epochs, and evaluations count them too; `steps` is then the largest possible number.
+
+    Args:
+        cfg: a resolved config in which `choose_units` has left epochs or steps, not both.
+        images: number of images to train on; None if it is not known.
+
+    Raises:
+        UserError: there are epochs, and the number of images, or of batches in a step, is not known.
+    """
+    if cfg.schedule.epochs is None and cfg.schedule.evaluate_every_epochs is None:
+        return cfg
+    cfg = cfg.copy()
+    schedule = cfg.schedule
+    batches = _batches_per_epoch(cfg, images)
+    rule = instantiate(schedule.updates, "schedule.updates")
+    drawn = rule.batches_per_step
+    if drawn is None and rule.reuse_real:
+        raise UserError(
+            f"{_given(cfg)}: the number of batches in a step depends on the losses, because of "
+            "schedule.updates.reuse_real=true: set it to false, or give schedule.steps and schedule.evaluate_every"
+        )
+    if schedule.epochs is not None:
+        schedule.steps = _steps(schedule.epochs * batches, drawn)
+        if drawn is None and schedule.max_d_steps is None:
+            schedule.max_d_steps = schedule.epochs * batches
+    if schedule.evaluate_every_epochs is not None:
+        schedule.evaluate_every = _steps(schedule.evaluate_every_epochs * batches, drawn)
+        schedule.evaluate_by = "d_steps" if drawn is None else "steps"
+    return cfg
+
+
+def _batches_per_epoch(cfg: DictConfig, images: int | None) -> int:
+    if images is None:
+        raise UserError(
+            f"{_given(cfg)}: the number of images is not known before they are read: add data.images=NUMBER, or give "
+            "schedule.steps and schedule.evaluate_every"
+        )
+    if images < cfg.schedule.batch_size:
+        raise UserError(
+            f"schedule.batch_size={cfg.schedule.batch_size} is more than the {images} images of the dataset: "
+            f"use schedule.batch_size={images} or less"
+        )
+    return images // cfg.schedule.batch_size
+
+
+def _given(cfg: DictConfig) -> str:
+    keys = [key for key in ("epochs", "evaluate_every_epochs") if cfg.schedule[key] is not None]
+    return " and ".join(f"schedule.{key}={cfg.schedule[key]}" for key in keys)
+
+
+def _steps(batches: int, drawn: Fraction | None) -> int:
+    """Return the number of steps that draw `batches`; the number of batches if `drawn` is not known."""
+    return batches if drawn is None else max(1, round(batches / drawn))
+
+
+def known_images(cfg: DictConfig) -> int | None:
+    """Return the number of images to train on without reading them; None if it is not known."""
+    source = to_plain(cfg.data.source)
+    sizes = contents(source, cfg.data.resolution, cfg.data.channels).get("images", {})
+    size = sizes.get(cfg.data.split)
+    images = sum(size.values()) if isinstance(size, dict) else size
+    return cfg.data.images if images is None else images
+
+
+def epochs_of(cfg: DictConfig, images: int | None) -> float | None:
+    """Return the length of a run in epochs, if it is known, from its steps or its limit on discriminator updates."""
+    schedule = cfg.schedule
+    drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step
+    batches = schedule.max_d_steps if drawn is None else drawn * schedule.steps
+    if batches is None or images is None or images < schedule.batch_size:
+        return None
+    return float(Fraction(batches, images // schedule.batch_size))

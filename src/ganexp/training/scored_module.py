@@ -1,0 +1,91 @@
+"""The part of training that evaluates a GAN: it counts updates, logs values, and scores samples."""
+
+from collections.abc import Mapping
+
+import pytorch_lightning as pl
+from torch import Tensor, nn
+
+from ganexp import log_keys
+from ganexp.data.stream import ImageStream
+from ganexp.metrics.collection import Scores
+from ganexp.models.latent import Latent
+from ganexp.pixels import PixelRange
+from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate
+from ganexp.training.clock import TrainingClock
+
+
+class ScoredModule(pl.LightningModule):
+    """A LightningModule whose samples are scored by its validations, and that logs values at its own step.
+
+    A subclass defines `sampling_generator`.
+
+    Args:
+        latent: distribution of the latents.
+        num_classes: number of classes of a conditional GAN; 0 trains without labels.
+        pixel_range: range of real pixels.
+
+    Attributes:
+        stream: real batches; set before training.
+        scores: scores that a validation computes; None computes nothing. They are not registered as a submodule, so
+            that checkpoints do not include the feature extractor.
+        step, d_steps, images_seen: numbers of generator updates, discriminator updates, and real images used so far.
+        evaluation_latents: latents from which validations generate images.
+        score_values: scores of the last validation by name.
+        logged: the last logged values by key, for callbacks that show or check them.
+        clock: the seconds of training so far.
+    """
+
+    averaged_generator: nn.Module | None
+
+    def __init__(self, latent: Latent, num_classes: int, pixel_range: PixelRange) -> None:
+        super().__init__()
+        self.latent, self.num_classes = latent, num_classes
+        self.pixel_range: PixelRange = pixel_range
+        self.stream: ImageStream | None = None
+        self.scores: Scores | None = None
+        self.step = self.d_steps = self.images_seen = 0
+        self.clock = TrainingClock()
+        self.logged: dict[str, float] = {}
+        self.score_values: dict[str, float] = {}
+        self.evaluation_latents = FixedLatents(latent, EVALUATION_SEED)
+
+    @property
+    def sampling_generator(self) -> nn.Module:
+        """The generator to sample images from."""
+        raise NotImplementedError
+
+    def log_values(self, values: Mapping[str, float]) -> None:
+        """Send values to every logger at the current step, together with the other axes."""
+        axes = {
+            log_keys.D_STEPS: self.d_steps,
+            log_keys.IMAGES: self.images_seen,
+            log_keys.SECONDS: self.clock.seconds(),
+        }
+        if self.stream is not None:
+            axes[log_keys.EPOCHS] = self.stream.epochs
+        self.logged |= values
+        for logger in self.loggers:
+            logger.log_metrics({**values, **axes}, self.step)
+
+    def on_validation_start(self) -> None:
+        """Pause the clock, and remove the samples of the last validation."""
+        self.clock.pause()
+        if self.scores is not None:
+            self.scores.reset()
+
+    def validation_step(self, indices: Tensor, _index: int) -> None:
+        """Generate images from the fixed latents at `indices` (N,), and add them to the scores."""
+        if self.scores is None:
+            return
+        indices = indices.cpu()
+        labels = None if self.scores.labels is None else self.scores.labels.values[indices]
+        self.scores.update(generate(self, self.evaluation_latents[indices], labels), labels, indices)
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute and log the scores; callbacks can monitor them by their names."""
+        if self.scores is None:
+            return
+        values = self.score_values = self.scores.compute()
+        self.log_values({log_keys.score_key(name): value for name, value in values.items()})
+        for name, value in values.items():
+            self.log(name, value, logger=False)

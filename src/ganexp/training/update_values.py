@@ -1,0 +1,55 @@
+"""Keep values of the updates on the device until they are logged, so that no update waits for the device."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganexp import log_keys
+
+
+class UpdateValues:
+    """The values to log: those of the last update of each network, and means of the losses since the last logging."""
+
+    def __init__(self) -> None:
+        self.last: dict[str, Tensor] = {}
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add_loss(self, network: str, loss: Tensor) -> None:
+        """Add the loss of an update to the mean of its network."""
+        total = self._sums.get(network)
+        self._sums[network] = loss if total is None else total + loss
+        self._counts[network] = self._counts.get(network, 0) + 1
+
+    def keep_terms(self, network: str, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
+        """Keep the loss of an update, and its terms if it has several."""
+        self.last[log_keys.loss_key(network)] = loss.detach()
+        if len(terms) > 1:
+            self.last |= {log_keys.loss_key(network, name): term.detach() for name, term in terms.items()}
+
+    def keep_accuracies(self, accuracies: Mapping[str, Tensor]) -> None:
+        """Keep the discriminator's accuracies by the kind of images."""
+        self.last |= {log_keys.accuracy_key(kind): value for kind, value in accuracies.items()}
+
+    def keep_gradient_norm(self, network: str, parameters: list[nn.Parameter]) -> None:
+        """Keep the norm of a network's gradient."""
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        norms = torch.stack([norm.float() for norm in torch._foreach_norm(gradients)])
+        self.last[log_keys.gradient_norm_key(network)] = torch.linalg.vector_norm(norms)
+
+    def take(self, further: Mapping[str, Tensor]) -> dict[str, float]:
+        """Return all values and the `further` ones as numbers, and begin new means. This waits for the device."""
+        means = {log_keys.mean_key(network): total / self._counts[network] for network, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return {name: value.item() for name, value in {**self.last, **means, **further}.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the sums and counts of the losses as plain numbers, so that a resumed run logs the same means."""
+        return {"sums": {name: total.item() for name, total in self._sums.items()}, "counts": dict(self._counts)}
+
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Restore the sums and counts of the losses."""
+        self._sums = {name: torch.tensor(total, device=device) for name, total in state["sums"].items()}
+        self._counts = dict(state["counts"])

@@ -1,0 +1,54 @@
+"""Stopping on D's accuracy: streaks, ends of the interval, losses without an accuracy."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from ganexp.callbacks.stop_on_accuracy import StopOnAccuracy
+from ganexp.errors import UserError
+
+
+def steps_until_stop(callback, accuracies, log_every=1):
+    """Return the step at which the callback stops a run with these accuracies; None if it does not stop."""
+    trainer = SimpleNamespace(should_stop=False)
+    for step, accuracy in enumerate(accuracies, 1):
+        gan = SimpleNamespace(step=step, losses_logged_at=step // log_every * log_every, is_done=False, logged={})
+        real, fake = accuracy if isinstance(accuracy, tuple) else (accuracy, accuracy)
+        gan.logged = {"discriminator/accuracy_real": real, "discriminator/accuracy_fake": fake}
+        callback.on_train_batch_end(trainer, gan)
+        if trainer.should_stop:
+            return step
+    return None
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "expected"),
+    [
+        ([1.0, 1.0, 1.0], 3),
+        ([1.0, 1.0, 0.9, 1.0, 1.0, 1.0], 6),
+        ([0.9] * 5, None),
+        ([(1.0, 0.8)] * 5, None),  # the mean counts
+        ([0.2, 1.0, 0.2], 3),
+    ],
+)
+def test_run_stops_after_points_in_a_row(accuracies, expected):
+    assert steps_until_stop(StopOnAccuracy(0.95, 0.4, 3), accuracies) == expected
+
+
+def test_only_logged_points_count():
+    assert steps_until_stop(StopOnAccuracy(0.95, 0.0, 2), [1.0] * 9, log_every=3) == 6
+
+
+def test_number_of_points_is_resumed():
+    first, second = StopOnAccuracy(0.95, 0.0, 3), StopOnAccuracy(0.95, 0.0, 3)
+    steps_until_stop(first, [1.0, 1.0])
+    second.load_state_dict(first.state_dict())
+    assert steps_until_stop(second, [1.0]) == 1
+
+
+def test_loss_without_accuracy_is_refused():
+    gan = SimpleNamespace(step=1, losses_logged_at=1, logged={})
+    with pytest.raises(UserError, match="this loss has no accuracy"):
+        StopOnAccuracy(0.9, 0.0, 1).on_train_batch_end(None, gan)
+    with pytest.raises(ValueError, match=r"lowest=0\.9"):
+        StopOnAccuracy(0.5, 0.9, 1)

@@ -1,0 +1,63 @@
+"""Resuming a run whose files are damaged, or were exchanged."""
+
+import shutil
+
+import pytest
+from helpers.cli import ganexp
+from helpers.config import TINY
+from helpers.states import last_checkpoint, logged_points, same_state
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A directory with a whole run, one that was stopped half-way, and one of another configuration."""
+    cwd = tmp_path_factory.mktemp("runs")
+    base = (*TINY, "callbacks=none", "trainer=cpu")
+    ganexp(*base, "hydra.run.dir=whole", cwd=cwd)
+    ganexp(*base, "trainer.max_time=00:00:00:00", "hydra.run.dir=half", cwd=cwd)
+    ganexp(*base, "model.generator.hidden=[8,8,8,8,8,8,8,8]", "hydra.run.dir=other", cwd=cwd)
+    return cwd
+
+
+def copied(runs, tmp_path):
+    shutil.copytree(runs / "whole", tmp_path / "run")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "text", "directory"])
+def test_damaged_checkpoint_falls_back_to_the_newest_whole_one(runs, tmp_path, damage):
+    run = copied(runs, tmp_path)
+    last, other = run / "checkpoints" / "last.ckpt", run / "checkpoints" / "step-2.ckpt"
+    shutil.copy(runs / "half" / "checkpoints" / "last.ckpt", other)
+    (run / "checkpoints" / "best.ckpt").write_bytes(b"damaged, too")
+    content = last.read_bytes()
+    last.unlink()
+    if damage == "directory":
+        last.mkdir()
+    else:
+        last.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "text": b"no checkpoint"}[damage])
+    (run / "run.json").write_text("{}")  # as if the run had been killed
+    done = ganexp("resume", "run", cwd=tmp_path, check=damage != "directory")
+    assert "last.ckpt is damaged: using step-2.ckpt" in done.stdout
+    assert "resuming from step 2" in done.stdout
+    if damage == "directory":
+        assert done.returncode == 1
+        assert "last.ckpt" in done.stderr
+        return
+    assert same_state(last_checkpoint(run)["state_dict"], last_checkpoint(runs / "whole")["state_dict"])
+    assert logged_points(run) == logged_points(runs / "whole")
+
+
+@pytest.mark.parametrize(
+    "command", [["resume", "run", "schedule.steps=6"], ["sample", "ckpt=run", "n=4"]], ids=" ".join
+)
+def test_checkpoint_of_another_configuration_is_refused(runs, tmp_path, command):
+    run = copied(runs, tmp_path)
+    shutil.copy(runs / "other" / "checkpoints" / "last.ckpt", run / "checkpoints" / "last.ckpt")
+    done = ganexp(*command, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "last.ckpt does not fit the config" in done.stderr
+    assert "generator" in done.stderr
+    assert len(done.stderr.splitlines()) <= 10

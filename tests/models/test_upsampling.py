@@ -1,0 +1,36 @@
+"""The layers that double height and width."""
+
+import pytest
+import torch
+from helpers.networks import assert_agrees, noise, randomise
+from torch import nn
+from torch.nn import functional as F
+
+from ganexp.models import dcgan, dcgan_mnist, dcgan_strided, sngan_cnn
+from ganexp.models.upsampling import NearestConv2d, make_upsampling
+
+
+def test_nearest_matches_reference():
+    layer, x = randomise(make_upsampling("nearest", 3, 4)), noise(3, 5, 6)
+    larger = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    assert_agrees(layer(x), F.conv2d(larger, layer.weight, layer.bias, padding=1))
+
+
+def test_nearest_has_no_checkerboard_of_a_constant_map():
+    """Away from the borders, all pixels of the output are the same; those of a transposed convolution are not."""
+    x = torch.ones(1, 3, 6, 6)
+    for kind, is_constant in (("nearest", True), ("transposed", False)):
+        inner = make_upsampling(kind, 3, 4)(x)[..., 2:-2, 2:-2]
+        assert torch.allclose(inner, inner[..., :1, :1].expand_as(inner), atol=1e-6) == is_constant
+
+
+@pytest.mark.parametrize(
+    ("module", "transposed"),
+    [(dcgan, 0), (sngan_cnn, 0), (dcgan_mnist, 0), (dcgan_strided, 1)],  # the last one's first layer makes a map from z
+)
+def test_generators_upsample_with_nearest_neighbours(module, transposed):
+    width = {} if module is dcgan_mnist else {"width": 4}
+    generator = module.Generator(5, 16, 3, upsample="nearest", **width)
+    assert generator(torch.randn(2, 5)).shape == (2, 3, 16, 16)
+    assert sum(isinstance(layer, nn.ConvTranspose2d) for layer in generator.modules()) == transposed
+    assert any(isinstance(layer, NearestConv2d) for layer in generator.modules())

@@ -1,0 +1,63 @@
+"""Epochs become the steps, or the discriminator updates, that draw the batches of these epochs."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from ganexp.errors import UserError
+from ganexp.training.length import epochs_of, in_steps
+
+IMAGES, BATCH = 1050, 100  # 10 batches; the incomplete one is left out
+
+
+def planned(rule="FixedRatio", epochs=6, every=3, **arguments):
+    """Return a config whose schedule has epochs."""
+    updates = {"_target_": f"ganexp.training.updates.{rule}", **arguments}
+    schedule = {"steps": None, "epochs": epochs, "evaluate_every": None, "evaluate_every_epochs": every}
+    return OmegaConf.create(
+        {"schedule": {**schedule, "evaluate_by": "steps", "max_d_steps": None, "batch_size": BATCH, "updates": updates}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps", "every"),
+    [
+        ({}, 60, 30),
+        ({"n_critic": 5}, 12, 6),
+        ({"n_critic": 5, "reuse_real": True}, 60, 30),
+        ({"n_critic": 4}, 15, 8),  # 7.5 steps are rounded
+        ({"rule": "LossLimit"}, 60, 30),  # without a limit
+    ],
+)
+def test_epochs_become_steps_by_the_batches_of_a_step(arguments, steps, every):
+    cfg = planned(**arguments)
+    schedule = in_steps(cfg, IMAGES).schedule
+    assert (schedule.steps, schedule.evaluate_every, schedule.evaluate_by) == (steps, every, "steps")
+    assert schedule.max_d_steps is None
+    assert cfg.schedule.steps is None  # a copy was changed
+    assert epochs_of(in_steps(cfg, IMAGES), IMAGES) == 6
+
+
+def test_loss_limit_counts_epochs_in_d_updates():
+    cfg = in_steps(planned("LossLimit", limit=0.5), IMAGES)
+    schedule = cfg.schedule
+    assert (schedule.steps, schedule.max_d_steps) == (60, 60)
+    assert (schedule.evaluate_every, schedule.evaluate_by) == (30, "d_steps")
+    assert epochs_of(cfg, IMAGES) == 6
+
+
+@pytest.mark.parametrize(
+    ("arguments", "images", "message"),
+    [
+        ({}, None, r"^schedule.epochs=6 and schedule.evaluate_every_epochs=3: the number of images is not known"),
+        ({}, 99, r"^schedule.batch_size=100 is more than the 99 images"),
+        ({"rule": "LossLimit", "limit": 0.5, "reuse_real": True}, IMAGES, "schedule.updates.reuse_real=true: set it"),
+    ],
+)
+def test_epochs_of_unknown_length_are_refused(arguments, images, message):
+    with pytest.raises(UserError, match=message):
+        in_steps(planned(**arguments), images)
+
+
+def test_config_in_steps_is_returned_as_it_is():
+    cfg = planned(epochs=None, every=None)
+    assert in_steps(cfg, None) is cfg
