@@ -226,19 +226,39 @@ def test_mistake_ends_in_a_few_lines(tmp_path, arguments, expected):
     assert not list(tmp_path.iterdir())  # not even an empty directory
 
 
-def test_full_error_shows_the_traceback(tmp_path, monkeypatch):
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+@pytest.mark.parametrize("variable", ["HYDRA_FULL_ERROR", "GANEXP_TRACEBACK"])
+def test_traceback_is_shown_if_asked_for(tmp_path, monkeypatch, variable):
+    monkeypatch.setenv(variable, "1")
     with pytest.raises(Exception, match="Could not find 'loss/hing'"):
         ganexp("loss=hing", cwd=tmp_path)
 
 
-def test_error_of_the_program_itself_is_not_hidden(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [ValueError("a bug"), RuntimeError("\n".join(["a bug"] * 99)), OSError("a bug"), KeyError("a bug")]
+)
+def test_error_of_the_program_itself_is_explained(tmp_path, monkeypatch, error):
     def broken(*arguments):
-        raise ValueError("a bug")
+        raise error
 
     monkeypatch.setitem(cli.TASKS, "describe", broken)
-    with pytest.raises(ValueError, match="a bug"):
+    done = ganexp("describe", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert f"{type(error).__name__}: " in done.stderr
+    assert "a bug" in done.stderr
+    assert "GANEXP_TRACEBACK=1 ganexp" in done.stderr
+    assert len(done.stderr.splitlines()) <= 10
+    monkeypatch.setenv("GANEXP_TRACEBACK", "1")
+    with pytest.raises(type(error), match="a bug"):
         ganexp("describe", cwd=tmp_path)
+
+
+def test_failed_run_of_the_program_itself_leaves_no_directory(tmp_path, monkeypatch):
+    def broken(*arguments):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(cli.TASKS, "train", broken)
+    assert "ZeroDivisionError: no message" in ganexp(cwd=tmp_path, check=False).stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_own_option_is_suggested(tmp_path, own_configs):

@@ -36,7 +36,7 @@ from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
 from ganexp.config.encodings import explain_encoding
 from ganexp.config.texts import keep_texts, restore_texts
 from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, say
-from ganexp.errors import UserError
+from ganexp.errors import UserError, explain_unforeseen, wants_traceback
 from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty
 
@@ -76,9 +76,13 @@ def _run(argv: Sequence[str]) -> None:
         sys.exit(CLOSED_OUTPUT)
     except OSError as error:
         reason = explain_place(error, given_places(argv))
-        if not reason or os.environ.get("HYDRA_FULL_ERROR") == "1":
+        if wants_traceback():
             raise
-        sys.exit(reason)
+        sys.exit(reason or explain_unforeseen(error))
+    except Exception as error:  # an error of ganexp itself, or of the user's own code
+        if wants_traceback():
+            raise
+        sys.exit(explain_unforeseen(error))
 
 
 def _run_hydra(command: Command) -> None:
@@ -92,13 +96,12 @@ def _run_hydra(command: Command) -> None:
     _check_metrics(command)
     kept = keep_texts(command.arguments, command.config_name, _folders(command))
     exact = replace(command, arguments=tuple(kept))
-    if os.environ.get("HYDRA_FULL_ERROR") == "1":
-        _show_help_or_run(exact)
-        return
     try:
         with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
             _show_help_or_run(exact)
     except (HydraException, CompactHydraException, yaml.YAMLError, ValueError) as error:
+        if wants_traceback():
+            raise
         raise UserError(_message(error, command)) from None
 
 
@@ -222,7 +225,7 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
     task = Task(cfg, groups, hydra_config, output_directory(cfg, hydra_config))
     try:
         return _run_task(task)
-    except UserError as error:
+    except Exception as error:
         if hydra_config.mode == RunMode.RUN:  # that of a job holds the reason of its failure
             remove_if_empty(task.directory)
         if isinstance(error, UnknownArgument):

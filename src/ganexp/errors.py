@@ -1,5 +1,29 @@
-"""The error class for mistakes that the user can correct."""
+"""The error class for mistakes that the user can correct, and what to print for all others."""
+
+import os
+
+MAX_LINES = 5  # of a message that ganexp did not write
 
 
 class UserError(Exception):
     """A mistake that the user can correct. The message names the key, the value and the fix; no traceback is shown."""
+
+
+def wants_traceback() -> bool:
+    """Return whether the environment asks for the traceback of errors."""
+    return "1" in (os.environ.get("GANEXP_TRACEBACK"), os.environ.get("HYDRA_FULL_ERROR"))
+
+
+def explain_unforeseen(error: Exception) -> str:
+    """Return what to print for an error that no check has foreseen, in at most ten lines."""
+    lines = str(error).strip().splitlines() or ["no message"]
+    more = [f"… and {len(lines) - MAX_LINES} more lines"] if len(lines) > MAX_LINES else []
+    return "\n".join(
+        [
+            f"{type(error).__name__}: {lines[0]}",
+            *lines[1:MAX_LINES],
+            *more,
+            "This error is one of ganexp, or of code of your own. The files of a run that had started are intact.",
+            "To see where it occurred, for example to report it: GANEXP_TRACEBACK=1 ganexp …",
+        ]
+    )

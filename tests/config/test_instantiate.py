@@ -175,6 +175,12 @@ def test_target_that_cannot_be_used_is_refused(target, reason):
     assert reason in text
 
 
+@pytest.mark.parametrize("value", [1e300, "abc", True, [1], 0])
+def test_value_in_place_of_a_node_is_refused(value):
+    with pytest.raises(UserError, match=r"^schedule\.growth=.*: must be a node with a _target_, or null"):
+        instantiate(value, "schedule.growth")
+
+
 def test_node_without_target_is_refused():
     assert message({"width": 3}).startswith("model.generator has no _target_")
 

@@ -15,7 +15,7 @@ import hydra.utils
 from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 
-from ganexp.config.annotations import describe, is_data, is_node, violations
+from ganexp.config.annotations import describe, is_data, is_node, show, violations
 from ganexp.config.composition import any_target_allowed
 from ganexp.errors import UserError
 
@@ -57,6 +57,10 @@ def instantiate(node: Mapping[str, Any] | None, key: str, /, **arguments: Any) -
     """
     if node is None:
         return None
+    if not isinstance(node, Mapping):  # Mapping includes DictConfig
+        raise UserError(
+            f"{key}={show(node)}: must be a node with a _target_, or null. Choose an option of its group instead"
+        )
     tree = to_plain(node)
     check(tree, key, arguments)
     return _build(tree, key, arguments)
