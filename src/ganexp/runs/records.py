@@ -26,7 +26,6 @@ class RunRecord(BaseModel):
     overrides: list[str] | None = None
     tags: list[str] | None = None
     scores: dict[str, Values | None] | None = None
-    score_info: dict[str, Values] | None = None
     protocol: Values | None = None
     objective: float | None = None
     data: dict[str, Values] | None = None
