@@ -13,6 +13,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 torch.set_num_threads(1)
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it starts in the background
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
 
 
 def pytest_collection_finish() -> None:

@@ -15,7 +15,14 @@ from ganexp.config.composition import IS_HYDRA_1_3
 from ganexp.report.collect import collect
 from ganexp.runs.run_directory import HYDRA_FILES, RunDirectory
 
-SINGLE = ("is", "accuracy", "distance", "distance_within", "distance_between")  # scores of the samples alone
+SINGLE = (
+    "is",
+    "accuracy",
+    "distance",
+    "distance_within",
+    "distance_between",
+    "class_diversity",
+)  # scores of the samples alone
 PAIRED = ("fid", "kid", "precision", "recall", "density", "coverage")  # against real images
 
 

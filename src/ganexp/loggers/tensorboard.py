@@ -8,7 +8,7 @@ from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.utils.tensorboard.summary import hparams
 
-from ganexp.log_keys import loss_key, score_key
+from ganexp.log_keys import mean_key, score_key
 from ganexp.loggers.result import final_metrics
 from ganexp.runs.run_directory import RunDirectory
 
@@ -64,12 +64,12 @@ class TensorBoard(TensorBoardLogger):
 
 
 def custom_charts(metadata: Mapping[str, Any]) -> Charts:
-    """Return the layout of TensorBoard's custom scalars: a chart of all losses, and one for each kind of score.
+    """Return the layout of TensorBoard's custom scalars: a chart of the mean losses, and one for each kind of score.
 
     Args:
         metadata: content of run.json; its `score_info` names the scores.
     """
-    charts: Charts = {"G and D": {"loss": ["Multiline", [f"^{loss_key('[^/]+')}$"]]}}
+    charts: Charts = {"G and D": {"loss": ["Multiline", [f"^{mean_key('[^/]+')}$"]]}}
     extractor = metadata.get("protocol", {}).get("extractor")
     scores: dict[str, list[Any]] = {}
     for name, info in metadata.get("score_info", {}).items():
