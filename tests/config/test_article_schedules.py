@@ -8,7 +8,7 @@ from helpers.config import config
 from ganexp.config.instantiate import instantiate
 from ganexp.training.length import epochs_of, known_images
 
-# Epochs, batch size, epochs between two evaluations, epochs whose checkpoints are kept.
+# Epochs, batch size, epochs between two evaluations (None: not stated), epochs whose checkpoints are kept.
 ARTICLES = {
     **{f"sagan/cifar10_{case}": (100, 256, 5, []) for case in (0, 1, 2, 6)},
     **{f"sagan/cifar10_{case}": (200, 256, 5, []) for case in (3, 4, 5, 7)},
@@ -20,6 +20,9 @@ ARTICLES = {
     "sagan/anime_face": (250, 128, 10, [30, 50, 150, 250]),
     "sagan/flowers102": (400, 128, 10, [50, 100, 400]),
     "textbook/gan": (500, 300, 10, []),
+    "textbook/cgan_original": (500, 300, None, []),
+    "g_loss/cifar10_saturating": (300, 64, None, []),
+    "g_loss/stl10_non_saturating": (300, 64, None, []),
     "sngan_koshian2/cifar10_cnn_1": (321, 64, 5, []),
     "sngan_koshian2/stl10_cnn_0": (1301, 64, None, []),
     "sngan_koshian2/anime_face_0": (1101, 64, None, []),
