@@ -125,20 +125,19 @@ def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]
         raise SystemExit("the bare loop supports no penalties, no labels and only one discriminator update per step")
     image_set = build.build_image_set(cfg)
     assert image_set is not None  # the dataset has a split to train on
-    gan.stream = build.build_stream(cfg, image_set, device)
-    gan.steps += steps  # no validation at the end
-    bare = BareLoop(gan, gan.stream, gan.optimizer_factories)
+    stream = build.build_stream(cfg, image_set, device)
+    gan.connect(stream)
+    bare = BareLoop(gan, stream, gan.optimizer_factories)
     turns = InTurns(bare, steps)
     with tempfile.TemporaryDirectory() as scratch:
         run = RunDirectory(scratch)
         trainer = trainers.make_trainer(
             device,
             run.path,
-            max_epochs=rounds + 1,
             callbacks=[*trainers.required_callbacks(), ProgressLine(), turns],
             loggers=[MetricsFile(run), TensorBoard(run)],
         )
-        trainers.fit(trainer, gan, StreamData(gan.stream, steps), None)
+        trainers.fit(trainer, gan, StreamData(stream), None)
     ours, theirs = turns.ours[1:], turns.theirs[1:]  # the first round warms both up
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"

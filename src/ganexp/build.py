@@ -66,7 +66,8 @@ def build_gan(cfg: DictConfig) -> GAN:
         averaged_generator=AveragedGenerator(networks["generator"], ema.decay, ema.start) if ema.decay else None,
         log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # at least one point in each period
         growth=growth,
-        evaluate_every_d_steps=schedule.evaluate_every if schedule.evaluate_by == "d_steps" else None,
+        evaluate_every=schedule.evaluate_every,
+        evaluate_by=schedule.evaluate_by,
     )
     checks.check(cfg, gan)
     gan.configure_optimizers()  # a wrong setting of an optimizer shows here, before anything is written
@@ -185,7 +186,7 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
 
 
 def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
-    """Return the Lightning data module, which determines the number of steps and samples.
+    """Return the Lightning data module, which determines the number of samples in a validation.
 
     Raises:
         UserError: the last batch would have a single sample, and the generator needs larger batches.
@@ -196,8 +197,7 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
             f"metrics.samples={samples}: with metrics.batch_size={batch_size} the last batch has a single sample, but "
             "the batch norm of this generator uses the statistics of the batch. Change one of the two settings."
         )
-    period = None if gan.evaluate_every_d_steps else cfg.schedule.evaluate_every
-    return StreamData(gan.stream, period, samples, batch_size)
+    return StreamData(gan.stream, samples, batch_size)
 
 
 # Callbacks and loggers

@@ -106,20 +106,36 @@ def test_run_killed_before_its_first_checkpoint(whole, tmp_path):
     assert steps == list(range(0, 121, 20))
 
 
-def test_finished_run_is_trained_longer(tmp_path):
-    """As if it had been meant to be that long, to the bit."""
-    words = (*WORDS, "schedule.lr_decay=null", "schedule.evaluate_every=20")
-    ganexp(*words, "schedule.steps=60", "hydra.run.dir=long", cwd=tmp_path)
-    ganexp(*words, "schedule.steps=40", "hydra.run.dir=run", cwd=tmp_path)
+LONGER = (*WORDS, "schedule.lr_decay=null", "callbacks=[sample_grids,progress]", "metrics.samples=40")
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    """A run of 47 steps, evaluated every 20."""
+    cwd = tmp_path_factory.mktemp("long")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("cache", "data"):  # as in each test
+            patch.setenv(f"GANEXP_{name.upper()}", str(tmp_path_factory.getbasetemp() / name))
+        ganexp(*LONGER, "schedule.steps=47", "hydra.run.dir=long", cwd=cwd)
+    return cwd / "long"
+
+
+@pytest.mark.parametrize("first", [7, 33, 40], ids=["in the first period", "in the second", "at its end"])
+def test_finished_run_is_trained_longer(long, tmp_path, first):
+    """As if it had been meant to be that long, to the bit, with evaluations at the same steps."""
+    ganexp(*LONGER, f"schedule.steps={first}", "hydra.run.dir=run", cwd=tmp_path)
+    run = tmp_path / "run"
     assert "schedule.steps=…" in ganexp("resume", "run", cwd=tmp_path).stdout
-    refused = ganexp("resume", "run", "schedule.steps=20", cwd=tmp_path, check=False)
-    assert "this run is set to 40 steps already. Give a larger number" in refused.stderr
+    refused = ganexp("resume", "run", f"schedule.steps={first - 1}", cwd=tmp_path, check=False)
+    assert f"this run is set to {first} steps already. Give a larger number" in refused.stderr
     assert refused.returncode == 1
-    ganexp("resume", "run", "schedule.steps=60", cwd=tmp_path)
-    assert same_state(last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(tmp_path / "long")["state_dict"])
-    assert logged_points(tmp_path / "run") == logged_points(tmp_path / "long")
-    config = (tmp_path / "run" / "config.yaml").read_text()
-    assert config == (tmp_path / "long" / "config.yaml").read_text()
+    ganexp("resume", "run", "schedule.steps=47", cwd=tmp_path)
+    assert last_checkpoint(run)["ganexp"]["step"] == 47
+    assert same_state(last_checkpoint(run)["state_dict"], last_checkpoint(long)["state_dict"])
+    at_its_first_end = [] if first % 20 == 0 else [first]  # evaluated there, too
+    kept = [point for point in logged_points(run) if point["step"] not in at_its_first_end]
+    assert kept == logged_points(long)
+    assert (run / "config.yaml").read_text() == (long / "config.yaml").read_text()
 
 
 def test_moved_run_keeps_its_best_checkpoint(tmp_path):

@@ -1,4 +1,6 @@
-"""What Lightning gets: a number of steps, indices of samples, and the position of the stream."""
+"""What Lightning gets: endless batches, indices of samples, and the position of the stream."""
+
+from itertools import islice
 
 import pytest
 import torch
@@ -13,28 +15,28 @@ def stream():
     return ImageStream(sets.fake("", "train", 8, 1, size=20), batch_size=4, seed=0)
 
 
-def test_training_loader_counts_steps(stream):
-    assert list(StreamData(stream, period=3).train_dataloader()) == [0, 1, 2]
+def test_training_loader_has_no_end(stream):
+    assert list(islice(StreamData(stream).train_dataloader(), 1000)) == [0] * 1000
 
 
 def test_validation_loader_yields_every_index_in_order(stream):
-    batches = list(StreamData(stream, 3, validation_indices=12, validation_batch_size=5).val_dataloader())
+    batches = list(StreamData(stream, validation_indices=12, validation_batch_size=5).val_dataloader())
     assert [batch.tolist() for batch in batches] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
     assert all(batch.dtype == torch.int64 for batch in batches)
 
 
 def test_validation_loader_has_a_batch_without_samples(stream):
-    assert [batch.tolist() for batch in StreamData(stream, 3).val_dataloader()] == [[0]]
+    assert [batch.tolist() for batch in StreamData(stream).val_dataloader()] == [[0]]
 
 
 def test_validation_loader_keeps_global_random_state(stream):
     before = torch.get_rng_state()
-    list(StreamData(stream, 3, validation_indices=12).val_dataloader())
+    list(StreamData(stream, validation_indices=12).val_dataloader())
     assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_state_is_the_position_of_the_stream(stream):
-    data = StreamData(stream, 3)
+    data = StreamData(stream)
     batches = [next(stream) for _ in range(8)]
     assert data.state_dict() == {"position": 8}
     data.load_state_dict({"position": 2})

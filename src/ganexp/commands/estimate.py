@@ -198,14 +198,14 @@ def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[float, pl
     """Train for some steps, and return the seconds per step and the trainer."""
     stopwatch = _Stopwatch()
     steps = WARM_UP_STEPS + TIMED_STEPS + 1
-    gan.steps, gan.max_d_steps = max(gan.steps, steps + 1), None  # no end of the run within the timed steps
-    gan.evaluate_every_d_steps = None  # and no evaluation
+    gan.steps, gan.max_d_steps, gan.evaluate_every = steps, None, steps + 1  # no evaluation within the timed steps
+    gan.evaluate_by = "steps"
     run.path.mkdir()
     loggers = [MetricsFile(run), TensorBoard(run)]
     precision, device = cfg.trainer.precision, gan.stream.device
     callbacks = [RandomState(), stopwatch]
     trainer = trainers.make_trainer(device, run.path, precision, callbacks=callbacks, loggers=loggers)
-    trainers.fit(trainer, gan, StreamData(gan.stream, steps), None)
+    trainers.fit(trainer, gan, StreamData(gan.stream), None)
     return stopwatch.seconds_a_step(), trainer
 
 

@@ -1,6 +1,5 @@
 """Run `ganexp train`: train the networks of a config in a new run directory."""
 
-import math
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -205,7 +204,6 @@ def _fit(
         device,
         run.path,
         cfg.trainer.precision,
-        max_epochs=-1 if data.period is None else math.ceil(cfg.schedule.steps / data.period),
         callbacks=[
             *trainers.required_callbacks(),
             *callbacks,

@@ -11,27 +11,24 @@ from ganexp.data.stream import ImageStream
 
 
 class StreamData(pl.LightningDataModule):
-    """Count the steps of an epoch for Lightning, and save the position of the stream in its checkpoints.
+    """Give Lightning batches without content, and save the position of the stream in its checkpoints.
 
     The real images do not pass through Lightning. The GAN takes its batches directly from `stream`.
 
     Args:
         stream: The real batches.
-        period: Number of steps of a Lightning epoch, after which Lightning validates. None: the GAN ends the epochs.
         validation_indices: Number of samples in a validation.
         validation_batch_size: Number of samples in a batch of a validation.
     """
 
-    def __init__(
-        self, stream: ImageStream, period: int | None, validation_indices: int = 0, validation_batch_size: int = 500
-    ) -> None:
+    def __init__(self, stream: ImageStream, validation_indices: int = 0, validation_batch_size: int = 500) -> None:
         super().__init__()
-        self.stream, self.period = stream, period
+        self.stream = stream
         self.validation_indices, self.validation_batch_size = validation_indices, validation_batch_size
 
     def train_dataloader(self) -> Iterable[int]:
-        """Return a range of `period` numbers, or endless zeros without a period."""
-        return repeat(0) if self.period is None else range(self.period)
+        """Return endless zeros: the GAN takes its batches from the stream, and ends Lightning's epochs itself."""
+        return repeat(0)
 
     def val_dataloader(self) -> DataLoader:
         """Return the indices 0, 1, … of the samples, in batches, int64 (validation_batch_size,).

@@ -4,7 +4,7 @@ One `training_step` is one step, which is one generator update. Optimizers step 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -43,10 +43,10 @@ class GAN(ScoredModule):
         lr_decay: function that maps a share of the run to the factor of the learning rates; None keeps them constant.
         clip_gradients: maximum gradient norm of each network by name; None or a missing entry means no clipping.
         averaged_generator: moving average of the generator to sample from; None samples from the trained generator.
-        log_every: number of steps between two logged points.
+        log_every: number of updates between two logged points, see `evaluate_by`.
         growth: function that maps a step to the stage of networks that grow; None leaves them at full size.
-        evaluate_every_d_steps: number of discriminator updates between two evaluations. None leaves them to Lightning,
-            after a number of steps; otherwise `log_every` counts discriminator updates, too.
+        evaluate_every: number of updates between two evaluations, which end Lightning's epochs.
+        evaluate_by: what `evaluate_every` and `log_every` count: generator updates (`steps`), or discriminator updates.
 
     Attributes:
         losses_logged_at: the last step at which losses were logged; -1 before the first one. Others: `ScoredModule`.
@@ -68,7 +68,8 @@ class GAN(ScoredModule):
         averaged_generator: AveragedGenerator | None = None,
         log_every: int = 50,
         growth: ProgressiveGrowth | None = None,
-        evaluate_every_d_steps: int | None = None,
+        evaluate_every: int = 1000,
+        evaluate_by: Literal["steps", "d_steps"] = "steps",
     ) -> None:
         super().__init__(latent, num_classes, pixel_range)
         self.automatic_optimization = False
@@ -78,7 +79,7 @@ class GAN(ScoredModule):
         self.optimizer_factories, self.lr_decay, self.growth = dict(optimizers), lr_decay, growth
         self.max_norms = {name: norm for name, norm in (clip_gradients or {}).items() if norm is not None}
         self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
-        self.evaluate_every_d_steps = evaluate_every_d_steps
+        self.evaluate_every, self.evaluate_by = evaluate_every, evaluate_by
         self.losses_logged_at = -1
         self._values = UpdateValues()
         methods = ("set_progress", "set_stage")
@@ -149,7 +150,7 @@ class GAN(ScoredModule):
             self._log_losses()
         if self.is_done:
             self.trainer.should_stop = True
-        elif (period := self.evaluate_every_d_steps) and before // period < self._counter // period:
+        elif before // self.evaluate_every < self._counter // self.evaluate_every:
             self._end_period()
 
     def _end_period(self) -> None:
@@ -159,12 +160,12 @@ class GAN(ScoredModule):
     @property
     def _counter(self) -> int:
         """The number of updates that `log_every` and the evaluations refer to."""
-        return self.d_steps if self.evaluate_every_d_steps else self.step
+        return self.d_steps if self.evaluate_by == "d_steps" else self.step
 
     @property
     def _may_be_logged(self) -> bool:
         """Whether the losses may be logged after this step; discriminator updates are not known in advance."""
-        return self.evaluate_every_d_steps is not None or (self.step + 1) % self.log_every == 0
+        return self.evaluate_by == "d_steps" or (self.step + 1) % self.log_every == 0
 
     def _run_phases(self) -> None:
         phases = self.update_rule.phases(self.further_networks)

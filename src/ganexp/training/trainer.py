@@ -88,7 +88,6 @@ def make_trainer(
     device: torch.device,
     root: Path,
     precision: str = "32-true",
-    max_epochs: int = 1,
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
     arguments: Mapping[str, Any] | None = None,
@@ -100,7 +99,6 @@ def make_trainer(
         root: directory in which Lightning looks for checkpoints that it wrote when SLURM preempted a job. No other run
             may use it.
         precision: 32-true or bf16-mixed.
-        max_epochs: number of Lightning's epochs; an epoch is the period between two evaluations.
         callbacks: all callbacks.
         loggers: all loggers.
         arguments: further arguments of `pl.Trainer`, see `lightning_arguments`.
@@ -123,7 +121,7 @@ def make_trainer(
             accelerator="cpu" if device.type == "cpu" else "gpu",
             devices=1,
             precision=precision,
-            max_epochs=max_epochs,
+            max_epochs=-1,  # the GAN ends the run; an epoch of Lightning's is the period between two evaluations
             default_root_dir=root,
             callbacks=list(callbacks),
             logger=list(loggers) or False,
