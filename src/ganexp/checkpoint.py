@@ -70,7 +70,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch.load raises whatever the damage leads to
         raise UserError(
             f"{path} cannot be read: it is damaged, or not a checkpoint of ganexp ({type(error).__name__}).\n"
-            "Use another checkpoint of the run; without last.ckpt, ganexp resume starts from the beginning."
+            "Give another checkpoint of the run to evaluate or sample. To train it again from its beginning, remove "
+            "last.ckpt and use ganexp resume."
         ) from None
 
 

@@ -16,15 +16,23 @@ EPOCHS = ("schedule.batch_size=400", "schedule.epochs=4", "schedule.evaluate_eve
 def run(tmp_path_factory):
     cwd = tmp_path_factory.mktemp("run")
     tiny = [override for override in TINY if not override.startswith("schedule.")]
-    keep = "schedule.keep_at=[1,3,9]"
+    keep = "schedule.keep_at=[1,3,4,9]"
     ganexp(*tiny, *EPOCHS, "loss=hinge", "schedule.updates.n_critic=2", keep, "hydra.run.dir=run", cwd=cwd)
     return cwd / "run"
 
 
 def test_kept_checkpoints_are_those_of_the_epochs(run):
     kept = RunDirectory(run).kept_checkpoints()
-    assert list(kept) == [(2, 1), (5, 3)]  # a step draws two batches; the run ends before epoch 9
-    assert [read_checkpoint(file)["ganexp"]["step"] for file in kept.values()] == [2, 5]
+    assert list(kept) == [(2, 1), (5, 3), (6, 4)]  # a step draws two batches; the run ends before epoch 9
+    assert [read_checkpoint(file)["ganexp"]["step"] for file in kept.values()] == [2, 5, 6]
+
+
+def test_checkpoint_of_the_last_epoch_is_kept_and_later_ones_are_named(tmp_path):
+    tiny = [override for override in TINY if not override.startswith("schedule.")]
+    length = ("schedule.epochs=1", "schedule.evaluate_every_epochs=1", "schedule.keep_at=[1,5,7]")  # of 2.2 steps
+    done = ganexp(*tiny, *length, "hydra.run.dir=run", cwd=tmp_path)
+    assert list(RunDirectory(tmp_path / "run").kept_checkpoints()) == [(3, 1)]
+    assert "schedule.keep_at: the run ends before epoch 5, 7" in done.stdout
 
 
 def test_checkpoint_is_chosen_by_step_or_epoch(run):
@@ -36,7 +44,7 @@ def test_checkpoint_is_chosen_by_step_or_epoch(run):
 
 @pytest.mark.parametrize(
     ("step", "epoch", "message"),
-    [(None, 2, "only epochs 1, 3$"), (4, None, "only steps 2, 5, 6$"), (2, 1, "give one of the two")],
+    [(None, 2, "only epochs 1, 3, 4$"), (4, None, "only steps 2, 5, 6$"), (2, 1, "give one of the two")],
 )
 def test_missing_checkpoint_is_refused_with_the_choices(run, step, epoch, message):
     with pytest.raises(UserError, match=message):

@@ -105,6 +105,13 @@ def test_list_prints_cases_from_the_cache(few_cases, capsys, monkeypatch):
     assert found[0]["command"] == "ganexp experiment=sagan/cifar10_2"
 
 
+@pytest.mark.parametrize(("article", "other"), [("sagan", "textbook/gan"), ("textbook", "sagan/cifar10_2")])
+def test_article_limits_the_list_to_its_cases(few_cases, capsys, article, other):
+    printed = listed(capsys, article)
+    assert f"{article}/" in printed
+    assert other not in printed
+
+
 def test_parameters_are_counted_without_memory():
     before = torch.get_default_device()
     node = {"_target_": "torch.nn.Linear", "in_features": 1_000_000, "out_features": 1_000_000}

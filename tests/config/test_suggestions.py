@@ -177,6 +177,21 @@ def test_text_that_needs_quotes_is_shown_with_them(overrides, expected):
     assert expected in explanation(*overrides)
 
 
+@pytest.mark.parametrize(
+    ("config_name", "expected"),
+    [
+        ("train", "ganexp -m "),
+        ("describe", "ganexp describe -m "),
+        ("evaluate", "ganexp evaluate -m "),
+        ("evaluate_images", "ganexp evaluate -m "),
+        ("sample", "ganexp sample -m "),
+    ],
+)
+def test_sweep_of_another_command_keeps_its_name(config_name, expected):
+    key = "seed=1,2" if config_name in ("train", "describe", "sample") else "output=a,b"
+    assert f"A sweep over the values: {expected}{key}" in explanation(key, config_name=config_name)
+
+
 def test_number_or_option_is_not_offered_as_text():
     assert "Write:" not in explanation("schedule.steps=ü")
     assert "One string" not in explanation("seed=1,2")

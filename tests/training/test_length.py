@@ -24,7 +24,7 @@ def planned(rule="FixedRatio", epochs=6, every=3, **arguments):
         ({}, 60, 30),
         ({"n_critic": 5}, 12, 6),
         ({"n_critic": 5, "reuse_real": True}, 60, 30),
-        ({"n_critic": 4}, 15, 8),  # 7.5 steps are rounded
+        ({"n_critic": 4}, 15, 8),  # 7.5 steps are rounded up
         ({"rule": "LossLimit"}, 60, 30),  # without a limit
     ],
 )
@@ -35,6 +35,13 @@ def test_epochs_become_steps_by_the_batches_of_a_step(arguments, steps, every):
     assert schedule.max_d_steps is None
     assert cfg.schedule.steps is None  # a copy was changed
     assert epochs_of(in_steps(cfg, IMAGES), IMAGES) == 6
+
+
+def test_last_step_completes_the_epochs():
+    """So that the checkpoint of the last epoch can be kept."""
+    for n_critic in range(1, 12):
+        cfg = in_steps(planned(epochs=1, every=1, n_critic=n_critic), IMAGES)
+        assert 1 <= epochs_of(cfg, IMAGES) < 1 + n_critic / 10
 
 
 def test_loss_limit_counts_epochs_in_d_updates():

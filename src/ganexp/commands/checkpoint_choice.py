@@ -54,6 +54,10 @@ def _by_step(run: RunDirectory) -> list[tuple[int, Path]]:
 def _choices(run: RunDirectory, by_epoch: bool) -> str:
     if by_epoch:
         epochs = [str(epoch) for _, epoch in run.kept_checkpoints()]
-        return "epochs " + ", ".join(epochs) if epochs else "those that step= chooses; schedule.keep_at keeps epochs"
+        return (
+            f"epochs {', '.join(epochs)}"
+            if epochs
+            else "the best and the last one: train with schedule.keep_at=[EPOCH]"
+        )
     steps = [f"{step}" for step, _ in dict(_by_step(run)).items()]
     return "steps " + ", ".join(steps) if steps else "none at all"

@@ -28,11 +28,12 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     folders = [CONF] if given.config_dir is None else [CONF, given.config_dir.expanduser().absolute()]
     names = [*groups(folders), LAYERS]
-    topic = find_group(given.topic, names)
+    of_article = [name for name in groups(folders)[EXPERIMENTS] if name.startswith(f"{given.topic}/")]
+    topic = EXPERIMENTS if of_article else find_group(given.topic, names)
     if topic is None:
         raise UsageError(f"{parser.prog}: there is no topic {given.topic!r}. Topics: {', '.join(names)}")
     if topic == EXPERIMENTS:
-        found = cases(folders)
+        found = [case for case in cases(folders) if not of_article or case.name in of_article]
         say(json.dumps([as_json(case) for case in found], indent=2)) if given.json else _print_cases(found)
         return
     options = layers() if topic == LAYERS else entries(topic, folders)
@@ -48,7 +49,9 @@ def list_parser() -> Parser:
         epilog=examples("list"),
     )
     topics = ", ".join([*groups([CONF]), LAYERS])
-    parser.add_argument("topic", nargs="?", default=EXPERIMENTS, metavar="TOPIC", help=f"one of {topics}")
+    parser.add_argument(
+        "topic", nargs="?", default=EXPERIMENTS, metavar="TOPIC", help=f"one of {topics}; or an article, such as sagan"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
         "--config-dir", "-cd", type=Path, metavar="DIRECTORY", help="a directory with your own config files"

@@ -29,9 +29,9 @@ def resume(arguments: ResumeArguments) -> None:
     """
     path, steps = arguments.path, arguments.steps
     run = RunDirectory(path)
-    if not run.config.exists() or not run.metadata_file.exists():
+    if missing := [file.name for file in (run.config, run.metadata_file) if not file.exists()]:
         hint = newest_run_below(path)
-        raise UserError(f"{path} is not a run directory: it has no config.yaml and run.json.{hint}")
+        raise UserError(f"{path} is not a run directory: it has no {' and no '.join(missing)}.{hint}")
     refuse_links(path)
     with run.locked():
         metadata = run.metadata()

@@ -130,7 +130,9 @@ def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
         length = f"{schedule.max_d_steps:,} discriminator updates, at most {length}"
     epochs = epochs_of(cfg, len(stream.image_set))
     in_epochs = "" if epochs is None else f", that is {epochs:,.4g} epochs of {stream.batches_per_epoch:,} batches"
-    return f"length: {length}{in_epochs}; evaluated every {schedule.evaluate_every:,} {unit}"
+    late = [str(epoch) for epoch in schedule.keep_at if epochs is not None and epoch > epochs]
+    not_kept = f"\nschedule.keep_at: the run ends before epoch {', '.join(late)}" if late else ""
+    return f"length: {length}{in_epochs}; evaluated every {schedule.evaluate_every:,} {unit}{not_kept}"
 
 
 def check_only(cfg: DictConfig) -> None:

@@ -64,7 +64,8 @@ def text_or_sweep(error: Exception, line: CommandLine) -> str:
         read = parse(override)
         if read is None or not read.is_sweep_override():
             continue
-        forms = {"A sweep over the values": f"ganexp -m {override}"}
+        command = "" if line.config_name == "train" else f" {line.config_name.partition('_')[0]}"
+        forms = {"A sweep over the values": f"ganexp{command} -m {override}"}
         key, _, value = override.partition("=")
         if holds_list(line.config_name, key.lstrip("+")):
             forms["A list of values"] = f"{key}=[{value}]"

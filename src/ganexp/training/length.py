@@ -1,5 +1,6 @@
 """Convert the epochs of a schedule to steps or discriminator updates, by the batches that the update rule draws."""
 
+import math
 from fractions import Fraction
 
 from omegaconf import DictConfig
@@ -64,8 +65,8 @@ def _given(cfg: DictConfig) -> str:
 
 
 def _steps(batches: int, drawn: Fraction | None) -> int:
-    """Return the number of steps that draw `batches`; the number of batches if `drawn` is not known."""
-    return batches if drawn is None else max(1, round(batches / drawn))
+    """Return the number of steps that draw `batches` or more; the number of batches if `drawn` is not known."""
+    return batches if drawn is None else math.ceil(batches / drawn)
 
 
 def known_images(cfg: DictConfig) -> int | None:
