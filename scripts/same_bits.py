@@ -49,7 +49,8 @@ CASES = {
 }
 
 # Overrides with which this tree does what an older one did that lacks the key.
-OLD_BEHAVIOUR = ("metrics.labels=uniform",)  # the classes of scored samples in turn
+# the classes of scored samples in turn; one pass and one power iteration for each kind of images; images in one piece
+OLD_BEHAVIOUR = ("metrics.labels=uniform", "schedule.joint_batch=false", "trainer.channels_last=false")
 
 # Keys that were renamed: old -> new. Overrides in CASES use the new names.
 RENAMED_KEYS = {

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from ganexp.build import load_run
 from ganexp.errors import UserError
+from ganexp.loaded_run import load_run
 
 
 def spectral_norms(network: torch.nn.Module) -> dict[str, float]:

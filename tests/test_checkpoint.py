@@ -1,5 +1,7 @@
 """Checkpoints: never half a file, no code from strangers, and the one to resume from."""
 
+import resource
+
 import pytest
 import torch
 
@@ -76,3 +78,30 @@ def test_checkpoints_of_the_run_are_removed(tmp_path):
     for path in (elsewhere, earlier):
         io.remove_checkpoint(str(path))
         assert not path.exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_checkpoint_that_is_not_finite_is_not_saved(tmp_path, value):
+    path, io = tmp_path / "last.ckpt", AtomicCheckpointIO(tmp_path)
+    io.save_checkpoint(CHECKPOINT, path)
+    weights = {"a": torch.ones(2), "b": torch.tensor([[1.0], [value]]), "count": torch.tensor(3)}
+    with pytest.raises(UserError, match="NaN or infinity in b at step 8"):
+        io.save_checkpoint({"state_dict": weights, "ganexp": {"step": 8}}, path)
+    assert read_checkpoint(path)["ganexp"] == {"step": 7}
+
+
+@pytest.mark.parametrize("megabytes", [0.1, 3.0])  # torch writes small tensors at its end only
+def test_checkpoint_on_a_full_disk_names_the_file(tmp_path, megabytes):
+    path, io = tmp_path / "last.ckpt", AtomicCheckpointIO(tmp_path)
+    io.save_checkpoint(CHECKPOINT, path)
+    large = CHECKPOINT | {"state_dict": {"a": torch.ones(int(megabytes * 2**18))}}
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as raised:
+            io.save_checkpoint(large, path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert raised.value.filename == str(path)
+    assert read_checkpoint(path)["ganexp"] == {"step": 7}
+    assert list(tmp_path.iterdir()) == [path]

@@ -205,7 +205,7 @@ def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
         (["schedule.batch_size=5000", "metrics=none"], "use schedule.batch_size=1438 or less"),
         (["evaluate"], "Missing value: ckpt=…"),
         (["evaluate", "ckpt=nowhere"], "no such checkpoint"),
-        (["evaluate", "ckpt=nowhere", "metrics.samples=40"], "metrics.samples=40: choose the metrics too"),
+        (["evaluate", "ckpt=nowhere", "metrics.splits=4"], "metrics.splits=4: choose the metrics too"),
         (["sample", "ckpt=nowhere"], "no such checkpoint"),
         (["resume", "nowhere"], "nowhere is not a run directory"),
         (["report", "nowhere"], "nowhere"),

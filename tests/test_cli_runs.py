@@ -147,7 +147,6 @@ def test_parent_of_a_run_is_answered_with_the_run(run, tmp_path):
     for arguments in (
         ("resume", str(run.parent)),
         ("sample", f"ckpt={run.parent}"),
-        ("evaluate", f"ckpt={run.parent}"),
     ):
         assert f"Did you mean {run}?" in ganexp(*arguments, cwd=tmp_path, check=False).stderr
 

@@ -113,6 +113,6 @@ def test_users_own_extensions_work_together(installed, tmp_path):
     state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert {f"networks.{name}.one_layer.weight" for name in ("generator", "discriminator")} <= set(state)  # the network
     (calls,) = [value for name, value in state.items() if name.endswith("calls")]
-    assert calls == 4 * (3 + 1)  # the augmentation, in 4 steps: three calls for D (one by the penalty) and one for G
+    assert calls == 4 * (2 + 1)  # the augmentation, in 4 steps: two calls for D (one by the penalty) and one for G
     protocol = json.loads((run / "run.json").read_text())["protocol"]
     assert protocol["references"]["train"]["images"] == 120  # the dataset

@@ -7,7 +7,7 @@ Errors in lower layers name only an argument; this module adds the key of the co
 import inspect
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,21 +18,23 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
-from ganexp.checkpoint import check_fits, read_checkpoint
-from ganexp.config import checks, trust
-from ganexp.config.instantiate import instantiate, instantiate_all, locate, to_plain
+from ganexp.config import checks
+from ganexp.config.instantiate import check, instantiate, instantiate_all, locate, to_plain
 from ganexp.config.optimizers import make_optimizer_factory
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet, fits
 from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.losses.objective import Objective
-from ganexp.runs.run_directory import RunDirectory, newest_run_below
+from ganexp.models.layers import needs_separate_batches
+from ganexp.runs.run_directory import RunDirectory
 from ganexp.sampling import needs_batches
 from ganexp.training.ema import AveragedGenerator
 from ganexp.training.gan import GAN
 from ganexp.training.schedules import batch_size_scale, set_stage
-from ganexp.training.trainer import choose_device
+
+CALLBACK_ARGUMENTS = ("run_directory", "image_sets")  # that are filled in
+LOGGER_ARGUMENTS = ("save_dir", "run_directory", "resume_step", "name", "tags")
 
 # Networks and what they minimise
 
@@ -40,11 +42,14 @@ from ganexp.training.trainer import choose_device
 def build_gan(cfg: DictConfig) -> GAN:
     """Return the networks with their objective, update rule and optimizers, checked for incompatible settings."""
     model, schedule = cfg.model, cfg.schedule
-    objective = build_objective(cfg)
     networks = {name: instantiate(model[name], f"model.{name}") for name in ("generator", "discriminator")}
+    joint_batch = schedule.joint_batch == "auto" and not needs_separate_batches(networks["discriminator"])
+    objective = build_objective(cfg, joint_batch)
     update_rule = instantiate(schedule.updates, "schedule.updates")
     features = getattr(networks["discriminator"], "feature_dim", None)
     networks |= _build_all(model.auxiliary, "model.auxiliary", {"features": features} if features else {})
+    if cfg.trainer.channels_last:
+        networks = {name: network.to(memory_format=torch.channels_last) for name, network in networks.items()}
     scale = batch_size_scale(schedule.batch_size, schedule.lr_reference_batch)
     optimizers = {
         name: make_optimizer_factory(node, name, scale) for name, node in cfg.optimizer.items() if node is not None
@@ -68,13 +73,14 @@ def build_gan(cfg: DictConfig) -> GAN:
         growth=growth,
         evaluate_every=schedule.evaluate_every,
         evaluate_by=schedule.evaluate_by,
+        cuda_graph=cfg.trainer.cuda_graph,
     )
     checks.check(cfg, gan)
     gan.configure_optimizers()  # a wrong setting of an optimizer shows here, before anything is written
     return gan
 
 
-def build_objective(cfg: DictConfig) -> Objective:
+def build_objective(cfg: DictConfig, joint_batch: bool = False) -> Objective:
     """Return the adversarial loss with its penalties, constraint, auxiliary terms and augmentations."""
     loss = cfg.loss
     return Objective(
@@ -84,6 +90,7 @@ def build_objective(cfg: DictConfig) -> Objective:
         instantiate_all(loss.auxiliary, "loss.auxiliary"),
         instantiate_all(cfg.augment, "augment").values(),
         instantiate_all(loss.modifiers, "loss.modifiers"),
+        joint_batch,
     )
 
 
@@ -205,7 +212,8 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
 
 def build_callbacks(cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> list[Callback]:
     """Return the callbacks of `callbacks=`. The arguments `run_directory` and `image_sets` are passed if they exist."""
-    return list(_build_all(cfg.callbacks, "callbacks", {"run_directory": run, "image_sets": image_sets}).values())
+    available = dict(zip(CALLBACK_ARGUMENTS, (run, image_sets), strict=True))
+    return list(_build_all(cfg.callbacks, "callbacks", available).values())
 
 
 def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[Logger]:
@@ -214,26 +222,25 @@ def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[
     The arguments `save_dir` (the path of the run directory), `run_directory`, `resume_step`, `name` (of the run) and
     `tags` are passed to loggers that have them, unless the config sets them.
     """
-    available = {
-        "save_dir": str(run.path),
-        "run_directory": run,
-        "resume_step": resume_step,
-        "name": cfg.name,
-        "tags": list(cfg.get("tags") or []),
-    }
+    values = (str(run.path), run, resume_step, cfg.name, list(cfg.get("tags") or []))
+    available = dict(zip(LOGGER_ARGUMENTS, values, strict=True))
     return list(_build_all(cfg.logger, "logger", available).values())
 
 
-def check_loggers(cfg: DictConfig) -> None:
-    """Check that the packages of the chosen loggers are installed. Call this before the run directory is created.
+def check_callbacks_and_loggers(cfg: DictConfig) -> None:
+    """Check the arguments of callbacks and loggers, and that the packages of the loggers are installed.
+
+    Call this before the run directory is created, which the callbacks and loggers themselves need.
 
     Raises:
-        UserError: a package is missing.
+        UserError: an argument is wrong, or a package is missing.
     """
-    for name, node in cfg.logger.items():
-        if node is not None:
-            target = locate(to_plain(node), f"logger.{name}").func
-            getattr(target, "check_installed", lambda: None)()
+    for group, filled_in in (("callbacks", CALLBACK_ARGUMENTS), ("logger", LOGGER_ARGUMENTS)):
+        for name, node in cfg[group].items():
+            if node is not None:
+                check(to_plain(node), f"{group}.{name}", _arguments_for(node, dict.fromkeys(filled_in)))
+                target = locate(to_plain(node), f"{group}.{name}").func
+                getattr(target, "check_installed", lambda: None)()
 
 
 def _build_all(nodes: DictConfig, key: str, available: Mapping[str, Any]) -> dict[str, Any]:
@@ -249,50 +256,3 @@ def _arguments_for(node: Mapping[Any, Any] | DictConfig, available: Mapping[str,
     except Exception:  # instantiate explains what is wrong with the target
         return {}
     return {name: value for name, value in available.items() if name in parameters and name not in node}
-
-
-# Runs
-
-
-@dataclass
-class LoadedRun:
-    """A checkpoint and the config of its run directory.
-
-    Args:
-        cfg: resolved config of the run.
-        gan: networks with the weights of the checkpoint, on the chosen device.
-        run: the run directory.
-        facts: path and step of the checkpoint, and whether images come from the averaged generator.
-    """
-
-    cfg: DictConfig
-    gan: GAN
-    run: RunDirectory
-    facts: dict[str, Any]
-
-
-def load_run(ckpt: str, accelerator: str) -> LoadedRun:
-    """Load a checkpoint, or the best one of a run directory.
-
-    Only tensors and plain values are read from the checkpoint, and the config is checked, so that neither of them can
-    run untrusted code.
-
-    Raises:
-        UserError: the checkpoint is missing or damaged, or its weights do not fit the config of its run directory.
-    """
-    path = Path(ckpt).expanduser()
-    if path.is_dir():
-        run = RunDirectory(path)
-        path = next((file for file in (run.best, run.last) if file.exists()), run.best)
-    if not path.is_file():
-        hint = newest_run_below(ckpt)
-        raise UserError(f"ckpt={ckpt}: no such checkpoint. Give a .ckpt file or a run directory.{hint}")
-    run = RunDirectory(path.parent.parent)
-    cfg = trust.load(run.config, without=("callbacks", "logger"))  # which no one runs here
-    gan = build_gan(cfg)
-    checkpoint = read_checkpoint(path)
-    check_fits(checkpoint, gan, path, run.config)
-    gan.load_state_dict(checkpoint["state_dict"])
-    gan.step = checkpoint["ganexp"]["step"]
-    facts = {"checkpoint": str(path), "step": gan.step, "ema": gan.averaged_generator is not None}
-    return LoadedRun(cfg, gan.to(choose_device(accelerator)), run, facts)

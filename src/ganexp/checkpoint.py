@@ -2,9 +2,10 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, BinaryIO, cast
 
 import torch
 from pytorch_lightning.plugins.io import TorchCheckpointIO
@@ -34,7 +35,12 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Save `checkpoint` at `path` with an atomic replacement."""
+        """Save `checkpoint` at `path` with an atomic replacement.
+
+        Raises:
+            UserError: a weight is NaN or infinite, so that the run could not continue from this checkpoint.
+        """
+        refuse_not_finite(checkpoint.get("state_dict", {}), checkpoint.get("ganexp", {}).get("step", 0))
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         _save(checkpoint, Path(path))
         self._saved.add(Path(path).resolve())
@@ -54,8 +60,67 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def _save(checkpoint: dict[str, Any], path: Path) -> None:
-    with replacing(path) as temporary:
-        torch.save(checkpoint, temporary)
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        to = _File(file)
+        try:
+            torch.save(checkpoint, cast(IO[bytes], to))
+        except RuntimeError as error:
+            raise to.error or error from None
+
+
+class _File:
+    """A file for torch.save, which else hides why it cannot write: a full disk, for example.
+
+    Attributes:
+        error: the first error of writing.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write bytes, and return their number."""
+        with self._kept_error():
+            return self._file.write(data)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        with self._kept_error():
+            self._file.flush()
+
+    @contextmanager
+    def _kept_error(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+
+def not_finite(tensors: Mapping[str, Any]) -> list[str]:
+    """Return the names of the tensors that contain NaN or infinity. On a GPU, this waits once for the device."""
+    floats = {name: x for name, x in tensors.items() if isinstance(x, torch.Tensor) and x.is_floating_point()}
+    if not floats:
+        return []
+    are_finite = torch.stack([x.detach().isfinite().all() for x in floats.values()]).tolist()
+    return [name for name, is_finite in zip(floats, are_finite, strict=True) if not is_finite]
+
+
+def refuse_not_finite(tensors: Mapping[str, Any], step: int) -> None:
+    """Check that the weights of a run are finite.
+
+    Raises:
+        UserError: a weight is NaN or infinite.
+    """
+    bad = not_finite(tensors)
+    if bad:
+        more = f" and {len(bad) - MAX_NAMED} more" if len(bad) > MAX_NAMED else ""
+        raise UserError(
+            f"The run diverged: NaN or infinity in {', '.join(bad[:MAX_NAMED])}{more} at step {step}.\nThe checkpoint "
+            "and samples before it are kept. Try a lower learning rate: optimizer.discriminator.lr, "
+            "optimizer.generator.lr."
+        )
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -111,8 +176,11 @@ def latest_checkpoint(run: RunDirectory) -> tuple[Path | None, int]:
     This is last.ckpt, or if it is damaged, the newest other checkpoint that is whole.
 
     Raises:
-        UserError: all checkpoints are damaged.
+        UserError: all checkpoints are damaged, or there is a directory where a checkpoint should be.
     """
+    for path in (run.last, run.best):
+        if path.is_dir():
+            raise UserError(f"{path}: this is a directory, and the run saves a checkpoint here. Move it away.")
     if not run.last.exists():
         return None, 0
     try:

@@ -7,6 +7,7 @@ this module prints errors and exits. Must not import torch, so that `ganexp --he
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,19 +22,22 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
 from hydra.errors import CompactHydraException, HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from ganexp import __version__
 from ganexp.arguments import CONFIGS, Command, UsageError, find_command, parse
+from ganexp.commands.evaluate_arguments import adapt
 from ganexp.commands.help import command_help, general_help
 from ganexp.commands.resume_arguments import parse_resume
 from ganexp.commands.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
 from ganexp.commands.sweep_overrides import added_overrides, resumed_overrides, task_overrides
 from ganexp.commands.sweep_settings import hand_settings_to_jobs
-from ganexp.commands.tasks import TASKS, Task, check_places, given_places, output_directory, places
+from ganexp.commands.tasks import TASKS, Task, check_places, chosen_groups, given_places, output_directory, places
 from ganexp.config import schema
 from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
-from ganexp.config.encodings import explain_encoding
+from ganexp.config.encodings import explain_content, explain_encoding, refuse_extreme_files
+from ganexp.config.interpolations import explain_interpolation
 from ganexp.config.texts import keep_texts, restore_texts
 from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, say
 from ganexp.errors import UserError, explain_unforeseen, wants_traceback
@@ -92,17 +96,21 @@ def _run_hydra(command: Command) -> None:
         UserError: the config cannot be composed.
     """
     schema.register()
-    command = _complete(_expand_resumed_sweep(command))
-    _check_metrics(command)
+    refuse_extreme_files(_folders(command))
+    command = adapt(_complete(_expand_resumed_sweep(command)))
     kept = keep_texts(command.arguments, command.config_name, _folders(command))
     exact = replace(command, arguments=tuple(kept))
     try:
         with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
             _show_help_or_run(exact)
-    except (HydraException, CompactHydraException, yaml.YAMLError, ValueError) as error:
+    except (HydraException, CompactHydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         if wants_traceback():
             raise
         raise UserError(_message(error, command)) from None
+    except OSError:  # among others, OmegaConf's for a file without settings
+        if wants_traceback() or not (reason := explain_content(_folders(command))):
+            raise
+        raise UserError(reason) from None
 
 
 def _show_help_or_run(command: Command) -> None:
@@ -150,18 +158,6 @@ def _complete(command: Command) -> Command:
     return replace(command, config_name=name or "train")
 
 
-def _check_metrics(command: Command) -> None:
-    """Refuse overrides of metrics in `evaluate` if the metrics of the run are used, because they would be ignored."""
-    if command.config_name != "evaluate" or any(argument.startswith("metrics=") for argument in command.arguments):
-        return
-    for argument in command.arguments:
-        if argument.startswith("metrics.") and not argument.startswith("metrics.scores."):
-            raise UserError(
-                f"{argument}: choose the metrics too, for example metrics=classifier. The run's metrics can be changed "
-                "by samples=, references=, fid_at=, weights= and metrics/score=[…]"
-            )
-
-
 def _message(error: Exception, command: Command) -> str:
     """Return the message for the user about an error that Hydra raised.
 
@@ -172,11 +168,15 @@ def _message(error: Exception, command: Command) -> str:
         return str(error)
     if str(error).startswith("No trials are completed"):  # of Optuna
         return "No job of the search has a score: see above why they failed."
+    if re.fullmatch(r"File .* does not exist!", str(error)):  # Hydra's, of its flag
+        return f"--experimental-rerun: {error}"
     from ganexp.config.suggestions import explain, is_group_value_error
 
+    if isinstance(error, OmegaConfBaseException):
+        return explain_interpolation(error, command.arguments)
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError) and not is_group_value_error(error):
         raise error
-    if reason := explain_encoding(_folders(command)):
+    if reason := explain_encoding(_folders(command)) or explain_content(_folders(command)):
         return reason
     if isinstance(error, yaml.MarkedYAMLError):
         return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
@@ -221,13 +221,14 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
     """
     from ganexp.config.instantiate import UnknownArgument
 
-    groups = _chosen_groups(hydra_config)
-    task = Task(cfg, groups, hydra_config, output_directory(cfg, hydra_config))
+    directory, groups = Path(hydra_config.runtime.output_dir), {}
     try:
-        return _run_task(task)
+        groups = chosen_groups(hydra_config)
+        directory = output_directory(cfg, hydra_config)
+        return _run_task(Task(cfg, groups, hydra_config, directory))
     except Exception as error:
         if hydra_config.mode == RunMode.RUN:  # that of a job holds the reason of its failure
-            remove_if_empty(task.directory)
+            remove_if_empty(directory)
         if isinstance(error, UnknownArgument):
             from ganexp.config.checks import suggestion_for_unknown_argument
 
@@ -250,12 +251,6 @@ def _run_task(task: Task) -> Any:
         if not reason:
             raise
         raise UserError(reason) from error
-
-
-def _chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
-    """Return the chosen option of each config group: a name, a list of names, or None."""
-    choices = OmegaConf.to_container(hydra_config.runtime.choices)
-    return {group: option for group, option in choices.items() if not group.startswith("hydra")}
 
 
 def _resume(command: Command) -> None:

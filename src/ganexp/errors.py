@@ -1,6 +1,7 @@
 """The error class for mistakes that the user can correct, and what to print for all others."""
 
 import os
+import re
 
 MAX_LINES = 5  # of a message that ganexp did not write
 
@@ -12,6 +13,17 @@ class UserError(Exception):
 def wants_traceback() -> bool:
     """Return whether the environment asks for the traceback of errors."""
     return "1" in (os.environ.get("GANEXP_TRACEBACK"), os.environ.get("HYDRA_FULL_ERROR"))
+
+
+def shorten(error: Exception) -> str:
+    """Return the first lines of the message of an error that ganexp did not write; its class if it has no message."""
+    if needed := re.search(r"you tried to allocate (\d+) bytes", str(error)):
+        return f"not enough memory: a single tensor would take {int(needed[1]) / 2**30:,.1f} GiB. Use smaller sizes."
+    lines = str(error).strip().splitlines()[:MAX_LINES]
+    return (
+        "\n".join(line for line in lines if not line.startswith(("Exception raised from", "frame #")))
+        or type(error).__name__
+    )
 
 
 def explain_unforeseen(error: Exception) -> str:

@@ -8,10 +8,12 @@ logits. Must not import torch.
 LOSS = "loss/"
 OBJECTIVE = "objective/"
 SCORE = "score/"
+EVALUATED = "evaluated/"
 LOGIT = "d_logit/"
 ACCURACY = "discriminator/accuracy_"
 GRADIENT_NORM = "gradient_norm/"
 MEAN = "_mean"
+GUARD = "guard/"
 AXIS = "axis/"
 
 D_STEPS = AXIS + "d_steps"  # discriminator updates
@@ -50,6 +52,16 @@ def score_key(name: str) -> str:
     return f"{SCORE}{name}"
 
 
+def evaluated_key(name: str) -> str:
+    """Return the key of a score of `ganexp evaluate`: evaluated/fid_classifier for fid_classifier."""
+    return f"{EVALUATED}{name}"
+
+
 def logit_key(images: str) -> str:
     """Return the key of the discriminator's mean logit on one kind of images: d_logit/train, d_logit/fake."""
     return f"{LOGIT}{images}"
+
+
+def guard_key(kind: str) -> str:
+    """Return the key of a failure that the guard has found, with the value 1 where it is found: guard/floor."""
+    return f"{GUARD}{kind}"

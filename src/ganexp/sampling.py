@@ -16,6 +16,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange, to_display_range
+from ganexp.tf32 import without_tf32
 
 EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn during training
 CHUNK = 10_000  # latents that are drawn together
@@ -142,7 +143,8 @@ def generate(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
 
 def _generate_raw(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
     labels = None if labels is None else labels.to(gan.device)
-    with sampling_mode(gan.sampling_generator) as network, torch.autocast(gan.device.type, enabled=False):
+    half_precision_off = torch.autocast(gan.device.type, enabled=False)
+    with sampling_mode(gan.sampling_generator) as network, half_precision_off, without_tf32():
         return network(z.to(gan.device), labels)
 
 

@@ -10,8 +10,11 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 PositiveInt = Annotated[int, Ge(1)]
+ImageCount = Annotated[int, Ge(1), Le(10_000_000)]  # generated images: more would take days, or fill the disk
 NonNegativeInt = Annotated[int, Ge(0)]
+Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what numpy accepts
 PositiveFloat = Annotated[float, Gt(0), Lt(math.inf)]
+Truncation = Annotated[float, Ge(0.01), Lt(math.inf)]  # a smaller limit would reject nearly every number that is drawn
 NonNegativeFloat = Annotated[float, Ge(0), Lt(math.inf)]
 FiniteFloat = Annotated[float, Gt(-math.inf), Lt(math.inf)]
 UnitInterval = Annotated[float, Ge(0), Le(1)]  # both ends included

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from ganexp.callbacks.pruning import Pruning
 from ganexp.cli import CONF
 from ganexp.commands.sweep import run_job
+from ganexp.commands.sweep_overrides import resumed_overrides
 from ganexp.commands.sweep_table import print_jobs
 from ganexp.runs.run_directory import RunDirectory
 
@@ -228,6 +229,15 @@ def test_broken_jobs_are_resumed_or_started_again(tmp_path):
         (["loss.adversarial=${ oc.create:${y}}"], [], "it hides what it sets"),
         (["seed=1,2", "hydra.sweep.subdir=../x"], [], "leaves the directory of the sweep"),
         (["seed=1,2", "hydra.sweep.subdir=/tmp/${seed}"], [], "leaves the directory of the sweep"),
+        (["seed=1,2", "hydra.sweep.subdir=../x/${hydra.job.num}"], [], "leaves the directory of the sweep"),
+        (["loss=../../evil"], [], "it names a file elsewhere"),
+        (["loss=hinge,'../evil'"], [], "it names a file elsewhere"),
+        (["callbacks=[progress,${name}]"], [], "it names a file elsewhere"),
+        (["+../evil@callbacks=x"], [], "it names a file elsewhere"),
+        (["+hydra.sweeper.params={loss: ../evil}"], [], "it names a file elsewhere"),
+        (["+hydra.sweeper.params.loss=../evil"], [], "it names a file elsewhere"),
+        (["+hydra.sweeper.params={hydra.output_subdir: x}"], [], "is not a valid override of a stored sweep"),
+        (["logger.mlflow.tracking_uri=http://x.org"], [], "MLFLOW_TRACKING_URI=http://x.org ganexp"),
     ],
 )
 def test_resumed_sweep_refuses_unsafe_overrides(tmp_path, stored, given, message):
@@ -238,11 +248,33 @@ def test_resumed_sweep_refuses_unsafe_overrides(tmp_path, stored, given, message
     assert [file.name for file in tmp_path.iterdir()] == ["sweep.json"]
 
 
+@pytest.mark.parametrize(
+    "override",
+    ["data.path=../images", "loss=hinge,wgan_gp", "callbacks=[progress]", "+hydra.sweeper.params={data.path: ../a}"],
+)
+def test_stored_override_of_a_plain_sweep_is_accepted(tmp_path, override):
+    (tmp_path / "sweep.json").write_text(json.dumps({"overrides": [override, "seed=1,2"]}))
+    assert override in resumed_overrides(str(tmp_path), [])
+
+
+def test_sweep_whose_check_fails_runs_no_job(tmp_path, monkeypatch):
+    """Hydra only warns of an Exception in a callback, and would run the jobs unchecked."""
+
+    def broken(config):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ganexp.commands.sweep.check_jobs", broken)
+    done = ganexp("-m", "seed=1,2", *QUICK, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"started": ""}'])
 def test_resume_refuses_a_broken_sweep_json(tmp_path, text):
     (tmp_path / "sweep.json").write_text(text)
     done = ganexp("sweep.resume=.", cwd=tmp_path, check=False)
-    assert "sweep.resume=.: this is not a sweep directory" in done.stderr
+    assert "sweep.json is damaged, or not the sweep.json of a sweep" in done.stderr
 
 
 @pytest.mark.slow

@@ -55,7 +55,7 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
             ["+schedule.clip_gradients.discriminater=1.0"],
             "^schedule.clip_gradients.discriminater: there is no such .*; did you mean .*gradients.discriminator",
         ),
-        (["seed=-1"], "^seed=-1: must be a whole number, at least 0$"),
+        (["seed=-1"], "^seed=-1: must be a whole number from 0 to 4294967295$"),
         (["schedule/updates=loss_limit"], "needs 5 discriminator updates .*=fixed_ratio"),
         (["loss=cramer", "loss.epsilon=per_pixel"], "^loss.epsilon=per_pixel: must be one of per_sample, per_element$"),
         (["data.range=byte"], "^data.range=byte: must be one of symmetric, unit$"),

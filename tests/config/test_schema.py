@@ -32,10 +32,10 @@ def complaints(overrides, config_name="train"):
         (["data.workers=-1"], "data.workers=-1: must be a whole number, at least 0"),
         (["data.on_error=stop"], "data.on_error=stop: must be one of skip, raise"),
         (["data.in_memory=1"], "data.in_memory=1: must be true or false, or auto"),
-        (["loss.logits=0"], "loss.logits=0: must be a whole number, at least 1"),
+        (["loss.logits=0"], "loss.logits=0: must be a whole number from 1 to 100000"),
         (["metrics.fid_at=[5000,0]"], "metrics.fid_at=[5000, 0]: must be a list of whole numbers, each at least 2"),
-        (["metrics.grid_rows=0"], "metrics.grid_rows=0: must be a whole number, at least 1"),
-        (["metrics.grid_columns=0"], "metrics.grid_columns=0: must be a whole number, at least 1"),
+        (["metrics.grid_rows=0"], "metrics.grid_rows=0: must be a whole number from 1 to 100"),
+        (["metrics.grid_columns=0"], "metrics.grid_columns=0: must be a whole number from 1 to 100"),
         (["trainer.accelerator=tpu"], "trainer.accelerator=tpu: must be one of auto, cpu, gpu"),
         (["trainer.precision=64"], "trainer.precision=64: must be one of 32-true, 32, bf16-mixed, bf16"),
         (["trainer.deterministic=maybe"], "trainer.deterministic=maybe: must be true or false, or warn"),
@@ -54,10 +54,10 @@ def test_value_outside_its_range_is_refused(overrides, expected):
 @pytest.mark.parametrize(
     ("config_name", "override", "expected"),
     [
-        ("sample", "n=0", "n=0: must be a whole number, at least 1"),
-        ("sample", "truncation=0", "truncation=0.0: must be a number above 0, or null"),
+        ("sample", "n=0", "n=0: must be a whole number from 1 to 10000000"),
+        ("sample", "truncation=0", "truncation=0.0: must be a number, at least 0.01, or null"),
         ("sample", "format=gif", "format=gif: must be one of png, zip, npz"),
-        ("describe", "seed=-1", "seed=-1: must be a whole number, at least 0"),
+        ("describe", "seed=-1", "seed=-1: must be a whole number from 0 to 4294967295"),
     ],
 )
 def test_other_commands_have_ranges_too(config_name, override, expected):
@@ -68,7 +68,7 @@ def test_part_of_a_config_is_resolved():
     cfg = raw_config("ckpt=a", "samples=7", config="evaluate")  # whose metrics refer to the data of the run
     assert "metrics" not in schema.resolve(cfg, without=["metrics"])
     cfg.samples = 0
-    with pytest.raises(UserError, match=r"^samples=0: must be a whole number, at least 1, or null$"):
+    with pytest.raises(UserError, match=r"^samples=0: must be a whole number from 1 to 10000000, or null$"):
         schema.resolve(cfg, without=["metrics"])
     with pytest.raises(UserError, match=r"^Missing value: ckpt=…$"):
         schema.resolve(raw_config(config="evaluate"), without=["metrics"])

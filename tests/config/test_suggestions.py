@@ -122,7 +122,7 @@ def test_no_option_among_several_is_explained(value):
     [
         ("schedule.steps=many", "schedule.steps=many: must be a whole number, at least 1, or null"),
         ("schedule.steps=1.5", "schedule.steps=1.5: must be a whole number, at least 1, or null"),
-        ("seed=abc", "seed=abc: must be a whole number, at least 0"),
+        ("seed=abc", "seed=abc: must be a whole number from 0 to 4294967295"),
         ("schedule.ema.decay=much", "schedule.ema.decay=much: must be a number above 0 and below 1, or null"),
         ("data.flip=perhaps", "data.flip=perhaps: must be true or false"),
     ],

@@ -216,7 +216,7 @@ def test_missing_keys_get_their_defaults(tmp_path):
     [
         ({"data": None}, "data"),
         ({"seed": "today"}, "seed|Integer"),
-        ({"seed": -1}, "seed=-1: must be a whole number, at least 0"),
+        ({"seed": -1}, "seed=-1: must be a whole number from 0 to 4294967295"),
         ({"extra": 1}, "extra"),
         ({"optimizer": {"generator": {"lr": 1}}}, "optimizer.generator=.* has no _target_"),
     ],

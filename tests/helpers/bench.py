@@ -22,11 +22,17 @@ class Bench:
     Its config is `cfg`, or is composed from the overrides.
     """
 
-    def __init__(self, *overrides, model=MLP, base=BASE, cfg=None):
-        cfg = config(*base, *model, *overrides) if cfg is None else cfg
+    def __init__(self, *overrides, model=MLP, base=BASE, cfg=None, device="cpu"):
+        self.cfg = config(*base, *model, *overrides) if cfg is None else cfg
         torch.manual_seed(0)
-        self.gan = gan = build_gan(cfg)
-        gan.connect(build_stream(cfg, build_image_set(cfg), torch.device("cpu")))
+        self.gan, self.image_set = build_gan(self.cfg), build_image_set(self.cfg)
+        self.move(device)
+
+    def move(self, device):
+        """Move the networks to a device, with a stream and optimizers of their own there."""
+        gan = self.gan
+        gan.connect(build_stream(self.cfg, self.image_set, torch.device(device)))
+        gan.to(device)
         self.optimizers, schedulers = gan.configure_optimizers()
         gan.optimizers = lambda use_pl_optimizer=True: self.optimizers
         gan.lr_schedulers = lambda: [each["scheduler"] for each in schedulers]

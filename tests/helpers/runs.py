@@ -79,6 +79,27 @@ def make_run(
     return path
 
 
+def save_evaluated(run: Path, fid: float, file: str = "scores.json", **record: Any) -> None:
+    """Write scores as `ganexp evaluate` does.
+
+    Args:
+        run: path of the run directory.
+        fid: FID of the samples; the one against the test split is higher by 2.
+        file: name of the file.
+        record: further entries; they replace the others.
+    """
+    info = SCORE_INFO["fid_classifier"]
+    content = {
+        "scores": {"fid_classifier": fid, "fid_classifier_test": fid + 2},
+        "score_info": {"fid_classifier": info, "fid_classifier_test": info},
+        "protocol": {"extractor": "classifier", "samples": 5000, "id": "evaluated"},
+        "checkpoint": str(run / "checkpoints" / "best.ckpt"),
+        "step": STEPS,
+        "time": "2026-01-02T00:00:00+00:00",
+    }
+    (run / file).write_text(json.dumps(content | record))
+
+
 def _points(seed: Any, fid: float, count: int) -> Iterator[dict[str, float]]:
     """Yield the lines of metrics.jsonl: losses, scores and mean logits are logged as separate points."""
     noise = random.Random(seed)

@@ -16,7 +16,7 @@ LOGGERS = "logger=[tensorboard,csv,wandb,mlflow]"
 
 @pytest.fixture(scope="module")
 def cwd(tmp_path_factory):
-    """Train a run, and train it further; train the same without loggers."""
+    """Train a run, train it further, and evaluate it; train the same without loggers."""
     cwd = tmp_path_factory.mktemp("all")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
@@ -25,44 +25,46 @@ def cwd(tmp_path_factory):
         base = (*SMALL, f"metrics.cache={cwd / 'cache'}")
         ganexp(*base, LOGGERS, "tags=[a,b]", "hydra.run.dir=run", cwd=cwd)
         ganexp("resume", "run", "schedule.steps=9", cwd=cwd)
+        ganexp("evaluate", "ckpt=run", "metrics/score=[is,fid]", cwd=cwd)
         ganexp(*base, "logger=none", "schedule.steps=9", "hydra.run.dir=plain", cwd=cwd)
     return cwd
 
 
-def final_of_csv(run):
+def last_of_csv(run, prefix):
     with (run / "metrics.csv").open(newline="") as file:
         row = list(csv.DictReader(file))[-1]
-    return {key: (int(row["step"]), float(cell)) for key, cell in row.items() if key.startswith("final/") and cell}
+    return {key: (int(row["step"]), float(cell)) for key, cell in row.items() if key.startswith(prefix) and cell}
 
 
-def final_of_tensorboard(run):
+def last_of_tensorboard(run, prefix):
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
-    last = {key: events.Scalars(key)[-1] for key in events.Tags()["scalars"] if key.startswith("final/")}
+    last = {key: events.Scalars(key)[-1] for key in events.Tags()["scalars"] if key.startswith(prefix)}
     return {key: (event.step, event.value) for key, event in last.items()}
 
 
-def final_of_wandb(run):
-    return {key: values[-1] for key, values in wandb_history(run).items() if key.startswith("final/")}
+def last_of_wandb(run, prefix):
+    """Return the last values in the files of all processes that continued the W&B run."""
+    return {key: values[-1] for key, values in wandb_history(run).items() if key.startswith(prefix)}
 
 
-def final_of_mlflow(run):
+def last_of_mlflow(run, prefix):
     database = run.parent / "outputs" / "mlflow.db"
     (logged,) = mlflow_runs(database)
-    keys = [key for key in logged.data.metrics if key.startswith("final/")]
+    keys = [key for key in logged.data.metrics if key.startswith(prefix)]
     histories = {key: mlflow_client(database).get_metric_history(logged.info.run_id, key) for key in keys}
     return {key: (points[-1].step, points[-1].value) for key, points in histories.items()}
 
 
-FINAL = {
-    "csv": final_of_csv,
-    "tensorboard": final_of_tensorboard,
-    "wandb": final_of_wandb,
-    "mlflow": final_of_mlflow,
+LAST = {
+    "csv": last_of_csv,
+    "tensorboard": last_of_tensorboard,
+    "wandb": last_of_wandb,
+    "mlflow": last_of_mlflow,
 }
 
 
-@pytest.mark.parametrize("logger", FINAL)
+@pytest.mark.parametrize("logger", LAST)
 def test_final_scores_are_those_of_the_run(cwd, logger):
     scores = json.loads((cwd / "run" / "run.json").read_text())["scores"]
     expected = {
@@ -72,11 +74,22 @@ def test_final_scores_are_those_of_the_run(cwd, logger):
         if name not in ("step", "is_classifier_std")
     }
     assert len(expected) >= 4
-    final = FINAL[logger](cwd / "run")
-    assert final.keys() == expected.keys()
+    check_equal(LAST[logger](cwd / "run", "final/"), expected)
+
+
+@pytest.mark.parametrize("logger", ["tensorboard", "wandb", "mlflow"])
+def test_evaluated_scores_are_those_of_scores_json(cwd, logger):
+    record = json.loads((cwd / "run" / "scores.json").read_text())
+    expected = {f"evaluated/{name}": (record["step"], value) for name, value in record["scores"].items()}
+    assert {"evaluated/fid_classifier", "evaluated/fid_classifier_test"} <= expected.keys()
+    check_equal(LAST[logger](cwd / "run", "evaluated/"), expected)
+
+
+def check_equal(logged, expected):
+    assert logged.keys() == expected.keys()
     for key, (step, value) in expected.items():
-        assert final[key][0] == step
-        assert final[key][1] == pytest.approx(value, rel=1e-6)  # TensorBoard has 32 bits
+        assert logged[key][0] == step
+        assert logged[key][1] == pytest.approx(value, rel=1e-6)  # TensorBoard has 32 bits
 
 
 def test_every_logger_has_every_step_of_the_losses(cwd):

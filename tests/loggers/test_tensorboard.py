@@ -1,6 +1,9 @@
 """What TensorBoard reads from a run directory."""
 
 import re
+import resource
+import threading
+from contextlib import suppress
 
 import pytest
 import torch
@@ -159,3 +162,31 @@ def test_chart_of_losses_has_every_network_but_no_terms():
 
 def test_run_without_scores_has_no_chart_of_them():
     assert list(custom_charts({})) == ["G and D"]
+
+
+def test_closed_logger_leaves_no_thread(tmp_path):
+    before = threading.active_count()
+    logger = logger_for(tmp_path / "run")
+    logger.log_metrics({"loss/generator": 1.0}, 1)
+    assert threading.active_count() > before
+    logger.close()
+    assert threading.active_count() == before
+    assert (1, "loss/generator") in events(tmp_path / "run")
+
+
+def test_full_disk_is_raised_without_a_traceback(tmp_path, capsys):
+    hook = threading.excepthook
+    logger = logger_for(tmp_path / "run")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):  # noqa: PT012 (of the first or of the second flush)
+            for step in (1, 2):
+                logger.log_image("samples", [torch.zeros(3, 8, 8, dtype=torch.uint8)], step)
+                logger.save()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        with suppress(OSError):
+            logger.close()
+    assert "Traceback" not in capsys.readouterr().err
+    assert threading.excepthook == hook

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import multiprocessing
 import random
 import subprocess
@@ -349,3 +350,26 @@ def test_updates_with_features_equal_those_with_images():
     flat = to_uint8(IMAGES).flatten(1).float()
     feed(direct, flat, flat, torch.arange(90) % 4, images=IMAGES)
     assert direct.compute() == validate(every_score())
+
+
+def test_score_that_cannot_be_computed_is_named(capsys):
+    class NaNFeatures(Pixels):
+        def extract(self, images):
+            features, logits = super().extract(images)
+            return torch.full_like(features, float("nan")), logits
+
+    class Failing(FID):
+        def compute(self):
+            raise torch.linalg.LinAlgError("linalg.eigh: failed to converge")
+
+        def value_names(self):
+            return ["failing_pixels"]
+
+    scores = {"fid": FID, "failing": Failing, "is": lambda context: InceptionScore(context, 3)}
+    values = validate(make_scores(scores, torch.rand(9, 4), 90, NaNFeatures()))
+    assert math.isnan(values["fid_pixels"])
+    assert math.isnan(values["failing_pixels"])
+    assert values["is_pixels"] > 0
+    out = capsys.readouterr().out
+    assert "fid_pixels cannot be computed: the features of the images contain NaN" in out
+    assert "failing_pixels cannot be computed: linalg.eigh: failed to converge" in out

@@ -26,3 +26,18 @@ def test_gaussian_is_mean_and_unbiased_covariance():
         assert mean.dtype == covariance.dtype == torch.float64
         assert torch.allclose(mean, x.double().mean(0))
         assert torch.allclose(covariance, torch.cov(x.double().T))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_covariance_that_is_not_finite_is_refused(value):
+    good, bad = torch.eye(3, dtype=torch.float64), torch.full((3, 3), value, dtype=torch.float64)
+    mean = torch.zeros(3, dtype=torch.float64)
+    with pytest.raises(torch.linalg.LinAlgError, match="contain NaN or infinity"):
+        FrechetDistance(mean, bad)
+    with pytest.raises(torch.linalg.LinAlgError, match="contain NaN or infinity"):
+        FrechetDistance(mean, good)(mean, bad)
+
+
+def test_distance_of_equal_samples_is_finite():
+    mean, covariance = fit_gaussian(torch.ones(9, 4))
+    assert FrechetDistance(mean, covariance)(mean + 1, covariance) == pytest.approx(4)

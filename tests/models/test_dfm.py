@@ -41,7 +41,7 @@ def test_discriminator_matches_reference(classes, training):
     network = randomise(Discriminator(16, 3, width=4, num_classes=classes), training)
     first, *downs = layers_of(network, nn.Conv2d)
     norms = layers_of(network, nn.BatchNorm2d)
-    assert [norm.weight is None for norm in norms] == [False, False, True]
+    assert [isinstance(norm.weight, nn.Parameter) for norm in norms] == [True, True, False]
     images = noise(3, 16, 16)
     h = F.leaky_relu(conv(images, first, padding=1), 0.2)
     for layer, norm in zip(downs, norms, strict=True):

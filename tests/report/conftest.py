@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.runs import make_run, template
+from helpers.runs import make_run, save_evaluated, template
 
 from ganexp.commands.report import report
 
@@ -58,6 +58,17 @@ def page_directory(tmp_path_factory) -> Path:
         scores={"last": {ATTACK: 1, "fid_classifier": 80}},
         score_info={ATTACK: {"higher_is_better": True, "plot_scale": ATTACK}, "x": {"spread_of": ATTACK}},
     )
+    save_evaluated(
+        stranger,
+        70,
+        f"scores-{ATTACK.replace('/', '')}.json",
+        scores={ATTACK: 1, "fid_classifier": 70},
+        score_info={ATTACK: {"higher_is_better": ATTACK}},
+        protocol={"id": ATTACK, "samples": ATTACK},
+        checkpoint=f"{ATTACK}.ckpt",
+        step=ATTACK,
+    )
+    (stranger / "nearest.png").touch()
     config = stranger / "config.yaml"
     config.write_text(config.read_text().replace("split: train", f"split: {json.dumps(ATTACK)}"))
     with (stranger / "metrics.jsonl").open("a") as file:

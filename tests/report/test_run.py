@@ -11,6 +11,7 @@ from ganexp.errors import UserError
 from ganexp.report.collect import collect
 from ganexp.report.report import Report
 from ganexp.report.run import read_run
+from ganexp.runs.process import this_process
 
 ALIAS_BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n"
@@ -58,6 +59,14 @@ def test_warnings_name_length_and_uncommitted_changes(tmp_path, hinge):
 )
 def test_unfinished_runs_have_a_warning(tmp_path, hinge, status, warning):
     assert read_run(make_run(tmp_path / "run", hinge, status=status), "run").warnings == [warning]
+
+
+def test_run_whose_process_is_gone_has_died(tmp_path, hinge):
+    gone = this_process() | {"started": 17}
+    run = read_run(make_run(tmp_path / "run", hinge, status="running", process=gone), "run")
+    assert run.status == "died"
+    reason = "died at step 1000 of 1000: its process is gone"
+    assert run.warnings == [f"{reason}. Continue with: ganexp resume {tmp_path / 'run'}"]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,16 @@ def test_link_that_leaves_the_directory_is_refused(tmp_path, name, target):
         refuse_links(tmp_path / "run")
 
 
+def test_link_of_wandb_to_its_log_is_allowed(tmp_path):
+    link = tmp_path / "run" / "wandb" / "offline-run-1" / "logs" / "debug-core.log"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "core.log")
+    refuse_links(tmp_path)
+    link.rename(link.with_name("debug.log"))
+    with pytest.raises(UserError, match=r"debug\.log is a link"):
+        refuse_links(tmp_path / "run")
+
+
 def test_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "run.json")
     with pytest.raises(UserError, match=r"run\.json is no regular file"):

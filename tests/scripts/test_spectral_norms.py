@@ -8,8 +8,9 @@ import spectral_norms
 import torch
 from helpers.cli import ganexp
 
-from ganexp.build import build_gan, load_run
+from ganexp.build import build_gan
 from ganexp.config import trust
+from ganexp.loaded_run import load_run
 from ganexp.models.resnet import Discriminator
 
 SMALL = (

@@ -67,8 +67,7 @@ def test_kill_while_saving_leaves_the_previous_checkpoint(tmp_path, monkeypatch,
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # another disk has no part in it
 
     def stop_halfway(content, file):
-        with open(file, "wb") as unfinished:
-            unfinished.write(b"half a checkpoint")
+        file.write(b"half a checkpoint")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

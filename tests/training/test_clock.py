@@ -22,3 +22,14 @@ def test_clock_counts_only_while_it_runs(monkeypatch):
     clock.start()
     now += 1
     assert clock.seconds() == 4
+
+
+def test_clock_knows_what_it_took_over(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    clock = TrainingClock()
+    clock.continue_from(50)
+    clock.start()
+    now += 3
+    assert clock.seconds() == 53
+    assert clock.seconds_of_this_process() == 3

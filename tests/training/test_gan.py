@@ -11,7 +11,7 @@ from ganexp.build import build_gan
 
 
 def test_equals_a_bare_loop():
-    bench = Bench("loss=wgan_gp", "optimizer=adam", "schedule.updates.n_critic=2")
+    bench = Bench("loss=wgan_gp", "optimizer=adam", "schedule.updates.n_critic=2", "schedule.joint_batch=false")
     g, d = deepcopy(bench.gan.generator), deepcopy(bench.gan.discriminator)
     stream = deepcopy(bench.gan.stream)
     g_adam = torch.optim.Adam(g.parameters(), 2e-4, (0.0, 0.9), fused=True)

@@ -10,9 +10,9 @@ from helpers.config import TINY, config
 from helpers.states import last_checkpoint, logged_points, same_state
 
 from ganexp import build
-from ganexp.build import load_run
 from ganexp.commands.estimate import estimate
 from ganexp.errors import UserError
+from ganexp.loaded_run import load_run
 from ganexp.training.schedules import ProgressiveGrowth
 
 NETWORKS = ("model=progressive", "model.latent.dim=4", "model.generator.width=2", "model.generator.max_width=4")

@@ -1,5 +1,6 @@
 """Stop a job of a sweep that is worse than the others."""
 
+import math
 import statistics
 
 from pytorch_lightning import Callback, Trainer
@@ -52,5 +53,6 @@ class Pruning(Callback):
     def _best_score(self, run: RunDirectory, step: int) -> float | None:
         """Return the best score of a trained network up to `step`; None if the run was not scored at `step` itself."""
         key = log_keys.score_key(self.monitor)
-        scores = {point["step"]: point[key] for point in run.points() if key in point and 0 < point["step"] <= step}
+        points = [point for point in run.points() if key in point and 0 < point["step"] <= step]
+        scores = {point["step"]: point[key] for point in points if math.isfinite(point[key])}
         return self.best_of(scores.values()) if step in scores else None

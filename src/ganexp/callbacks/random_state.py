@@ -6,29 +6,48 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from ganexp.console import say
+
 
 class RandomState(Callback):
-    """Save torch's and Python's random state with each checkpoint, and restore it when training starts again."""
+    """Save torch's and Python's random state with each checkpoint, and restore it when training starts again.
+
+    On a GPU, this includes the state of the GPU that trains, and of no other.
+    """
 
     def __init__(self) -> None:
         self.restored: dict[str, Any] = {}
+        self.device = torch.device("cpu")
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Find out which device trains."""
+        self.device = trainer.strategy.root_device
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states as tensors and plain values, which a checkpoint can hold without running code."""
         version, numbers, gauss = random.getstate()
         state = {"cpu": torch.get_rng_state(), "python": [version, list(numbers), gauss]}
-        return state | ({"cuda": torch.cuda.get_rng_state_all()} if torch.cuda.is_available() else {})
+        return state | ({"cuda": [torch.cuda.get_rng_state(self.device)]} if self.device.type == "cuda" else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Keep `state` until training starts, because other code may draw random numbers before."""
         self.restored = state
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore the state that was loaded, if any."""
+        """Restore the state that was loaded, if any.
+
+        If a run that was trained on a CPU is resumed on a GPU, the GPU draws new random numbers, from a seed that
+        depends on the step. A message says so.
+        """
         if not self.restored:
             return
         torch.set_rng_state(self.restored["cpu"].cpu())
         version, numbers, gauss = self.restored["python"]
         random.setstate((version, tuple(numbers), gauss))
-        if torch.cuda.is_available() and "cuda" in self.restored:
-            torch.cuda.set_rng_state_all([state.cpu() for state in self.restored["cuda"]])
+        if self.device.type != "cuda":
+            return
+        if self.restored.get("cuda"):
+            torch.cuda.set_rng_state(self.restored["cuda"][0].cpu(), self.device)
+        else:
+            say("the run was not trained on a GPU before: the GPU starts with new random numbers")
+            torch.cuda.manual_seed(torch.initial_seed() + int(getattr(pl_module, "step", 0)))

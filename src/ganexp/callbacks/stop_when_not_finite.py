@@ -1,4 +1,4 @@
-"""Stop a run when its losses are NaN or infinite."""
+"""Stop a run when its losses or weights are NaN or infinite."""
 
 import math
 from typing import Any
@@ -6,12 +6,13 @@ from typing import Any
 from pytorch_lightning import Callback, Trainer
 
 from ganexp import log_keys
+from ganexp.checkpoint import refuse_not_finite
 from ganexp.errors import UserError
 from ganexp.training.gan import GAN
 
 
 class StopWhenNotFinite(Callback):
-    """End a run when a logged loss is NaN or infinite, because the run cannot recover from that."""
+    """End a run when a logged loss, or a weight at an evaluation, is NaN or infinite: it cannot recover from that."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
         """Check the losses if this step was logged.
@@ -28,3 +29,11 @@ class StopWhenNotFinite(Callback):
                 f"The run diverged: {', '.join(bad)} not finite at step {pl_module.step}.\nThe checkpoint and samples "
                 "before it are kept. Try a lower learning rate: optimizer.discriminator.lr, optimizer.generator.lr."
             )
+
+    def on_validation_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        """Check the weights before they are scored: the losses of single logged updates can be finite all the same.
+
+        Raises:
+            UserError: a weight is not finite.
+        """
+        refuse_not_finite(dict(pl_module.named_parameters()), pl_module.step)

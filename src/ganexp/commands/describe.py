@@ -43,6 +43,7 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         "modifiers": loss["modifiers"],
         "constraint": loss["constraint"],
         "augment": OmegaConf.to_container(cfg.augment),
+        "joint_batch": gan.objective.joint_batch,
         "updates": schedule["updates"],
         "optimizers": OmegaConf.to_container(cfg.optimizer),
         "learning_rates": gan.learning_rates(),

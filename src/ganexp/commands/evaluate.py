@@ -1,137 +1,84 @@
-"""Run `ganexp evaluate ckpt=…`: score a checkpoint on latents other than those of training."""
+"""Run `ganexp evaluate ckpt=…`: score a checkpoint, or the checkpoint of every finished run in a directory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
-from ganexp import build, build_scores
-from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probability_greater
-from ganexp.callbacks.scoring_progress import ScoringProgress
-from ganexp.commands.data_identity import changes, describe_content
-from ganexp.commands.score_table import print_scores, save_scores
-from ganexp.config import checks, schema
-from ganexp.config.instantiate import target_name
-from ganexp.config.paths import relocate_data
+from ganexp.commands.evaluate_checkpoint import evaluate_checkpoint
+from ganexp.config import schema
 from ganexp.console import say, short_path
-from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
-from ganexp.metrics.collection import Scores
-from ganexp.metrics.nearest import nearest_images
-from ganexp.plots import grids
-from ganexp.plots.diagnostics import nearest_picture, plot_diagnostics
+from ganexp.report.collect import find_runs
+from ganexp.runs.process import current_status
 from ganexp.runs.run_directory import RunDirectory
-from ganexp.sampling import FixedLatents, sample_images, sampling_protocol
-from ganexp.training.gan import GAN
-from ganexp.training.trainer import validate
-
-SHOWN_SAMPLES = 10  # in nearest.png
 
 
 def evaluate(cfg: DictConfig) -> None:
-    """Print the scores of a checkpoint, save them with their protocol, and plot diagnostics.
+    """Score the checkpoint that `ckpt` names, or each finished run in the directory that it names.
 
     Args:
         cfg: the unresolved config. It cannot be resolved yet, because its metrics refer to the data of the run.
 
     Raises:
-        UserError: settings are wrong, the checkpoint or the data are missing, or no metrics are chosen for a run that
-            has none.
+        UserError: see `evaluate_checkpoint` and `evaluate_runs`.
     """
-    metrics = OmegaConf.to_container(cfg.metrics)
+    metrics: Any = OmegaConf.to_container(cfg.metrics)
     settings = schema.resolve(cfg, without=["metrics"])
-    loaded = build.load_run(settings.ckpt, settings.accelerator)
-    gan, run_cfg = loaded.gan, merged_config(loaded.cfg, settings, metrics)
-    checks.check(run_cfg, gan)
-    image_sets = build.build_image_sets(run_cfg)
-    image_set = image_sets["train"]
-    gan.scores = scores = build_scores.build_scores(run_cfg, image_set, gan.device, gan.num_classes)
-    gan.evaluation_latents = FixedLatents(gan.latent, settings.seed)
-    validate(gan, build.build_data(run_cfg, gan), gan.device, [ScoringProgress()])
-    logits = DiscriminatorLogits(image_sets).logits(gan, settings.seed)
-    protocol = scores.protocol() | sampling_protocol(gan) | changes_since_training(loaded.run, image_sets)
-    record = {
-        "scores": gan.score_values,
-        "score_info": scores.info(),
-        "protocol": protocol | {"seed": settings.seed, "data": target_name(run_cfg.data.source)},
-        "by_class": scores.by_class,
-        "d_logit": summarize_logits(logits),
-        **loaded.facts,
-    }
-    output = Path(settings.output or loaded.run.path)
-    output.mkdir(parents=True, exist_ok=True)
-    has_own_metrics = metrics["extractor"] is None
-    print_scores(record)
-    save_scores(record, output / ("scores.json" if has_own_metrics else f"scores-{scores.extractor.name}.json"))
-    save_nearest(gan, scores, image_set, settings.seed, output / "nearest.png")
-    if logits or scores.by_class:
-        grids.save_figure(plot_diagnostics(logits, scores.by_class, image_set.classes), output / "diagnostics.png")
-        say(f"{short_path(output / 'diagnostics.png')}: the discriminator's logits on real and generated images")
+    if runs := runs_below(Path(settings.ckpt).expanduser()):
+        evaluate_runs(runs, settings, metrics)
+    else:
+        evaluate_checkpoint(settings, metrics)
 
 
-def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[str, Any]) -> DictConfig:
-    """Return the run's config with the metrics and the data of the evaluation.
+def runs_below(path: Path) -> list[Path]:
+    """Return the runs in a directory, sorted; none if `path` is a run itself or no directory."""
+    is_run = (path / "run.json").exists() or (path / "checkpoints").is_dir()
+    return [] if is_run or not path.is_dir() else sorted(find_runs(path))
+
+
+def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[str, Any]) -> None:
+    """Score each finished run that has not been scored under the same protocol, and print which ones are left out.
 
     Args:
-        run_cfg: the resolved config of the run.
-        settings: the resolved settings of the command.
-        metrics: the unresolved metrics of the command. If they have an extractor, they replace the metrics of the run;
-            otherwise only their list of scores replaces that of the run.
+        runs: run directories.
+        settings: the resolved settings of the command, which are used for every run.
+        metrics: the unresolved metrics of the command.
 
     Raises:
-        UserError: neither the run nor the command has metrics, or the dataset is not at the given path.
+        UserError: `output` is given, no run is finished, or some runs cannot be scored; the others are scored first.
     """
-    cfg = relocate_data(run_cfg, settings.data.root, settings.data.path)
-    if metrics["extractor"] is not None:
-        cfg.metrics = metrics
-    cfg.metrics.scores = metrics["scores"]
-    cfg.metrics.fid_at = settings.fid_at
-    if settings.samples:
-        cfg.metrics.samples = settings.samples
-    if settings.labels:
-        cfg.metrics.labels = settings.labels
-    cfg = schema.resolve(cfg)
-    if cfg.metrics.extractor is None:
-        raise UserError(
-            "This run was trained with metrics=none. Choose metrics: "
-            "metrics=classifier (for labelled datasets) or metrics=inception"
-        )
-    if settings.weights:
-        cfg.metrics.extractor.weights = settings.weights
-    cfg.metrics.references = settings.references or build.available_splits(cfg)
-    return cfg
+    if settings.output:
+        raise UserError("output=…: the scores of several runs do not fit into one directory. Leave it out")
+    finished = [run for run in runs if _status(run) == "finished"]
+    if not finished:
+        raise UserError(f"ckpt={settings.ckpt}: none of its {len(runs)} runs is finished")
+    counts, failed = {True: 0, False: 0}, []
+    for run in finished:
+        say(f"\n{short_path(run)}")
+        of_run = settings.copy()
+        of_run.ckpt = str(run)
+        try:
+            is_scored = evaluate_checkpoint(of_run, metrics, is_repeated=False)
+        except UserError as error:
+            failed.append(f"{short_path(run)}: {error}")
+            say(f"not scored: {error}")
+            continue
+        counts[is_scored] += 1
+        if not is_scored:
+            say("skipped: already scored under this protocol")
+    unfinished = len(runs) - len(finished)
+    say(f"\n{counts[True]} runs scored, {counts[False]} skipped, {unfinished} not finished, {len(failed)} failed")
+    if failed:
+        raise UserError(f"{len(failed)} of {len(finished)} runs could not be scored:\n" + "\n".join(failed))
+    say(f"compare them: ganexp report {short_path(Path(settings.ckpt).expanduser())}")
 
 
-def changes_since_training(run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> dict[str, list[str]]:
-    """Return and print how the images have changed since the training of the run; empty if they are the same."""
-    lines = changes(run.metadata().get("data"), describe_content(image_sets))
-    for line in lines:
-        say(f"the images have changed since this run was trained: {line}")
-    return {"data_changes": lines} if lines else {}
-
-
-def summarize_logits(logits: Mapping[str, Tensor]) -> dict[str, float]:
-    """Return the mean logit of each kind of image.
-
-    `train_above_test` is the probability that a training image gets a higher logit than a held-out image. At 0.5 the
-    discriminator does not distinguish them.
-    """
-    means = {kind: values.mean().item() for kind, values in logits.items()}
-    if "test" in logits:
-        means["train_above_test"] = probability_greater(logits["train"], logits["test"])
-    return means
-
-
-def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path: Path) -> None:
-    """Save a picture of ten samples, each with the training images that are nearest in the extractor's features."""
-    samples = next(sample_images(gan, SHOWN_SAMPLES, SHOWN_SAMPLES, seed))
-    reference = next(iter(scores.references.values()))
-    nearest = nearest_images(samples, scores.extractor, reference)
-    neighbours = torch.stack([image_set.batch(row) for row in nearest])
-    grids.save_picture(nearest_picture(samples, neighbours), path)
-    searched, total = len(reference.features), len(image_set)
-    which = f"{total:,}" if searched == total else f"{searched:,} of {total:,}"
-    say(f"{short_path(path)}: each row shows a generated image and its nearest training images ({which} were searched)")
+def _status(run: Path) -> str | None:
+    """Return the status of a run; None if it cannot be read."""
+    try:
+        return current_status(RunDirectory(run).metadata())
+    except UserError as error:
+        say(f"not scored: {error}")
+        return None

@@ -26,6 +26,7 @@ from ganexp.training.trainer import choose_device
 log = logging.getLogger(__name__)
 
 FEWEST_IMAGES = 10
+FEW_IMAGES = 5_000  # the fewest for which articles state an FID; its bias falls with their number (Chong, Forsyth 2020)
 
 
 def evaluate_images(cfg: DictConfig) -> None:
@@ -36,7 +37,10 @@ def evaluate_images(cfg: DictConfig) -> None:
             of the dataset's images (resizing would change the scores), or a class directory has an unknown name.
     """
     if (cfg.images is None) == (cfg.real is None):
-        raise UserError("Choose what to score: either images=DIRECTORY (or a zip) or real=SPLIT")
+        raise UserError(
+            "Choose what to score: either images=DIRECTORY (or a zip) or real=SPLIT. "
+            "To compare two directories: images=DIRECTORY real=DIRECTORY"
+        )
     if cfg.metrics.extractor is None:
         raise UserError("metrics=none has no feature extractor: use metrics=classifier or metrics=inception")
     scored = _images(cfg)
@@ -53,11 +57,24 @@ def evaluate_images(cfg: DictConfig) -> None:
         "protocol": scores.protocol() | {"data": target_name(cfg.data.source)},
         "by_class": scores.by_class,
         "images": cfg.images,
-        "real": cfg.real,
+        "real": cfg.real or cfg.data.get("path"),
     }
     print_scores(record)
+    _warn_of_few_images(len(scored), scores)
     if cfg.output:
         save_scores(record, Path(cfg.output) / "scores.json")
+    else:
+        say("not saved: output=DIRECTORY writes these scores to scores.json there")
+
+
+def _warn_of_few_images(count: int, scores: Scores) -> None:
+    """Print a warning if there are few images on either side."""
+    fewest = min([count, *(reference.count for reference in scores.references.values())])
+    if fewest < FEW_IMAGES:
+        say(
+            f"warning: {fewest:,} images are few. An FID of fewer than {FEW_IMAGES:,} images is too high, by an amount "
+            "that depends on their number: compare it only with scores of as many images. KID has no such bias."
+        )
 
 
 def _score(cfg: DictConfig, scored: ImageSet) -> Scores:

@@ -90,13 +90,15 @@ def report(directories: Sequence[str], output: str | None = None, images: bool =
         images: whether the page shows samples.
 
     Raises:
-        UserError: there are no runs, or the output directory has files that no report has written.
+        UserError: there are no runs, or the output directory has files that no report has written, or is a link that
+            the user has not named.
     """
     content = Report.from_runs(collect(directories))
     target = Path(output).expanduser() if output else Path(directories[0]).expanduser() / "report"
+    _refuse_links([target / MARKER] if output else [target, target / MARKER])
     _prepare(target)
     samples = choose_samples(content.groups) if images else None
-    write_text(target / "index.html", as_page(content, samples))
+    write_text(target / "index.html", as_page(content, samples, target))
     write_text(target / "table.md", as_markdown(content))
     write_text(target / "table.csv", as_csv(content))
     _print(content, target)
@@ -126,6 +128,16 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, str | None]) -> Argum
     if not paths:
         report_parser().error("name a directory that holds runs, for example: ganexp report outputs")
     return Arguments(paths, options)
+
+
+def _refuse_links(places: Sequence[Path]) -> None:
+    """Refuse to write through links, because runs and their reports may come from an untrusted source."""
+    for place in places:
+        if place.is_symlink():
+            raise UserError(
+                f"{place} is a link to {place.readlink()}. ganexp does not write through it: remove it, or give "
+                "another directory: output=DIRECTORY"
+            )
 
 
 def _prepare(target: Path) -> None:

@@ -1,5 +1,6 @@
 """Record the settings and the result of a run in run.json and in the loggers, and print a table of the scores."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -43,7 +44,7 @@ def record_result(
     last_step = max((point["step"] for point in points), default=cfg.schedule.steps)
     log_result(loggers, hyperparameters(cfg, metadata), values, last_step)
     extractor = metadata.get("protocol", {}).get("extractor")
-    objective = scores["best"].get(f"{OBJECTIVE}_{extractor}") if scores else None
+    objective = scores.get("best", {}).get(f"{OBJECTIVE}_{extractor}") if scores else None
     run.update_metadata(status=status, ended=now(), scores=scores, objective=objective)
     _print_result(run, scores, spreads)
     return objective
@@ -54,7 +55,8 @@ def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -
 
     Args:
         points: logged points.
-        monitor: name of the score that decides which evaluation is best; step 0 is never the best.
+        monitor: name of the score that decides which evaluation is best; step 0 is never the best, nor is an evaluation
+            whose score could not be computed.
         mode: `min` or `max`.
     """
     key = log_keys.score_key(monitor)
@@ -62,8 +64,9 @@ def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -
     trained = [point for point in scored if point["step"] > 0]
     if not trained:
         return {}
-    best = (max if mode == "max" else min)(trained, key=lambda point: point[key])
-    chosen = {"best": best, "last": max(trained, key=lambda point: point["step"])}
+    chosen = {"last": max(trained, key=lambda point: point["step"])}
+    if finite := [point for point in trained if math.isfinite(point[key])]:
+        chosen = {"best": (max if mode == "max" else min)(finite, key=lambda point: point[key])} | chosen
     if untrained := [point for point in scored if point["step"] == 0]:  # none after the images have changed
         chosen["untrained"] = untrained[0]
     return {which: _scores_of(point) for which, point in chosen.items()}

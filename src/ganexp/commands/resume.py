@@ -5,6 +5,7 @@ from omegaconf import DictConfig
 from ganexp.checkpoint import latest_checkpoint
 from ganexp.commands.data_identity import accept_changes, changes, describe_content, refuse_changes
 from ganexp.commands.resume_arguments import ResumeArguments
+from ganexp.commands.run_status import say_how_it_ended, say_if_bits_may_differ
 from ganexp.commands.train import fit_run, prepare
 from ganexp.config import trust
 from ganexp.config.paths import absolute, relocate_data
@@ -12,7 +13,9 @@ from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.environment import now
 from ganexp.runs.links import refuse_links
+from ganexp.runs.process import this_process
 from ganexp.runs.run_directory import RunDirectory, newest_run_below
+from ganexp.training.trainer import device_name
 
 
 def resume(arguments: ResumeArguments) -> None:
@@ -40,6 +43,7 @@ def resume(arguments: ResumeArguments) -> None:
             train_on = "train longer" if status == "finished" else "train it anyway"
             say(f"{path} is {status}: nothing to do. To {train_on}: ganexp resume {path} schedule.steps=…")
             return
+        say_how_it_ended(metadata)
         cfg = relocate_data(trust.load(run.config), _absolute(arguments.data_root), _absolute(arguments.data_path))
         if steps is not None:
             lengthen(cfg, steps)
@@ -48,13 +52,16 @@ def resume(arguments: ResumeArguments) -> None:
             say(f"{run.last.name} is damaged: using {checkpoint.name}")
         say(f"resuming from step {step:,}")
         prepared = prepare(cfg)
+        if checkpoint is not None:
+            say_if_bits_may_differ(metadata, device_name(prepared.device))
         content = describe_content(prepared.image_sets)
         if changed := changes(metadata.get("data"), content):
             if not arguments.data_changed:
                 refuse_changes(changed, path)
             accept_changes(run, step, changed, content)
         run.save_config(cfg)
-        run.update_metadata(status="running", error=None, resumed=[*metadata.get("resumed", []), now()])
+        resumed = [*metadata.get("resumed", []), now()]
+        run.update_metadata(status="running", error=None, process=this_process(), resumed=resumed)
         fit_run(cfg, run, prepared)
 
 

@@ -12,11 +12,11 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from ganexp.build import LoadedRun, load_run
 from ganexp.commands.checkpoint_choice import choose_checkpoint
 from ganexp.commands.class_names import class_directories, class_names, find_class
 from ganexp.console import progress, say
 from ganexp.errors import UserError
+from ganexp.loaded_run import LoadedRun, load_run
 from ganexp.pixels import to_uint8
 from ganexp.plots import grids
 from ganexp.sampling import (

@@ -19,12 +19,19 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.sweep_jobs import check_jobs, check_same_job
-from ganexp.commands.sweep_overrides import NAMING, SEED, SWEEP_DIRECTORY, resume_command, stored_overrides
+from ganexp.commands.sweep_overrides import (
+    NAMING,
+    SEED,
+    SWEEP_DIRECTORY,
+    hydra_overrides,
+    resume_command,
+    stored_overrides,
+)
 from ganexp.commands.sweep_table import print_jobs
 from ganexp.config import schema
 from ganexp.config.texts import expand_home
 from ganexp.console import say, short_path
-from ganexp.errors import UserError
+from ganexp.errors import UserError, explain_unforeseen
 from ganexp.runs.environment import now
 from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import RunDirectory, remove_if_empty
@@ -144,12 +151,14 @@ class Sweep(Callback):
             SweepStopped: the sweep cannot run.
         """
         self.command = config.hydra.job.config_name
-        _expand_sweep_directory(config)
-        _check(config)
         try:
+            _expand_sweep_directory(config)
+            _check(config)
             check_jobs(config)
         except UserError as error:
             raise SweepStopped(str(error)) from None
+        except Exception as error:  # Hydra would only warn, and run the jobs unchecked
+            raise SweepStopped(explain_unforeseen(error)) from error
         if self.command == "train":
             self._create_directory(config)
 
@@ -242,7 +251,7 @@ def _check(config: DictConfig) -> None:
     if command == "describe" and not _runs_in_this_process(config):
         raise SweepStopped("describe runs its jobs in this process: leave out hydra/launcher")
     added = {"train": NAMING, "describe": SWEEP_DIRECTORY}.get(command)
-    if added and not any(override.lstrip("+").startswith(f"{added}=") for override in config.hydra.overrides.hydra):
+    if added and not any(override.lstrip("+").startswith(f"{added}=") for override in hydra_overrides(config)):
         raise SweepStopped("A config file sets hydra.mode=MULTIRUN. Start the sweep with -m as well: ganexp -m …")
     if command == "train" and not OmegaConf.select(config, "debug.keep_files", default=True):
         raise SweepStopped("debug.keep_files=false: a sweep needs the files of its jobs. Test a single run instead.")

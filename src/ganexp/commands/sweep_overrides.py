@@ -15,21 +15,18 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.arguments import Command
 from ganexp.commands.sweep_settings import of_parameters
+from ganexp.commands.sweep_trust import SWEEPER_OVERRIDE, refuse_unsafe
 from ganexp.console import short_path
 from ganexp.errors import UserError
+from ganexp.runs.links import refuse_links
 from ganexp.runs.sweep_directory import SweepDirectory
 
 NAMING = "hydra.job.config.override_dirname.exclude_keys"
 SWEEP_DIRECTORY = "hydra.sweep.dir"
 SEED = "hydra.sweeper.sampler.seed"
-# Hydra's own settings that decide what the jobs are, and what their directories are called.
-SWEEPER_OVERRIDE = re.compile(r"\+*hydra([./]sweeper[./=]|\.sweep\.subdir=|\.job\.config\.override_dirname\.)")
 LAUNCHER_OVERRIDE = re.compile(r"\+*hydra[./]launcher[./=]")
 SEARCH_OVERRIDE = re.compile(r"\+*hydra/sweeper=optuna")
 SAMPLER_WITHOUT_SEED = re.compile(r"\+*hydra/sweeper/sampler=(grid|motpe)")
-CODE_IN_OVERRIDE = re.compile(r"(?:_target_|custom_search_space)(.*)", re.DOTALL)
-DOTTED_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
-MADE_OF_TEXT = re.compile(r"\$\{\s*oc\.(?!env)")  # a resolver that makes settings of a text, or reads other settings
 
 
 @contextmanager
@@ -86,17 +83,23 @@ def task_overrides(hydra_config: Any) -> list[str]:
     return [str(override) for override in overrides["task"]]
 
 
+def hydra_overrides(config: DictConfig) -> list[str]:
+    """Return the unchanged overrides of Hydra's own settings in the config of a sweep."""
+    overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
+    return [str(override) for override in overrides["hydra"]]
+
+
 def stored_overrides(config: DictConfig) -> list[str]:
     """Return the overrides that determine the jobs of a sweep: those of the config and of Hydra's sweeper."""
-    overrides: Any = OmegaConf.to_container(config.hydra.overrides, resolve=False)
-    of_sweeper = [override for override in overrides["hydra"] if SWEEPER_OVERRIDE.match(override)]
+    of_sweeper = [override for override in hydra_overrides(config) if SWEEPER_OVERRIDE.match(override)]
     of_jobs = [own for override in of_sweeper for own in of_parameters(override)]
-    return [*overrides["task"], *of_jobs, *(override for override in of_sweeper if not of_parameters(override))]
+    others = [override for override in of_sweeper if not of_parameters(override)]
+    return [*task_overrides(config.hydra), *of_jobs, *others]
 
 
 def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
     """Return the command that resumes the sweep with the same launcher and the same --config-dir."""
-    launcher = [override for override in config.hydra.overrides.hydra if LAUNCHER_OVERRIDE.match(override)]
+    launcher = [override for override in hydra_overrides(config) if LAUNCHER_OVERRIDE.match(override)]
     sources = config.hydra.runtime.config_sources
     config_dirs = [f"--config-dir {source.path}" for source in sources if source.provider == "command-line"]
     return " ".join(["ganexp resume", short_path(sweep.path), *launcher, *config_dirs])
@@ -106,9 +109,11 @@ def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
     """Return the overrides that resume the sweep in `path`: the stored ones, its directory, and those in `given`.
 
     Raises:
-        UserError: `path` is not a sweep, an override in `given` would change the jobs, or a stored one is not safe.
+        UserError: `path` is not a sweep or has links to other places, an override in `given` would change the jobs, or
+            a stored one is not safe.
     """
     sweep = SweepDirectory(Path(path).expanduser())
+    refuse_links(sweep.path)
     try:
         stored = [str(override) for override in sweep.read()["overrides"]]
     except (OSError, ValueError, KeyError, TypeError):
@@ -121,22 +126,17 @@ def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
                 f"{override}: a resumed sweep keeps its own jobs. Only hydra/launcher=… is allowed with sweep.resume."
             )
     for override in stored:
-        _refuse_unsafe(override, sweep.file)
-    directory = str(sweep.path).replace("\\", "\\\\").replace("'", "\\'")
-    return [*stored, f"hydra.sweep.dir='{directory}'", *given]
+        refuse_unsafe(override, sweep.file)
+    return [*stored, f"hydra.sweep.dir={quoted(str(sweep.path))}", *given]
 
 
-def _refuse_unsafe(override: str, file: Path) -> None:
-    """Refuse a stored override that could run arbitrary code, because the sweep may come from an untrusted source."""
-    key = override.split("=")[0]
-    if override.startswith("-") or ("hydra" in key and not SWEEPER_OVERRIDE.match(override)):
-        raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")
-    found = CODE_IN_OVERRIDE.search(override)
-    if MADE_OF_TEXT.search(override) or (found and "$" in found[1]):
-        raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it hides what it sets.")
-    if found:
-        from ganexp.config import trust
+def quoted(text: str) -> str:
+    r"""Return a text in quotes in Hydra's syntax, in which a backslash is doubled only before a quote.
 
-        names = DOTTED_NAME.findall(found[1])  # in a list of values, every one of them
-        if not names or not all(trust.trusted(name) for name in names):
-            raise UserError(f"{file}: {override} is not part of ganexp. GANEXP_TRUST=PACKAGE allows your own package.")
+    Example:
+        >>> print(quoted("it's"))
+        'it\'s'
+    """
+    inner = re.sub(r"(\\*)'", r"\1\1\\'", text)
+    inner = re.sub(r"(\\+)$", r"\1\1", inner)
+    return f"'{inner}'"

@@ -1,5 +1,6 @@
 """Run the commands with the configs that Hydra has composed for them. Must not import torch at import time."""
 
+import gc
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -18,9 +19,12 @@ from ganexp.config.overlays import check_overlay
 from ganexp.config.paths import absolute, path_keys
 from ganexp.config.units import choose_units
 from ganexp.console import is_rank_zero
+from ganexp.errors import UserError
 from ganexp.runs.naming import run_name
-from ganexp.runs.places import check_writable
-from ganexp.runs.run_directory import reserve, save_hydra_files
+from ganexp.runs.places import check_writable, explain_place
+from ganexp.runs.run_directory import remove_if_empty, reserve, save_hydra_files
+
+NAMING_GROUPS = ("experiment", "data", "model", "loss")  # whose options make the name of a run
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,38 @@ class Task:
     directory: Path
 
 
+def chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
+    """Return the chosen option of each config group: a name, a list of names, or None.
+
+    Raises:
+        UserError: an override gives a list to a group that takes one option.
+    """
+    choices: Any = OmegaConf.to_container(hydra_config.runtime.choices)
+    for override in task_overrides(hydra_config):
+        group, _, value = override.partition("=")
+        if group in NAMING_GROUPS and group not in choices:  # Hydra composes a list, and does not record it
+            options = value.strip("[]")
+            raise UserError(f"{override}: choose one option. To run each of them: ganexp -m {group}={options}")
+    return {group: option for group, option in choices.items() if not group.startswith("hydra")}
+
+
 def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
-    """Return the reserved run directory with Hydra's files; for other commands, return Hydra's output directory."""
+    """Return the reserved run directory with Hydra's files; for other commands, return Hydra's output directory.
+
+    Raises:
+        UserError: the files cannot be written, for example because the disk is full.
+    """
     path = Path(hydra_config.runtime.output_dir)
     is_run = hydra_config.job.config_name == "train" and cfg.debug.keep_files and is_rank_zero()
     if not is_run or hydra_config.output_subdir is not None:  # the user lets Hydra write its files itself
         return path
     if hydra_config.mode == RunMode.RUN:
         path = reserve(path)
-    save_hydra_files(path, cfg, hydra_config)
+    try:
+        save_hydra_files(path, cfg, hydra_config)
+    except OSError as error:
+        remove_if_empty(path)
+        raise UserError(explain_place(error, {str(path.absolute()): "hydra.run.dir=DIRECTORY"}) or str(error)) from None
     return path
 
 
@@ -125,10 +152,22 @@ def _resolve(task: Task) -> DictConfig:
 def _train(task: Task) -> float | None:
     from ganexp.commands.train import train
 
-    check_overlay(task.cfg, task.groups)
     cfg = _resolve(task)
-    cfg.name = run_name(cfg.name, *(task.groups[group] for group in ("experiment", "data", "model", "loss")))
-    return train(cfg, str(task.directory), task.groups, task_overrides(task.hydra_config))
+    check_overlay(task.cfg, task.groups)
+    cfg.name = run_name(cfg.name, *(task.groups[group] for group in NAMING_GROUPS))
+    try:
+        return train(cfg, str(task.directory), task.groups, task_overrides(task.hydra_config))
+    finally:
+        if task.hydra_config.mode == RunMode.MULTIRUN:
+            _free_memory()
+
+
+def _free_memory() -> None:
+    """Free the networks of a job, which refer to each other, before the next job of a sweep starts."""
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()  # nothing happens if no GPU was used
 
 
 def _evaluate(task: Task) -> None:
@@ -152,8 +191,9 @@ def _sample(task: Task) -> None:
 def _describe(task: Task) -> dict[str, Any]:
     from ganexp.commands.describe import describe
 
+    cfg = _resolve(task)
     check_overlay(task.cfg, task.groups)
-    return describe(_resolve(task), task.groups)
+    return describe(cfg, task.groups)
 
 
 TASKS: dict[str, Callable[[Task], Any]] = {

@@ -1,7 +1,7 @@
 """Run `ganexp train`: train the networks of a config in a new run directory."""
 
-import signal
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,27 +14,34 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
 from ganexp import build, build_scores
+from ganexp.callbacks.guard import Guard
 from ganexp.callbacks.kept_checkpoints import KeptCheckpoints
+from ganexp.callbacks.progress import clock_time
 from ganexp.callbacks.pruning import Pruning
+from ganexp.callbacks.rollback import roll_back
 from ganexp.callbacks.time_limit import TimeLimit
 from ganexp.checkpoint import check_fits, latest_checkpoint, read_checkpoint, remove_preemption_checkpoints
 from ganexp.commands.data_identity import describe_content
 from ganexp.commands.data_summary import data_summary
 from ganexp.commands.result import record_result, record_settings
+from ganexp.commands.run_status import recorded_status
 from ganexp.config.averaging import average_warning
 from ganexp.console import say, short_path
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
 from ganexp.data.stream import ImageStream
-from ganexp.errors import UserError
 from ganexp.loggers.metrics_file import MetricsFile
+from ganexp.loggers.result import closing
 from ganexp.metrics.collection import Scores
 from ganexp.runs.environment import environment, now
+from ganexp.runs.process import this_process
 from ganexp.runs.run_directory import RunDirectory, remove_if_empty
 from ganexp.sampling import EVALUATION_SEED, sampling_protocol
 from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
 from ganexp.training.length import epochs_of, in_steps
+
+ROLLED_BACK = "rolled back"  # of a part of a run that an earlier checkpoint replaces
 
 
 @dataclass
@@ -69,7 +76,8 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
     with new_run_directory(path, cfg.debug.keep_files) as run, run.locked():
         run.save_config(cfg)
         chosen = {"groups": dict(groups), "overrides": list(overrides), "tags": list(cfg.tags)}
-        run.update_metadata(name=cfg.name, status="running", **chosen, started=now(), **environment())
+        begin = {"status": "running", "process": this_process(), "started": now()}
+        run.update_metadata(name=cfg.name, **begin, **chosen, **environment())
         return fit_run(cfg, run, prepared)
 
 
@@ -108,10 +116,10 @@ def prepare(cfg: DictConfig) -> Prepared:
     Raises:
         UserError: settings are wrong or incompatible, or data or the weights of the feature extractor are missing.
     """
-    trainers.choose_algorithms(cfg.trainer.deterministic)
+    trainers.choose_algorithms(cfg.trainer.deterministic, cfg.trainer.tf32)
     pl.seed_everything(cfg.seed, verbose=False)
     gan = build.build_gan(cfg)
-    build.check_loggers(cfg)
+    build.check_callbacks_and_loggers(cfg)
     device = trainers.choose_device(cfg.trainer.accelerator)
     image_sets = prepare_data(cfg, gan)
     stream = build.build_stream(cfg, image_sets["train"], device)
@@ -142,7 +150,7 @@ def check_only(cfg: DictConfig) -> None:
         UserError: settings are wrong or incompatible, data are missing, or a score needs more images.
     """
     gan = build.build_gan(cfg)
-    build.check_loggers(cfg)
+    build.check_callbacks_and_loggers(cfg)
     image_sets = prepare_data(cfg, gan)
     build.build_stream(cfg, image_sets["train"], torch.device("cpu"))
     if cfg.metrics.extractor is not None:
@@ -176,20 +184,28 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
             data=describe_content(prepared.image_sets),
             device=trainers.device_name(prepared.device),
             precision=cfg.trainer.precision,
+            tf32=cfg.trainer.tf32 and prepared.device.type == "cuda",
         )
         if gan.scores:
             _describe_scores(run, gan, gan.scores)
-        remove_preemption_checkpoints(run)
-        checkpoint, resume_step = latest_checkpoint(run)
-        if checkpoint is not None:
-            check_fits(read_checkpoint(checkpoint), gan, checkpoint, run.config)
-        loggers = [MetricsFile(run, resume_step), *build.build_loggers(cfg, run, resume_step)]
+        while _fit_and_record(cfg, run, prepared) == ROLLED_BACK:
+            roll_back(run)
+        return run.metadata().get("objective") if debug.keep_files else None
+
+
+def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> str:
+    """Train from the latest checkpoint until the run ends, or must be rolled back; return its status."""
+    remove_preemption_checkpoints(run)
+    checkpoint, resume_step = latest_checkpoint(run)
+    if checkpoint is not None:
+        check_fits(read_checkpoint(checkpoint), prepared.gan, checkpoint, run.config)
+    with closing([MetricsFile(run, resume_step)]) as loggers:
+        loggers += build.build_loggers(cfg, run, resume_step)
         record_settings(cfg, run, loggers)
         status = _fit(cfg, run, prepared, loggers, checkpoint)
-    if not debug.keep_files:
-        return None
-    monitor, mode = _monitor(cfg, gan)
-    return record_result(cfg, run, loggers, monitor, mode, status)
+        if cfg.debug.keep_files and status != ROLLED_BACK:
+            record_result(cfg, run, loggers, *_monitor(cfg, prepared.gan), status)
+    return status
 
 
 def _fit(
@@ -217,15 +233,27 @@ def _fit(
         loggers=loggers,
         arguments=arguments,
     )
-    if checkpoint is None:
-        trainers.validate(gan, data, device, callbacks, loggers, arguments)
-    trainers.fit(trainer, gan, data, checkpoint)
+    with evaluation_share_shown(gan):
+        if checkpoint is None:
+            trainers.validate(gan, data, device, callbacks, loggers, arguments)
+        trainers.fit(trainer, gan, data, checkpoint)
+    if any(isinstance(callback, Guard) and callback.must_roll_back for callback in callbacks):
+        return ROLLED_BACK
     if any(callback.stopped for callback in pruning):
         return "pruned"
     if any(callback.is_over for callback in time_limits) and not gan.is_done:
         say(f"stopped by trainer.max_time={cfg.trainer.max_time}. Resume with: ganexp resume {short_path(run.path)}")
         return "interrupted"
     return "finished"
+
+
+@contextmanager
+def evaluation_share_shown(gan: GAN) -> Iterator[None]:
+    """Print at the end which share of the time evaluations took, with their pictures and checkpoints."""
+    started = time.monotonic()
+    yield
+    seconds = time.monotonic() - started
+    say(f"evaluation: {1 - gan.clock.seconds_of_this_process() / seconds:.0%} of {clock_time(seconds)}")
 
 
 def _monitor(cfg: DictConfig, gan: GAN) -> tuple[str | None, str]:
@@ -242,21 +270,3 @@ def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
     say(f"feature extractor: {extractor.name} (input: {extractor.input})")
     protocol = scores.protocol() | sampling_protocol(gan) | {"seed": EVALUATION_SEED}
     run.update_metadata(extractor=extractor.facts, protocol=protocol, score_info=scores.info())
-
-
-@contextmanager
-def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[None]:
-    """Record in run.json if the run fails or is interrupted within the block."""
-    try:
-        yield
-    except UserError as error:
-        run.update_metadata(status="failed", ended=now(), error=str(error))
-        raise
-    except (KeyboardInterrupt, SystemExit) as stop:
-        run.update_metadata(status="interrupted", ended=now())
-        say(f"\nStopped. Resume with: ganexp resume {short_path(run.path)}" if can_be_resumed else "\nStopped.")
-        code = stop.code if isinstance(stop, SystemExit) else 128 + signal.SIGINT
-        raise SystemExit(code) from None
-    except BaseException as error:
-        run.update_metadata(status="failed", ended=now(), error=f"{type(error).__name__}: {error}")
-        raise

@@ -17,6 +17,7 @@ SCALARS = {int: "a whole number", float: "a number", str: "a text", bool: "true 
 PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
 LISTS = (list, tuple, Sequence)
 MAPPINGS = (dict, Mapping)
+MAX_INT = 2**63 - 1  # what the libraries below can store
 MAX_SHOWN = 80  # characters of a value in an error message
 
 
@@ -26,7 +27,12 @@ def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
     An annotation that is not plain data (a class, a callable, Any) allows everything. Nodes with a `_target_` are
     skipped, because the type of the object is not known.
     """
-    if is_node(value) or not is_data(annotation):
+    if is_node(value):
+        return
+    if isinstance(value, int) and abs(value) > MAX_INT:
+        yield f"{key}={show(value)}: must be a number of at most 64 bits"
+        return
+    if not is_data(annotation):
         return
     entries = _mapping_types(annotation)
     if entries is not None and isinstance(value, Mapping):

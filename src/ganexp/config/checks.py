@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from ganexp.config import output_checks, schema
+from ganexp.config import output_checks, schema, score_checks
 from ganexp.config.fields import field_violations
 from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
@@ -296,4 +296,5 @@ RULES = (
     deterministic_algorithms_are_not_timed,
     time_limits_can_be_read,
     *output_checks.RULES,
+    *score_checks.RULES,
 )

@@ -1,10 +1,14 @@
-"""Find config files that are not plain UTF-8, because Hydra misreads them. Must not import torch."""
+"""Find config files of the user that Hydra misreads, or never finishes reading. Must not import torch."""
 
 import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
+from ganexp.config.yaml_limits import refuse_extreme_yaml
 from ganexp.console import short_path
+from ganexp.errors import UserError
 
 MARKS = {
     codecs.BOM_UTF8: "UTF-8 with a byte order mark (BOM)",
@@ -25,6 +29,38 @@ def explain_encoding(folders: Sequence[Path]) -> str:
         for file in sorted(folder.rglob("*.yaml")):
             if encoding := _wrong_encoding(file):
                 return f"{short_path(file)}: saved as {encoding}. Save it as UTF-8 without a byte order mark."
+    return ""
+
+
+def refuse_extreme_files(folders: Sequence[Path]) -> None:
+    """Check the user's config files before Hydra reads them, because one with too many values would stop it.
+
+    Args:
+        folders: the directories of config files: ganexp's own first, then the user's.
+
+    Raises:
+        UserError: a file is nested too deeply, contains itself, or stands for too many values.
+    """
+    for folder in folders[1:]:
+        for file in sorted(folder.rglob("*.yaml")):
+            try:
+                refuse_extreme_yaml(file.read_text(encoding="utf-8") if file.is_file() else "")
+            except (OSError, UnicodeDecodeError):
+                continue
+            except ValueError as error:
+                raise UserError(f"{short_path(file)}: {error}.") from None
+
+
+def explain_content(folders: Sequence[Path]) -> str:
+    """Return a message about the user's first config file that holds no settings; empty if there is none."""
+    for folder in folders[1:]:
+        for file in sorted(folder.rglob("*.yaml")):
+            try:
+                values = yaml.safe_load(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError, yaml.YAMLError):
+                continue
+            if not isinstance(values, (dict, type(None))):
+                return f"{short_path(file)}: holds no settings. Write one KEY: VALUE in each line."
     return ""
 
 

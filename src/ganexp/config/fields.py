@@ -10,6 +10,8 @@ from omegaconf import MISSING
 from ganexp.config.annotations import is_node, show, violations
 
 NODES = {"nodes": True}  # metadata of a field that maps names to nodes with a `_target_`; one that is null is left out
+NODE = {"node": True}  # metadata of a field that holds a node
+NODE_OR_NULL = {"node": False}  # metadata of a field that holds a node or null
 
 
 def limits(annotation: Any) -> dict[str, Any]:
@@ -38,16 +40,41 @@ def field_violations(values: Mapping[str, Any], schema: type, key: str = "") -> 
         value, name = values[field_.name], f"{key}.{field_.name}" if key else field_.name
         if field_.metadata.get("nodes"):
             yield from _node_violations(value, name)
+        elif "node" in field_.metadata:
+            yield from _single_node_violations(value, name, is_needed=field_.metadata["node"])
         elif "annotation" in field_.metadata:
             yield from violations(value, field_.metadata["annotation"], name)
         elif isinstance(value, Mapping):
             yield from field_violations(value, _schema_of(field_), name)
 
 
+def node_violations(values: Mapping[str, Any], schema: type, key: str = "") -> Iterator[str]:
+    """Yield the lines of `field_violations` about missing nodes only, which other settings may refer to.
+
+    Args:
+        values: a config, which may have interpolations, or the part of it below `key`.
+        schema: the dataclass that declares the fields.
+        key: the dotted key of the values in the config; empty for the root.
+    """
+    for field_ in fields(schema) if is_dataclass(schema) else ():
+        value, name = values.get(field_.name), f"{key}.{field_.name}" if key else field_.name
+        if field_.name in values and "node" in field_.metadata and not (isinstance(value, str) and "${" in value):
+            yield from _single_node_violations(value, name, is_needed=field_.metadata["node"])
+        elif isinstance(value, Mapping):
+            yield from node_violations(value, _schema_of(field_), name)
+
+
 def _schema_of(field_: Field) -> type:
     """Return the schema of a field with a nested schema, which may be optional."""
     members = get_args(field_.type) or (field_.type,)
     return next((member for member in members if is_dataclass(member)), object)
+
+
+def _single_node_violations(value: Any, key: str, is_needed: bool) -> Iterator[str]:
+    """Yield a line if `value` does not describe an object."""
+    if not is_node(value) and (is_needed or value is not None):
+        otherwise = "" if is_needed else ", or null"
+        yield f"{key}={show(value)}: must be a node with a _target_{otherwise}. Choose an option of its group instead"
 
 
 def _node_violations(nodes: Any, key: str) -> Iterator[str]:

@@ -17,10 +17,11 @@ from omegaconf import OmegaConf
 
 from ganexp.config.annotations import describe, is_data, is_node, show, violations
 from ganexp.config.composition import any_target_allowed
-from ganexp.errors import UserError
+from ganexp.errors import UserError, shorten
 
 SPECIAL = ("_target_", "_args_", "_partial_", "_convert_", "_recursive_")  # Hydra's own keys of a node
-CONSTRUCTOR_ERRORS = (TypeError, ValueError, KeyError, ImportError)  # what a constructor raises for a wrong argument
+# What a constructor raises for a wrong argument; the last three for numbers that are too large.
+CONSTRUCTOR_ERRORS = (TypeError, ValueError, KeyError, ImportError, RuntimeError, OverflowError, MemoryError)
 
 Parameters = dict[str, inspect.Parameter]
 
@@ -106,7 +107,7 @@ def check(
 def _complaints(node: Mapping[str, Any], key: str, given: Mapping[str, Any], types: Mapping[str, Any]) -> Iterator[str]:
     target = locate(node, key)
     settings = {name: value for name, value in node.items() if name not in SPECIAL}
-    parameters = _parameters(target.func)
+    parameters = parameters_of(target.func)
     if parameters is not None:
         annotations = {name: parameter.annotation for name, parameter in parameters.items()} | dict(types)
         by_position, too_many = _positional(node.get("_args_", ()), parameters, key)
@@ -152,7 +153,7 @@ def _reason(error: BaseException) -> str:
     return "\n".join(lines)
 
 
-def _parameters(target: Any) -> Parameters | None:
+def parameters_of(target: Any) -> Parameters | None:
     """Return the parameters of a target by name; None if the signature is not available, as for some C functions."""
     try:
         return dict(inspect.signature(target, eval_str=True).parameters)
@@ -242,7 +243,7 @@ def _build(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> Any:
     except InstantiationException as error:  # of Hydra's own rules for targets
         raise UserError(f"{key}: {_reason(error)}") from error
     except CONSTRUCTOR_ERRORS as error:
-        raise UserError(f"{key}: {error}") from error
+        raise UserError(f"{key}: {shorten(error)}") from error
 
 
 def _build_within(value: Any, key: str) -> Any:

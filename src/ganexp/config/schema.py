@@ -13,7 +13,8 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.config.composition import register_resolver
-from ganexp.config.fields import NODES, field_violations, limited, limits
+from ganexp.config.fields import NODES, field_violations, limited, limits, node_violations
+from ganexp.config.interpolations import explain_interpolation
 from ganexp.config.paths import PATH, make_absolute, path_keys
 from ganexp.config.sections import (
     Accelerator,
@@ -32,7 +33,7 @@ from ganexp.config.unknown_settings import unknown_settings
 from ganexp.data.listing import count_classes
 from ganexp.errors import UserError
 from ganexp.runs.naming import job_name, run_name, slug
-from ganexp.types import NonNegativeInt, PositiveFloat, PositiveInt
+from ganexp.types import ImageCount, NonNegativeInt, PositiveInt, Seed, Truncation
 
 FULL_NAMES = {32: "32-true", "bf16": "bf16-mixed"}  # Lightning's precisions by their short names
 
@@ -53,10 +54,11 @@ class Train:
     callbacks: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # callbacks by name
     logger: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # loggers by name
     name: str | None = None  # name of the run; default: the chosen options of the groups
-    seed: int = limited(NonNegativeInt, 0)  # seed of the weights, the latents and the order of the images
-    tags: list[str] = field(default_factory=list)  # tags of the run, for loggers that have tags
+    seed: int = limited(Seed, 0)  # seed of the weights, the latents and the order of the images
+    # tags of the run, for loggers that have tags
+    tags: list[str] = field(default_factory=list, metadata=limits(list[str]))
     # the experiments that the option of as_published is for, such as sagan/*; set by that option, empty for any
-    published_cases: list[str] = field(default_factory=list)
+    published_cases: list[str] = field(default_factory=list, metadata=limits(list[str]))
     sweep: Sweep = field(default_factory=Sweep)
     debug: Debug = field(default_factory=Debug)
 
@@ -90,11 +92,11 @@ class Evaluate:
     """Config of `ganexp evaluate ckpt=…`."""
 
     ckpt: str = field(default=MISSING, metadata=PATH)  # a checkpoint, or a run directory for its best checkpoint
-    samples: int | None = limited(PositiveInt | None, None)  # number of samples; default: as in the run
+    samples: int | None = limited(ImageCount | None, None)  # number of samples; default: as in the run
     references: list[str] | None = None  # splits to compare with; default: the training split, and test if it exists
     # further sample counts at which FID is computed
     fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
-    seed: int = limited(NonNegativeInt, 1000)  # seed of the latents; training uses another one
+    seed: int = limited(Seed, 1000)  # seed of the latents; training uses another one
     data: Moved = field(default_factory=Moved)
     labels: str | None = limited(Literal["reference", "uniform"] | None, None)  # default: as in the run
     weights: str | None = field(default=None, metadata=PATH)  # file of the extractor's weights, if moved
@@ -111,10 +113,10 @@ class Sample:
     step: int | None = limited(NonNegativeInt | None, None)  # of a checkpoint in a run directory; null: the best
     epoch: int | None = limited(PositiveInt | None, None)  # of a checkpoint that schedule.keep_at kept
     data: Moved = field(default_factory=Moved)
-    n: int = limited(PositiveInt, 64)  # number of images
+    n: int = limited(ImageCount, 64)  # number of images
     label: str | None = None  # the class to draw, by name or number; null: all classes in turn
-    seed: int = limited(NonNegativeInt, 0)  # seed of the latents
-    truncation: float | None = limited(PositiveFloat | None, None)  # limit beyond which latent values are drawn again
+    seed: int = limited(Seed, 0)  # seed of the latents
+    truncation: float | None = limited(Truncation | None, None)  # limit beyond which latent values are drawn again
     format: str = limited(Literal["png", "zip", "npz"], "png")  # npz: uint8 (N, H, W, C) as arr_0, labels as arr_1
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
     output: str | None = field(default=None, metadata=PATH)  # directory for the images; default: samples/drawn
@@ -158,7 +160,9 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
         missing = sorted(OmegaConf.missing_keys(cfg))
         values = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
-        raise _user_error_behind(error) or UserError(str(error)) from None
+        nodes = OmegaConf.to_container(cfg, resolve=False)
+        reasons = list(node_violations(nodes, root)) or [explain_interpolation(error)]
+        raise _user_error_behind(error) or UserError("\n".join(reasons)) from None
     if missing:
         raise UserError("\n".join(f"Missing value: {key}=…" for key in missing))
     trainer = values.get("trainer", {})

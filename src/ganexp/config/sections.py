@@ -7,14 +7,15 @@ arguments of a `_target_` are checked against the signature of the target, see `
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Ge, Gt, Le, Lt
 from omegaconf import MISSING
 
-from ganexp.config.fields import NODES, limited, limits
+from ganexp.config.fields import NODE, NODE_OR_NULL, NODES, limited, limits
 from ganexp.config.paths import PATH
-from ganexp.types import NonNegativeInt, PositiveFloat, PositiveInt
+from ganexp.types import ImageCount, NonNegativeInt, PositiveFloat, PositiveInt
 
 Accelerator = Literal["auto", "cpu", "gpu"]
+GridSide = Annotated[int, Ge(1), Le(100)]  # images along one side of the sample grid
 SampleCounts = list[Annotated[int, Ge(2)]]  # numbers of samples for which FID is computed
 Precision = Literal["32-true", 32, "bf16-mixed", "bf16"]
 
@@ -27,7 +28,7 @@ class Data:
     channels: int = limited(PositiveInt)  # 1: grey, 3: colour
     num_classes: int = limited(NonNegativeInt)  # 0: no labels
     images: int | None = limited(PositiveInt | None, None)  # of the training split, to plan epochs before they are read
-    source: Any = MISSING  # the function that loads a split
+    source: Any = field(default=MISSING, metadata=NODE)  # the function that loads a split
     # directory of the datasets
     root: str = field(default="${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}", metadata=PATH)
     path: str | None = field(default=None, metadata=PATH)  # path of a directory or zip of images
@@ -62,10 +63,15 @@ class Schedule:
     evaluate_by: str = limited(Literal["steps", "d_steps"], "steps")  # what evaluate_every and log_every count
     keep_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))  # epochs of kept checkpoints
     batch_size: int = limited(PositiveInt)  # images in each update
-    updates: Any = MISSING  # which network is updated when
+    updates: Any = field(default=MISSING, metadata=NODE)  # which network is updated when
+    # auto: real and generated images go through D in one batch if it treats each image by itself, and spectral norm
+    # makes one power iteration for each update; false: two batches, and an iteration for every pass through a layer
+    joint_batch: Any = field(default="auto", metadata=limits(Literal["auto", False]))
     max_d_steps: int | None = limited(PositiveInt | None, None)  # discriminator updates after which the run ends
-    lr_decay: Any = None  # decay of the learning rates over the run; null: constant
-    growth: Any = None  # stage of networks that grow, at each step; null: such networks have full size
+    # decay of the learning rates over the run; null: constant
+    lr_decay: Any = field(default=None, metadata=NODE_OR_NULL)
+    # stage of networks that grow, at each step; null: such networks have full size
+    growth: Any = field(default=None, metadata=NODE_OR_NULL)
     lr_reference_batch: int | None = limited(PositiveInt | None, None)  # batch size of the given learning rates
     ema: Ema = field(default_factory=Ema)
     # maximum norm of each network's gradient; null: not clipped
@@ -79,14 +85,16 @@ class Schedule:
 class Loss:
     """The adversarial loss and its additional terms."""
 
-    adversarial: Any = MISSING  # the loss of discriminator and generator
-    logits: int = limited(PositiveInt, 1)  # number of outputs of the discriminator for each image
+    adversarial: Any = field(default=MISSING, metadata=NODE)  # the loss of discriminator and generator
+    # number of outputs of the discriminator for each image
+    logits: int = limited(Annotated[int, Ge(1), Le(100_000)], 1)
     n_critic: int = limited(PositiveInt, 1)  # discriminator updates per step, if the schedule uses this value
     discriminator_norm: str = "batch"  # normalisation, for networks that use this value
     epsilon: str = limited(Literal["per_sample", "per_element"], "per_sample")  # how penalties draw epsilon
     probabilities: bool = False  # whether the cross-entropy uses clamped sigmoid outputs instead of logits
     penalties: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # additional terms of D's loss
-    constraint: Any = None  # constraint on the discriminator's weights, such as clipping; null: no constraint
+    # constraint on the discriminator's weights, such as clipping; null: no constraint
+    constraint: Any = field(default=None, metadata=NODE_OR_NULL)
     # further loss terms, such as the cross-entropy of class logits
     auxiliary: dict[str, Any] = field(default_factory=dict, metadata=NODES)
     # changes of the discriminator's update, such as flipped labels
@@ -97,9 +105,9 @@ class Loss:
 class Model:
     """The networks."""
 
-    generator: Any = MISSING
-    discriminator: Any = MISSING
-    latent: Any = MISSING  # distribution of the generator's latents
+    generator: Any = field(default=MISSING, metadata=NODE)
+    discriminator: Any = field(default=MISSING, metadata=NODE)
+    latent: Any = field(default=MISSING, metadata=NODE)  # distribution of the generator's latents
     conditional: bool = False  # whether both networks receive class labels
     # further networks, which are trained by the terms of loss.auxiliary
     auxiliary: dict[str, Any] = field(default_factory=dict, metadata=NODES)
@@ -109,8 +117,8 @@ class Model:
 class Metrics:
     """The scores and the samples that a run records."""
 
-    extractor: Any = None  # the feature extractor; null: no scores
-    samples: int = limited(PositiveInt, 10000)  # number of generated images that each evaluation scores
+    extractor: Any = field(default=None, metadata=NODE_OR_NULL)  # the feature extractor; null: no scores
+    samples: int = limited(ImageCount, 10000)  # number of generated images that each evaluation scores
     scores: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # scores by name, see metrics/score=[is,fid]
     references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits to compare with
     # further sample counts at which FID is computed
@@ -124,8 +132,8 @@ class Metrics:
     weights: str | None = field(default=None, metadata=PATH)
     # directory of the cached classifiers and statistics of real images
     cache: str = field(default="${oc.env:GANEXP_CACHE,'~/.cache/ganexp'}", metadata=PATH)
-    grid_rows: int = limited(PositiveInt, 10)  # rows of the sample grid
-    grid_columns: int = limited(PositiveInt, 10)  # columns of the sample grid
+    grid_rows: int = limited(GridSide, 10)  # rows of the sample grid
+    grid_columns: int = limited(GridSide, 10)  # columns of the sample grid
     interpolate: bool = False  # draw samples and interpolations at every evaluation: samples/interpolations/step-*.png
 
 
@@ -139,6 +147,10 @@ class Trainer:
     log_every: int = limited(PositiveInt, 50)  # steps between two logged losses
     # true: bitwise repeatable on the same kind of machine, or an error; warn: a warning instead of the error
     deterministic: Any = field(default=False, metadata=limits(bool | Literal["warn"]))
+    # on a GPU: whether convolutions and matrix products in 32 bits use TF32, with 10-bit mantissas; never for scores
+    tf32: bool = True
+    channels_last: bool = True  # whether feature maps are stored with the channels of a pixel together, which is faster
+    cuda_graph: bool = False  # on a GPU: whether the gradients of an update are launched as one CUDA graph
     benchmark: bool | None = None  # whether cuDNN times convolutions; null: yes, unless deterministic
     detect_anomaly: bool = False  # whether to report the operation with a NaN gradient; slow
     enable_model_summary: bool = False  # whether to print a table of the layers at the start

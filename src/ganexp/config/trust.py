@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.config import schema
+from ganexp.config.yaml_limits import refuse_extreme_yaml
 from ganexp.errors import UserError
 from ganexp.runs.links import refuse_links
 
@@ -56,7 +57,7 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
                 f"{path}: {key}={value} is not part of ganexp, and running it is not safe unless you know its author.\n"
                 f"If you do: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
             )
-        if key.endswith(f".{ADDRESS_KEY}") and not _is_own_address(value):
+        if key.endswith(f".{ADDRESS_KEY}") and not is_own_address(value):
             raise UserError(
                 f"{path}: {key}={value}: the results and your MLflow password would go to this server.\n"
                 f"If it is yours: MLFLOW_TRACKING_URI={value} ganexp …"
@@ -69,6 +70,7 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
+        refuse_extreme_yaml(Path(path).read_text(encoding="utf-8"))
         values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. A checkpoint needs the config.yaml of its run directory.") from None
@@ -99,7 +101,7 @@ def trusted(target: Any) -> bool:
     return inspect.isfunction(known) and home.startswith(FUNCTIONS) and not known.__name__.startswith("_")
 
 
-def _is_own_address(value: Any) -> bool:
+def is_own_address(value: Any) -> bool:
     """Return whether an address is a local database, or the server in the user's environment variable."""
     return value is None or str(value).startswith("sqlite:///") or value == os.environ.get("MLFLOW_TRACKING_URI")
 

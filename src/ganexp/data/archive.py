@@ -8,8 +8,20 @@ from zipfile import BadZipFile, ZipFile
 
 from ganexp.data.scan import members
 
+MAX_IMAGE_BYTES = 1 << 29  # of one file; a larger one would fill the memory
+
 _lock = Lock()  # held during every read, and while this process forks: no child inherits a read in progress
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+
+
+def refuse_huge(size: int) -> None:
+    """Check the size in bytes of an image file before it is read.
+
+    Raises:
+        OSError: it is larger than any image.
+    """
+    if size > MAX_IMAGE_BYTES:
+        raise OSError(f"it has {size:,} bytes, and an image may have at most {MAX_IMAGE_BYTES:,}")
 
 
 class ZipReader:
@@ -37,6 +49,7 @@ class ZipReader:
         with _lock:
             try:
                 archive = self._open()
+                refuse_huge(archive.getinfo(self._members[name]).file_size)
                 return archive.read(self._members[name])
             except (BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:  # RuntimeError: encrypted
                 raise OSError(f"it cannot be read from the zip ({error})") from error

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -37,12 +38,28 @@ def fetch(load: Callable[..., Any], root: str, files: list[str], url: str) -> An
             if "not found" not in str(error):
                 raise _damaged(error, root, files) from None
         offline.check(url)
+        existing = _nearest_existing(Path(root))
         Path(root).mkdir(parents=True, exist_ok=True)
         log.info("not under %s: downloading from %s", root, url)
         try:
             return load(download=True)
         except (URLError, RuntimeError, OSError) as error:
+            _remove_empty(Path(root), existing)
             raise _unavailable(error, root, files, url) from None
+
+
+def _nearest_existing(path: Path) -> Path:
+    """Return the innermost directory of `path` that exists."""
+    return next(parent for parent in (path, *path.parents) if parent.exists())
+
+
+def _remove_empty(root: Path, existing: Path) -> None:
+    """Remove the empty directories in `root`, and its new parents up to `existing`, if nothing else is in them."""
+    inner = sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True)
+    outer = [path for path in (root, *root.parents) if path != existing and path.is_relative_to(existing)]
+    for directory in [*inner, *outer]:
+        with suppress(OSError):  # it holds files
+            directory.rmdir()
 
 
 def _damaged(error: Exception, root: str, files: list[str]) -> UserError:
@@ -51,11 +68,15 @@ def _damaged(error: Exception, root: str, files: list[str]) -> UserError:
     )
 
 
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "reason", error)).strip().partition("\n")[0]
+
+
 def _unavailable(error: Exception, root: str, files: list[str], url: str) -> UserError:
     paths = "\n".join(f"  {Path(root) / name}" for name in files)
     unpacked = ", unpacked," if url.endswith(".tar.gz") and not files[0].endswith(".tar.gz") else ""
     return UserError(
-        f"The dataset is not on this machine, and downloading it failed ({getattr(error, 'reason', error)}).\n"
+        f"The dataset is not on this machine, and downloading it failed ({_first_line(error)}).\n"
         f"Put these files in place:\n{paths}\n"
         f"They come{unpacked} from {url}.\n"
         f"If you have them in another directory, set data.root=DIRECTORY (now {root})."

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ganexp.console import progress
-from ganexp.data.archive import ZipReader
+from ganexp.data.archive import ZipReader, refuse_huge
 from ganexp.data.decoding import DARK, DECODING_ERRORS, SCALED, Decoding, decode_image
 from ganexp.data.images import Fit, ImageSet, fit_to, fits
 from ganexp.data.listing import Listing
@@ -57,7 +57,11 @@ class FileImages(Dataset):
             raise UserError(f"{self.root / self.names[index]}: {error}") from None
 
     def _content(self, name: str) -> bytes:
-        return self._zip.read(name) if self._zip else (self.root / name).read_bytes()
+        if self._zip:
+            return self._zip.read(name)
+        path = self.root / name
+        refuse_huge(path.stat().st_size)
+        return path.read_bytes()
 
 
 @dataclass

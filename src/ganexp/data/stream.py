@@ -85,8 +85,8 @@ class ImageStream:
     def _batch(self, number: int) -> Batch:
         epoch, index = divmod(number, self.batches_per_epoch)
         if epoch != self._epoch:
-            order, mirrored = self._shuffle(epoch)
-            self._epoch, self._order, self._mirrored = epoch, order.to(self.device), mirrored.to(self.device)
+            order, mirrored = (self._to_device(each) for each in self._shuffle(epoch))
+            self._epoch, self._order, self._mirrored = epoch, order, mirrored
         chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
         indices = self._order[chosen]
         pixels = self._images[indices] if self._resident else self._next_from_loader(number)
@@ -94,6 +94,10 @@ class ImageStream:
         if self.flip:
             images = torch.where(self._mirrored[chosen, None, None, None], images.flip(-1), images)
         return Batch(images, None if self.labels is None else self.labels[indices])
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        """Return a copy on the device, without waiting for it."""
+        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
     def _shuffle(self, epoch: int) -> tuple[Tensor, Tensor]:
         """Return the order (N,) of the images in this epoch, and whether each image in this order is mirrored (N,)."""

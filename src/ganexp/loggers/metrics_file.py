@@ -1,6 +1,8 @@
 """Write every logged point to metrics.jsonl, which plots, reports and sweeps read."""
 
+import errno
 import json
+import os
 from argparse import Namespace
 from typing import Any
 
@@ -22,7 +24,7 @@ class MetricsFile(Logger):
         super().__init__()
         run_directory.drop_points_after(resume_step or -1)  # without a checkpoint step 0 is evaluated again, too
         self._run_directory = run_directory
-        self.lines = run_directory.metrics.open("a", buffering=1)
+        self.lines = run_directory.metrics.open("ab", buffering=0)  # a buffer would be written again when it is closed
 
     @property
     def save_dir(self) -> str:
@@ -40,8 +42,23 @@ class MetricsFile(Logger):
         return ""
 
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Append a line."""
-        self.lines.write(json.dumps({"step": step} | metrics) + "\n")
+        """Append a line.
+
+        Raises:
+            OSError: the line cannot be written, for example because the disk is full.
+        """
+        line = (json.dumps({"step": step} | metrics) + "\n").encode()
+        path = str(self._run_directory.metrics)
+        try:
+            written = self.lines.write(line)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, path) from None
+        if written != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.lines.close()
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Write nothing, because the settings of a run are in its config.yaml."""

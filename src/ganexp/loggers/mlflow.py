@@ -90,6 +90,41 @@ class MLflow(MLFlowLogger):
         self.log_metrics(final_metrics(scores), step)
         self.experiment.set_terminated(self.run_id, "FINISHED")
 
+    @classmethod
+    def log_evaluated(
+        cls,
+        run_directory: RunDirectory,
+        scores: Mapping[str, float],
+        step: int,
+        source: str,
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Add scores of `ganexp evaluate` to the MLflow run whose id is in run.json.
+
+        Args:
+            run_directory: directory of the run.
+            scores: scores by log key.
+            step: step of the checkpoint.
+            source: not used.
+            settings: the settings of the logger.
+
+        Raises:
+            UserError: MLflow is not installed, or its store does not have the run.
+        """
+        cls.check_installed()
+        from mlflow import MlflowClient
+
+        stored = run_directory.metadata().get(PACKAGE, {})
+        database = _database(settings["tracking_uri"], stored.get("tracking_uri", ""))
+        if database is not None and not database.is_file():
+            raise UserError(f"{database}: no such database")
+        client = MlflowClient(f"{SQLITE}{database}" if database else settings["tracking_uri"])
+        run_id = _existing_run(client, stored.get("run_id"))
+        if run_id is None:
+            raise UserError("MLflow does not have the run that run.json names")
+        for key, value in scores.items():
+            client.log_metric(run_id, key, value, step=step)
+
     def finalize(self, status: str) -> None:
         """End a run that failed. A successful run ends in `log_result`."""
         if status == "failed":

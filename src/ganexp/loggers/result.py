@@ -1,9 +1,29 @@
 """Send the hyperparameters and the final scores of a run to the loggers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
+
+
+@contextmanager
+def closing(loggers: list[Logger]) -> Iterator[list[Logger]]:
+    """Yield the loggers, to which the block may add some, and close those that have a method `close` at its end."""
+    try:
+        yield loggers
+    except BaseException:
+        for logger in loggers:
+            with suppress(OSError):  # of a full disk, which is being reported
+                _close(logger)
+        raise
+    for logger in loggers:
+        _close(logger)
+
+
+def _close(logger: Logger) -> None:
+    if hasattr(logger, "close"):
+        logger.close()
 
 
 def log_hyperparameters(loggers: Iterable[Logger], settings: Mapping[str, Any]) -> None:

@@ -1,11 +1,13 @@
 """Write a run's curves, pictures and hyperparameters to TensorBoard."""
 
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from ganexp.log_keys import mean_key, score_key
@@ -13,6 +15,7 @@ from ganexp.loggers.result import final_metrics
 from ganexp.runs.run_directory import RunDirectory
 
 Charts = dict[str, dict[str, list[Any]]]
+WRITER_THREAD = "_AsyncWriterThread"  # the name of a class of the package tensorboard
 
 
 class TensorBoard(TensorBoardLogger):
@@ -30,6 +33,8 @@ class TensorBoard(TensorBoardLogger):
         if not resume_step:
             for events in run_directory.path.glob("events.out.tfevents.*"):
                 events.unlink()
+        self._hook_before = threading.excepthook
+        threading.excepthook = self._report_failure_of_thread
         self.experiment.add_custom_scalars(custom_charts(run_directory.metadata()))
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
@@ -54,6 +59,32 @@ class TensorBoard(TensorBoardLogger):
         self.log_metrics(final_metrics(scores), step)
         self.experiment.flush()
 
+    @classmethod
+    def log_evaluated(
+        cls,
+        run_directory: RunDirectory,
+        scores: Mapping[str, float],
+        step: int,
+        source: str,
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Write scores of `ganexp evaluate` to an event file of their own, which replaces that of the same source.
+
+        Args:
+            run_directory: directory of the run.
+            scores: scores by log key.
+            step: step of the checkpoint.
+            source: name of the scores, such as scores-inception.
+            settings: not used.
+        """
+        suffix = f".{source}"
+        for events in run_directory.path.glob("events.out.tfevents.*"):
+            if events.name.endswith(suffix):
+                events.unlink()
+        with SummaryWriter(run_directory.path, filename_suffix=suffix) as writer:
+            for key, value in scores.items():
+                writer.add_scalar(key, value, step)
+
     def save(self) -> None:
         """Flush the events. Unlike Lightning's logger, write no hparams.yaml, because config.yaml has the settings."""
         self.experiment.flush()
@@ -61,6 +92,16 @@ class TensorBoard(TensorBoardLogger):
     def finalize(self, status: str) -> None:
         """Flush the events, but leave the file open, because training, validation and the final scores share it."""
         self.experiment.flush()
+
+    def close(self) -> None:
+        """Write the last events, and end the writer's thread."""
+        threading.excepthook = self._hook_before
+        self.experiment.close()
+
+    def _report_failure_of_thread(self, failure: threading.ExceptHookArgs) -> None:
+        """Print no traceback if the writer's thread fails: its error is raised again by the next write."""
+        if type(failure.thread).__name__ != WRITER_THREAD:
+            self._hook_before(failure)
 
 
 def custom_charts(metadata: Mapping[str, Any]) -> Charts:

@@ -1,5 +1,6 @@
 """Send a run to Weights & Biases, https://docs.wandb.ai."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -85,6 +86,37 @@ class WeightsAndBiases(WandbLogger):
         """Write the final scores to the summary of the run, and finish the run."""
         self.log_metrics(final_metrics(scores), step)
         self.experiment.finish()
+
+    @classmethod
+    def log_evaluated(
+        cls,
+        run_directory: RunDirectory,
+        scores: Mapping[str, float],
+        step: int,
+        source: str,
+        settings: Mapping[str, Any],
+    ) -> None:
+        """Send scores of `ganexp evaluate` to the W&B run whose id is in run.json.
+
+        Args:
+            run_directory: directory of the run.
+            scores: scores by log key.
+            step: step of the checkpoint.
+            source: not used.
+            settings: the settings of the logger, with the name and the tags of the run.
+
+        Raises:
+            UserError: run.json has no id, the W&B run belongs to an entity that is not the user's by default, W&B is
+                not installed, or it refuses the run.
+        """
+        if not run_directory.metadata().get(PACKAGE, {}).get("id"):
+            raise UserError("run.json has no id of a W&B run")
+        entity = settings.get("entity")
+        if entity not in (None, os.environ.get("WANDB_ENTITY")):
+            raise UserError(f"they would go to the W&B entity {entity}. If it is yours: WANDB_ENTITY={entity} ganexp …")
+        logger = cls(run_directory, **settings)
+        logger.log_metrics(scores, step)
+        logger.experiment.finish()
 
     def finalize(self, status: str) -> None:
         """Finish a run that failed. A successful run ends in `log_result`."""

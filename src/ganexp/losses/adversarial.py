@@ -10,10 +10,13 @@ Outputs are logits (N,) unless the class states another shape, and D(x) = sigmoi
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
 D takes an image for real if its logit is above the class attribute `boundary`, 0 unless the class sets it; a critic
 that does not classify has None.
+The smallest value of the sum of D's terms, for a D that separates all images, is `discriminator_floor`; a loss without
+it, or with None, has no lower bound, or is not at it where training fails.
 A loss of outputs that only some discriminators have names them in the class attribute `takes`, and these discriminators
 in `returns`; `suits` of both states the override that chooses the other.
 """
 
+import math
 from typing import Annotated, Protocol
 
 import torch
@@ -59,6 +62,14 @@ class RealTargets:
             return torch.full_like(like, self.low)
         return torch.empty_like(like).uniform_(self.low, self.high)
 
+    @property
+    def entropy(self) -> float | None:
+        """The smallest mean cross-entropy with the targets, in nats; None if a mean above 1 leaves it unbounded."""
+        mean = (self.low + self.high) / 2
+        if mean > 1:
+            return None
+        return -sum(share * math.log(share) for share in (mean, 1 - mean) if share > 0)
+
 
 class NonSaturating:
     """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)) (Goodfellow et al. 2014, section 3).
@@ -89,6 +100,11 @@ class NonSaturating:
         self.real_targets = RealTargets(real_target)
         self.probabilities = probabilities
 
+    @property
+    def discriminator_floor(self) -> float | None:
+        """The entropy of the targets on real images; None without a lower bound."""
+        return self.real_targets.entropy
+
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the mean of -t·log D(x) - (1 - t)·log(1 - D(x)) with target t, and of -log(1 - D(G(z)))."""
         target = self.real_targets.draw(d_real)
@@ -104,7 +120,9 @@ class NonSaturating:
         if not self.probabilities:
             return binary_cross_entropy_with_logits(logits, target)
         with torch.autocast(logits.device.type, enabled=False):  # torch refuses binary_cross_entropy in half precision
-            return binary_cross_entropy(logits.float().sigmoid(), target.float())
+            probabilities = logits.float().sigmoid()
+            loss = binary_cross_entropy(probabilities.nan_to_num(0.5), target.float())
+            return loss + 0 * probabilities.detach().sum()  # NaN stays NaN; on a GPU it would end the process
 
 
 class Saturating(NonSaturating):
@@ -149,6 +167,11 @@ class TwoClass:
     def __init__(self, real_target: PositiveFloat | Interval = 1.0) -> None:
         self.real_targets = RealTargets(real_target)
 
+    @property
+    def discriminator_floor(self) -> float | None:
+        """The entropy of the targets on real images; None without a lower bound."""
+        return self.real_targets.entropy
+
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the cross-entropy of real images with target t of class 1, and of generated images with class 0."""
         return {"real": self._real_term(d_real), "fake": _cross_entropy_with(d_fake, 0)}
@@ -182,6 +205,8 @@ class Hinge:
         {'adversarial': tensor(-2.)}
     """
 
+    discriminator_floor = 0.0
+
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the means of max(0, 1 - D(x)) and max(0, 1 + D(G(z)))."""
         return {"real": relu(1 - d_real).mean(), "fake": relu(1 + d_fake).mean()}
@@ -207,6 +232,7 @@ class LeastSquares:
     """
 
     boundary = 0.5  # halfway between the targets
+    discriminator_floor = 0.0
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the means of ½(D(x) - 1)² and ½D(G(z))²."""

@@ -63,6 +63,8 @@ class Objective(nn.Module):
         auxiliary: further terms by name, see `losses/auxiliary.py`.
         augmentations: functions that are applied in this order; each maps images (N, C, H, W) to the same shape.
         modifiers: changes of the discriminator's update by name, see `losses/modifiers.py`.
+        joint_batch: whether real and generated images go through the discriminator in one batch, which takes fewer
+            operations. The discriminator must treat each image by itself; see `models/layers.py`.
     """
 
     def __init__(
@@ -73,15 +75,21 @@ class Objective(nn.Module):
         auxiliary: Mapping[str, object] | None = None,
         augmentations: Iterable[Augmentation] = (),
         modifiers: Mapping[str, Any] | None = None,
+        joint_batch: bool = False,
     ) -> None:
         super().__init__()
-        self.adversarial, self.constraint = adversarial, constraint
+        self.adversarial, self.constraint, self.joint_batch = adversarial, constraint, joint_batch
         self.penalties, self.auxiliary = dict(penalties or {}), dict(auxiliary or {})
         self.augmentations, self.modifiers = list(augmentations), dict(modifiers or {})
         named = {**_named("penalty", self.penalties), **_named("auxiliary", self.auxiliary)}
         named |= _named("modifier", self.modifiers)
         named |= _named("augmentation", {str(i): part for i, part in enumerate(self.augmentations)})
         self.stateful_parts = nn.ModuleDict({name: part for name, part in named.items() if isinstance(part, nn.Module)})
+
+    @property
+    def has_state(self) -> bool:
+        """Whether an update changes the state of a part, such as BEGAN's k."""
+        return bool(self.stateful_parts) or isinstance(self.adversarial, nn.Module)
 
     def terms(self, network: str, networks: Networks, batch: Batch) -> Terms:
         """Return the named scalar terms of the network's update.
@@ -118,8 +126,7 @@ class Objective(nn.Module):
     def _discriminator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
         fake, fake_labels = batch.generated(), batch.fake_labels
         batch.fake, batch.fake_labels = self._modified("change_fakes", fake, fake_labels)
-        d_real, batch.class_real = self.discriminate(discriminator, batch.real, batch.real_labels)
-        d_fake, batch.class_fake = self.discriminate(discriminator, batch.generated(), batch.fake_labels)
+        d_real, d_fake = self._discriminate_both(discriminator, batch)
         batch.d_real, batch.d_fake = d_real.detach(), d_fake.detach()
         d_real, d_fake = self._modified("change_outputs", d_real, d_fake)
         terms = self.adversarial.discriminator(d_real, d_fake)
@@ -132,6 +139,22 @@ class Objective(nn.Module):
                 fake_labels,
             )
         return terms
+
+    def _discriminate_both(self, discriminator: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the outputs on real and on generated images, and keep their class logits in the batch."""
+        real, fake = batch.real, batch.generated()
+        if not self.joint_batch:
+            d_real, batch.class_real = self.discriminate(discriminator, real, batch.real_labels)
+            d_fake, batch.class_fake = self.discriminate(discriminator, fake, batch.fake_labels)
+            return d_real, d_fake
+        labels = [each for each in (batch.real_labels, batch.fake_labels) if each is not None]
+        sizes = [len(real), len(fake)]
+        images = torch.cat([real, fake])  # 2 x (N, C, H, W) -> (2N, C, H, W)
+        output, class_logits = self.discriminate(discriminator, images, torch.cat(labels) if labels else None)
+        if class_logits is not None:
+            batch.class_real, batch.class_fake = class_logits.split(sizes)
+        d_real, d_fake = output.split(sizes)
+        return d_real, d_fake
 
     def _modified(self, method: str, *values: Any) -> Any:
         """Return the values after the `method` of each modifier that has it."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,12 +10,14 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
+from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import Reference
 from ganexp.metrics.score import Score, ScoreContext
 from ganexp.pixels import to_uint8
+from ganexp.tf32 import without_tf32
 
 
 class SampleCounts(Metric):
@@ -150,6 +153,8 @@ class Scores:
     def compute(self) -> dict[str, float]:
         """Return the values of all scores by name, such as `fid_inception` and `fid_inception_test`.
 
+        A score whose linear algebra fails, for example because all features are the same, is NaN, and is named.
+
         Raises:
             ValueError: samples are missing, or were added twice.
         """
@@ -158,8 +163,9 @@ class Scores:
             missing, repeated = int((counts == 0).sum()), int((counts > 1).sum())
             raise ValueError(f"Of {self.samples} samples {missing} are missing, and {repeated} came more than once")
         values: dict[str, float] = {}
-        for score in self.scores.values():
-            values |= {name: value.item() for name, value in score.compute().items()}
+        with without_tf32(), torch.autocast(self.device.type, enabled=False):
+            for score in self.scores.values():
+                values |= _values(score)
         return values
 
     @property
@@ -204,3 +210,13 @@ class Scores:
         for reference in self.references.values():
             reference.move_to(self.device)
         return self
+
+
+def _values(score: Score) -> dict[str, float]:
+    """Return the values of a score by name, which are NaN if they cannot be computed."""
+    try:
+        return {name: value.item() for name, value in score.compute().items()}
+    except torch.linalg.LinAlgError as error:
+        names = list(score.value_info())
+        say(f"warning: {', '.join(names)} cannot be computed: {error}")
+        return dict.fromkeys(names, math.nan)

@@ -28,14 +28,29 @@ class FrechetDistance:
     Args:
         mean: (d,), float64.
         covariance: (d, d), float64.
+
+    Raises:
+        torch.linalg.LinAlgError: The covariance is not finite, or its eigenvalues cannot be computed.
     """
 
     def __init__(self, mean: Tensor, covariance: Tensor) -> None:
-        values, vectors = torch.linalg.eigh(covariance)
+        values, vectors = torch.linalg.eigh(_finite(covariance))
         self.mean, self.trace = mean, covariance.trace()
         self.root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
 
     def __call__(self, mean: Tensor, covariance: Tensor) -> float:
-        """Return the distance of the Gaussian with `mean` (d,) and `covariance` (d, d)."""
-        cross = torch.linalg.eigvalsh(self.root @ covariance @ self.root).clamp_min(0).sqrt().sum()
+        """Return the distance of the Gaussian with `mean` (d,) and `covariance` (d, d).
+
+        Raises:
+            torch.linalg.LinAlgError: The covariance is not finite, or the eigenvalues cannot be computed.
+        """
+        product = self.root @ _finite(covariance) @ self.root
+        cross = torch.linalg.eigvalsh(product).clamp_min(0).sqrt().sum()
         return ((mean - self.mean).square().sum() + covariance.trace() + self.trace - 2 * cross).item()
+
+
+def _finite(covariance: Tensor) -> Tensor:
+    """Return the covariance, if it is finite; of other matrices, a GPU would return eigenvalues without an error."""
+    if not covariance.isfinite().all():
+        raise torch.linalg.LinAlgError("the features of the images contain NaN or infinity")
+    return covariance

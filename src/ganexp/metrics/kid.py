@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
-from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, KEY_METRIC_KID_STD, kid_features_to_metric
+from torch_fidelity.defaults import DEFAULTS
 
 from ganexp.metrics.score import Minimum, SampleScore
 
@@ -48,7 +49,37 @@ class KID(SampleScore):
 
 
 def kernel_distance(features: Tensor, real_features: Tensor) -> tuple[float, float]:
-    """Return torch-fidelity's KID between features (N, d) and (M, d): mean and deviation over 100 random subsets."""
+    """Return KID between features (N, d) and (M, d): its mean and standard deviation over 100 random subsets.
+
+    The subsets are those of torch-fidelity. Kernels are computed on the device of the features, in their precision, and
+    summed in double precision.
+    """
     size = min(MAX_SUBSET_SIZE, len(features), len(real_features))
-    values = kid_features_to_metric(features, real_features, kid_subset_size=size, verbose=False)
-    return values[KEY_METRIC_KID_MEAN], values[KEY_METRIC_KID_STD]
+    random = np.random.RandomState(DEFAULTS["rng_seed"])
+    values = []
+    for _ in range(DEFAULTS["kid_subsets"]):
+        subsets = [each[_subset(random, each, size)] for each in (features, real_features)]
+        values.append(_squared_mmd(*subsets))
+    result = torch.stack(values)
+    return result.mean().item(), result.std(correction=0).item()
+
+
+def _subset(random: np.random.RandomState, features: Tensor, size: int) -> Tensor:
+    """Return `size` different indices, on the device of the features."""
+    return torch.from_numpy(random.choice(len(features), size, replace=False)).to(features.device)
+
+
+def _squared_mmd(x: Tensor, y: Tensor) -> Tensor:
+    """Return the unbiased squared MMD of features (n, d) and (n, d) with the kernel (<a, b>/d + 1)³, a scalar.
+
+    Source: Gretton et al. 2012, lemma 6, and Bińkowski et al. 2018, section 4.1, for the kernel.
+    """
+    n = len(x)
+    within = [_kernel(each, each) for each in (x, y)]
+    between = _kernel(x, y).sum(dtype=torch.float64)
+    pairs = sum(each.sum(dtype=torch.float64) - each.diagonal().sum(dtype=torch.float64) for each in within)
+    return pairs / (n * (n - 1)) - 2 * between / n**2
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    return (x @ y.T / x.shape[1] + 1) ** 3

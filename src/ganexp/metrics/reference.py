@@ -11,12 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ganexp.metrics.cached_file import read_cached
 from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.frechet import FrechetDistance, gaussian
 from ganexp.runs import atomic
 from ganexp.runs.places import check_writable
 
 FORMAT_VERSION = 3  # of the cached files
+CACHED = ("count", "total", "outer", "features")  # fields of a Reference in a cached file
 MAX_KEPT_IMAGES = 10_000  # images whose features are kept
 
 
@@ -100,8 +102,8 @@ def load_reference(
         OSError: the statistics are not cached, and the cache cannot be written.
     """
     path = reference_file(extractor, fingerprint, cache, kept)
-    if path.exists():
-        return Reference(fingerprint, **torch.load(path, map_location=device, weights_only=True))
+    if (cached := read_cached(path, CACHED, device)) is not None:
+        return Reference(fingerprint, **cached)
     check_writable(path.parent)
     statistics = _compute_statistics(extractor.to(device), batches, count, device, kept)
     path.parent.mkdir(parents=True, exist_ok=True)

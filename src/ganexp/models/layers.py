@@ -1,10 +1,16 @@
-"""Layers and initialisation that several networks share."""
+"""Layers and initialisation that several networks share.
+
+A layer whose output for an image depends on the other images of the batch, as with batch norm, sets the class attribute
+`needs_separate_batches` to True, unless it is a batch norm of torch. A discriminator with such a layer receives real
+and generated images in separate batches, and any other in one batch, which is faster.
+"""
 
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
+from torch.nn.modules.batchnorm import _BatchNorm
 
 LabelCode = Literal["one_hot", "plus_minus"]
 
@@ -16,6 +22,8 @@ class InertBatchNorm(nn.BatchNorm1d):
 
     Use it to reproduce such code.
     """
+
+    needs_separate_batches = False
 
     def forward(self, x: Tensor) -> Tensor:
         """Scale and shift x (N, C), and return it with the same shape."""
@@ -31,6 +39,8 @@ class OffsetBatchNorm(nn.BatchNorm2d):
     def __init__(self, channels: int) -> None:
         super().__init__(channels, affine=False)
         self.bias = nn.Parameter(torch.zeros(channels))
+        del self.weight
+        self.register_buffer("weight", torch.ones(channels), persistent=False)  # on a GPU torch needs both or none
 
 
 class FeatureBatchNorm(nn.BatchNorm1d):
@@ -80,7 +90,13 @@ class ConditionalNorm(nn.Module):
             return x
         scale = self.scale(labels)[..., None, None]  # (N,) -> (N, C, 1, 1)
         offset = self.offset(labels)[..., None, None]  # (N,) -> (N, C, 1, 1)
-        return x * (1 + scale) + offset
+        return torch.addcmul(offset.to(x.dtype), x, (1 + scale).to(x.dtype))  # in the precision of the feature map
+
+
+def needs_separate_batches(network: nn.Module) -> bool:
+    """Return whether a discriminator has a layer that computes statistics of the batch."""
+    layers = network.modules()
+    return any(getattr(layer, "needs_separate_batches", isinstance(layer, _BatchNorm)) for layer in layers)
 
 
 def append_label_code(z: Tensor, labels: Tensor | None, num_classes: int, label_code: LabelCode = "one_hot") -> Tensor:

@@ -48,6 +48,7 @@ class MinibatchDiscrimination(nn.Module):
     """
 
     mixes_samples = True
+    needs_separate_batches = True
 
     def __init__(self, features: int, kernels: int, dims: int) -> None:
         super().__init__()

@@ -19,6 +19,8 @@ class MinibatchStd(nn.Module):
     minibatch discrimination.
     """
 
+    needs_separate_batches = True
+
     def forward(self, x: Tensor) -> Tensor:
         """Return feature maps (N, C + 1, H, W) for x (N, C, H, W), or features (N, F + 1) for x (N, F)."""
         deviation = (x.var(0, correction=0) + 1e-8).sqrt().mean()  # (N, C, H, W) -> (C, H, W) -> ()

@@ -74,7 +74,7 @@ class Generator(Growing):
         images = self.to_images[level](h)
         if share < 1:
             faded_out = interpolate(self.to_images[level - 1](previous), scale_factor=2)
-            images = torch.lerp(faded_out, images, share)
+            images = torch.lerp(faded_out.to(images.dtype), images, share)  # autocast interpolates in float32
         return enlarge(images, self.scale(level))
 
 
@@ -133,7 +133,7 @@ class Discriminator(Growing):
         for number in reversed(range(level)):
             h = self.blocks[number](h)  # (N, W, s, s) -> (N, W', s/2, s/2)
             if share < 1 and number == level - 1:
-                h = torch.lerp(self.from_images[number](avg_pool2d(small, 2)), h, share)
+                h = torch.lerp(self.from_images[number](avg_pool2d(small, 2)).to(h.dtype), h, share)
         return self.head(self.last(h), labels)
 
     def prepare_real(self, images: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class UpBlock(nn.Module):
         h = relu(self.norm1(x, labels))
         h = self.conv1(interpolate(h, scale_factor=2))  # (N, inputs, s, s) -> (N, outputs, 2s, 2s)
         h = self.squeeze(self.conv2(relu(self.norm2(h, labels))))
-        return h + self.shortcut(interpolate(x, scale_factor=2))
+        return h + interpolate(self.shortcut(x), scale_factor=2)  # the same in either order, and this one is cheaper
 
 
 class DownBlock(nn.Module):

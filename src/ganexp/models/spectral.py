@@ -1,7 +1,7 @@
 """Divide weights by an estimate of their largest singular value. Source: Miyato et al. 2018, section 2.1."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -35,11 +35,18 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
 
     The weight W is divided by σ(W), which one power iteration in each forward pass estimates (Miyato et al. 2018,
     section 2.1). Use it when the discriminator becomes too steep, with any loss; it costs little.
+
+    Attributes:
+        group: the `SpectralNormGroup` that normalises all weights of the network together; None outside its context.
     """
+
+    group: Any = None
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` divided by its estimated largest singular value; same shape."""
-        with _without_autocast(weight):
+        if self.group is not None and self.training:
+            return self.group.normalised(self)
+        with without_autocast(weight):
             return super().forward(weight)
 
     def _power_method(self, weight: Tensor, iterations: int) -> None:
@@ -64,13 +71,13 @@ class FixedUSpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` divided by its estimated largest singular value; same shape."""
-        with _without_autocast(weight):
+        with without_autocast(weight):
             matrix = weight.flatten(1)  # (outputs, inputs, …) -> (outputs, rest)
             v = normalize(matrix.T @ self.u, dim=0)
             u = normalize(matrix @ v, dim=0)
             return weight / (u @ matrix @ v)
 
 
-def _without_autocast(weight: Tensor) -> AbstractContextManager[object]:
+def without_autocast(weight: Tensor) -> AbstractContextManager[object]:
     """Return a context without autocast on the device of `weight`; torch has no autocast for the meta device."""
     return nullcontext() if weight.is_meta else torch.autocast(weight.device.type, enabled=False)

@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 from ganexp.errors import UserError
+from ganexp.report.evaluated import FILES, PICTURES
 from ganexp.report.model_card import model_card
 from ganexp.report.run import Run, read_run
 from ganexp.runs.naming import slug
@@ -69,9 +70,11 @@ def _read(directory: RunDirectory) -> Run:
 
 def _files(directory: RunDirectory, with_checkpoint: bool) -> list[Path]:
     """Return the files to pack; links to files outside of the run directory are left out."""
-    scores = sorted(directory.path.glob("scores*.json"))
+    scores = sorted(directory.path.glob(FILES))
+    pictures = [directory.path / name for name in PICTURES]
     images = sorted(directory.samples.rglob("*.png"))
-    files = [directory.config, directory.metadata_file, *scores, directory.metrics, directory.curves, *images]
+    files = [directory.config, directory.metadata_file, *scores, directory.metrics, directory.curves]
+    files += [*pictures, *images]
     if with_checkpoint:
         files.append(directory.best)
     top = directory.path.resolve()

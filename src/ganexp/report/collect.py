@@ -17,7 +17,7 @@ def collect(directories: Sequence[str | Path]) -> list[Run]:
     Raises:
         UserError: a directory does not exist, or there are no runs.
     """
-    paths = sorted({path for directory in directories for path in _find(Path(directory).expanduser())})
+    paths = sorted({path for directory in directories for path in find_runs(Path(directory).expanduser())})
     if not paths:
         searched = ", ".join(map(str, directories))
         raise UserError(f"{searched}: no runs found. A run is a directory with config.yaml and run.json.")
@@ -25,7 +25,12 @@ def collect(directories: Sequence[str | Path]) -> list[Run]:
     return [read_run(path, plain(path.relative_to(shared))) for path in paths]
 
 
-def _find(directory: Path) -> list[Path]:
+def find_runs(directory: Path) -> list[Path]:
+    """Return the run directories in `directory` and its subdirectories, in no particular order.
+
+    Raises:
+        UserError: `directory` does not exist.
+    """
     if not directory.is_dir():
         raise UserError(f"{directory}: no such directory. Give directories with runs, for example: outputs")
     runs = []

@@ -1,14 +1,15 @@
 """The columns of a report. Each column is one score under one protocol at one evaluation."""
 
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ganexp.report.evaluated import UNKNOWN_PROTOCOL
 from ganexp.report.grouping import Group
-from ganexp.report.run import UNKNOWN_PROTOCOL, Run
+from ganexp.report.run import Run
 from ganexp.report.score_info import UNKNOWN, ScoreInfo
 
-SHOWN_EVALUATIONS = ("best", "last")
+SHOWN_EVALUATIONS = ("best", "last")  # of a training; those of `ganexp evaluate` are shown before them
 
 
 @dataclass(frozen=True)
@@ -17,9 +18,9 @@ class Column:
 
     Attributes:
         score: the name of the score in run.json.
-        evaluation: "best" or "last".
+        evaluation: "best" or "last" of a training, or "evaluated …" of `ganexp evaluate`.
         protocol: the id of the protocol.
-        letter: the letter for the protocol in the report; "" if all runs share one protocol.
+        letter: the letter for the protocol in the report; "" if all such evaluations share one protocol.
         info: the information about the score in run.json.
     """
 
@@ -34,13 +35,15 @@ class Column:
         """Return the heading of the column."""
         return f"{with_letter(self.score, self.letter)} {self.evaluation}"
 
+    @property
+    def is_evaluated(self) -> bool:
+        """Return whether the scores are those of `ganexp evaluate`."""
+        return self.evaluation not in SHOWN_EVALUATIONS
+
     def values(self, group: Group) -> dict[Hashable, float]:
         """Return the score by seed for the counted runs in `group` that have this score under this protocol."""
-        return {
-            run.seed: run.scores[self.evaluation][self.score]
-            for run in group.counted
-            if self.score in run.scores[self.evaluation] and run.protocol_id == self.protocol
-        }
+        scores = {run.seed: run.scores_under(self.evaluation, self.protocol) for run in group.counted}
+        return {seed: values[self.score] for seed, values in scores.items() if self.score in values}
 
 
 def with_letter(name: str, letter: str | None) -> str:
@@ -48,14 +51,15 @@ def with_letter(name: str, letter: str | None) -> str:
     return f"{name} [{letter}]" if letter else name
 
 
-def protocol_letters(runs: Iterable[Run]) -> dict[str, str]:
-    """Return a letter for each protocol id, A for the most common; empty if all runs with scores share one protocol.
+def protocol_letters(runs: Sequence[Run]) -> dict[str, str]:
+    """Return a letter for each protocol id, A for the most common one.
 
-    The letter of UNKNOWN_PROTOCOL is the question mark.
+    The protocols of trainings get letters if the trainings have several, and those of `ganexp evaluate` if the same
+    score was evaluated under several. The letter of UNKNOWN_PROTOCOL is the question mark.
     """
-    counts = Counter(run.protocol_id for run in runs if run.has_scores)
-    if len(counts) < 2:
-        return {}
+    training = Counter(run.protocol_id for run in runs if run.has_scores)
+    evaluated = Counter(each.protocol_id for run in runs for each in run.evaluated)
+    counts = (training if len(training) > 1 else Counter()) + (evaluated if _differ_in_protocol(runs) else Counter())
     known = [protocol for protocol, _ in counts.most_common() if protocol != UNKNOWN_PROTOCOL]
     letters = {protocol: _letter(place) for place, protocol in enumerate(known)}
     if UNKNOWN_PROTOCOL in counts:
@@ -63,27 +67,67 @@ def protocol_letters(runs: Iterable[Run]) -> dict[str, str]:
     return letters
 
 
+def _differ_in_protocol(runs: Iterable[Run]) -> bool:
+    """Return whether `ganexp evaluate` has computed a score under several protocols."""
+    pairs = {(score, each.protocol_id) for run in runs for each in run.evaluated for score in each.scores}
+    return any(count > 1 for count in Counter(score for score, _ in pairs).values())
+
+
 def score_columns(groups: Iterable[Group], letters: dict[str, str], score_info: dict[str, ScoreInfo]) -> list[Column]:
-    """Return a column for each score of the counted runs: by protocol, then in the order of `score_info`."""
+    """Return a column for each score of the counted runs: by protocol, then in the order of `score_info`.
+
+    Of each score, the columns of `ganexp evaluate` are first.
+    """
+    runs = [run for group in groups for run in group.counted]
     keys = {
-        (run.protocol_id, score)
-        for group in groups
-        for run in group.counted
+        (run.protocol_id, score, shown)
+        for run in runs
         for evaluation in SHOWN_EVALUATIONS
         for score in run.scores[evaluation]
-        if is_score(score, score_info)
+        for shown in SHOWN_EVALUATIONS
+    }
+    keys |= {
+        (each.protocol_id, score, each.evaluation) for run in runs for each in run.evaluated for score in each.scores
     }
     positions = {score: place for place, score in enumerate(score_info)}
 
-    def order(key: tuple[str, str]) -> tuple[str, int, str]:
-        protocol, score = key
-        return letters.get(protocol, ""), positions.get(score, len(positions)), score
+    def order(key: tuple[str, str, str]) -> tuple[str, int, str, bool, str, str]:
+        protocol, score, evaluation = key
+        is_of_training = evaluation in SHOWN_EVALUATIONS
+        return (
+            letters.get(protocol, ""),
+            positions.get(score, len(positions)),
+            score,
+            is_of_training,
+            evaluation,
+            protocol,
+        )
 
     return [
         Column(score, evaluation, protocol, letters.get(protocol, ""), score_info.get(score, UNKNOWN))
-        for protocol, score in sorted(keys, key=order)
-        for evaluation in SHOWN_EVALUATIONS
+        for protocol, score, evaluation in sorted(keys, key=order)
+        if is_score(score, score_info)
     ]
+
+
+def preferred(columns: Sequence[Column], groups: Sequence[Group]) -> list[Column]:
+    """Return the columns to compare groups by.
+
+    If `ganexp evaluate` has computed a score for every run that counts, the scores of the training are left out: the
+    best one was chosen by a score of the same samples.
+    """
+    covered = {column.score for column in columns if column.is_evaluated and _is_complete(column, columns, groups)}
+    return [column for column in columns if column.is_evaluated or column.score not in covered]
+
+
+def _is_complete(column: Column, columns: Sequence[Column], groups: Sequence[Group]) -> bool:
+    """Return whether every counted run that has the score of a column from its training has it in this column, too."""
+    others = [other for other in columns if other.score == column.score and not other.is_evaluated]
+    for group in groups:
+        seeds = {seed for other in others for seed in other.values(group)}
+        if not seeds <= column.values(group).keys():
+            return False
+    return True
 
 
 def is_score(name: str, score_info: dict[str, ScoreInfo]) -> bool:

@@ -1,9 +1,13 @@
 """The details of each run on the page."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from ganexp.report.evaluated import PICTURES
 from ganexp.report.grouping import Group
 from ganexp.report.report import Report
 from ganexp.report.run import Run
@@ -40,6 +44,7 @@ class RunDetails:
         score_names: the names of the scores at any evaluation.
         unusual_settings: the unusual settings; empty for a run that cannot be read.
         environment: versions, machine and command by name.
+        pictures: the relative addresses of the pictures of `ganexp evaluate`, by name.
     """
 
     run: Run
@@ -48,17 +53,23 @@ class RunDetails:
     score_names: list[str]
     unusual_settings: list[UnusualSetting]
     environment: dict[str, str]
+    pictures: dict[str, str]
 
 
-def run_details(report: Report) -> list[RunDetails]:
-    """Return the details of each run for the page."""
+def run_details(report: Report, directory: Path | None = None) -> list[RunDetails]:
+    """Return the details of each run for the page.
+
+    Args:
+        report: the report.
+        directory: the directory of the page, from which pictures are linked; None leaves the links out.
+    """
     groups = report.groups
     common = max(groups, key=lambda group: len(group.runs)).settings if groups else {}
     group_of = {run.path: group for group in groups for run in group.runs}
-    return [_details(run, group_of.get(run.path), common) for run in report.runs]
+    return [_details(run, group_of.get(run.path), common, directory) for run in report.runs]
 
 
-def _details(run: Run, group: Group | None, common: Mapping[str, Any]) -> RunDetails:
+def _details(run: Run, group: Group | None, common: Mapping[str, Any], directory: Path | None) -> RunDetails:
     return RunDetails(
         run,
         status_class=run.status if run.status in CALM_STATUSES else "failed",
@@ -66,7 +77,14 @@ def _details(run: Run, group: Group | None, common: Mapping[str, Any]) -> RunDet
         score_names=list(dict.fromkeys(name for scores in run.scores.values() for name in scores)),
         unusual_settings=_unusual_settings(run.settings, common) if group else [],
         environment=_environment(run),
+        pictures={} if directory is None else _pictures(run, directory),
     )
+
+
+def _pictures(run: Run, directory: Path) -> dict[str, str]:
+    """Return the addresses of pictures relative to the page, with every special character quoted."""
+    files = [run.path / name for name in PICTURES if run.status != "unreadable"]
+    return {file.name: quote(os.path.relpath(file, directory.resolve())) for file in files if file.is_file()}
 
 
 def _remarks(run: Run, group: Group | None) -> list[str]:

@@ -1,9 +1,12 @@
 """Write the model card of a run."""
 
+from typing import Any
+
 from ganexp.report.columns import is_score
+from ganexp.report.evaluated import Evaluated
 from ganexp.report.formatting import MISSING
 from ganexp.report.run import EVALUATIONS, Run
-from ganexp.report.score_info import UNKNOWN
+from ganexp.report.score_info import UNKNOWN, ScoreInfo
 from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.values import plain
 
@@ -33,7 +36,7 @@ config.yaml has all settings.
 
 - This is one seed. Other seeds score differently; compare means over several seeds (`ganexp report`).
 - The best checkpoint was chosen by a score of the same samples, so its scores are slightly too good. Those of the last
-  checkpoint are not.
+  checkpoint and those of `ganexp evaluate` are not.
 - The samples follow the training images, with the gaps and biases of these, and may reproduce some of them.
 - Scores under another protocol (extractor, reference images, number of samples) are not comparable with these.
 {warnings}
@@ -89,17 +92,40 @@ def _settings(run: Run) -> str:
 
 
 def _scores(run: Run) -> str:
+    """Return the scores of `ganexp evaluate`, which are the ones to report, then those of the training."""
+    parts = [_evaluated(each) for each in run.evaluated]
+    if parts:
+        parts.append("During training:")
+    return "\n\n".join([*parts, _scores_of_training(run)])
+
+
+def _evaluated(evaluated: Evaluated) -> str:
+    lines = ["| score | better | value |", "| --- | --- | --- |"]
+    for name, value in evaluated.scores.items():
+        lines.append(f"| {_cell(name)} | {_direction(name, evaluated.score_info)} | {value:.6g} |")
+    table = "\n".join(lines)
+    return f"{_cell(evaluated.title)}, of `ganexp evaluate`:\n\n{table}\n\n{_protocol(evaluated.protocol)}"
+
+
+def _scores_of_training(run: Run) -> str:
     names = [name for name in run.scores["last"] if name != "step"]
     if not names:
         return "None: the run was trained without scores, or did not finish."
     lines = [f"| score | better | {' | '.join(EVALUATIONS)} |", "| --- | --- | --- | --- | --- |"]
     for name in ["step", *names]:
-        direction = run.score_info.get(name, UNKNOWN).direction if is_score(name, run.score_info) else ""
         values = [run.scores[evaluation].get(name) for evaluation in EVALUATIONS]
         cells = " | ".join(MISSING if value is None else f"{value:.6g}" for value in values)
-        lines.append(f"| {_cell(name)} | {direction} | {cells} |")
-    protocol = "; ".join(f"{key} = {value}" for key, value in run.protocol.items())
-    return "\n".join(lines) + f"\n\nProtocol: {protocol or NOT_RECORDED}."
+        lines.append(f"| {_cell(name)} | {_direction(name, run.score_info)} | {cells} |")
+    return "\n".join(lines) + f"\n\n{_protocol(run.protocol)}"
+
+
+def _direction(name: str, score_info: dict[str, ScoreInfo]) -> str:
+    return score_info.get(name, UNKNOWN).direction if is_score(name, score_info) else ""
+
+
+def _protocol(protocol: dict[str, Any]) -> str:
+    text = "; ".join(f"{key} = {value}" for key, value in protocol.items())
+    return f"Protocol: {text or NOT_RECORDED}."
 
 
 def _command(run: Run) -> str:

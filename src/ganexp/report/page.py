@@ -5,20 +5,21 @@ import hashlib
 import json
 import zlib
 from collections import Counter
+from pathlib import Path
 
 from plotly.offline import get_plotlyjs
 
 from ganexp import __version__
 from ganexp.report.chart import chart_data
 from ganexp.report.details import run_details
-from ganexp.report.report import BEST_ONLY_TEXT, COMPARISONS_TEXT, SCORES_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
+from ganexp.report.report import BEST_ONLY_TEXT, COMPARISONS_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
 from ganexp.report.samples import Samples
 from ganexp.report.score_cells import score_rows
 from ganexp.report.statistics import LEVEL_TEXT
 from ganexp.report.templating import DIRECTORY, render
 
 
-def as_page(report: Report, samples: Samples | None) -> str:
+def as_page(report: Report, samples: Samples | None, directory: Path | None = None) -> str:
     """Return the HTML page.
 
     Text from run directories is escaped, and the security policy of the page allows only the scripts page.js and
@@ -27,6 +28,7 @@ def as_page(report: Report, samples: Samples | None) -> str:
     Args:
         report: the content of the page.
         samples: the sample grids; None leaves them out.
+        directory: the directory of the page, from which it links pictures of runs; None leaves the links out.
     """
     script, plotly = (DIRECTORY / "page.js").read_text(encoding="utf-8"), get_plotlyjs()
     return render(
@@ -36,7 +38,7 @@ def as_page(report: Report, samples: Samples | None) -> str:
         script=script,
         script_digests=[_digest(script), _digest(plotly)],
         summary=_summary(report),
-        scores_text=SCORES_TEXT,
+        scores_text=report.scores_text,
         comparisons_text=COMPARISONS_TEXT,
         interval_name=f"{LEVEL_TEXT} interval",
         best_only_text=BEST_ONLY_TEXT,
@@ -44,7 +46,7 @@ def as_page(report: Report, samples: Samples | None) -> str:
         report=report,
         score_rows=score_rows(report),
         samples=samples,
-        run_details=run_details(report),
+        run_details=run_details(report, directory),
         packed_curves=_pack(json.dumps(chart_data(report), separators=(",", ":"), allow_nan=False)),
         packed_plotly=_pack(plotly),
     )

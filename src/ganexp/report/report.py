@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from itertools import chain
 
-from ganexp.report.columns import Column, protocol_letters, score_columns
+from ganexp.report.columns import Column, preferred, protocol_letters, score_columns
 from ganexp.report.comparison import MAX_ALL_PAIRS, SIGNIFICANCE, Comparison, compare
+from ganexp.report.evaluated import UNKNOWN_PROTOCOL
 from ganexp.report.grouping import Group, differing_keys, group_runs
 from ganexp.report.labels import set_labels
-from ganexp.report.run import UNKNOWN_PROTOCOL, Run
+from ganexp.report.run import Run
 from ganexp.report.score_info import ScoreInfo, merge_score_info
 from ganexp.report.statistics import LEVEL_TEXT, Summary, summarize
 
@@ -15,6 +17,11 @@ SCORES_TEXT = (
     f"Mean ± half of the {LEVEL_TEXT} interval over seeds (Student's t). Only finished runs count; of several runs "
     'with the same settings and seed only the newest counts. "Best" is the evaluation that chose the best checkpoint. '
     'It was chosen by a score of the same samples, so its scores are slightly too good; those of "last" are not.'
+)
+EVALUATED_TEXT = (
+    '"Evaluated" are the scores of `ganexp evaluate`: of other latents than those of training, not used to choose the '
+    "checkpoint, and measured under a protocol of their own. Comparisons use them instead of best and last, for scores "
+    "that were evaluated for every run that counts."
 )
 COMPARISONS_TEXT = (
     "Differences are paired by seed (paired t test) if all seeds of one group are among the other's; otherwise the "
@@ -61,6 +68,7 @@ class Report:
         runs: all runs, sorted by path.
         rows: a row for each group of runs.
         columns: a column for each score, protocol and evaluation.
+        preferred: the columns by which groups are compared.
         settings: the keys of the settings in which the groups differ.
         letters: letters of the protocols by id; empty if all runs share one.
         score_info: the information about the scores in run.json.
@@ -70,6 +78,7 @@ class Report:
     runs: list[Run]
     rows: list[Row]
     columns: list[Column]
+    preferred: list[Column]
     settings: list[str]
     letters: dict[str, str]
     score_info: dict[str, ScoreInfo]
@@ -81,16 +90,19 @@ class Report:
         groups = group_runs(runs)
         set_labels(groups)
         letters = protocol_letters(runs)
-        score_info = merge_score_info(run.score_info for run in runs)
+        of_evaluated = (each.score_info for run in runs for each in run.evaluated)
+        score_info = merge_score_info(chain((run.score_info for run in runs), of_evaluated))
         columns = score_columns(groups, letters, score_info)
+        compared = preferred(columns, groups)
         return cls(
             runs,
             rows=[_summarize(group, columns) for group in groups],
             columns=columns,
+            preferred=compared,
             settings=differing_keys([group.settings for group in groups]),
             letters=letters,
             score_info=score_info,
-            comparisons=compare(groups, columns),
+            comparisons=compare(groups, compared),
         )
 
     @property
@@ -114,9 +126,17 @@ class Report:
         """Return whether there are scores, but no run has recorded how they were measured."""
         return {run.protocol_id for run in self.runs if run.has_scores} == {UNKNOWN_PROTOCOL}
 
+    @property
+    def scores_text(self) -> str:
+        """Return how to read the scores."""
+        is_evaluated = any(column.is_evaluated for column in self.columns)
+        return f"{SCORES_TEXT} {EVALUATED_TEXT}" if is_evaluated else SCORES_TEXT
+
     def protocol_notes(self) -> list[ProtocolNote]:
         """Return how the protocols differ; empty if all runs share one."""
-        protocols = {run.protocol_id: run.protocol for run in self.runs if run.protocol_id in self.letters}
+        protocols = {run.protocol_id: run.protocol for run in self.runs}
+        protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
+        protocols = {name: protocol for name, protocol in protocols.items() if name in self.letters}
         known = [protocol for name, protocol in protocols.items() if name != UNKNOWN_PROTOCOL]
         keys = [key for key in differing_keys(known) if key != "id"]
         notes = []

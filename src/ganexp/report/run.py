@@ -8,14 +8,15 @@ import yaml
 
 from ganexp.errors import UserError
 from ganexp.report.curves import Curve, read_curves
+from ganexp.report.evaluated import UNKNOWN_PROTOCOL, Evaluated, read_evaluated
 from ganexp.report.score_info import ScoreInfo, read_score_info
 from ganexp.report.settings import read_config, select_settings
 from ganexp.report.values import as_dict, flatten, is_number, plain
 from ganexp.runs.links import refuse_links
+from ganexp.runs.process import DIED, current_status
 from ganexp.runs.run_directory import RunDirectory
 
 EVALUATIONS = ("best", "last", "untrained")  # the ones whose scores run.json holds
-UNKNOWN_PROTOCOL = "?"
 
 
 @dataclass
@@ -31,8 +32,9 @@ class Run:
         settings: the config by dotted key, without values that depend on the run or its machine (seed, name, paths).
         metadata: the content of run.json.
         scores: the scores, and the step, by evaluation (see EVALUATIONS) and name.
+        evaluated: the scores of `ganexp evaluate`.
         score_info: the information about the scores in run.json, by name.
-        protocol: how the scores were measured, by dotted key.
+        protocol: how the scores during training were measured, by dotted key.
         curves: curves of losses, scores and mean logits.
         warnings: reasons not to trust the run's scores.
     """
@@ -45,6 +47,7 @@ class Run:
     settings: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    evaluated: list[Evaluated] = field(default_factory=list)
     score_info: dict[str, ScoreInfo] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
     curves: list[Curve] = field(default_factory=list)
@@ -57,13 +60,20 @@ class Run:
 
     @property
     def has_scores(self) -> bool:
-        """Return whether the run has scores, final or logged ones."""
+        """Return whether the run has scores of its training, final or logged ones."""
         return any(self.scores.values()) or any(curve.kind == "score" for curve in self.curves)
 
     @property
     def protocol_id(self) -> str:
         """Return the id of the protocol; scores with the same id are comparable. UNKNOWN_PROTOCOL if not recorded."""
         return str(self.protocol.get("id", UNKNOWN_PROTOCOL))
+
+    def scores_under(self, evaluation: str, protocol: str) -> dict[str, float]:
+        """Return the scores of an evaluation, one of EVALUATIONS or of `ganexp evaluate`, under a protocol."""
+        if evaluation in EVALUATIONS:
+            return self.scores[evaluation] if self.protocol_id == protocol else {}
+        of_evaluation = [each for each in self.evaluated if each.evaluation == evaluation]
+        return next((each.scores for each in of_evaluation if each.protocol_id == protocol), {})
 
 
 def read_run(path: Path, label: str) -> Run:
@@ -81,19 +91,21 @@ def _read(directory: RunDirectory, label: str) -> Run:
     config = read_config(directory.config.read_text(encoding="utf-8"))
     scores = as_dict(metadata.get("scores"))
     curves, curve_warnings = read_curves(directory.metrics)
+    evaluated, evaluated_warnings = read_evaluated(directory.path, metadata)
     run = Run(
         directory.path,
         label,
         name=plain(metadata.get("name") or label),
-        status=plain(metadata.get("status") or "unknown"),
+        status=plain(current_status(metadata) or "unknown"),
         seed=config.get("seed"),
         settings=select_settings(config),
         metadata=metadata,
         scores={evaluation: _numbers(scores.get(evaluation)) for evaluation in EVALUATIONS},
+        evaluated=evaluated,
         score_info=read_score_info(metadata.get("score_info")),
         protocol={key: value for key, value in flatten(metadata.get("protocol")) if value is not None},
         curves=curves,
-        warnings=curve_warnings,
+        warnings=curve_warnings + evaluated_warnings,
     )
     run.warnings += _warnings(run)
     return run
@@ -111,6 +123,7 @@ def _warnings(run: Run) -> list[str]:
     by_status = {
         "failed": f"failed: {error}",
         "interrupted": f"interrupted at {progress}",
+        DIED: f"died at {progress}: its process is gone. Continue with: ganexp resume {run.path}",
         "running": f"not finished: still running, or killed, at {progress}",
     }
     warnings = []
@@ -118,6 +131,10 @@ def _warnings(run: Run) -> list[str]:
         warnings.append(by_status[run.status])
     elif run.status == "finished" and run.curves and is_number(planned) and run.last_step < planned:
         warnings.append(f"shorter than planned: {progress}")
+    warnings += [
+        f"at step {plain(found.get('step'))} the guard found: {plain(found.get('message'))}"
+        for found in run.metadata.get("guard") or []
+    ]
     if run.metadata.get("git_dirty"):
         warnings.append("uncommitted changes: the git commit does not hold all of the code")
     return warnings

@@ -10,6 +10,7 @@ import omegaconf
 import yaml
 
 from ganexp.config import schema
+from ganexp.config.yaml_limits import MAX_DEPTH, refuse_extreme_yaml
 from ganexp.report.values import flatten
 
 MAX_CHARACTERS = 1_000_000  # of a config
@@ -93,6 +94,8 @@ def _parse(text: str) -> Any:
         raise ValueError(f"config.yaml has more than {MAX_CHARACTERS:,} characters")
     if "&" in text and any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text, yaml.CSafeLoader)):
         raise ValueError("config.yaml has YAML aliases, which ganexp never writes")
+    if max(map(text.count, ("[", "{", "- ", "? "))) > MAX_DEPTH:
+        refuse_extreme_yaml(text)
     return yaml.load(text, yaml.CSafeLoader)
 
 

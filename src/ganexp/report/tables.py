@@ -7,7 +7,7 @@ from typing import Any
 
 from ganexp.report.columns import Column
 from ganexp.report.formatting import difference_texts, mean_and_half
-from ganexp.report.report import COMPARISONS_TEXT, SCORES_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
+from ganexp.report.report import COMPARISONS_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
 from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.statistics import LEVEL_TEXT
 
@@ -33,7 +33,7 @@ def as_csv(report: Report) -> str:
 
 def as_markdown(report: Report) -> str:
     """Return the scores, the comparisons and the uncounted runs as Markdown."""
-    sections = ["# Comparison of runs", SCORES_TEXT, _escape(report.directions()), _scores(report)]
+    sections = ["# Comparison of runs", report.scores_text, _escape(report.directions()), _scores(report)]
     for note in report.protocol_notes():
         values = "; ".join(f"{key}={value}" for key, value in note.values.items())
         sections.append(f"Scores [{note.letter}]: {_escape(values)}")
@@ -72,7 +72,7 @@ def _comparisons(report: Report) -> str:
 
 def _csv_name(column: Column) -> str:
     letter = f"_{column.letter}" if column.letter else ""
-    return f"{column.score}{letter}_{column.evaluation}"
+    return f"{column.score}{letter}_{column.evaluation}".replace(" ", "_")
 
 
 def _without_formula(value: Any) -> Any:

@@ -14,7 +14,10 @@ SCORE_WIDTH = 20  # characters for a score with its interval
 
 
 def score_table(report: Report, width: int) -> Table:
-    """Return a table of the first groups, with as many scores of the last evaluation as fit into `width` characters."""
+    """Return a table of the first groups, with as many scores as fit into `width` characters.
+
+    The scores are those of `ganexp evaluate` or of the last evaluation.
+    """
     shown = _shown_columns(report, width)
     table = Table("group", "n")
     for column in shown:
@@ -28,25 +31,25 @@ def score_table(report: Report, width: int) -> Table:
 
 def left_out(report: Report, width: int) -> str:
     """Return the numbers of scores and groups that `score_table` leaves out, as text; empty if it shows all."""
-    scores = len(_last_columns(report)) - len(_shown_columns(report, width))
+    scores = len(_unselected_columns(report)) - len(_shown_columns(report, width))
     groups = len(report.rows[MAX_ROWS:])
     counts = [f"{count} more {name}" for count, name in ((scores, "scores"), (groups, "groups")) if count]
     return f"{' and '.join(counts)} in the files below" if counts else ""
 
 
-def _last_columns(report: Report) -> list[Column]:
-    return [column for column in report.columns if column.evaluation == "last"]
+def _unselected_columns(report: Report) -> list[Column]:
+    return [column for column in report.preferred if column.evaluation != "best"]
 
 
 def _shown_columns(report: Report, width: int) -> list[Column]:
-    return _last_columns(report)[: max(1, (width - LABEL_WIDTH) // SCORE_WIDTH)]
+    return _unselected_columns(report)[: max(1, (width - LABEL_WIDTH) // SCORE_WIDTH)]
 
 
 def verdict_lines(report: Report) -> list[str]:
-    """Return the first verdicts on the last evaluation, starting with separable groups."""
-    last = [comparison for comparison in report.comparisons if comparison.column.evaluation == "last"]
-    last.sort(key=lambda comparison: not comparison.is_separable)
+    """Return the first verdicts on the scores of `score_table`, starting with separable groups."""
+    shown = [comparison for comparison in report.comparisons if comparison.column.evaluation != "best"]
+    shown.sort(key=lambda comparison: not comparison.is_separable)
     return [
         f"{comparison.column.title}: {comparison.first.label} against {comparison.second.label}: {comparison.verdict}"
-        for comparison in last[:MAX_VERDICTS]
+        for comparison in shown[:MAX_VERDICTS]
     ]

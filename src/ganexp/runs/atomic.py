@@ -32,7 +32,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _flush_to_disk(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        if error.filename != str(temporary):
+        if error.errno is None or error.filename not in (None, str(temporary)):  # None: the disk is full, for example
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None  # the user knows only this name
     finally:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from ganexp.errors import UserError
 
+LOG_OF_WANDB = "wandb/*/logs/debug-core.log"  # W&B links its own log there; ganexp neither reads nor writes it
+
 
 def refuse_links(path: str | Path) -> None:
     """Check that a run directory holds only regular files, directories, and links that stay in it.
@@ -21,7 +23,7 @@ def refuse_links(path: str | Path) -> None:
         for name in directories + files:
             entry = Path(parent, name)
             mode = entry.lstat().st_mode
-            if stat.S_ISLNK(mode) and not entry.resolve().is_relative_to(root):
+            if stat.S_ISLNK(mode) and not entry.resolve().is_relative_to(root) and not entry.match(LOG_OF_WANDB):
                 raise UserError(
                     f"{entry} is a link to {os.readlink(entry)}, outside of the run directory. ganexp neither reads "
                     "nor writes through it: replace it by what it points to."

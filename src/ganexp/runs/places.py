@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: above a limit on the size of files
 ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
 PATHS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
 MAX_SHOWN = 200  # characters of a path
@@ -27,7 +27,11 @@ def explain_place(error: OSError, places: Mapping[str, str]) -> str:
     path = os.path.abspath(error.filename)
     shown = path if len(path) <= MAX_SHOWN else f"{path[:MAX_SHOWN]}…"
     settings = _settings_of(path, places)
-    return "\n".join([f"{shown}: {error.strerror}.", *(f"Choose another path: {setting}" for setting in settings)])
+    reason = f"{shown}: {error.strerror}."
+    if error.errno in FULL:
+        reason += " Free some space, or choose another path:" if settings else " Free some space."
+        return "\n".join([reason, *(f"  {setting}" for setting in settings)])
+    return "\n".join([reason, *(f"Choose another path: {setting}" for setting in settings)])
 
 
 def check_writable(path: str | Path) -> None:

@@ -29,6 +29,8 @@ class RunRecord(BaseModel):
     protocol: Values | None = None
     objective: float | None = None
     data: dict[str, Values] | None = None
+    guard: list[Values] | None = None
+    rollbacks: list[Values] | None = None
     data_changes: list[Values] | None = None
 
 

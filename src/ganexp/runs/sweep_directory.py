@@ -15,13 +15,24 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict
 
 from ganexp.errors import UserError
 from ganexp.runs import atomic
 from ganexp.runs.environment import now
+from ganexp.runs.links import refuse_links
 from ganexp.runs.run_directory import RunDirectory
 
 FINAL_STATUSES = ("finished", "pruned")  # of jobs that a resumed sweep does not start again
+
+
+class SweepRecord(BaseModel):
+    """The types of the values in sweep.json. Others are kept as they are."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
+    overrides: list[str]
+    started: str | None = None
 
 
 class SweepDirectory:
@@ -33,8 +44,21 @@ class SweepDirectory:
         self.lock = FileLock(self.path / ".lock")  # held while the sweep runs
 
     def read(self) -> dict[str, Any]:
-        """Return the content of sweep.json."""
-        return json.loads(self.file.read_text(encoding="utf-8"))
+        """Return the content of sweep.json.
+
+        Raises:
+            UserError: the file is damaged, or was not written by ganexp.
+            FileNotFoundError: there is no such file.
+        """
+        try:
+            is_pipe = self.file.exists() and not self.file.is_file()
+            content = None if is_pipe else json.loads(self.file.read_text(encoding="utf-8"))
+            return SweepRecord.model_validate(content).model_dump()
+        except (ValueError, RecursionError):
+            raise UserError(
+                f"{self.file} is damaged, or not the sweep.json of a sweep. Restore it from a copy. Each run below "
+                f"{self.path} can be resumed by itself: ganexp resume RUN"
+            ) from None
 
     def jobs(self) -> dict[str, dict[str, Any]]:
         """Return the content of run.json of every started job, by the job's directory, in the order of the jobs.
@@ -48,9 +72,11 @@ class SweepDirectory:
         """Take the lock, and write sweep.json or continue the existing sweep.
 
         Raises:
-            UserError: another process runs this sweep, or the directory holds a sweep with other overrides.
+            UserError: another process runs this sweep, or the directory holds a sweep with other overrides, a
+                damaged record, or links to other places.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        refuse_links(self.path)
         try:
             self.lock.acquire(timeout=0)
         except Timeout:
@@ -64,6 +90,7 @@ class SweepDirectory:
                 f"{self.path} has another sweep: {' '.join(stored)}\n"
                 f"Resume it with ganexp resume {self.path}, or choose another hydra.sweep.dir"
             )
+        self.jobs()  # before any of them starts, because it raises an error if the record of one is damaged
 
     def discard_if_no_job_started(self) -> None:
         """Remove the files of a sweep that ended before its first job, unless the directory has other files."""

@@ -8,7 +8,12 @@ class TrainingClock:
 
     def __init__(self) -> None:
         self.total = 0.0  # seconds until the clock was last started
+        self._of_other_processes = 0.0
         self._started: float | None = None
+
+    def continue_from(self, seconds: float) -> None:
+        """Take over the seconds of the processes before."""
+        self.total = self._of_other_processes = seconds
 
     def start(self) -> None:
         """Start or continue counting."""
@@ -23,3 +28,7 @@ class TrainingClock:
         """Return the seconds counted so far."""
         running = 0.0 if self._started is None else time.monotonic() - self._started
         return self.total + running
+
+    def seconds_of_this_process(self) -> float:
+        """Return the seconds counted so far, without those that were taken over."""
+        return self.seconds() - self._of_other_processes

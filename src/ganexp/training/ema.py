@@ -31,5 +31,5 @@ class AveragedGenerator(nn.Module):
         """Update the average after step number `step` of `generator`."""
         weight = 1 - (self.decay if step > self.start else 0.0)
         torch._foreach_lerp_(list(self.network.parameters()), list(generator.parameters()), weight)
-        for average, buffer in zip(self.network.buffers(), generator.buffers(), strict=True):
-            average.copy_(buffer)
+        if buffers := list(generator.buffers()):
+            torch._foreach_copy_(list(self.network.buffers()), buffers)

@@ -13,12 +13,16 @@ from torch.optim import Optimizer
 from ganexp import log_keys
 from ganexp.data.stream import Batch as RealBatch
 from ganexp.data.stream import ImageStream
-from ganexp.losses.objective import Batch, Objective
+from ganexp.losses.objective import Objective
 from ganexp.models.latent import Latent
+from ganexp.models.spectral_group import SpectralNormGroup, normalise_once
 from ganexp.pixels import PixelRange
+from ganexp.training.cuda_graphs import GraphedUpdates, Results
 from ganexp.training.ema import AveragedGenerator
+from ganexp.training.optimizer_state import use_memory_format_of_parameters
 from ganexp.training.schedules import LinearDecay, ProgressiveGrowth, make_schedulers, set_progress
 from ganexp.training.scored_module import ScoredModule
+from ganexp.training.update_batches import UpdateBatches
 from ganexp.training.update_values import UpdateValues
 from ganexp.training.updates import Backward, FixedRatio, Step
 
@@ -47,6 +51,7 @@ class GAN(ScoredModule):
         growth: function that maps a step to the stage of networks that grow; None leaves them at full size.
         evaluate_every: number of updates between two evaluations, which end Lightning's epochs.
         evaluate_by: what `evaluate_every` and `log_every` count: generator updates (`steps`), or discriminator updates.
+        cuda_graph: whether to replay the updates as CUDA graphs on a GPU, if nothing in them changes Python objects.
 
     Attributes:
         losses_logged_at: the last step at which losses were logged; -1 before the first one. Others: `ScoredModule`.
@@ -70,6 +75,7 @@ class GAN(ScoredModule):
         growth: ProgressiveGrowth | None = None,
         evaluate_every: int = 1000,
         evaluate_by: Literal["steps", "d_steps"] = "steps",
+        cuda_graph: bool = False,
     ) -> None:
         super().__init__(latent, num_classes, pixel_range)
         self.automatic_optimization = False
@@ -82,6 +88,11 @@ class GAN(ScoredModule):
         self.evaluate_every, self.evaluate_by = evaluate_every, evaluate_by
         self.losses_logged_at = -1
         self._values = UpdateValues()
+        self._batches = UpdateBatches(self.networks, latent, num_classes, update_rule.labels)
+        self.cuda_graph = cuda_graph
+        self._compute_gradients: Callable[[Backward, RealBatch], Results] = self.compute_gradients
+        # with joint batches, one power iteration of spectral norm for each update
+        self._norm_groups = [SpectralNormGroup(each) for each in networks.values()] if objective.joint_batch else []
         methods = ("set_progress", "set_stage")
         self._told_progress = [each for each in self.modules() if any(hasattr(each, method) for method in methods)]
 
@@ -132,13 +143,29 @@ class GAN(ScoredModule):
         """End immediately if the resumed run has already made all its steps."""
         self.trainer.should_stop = self.is_done
 
+    def on_train_start(self) -> None:
+        """Store the optimizers' states as the parameters are stored, also if they come from an older checkpoint."""
+        for optimizer in self.trainer.optimizers:
+            use_memory_format_of_parameters(optimizer)
+        may_be_recorded = self.update_rule.fakes == "fresh" and not self.objective.has_state
+        if self.cuda_graph and self.device.type == "cuda" and may_be_recorded and not self._told_progress:
+            self._compute_gradients = GraphedUpdates(self.compute_gradients, self.networks)
+
+    def on_train_end(self) -> None:
+        """Free the graphs, because Lightning moves the networks to the CPU afterwards."""
+        self._compute_gradients = self.compute_gradients
+
+    @property
+    def _is_graphed(self) -> bool:
+        return isinstance(self._compute_gradients, GraphedUpdates)
+
     def training_step(self, _batch: int, _index: int) -> None:
         """Make one step: the phases of the update rule, with exactly one update of the generator."""
         self.clock.start()  # which every validation pauses: evaluation, pictures and checkpoints are not training
         torch.set_autocast_cache_enabled(False)  # half-precision copies of weights go stale within a step
         set_progress(self._told_progress, self.step, self.steps, self.growth)
         self._optimizer_of = self._optimizers_by_network()
-        self._shared_fakes: tuple[Tensor, Tensor | None] | None = None
+        self._batches.start_step()
         before = self._counter
         self._run_phases()
         self.step += 1
@@ -200,52 +227,32 @@ class GAN(ScoredModule):
 
     def _backward(self, phase: Backward) -> Tensor:
         """Compute a network's gradients, and return its loss, detached from the graph."""
-        network = phase.network
         if phase.real == "next":
             self._real = next(self.stream)
-        batch = self._batch(phase, self._real)
-        terms = self.objective.terms(network, self.networks, batch)
+        results = self._compute_gradients(phase, self._real)
+        loss = results.loss.clone() if self._is_graphed else results.loss
+        self._values.add_loss(phase.network, loss)
+        if self._may_be_logged:
+            self._values.keep_terms(phase.network, loss, results.terms)
+            self._values.keep_accuracies(results.accuracies)
+        return loss
+
+    def compute_gradients(self, phase: Backward, real: RealBatch) -> Results:
+        """Compute the gradients of the phase's network for a real batch, and return what else is known of the update.
+
+        The accuracies are computed only if they may be logged, or if the operations are being recorded.
+        """
+        network = phase.network
+        with normalise_once(self._norm_groups):
+            batch = self._batches.batch(phase, real)
+            terms = self.objective.terms(network, self.networks, batch)
         loss = torch.stack(list(terms.values())).sum()
         self._optimizer_of[network].zero_grad()
         with torch.autocast(loss.device.type, enabled=False):  # second-order gradients in half precision are too coarse
             self.manual_backward(loss, inputs=self._parameters_of[network])
-        self._values.add_loss(network, loss.detach())
-        if self._may_be_logged:
-            self._values.keep_terms(network, loss, terms)
-            self._values.keep_accuracies(self.objective.accuracies(batch))
-        return loss.detach()
-
-    def _batch(self, phase: Backward, real: RealBatch) -> Batch:
-        """Return the images of the phase. Gradients reach the generator only in the generator's own update."""
-        images = getattr(self.discriminator, "prepare_real", nn.Identity())(real.images)
-        batch = Batch(images, real.labels if self.num_classes else None)
-        if phase.network == "generator":
-            batch.fake, batch.fake_labels = self._fakes(phase, real)
-        elif phase.network == "discriminator":
-            with torch.set_grad_enabled(phase.fakes == "shared"):
-                fakes, batch.fake_labels = self._fakes(phase, real)
-            batch.fake = fakes.detach()
-        return batch
-
-    def _fakes(self, phase: Backward, real: RealBatch) -> tuple[Tensor, Tensor | None]:
-        """Return generated images (N, C, H, W) and their labels (N,) or None."""
-        if phase.fakes == "fresh":
-            return self._generate(self._labels(phase.network, real))
-        if self._shared_fakes is None:
-            self._shared_fakes = self._generate(self._labels("generator", real))
-        return self._shared_fakes
-
-    def _generate(self, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        z = self.latent.sample(self.stream.batch_size, self.device)
-        return self.generator(z, labels), labels
-
-    def _labels(self, network: str, real: RealBatch) -> Tensor | None:
-        """Return the labels (N,) of generated images in an update of `network`; None without classes."""
-        if not self.num_classes:
-            return None
-        if self.update_rule.labels[network] == "real":
-            return real.labels
-        return torch.randint(self.num_classes, (len(real.images),), device=self.device)
+        with_accuracies = self._may_be_logged or self._is_graphed
+        terms = {name: term.detach() for name, term in terms.items()}
+        return Results(loss.detach(), terms, self.objective.accuracies(batch) if with_accuracies else {})
 
     def _optimizers_by_network(self) -> dict[str, Any]:
         """Return the optimizers by network. Lightning wraps only the generator's, so it counts generator updates."""
@@ -273,7 +280,7 @@ class GAN(ScoredModule):
         state = checkpoint["ganexp"]
         for name in COUNTERS:
             setattr(self, name, state[name])
-        self.clock.total = state["seconds"]
+        self.clock.continue_from(state["seconds"])
         self.update_rule.load_state_dict(state["update_rule"])
         if "values" in state:
             self._values.load_state_dict(state["values"], self.device)

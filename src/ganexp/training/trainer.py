@@ -27,6 +27,7 @@ from ganexp.checkpoint import AtomicCheckpointIO
 from ganexp.data.datamodule import StreamData
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
+from ganexp.tf32 import use_tf32
 from ganexp.training.gan import GAN
 
 PROFILERS: dict[str, type[Profiler]] = {
@@ -53,15 +54,17 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
 
 
-def choose_algorithms(deterministic: bool | Literal["warn"]) -> None:
-    """Set whether torch uses only deterministic algorithms. Call this before anything is computed on a GPU.
+def choose_algorithms(deterministic: bool | Literal["warn"], tf32: bool = True) -> None:
+    """Set which algorithms torch uses. Call this before anything is computed on a GPU.
 
     Lightning does the same within `fit`. This call also covers the computations before it, such as training the
     classifier for the scores; cuBLAS reads its environment variable only once.
 
     Args:
         deterministic: true raises an error for an operation that has no deterministic algorithm; `warn` warns.
+        tf32: whether convolutions and matrix products in 32 bits use TF32 on a GPU.
     """
+    use_tf32(tf32)
     torch.use_deterministic_algorithms(bool(deterministic), warn_only=deterministic == "warn")
     if deterministic:
         os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"

@@ -43,7 +43,8 @@ class UpdateValues:
         """Return all values and the `further` ones as numbers, and begin new means. This waits for the device."""
         means = {log_keys.mean_key(network): total / self._counts[network] for network, total in self._sums.items()}
         self._sums, self._counts = {}, {}
-        return {name: value.item() for name, value in {**self.last, **means, **further}.items()}
+        values = {**self.last, **means, **further}
+        return dict(zip(values, torch.stack([value.float() for value in values.values()]).tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums and counts of the losses as plain numbers, so that a resumed run logs the same means."""

@@ -13,7 +13,6 @@ from ganexp.build_scores import build_scores
 from ganexp.config.instantiate import instantiate
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
-from ganexp.metrics.extractors.base import without_tf32
 from ganexp.metrics.extractors.weights import read_tensors
 from ganexp.pixels import from_uint8
 
@@ -92,13 +91,6 @@ def test_scores_of_fixed_images_stay_the_same(tmp_path):
         scores.update(from_uint8(samples[indices]), None, indices)
     values = scores.compute()
     assert {name: values[name] for name in FIXED_SCORES} == pytest.approx(FIXED_SCORES, rel=1e-3)
-
-
-def test_full_precision_ends_with_the_extractor():
-    assert torch.backends.cudnn.allow_tf32
-    with without_tf32():
-        assert not torch.backends.cudnn.allow_tf32
-    assert torch.backends.cudnn.allow_tf32
 
 
 def test_weights_with_another_hash_are_refused(tmp_path):

@@ -1,12 +1,12 @@
 """Feature extractors map images to features and, if available, class logits, from which scores are computed."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from ganexp.tf32 import without_tf32
 
 
 class Extractor(nn.Module):
@@ -39,9 +39,9 @@ class Extractor(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Map images (N, C, H, W), uint8, to features (N, d) and class logits (N, K) or None, float32.
 
-        Autocast is switched off, because features in 16 bits have an error of about 1 %.
+        Autocast and TF32 are switched off, because features in 16 bits have an error of about 1 %.
         """
-        with torch.autocast(images.device.type, enabled=False):
+        with torch.autocast(images.device.type, enabled=False), without_tf32():
             return self.extract(images)
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -60,17 +60,3 @@ def hash_weights(state: dict[str, Tensor]) -> str:
 def repeat_grey(images: Tensor) -> Tensor:
     """Return grey images (N, 1, H, W) as (N, 3, H, W), and images with three channels unchanged."""
     return images.repeat(1, 3, 1, 1) if images.shape[1] == 1 else images
-
-
-@contextmanager
-def without_tf32() -> Iterator[None]:
-    """Compute convolutions in full 32 bits on a GPU, as on a CPU.
-
-    TF32, which torch uses for convolutions by default, has the 10-bit mantissa of 16-bit numbers.
-    """
-    before = torch.backends.cudnn.allow_tf32
-    torch.backends.cudnn.allow_tf32 = False
-    try:
-        yield
-    finally:
-        torch.backends.cudnn.allow_tf32 = before

@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ganexp import console
+from ganexp.metrics.cached_file import read_cached
 from ganexp.metrics.extractors.base import Extractor, hash_weights
 from ganexp.pixels import from_uint8
 from ganexp.runs import atomic
 from ganexp.runs.places import check_writable
+from ganexp.tf32 import without_tf32
 from ganexp.types import PositiveFloat, PositiveInt
 
 TRAINING_VERSION = 2  # increase it when the training below changes, so that cached classifiers are trained anew
@@ -108,7 +110,8 @@ def train_classifier(
                 reset = getattr(layer, "reset_parameters", None)
                 if reset is not None:
                     reset()
-            _fit(network.train(), train, updates, batch_size, lr, device)
+            with without_tf32():
+                _fit(network.train(), train, updates, batch_size, lr, device)
         saved = {"network": str(network), "weights": network.state_dict(), "accuracies": {}}
         file.parent.mkdir(parents=True, exist_ok=True)
     accuracies, content = saved["accuracies"], test.fingerprint()
@@ -134,8 +137,8 @@ def classifier_file(cache: Path, key: str) -> Path:
 
 def _read(file: Path, network: nn.Module, device: torch.device) -> dict[str, Any] | None:
     """Return the content of `file`, or None if it is missing or belongs to a network with other layers."""
-    saved = torch.load(file, map_location=device, weights_only=True) if file.exists() else {"network": None}
-    return saved if saved["network"] == str(network) else None
+    saved = read_cached(file, ("network", "weights", "accuracies"), device)
+    return saved if saved is not None and saved["network"] == str(network) else None
 
 
 def _fit(

@@ -10,7 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from ganexp.errors import UserError
-from ganexp.metrics.extractors.base import Extractor, without_tf32
+from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.extractors.resizing import RULE, resize
 from ganexp.metrics.extractors.weights import read_tensors
 
@@ -54,9 +54,8 @@ class ImageNetExtractor(Extractor):
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (N, 1280) and logits (N, 1000) of uint8 images (N, C, H, W)."""
         x = (resize(images, self.size) - MEAN) / SCALE
-        with without_tf32():
-            features = self.network.extract_features(x).mean((2, 3))  # (N, 1280, s/32, s/32) -> (N, 1280)
-            return features, self.network._fc(features)
+        features = self.network.extract_features(x).mean((2, 3))  # (N, 1280, s/32, s/32) -> (N, 1280)
+        return features, self.network._fc(features)
 
 
 def _installed_file() -> Path:

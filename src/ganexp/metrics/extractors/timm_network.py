@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganexp.errors import UserError
-from ganexp.metrics.extractors.base import Extractor, without_tf32
+from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.extractors.resizing import RULE, resize
 from ganexp.metrics.extractors.weights import read_tensors
 from ganexp.types import PositiveInt
@@ -61,10 +61,9 @@ class TimmExtractor(Extractor):
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return features (N, d) and logits (N, K), or None, of uint8 images (N, C, H, W)."""
         x = (resize(images, self.size) - self.mean) / self.deviation
-        with without_tf32():
-            maps = self.network.forward_features(x)
-            features = self.network.forward_head(maps, pre_logits=True)  # (N, d)
-            return features, self.network.forward_head(maps) if self.num_logits else None
+        maps = self.network.forward_features(x)
+        features = self.network.forward_head(maps, pre_logits=True)  # (N, d)
+        return features, self.network.forward_head(maps) if self.num_logits else None
 
     def _try(self, model: str) -> Tensor:
         """Return the features of one black image, after checking that the network accepts the size.

@@ -1,0 +1,226 @@
+"""Time a training step of published networks, with the switches that make it faster on and off."""
+
+import json
+import statistics
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from bench_cases import CASES, build_case, compose_case, machine
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from ganexp.commands.timing import clock
+from ganexp.data.datamodule import StreamData
+from ganexp.training import trainer as trainers
+
+WARM_UP = 8  # steps before the first round
+PLAIN = ("trainer.channels_last=false", "schedule.joint_batch=false", "trainer.tf32=false")
+SWITCHES: dict[str, tuple[str, ...]] = {
+    "plain": PLAIN,
+    "channels_last": PLAIN[1:],
+    "joint_batch": (PLAIN[0], PLAIN[2]),
+    "both": (PLAIN[2],),
+    "tf32": (),
+    "tf32 graph": ("trainer.cuda_graph=true",),
+    "bf16": ("trainer.precision=bf16-mixed",),
+    "bf16 graph": ("trainer.precision=bf16-mixed", "trainer.cuda_graph=true"),
+    "tf32 graph nchw": ("trainer.cuda_graph=true", PLAIN[0]),
+    "bf16 graph nchw": ("trainer.precision=bf16-mixed", "trainer.cuda_graph=true", PLAIN[0]),
+}
+ON_A_CPU = ("plain", "channels_last", "joint_batch", "both")
+
+
+class Rounds(pl.Callback):
+    """Time rounds of at least `seconds` each, after some steps to warm up, and then stop the training."""
+
+    def __init__(self, device: torch.device, rounds: int, seconds: float) -> None:
+        self.device, self.rounds, self.seconds = device, rounds, seconds
+        self.times: list[float] = []  # seconds a step, of each round
+        self._steps, self._next_check = -WARM_UP, 1
+        self._started = 0.0
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Count the step, and end the round when its time is over."""
+        self._steps += 1
+        if self._steps == 0:
+            self._started = clock(self.device)
+        elif self._steps == self._next_check:
+            self._end_of_round(trainer)
+
+    def _end_of_round(self, trainer: pl.Trainer) -> None:
+        elapsed = clock(self.device) - self._started
+        if elapsed < self.seconds:  # look again when the time is probably over, because looking waits for the device
+            self._next_check = max(self._steps + 1, int(self._steps * self.seconds / elapsed) + 1)
+            return
+        self.times.append(elapsed / self._steps)
+        self._steps, self._next_check = 0, self._steps
+        self._started = clock(self.device)
+        trainer.should_stop = len(self.times) == self.rounds
+
+
+class Launches(pl.Callback):
+    """Count the launches by the CPU in step number `step`."""
+
+    def __init__(self, step: int) -> None:
+        self.step, self.count = step, 0
+        self.profile = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], acc_events=True)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Begin to count."""
+        if trainer.global_step == self.step:
+            self.profile.__enter__()
+
+    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
+        """Keep the number of launches."""
+        if trainer.global_step == self.step + 1:
+            torch.cuda.synchronize()
+            self.profile.__exit__(None, None, None)
+            self.count = sum(event.count for event in self.profile.key_averages() if "Launch" in event.key)
+
+
+class Operations(TorchDispatchMode):
+    """Count the floating-point operations of convolutions and matrix products."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Carry out an operation, and add its count."""
+        out = func(*args, **kwargs or {})
+        if func._overloadpacket in flop_registry:
+            self.flops += flop_registry[func._overloadpacket](*args, **kwargs or {}, out_val=out)
+        return out
+
+
+def step(
+    device: torch.device,
+    rounds: int,
+    seconds: float,
+    cases: Sequence[str],
+    switches: Sequence[str],
+    output: str | None,
+) -> None:
+    """Print a line for each case and switch, and write them to the file `output` as JSON.
+
+    Args:
+        device: the device to train on.
+        rounds: number of rounds of each measurement.
+        seconds: least length of a round.
+        cases: names of CASES, or overrides of one case; all of CASES if empty.
+        switches: names of SWITCHES; all that the device has if empty.
+        output: file for the results; None writes none.
+    """
+    print(machine(device))
+    rates = {dtype: best_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
+    for dtype, rate in rates.items():
+        print(f"best measured rate, {str(dtype)[6:]}: {rate / 1e12:.3g} TFLOP/s")
+    own = [case for case in cases if "=" in case]
+    chosen = {"case": tuple(own)} if own else {name: CASES[name] for name in cases or CASES}
+    names = list(switches) or (list(SWITCHES) if device.type == "cuda" else list(ON_A_CPU))
+    results = []
+    for name, overrides in chosen.items():
+        for result in _case(device, rounds, seconds, (name, overrides), names, rates):
+            results.append(result)
+            if output:
+                Path(output).write_text(json.dumps({"machine": machine(device), "results": results}, indent=1))
+
+
+def _case(
+    device: torch.device,
+    rounds: int,
+    seconds: float,
+    case: tuple[str, Sequence[str]],
+    switches: Sequence[str],
+    rates: dict[Any, float],
+) -> Iterator[dict[str, Any]]:
+    name, overrides = case
+    print(f"\n{name}: {' '.join(overrides)}")
+    flops = _flops(overrides, device)
+    for switch in switches:
+        result = measure(device, rounds, seconds, [*overrides, *SWITCHES[switch]])
+        dtype = torch.bfloat16 if "bf16" in switch else torch.float32
+        result |= {"case": name, "switch": switch, "share": flops / result["seconds"] / rates[dtype]}
+        print(
+            f"  {switch:14} {1e3 * result['seconds']:9.3f} ms a step ({1e3 * result['fastest']:.3f} to "
+            f"{1e3 * result['slowest']:.3f}), {result['images_per_second']:,.0f} images/s, "
+            f"{100 * result['share']:.0f} % of the best rate"
+            + (f", {result['launches']:,} launches, {result['gib']:.2f} GiB" if device.type == "cuda" else ""),
+            flush=True,
+        )
+        yield result
+
+
+def measure(device: torch.device, rounds: int, seconds: float, overrides: Sequence[str]) -> dict[str, Any]:
+    """Train a case with Lightning, and return the seconds of a step and what else is known of it."""
+    cfg = compose_case([*overrides, "schedule.steps=100000000", "schedule.evaluate_every=100000000"])
+    trainers.choose_algorithms(False, cfg.trainer.tf32)
+    gan, stream = build_case(cfg, device)
+    timed, launches = Rounds(device, rounds, seconds), Launches(step=WARM_UP - 2)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    with tempfile.TemporaryDirectory() as scratch:
+        callbacks = [*trainers.required_callbacks(), timed, *([launches] if device.type == "cuda" else [])]
+        trainer = trainers.make_trainer(device, Path(scratch), cfg.trainer.precision, callbacks)
+        trainers.fit(trainer, gan, StreamData(stream), None)
+    median = statistics.median(timed.times)
+    images = cfg.schedule.batch_size * (gan.d_steps / gan.step)
+    facts: dict[str, Any] = {"launches": 0, "gib": 0.0}
+    if device.type == "cuda":
+        facts = {"gib": torch.cuda.max_memory_allocated() / 2**30, "launches": launches.count}
+    times = {"seconds": median, "fastest": min(timed.times), "slowest": max(timed.times)}
+    return times | {"images_per_second": images / median, "overrides": list(overrides)} | facts
+
+
+def _flops(overrides: Sequence[str], device: torch.device) -> int:
+    """Return the floating-point operations of a plain step."""
+    gan, _ = build_case(compose_case([*overrides, *PLAIN]), device)
+    gan.to(device)
+    optimizers, _ = gan.configure_optimizers()
+    without_trainer = {
+        "optimizers": lambda use_pl_optimizer=True: optimizers,
+        "lr_schedulers": lambda: [],
+        "manual_backward": lambda loss, inputs: loss.backward(inputs=inputs),
+    }
+    vars(gan).update(without_trainer)
+    with Operations() as counted:
+        gan.training_step(0, 0)
+    return counted.flops
+
+
+def best_rate(device: torch.device, dtype: torch.dtype) -> float:
+    """Return the best rate of a convolution or a matrix product on this device, in operations per second.
+
+    On a GPU, 32-bit numbers are multiplied with TF32.
+    """
+    trainers.choose_algorithms(False, True)
+    torch.backends.cudnn.benchmark = True
+    on_gpu = device.type == "cuda"
+    size, batch = (8192, 256) if on_gpu else (1024, 16)
+    matrix = torch.randn(size, size, device=device, dtype=dtype)
+    images = torch.randn(batch, 256, 16, 16, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+    weight = torch.randn(256, 256, 3, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
+
+    def convolve() -> Tensor:
+        return torch.nn.functional.conv2d(images, weight, padding=1)
+
+    product = _rate(device, 2 * size**3, lambda: matrix @ matrix)
+    return max(product, _rate(device, 2 * batch * 256 * 256 * 9 * 16 * 16, convolve))
+
+
+def _rate(device: torch.device, operations: int, work: Any) -> float:
+    for _ in range(3):
+        work()
+    best = 0.0
+    for _ in range(5):
+        started = clock(device)
+        for _ in range(5):
+            work()
+        best = max(best, 5 * operations / (clock(device) - started))
+    return best

@@ -1,0 +1,35 @@
+"""Try what users, machines and strangers do to ganexp, and list everything that it does not survive.
+
+    python scripts/torture.py bad-input --n 1000      # wrong values, wrong syntax, damaged files
+    python scripts/torture.py hostile                 # files of strangers that try to run code or to reach other files
+    python scripts/torture.py kills --n 200           # kill training at random moments, and resume it
+    python scripts/torture.py disk-full               # let the disk run full at each file that a run writes
+
+The exit code is 0 if nothing was found. docs/reliability.md has the promises that are tested and the figures.
+"""
+
+import argparse
+import sys
+from importlib import import_module
+
+TOPICS = {
+    "bad-input": "torture_bad_input",
+    "hostile": "torture_hostile",
+    "kills": "torture_kills",
+    "disk-full": "torture_disk_full",
+}
+
+
+def main() -> int:
+    """Run the chosen topic, whose module is imported only then; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("topic", choices=TOPICS)
+    topic = parser.parse_args(sys.argv[1:2]).topic
+    module = import_module(TOPICS[topic])
+    of_topic = argparse.ArgumentParser(prog=f"torture.py {topic}", description=module.__doc__)
+    module.add_arguments(of_topic)
+    return module.main(of_topic.parse_args(sys.argv[2:]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""Try files of strangers that would run code, or read, write or delete files outside of their directory.
+
+These are the tests in tests/hostile, together with those of the classes that a config may name.
+"""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = (
+    "tests/hostile",
+    "tests/config/test_trust.py",
+    "tests/commands/test_sweep_overrides.py",
+    "tests/runs/test_links.py",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add no arguments, because every file is tried each time."""
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the tests, and return their exit code."""
+    return subprocess.run([sys.executable, "-m", "pytest", "-q", *TESTS], cwd=ROOT).returncode

@@ -1,0 +1,189 @@
+"""Run command lines in forks of this process, and tell what is wrong with how they end."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ganexp import cli
+from ganexp.commands import describe, evaluate, evaluate_images, report, resume, sample, train  # noqa: F401 (preloaded)
+
+LIMIT_S = 30
+MAX_LINES = 10
+MEMORY_BYTES = 12 << 30  # of address space; a command that needs more has not bounded what it allocates
+HANG = "hang"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A command line that ganexp should refuse, or survive.
+
+    Attributes:
+        arguments: the command line after ganexp.
+        named: the error must contain one of these texts, which name the key or file that is wrong; empty for any error.
+        must_fail: whether the exit code 0 is a fault, because a declared type forbids the value.
+        prepare: a function that writes the files of the trial to its directory.
+    """
+
+    arguments: tuple[str, ...]
+    named: tuple[str, ...] = ()
+    must_fail: bool = False
+    prepare: Callable[[Path], None] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended: its exit code (or HANG), what it printed, and the files and directories that it created."""
+
+    code: int | str
+    text: str
+    created: tuple[str, ...]
+    recorded: str = ""  # the reason of the failure in the run.json of a run that had started
+
+    @property
+    def started(self) -> bool:
+        """Return whether a run had started, which keeps its directory when it fails."""
+        return bool(self.recorded)
+
+
+def run_trial(trial: Trial, as_process: bool = False) -> Outcome:
+    """Run a trial in a new empty directory, which is removed again.
+
+    Args:
+        trial: the command line and its files.
+        as_process: whether to start `python -m ganexp` instead of a fork of this process.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="torture-"))
+    try:
+        if trial.prepare is not None:
+            trial.prepare(directory)
+        before = set(directory.rglob("*"))
+        with tempfile.TemporaryFile() as output:
+            code = (_in_process if as_process else _in_fork)(trial.arguments, directory, output.fileno())
+            output.seek(0)
+            text = output.read().decode(errors="replace")
+        created = sorted(str(path.relative_to(directory)) for path in set(directory.rglob("*")) - before)
+        return Outcome(code, text, tuple(created), _recorded_reason(directory, created))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def run_in(directory: Path, arguments: Sequence[str]) -> None:
+    """Run a command line that must succeed in `directory`.
+
+    Raises:
+        RuntimeError: it fails.
+    """
+    with tempfile.TemporaryFile() as output:
+        if code := _in_fork(arguments, directory, output.fileno()):
+            output.seek(0)
+            raise RuntimeError(f"exit code {code}: ganexp {' '.join(arguments)}\n{output.read().decode()}")
+
+
+def fault(trial: Trial, outcome: Outcome) -> str:
+    """Return what is wrong with the outcome of a trial, or an empty text."""
+    lines = [line for line in outcome.text.splitlines() if line.strip()]
+    new = [name for name in outcome.created if not name.startswith("run/")]  # a resumed run has more files
+    left = "" if outcome.started else ", ".join(new[:3])
+    found = {
+        "hangs": outcome.code == HANG,
+        "traceback": "Traceback" in outcome.text or "This error is one of ganexp" in outcome.text,
+        "accepts a forbidden value": outcome.code == 0 and trial.must_fail,
+    }
+    if outcome.code != 0:
+        found |= {
+            f"exit code {outcome.code}": outcome.code not in (0, 1, 2, HANG),
+            "no message": not lines,
+            f"{len(lines)} lines": len(lines) > MAX_LINES and not outcome.started,
+            "does not name the key or file": not any(name in outcome.text for name in trial.named or ("",)),
+            f"leaves {left}": bool(left),
+        }
+    return ", ".join(name for name, is_so in found.items() if is_so)
+
+
+def _recorded_reason(directory: Path, created: Sequence[str]) -> str:
+    for name in created:
+        if Path(name).name == "run.json":
+            try:
+                record = json.loads((directory / name).read_text(encoding="utf-8") or "{}")
+            except ValueError:
+                return ""
+            return str(record.get("error") or "") if record.get("status") == "failed" else ""
+    return ""
+
+
+def _environment(directory: Path) -> dict[str, str]:
+    places = {"GANEXP_CACHE": str(directory / "cache"), "GANEXP_DATA": str(directory / "data")}
+    offline = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
+    return os.environ | places | offline | {"OMP_NUM_THREADS": "1", "COLUMNS": "120"}
+
+
+def _in_process(arguments: Sequence[str], directory: Path, output: int) -> int | str:
+    command = [sys.executable, "-m", "ganexp", *arguments]
+    environment = _environment(directory)
+    process = subprocess.Popen(command, cwd=directory, env=environment, stdout=output, stderr=output, process_group=0)
+    try:
+        return process.wait(LIMIT_S * 2)  # the imports take several seconds
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return HANG
+
+
+def _in_fork(arguments: Sequence[str], directory: Path, output: int) -> int | str:
+    sys.stdout.flush()
+    process = os.fork()
+    if process == 0:
+        _run_and_exit(arguments, directory, output)
+    end = time.monotonic() + LIMIT_S
+    while time.monotonic() < end:
+        done, status = os.waitpid(process, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    os.killpg(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return HANG
+
+
+def _run_and_exit(arguments: Sequence[str], directory: Path, output: int) -> None:
+    """Run a command line in this process, and end the process as Python would."""
+    code = 1
+    try:
+        os.setpgid(0, 0)
+        for stream in (1, 2):
+            os.dup2(output, stream)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+        os.environ.update(_environment(directory))
+        os.chdir(directory)
+        torch.set_num_threads(1)
+        sys.argv = ["ganexp", *arguments]
+        code = _exit_code()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _exit_code() -> int:
+    try:
+        cli.main()
+    except SystemExit as stop:
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+            return 1
+        return stop.code or 0
+    except BaseException as error:  # noqa: RUF100 (whatever leaves the program is a traceback for the user)
+        print(f"Traceback: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,50 @@
+"""The rules by which the guard finds failures: functions of logged numbers. Must not import torch."""
+
+import math
+import statistics
+from collections.abc import Sequence
+
+TO_DEVIATION = 1.4826  # of a median absolute deviation, for a normal distribution
+SMALLEST_DEVIATION = 0.01  # as a share of the median, for points that are nearly the same
+
+
+def risen_to(points: Sequence[float], recent: int, before: int, limit: float) -> tuple[float, float] | None:
+    """Return the medians before and after a sudden rise at the end of `points`; None if there is no such rise.
+
+    Medians are compared, because single points of a healthy run may lie far above the others.
+
+    Args:
+        points: values in order.
+        recent: number of last points that are compared with those before them.
+        before: number of points before them. If there are fewer, nothing is found.
+        limit: smallest rise, in standard deviations, which are estimated by the median absolute deviation.
+    """
+    if len(points) < recent + before or not all(map(math.isfinite, points)):
+        return None
+    earlier, later = points[-recent - before : -recent], points[-recent:]
+    median, now = statistics.median(earlier), statistics.median(later)
+    deviation = TO_DEVIATION * statistics.median(abs(point - median) for point in earlier)
+    deviation = max(deviation, SMALLEST_DEVIATION * abs(median), 1e-6)
+    return (median, now) if now - median > limit * deviation else None
+
+
+def best_of(best: Sequence[float], candidate: Sequence[float], mode: str) -> list[float]:
+    """Return the better of two pairs of a score and its step; a score that is NaN is never better.
+
+    Args:
+        best: the pair so far; empty if there is none.
+        candidate: the new pair.
+        mode: `min` or `max`, whichever is better.
+    """
+    if math.isnan(candidate[0]):
+        return list(best)
+    if not best:
+        return list(candidate)
+    is_better = candidate[0] < best[0] if mode == "min" else candidate[0] > best[0]
+    return list(candidate if is_better else best)
+
+
+def is_worse(value: float, best: float, margin: float, mode: str) -> bool:
+    """Return whether a score is worse than the best one by more than `margin`, a share of its absolute value."""
+    loss = value - best if mode == "min" else best - value
+    return loss > margin * abs(best)

@@ -1,0 +1,77 @@
+"""Return a run to an earlier checkpoint, and continue it with other random numbers."""
+
+import os
+import random
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ganexp.checkpoint import AtomicCheckpointIO, read_checkpoint
+from ganexp.console import say
+from ganexp.runs.atomic import replacing
+from ganexp.runs.run_directory import RunDirectory
+
+GOOD, GOOD_BEST = "good.ckpt", "good-best.ckpt"  # last.ckpt and best.ckpt to return to, beside them
+RANDOM_STATE = "RandomState"  # the callback's key in a checkpoint, see callbacks/random_state.py
+
+
+def keep_as_good(run: RunDirectory) -> None:
+    """Keep the present last.ckpt, and the best.ckpt that belongs to it, also when new ones are saved."""
+    _copy(run.last, run.last.with_name(GOOD))
+    if run.best.exists():
+        _copy(run.best, run.best.with_name(GOOD_BEST))
+
+
+def has_good(run: RunDirectory) -> bool:
+    """Return whether there is a checkpoint to return to."""
+    return run.last.with_name(GOOD).exists()
+
+
+def rollbacks(run: RunDirectory) -> list[dict[str, Any]]:
+    """Return the rollbacks of a run so far: from which step to which step each of them went."""
+    return list(run.metadata().get("rollbacks") or [])
+
+
+def roll_back(run: RunDirectory) -> None:
+    """Replace last.ckpt by the good checkpoint, with other random numbers; record it in run.json.
+
+    A run that continues from last.ckpt then repeats the steps, with the same real images and with other latents. The
+    best checkpoint of before returns, too.
+    """
+    good = read_checkpoint(run.last.with_name(GOOD))
+    step, failed_at = good["ganexp"]["step"], read_checkpoint(run.last)["ganexp"]["step"]
+    earlier = rollbacks(run)
+    number = len(earlier) + 1
+    good["callbacks"][RANDOM_STATE] = _other_state(good["callbacks"][RANDOM_STATE], step, number)
+    run.update_metadata(rollbacks=[*earlier, {"from": failed_at, "to": step}])
+    AtomicCheckpointIO(run.path).save_checkpoint(good, run.last)
+    best = run.best.with_name(GOOD_BEST)
+    if best.exists():
+        _copy(best, run.best)
+    else:
+        run.best.unlink(missing_ok=True)
+    say(f"rollback {number}: the run continues from step {step:,} with other random numbers")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Replace `target` by `source`, if possible by a second name of the file, because new checkpoints are new files."""
+    with replacing(target) as temporary:
+        try:
+            os.link(source, temporary)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(source, temporary)
+
+
+def _other_state(state: dict[str, Any], step: int, number: int) -> dict[str, Any]:
+    """Return a random state that depends on the state, the step and the number of the rollback."""
+    drawn = torch.Generator()
+    drawn.set_state(state["cpu"])
+    own = int(torch.randint(2**62, (1,), generator=drawn))
+    seed = int(np.random.SeedSequence([own, step, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    version, numbers, gauss = random.Random(seed).getstate()
+    other = {"cpu": torch.Generator().manual_seed(seed).get_state(), "python": [version, list(numbers), gauss]}
+    on_gpu = "cuda" in state
+    return other | ({"cuda": [torch.Generator("cuda").manual_seed(seed).get_state()]} if on_gpu else {})

@@ -1,0 +1,53 @@
+"""Compare the distances between samples with those between real images, without a feature extractor."""
+
+import torch
+from torch import Tensor
+
+from ganexp.data.images import ImageSet
+from ganexp.metrics.reference import evenly_spaced
+from ganexp.pixels import from_uint8
+from ganexp.sampling import EVALUATION_SEED, sample_images, sample_labels
+from ganexp.training.gan import GAN
+
+IMAGES = 256  # of each kind
+BATCH = 64
+
+
+class SampleDiversity:
+    """The mean distance of pixels between two samples, in units of that between two real images.
+
+    If both have classes, only images of the same class are compared: where all samples of a class are the same, the
+    classes still differ from each other.
+
+    Args:
+        image_set: the real images.
+    """
+
+    def __init__(self, image_set: ImageSet) -> None:
+        chosen = evenly_spaced(len(image_set), IMAGES)
+        self._pixels = image_set.batch(chosen)
+        self._labels = None if image_set.labels is None else image_set.labels[chosen].cpu()
+        self._class_counts = image_set.class_counts
+
+    def relative(self, gan: GAN) -> float:
+        """Return the mean distance of the samples of fixed latents, relative to real images; 1 if it is unknown."""
+        labels = sample_labels(IMAGES, self._class_counts or [1] * gan.num_classes) if gan.num_classes else None
+        samples = torch.cat([part.cpu() for part in sample_images(gan, IMAGES, BATCH, EVALUATION_SEED, labels=labels)])
+        has_classes = labels is not None and self._labels is not None
+        real = mean_distance(from_uint8(self._pixels, "symmetric"), self._labels if has_classes else None)
+        return mean_distance(samples, labels if has_classes else None) / real if real else 1.0
+
+
+@torch.no_grad()
+def mean_distance(images: Tensor, labels: Tensor | None = None) -> float:
+    """Return the mean Euclidean distance between two images (N, C, H, W); 0 if there are no two.
+
+    Args:
+        images: the images.
+        labels: their classes (N,), to compare only images of the same class.
+    """
+    distances = torch.cdist(images.flatten(1).double(), images.flatten(1).double())
+    is_pair = ~torch.eye(len(images), dtype=torch.bool, device=images.device)
+    if labels is not None:
+        is_pair &= (labels[:, None] == labels).to(images.device)
+    return distances[is_pair].mean().item() if is_pair.any() else 0.0

@@ -1,0 +1,97 @@
+"""Translate arguments of `ganexp evaluate` into the settings of its configs. Must not import torch."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ganexp.arguments import Command
+from ganexp.errors import UserError
+
+# Settings of `ganexp evaluate ckpt=…` that change the metrics of the run. They have the same names in the metrics.
+OF_METRICS = ("samples", "references", "fid_at", "labels", "weights")
+SPLITS = ("train", "test")  # the values of `real` that name no directory
+
+
+def adapt(command: Command) -> Command:
+    """Return a command with the settings of the configs of `ganexp evaluate`; other commands are returned unchanged.
+
+    Raises:
+        UserError: a setting of the metrics would be ignored, or the directories of images cannot be compared.
+    """
+    if command.config_name == "evaluate":
+        return replace(command, arguments=tuple(_without_metrics(command.arguments)))
+    if command.config_name == "evaluate_images":
+        return replace(command, arguments=tuple(_with_real_directory(command.arguments)))
+    return command
+
+
+def _without_metrics(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with `samples=…` for `metrics.samples=…`, unless the command chooses metrics of its own.
+
+    Raises:
+        UserError: another setting of the metrics would be ignored.
+    """
+    if any(argument.startswith("metrics=") for argument in arguments):
+        return list(arguments)
+    adapted = []
+    for argument in arguments:
+        name = argument.partition("=")[0].removeprefix("metrics.")
+        if argument.startswith("metrics.") and name in OF_METRICS:
+            argument = argument.removeprefix("metrics.")
+        elif argument.startswith("metrics.") and not argument.startswith("metrics.scores."):
+            raise UserError(
+                f"{argument}: choose the metrics too, for example metrics=classifier. The run's metrics can be changed "
+                "by samples=, references=, fid_at=, labels=, weights= and metrics/score=[…]"
+            )
+        adapted.append(argument)
+    return adapted
+
+
+def _with_real_directory(arguments: Sequence[str]) -> list[str]:
+    """Return arguments with the dataset data=folder if both `images` and `real` name a directory or zip.
+
+    Raises:
+        UserError: `real` names nothing that exists, or its first image is not square and no resolution is given.
+    """
+    given = dict(argument.split("=", 1) for argument in arguments if "=" in argument)
+    real = given.get("real", "null").strip("'\"")
+    if "images" not in given or real in ("null", *SPLITS) or given.get("data", "folder") != "folder":
+        return list(arguments)
+    if not Path(real).expanduser().exists():
+        raise UserError(f"real={real}: no such directory or zip, and no split: use real=DIRECTORY, or train or test")
+    kept = [argument for argument in arguments if not argument.startswith(("real=", "data="))]
+    added = ["data=folder", f"data.path={given['real']}"]
+    if "data.resolution" not in given:
+        added += [f"data.resolution={_side(real)}", "data.source.fit=exact"]
+    return [*added, *kept]
+
+
+def _side(path: str) -> int:
+    """Return the height and width of the first image of a directory or zip.
+
+    Raises:
+        UserError: it has no images, or the first one is damaged or not square.
+    """
+    from PIL import Image  # imported late, because only this comparison needs them
+
+    from ganexp.data.archive import ZipReader
+    from ganexp.data.listing import list_images
+
+    try:
+        listing = list_images(path)
+    except UserError as error:
+        raise UserError(str(error).replace("path=", "real=", 1)) from None
+    name = listing.names[0]
+    content = (listing.root / name).read_bytes() if listing.root.is_dir() else ZipReader(listing.root).read(name)
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UserError(f"real={path}: {name} is not a readable image: {error}") from None
+    if width != height:
+        raise UserError(
+            f"real={path}: {name} has {width}x{height} pixels. Real images that are not square are cut to "
+            f"data.resolution=N, and the others must have N x N pixels: give data.resolution"
+        )
+    return height

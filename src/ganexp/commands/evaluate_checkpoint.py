@@ -1,0 +1,166 @@
+"""Score a checkpoint on latents other than those of training, and plot diagnostics."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from ganexp import build, build_scores
+from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probability_greater
+from ganexp.callbacks.scoring_progress import ScoringProgress
+from ganexp.commands.data_identity import changes, describe_content
+from ganexp.commands.evaluate_loggers import log_evaluated
+from ganexp.commands.score_table import print_scores, save_scores
+from ganexp.config import checks, schema
+from ganexp.config.instantiate import target_name
+from ganexp.config.paths import relocate_data
+from ganexp.console import say, short_path
+from ganexp.data.images import ImageSet
+from ganexp.errors import UserError
+from ganexp.loaded_run import load_run
+from ganexp.metrics.collection import Scores
+from ganexp.metrics.nearest import nearest_images
+from ganexp.plots import grids
+from ganexp.plots.diagnostics import nearest_picture, plot_diagnostics
+from ganexp.report.evaluated import is_outdated
+from ganexp.runs.run_directory import RunDirectory
+from ganexp.sampling import FixedLatents, sample_images, sampling_protocol
+from ganexp.training.gan import GAN
+from ganexp.training.trainer import validate
+
+SHOWN_SAMPLES = 10  # in nearest.png
+
+
+def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_repeated: bool = True) -> bool:
+    """Print the scores of a checkpoint, save them with their protocol, plot diagnostics, and send them to the loggers.
+
+    Args:
+        settings: the resolved settings of the command.
+        metrics: the unresolved metrics of the command, see `merged_config`.
+        is_repeated: whether a checkpoint is scored again that has been scored under the same protocol.
+
+    Returns:
+        Whether the checkpoint was scored.
+
+    Raises:
+        UserError: settings are wrong, the checkpoint or the data are missing, or no metrics are chosen for a run that
+            has none.
+    """
+    loaded = load_run(settings.ckpt, settings.accelerator)
+    gan, run_cfg = loaded.gan, merged_config(loaded.cfg, settings, metrics)
+    checks.check(run_cfg, gan)
+    image_sets = build.build_image_sets(run_cfg)
+    image_set = image_sets["train"]
+    gan.scores = scores = build_scores.build_scores(run_cfg, image_set, gan.device, gan.num_classes)
+    gan.evaluation_latents = FixedLatents(gan.latent, settings.seed)
+    protocol = scores.protocol() | sampling_protocol(gan) | changes_since_training(loaded.run, image_sets)
+    record = {
+        "score_info": scores.info(),
+        "protocol": protocol | {"seed": settings.seed, "data": target_name(run_cfg.data.source)},
+        **loaded.facts,
+    }
+    output = Path(settings.output or loaded.run.path)
+    file = output / ("scores.json" if metrics["extractor"] is None else f"scores-{scores.extractor.name}.json")
+    if not is_repeated and is_known(record, file, loaded.run):
+        return False
+    validate(gan, build.build_data(run_cfg, gan), gan.device, [ScoringProgress()])
+    logits = DiscriminatorLogits(image_sets).logits(gan, settings.seed)
+    record |= {"scores": gan.score_values, "by_class": scores.by_class, "d_logit": summarize_logits(logits)}
+    print_scores(record)
+    save_scores(record, file)
+    save_nearest(gan, scores, image_set, settings.seed, output / "nearest.png")
+    if logits or scores.by_class:
+        grids.save_figure(plot_diagnostics(logits, scores.by_class, image_set.classes), output / "diagnostics.png")
+        say(f"{short_path(output / 'diagnostics.png')}: the discriminator's logits on real and generated images")
+    if output == loaded.run.path:
+        log_evaluated(loaded.run, gan.score_values, gan.step, file.stem)
+    return True
+
+
+def is_known(record: Mapping[str, Any], file: Path, run: RunDirectory) -> bool:
+    """Return whether a file has the scores of the same checkpoint under the same protocol.
+
+    Args:
+        record: the names of the scores, the protocol, and the checkpoint with its step.
+        file: the file of scores, which may not exist.
+        run: the run of the checkpoint; scores from before the end of its training are not used.
+    """
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+        is_same_checkpoint = known["step"] == record["step"] and (
+            Path(known["checkpoint"]).name == Path(record["checkpoint"]).name
+        )
+        is_same = known["protocol"] == json.loads(json.dumps(record["protocol"]))
+        has_all = record["score_info"].keys() <= known["scores"].keys()
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # no such file, or another content
+        return False
+    return is_same_checkpoint and is_same and has_all and not is_outdated(known, run.metadata())
+
+
+def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[str, Any]) -> DictConfig:
+    """Return the run's config with the metrics and the data of the evaluation.
+
+    Args:
+        run_cfg: the resolved config of the run.
+        settings: the resolved settings of the command.
+        metrics: the unresolved metrics of the command. If they have an extractor, they replace the metrics of the run;
+            otherwise only their list of scores replaces that of the run.
+
+    Raises:
+        UserError: neither the run nor the command has metrics, or the dataset is not at the given path.
+    """
+    cfg = relocate_data(run_cfg, settings.data.root, settings.data.path)
+    if metrics["extractor"] is not None:
+        cfg.metrics = metrics
+    cfg.metrics.scores = metrics["scores"]
+    cfg.metrics.fid_at = settings.fid_at
+    if settings.samples:
+        cfg.metrics.samples = settings.samples
+    if settings.labels:
+        cfg.metrics.labels = settings.labels
+    cfg = schema.resolve(cfg)
+    if cfg.metrics.extractor is None:
+        raise UserError(
+            "This run was trained with metrics=none. Choose metrics: "
+            "metrics=classifier (for labelled datasets) or metrics=inception"
+        )
+    if settings.weights:
+        cfg.metrics.extractor.weights = settings.weights
+    cfg.metrics.references = settings.references or build.available_splits(cfg)
+    return cfg
+
+
+def changes_since_training(run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> dict[str, list[str]]:
+    """Return and print how the images have changed since the training of the run; empty if they are the same."""
+    lines = changes(run.metadata().get("data"), describe_content(image_sets))
+    for line in lines:
+        say(f"the images have changed since this run was trained: {line}")
+    return {"data_changes": lines} if lines else {}
+
+
+def summarize_logits(logits: Mapping[str, Tensor]) -> dict[str, float]:
+    """Return the mean logit of each kind of image.
+
+    `train_above_test` is the probability that a training image gets a higher logit than a held-out image. At 0.5 the
+    discriminator does not distinguish them.
+    """
+    means = {kind: values.mean().item() for kind, values in logits.items()}
+    if "test" in logits:
+        means["train_above_test"] = probability_greater(logits["train"], logits["test"])
+    return means
+
+
+def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path: Path) -> None:
+    """Save a picture of ten samples, each with the training images that are nearest in the extractor's features."""
+    samples = next(sample_images(gan, SHOWN_SAMPLES, SHOWN_SAMPLES, seed))
+    reference = next(iter(scores.references.values()))
+    nearest = nearest_images(samples, scores.extractor, reference)
+    neighbours = torch.stack([image_set.batch(row) for row in nearest])
+    grids.save_picture(nearest_picture(samples, neighbours), path)
+    searched, total = len(reference.features), len(image_set)
+    which = f"{total:,}" if searched == total else f"{searched:,} of {total:,}"
+    say(f"{short_path(path)}: each row shows a generated image and its nearest training images ({which} were searched)")

@@ -1,0 +1,54 @@
+"""Send the scores of `ganexp evaluate` to the loggers of the run."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig
+
+from ganexp import log_keys
+from ganexp.config import trust
+from ganexp.config.instantiate import locate, to_plain
+from ganexp.console import say
+from ganexp.errors import UserError
+from ganexp.runs.process import current_status
+from ganexp.runs.run_directory import RunDirectory
+
+RUNNING = "running"
+
+
+def log_evaluated(run: RunDirectory, scores: Mapping[str, float], step: int, source: str) -> None:
+    """Send scores, as evaluated/NAME, to every logger of a run with a class method `log_evaluated`.
+
+    A logger that cannot take them is named, and is no reason to fail: the scores are in the run directory.
+
+    Args:
+        run: the run directory.
+        scores: scores by name; those that are not finite are left out.
+        step: step of the checkpoint.
+        source: name of the file with the scores, without suffix.
+    """
+    if current_status(run.metadata()) == RUNNING:
+        say("the run is still training, so its loggers do not receive these scores")
+        return
+    values = {log_keys.evaluated_key(name): value for name, value in scores.items() if math.isfinite(value)}
+    try:
+        cfg = trust.load(run.config, without=["callbacks"])
+    except UserError as error:
+        say(f"the loggers of the run do not receive these scores: {error}")
+        return
+    for name, node in cfg.logger.items():
+        if node is None:
+            continue
+        try:
+            logger = locate(to_plain(node), f"logger.{name}").func
+            if hasattr(logger, "log_evaluated"):
+                logger.log_evaluated(run, values, step, source, _settings(cfg, node))
+        except UserError as error:
+            say(f"the logger {name} does not receive these scores: {error}")
+
+
+def _settings(cfg: DictConfig, node: DictConfig) -> dict[str, Any]:
+    """Return the settings of a logger, with the name and the tags of the run."""
+    own = {key: value for key, value in to_plain(node).items() if key != "_target_"}
+    return {"name": cfg.name, "tags": list(cfg.get("tags") or [])} | own

@@ -1,0 +1,63 @@
+"""Record in run.json how a training ends, and how it starts."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from ganexp.console import say, short_path
+from ganexp.errors import UserError
+from ganexp.runs.environment import now
+from ganexp.runs.places import FULL
+from ganexp.runs.process import DIED, current_status
+from ganexp.runs.run_directory import RunDirectory
+
+
+@contextmanager
+def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[None]:
+    """Record in run.json if the run fails or is interrupted within the block."""
+    try:
+        yield
+    except UserError as error:
+        _record_end(run, "failed", str(error))
+        raise
+    except (KeyboardInterrupt, SystemExit) as stop:
+        _record_end(run, "interrupted")
+        say(f"\nStopped. Resume with: ganexp resume {short_path(run.path)}" if can_be_resumed else "\nStopped.")
+        code = stop.code if isinstance(stop, SystemExit) else 128 + signal.SIGINT
+        raise SystemExit(code) from None
+    except BaseException as error:
+        _record_end(run, "failed", f"{type(error).__name__}: {error}")
+        if isinstance(error, OSError) and error.errno in FULL and can_be_resumed:
+            error.filename = error.filename or str(run.path)  # a writer of logs names no file
+            say(f"\nStopped: no space. When there is some: ganexp resume {short_path(run.path)}")
+        raise
+
+
+def _record_end(run: RunDirectory, status: str, error: str | None = None) -> None:
+    """Record the end of a run. If the disk is full, the run is left as running, and is shown as died."""
+    try:
+        run.update_metadata(status=status, ended=now(), **({} if error is None else {"error": error}))
+    except OSError as reason:
+        say(f"run.json cannot be updated: {reason.strerror}")
+
+
+def say_how_it_ended(metadata: Mapping[str, Any]) -> None:
+    """Print that a run died, if its process is gone without having recorded an end."""
+    if current_status(metadata) == DIED:
+        say("the run died: its process is gone and recorded no end. It was killed, or the machine stopped")
+
+
+def say_if_bits_may_differ(metadata: Mapping[str, Any], device: str) -> None:
+    """Print that a resumed run may differ from an undisturbed one, if it continues on another device.
+
+    Args:
+        metadata: content of run.json before the run is resumed.
+        device: name of the device on which the run continues, with the number of threads of a CPU.
+    """
+    before = metadata.get("device")
+    if isinstance(before, str) and before != device:
+        say(
+            f"the run was trained on another device or number of threads ({before}; now {device}): sums are computed "
+            "in another order, so the last bits may differ from those of an undisturbed run"
+        )

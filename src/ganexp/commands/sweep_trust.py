@@ -1,0 +1,76 @@
+"""Refuse overrides in the sweep.json of a stranger that would run code, or reach files or servers elsewhere.
+
+Must not import torch at import time.
+"""
+
+import re
+from pathlib import Path
+
+from hydra.errors import HydraException
+
+from ganexp.commands.sweep_settings import PARAMETERS, of_parameters
+from ganexp.config import trust
+from ganexp.errors import UserError
+
+# Hydra's own settings that decide what the jobs are, and what their directories are called.
+SWEEPER_OVERRIDE = re.compile(r"\+*hydra([./]sweeper[./=]|\.sweep\.subdir=|\.job\.config\.override_dirname\.)")
+CODE_IN_OVERRIDE = re.compile(r"(?:_target_|custom_search_space)(.*)", re.DOTALL)
+DOTTED_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
+MADE_OF_TEXT = re.compile(r"\$\{\s*oc\.(?!env)")  # a resolver that makes settings of a text, or reads other settings
+ADDRESS = re.compile(rf"{trust.ADDRESS_KEY}['\"]?\s*[=:](.*)", re.DOTALL)
+SEPARATORS = re.compile(r"[/,:=()\[\]{}\s'\"\\]+")  # between options, and between the parts of paths
+
+
+def refuse_unsafe(override: str, file: Path) -> None:
+    """Check an override that is stored in `file`.
+
+    Raises:
+        UserError: it names a class or function that is not trusted, a config file outside of the directories of config
+            files, or an address of a server, or it is no override of a sweep's jobs.
+    """
+    _refuse_forms(override, file)
+    for part in _parts(override, file):
+        _refuse_forms(part, file)
+        if _leaves_the_configs(part):
+            raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it names a file elsewhere.")
+        if (address := ADDRESS.search(part)) and not trust.is_own_address(address[1].strip(" '\"")):
+            raise UserError(
+                f"{file}: {override}: the results and your MLflow password would go to this server.\n"
+                f"If it is yours: MLFLOW_TRACKING_URI={address[1]} ganexp …"
+            )
+
+
+def _refuse_forms(override: str, file: Path) -> None:
+    """Refuse flags, settings of Hydra itself, and targets that are hidden or not trusted."""
+    key = override.split("=")[0]
+    if override.startswith("-") or ("hydra" in key and not SWEEPER_OVERRIDE.match(override)):
+        raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")
+    found = CODE_IN_OVERRIDE.search(override)
+    if MADE_OF_TEXT.search(override) or (found and "$" in found[1]):
+        raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it hides what it sets.")
+    names = DOTTED_NAME.findall(found[1]) if found else []  # in a list of values, every one of them
+    if found and not (names and all(trust.trusted(name) for name in names)):
+        raise UserError(f"{file}: {override} is not part of ganexp. GANEXP_TRUST=PACKAGE allows your own package.")
+
+
+def _parts(override: str, file: Path) -> list[str]:
+    """Return an override, and those that it hands to Hydra's sweeper for the jobs, in each way to write them."""
+    key, _, value = override.lstrip("+").partition("=")
+    if key.startswith(f"{PARAMETERS}."):
+        return [override, f"{key.removeprefix(f'{PARAMETERS}.')}={value}"]
+    try:
+        of_jobs = of_parameters(override)
+    except HydraException:
+        raise UserError(f"{file}: {override} is not a valid override of a stored sweep.") from None
+    if not of_jobs and re.search(r"hydra.*\bparams\b", override):
+        raise UserError(f"{file}: {override} is not a valid override of a stored sweep: use +{PARAMETERS}={{…}}")
+    return [override, *of_jobs]
+
+
+def _leaves_the_configs(override: str) -> bool:
+    """Return whether an override chooses a config file outside of the directories of config files."""
+    key, _, value = override.lstrip("+~").partition("=")
+    group = key.partition("@")[0]
+    if "." in group and "/" not in group:  # a setting, such as data.path
+        return False
+    return ".." in SEPARATORS.split(f"{group} {value}") or "${" in value

@@ -1,0 +1,47 @@
+"""Refuse YAML texts that a reader would never finish, or that crash it. Must not import torch."""
+
+import yaml
+
+MAX_DEPTH = 50  # levels of lists and mappings
+MAX_VALUES = 100_000  # after the aliases are replaced by what they stand for
+
+
+def refuse_extreme_yaml(text: str) -> None:
+    """Check the depth and the size of a YAML text without building its values. Texts that are not YAML pass.
+
+    Raises:
+        ValueError: the text is nested too deeply, an alias contains itself, or the aliases stand for too many values.
+    """
+    open_nodes: list[list] = []  # anchor and number of values of each list or mapping that has not ended
+    sizes: dict[str, int] = {}  # number of values by anchor
+    try:
+        for event in yaml.parse(text, yaml.CSafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_nodes.append([event.anchor, 1])
+            elif isinstance(event, yaml.CollectionEndEvent):
+                anchor, size = open_nodes.pop()
+                _add(open_nodes, sizes, anchor, size)
+            elif isinstance(event, yaml.AliasEvent):
+                _refuse_cycle(open_nodes, event.anchor)
+                _add(open_nodes, sizes, None, sizes.get(str(event.anchor), 1))
+            elif isinstance(event, yaml.ScalarEvent):
+                _add(open_nodes, sizes, event.anchor, 1)
+            if len(open_nodes) > MAX_DEPTH:
+                raise ValueError(f"it is nested more than {MAX_DEPTH} levels deep")
+    except yaml.YAMLError:
+        return
+
+
+def _refuse_cycle(open_nodes: list[list], anchor: str | None) -> None:
+    if any(name == anchor for name, _ in open_nodes):
+        raise ValueError(f"*{anchor} contains itself")
+
+
+def _add(open_nodes: list[list], sizes: dict[str, int], anchor: str | None, size: int) -> None:
+    """Add a node that has ended to its parent, and remember its size if an alias may refer to it."""
+    if anchor is not None:
+        sizes[anchor] = size
+    if open_nodes:
+        open_nodes[-1][1] += size
+        if open_nodes[-1][1] > MAX_VALUES:
+            raise ValueError(f"its aliases stand for more than {MAX_VALUES:,} values")

@@ -1,0 +1,166 @@
+"""Normalise all weights of a network that have spectral norm together: one power iteration in an update.
+
+Without a group, every forward pass of a layer makes a power iteration of its own, with about 20 small operations.
+Within `normalise_once`, the first forward pass of a network makes one power iteration for all its layers, and its
+further passes use the same normalised weights.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn.utils import parametrize
+
+from ganexp.models.spectral import PersistentSpectralNorm, without_autocast
+
+EPSILON = 1e-12  # smallest length that a vector is divided by, as in torch's spectral norm
+
+
+class SpectralNormGroup:
+    """The weights of a network with persistent spectral norm.
+
+    Args:
+        network: the network. Layers with other parametrizations of their weight are left out.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._lists: list[Any] = [each for each in network.modules() if _is_persistent(each)]
+        self._norms: list[Any] = [each[0] for each in self._lists]
+        self._normalised: dict[nn.Module, Tensor] = {}
+        self._u_owners = self._v_owners = torch.empty(0, dtype=torch.long)
+
+    def normalised(self, norm: PersistentSpectralNorm) -> Tensor:
+        """Return the normalised weight that belongs to `norm`, with a gradient for the original weight."""
+        if not self._normalised:
+            weights: list[Tensor] = [each.original for each in self._lists]
+            with torch.enable_grad(), without_autocast(weights[0]):
+                self._normalised = dict(zip(self._norms, self._normalise(weights), strict=True))
+        return self._normalised[norm]
+
+    def open(self) -> None:
+        """Let the layers take their weights from this group."""
+        for norm in self._norms:
+            norm.group = self
+
+    def close(self) -> None:
+        """Forget the normalised weights, and let every forward pass make a power iteration of its own again."""
+        self._normalised = {}
+        for norm in self._norms:
+            norm.group = None
+
+    @torch.no_grad()
+    def _iterate(self, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Make a power iteration, and return all u in one vector, σ (number of weights,), and v of each weight."""
+        if self._u_owners.device != weights[0].device or not len(self._u_owners):
+            self._u_owners, self._v_owners = self._owners(weights)
+        matrices = [as_matrix(weight) for weight in weights]
+        stored_v = [stored_as(weight, norm._v) for weight, norm in zip(weights, self._norms, strict=True)]
+        products = [matrix.mv(v.flatten()) for matrix, v in zip(matrices, stored_v, strict=True)]
+        all_u, _ = _to_unit_length(products, self._u_owners)
+        u = _split(all_u, products)
+        products = [matrix.t().mv(each) for matrix, each in zip(matrices, u, strict=True)]
+        all_v, sigmas = _to_unit_length(products, self._v_owners)  # σ = uᵀWv = ‖Wᵀu‖
+        v = _split(all_v, products)
+        torch._foreach_copy_([norm._u for norm in self._norms], u)
+        torch._foreach_copy_(stored_v, [new.view_as(old) for new, old in zip(v, stored_v, strict=True)])
+        return all_u, sigmas, v
+
+    def _normalise(self, weights: list[Tensor]) -> tuple[Tensor, ...]:
+        u, sigmas, v = self._iterate(weights)
+        return _DivideBySigma.apply(u, self._u_owners, sigmas, v, *weights)
+
+    def _owners(self, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Return for each element of all u, and of all v, the number of its weight."""
+        rows = [len(weight) for weight in weights]
+        columns = [weight[0].numel() for weight in weights]
+        u_owners, v_owners = (torch.from_numpy(np.arange(len(weights)).repeat(sizes)) for sizes in (rows, columns))
+        return u_owners.to(weights[0].device), v_owners.to(weights[0].device)
+
+
+@contextmanager
+def normalise_once(groups: Iterable[SpectralNormGroup]) -> Iterator[None]:
+    """Normalise the weights of each group's network once for all its passes in training mode within the context."""
+    groups = list(groups)
+    try:
+        for group in groups:
+            group.open()
+        yield
+    finally:
+        for group in groups:
+            group.close()
+
+
+class _DivideBySigma(torch.autograd.Function):
+    """Divide each weight W by σ = uᵀWv, where u and v are constants: dL/dW = (G - <G, W/σ>·uvᵀ)/σ.
+
+    Source: Miyato et al. 2018, equation 12.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, u: Tensor, owners: Tensor, sigmas: Tensor, v: list[Tensor], *weights: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Return W/σ for each of the weights.
+
+        Args:
+            ctx: torch's context for the backward pass.
+            u: the vectors u of all weights, one after another.
+            owners: for each element of `u`, the number of its weight.
+            sigmas: the σ of each weight, (number of weights,).
+            v: the vector v of each weight.
+            weights: the weights (outputs, inputs, …).
+        """
+        outputs = tuple(weight / sigma for weight, sigma in zip(weights, sigmas.unbind(), strict=True))
+        ctx.v = v
+        ctx.save_for_backward(u, owners, sigmas, *outputs)
+        return outputs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the weights."""
+        u, owners, sigmas, *outputs = ctx.saved_tensors
+        products = torch.stack([each.sum() for each in torch._foreach_mul(gradients, outputs)])  # <G, W/σ>
+        factors = u * (products / sigmas)[owners]
+        rows = factors.split([len(gradient) for gradient in gradients])
+        weight_gradients = []
+        for gradient, output, sigma, row, v in zip(gradients, outputs, sigmas.unbind(), rows, ctx.v, strict=True):
+            weight_gradient = torch.div(gradient, sigma, out=torch.empty_like(output))  # in the weight's memory format
+            as_matrix(weight_gradient).addr_(row, v, alpha=-1)
+            weight_gradients.append(weight_gradient)
+        return None, None, None, None, *weight_gradients
+
+
+def as_matrix(weight: Tensor) -> Tensor:
+    """Return a view of a weight (outputs, inputs, …) as a matrix (outputs, rest), with the columns as in memory."""
+    if weight.ndim == 4 and not weight.is_contiguous():
+        weight = weight.permute(0, 2, 3, 1)  # (O, I, h, w) -> (O, h, w, I), which channels_last keeps in one piece
+    return weight.flatten(1)
+
+
+def stored_as(weight: Tensor, v: Tensor) -> Tensor:
+    """Return a view of v, which is in the order of `weight.flatten(1)`, in the order of `as_matrix(weight)`."""
+    if weight.ndim == 4 and not weight.is_contiguous():
+        return v.view(weight.shape[1:]).permute(1, 2, 0)  # (I·h·w,) -> (h, w, I)
+    return v
+
+
+def _to_unit_length(vectors: list[Tensor], owners: Tensor) -> tuple[Tensor, Tensor]:
+    """Return all vectors in one, each divided by its length, and the lengths."""
+    lengths = torch.stack(torch._foreach_norm(vectors)).clamp_min(EPSILON)
+    return torch.cat(vectors) / lengths[owners], lengths
+
+
+def _split(joined: Tensor, like: list[Tensor]) -> list[Tensor]:
+    """Return the parts of a vector that have the lengths of the vectors `like`."""
+    return list(joined.split([len(each) for each in like]))
+
+
+def _is_persistent(module: nn.Module) -> bool:
+    if not isinstance(module, parametrize.ParametrizationList):
+        return False
+    return [type(each) for each in module] == [PersistentSpectralNorm]

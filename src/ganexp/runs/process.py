@@ -1,0 +1,75 @@
+"""Record which process trains a run, and find out later whether it still exists. Must not import torch."""
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ENDED = ("Z", "X")  # states of a process that has ended, but whose parent has not noticed it yet
+DIED = "died"
+
+
+def this_process() -> dict[str, Any]:
+    """Return what identifies this process, in the format of run.json: the machine, its start, and that of the process.
+
+    A number of a process is used again after some time, and so are numbers after a restart of the machine. Therefore
+    the start of both is recorded, where the operating system tells it.
+    """
+    pid = os.getpid()
+    return {"pid": pid, "started": _start_and_state(pid)[0], **_machine()}
+
+
+def has_ended(process: Mapping[str, Any]) -> bool:
+    """Return whether a process that `this_process` described has certainly ended; false on another machine.
+
+    Args:
+        process: the description. It may come from a stranger, with any types.
+    """
+    pid = process.get("pid")
+    here = _machine()
+    if type(pid) is not int or pid <= 0 or process.get("host") != here["host"]:
+        return False
+    if process.get("boot") != here["boot"]:
+        return True  # the machine has started again since then
+    if process.get("namespace") != here["namespace"]:
+        return False  # of another container, whose processes cannot be seen from here
+    if here["boot"] is None:
+        return not _exists(pid)
+    started, state = _start_and_state(pid)
+    return started != process.get("started") or state in ENDED
+
+
+def current_status(metadata: Mapping[str, Any]) -> str | None:
+    """Return the status in the content of run.json, or `died` for a running one whose process has ended."""
+    status, process = metadata.get("status"), metadata.get("process")
+    return DIED if status == "running" and isinstance(process, Mapping) and has_ended(process) else status
+
+
+def _machine() -> dict[str, Any]:
+    """Return the name of this machine, the id of its start, and that of the container's list of processes."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return {"host": platform.node(), "boot": boot, "namespace": os.readlink("/proc/self/ns/pid")}
+    except OSError:  # no Linux
+        return {"host": platform.node(), "boot": None, "namespace": None}
+
+
+def _start_and_state(pid: int) -> tuple[int | None, str]:
+    """Return when a process started, in clock ticks since the start of the machine, and its state; else None and X."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+        fields = text.rpartition(")")[2].split()  # the name of the program, in parentheses, may have spaces
+        return int(fields[19]), fields[0]
+    except (OSError, ValueError, IndexError):
+        return None, "X"
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # of another user
+    return True

@@ -1,0 +1,152 @@
+"""Replay the gradients of an update as one CUDA graph, so that the CPU need not launch each of its operations.
+
+A step of a small GAN launches thousands of short operations, and the CPU takes longer to launch them than the GPU to
+carry them out. A graph records the operations of an update once and launches them together. The update of the weights
+stays outside of the graph, so that optimizers and learning rates work as usual.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ganexp.console import say
+from ganexp.data.stream import Batch as RealBatch
+from ganexp.training.updates import Backward
+
+WARM_UPS = 3  # eager updates before recording, in which cuDNN and cuBLAS choose their algorithms
+TOLERANCE = 0.02  # of the self-test, relative to the norm of the gradient; the order of sums differs between runs
+
+
+@dataclass
+class Results:
+    """What an update computes beside its gradients.
+
+    Args:
+        loss: the sum of the terms, a scalar.
+        terms: the loss terms by name.
+        accuracies: the discriminator's accuracies by the kind of images; empty if they were not computed.
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+    accuracies: dict[str, Tensor] = field(default_factory=dict)
+
+
+Compute = Callable[[Backward, RealBatch], Results]
+
+
+class GraphedUpdates:
+    """Compute gradients with a graph for each network, which is recorded and tested at the network's first update.
+
+    If an update cannot be recorded, or if the graph's gradients differ from those without a graph, a warning is shown
+    and the updates go on without graphs.
+
+    Args:
+        compute: computes the gradients of a phase for a real batch. It must not read values from the device, and not
+            change the state of Python objects.
+        networks: all networks by name, whose buffers `compute` may change in place.
+    """
+
+    def __init__(self, compute: Compute, networks: nn.ModuleDict) -> None:
+        self.compute, self.networks = compute, networks
+        self._graphs: dict[str, _Graph] = {}
+        self._failed = False
+
+    def __call__(self, phase: Backward, real: RealBatch) -> Results:
+        """Compute the gradients of the phase. The results are overwritten by the network's next update."""
+        if not self._failed and phase.network not in self._graphs:
+            self._record(phase, real)
+        if self._failed:
+            return self.compute(phase, real)
+        return self._graphs[phase.network].replay(real)
+
+    def _record(self, phase: Backward, real: RealBatch) -> None:
+        state = _State(self.networks, real.images.device)
+        labels = None if real.labels is None else real.labels.clone()
+        graph = _Graph(RealBatch(real.images.clone(), labels), list(self.networks[phase.network].parameters()))
+        try:
+            graph.record(lambda batch: self.compute(phase, batch))
+            graph.gradients = [parameter.grad for parameter in graph.parameters]
+            difference = self._difference(phase, graph, real, state)
+        except RuntimeError as error:
+            self._fail(f"the update of the {phase.network} cannot be recorded: {str(error).splitlines()[0]}")
+        else:
+            if not difference <= TOLERANCE:
+                self._fail(f"the gradients of the {phase.network} differ by {difference:.1e} of their norm")
+            self._graphs[phase.network] = graph
+        state.restore()
+
+    def _difference(self, phase: Backward, graph: "_Graph", real: RealBatch, state: "_State") -> float:
+        """Return the relative difference of gradients with and without the graph, in the second of two updates."""
+        parameters = list(self.networks[phase.network].parameters())
+        gradients = []
+        for compute in (lambda: graph.replay(real), lambda: self.compute(phase, real)):
+            state.restore()
+            compute()
+            compute()
+            gradients.append(_flat_gradient(parameters))
+        with_graph, without = gradients
+        return float((with_graph - without).norm() / without.norm().clamp_min(1e-12))
+
+    def _fail(self, reason: str) -> None:
+        self._failed = True
+        self._graphs.clear()
+        say(f"warning: trainer.cuda_graph: {reason}. The run continues without graphs.")
+
+
+class _Graph:
+    """A CUDA graph of an update, with the tensors that it reads and writes."""
+
+    def __init__(self, inputs: RealBatch, parameters: list[nn.Parameter]) -> None:
+        self.inputs, self.parameters = inputs, parameters
+        self.gradients: list[Tensor | None] = []  # of the parameters, to which the graph writes
+        self.graph = torch.cuda.CUDAGraph()
+
+    def record(self, compute: Callable[[RealBatch], Results]) -> None:
+        """Record what `compute` does with the inputs."""
+        with _side_stream():
+            for _ in range(WARM_UPS):
+                compute(self.inputs)
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):  # other threads may copy images meanwhile
+            self.results = compute(self.inputs)
+
+    def replay(self, real: RealBatch) -> Results:
+        """Copy a real batch to the inputs, and compute the gradients and results."""
+        self.inputs.images.copy_(real.images)
+        if self.inputs.labels is not None and real.labels is not None:
+            self.inputs.labels.copy_(real.labels)
+        self.graph.replay()
+        for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
+            parameter.grad = gradient  # Lightning removes the gradients before each validation
+        return self.results
+
+
+class _State:
+    """The buffers of the networks and the random state of the device, to undo the updates of a test."""
+
+    def __init__(self, networks: nn.ModuleDict, device: torch.device) -> None:
+        self.device, self.random = device, torch.cuda.get_rng_state(device)
+        self.buffers = [(buffer, buffer.clone()) for buffer in networks.buffers()]
+
+    def restore(self) -> None:
+        """Set buffers and random state to what they were."""
+        torch.cuda.set_rng_state(self.random, self.device)
+        for buffer, value in self.buffers:
+            buffer.copy_(value)
+
+
+@contextmanager
+def _side_stream() -> Iterator[None]:
+    """Use another stream than the default one, as torch requires for updates before a recording."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        yield
+    torch.cuda.current_stream().wait_stream(stream)
+
+
+def _flat_gradient(parameters: list[nn.Parameter]) -> Tensor:
+    return torch.cat([each.grad.flatten().float() for each in parameters if each.grad is not None]).clone()

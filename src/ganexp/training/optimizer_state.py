@@ -1,0 +1,17 @@
+"""Keep the states of optimizers in the memory format of their parameters."""
+
+import torch
+from torch.optim import Optimizer
+
+
+def use_memory_format_of_parameters(optimizer: Optimizer) -> None:
+    """Store every tensor of the optimizer's state with the strides of its parameter.
+
+    A checkpoint keeps strides. If a run is resumed with another `trainer.channels_last`, the strides of its moments
+    would differ from those of its weights, and fused optimizers, which walk through memory, would mix up the elements.
+    """
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            is_like_parameter = isinstance(value, torch.Tensor) and value.shape == parameter.shape
+            if is_like_parameter and value.stride() != parameter.stride():
+                state[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -1,0 +1,62 @@
+"""Choose the images and labels of an update: real ones, and those that the generator draws for it."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ganexp.data.stream import Batch as RealBatch
+from ganexp.losses.objective import Batch
+from ganexp.models.latent import Latent
+from ganexp.training.updates import Backward
+
+
+class UpdateBatches:
+    """The batches of the updates of one step after another.
+
+    Args:
+        networks: all networks by name.
+        latent: distribution of the latents.
+        num_classes: number of classes of a conditional GAN; 0 trains without labels.
+        labels: for each network, whether generated images get the labels of the real batch (`real`), or random ones.
+    """
+
+    def __init__(self, networks: nn.ModuleDict, latent: Latent, num_classes: int, labels: Mapping[str, str]) -> None:
+        self.networks, self.latent, self.num_classes, self.labels = networks, latent, num_classes, labels
+        self._shared_fakes: tuple[Tensor, Tensor | None] | None = None
+
+    def start_step(self) -> None:
+        """Forget the generated images that the updates of the last step shared."""
+        self._shared_fakes = None
+
+    def batch(self, phase: Backward, real: RealBatch) -> Batch:
+        """Return the images of the phase. Gradients reach the generator only in the generator's own update."""
+        images = getattr(self.networks["discriminator"], "prepare_real", nn.Identity())(real.images)
+        batch = Batch(images, real.labels if self.num_classes else None)
+        if phase.network == "generator":
+            batch.fake, batch.fake_labels = self._fakes(phase, real)
+        elif phase.network == "discriminator":
+            with torch.set_grad_enabled(phase.fakes == "shared"):
+                fakes, batch.fake_labels = self._fakes(phase, real)
+            batch.fake = fakes.detach()
+        return batch
+
+    def _fakes(self, phase: Backward, real: RealBatch) -> tuple[Tensor, Tensor | None]:
+        """Return generated images (N, C, H, W) and their labels (N,) or None."""
+        if phase.fakes == "fresh":
+            return self._generate(self._labels(phase.network, real), real)
+        if self._shared_fakes is None:
+            self._shared_fakes = self._generate(self._labels("generator", real), real)
+        return self._shared_fakes
+
+    def _generate(self, labels: Tensor | None, real: RealBatch) -> tuple[Tensor, Tensor | None]:
+        z = self.latent.sample(len(real.images), real.images.device)
+        return self.networks["generator"](z, labels), labels
+
+    def _labels(self, network: str, real: RealBatch) -> Tensor | None:
+        """Return the labels (N,) of generated images in an update of `network`; None without classes."""
+        if not self.num_classes:
+            return None
+        if self.labels[network] == "real":
+            return real.labels
+        return torch.randint(self.num_classes, (len(real.images),), device=real.images.device)

@@ -1,0 +1,65 @@
+"""Arguments of `ganexp evaluate` that stand for others."""
+
+import pytest
+from helpers.images import photo
+
+from ganexp.arguments import parse
+from ganexp.commands.evaluate_arguments import adapt
+from ganexp.errors import UserError
+
+
+def adapted(*arguments):
+    return list(adapt(parse(["evaluate", *arguments])).arguments)
+
+
+def test_settings_of_metrics_become_those_of_the_command():
+    given = ("ckpt=a", "metrics.samples=5", "metrics.fid_at=[3]", "metrics.scores.kid.subsets=2")
+    assert adapted(*given) == ["ckpt=a", "samples=5", "fid_at=[3]", "metrics.scores.kid.subsets=2"]
+
+
+def test_chosen_metrics_keep_their_settings():
+    given = ["ckpt=a", "metrics=inception", "metrics.samples=5", "metrics.splits=2"]
+    assert adapted(*given) == given
+
+
+def test_ignored_setting_of_metrics_is_refused():
+    with pytest.raises(UserError, match=r"metrics\.splits=2: choose the metrics too"):
+        adapted("ckpt=a", "metrics.splits=2")
+
+
+def test_other_commands_are_unchanged():
+    command = parse(["metrics.samples=5"])
+    assert adapt(command) == command
+
+
+def test_two_directories_become_a_folder_and_images(tmp_path):
+    photo(tmp_path / "real" / "0.png", (24, 24))
+    real = tmp_path / "real"
+    size = ["data.resolution=24", "data.source.fit=exact"]
+    assert adapted("images=a", f"real={real}") == ["data=folder", f"data.path={real}", *size, "images=a"]
+    given = ("images=a", f"real={real}", "data=folder", "data.resolution=8")
+    assert adapted(*given) == ["data=folder", f"data.path={real}", "images=a", "data.resolution=8"]
+
+
+@pytest.mark.parametrize("given", [["images=a"], ["real=test"], ["images=a", "real=test"], ["real=a", "data=mnist"]])
+def test_splits_and_datasets_are_left_as_they_are(given):
+    assert adapted(*given) == given
+
+
+@pytest.mark.parametrize(
+    ("real", "message"),
+    [
+        ("nowhere", "real=nowhere: no such directory or zip, and no split"),
+        ("empty", "real=empty: no image in it"),
+        ("wide", "0.png has 30x20 pixels"),
+        ("broken", "0.png is not a readable image"),
+    ],
+)
+def test_real_directory_that_cannot_be_read_is_refused(tmp_path, monkeypatch, real, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    photo(tmp_path / "wide" / "0.png", (30, 20))
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "0.png").write_text("no image")
+    with pytest.raises(UserError, match=message):
+        adapted("images=a", f"real={real}")

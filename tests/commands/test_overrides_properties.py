@@ -1,0 +1,45 @@
+"""Overrides of any values come back from sweep.json as they were given."""
+
+import tempfile
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ganexp.commands.sweep_overrides import quoted, resumed_overrides
+from ganexp.runs.sweep_directory import SweepDirectory
+
+KEYS = st.sampled_from(["name", "schedule.steps", "model.generator.slope", "optimizer.generator.lr"])
+LETTERS = st.characters(min_codepoint=32, max_codepoint=0x24F, exclude_characters="$")
+TEXTS = st.text(LETTERS, max_size=12)
+VALUES = st.recursive(
+    st.one_of(st.booleans(), st.integers(), st.floats(allow_nan=False), st.none(), TEXTS),
+    lambda values: st.lists(values, max_size=3),
+    max_leaves=6,
+)
+
+
+def written(value):
+    """Return a value in Hydra's syntax."""
+    if isinstance(value, list):
+        return f"[{','.join(map(written, value))}]"
+    if isinstance(value, str):
+        return quoted(value)
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+@settings(max_examples=150)
+@given(st.lists(st.tuples(KEYS, VALUES), max_size=4), st.text("ab'\\ ,=", min_size=1, max_size=6))
+def test_stored_overrides_come_back_unchanged(pairs, name):
+    overrides = [f"{key}={written(value)}" for key, value in pairs]
+    parser = OverridesParser.create()
+    with tempfile.TemporaryDirectory() as scratch:
+        sweep = SweepDirectory(Path(scratch) / name.replace("/", "_"))
+        sweep.create(overrides)
+        sweep.lock.release()
+        *stored, directory = resumed_overrides(str(sweep.path), [])
+        assert stored == overrides
+        assert parser.parse_override(directory).value() == str(sweep.path)
+    for (_, value), override in zip(pairs, stored, strict=True):
+        assert parser.parse_override(override).value() == value

@@ -1,0 +1,67 @@
+"""How a run ends is recorded, also where nothing can be written, and told when it is resumed."""
+
+import errno
+
+import pytest
+
+from ganexp.commands.run_status import recorded_status, say_how_it_ended, say_if_bits_may_differ
+from ganexp.errors import UserError
+from ganexp.runs.process import this_process
+from ganexp.runs.run_directory import RunDirectory
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
+
+
+def end(run, error):
+    """Let a run end with an error, and return the exception that leaves the block."""
+    with pytest.raises(BaseException) as raised, recorded_status(run):  # noqa: PT011 (KeyboardInterrupt, too)
+        raise error
+    return raised.value
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (UserError("the run diverged"), "failed", "the run diverged"),
+        (ValueError("odd"), "failed", "ValueError: odd"),
+        (FULL, "failed", f"OSError: {FULL}"),
+        (KeyboardInterrupt(), "interrupted", None),
+        (SystemExit(143), "interrupted", None),
+    ],
+    ids=str,
+)
+def test_end_of_a_run_is_recorded(tmp_path, error, status, reason):
+    run = RunDirectory(tmp_path)
+    end(run, error)
+    assert (run.metadata()["status"], run.metadata().get("error")) == (status, reason)
+
+
+def test_full_disk_is_the_error_even_if_its_record_fails(tmp_path, monkeypatch, capsys):
+    run = RunDirectory(tmp_path)
+
+    def fail(**values):
+        raise FULL
+
+    monkeypatch.setattr(run, "update_metadata", fail)
+    assert end(run, FULL) is FULL
+    out = capsys.readouterr().out
+    assert "run.json cannot be updated: No space left on device" in out
+    assert "When there is some: ganexp resume" in out
+
+
+def test_resume_says_that_a_run_died(capsys):
+    say_how_it_ended({"status": "running", "process": this_process()})
+    say_how_it_ended({"status": "finished"})
+    assert not capsys.readouterr().out
+    say_how_it_ended({"status": "running", "process": this_process() | {"started": 17}})
+    assert "the run died: its process is gone" in capsys.readouterr().out
+
+
+def test_other_number_of_threads_is_named(capsys):
+    for before in (None, "CPU, 2 threads"):
+        say_if_bits_may_differ({"device": before}, "CPU, 2 threads")
+    assert not capsys.readouterr().out
+    say_if_bits_may_differ({"device": "CPU, 2 threads"}, "CPU, 4 threads")
+    out = capsys.readouterr().out
+    assert "CPU, 2 threads; now CPU, 4 threads" in out
+    assert "bits may differ" in out

@@ -1,0 +1,97 @@
+"""What pretend CUDA tensors need in place of some functions of torch, see `pretend_cuda.py`."""
+
+import numpy as np
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+
+
+def is_cuda(value):
+    """Return whether a value is a pretend CUDA tensor."""
+    return isinstance(value, FakeTensor) and value.fake_device.type == "cuda"
+
+
+class Autocast:
+    """Tell the recorder which autocasts are entered.
+
+    Args:
+        recorder: the mode that answers which device a tensor has.
+    """
+
+    def __init__(self, recorder):
+        self.recorder = recorder
+        self.enter, self.leave = torch.autocast.__enter__, torch.autocast.__exit__
+
+    def patches(self):
+        """Yield what replaces parts of torch: the owner, the name and the new value."""
+        yield torch.autocast, "__enter__", lambda autocast: self._enter(autocast)
+        yield torch.autocast, "__exit__", lambda autocast, *error: self._leave(autocast, *error)
+
+    def _enter(self, autocast):
+        if autocast.device == "cuda":
+            self.recorder.autocasts.append(autocast._enabled)
+        return self.enter(autocast)
+
+    def _leave(self, autocast, *error):
+        if autocast.device == "cuda":
+            self.recorder.autocasts.pop()
+        return self.leave(autocast, *error)
+
+
+class Leaves:
+    """Let autograd make the nodes of tensors that require a gradient before an autocast begins.
+
+    Args:
+        recorder: the mode that keeps them.
+    """
+
+    def __init__(self, recorder):
+        self.recorder = recorder
+        self.require = torch.Tensor.requires_grad_
+
+    def patches(self):
+        """Yield what replaces parts of torch: the owner, the name and the new value."""
+        yield torch.Tensor, "requires_grad_", lambda tensor, on=True: self._require_gradient(tensor, on)
+        yield torch.nn.Module, "_apply", lambda module, function, recurse=True: self._apply(module, function)
+
+    def _require_gradient(self, tensor, on):
+        leaf = self.require(tensor, on)
+        if on and leaf.is_leaf and is_cuda(leaf):
+            self.recorder.keep_leaf(leaf)
+        return leaf
+
+    def _apply(self, module, function):
+        """Apply a function to the tensors of a module, with new parameters: pretend tensors cannot be swapped."""
+        for child in module.children():
+            child._apply(function)
+        for name, parameter in module._parameters.items():
+            if parameter is not None:
+                module._parameters[name] = self._moved(parameter, function)
+        for name, buffer in module._buffers.items():
+            module._buffers[name] = None if buffer is None else function(buffer)
+        return module
+
+    def _moved(self, parameter, function):
+        with torch.no_grad():
+            tensor = function(parameter)
+        moved = torch.nn.Parameter(tensor, parameter.requires_grad)
+        if parameter.requires_grad and is_cuda(moved):
+            self.recorder.keep_leaf(moved)
+        return moved
+
+
+def to_numpy(tensor):
+    """Return zeros in place of the values of a pretend CPU tensor."""
+    if is_cuda(tensor):
+        raise TypeError("can't convert cuda:0 device type tensor to numpy. Use Tensor.cpu() first")
+    return np.zeros(tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch."))
+
+
+PATCHES = (
+    (torch.Tensor, "__deepcopy__", lambda tensor, memo: tensor.detach().clone()),
+    (torch.Tensor, "pin_memory", lambda tensor, *args: tensor),
+    (FakeTensor, "numpy", to_numpy),
+    (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
+    (torch.cuda, "is_bf16_supported", lambda *args, **options: True),
+    (torch.cuda, "current_device", lambda: 0),
+    (torch.cuda, "mem_get_info", lambda *args: (2**36, 2**36)),
+)
