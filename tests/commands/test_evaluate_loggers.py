@@ -5,6 +5,7 @@ import math
 import pytest
 from helpers.runs import make_run, template
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer import event_file_writer
 
 from ganexp.commands.evaluate_loggers import log_evaluated
 from ganexp.loggers.tensorboard import TensorBoard
@@ -20,7 +21,8 @@ def scalars(run):
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
-def test_tensorboard_keeps_the_last_evaluation_of_each_file(tmp_path):
+def test_tensorboard_keeps_the_last_evaluation_of_each_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))  # 10 sorts before 9
     run = run_with(tmp_path)
     logger = TensorBoard(run)
     logger.log_metrics({"score/fid_classifier": 9.0}, 1000)

@@ -40,22 +40,26 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """,
     ),
     "evaluate": CommandHelp(
-        "score a checkpoint, a directory or zip of images, or the real images of a split",
-        "ganexp evaluate ckpt=FILE|RUN [KEY=VALUE …] [FLAG …]\n"
+        "score a checkpoint, all runs in a directory, a directory or zip of images, or the real images of a split",
+        "ganexp evaluate ckpt=FILE|RUN|DIRECTORY [KEY=VALUE …] [FLAG …]\n"
         "       ganexp evaluate images=DIRECTORY|ZIP [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]\n"
+        "       ganexp evaluate images=DIRECTORY|ZIP real=DIRECTORY|ZIP [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]\n"
         "       ganexp evaluate real=SPLIT [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]",
         """
         ckpt=    score a checkpoint, or the best checkpoint of a run, with the metrics of its run or with other metrics.
                  The samples come from other latents than in training. The command writes scores.json, nearest.png and
-                 diagnostics.png to the run directory.
-        images=  score images of any origin against a dataset.
+                 diagnostics.png to the run directory, and sends the scores to the loggers of the run. For a directory
+                 of several runs, score each finished run that has no such scores yet.
+        images=  score images of any origin against a dataset, or against the real images of another directory.
         real=    score a split of the dataset against the other splits, which gives the scores of a perfect generator.
         """,
         """
         ganexp evaluate ckpt=outputs/NAME/TIME
         ganexp evaluate ckpt=outputs/NAME/TIME/checkpoints/last.ckpt samples=50000 references=[train]
         ganexp evaluate ckpt=outputs/NAME/TIME metrics=inception weights=FILE
+        ganexp evaluate ckpt=outputs/sweep/TIME
         ganexp evaluate images=DIRECTORY data=cifar10 metrics=inception
+        ganexp evaluate images=DIRECTORY real=DIRECTORY metrics=inception
         ganexp evaluate real=test data=mnist
         ganexp evaluate images=DIRECTORY --help        the settings of images= and real=
         """,

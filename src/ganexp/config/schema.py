@@ -75,7 +75,8 @@ class EvaluateImages(Train):
     """Config of `ganexp evaluate images=…`."""
 
     images: str | None = field(default=None, metadata=PATH)  # a directory or zip of images to score
-    real: str | None = None  # a split of the dataset to score instead of images
+    # a split of the dataset to score instead of images; with images, a directory or zip to compare them with
+    real: str | None = None
     output: str | None = field(default=None, metadata=PATH)  # directory for scores.json; default: it is not written
 
 
@@ -91,7 +92,8 @@ class Moved:
 class Evaluate:
     """Config of `ganexp evaluate ckpt=…`."""
 
-    ckpt: str = field(default=MISSING, metadata=PATH)  # a checkpoint, or a run directory for its best checkpoint
+    # a checkpoint, a run directory for its best checkpoint, or a directory of several runs
+    ckpt: str = field(default=MISSING, metadata=PATH)
     samples: int | None = limited(ImageCount | None, None)  # number of samples; default: as in the run
     references: list[str] | None = None  # splits to compare with; default: the training split, and test if it exists
     # further sample counts at which FID is computed
@@ -161,7 +163,7 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
         values = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
         nodes = OmegaConf.to_container(cfg, resolve=False)
-        reasons = list(node_violations(nodes, root)) or [explain_interpolation(error)]
+        reasons = list(node_violations(nodes, root)) or [explain_interpolation(error, cfg=cfg)]
         raise _user_error_behind(error) or UserError("\n".join(reasons)) from None
     if missing:
         raise UserError("\n".join(f"Missing value: {key}=…" for key in missing))

@@ -109,10 +109,11 @@ class MLflow(MLFlowLogger):
             settings: the settings of the logger.
 
         Raises:
-            UserError: MLflow is not installed, or its store does not have the run.
+            UserError: MLflow is not installed, its store does not have the run, or it refuses the scores.
         """
         cls.check_installed()
         from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
 
         stored = run_directory.metadata().get(PACKAGE, {})
         database = _database(settings["tracking_uri"], stored.get("tracking_uri", ""))
@@ -122,8 +123,11 @@ class MLflow(MLFlowLogger):
         run_id = _existing_run(client, stored.get("run_id"))
         if run_id is None:
             raise UserError("MLflow does not have the run that run.json names")
-        for key, value in scores.items():
-            client.log_metric(run_id, key, value, step=step)
+        try:
+            for key, value in scores.items():
+                client.log_metric(run_id, key, value, step=step)
+        except MlflowException as error:
+            raise UserError(f"MLflow: {error}") from error
 
     def finalize(self, status: str) -> None:
         """End a run that failed. A successful run ends in `log_result`."""

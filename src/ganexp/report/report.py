@@ -19,7 +19,7 @@ SCORES_TEXT = (
     'It was chosen by a score of the same samples, so its scores are slightly too good; those of "last" are not.'
 )
 EVALUATED_TEXT = (
-    '"Evaluated" are the scores of `ganexp evaluate`: of other latents than those of training, not used to choose the '
+    '"Evaluated" are the scores of ganexp evaluate: of other latents than those of training, not used to choose the '
     "checkpoint, and measured under a protocol of their own. Comparisons use them instead of best and last, for scores "
     "that were evaluated for every run that counts."
 )
