@@ -222,9 +222,8 @@ def _is_forbidden(text: str, key: str, annotation: Any, root: Any) -> bool:
     """Return whether the declared type of a setting forbids the value of an override, as ganexp reads it."""
     if "$" in text or text == "'???'" or holds_text(root, key):
         return False
-    if (
-        bool in (annotation, *get_args(annotation)) and text.lstrip("-").isdigit()
-    ):  # OmegaConf reads whole numbers as true and false
+    may_be_bool = bool in (annotation, *get_args(annotation))
+    if may_be_bool and text.lstrip("-").isdigit():  # OmegaConf reads whole numbers as true and false
         return False
     override = _parse(f"key={text}")
     return override is None or any(violations(override.value(), annotation, key))

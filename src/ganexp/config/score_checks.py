@@ -1,12 +1,14 @@
 """Check the arguments of the scores, even if they are not computed. `checks.py` lists this rule."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from omegaconf import DictConfig
 
-from ganexp.config.instantiate import check, to_plain
+from ganexp.config.instantiate import check, instantiate, to_plain
 from ganexp.errors import UserError
+from ganexp.metrics.score import ScoreContext
 
 if TYPE_CHECKING:
     from ganexp.training.gan import GAN
@@ -23,4 +25,34 @@ def arguments_of_scores_are_allowed(cfg: DictConfig, gan: "GAN") -> Iterator[str
             yield str(error)
 
 
-RULES = (arguments_of_scores_are_allowed,)
+def best_by_is_a_score(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that metrics.best_by names a score, before a classifier is trained for the scores."""
+    metrics = cfg.metrics
+    if metrics.extractor is None:
+        return
+    names = []
+    for name, node in metrics.scores.items():
+        if node is None:
+            continue
+        try:
+            score = instantiate(node, f"metrics.scores.{name}", context=_placeholder(cfg, gan.num_classes))
+            info = score.value_info()
+        except Exception:  # the score needs the real images or the extractor: build_scores checks the name later
+            return
+        names += [key.removesuffix("_x") for key in info if info[key].get("higher_is_better") is not None]
+    if names and metrics.best_by not in names:
+        usable = ", ".join(name for name in names if "_x_" not in name)
+        yield (
+            f"metrics.best_by={metrics.best_by}: must be one of {usable}, which are the computed "
+            "scores with a direction; add other scores to metrics/score"
+        )
+
+
+def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:
+    """Return a context with the right names and no images, whose extractor is called x."""
+    references: dict[str, Any] = dict.fromkeys(cfg.metrics.references)
+    of_class: Any = (lambda index: None) if num_classes else None
+    return ScoreContext("x", 2, 2, True, references, cfg.metrics.samples, torch.device("cpu"), num_classes, of_class)
+
+
+RULES = (arguments_of_scores_are_allowed, best_by_is_a_score)
