@@ -25,24 +25,25 @@ def arguments_of_scores_are_allowed(cfg: DictConfig, gan: "GAN") -> Iterator[str
             yield str(error)
 
 
-def best_by_is_a_score(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that metrics.best_by names a score, before a classifier is trained for the scores."""
-    metrics = cfg.metrics
-    if metrics.extractor is None:
-        return
-    names = []
+def check_best_by(cfg: DictConfig, num_classes: int) -> None:
+    """Check that metrics.best_by names a score, before a classifier is trained for the scores.
+
+    Raises:
+        UserError: it names none, or one without a direction.
+    """
+    metrics, names = cfg.metrics, []
     for name, node in metrics.scores.items():
         if node is None:
             continue
         try:
-            score = instantiate(node, f"metrics.scores.{name}", context=_placeholder(cfg, gan.num_classes))
+            score = instantiate(node, f"metrics.scores.{name}", context=_placeholder(cfg, num_classes))
             info = score.value_info()
         except Exception:  # the score needs the real images or the extractor: build_scores checks the name later
             return
         names += [key.removesuffix("_x") for key in info if info[key].get("higher_is_better") is not None]
     if names and metrics.best_by not in names:
         usable = ", ".join(name for name in names if "_x_" not in name)
-        yield (
+        raise UserError(
             f"metrics.best_by={metrics.best_by}: must be one of {usable}, which are the computed "
             "scores with a direction; add other scores to metrics/score"
         )
@@ -55,4 +56,4 @@ def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:
     return ScoreContext("x", 2, 2, True, references, cfg.metrics.samples, torch.device("cpu"), num_classes, of_class)
 
 
-RULES = (arguments_of_scores_are_allowed, best_by_is_a_score)
+RULES = (arguments_of_scores_are_allowed,)
