@@ -5,7 +5,6 @@ Errors in lower layers name only an argument; this module adds the key of the co
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor
 from ganexp import console
 from ganexp.build import build_image_set, build_image_sets
 from ganexp.config.instantiate import SPECIAL, check, instantiate, locate, to_plain
+from ganexp.config.score_checks import best_by_error, check_best_by
 from ganexp.config.set_sizes import SetSizes, check_set_sizes
 from ganexp.console import say
 from ganexp.data.images import ImageSet
@@ -27,12 +27,18 @@ from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import Reference, load_reference
 from ganexp.metrics.score import Minimum, Score, ScoreContext
 from ganexp.sampling import sample_labels as draw_labels
+from ganexp.scored_sets import ScoredSets
 
 HELD_OUT = 10  # one image of so many tests a classifier, if there is no test split with classes
 
 
 def build_scores(
-    cfg: DictConfig, image_set: ImageSet, device: torch.device, num_classes: int, labels: Tensor | None = None
+    cfg: DictConfig,
+    image_set: ImageSet,
+    device: torch.device,
+    num_classes: int,
+    labels: Tensor | None = None,
+    for_training: bool = False,
 ) -> Scores | None:
     """Return the scores of `cfg.metrics`, or None with metrics=none.
 
@@ -44,6 +50,7 @@ def build_scores(
         device: device on which to compute the scores.
         num_classes: number of classes of the samples to score; 0 if they have no labels.
         labels: the classes (samples,) of existing samples; None chooses the classes according to metrics.labels.
+        for_training: whether a score chooses the best checkpoint, so that metrics.best_by must name one of them.
 
     Raises:
         UserError: see `prepare_sets`; also if weights are missing.
@@ -52,7 +59,7 @@ def build_scores(
     metrics = cfg.metrics
     if metrics.extractor is None:
         return None
-    sets = prepare_sets(cfg, image_set, num_classes, labels)
+    sets = prepare_sets(cfg, image_set, num_classes, labels, for_training)
     cache = Path(metrics.cache).expanduser()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         extractor = build_extractor(cfg, image_set, cache, device)
@@ -84,44 +91,16 @@ def build_scores(
         )
 
 
-@dataclass(frozen=True)
-class ScoredSets:
-    """The reference images, and the labels of the samples to score.
-
-    Attributes:
-        references: real images by split.
-        labels: labels of the samples; None if they have none.
-        classes: names of the classes of the dataset.
-    """
-
-    references: dict[str, ImageSet]
-    labels: SampleLabels | None
-    classes: list[str]
-
-    @property
-    def first_reference(self) -> ImageSet:
-        """The real images of the first split."""
-        return next(iter(self.references.values()))
-
-    def expected_share(self) -> list[float]:
-        """Return the expected share of each class among the samples; empty if it is not known."""
-        counts = self.first_reference.class_counts if self.labels is None else self.labels.counts
-        return [count / sum(counts) for count in counts]
-
-    def reference_labels(self, reference: Reference) -> Tensor | None:
-        """Return the classes of the images whose features `reference`, the first one, keeps; None without labels."""
-        labels = self.first_reference.labels
-        return None if labels is None else labels[reference.selected]
-
-
-def prepare_sets(cfg: DictConfig, image_set: ImageSet, num_classes: int, labels: Tensor | None = None) -> ScoredSets:
+def prepare_sets(
+    cfg: DictConfig, image_set: ImageSet, num_classes: int, labels: Tensor | None = None, for_training: bool = False
+) -> ScoredSets:
     """Return the references and the labels of the samples, after checking that every score can be computed.
 
     The arguments are those of `build_scores`.
 
     Raises:
-        UserError: the dataset lacks a split, a score needs more images, a setting of a score is wrong, or a score needs
-            labels and there are none.
+        UserError: the dataset lacks a split, a score needs more images, a setting of a score is wrong, a score needs
+            labels and there are none, or metrics.best_by names no score.
     """
     metrics = cfg.metrics
     references = _reference_sets(cfg, image_set)
@@ -134,6 +113,8 @@ def prepare_sets(cfg: DictConfig, image_set: ImageSet, num_classes: int, labels:
         class_images=first.class_counts,
     )
     check_set_sizes(_minimums(cfg), sizes)
+    if for_training:
+        check_best_by(cfg, num_classes)
     if "network" in metrics.extractor:
         _check_classifier(image_set, _test_set(cfg))
     return ScoredSets(references, sample_labels, image_set.classes)
@@ -292,8 +273,5 @@ def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]
         usable = [
             key.removesuffix(ending) for key in directions if directions[key] is not None and key.endswith(ending)
         ]
-        raise UserError(
-            f"metrics.best_by={cfg.metrics.best_by}: must be one of {', '.join(usable)}, which are the computed "
-            "scores with a direction; add other scores to metrics/score"
-        )
+        raise best_by_error(cfg.metrics.best_by, ", ".join(usable))
     return name, "max" if directions[name] else "min"

@@ -37,7 +37,7 @@ from ganexp.commands.tasks import TASKS, Task, check_places, chosen_groups, give
 from ganexp.config import schema
 from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
 from ganexp.config.encodings import explain_content, explain_encoding, refuse_extreme_files
-from ganexp.config.interpolations import explain_interpolation
+from ganexp.config.interpolations import explain_interpolation, with_sources
 from ganexp.config.texts import keep_texts, restore_texts
 from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, say
 from ganexp.errors import UserError, explain_unforeseen, wants_traceback
@@ -246,6 +246,9 @@ def _run_task(task: Task) -> Any:
     try:
         check_places(task)
         return TASKS[task.hydra_config.job.config_name](task)
+    except UserError as error:
+        error.args = (with_sources(str(error), task.cfg),)
+        raise
     except OSError as error:
         reason = explain_place(error, places(task))
         if not reason:

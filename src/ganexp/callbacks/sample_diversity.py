@@ -28,14 +28,16 @@ class SampleDiversity:
         self._pixels = image_set.batch(chosen)
         self._labels = None if image_set.labels is None else image_set.labels[chosen].cpu()
         self._class_counts = image_set.class_counts
+        self._real: float | None = None  # the mean distance between two real images, once it is known
 
     def relative(self, gan: GAN) -> float:
         """Return the mean distance of the samples of fixed latents, relative to real images; 1 if it is unknown."""
         labels = sample_labels(IMAGES, self._class_counts or [1] * gan.num_classes) if gan.num_classes else None
         samples = torch.cat([part.cpu() for part in sample_images(gan, IMAGES, BATCH, EVALUATION_SEED, labels=labels)])
         has_classes = labels is not None and self._labels is not None
-        real = mean_distance(from_uint8(self._pixels, "symmetric"), self._labels if has_classes else None)
-        return mean_distance(samples, labels if has_classes else None) / real if real else 1.0
+        if self._real is None:
+            self._real = mean_distance(from_uint8(self._pixels, "symmetric"), self._labels if has_classes else None)
+        return mean_distance(samples, labels if has_classes else None) / self._real if self._real else 1.0
 
 
 @torch.no_grad()

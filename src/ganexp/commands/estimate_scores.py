@@ -50,7 +50,8 @@ def time_scores(
     metrics, device = cfg.metrics, gan.device
     if is_here:
         with suppress(offline.NotHere):  # of a split that training would download
-            build_scores.prepare_sets(cfg, image_set, gan.num_classes)  # refuses what training would refuse
+            # which refuses what training would refuse
+            build_scores.prepare_sets(cfg, image_set, gan.num_classes, for_training=True)
     extractor, training_seconds, notes = _extractor(cfg, image_set, is_here, scratch, device)
     batch = min(metrics.samples, metrics.batch_size, TIMED_IMAGES[device.type])
     real = image_set.batch(torch.arange(min(batch, len(image_set))))

@@ -11,6 +11,7 @@ from ganexp.config import trust
 from ganexp.config.instantiate import locate, to_plain
 from ganexp.console import say
 from ganexp.errors import UserError
+from ganexp.loggers.evaluated import Evaluated
 from ganexp.runs.process import current_status
 from ganexp.runs.run_directory import RunDirectory
 
@@ -43,7 +44,7 @@ def log_evaluated(run: RunDirectory, scores: Mapping[str, float], step: int, sou
         try:
             logger = locate(to_plain(node), f"logger.{name}").func
             if hasattr(logger, "log_evaluated"):
-                logger.log_evaluated(run, values, step, source, _settings(cfg, node))
+                logger.log_evaluated(Evaluated(run, values, step, source, _settings(cfg, node)))
         except UserError as error:
             say(f"the logger {name} does not receive these scores: {error}")
 

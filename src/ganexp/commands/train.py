@@ -26,7 +26,6 @@ from ganexp.commands.data_summary import data_summary
 from ganexp.commands.result import record_result, record_settings
 from ganexp.commands.run_status import recorded_status
 from ganexp.config.averaging import average_warning
-from ganexp.config.score_checks import check_best_by
 from ganexp.console import say, short_path
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
@@ -126,10 +125,7 @@ def prepare(cfg: DictConfig) -> Prepared:
     stream = build.build_stream(cfg, image_sets["train"], device)
     gan.connect(stream)
     say(describe_length(cfg, stream))
-    if cfg.metrics.extractor is not None:
-        build_scores.prepare_sets(cfg, image_sets["train"], gan.num_classes)
-        check_best_by(cfg, gan.num_classes)
-    gan.scores = build_scores.build_scores(cfg, image_sets["train"], device, gan.num_classes)
+    gan.scores = build_scores.build_scores(cfg, image_sets["train"], device, gan.num_classes, for_training=True)
     build_scores.best_score(cfg, gan.scores)
     return Prepared(gan, build.build_data(cfg, gan), device, image_sets)
 
@@ -158,7 +154,7 @@ def check_only(cfg: DictConfig) -> None:
     image_sets = prepare_data(cfg, gan)
     build.build_stream(cfg, image_sets["train"], torch.device("cpu"))
     if cfg.metrics.extractor is not None:
-        build_scores.prepare_sets(cfg, image_sets["train"], gan.num_classes)
+        build_scores.prepare_sets(cfg, image_sets["train"], gan.num_classes, for_training=True)
 
 
 def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:

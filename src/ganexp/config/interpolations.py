@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 RAISED = re.compile(r"^\w+ raised while resolving interpolation: ")
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # to the value of another key
+KEY = re.compile(r"^([\w.]+)(?=[=:])", re.MULTILINE)  # at which a line of an error message points
 MAX_SHOWN = 200  # characters of the reason
 
 
@@ -54,3 +55,25 @@ def _is_broken(cfg: DictConfig, key: str) -> bool:
     except OmegaConfBaseException:
         return True
     return False
+
+
+def with_sources(message: str, cfg: DictConfig) -> str:
+    """Return an error message that also names the settings from which the keys in it take their values.
+
+    Args:
+        message: lines that begin with KEY: or KEY=VALUE:, and others.
+        cfg: the composed config, whose interpolations are not resolved.
+    """
+    references = {
+        key: found[1]
+        for key, text in _texts(OmegaConf.to_container(cfg, resolve=False))
+        if (found := REFERENCE.fullmatch(text))
+    }
+    lines = []
+    for key in dict.fromkeys(KEY.findall(message)):
+        source = key
+        for _ in references:  # at most so many, because references of a stranger may form a circle
+            source = references.get(source, source)
+        if source != key and source not in message:
+            lines.append(f"{key} takes its value from {source}.")
+    return "\n".join([message, *lines])

@@ -43,10 +43,15 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
         names += [key.removesuffix("_x") for key in info if info[key].get("higher_is_better") is not None]
     if names and metrics.best_by not in names:
         usable = ", ".join(name for name in names if "_x_" not in name)
-        raise UserError(
-            f"metrics.best_by={metrics.best_by}: must be one of {usable}, which are the computed "
-            "scores with a direction; add other scores to metrics/score"
-        )
+        raise best_by_error(metrics.best_by, usable)
+
+
+def best_by_error(best_by: str, usable: str) -> UserError:
+    """Return the error for a value of metrics.best_by that is none of the `usable` scores, which are one text."""
+    return UserError(
+        f"metrics.best_by={best_by}: must be one of {usable}, which are the computed scores with a direction; add "
+        "other scores to metrics/score"
+    )
 
 
 def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:

@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 from torch import Tensor
 
 from ganexp.errors import UserError
+from ganexp.loggers.evaluated import Evaluated
 from ganexp.loggers.result import final_metrics
 from ganexp.loggers.trackers import display_name, require, sweep_name, to_pil
 from ganexp.runs.run_directory import RunDirectory
@@ -91,22 +92,8 @@ class MLflow(MLFlowLogger):
         self.experiment.set_terminated(self.run_id, "FINISHED")
 
     @classmethod
-    def log_evaluated(
-        cls,
-        run_directory: RunDirectory,
-        scores: Mapping[str, float],
-        step: int,
-        source: str,
-        settings: Mapping[str, Any],
-    ) -> None:
+    def log_evaluated(cls, evaluated: Evaluated) -> None:
         """Add scores of `ganexp evaluate` to the MLflow run whose id is in run.json.
-
-        Args:
-            run_directory: directory of the run.
-            scores: scores by log key.
-            step: step of the checkpoint.
-            source: not used.
-            settings: the settings of the logger.
 
         Raises:
             UserError: MLflow is not installed, its store does not have the run, or it refuses the scores.
@@ -115,17 +102,17 @@ class MLflow(MLFlowLogger):
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
-        stored = run_directory.metadata().get(PACKAGE, {})
-        database = _database(settings["tracking_uri"], stored.get("tracking_uri", ""))
+        stored = evaluated.run_directory.metadata().get(PACKAGE, {})
+        database = _database(evaluated.settings["tracking_uri"], stored.get("tracking_uri", ""))
         if database is not None and not database.is_file():
             raise UserError(f"{database}: no such database")
-        client = MlflowClient(f"{SQLITE}{database}" if database else settings["tracking_uri"])
+        client = MlflowClient(f"{SQLITE}{database}" if database else evaluated.settings["tracking_uri"])
         run_id = _existing_run(client, stored.get("run_id"))
         if run_id is None:
             raise UserError("MLflow does not have the run that run.json names")
         try:
-            for key, value in scores.items():
-                client.log_metric(run_id, key, value, step=step)
+            for key, value in evaluated.scores.items():
+                client.log_metric(run_id, key, value, step=evaluated.step)
         except MlflowException as error:
             raise UserError(f"MLflow: {error}") from error
 

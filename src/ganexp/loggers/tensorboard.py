@@ -11,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
 from ganexp.log_keys import mean_key, score_key
+from ganexp.loggers.evaluated import Evaluated
 from ganexp.loggers.result import final_metrics
 from ganexp.runs.run_directory import RunDirectory
 
@@ -60,30 +61,15 @@ class TensorBoard(TensorBoardLogger):
         self.experiment.flush()
 
     @classmethod
-    def log_evaluated(
-        cls,
-        run_directory: RunDirectory,
-        scores: Mapping[str, float],
-        step: int,
-        source: str,
-        settings: Mapping[str, Any],
-    ) -> None:
-        """Write scores of `ganexp evaluate` to an event file of their own, which replaces that of the same source.
-
-        Args:
-            run_directory: directory of the run.
-            scores: scores by log key.
-            step: step of the checkpoint.
-            source: name of the scores, such as scores-inception.
-            settings: not used.
-        """
-        suffix = f".{source}"
-        for events in run_directory.path.glob("events.out.tfevents.*"):
+    def log_evaluated(cls, evaluated: Evaluated) -> None:
+        """Write scores of `ganexp evaluate` to an event file of their own, which replaces that of the same source."""
+        suffix = f".{evaluated.source}"
+        for events in evaluated.run_directory.path.glob("events.out.tfevents.*"):
             if events.name.endswith(suffix):
                 events.unlink()
-        with SummaryWriter(run_directory.path, filename_suffix=suffix) as writer:
-            for key, value in scores.items():
-                writer.add_scalar(key, value, step)
+        with SummaryWriter(evaluated.run_directory.path, filename_suffix=suffix) as writer:
+            for key, value in evaluated.scores.items():
+                writer.add_scalar(key, value, evaluated.step)
 
     def save(self) -> None:
         """Flush the events. Unlike Lightning's logger, write no hparams.yaml, because config.yaml has the settings."""

@@ -8,6 +8,7 @@ from pytorch_lightning.loggers import WandbLogger
 from torch import Tensor
 
 from ganexp.errors import UserError
+from ganexp.loggers.evaluated import Evaluated
 from ganexp.loggers.result import final_metrics
 from ganexp.loggers.trackers import display_name, require, sweep_name, to_pil
 from ganexp.runs.run_directory import RunDirectory
@@ -88,34 +89,20 @@ class WeightsAndBiases(WandbLogger):
         self.experiment.finish()
 
     @classmethod
-    def log_evaluated(
-        cls,
-        run_directory: RunDirectory,
-        scores: Mapping[str, float],
-        step: int,
-        source: str,
-        settings: Mapping[str, Any],
-    ) -> None:
+    def log_evaluated(cls, evaluated: Evaluated) -> None:
         """Send scores of `ganexp evaluate` to the W&B run whose id is in run.json.
-
-        Args:
-            run_directory: directory of the run.
-            scores: scores by log key.
-            step: step of the checkpoint.
-            source: not used.
-            settings: the settings of the logger, with the name and the tags of the run.
 
         Raises:
             UserError: run.json has no id, the W&B run belongs to an entity that is not the user's by default, W&B is
                 not installed, or it refuses the run.
         """
-        if not run_directory.metadata().get(PACKAGE, {}).get("id"):
+        if not evaluated.run_directory.metadata().get(PACKAGE, {}).get("id"):
             raise UserError("run.json has no id of a W&B run")
-        entity = settings.get("entity")
+        entity = evaluated.settings.get("entity")
         if entity not in (None, os.environ.get("WANDB_ENTITY")):
             raise UserError(f"they would go to the W&B entity {entity}. If it is yours: WANDB_ENTITY={entity} ganexp …")
-        logger = cls(run_directory, **settings)
-        logger.log_metrics(scores, step)
+        logger = cls(evaluated.run_directory, **evaluated.settings)
+        logger.log_metrics(evaluated.scores, evaluated.step)
         logger.experiment.finish()
 
     def finalize(self, status: str) -> None:

@@ -33,6 +33,10 @@ class SpectralNormGroup:
         self._normalised: dict[nn.Module, Tensor] = {}
         self._u_owners = self._v_owners = torch.empty(0, dtype=torch.long)
 
+    def __bool__(self) -> bool:
+        """Return whether there are weights to normalise."""
+        return bool(self._norms)
+
     def normalised(self, norm: PersistentSpectralNorm) -> Tensor:
         """Return the normalised weight that belongs to `norm`, with a gradient for the original weight."""
         if not self._normalised:
@@ -79,6 +83,11 @@ class SpectralNormGroup:
         columns = [weight[0].numel() for weight in weights]
         u_owners, v_owners = (torch.from_numpy(np.arange(len(weights)).repeat(sizes)) for sizes in (rows, columns))
         return u_owners.to(weights[0].device), v_owners.to(weights[0].device)
+
+
+def spectral_norm_groups(networks: Iterable[nn.Module]) -> list[SpectralNormGroup]:
+    """Return a group for each network that has persistent spectral norm."""
+    return [group for group in map(SpectralNormGroup, networks) if group]
 
 
 @contextmanager

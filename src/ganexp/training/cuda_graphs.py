@@ -26,12 +26,12 @@ class Results:
 
     Args:
         loss: the sum of the terms, a scalar.
-        terms: the loss terms by name.
+        terms: the loss terms by name; empty if they are not to be logged.
         accuracies: the discriminator's accuracies by the kind of images; empty if they were not computed.
     """
 
     loss: Tensor
-    terms: dict[str, Tensor]
+    terms: dict[str, Tensor] = field(default_factory=dict)
     accuracies: dict[str, Tensor] = field(default_factory=dict)
 
 

@@ -15,7 +15,7 @@ from ganexp.data.stream import Batch as RealBatch
 from ganexp.data.stream import ImageStream
 from ganexp.losses.objective import Objective
 from ganexp.models.latent import Latent
-from ganexp.models.spectral_group import SpectralNormGroup, normalise_once
+from ganexp.models.spectral_group import normalise_once, spectral_norm_groups
 from ganexp.pixels import PixelRange
 from ganexp.training.cuda_graphs import GraphedUpdates, Results
 from ganexp.training.ema import AveragedGenerator
@@ -92,7 +92,7 @@ class GAN(ScoredModule):
         self.cuda_graph = cuda_graph
         self._compute_gradients: Callable[[Backward, RealBatch], Results] = self.compute_gradients
         # with joint batches, one power iteration of spectral norm for each update
-        self._norm_groups = [SpectralNormGroup(each) for each in networks.values()] if objective.joint_batch else []
+        self._norm_groups = spectral_norm_groups(networks.values()) if objective.joint_batch else []
         methods = ("set_progress", "set_stage")
         self._told_progress = [each for each in self.modules() if any(hasattr(each, method) for method in methods)]
 
@@ -240,7 +240,7 @@ class GAN(ScoredModule):
     def compute_gradients(self, phase: Backward, real: RealBatch) -> Results:
         """Compute the gradients of the phase's network for a real batch, and return what else is known of the update.
 
-        The accuracies are computed only if they may be logged, or if the operations are being recorded.
+        The terms and accuracies are returned only if they may be logged, or if the operations are being recorded.
         """
         network = phase.network
         with normalise_once(self._norm_groups):
@@ -250,9 +250,10 @@ class GAN(ScoredModule):
         self._optimizer_of[network].zero_grad()
         with torch.autocast(loss.device.type, enabled=False):  # second-order gradients in half precision are too coarse
             self.manual_backward(loss, inputs=self._parameters_of[network])
-        with_accuracies = self._may_be_logged or self._is_graphed
+        if not (self._may_be_logged or self._is_graphed):
+            return Results(loss.detach())
         terms = {name: term.detach() for name, term in terms.items()}
-        return Results(loss.detach(), terms, self.objective.accuracies(batch) if with_accuracies else {})
+        return Results(loss.detach(), terms, self.objective.accuracies(batch))
 
     def _optimizers_by_network(self) -> dict[str, Any]:
         """Return the optimizers by network. Lightning wraps only the generator's, so it counts generator updates."""
