@@ -4,6 +4,8 @@ import pytest
 from helpers.runs import make_run, template
 
 from ganexp.report.collect import collect
+from ganexp.report.comparison import compare
+from ganexp.report.grouping import group_runs
 from ganexp.report.report import Report
 
 
@@ -41,8 +43,21 @@ def test_verdict_names_the_correction_that_decides(tmp_path, hinge):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
     found = [each for (title, *_), each in comparisons(tmp_path).items() if title == "fid_classifier best"]
-    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 6 pairs)"}
+    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 24 comparisons)"}  # 6 pairs by 4 scores
     assert all(each.difference.p < 0.05 < each.p for each in found)
+
+
+def test_scores_are_corrected_for_each_other(tmp_path, hinge, wgan_gp):
+    """One of many scores differs between two groups by chance."""
+    for loss, text, fids in (("hinge", hinge, (20.0, 20.1)), ("wgan_gp", wgan_gp, (23.0, 23.4))):
+        for seed, fid in enumerate(fids):
+            make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss})
+    runs = collect([tmp_path])
+    column = next(each for each in Report.from_runs(runs).columns if each.title == "fid_classifier best")
+    groups = group_runs(runs)
+    assert [each.verdict for each in compare(groups, [column])] == ["first is better"]
+    among_many = compare(groups, [column] * 20)
+    assert {each.verdict for each in among_many} == {"not separable at n=2 (Holm, 20 comparisons)"}
 
 
 def test_many_groups_are_compared_with_the_best_only(tmp_path, hinge):

@@ -22,7 +22,8 @@ class Comparison:
         first: the first group.
         second: the second group.
         difference: the scores of `first` minus the scores of `second`.
-        pairs: the number of pairs of groups with this score, for which p is corrected.
+        pairs: the number of pairs of groups with this score.
+        tests: the number of pairs over all scores, for which p is corrected.
         p: Holm's adjusted p value; None if a group has a single seed.
     """
 
@@ -31,6 +32,7 @@ class Comparison:
     second: Group
     difference: Difference
     pairs: int
+    tests: int = 1
     p: float | None = None
 
     @property
@@ -47,7 +49,7 @@ class Comparison:
     def verdict(self) -> str:
         """Return the result of the comparison as text. If the direction is unknown, no group is called better."""
         if not self.is_separable:
-            correction = f" (Holm, {self.pairs} pairs)" if self._excludes_zero else ""
+            correction = f" (Holm, {self.tests} comparisons)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"
         first_is_higher = self.difference.mean > 0
         higher_is_better = self.column.info.higher_is_better
@@ -78,9 +80,18 @@ def compare(groups: Sequence[Group], columns: Sequence[Column]) -> list[Comparis
 
     All pairs of groups are compared. With more than MAX_ALL_PAIRS groups, each group is compared only with the group of
     the best mean (the lowest mean if the direction is unknown). p is corrected for all pairs, because this group was
-    chosen by its score.
+    chosen by its score, and for all scores: of twenty scores that do not differ, one would seem to.
     """
-    return [comparison for column in columns for comparison in _compare_by(column, groups)]
+    by_column = [_compare_by(column, groups) for column in columns]
+    tests = sum(found[0].pairs for found in by_column if found)
+    comparisons = [comparison for found in by_column for comparison in found]
+    testable = [comparison for comparison in comparisons if comparison.difference.p is not None]
+    adjusted = holm([comparison.difference.p for comparison in testable], tests)
+    for comparison in comparisons:
+        comparison.tests = tests
+    for comparison, p in zip(testable, adjusted, strict=True):
+        comparison.p = p
+    return comparisons
 
 
 def _compare_by(column: Column, groups: Sequence[Group]) -> list[Comparison]:
@@ -90,15 +101,10 @@ def _compare_by(column: Column, groups: Sequence[Group]) -> list[Comparison]:
         if scores:
             scored.append(_ScoredGroup(group, scores))
     all_pairs = math.comb(len(scored), 2)
-    comparisons = [
+    return [
         Comparison(column, first.group, second.group, difference(first.scores, second.scores), all_pairs)
         for first, second in _choose_pairs(column, scored)
     ]
-    testable = [comparison for comparison in comparisons if comparison.difference.p is not None]
-    adjusted = holm([comparison.difference.p for comparison in testable], all_pairs)
-    for comparison, p in zip(testable, adjusted, strict=True):
-        comparison.p = p
-    return comparisons
 
 
 def _choose_pairs(column: Column, scored: Sequence[_ScoredGroup]) -> list[tuple[_ScoredGroup, _ScoredGroup]]:

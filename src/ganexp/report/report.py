@@ -25,7 +25,7 @@ EVALUATED_TEXT = (
 )
 COMPARISONS_TEXT = (
     "Differences are paired by seed (paired t test) if all seeds of one group are among the other's; otherwise the "
-    "test is Welch's t. p is Holm's, corrected for all pairs of groups with that score. Not separable means that the "
+    "test is Welch's t. p is Holm's, corrected for all pairs of groups and all scores. Not separable means that the "
     f"{LEVEL_TEXT} interval of the difference includes zero, that a group has a single seed, or that p is "
     f"{SIGNIFICANCE} or more."
 )
