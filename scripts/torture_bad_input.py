@@ -26,7 +26,7 @@ from torture_damage import (
     damaged_sweeps,
 )
 from torture_inputs import RUN, command_lines, wrong_values, wrong_values_of_commands
-from torture_trials import Outcome, Trial, fault, run_in, run_trial
+from torture_trials import HANG, Outcome, Trial, fault, run_in, run_trial
 
 SHOWN = 600  # characters of the output of a faulty command
 KINDS = ("values", "lines", "damage")
@@ -93,7 +93,7 @@ def _choose(arguments: argparse.Namespace, trials: dict[str, list[Trial]]) -> li
 def _class(outcome: Outcome, wrong: str) -> str:
     if wrong:
         return "fault"
-    if outcome.code == 0:
+    if outcome.code in (0, HANG):
         return "ran"
     return "failed while it ran" if outcome.started else "refused cleanly"
 

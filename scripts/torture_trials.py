@@ -21,7 +21,7 @@ from ganexp.commands import describe, evaluate, evaluate_images, report, resume,
 LIMIT_S = 30
 MAX_LINES = 10
 MEMORY_BYTES = 12 << 30  # of address space; a command that needs more has not bounded what it allocates
-HANG = "hang"
+HANG = "hang"  # stopped after the time limit
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,12 @@ class Outcome:
     def started(self) -> bool:
         """Return whether a run had started, which keeps its directory when it fails."""
         return bool(self.recorded)
+
+    @property
+    def shows_progress(self) -> bool:
+        """Return whether the last printed line is the progress of a training, which may legitimately take long."""
+        lines = self.text.split()
+        return bool(lines) and lines[-1] == "left" and "step/s" in lines
 
 
 def run_trial(trial: Trial, as_process: bool = False) -> Outcome:
@@ -96,13 +102,13 @@ def fault(trial: Trial, outcome: Outcome) -> str:
     new = [name for name in outcome.created if not name.startswith("run/")]  # a resumed run has more files
     left = "" if outcome.started else ", ".join(new[:3])
     found = {
-        "hangs": outcome.code == HANG,
+        "hangs": outcome.code == HANG and not outcome.shows_progress,
         "traceback": "Traceback" in outcome.text or "This error is one of ganexp" in outcome.text,
         "accepts a forbidden value": outcome.code == 0 and trial.must_fail,
     }
-    if outcome.code != 0:
+    if outcome.code not in (0, HANG):
         found |= {
-            f"exit code {outcome.code}": outcome.code not in (0, 1, 2, HANG),
+            f"exit code {outcome.code}": outcome.code not in (0, 1, 2),
             "no message": not lines,
             f"{len(lines)} lines": len(lines) > MAX_LINES and not outcome.started,
             "does not name the key or file": not any(name in outcome.text for name in trial.named or ("",)),

@@ -44,12 +44,16 @@ def test_run_directory_is_complete(run):
         "config.yaml",
         *(f".hydra/{name}" for name in HYDRA_FILES),
         "run.json",
+        "run.log",
         "metrics.jsonl",
         "curves.png",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
         "samples/interpolation-linear.png",
         "samples/interpolation-spherical.png",
+        "samples/real.png",
+        "samples/real-and-generated.png",
+        "samples/training.gif",
         *(f"samples/step-{step:07d}.png" for step in (0, 3, 6)),
     }
 

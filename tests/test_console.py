@@ -4,12 +4,23 @@ import io
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from rich.table import Table
 
-from ganexp.console import CLOSED_OUTPUT, TableConsole, make_console, progress, say, short_path
+from ganexp.console import (
+    CLOSED_OUTPUT,
+    TableConsole,
+    logged_to,
+    make_console,
+    progress,
+    say,
+    say_once,
+    saying_once,
+    short_path,
+)
 
 
 def test_short_path_is_relative_below_the_working_directory(tmp_path, monkeypatch):
@@ -21,6 +32,16 @@ def test_short_path_is_relative_below_the_working_directory(tmp_path, monkeypatc
 def test_progress_passes_items_on_without_a_terminal(capsys):
     assert list(progress(iter([1, 2, 3]), "work", total=3)) == [1, 2, 3]
     assert capsys.readouterr().out == ""
+
+
+def test_repeated_line_is_printed_once_within_a_block(capsys):
+    say_once("a")
+    say_once("a")
+    with saying_once():
+        for line in ("b", "c", "b"):
+            say_once(line)
+    say_once("b")
+    assert capsys.readouterr().out.split() == ["a", "a", "b", "c", "b"]
 
 
 def test_line_in_a_file_is_not_broken(capsys):
@@ -61,3 +82,27 @@ def test_ascii_terminal_gets_replacements():
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["1 ? 2", "?"]
+
+
+def test_log_has_what_was_printed_before_and_within(tmp_path, capsys):
+    say("before")
+    with logged_to(tmp_path / "run.log"):
+        say("first\nsecond")
+        table = Table("job")
+        table.add_row("loss=hinge")
+        make_console().print(table)
+    say("after")
+    lines = (tmp_path / "run.log").read_text().splitlines()
+    times, texts = zip(*(line.partition(" ")[::2] for line in lines), strict=True)
+    assert texts[-8:-5] == ("before", "first", "second")
+    assert "loss=hinge" in texts[-2]
+    assert all(datetime.fromisoformat(time).utcoffset() == timedelta(0) for time in times)
+    assert "after" not in texts
+
+
+def test_log_names_the_error_and_a_full_disk_hides_none(tmp_path):
+    with pytest.raises(ValueError, match="bad"), logged_to(tmp_path / "run.log"):
+        raise ValueError("bad")
+    assert (tmp_path / "run.log").read_text().endswith(" ValueError: bad\n")
+    with pytest.raises(ValueError, match="worse"), logged_to(tmp_path / "no directory" / "run.log"):
+        raise ValueError("worse")

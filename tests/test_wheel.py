@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from ganexp.runs.environment import COMMIT_FILE, git_state
+
 ROOT = Path(__file__).resolve().parents[1]
 EXTENSIONS = Path(__file__).resolve().parent / "helpers" / "user_extensions"
 CHOICES = {
@@ -70,6 +72,12 @@ def test_wheel_holds_every_config_and_module(wheel):
         for file in folder.rglob("*"):
             if file.suffix in (".yaml", ".py", ".html", ".css", ".js", ".npz") or file.name == "py.typed":
                 assert prefix + file.relative_to(folder).as_posix() in inside
+
+
+def test_wheel_names_its_commit(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        stored = json.loads(archive.read(f"ganexp/{COMMIT_FILE}"))
+    assert stored == git_state(ROOT)
 
 
 def test_wheel_runs_with_a_users_own_experiment(installed, tmp_path):

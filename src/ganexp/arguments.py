@@ -13,6 +13,7 @@ from ganexp.commands.catalogue import COMMANDS
 CONFIGS = ("train", "evaluate", "evaluate_images", "sample", "describe")  # Hydra's primary configs
 INFO_TOPICS = ("all", "aliases", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 LINE_LENGTH = 120  # of a help text
+PRESETS = ("sweep", "hparams_search")  # groups whose options imply --multirun
 NAME_FLAGS = ("--config-name", "-cn")
 MULTIRUN_FLAGS = ("--multirun", "-m")
 # Flags that are handed to Hydra: names, whether a value follows, and the help text.
@@ -32,6 +33,7 @@ HYDRA_FLAGS = (
 )
 DRY_RUN_FLAG = "--dry-run"
 DRY_RUN = "debug.dry_run=true"  # the override that it stands for
+HELP = "help"  # `ganexp help COMMAND` is `ganexp COMMAND --help`
 OTHER_DASHES = "‐‑‒–—―−"  # which word processors and web pages put in place of a hyphen
 
 
@@ -62,7 +64,7 @@ class Command:
         config_name: Hydra's primary config, one of `CONFIGS`; empty for a command without one.
         config_dir: the value of --config-dir.
         is_named: whether the command line names the command or a primary config.
-        is_sweep: whether the command line has --multirun, or a preset of the group `sweep`, which implies it.
+        is_sweep: whether the command line has --multirun, or an option of `PRESETS`, which implies it.
         wants_help: whether the command line has --help.
     """
 
@@ -89,6 +91,8 @@ def parse(argv: Sequence[str]) -> Command:
     Raises:
         UsageError: there is no such command or flag, or an argument is not an override.
     """
+    if argv and argv[0] == HELP:
+        argv = [*argv[1:], "--help"]
     argv = _with_info_topic(argv)
     name = find_command(argv)
     others = list(argv)
@@ -153,7 +157,7 @@ def find_command(argv: Sequence[str]) -> str | None:
             parser.error(_describe_unknown(unknown, argv, None))
         if name[0] in OTHER_DASHES:
             parser.error(f"{name} begins with a dash that is not a hyphen: write -{name.lstrip(OTHER_DASHES + '-')}")
-        parser.error(f"unknown command {name!r}: use one of {', '.join(COMMANDS)}, or key=value")
+        parser.error(f"unknown command {name!r}: use one of {', '.join(COMMANDS)}, {HELP}, or key=value")
     return name
 
 
@@ -226,9 +230,10 @@ def _expand_home(flag: str) -> str:
 
 
 def _has_preset(overrides: Sequence[str]) -> bool:
-    """Return whether the overrides choose a preset of the group `sweep`, or set Hydra's mode to a sweep."""
-    keys = dict(override.split("=", 1) for override in overrides if "=" in override)
-    return keys.get("sweep", "null") != "null" or keys.get("hydra.mode") == "MULTIRUN"
+    """Return whether the overrides choose a preset of a sweep or a search, or set Hydra's mode to a sweep."""
+    keys = dict(override.lstrip("+").split("=", 1) for override in overrides if "=" in override)
+    is_preset = any(keys.get(group, "null") != "null" for group in PRESETS)
+    return is_preset or keys.get("hydra.mode") == "MULTIRUN"
 
 
 def _only_shows(options: argparse.Namespace) -> bool:

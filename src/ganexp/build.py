@@ -29,6 +29,7 @@ from ganexp.losses.objective import Objective
 from ganexp.models.layers import needs_separate_batches
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.sampling import needs_batches
+from ganexp.training import processes
 from ganexp.training.ema import AveragedGenerator
 from ganexp.training.gan import GAN
 from ganexp.training.schedules import batch_size_scale, set_stage
@@ -176,6 +177,12 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
             f"schedule.batch_size={batch_size} is more than the {len(image_set)} images of the dataset: "
             f"use schedule.batch_size={len(image_set)} or less"
         )
+    count = cfg.trainer.devices
+    if batch_size % count:
+        raise UserError(
+            f"schedule.batch_size={batch_size}: is shared by {count} devices, so it must be a multiple of {count}: use "
+            f"schedule.batch_size={batch_size // count * count or count}"
+        )
     resident = data.in_memory
     if resident == "auto":
         resident = device.type == "cpu" or fits(len(image_set), data.resolution, data.channels, device)
@@ -189,6 +196,8 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
         data.workers,
         pixel_range=data.range,
         repeat_first_batch=cfg.debug.repeat_first_batch,
+        rank=processes.rank(),
+        processes=count,
     )
 
 

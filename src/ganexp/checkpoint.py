@@ -152,16 +152,25 @@ def check_fits(checkpoint: Mapping[str, Any], module: nn.Module, path: Path, con
     Raises:
         UserError: a weight is missing, is unknown, or has another shape.
     """
-    stored, expected = _shapes(checkpoint["state_dict"]), _shapes(module.state_dict())
+    lines = differences(checkpoint["state_dict"], module.state_dict())
+    if lines:
+        raise UserError("\n".join([f"{path} does not fit the config of its run, {config}:", *lines]))
+
+
+def differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
+    """Return a line for each weight that a stored state lacks, has too much, or has in another shape; at most 7 lines.
+
+    Args:
+        stored: the state in a checkpoint.
+        expected: the state by the config.
+    """
+    stored, expected = _shapes(stored), _shapes(expected)
     differing = [name for name in expected | stored if stored.get(name) != expected.get(name)]
-    if not differing:
-        return
     lines = [
         f"  {name}: {stored.get(name, 'missing')} in the checkpoint, {expected.get(name, 'missing')} by the config"
         for name in differing[:MAX_NAMED]
     ]
-    more = [f"  and {len(differing) - MAX_NAMED} more"] if len(differing) > MAX_NAMED else []
-    raise UserError("\n".join([f"{path} does not fit the config of its run, {config}:", *lines, *more]))
+    return lines + ([f"  and {len(differing) - MAX_NAMED} more"] if len(differing) > MAX_NAMED else [])
 
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, str]:

@@ -6,7 +6,6 @@ this module prints errors and exits. Must not import torch, so that `ganexp --he
 
 import json
 import logging
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -26,7 +25,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from ganexp import __version__
-from ganexp.arguments import CONFIGS, Command, UsageError, find_command, parse
+from ganexp.arguments import Command, UsageError, parse
+from ganexp.commands.completion import complete
 from ganexp.commands.evaluate_arguments import adapt
 from ganexp.commands.help import command_help, general_help
 from ganexp.commands.resume_arguments import parse_resume
@@ -38,7 +38,7 @@ from ganexp.config import schema
 from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
 from ganexp.config.encodings import explain_content, explain_encoding, refuse_extreme_files
 from ganexp.config.interpolations import explain_interpolation, with_sources
-from ganexp.config.texts import keep_texts, restore_texts
+from ganexp.config.texts import keep_texts, restore_texts, without_plus
 from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, say
 from ganexp.errors import UserError, explain_unforeseen, wants_traceback
 from ganexp.runs.places import explain_place
@@ -97,7 +97,8 @@ def _run_hydra(command: Command) -> None:
     """
     schema.register()
     refuse_extreme_files(_folders(command))
-    command = adapt(_complete(_expand_resumed_sweep(command)))
+    command = replace(command, arguments=tuple(without_plus(command.arguments, _folders(command))))
+    command = adapt(complete(_expand_resumed_sweep(command), _folders(command)))
     kept = keep_texts(command.arguments, command.config_name, _folders(command))
     exact = replace(command, arguments=tuple(kept))
     try:
@@ -140,24 +141,6 @@ def _expand_resumed_sweep(command: Command) -> Command:
     return replace(command, is_sweep=True, arguments=tuple(overrides))
 
 
-def _complete(command: Command) -> Command:
-    """Remove the command name from COMP_LINE, the command line that Hydra completes for the shell."""
-    line = os.environ.get("COMP_LINE")
-    if line is None:
-        return command
-    program, *words = line.split(" ")
-    try:
-        name = find_command(words[:-1])  # the last word is still being typed
-    except UsageError:
-        return command
-    if name is not None and name not in CONFIGS:
-        sys.exit(0)  # without an offer from here, the shell completes paths
-    if name is not None:
-        words.remove(name)
-    os.environ["COMP_LINE"] = " ".join([program, *words])
-    return replace(command, config_name=name or "train")
-
-
 def _message(error: Exception, command: Command) -> str:
     """Return the message for the user about an error that Hydra raised.
 
@@ -170,7 +153,8 @@ def _message(error: Exception, command: Command) -> str:
         return "No job of the search has a score: see above why they failed."
     if re.fullmatch(r"File .* does not exist!", str(error)):  # Hydra's, of its flag
         return f"--experimental-rerun: {error}"
-    from ganexp.config.suggestions import explain, is_group_value_error
+    from ganexp.config.hydra_messages import is_group_value_error
+    from ganexp.config.suggestions import explain
 
     if isinstance(error, OmegaConfBaseException):
         return explain_interpolation(error, command.arguments)

@@ -3,7 +3,11 @@
 import io
 import os
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +19,47 @@ from rich.table import Table
 T = TypeVar("T")
 
 UNLIMITED = 100_000  # characters in a line of a file or pipe
+LOG_WIDTH = 200  # characters of a table in the log of a run
 CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
+
+_said: ContextVar[set[str] | None] = ContextVar("said", default=None)  # the lines that are not printed again
+
+
+class RunLog:
+    """What is printed, with the time of each line in UTC: in the file of a run, or kept until there is one.
+
+    A file that cannot be written is passed over, so that a full disk does not hide the message about it.
+    """
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+        self.kept: deque[str] = deque(maxlen=1000)  # lines
+
+    def write(self, text: str) -> None:
+        """Write the lines of a text."""
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        self.kept.extend(f"{time} {line}".rstrip() + "\n" for line in text.splitlines())
+        if self.path is not None:
+            with suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
+                file.writelines(self.kept)
+            self.kept.clear()
+
+
+LOG = RunLog()
+
+
+@contextmanager
+def logged_to(path: Path) -> Iterator[None]:
+    """Append what is printed within the block to a file, with what was printed before it and the error that ends it."""
+    LOG.path = path
+    try:
+        yield
+    except Exception as error:
+        LOG.write(f"{type(error).__name__}: {error}")
+        raise
+    finally:
+        LOG.path = None
+        LOG.kept.clear()
 
 
 def is_rank_zero() -> bool:
@@ -38,9 +82,29 @@ def say(*values: object) -> None:
     """
     try:
         if is_rank_zero():
+            LOG.write(" ".join(map(str, values)))
             print(*values, flush=True)
     except BrokenPipeError:
         raise SystemExit(CLOSED_OUTPUT) from None
+
+
+@contextmanager
+def saying_once() -> Iterator[None]:
+    """Let `say_once` print each line a single time within the block, such as all jobs of a sweep."""
+    token = _said.set(set())
+    try:
+        yield
+    finally:
+        _said.reset(token)
+
+
+def say_once(line: str) -> None:
+    """Print a line, unless it has been printed within the same block of `saying_once`."""
+    said = _said.get()
+    if said is None or line not in said:
+        say(line)
+    if said is not None:
+        said.add(line)
 
 
 def allow_any_encoding() -> None:
@@ -71,6 +135,10 @@ class TableConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print the objects as rich's console does."""
         super().print(*(self._fit(item) if isinstance(item, Table) else item for item in objects), **options)
+        if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # not the steps of a live bar
+            text = io.StringIO()
+            Console(file=text, width=LOG_WIDTH).print(*objects, **options)
+            LOG.write(text.getvalue())
 
     def on_broken_pipe(self) -> None:
         """End the process if the reader of the output has closed the pipe."""

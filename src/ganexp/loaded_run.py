@@ -41,13 +41,7 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
     Raises:
         UserError: the checkpoint is missing or damaged, or its weights do not fit the config of its run directory.
     """
-    path = Path(ckpt).expanduser()
-    if path.is_dir():
-        run = RunDirectory(path)
-        path = next((file for file in (run.best, run.last) if file.exists()), run.best)
-    if not path.is_file():
-        hint = newest_run_below(ckpt)
-        raise UserError(f"ckpt={ckpt}: no such checkpoint. Give a .ckpt file or a run directory.{hint}")
+    path = find_checkpoint(ckpt, "ckpt")
     run = RunDirectory(path.parent.parent)
     cfg = trust.load(run.config, without=("callbacks", "logger"))  # which no one runs here
     gan = build_gan(cfg)
@@ -57,3 +51,23 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
     gan.step = checkpoint["ganexp"]["step"]
     facts = {"checkpoint": str(path), "step": gan.step, "ema": gan.averaged_generator is not None}
     return LoadedRun(cfg, gan.to(choose_device(accelerator)), run, facts)
+
+
+def find_checkpoint(given: str, key: str) -> Path:
+    """Return the path of a checkpoint, or of the best one of a run directory, or of the last one if it has no best.
+
+    Args:
+        given: path of a checkpoint or a run directory.
+        key: the key of the config that has this path.
+
+    Raises:
+        UserError: there is no such checkpoint.
+    """
+    path = Path(given).expanduser()
+    if path.is_dir():
+        run = RunDirectory(path)
+        path = next((file for file in (run.best, run.last) if file.exists()), run.best)
+    if not path.is_file():
+        hint = newest_run_below(given)
+        raise UserError(f"{key}={given}: no such checkpoint. Give a .ckpt file or a run directory.{hint}")
+    return path

@@ -16,6 +16,11 @@ MEAN = "_mean"
 GUARD = "guard/"
 AXIS = "axis/"
 
+LEARNING_RATE = "learning_rate/"
+SPEED = "speed/"
+MEMORY = "memory/"
+
+IMAGES_PER_SECOND = SPEED + "images_per_second"  # real images in a second of training
 D_STEPS = AXIS + "d_steps"  # discriminator updates
 IMAGES = AXIS + "images"  # real images that the discriminator has seen
 EPOCHS = AXIS + "epochs"  # batches taken from the training split, divided by the batches of an epoch

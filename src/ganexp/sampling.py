@@ -228,6 +228,12 @@ def interpolation_grid(
     return generate(gan, between, _row_labels(grid_classes(gan, rows, label), columns))
 
 
+def interpolation_heads(columns: int) -> list[str]:
+    """Return the text above each column of interpolations: the two latents at the ends, and the share between them."""
+    between = [f"{100 * column / (columns - 1):.0f} %" for column in range(1, columns - 1)]
+    return ["latent A", *between, "latent B"][:columns]
+
+
 def _row_labels(classes: list[int], columns: int) -> Tensor | None:
     return torch.tensor(classes).repeat_interleave(columns) if classes else None
 

@@ -11,6 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 PositiveInt = Annotated[int, Ge(1)]
 ImageCount = Annotated[int, Ge(1), Le(10_000_000)]  # generated images: more would take days, or fill the disk
+UpdateCount = Annotated[int, Ge(1), Le(10_000)]  # of a network in one step: more would look like a program that hangs
 NonNegativeInt = Annotated[int, Ge(0)]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what numpy accepts
 PositiveFloat = Annotated[float, Gt(0), Lt(math.inf)]

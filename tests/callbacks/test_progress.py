@@ -4,6 +4,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import torch
 from helpers.config import TINY, config
 
 from ganexp.build import build_gan
@@ -20,14 +21,39 @@ class NamedScores:
 def test_line_shows_losses_and_first_scores():
     gan = build_gan(config(*TINY))
     gan.scores = NamedScores()
+    gan.losses_logged_at = 0
     losses = {"loss/discriminator": -0.5, "loss/generator": 1.25}
     gan.logged = losses | {"score/is_x": 3.0, "score/is_x_std": 0.1, "score/fid_x": 12.5, "score/kid_x": 1.0}
     progress = ProgressLine()
     progress.started_at, progress.first_share, progress.first_step, progress.scored_at = -1e9, 0, 0, 40
     assert progress.line(gan) == "D -0.5 · G 1.25 · IS 3 FID 12.5 at 40"
-    gan.step = 2
-    assert "step/s" in progress.line(gan)
+    gan.step = gan.losses_logged_at = 2
+    gan.clock.total, progress.first_seconds = 10.0, 6.0
+    assert progress.line(gan).startswith("0.5 step/s · D -0.5 · G 1.25 · IS 3")
     assert progress.line(gan).endswith("left")
+
+
+def test_losses_of_an_earlier_step_are_not_repeated():
+    gan = build_gan(config(*TINY))
+    gan.logged, gan.losses_logged_at, gan.step = {"loss/discriminator": 9.0, "loss/generator": 9.0}, 2, 4
+    for loss in (1.0, 2.0):
+        gan._values.add_loss("discriminator", torch.tensor(loss))
+    progress = ProgressLine()
+    progress.started_at, progress.first_share, progress.first_seconds = -1e9, 1, 0
+    assert progress.line(gan) == "D 1.5"
+
+
+def test_bar_shows_losses_from_the_first_step():
+    gan = build_gan(config(*TINY))
+    gan.log_every, gan.steps = 50, 100
+    progress = ProgressLine()
+    progress.live = True
+    progress.on_train_start(None, gan)
+    for gan.step in (1, 2):
+        gan._values.add_loss("generator", torch.tensor(float(gan.step)))
+        progress.on_train_batch_end(None, gan)
+    assert "G 1" in progress.bar.tasks[0].fields["line"]
+    progress.bar.stop()
 
 
 def test_slow_steps_are_shown_before_they_are_logged(monkeypatch, capsys):
@@ -39,7 +65,7 @@ def test_slow_steps_are_shown_before_they_are_logged(monkeypatch, capsys):
     progress.on_train_start(None, gan)
     for gan.step in (1, 2):  # after 10 seconds, and after 35
         progress.on_train_batch_end(None, gan)
-    assert capsys.readouterr().out == "step 2/100  0.0571 step/s · 28:35 left\n"
+    assert capsys.readouterr().out == "step 2/100  28:35 left\n"
 
 
 def test_disabled_line_prints_nothing(capsys):
@@ -67,9 +93,10 @@ def test_time_left_of_a_run_that_ends_by_discriminator_updates(monkeypatch):
     gan = build_gan(config(*TINY, "schedule.steps=400", "schedule.max_d_steps=100"))
     progress = ProgressLine()
     progress.started_at, progress.first_share, progress.first_step = 0, 0, 0
+    gan.clock.total, progress.first_seconds = 50.0, 0.0  # the other 10 seconds were those of an evaluation
     monkeypatch.setattr(time, "monotonic", lambda: 60.0)
     gan.step, gan.d_steps = 10, 50
-    assert progress.line(gan) == "0.167 step/s · D update 50/100 · 1:00 left"
+    assert progress.line(gan) == "0.2 step/s · D update 50/100 · 1:00 left"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (62.4, "1:02"), (3723, "1:02:03")])

@@ -11,31 +11,45 @@ from ganexp.build import build_callbacks, build_gan
 from ganexp.data.images import ImageSet
 from ganexp.plots import grids
 from ganexp.runs.run_directory import RunDirectory
-from ganexp.sampling import EVALUATION_SEED, interpolation_grid, sample_grid
+from ganexp.sampling import EVALUATION_SEED, interpolation_grid, interpolation_heads, sample_grid
 
 NAMES = [f"class {letter}" for letter in "abcdefghij"]
 
 
-def pictures(tmp_path, monkeypatch, gan, classes):
-    """Return the names of rows that the callbacks ask for, by the file that they save."""
-    asked = []
-    image_grid = grids.image_grid
-    monkeypatch.setattr(grids, "image_grid", lambda *args: asked.append(args[2]) or image_grid(*args))
-    images = ImageSet(torch.zeros(1, 1, 8, 8, dtype=torch.uint8), torch.zeros(1, dtype=torch.long), classes)
+def draw(tmp_path, gan, classes):
+    """Let the callbacks draw at an evaluation and at the end of the training."""
+    labels = torch.arange(10).repeat_interleave(3)
+    pixels = labels[:, None, None, None].expand(-1, 1, 8, 8).to(torch.uint8)
     cfg = config(*TINY, "callbacks=[sample_grids,interpolations]")
-    grid, interpolations = build_callbacks(cfg, RunDirectory(tmp_path), {"train": images} if classes else {})
+    images = {"train": ImageSet(pixels, labels, classes)} if classes else {}
+    grid, interpolations = build_callbacks(cfg, RunDirectory(tmp_path), images)
     trainer = SimpleNamespace(loggers=[])
     grid.on_validation_end(trainer, gan)
+    grid.on_fit_end(trainer, gan)
     interpolations.on_fit_end(trainer, gan)
-    return asked
 
 
 @pytest.mark.parametrize(("conditional", "classes"), [(True, NAMES), (True, []), (False, NAMES)])
-def test_rows_of_conditional_models_are_named(tmp_path, monkeypatch, conditional, classes):
+def test_rows_of_conditional_models_are_named(tmp_path, conditional, classes):
     gan = build_gan(config(*TINY, f"model.conditional={conditional}"))
     expected = classes if conditional else []
-    assert pictures(tmp_path, monkeypatch, gan, classes) == [expected] * 3
+    draw(tmp_path, gan, classes)
     saved = read_image(str(tmp_path / "samples" / "step-0000000.png"))
     assert torch.equal(saved, grids.image_grid(sample_grid(gan, EVALUATION_SEED, 10, 10), 10, expected))
     saved = read_image(str(tmp_path / "samples" / "interpolation-linear.png"))
-    assert torch.equal(saved, grids.image_grid(interpolation_grid(gan, EVALUATION_SEED, False), 5, expected))
+    images, heads = interpolation_grid(gan, EVALUATION_SEED, False), interpolation_heads(5)
+    assert torch.equal(saved, grids.image_grid(images, 5, expected, heads))
+
+
+def test_rows_of_real_images_have_the_classes_of_the_samples(tmp_path):
+    draw(tmp_path, build_gan(config(*TINY, "model.conditional=true")), NAMES)
+    real = read_image(str(tmp_path / "samples" / "real.png"))[0, :, -502:]  # without the names of the rows
+    for label in range(10):
+        shown = real[50 * label + 25, 25::50].tolist()  # the middle of each image
+        assert shown == [label] * 3 + [0] * 7  # the class has three images
+
+
+def test_run_with_one_evaluation_has_no_animation(tmp_path):
+    draw(tmp_path, build_gan(config(*TINY)), NAMES)
+    assert (tmp_path / "samples" / "real-and-generated.png").exists()
+    assert not (tmp_path / "samples" / "training.gif").exists()

@@ -40,6 +40,7 @@ def test_hours_are_those_of_a_real_run(tmp_path):
     assert 1 / 3 < ratios[-1] < 3, ratios
     assert result["evaluations"] == 4
     assert 0 < result["evaluation_share"] < 1
+    assert 0.5 < result["gflops_a_step"] < 5
     size = sum(file.stat().st_size for file in (tmp_path / "run").rglob("*") if file.is_file())
     assert 0.5 < result["disk_gib"] * 2**30 / size < 2
     assert 0.1 < result["memory_gib"] < 8

@@ -31,9 +31,9 @@ def test_tensorboard_keeps_the_last_evaluation_of_each_file(tmp_path, monkeypatc
     log_evaluated(run, {"fid_inception": 6.0}, 500, "scores-inception")
     log_evaluated(run, {"fid_classifier": 5.0}, 1000, "scores")
     assert scalars(run) == {
-        "score/fid_classifier": [(1000, 9.0)],
-        "evaluated/fid_classifier": [(1000, 5.0)],
-        "evaluated/fid_inception": [(500, 6.0)],
+        "1 score/fid_classifier": [(1000, 9.0)],
+        "2 evaluated/fid_classifier": [(1000, 5.0)],
+        "2 evaluated/fid_inception": [(500, 6.0)],
     }
 
 

@@ -88,3 +88,19 @@ def test_optuna_storage_is_refused_with_the_reason(tmp_path, command):
     assert "ganexp resume DIRECTORY" in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_search_preset_runs_prunes_and_lists_its_values(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    search = ("hparams_search=lr", "hydra.sweeper.n_trials=2", "hydra.sweep.dir=swept")
+    printed = ganexp(*search, *FAST, cwd=tmp_path).stdout  # the preset implies -m
+    found = jobs(tmp_path / "swept").values()
+    keys = [f"optimizer.{name}.lr" for name in ("generator", "discriminator")]
+    values = [dict(override.split("=", 1) for override in job["overrides"]) for job in found]
+    assert len({value[key] for value in values for key in keys}) == 4
+    for value in values:
+        assert " ".join(f"{key}={value[key]}" for key in keys) in printed
+    configs = [OmegaConf.load(path) for path in (tmp_path / "swept").glob("*/config.yaml")]
+    assert all(cfg.sweep.prune and 1e-5 <= cfg.optimizer.generator.lr <= 1e-2 for cfg in configs)
+    assert "alembic" not in printed

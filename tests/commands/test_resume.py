@@ -8,6 +8,7 @@ import pytest
 import torch
 from helpers.cli import ganexp, ganexp_process
 from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
+from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 WORDS = (
@@ -61,7 +62,7 @@ def test_killed_run_ends_with_the_same_bits(whole, tmp_path, kills):
     assert facts["scores"] == json.loads((whole / "run.json").read_text())["scores"]
     assert {p.name for p in (folder / "samples").iterdir()} == {p.name for p in (whole / "samples").iterdir()}
     assert {p.name for p in (folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
-    steps = [event.step for event in read_events(folder).Scalars("loss/generator")]
+    steps = [event.step for event in read_events(folder).Scalars("3 loss/generator")]
     assert steps == list(range(10, 121, 10))
 
 
@@ -102,7 +103,7 @@ def test_run_killed_before_its_first_checkpoint(whole, tmp_path):
     ganexp("resume", "run", cwd=tmp_path)
     assert same_state(last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(whole)["state_dict"])
     assert logged_points(tmp_path / "run") == logged_points(whole)
-    steps = [event.step for event in read_events(tmp_path / "run").Scalars("score/fid_classifier")]
+    steps = [event.step for event in read_events(tmp_path / "run").Scalars("1 score/fid_classifier")]
     assert steps == list(range(0, 121, 20))
 
 
@@ -136,6 +137,15 @@ def test_finished_run_is_trained_longer(long, tmp_path, first):
     kept = [point for point in logged_points(run) if point["step"] not in at_its_first_end]
     assert kept == logged_points(long)
     assert (run / "config.yaml").read_text() == (long / "config.yaml").read_text()
+
+
+def test_run_is_trained_longer_by_epochs(tmp_path):
+    arguments = ("loss=hinge", "metrics=none", "callbacks=progress", "schedule.batch_size=719", "schedule.epochs=1")
+    ganexp(*arguments, "schedule.evaluate_every=1", "hydra.run.dir=run", cwd=tmp_path)
+    done = ganexp("resume", "run", "schedule.epochs=2", cwd=tmp_path)
+    assert "schedule.epochs=2: schedule.steps=4\n" in done.stdout
+    assert last_checkpoint(tmp_path / "run")["ganexp"]["step"] == 4
+    assert OmegaConf.load(tmp_path / "run" / "config.yaml").schedule.steps == 4
 
 
 def test_moved_run_keeps_its_best_checkpoint(tmp_path):

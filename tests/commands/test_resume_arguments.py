@@ -19,6 +19,8 @@ def sweep(tmp_path):
     [
         (["run"], ResumeArguments("run")),
         (["run", "schedule.steps=90"], ResumeArguments("run", 90)),
+        (["run", "schedule.epochs=3"], ResumeArguments("run", epochs=3)),
+        (["run", "schedule.epochs=3", "schedule.steps=9"], None),
         (["run", "data.root=a=b", "data.path=c.zip"], ResumeArguments("run", data_root="a=b", data_path="c.zip")),
         (["run", "data.changed=accept"], ResumeArguments("run", data_changed=True)),
         (["run", "data.changed=refuse"], ResumeArguments("run")),

@@ -3,6 +3,10 @@
 import errno
 
 import pytest
+from helpers.config import TINY, raw_config
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import open_dict
 
 from ganexp.commands.run_status import recorded_status, say_how_it_ended, say_if_bits_may_differ
 from ganexp.errors import UserError
@@ -34,6 +38,17 @@ def test_end_of_a_run_is_recorded(tmp_path, error, status, reason):
     run = RunDirectory(tmp_path)
     end(run, error)
     assert (run.metadata()["status"], run.metadata().get("error")) == (status, reason)
+
+
+def test_stopped_job_names_the_sweep(tmp_path, monkeypatch, capsys):
+    own = raw_config(*TINY, "hydra/launcher=basic", f"hydra.sweep.dir={tmp_path}", with_hydra=True)
+    with open_dict(own.hydra):
+        own.hydra.mode = RunMode.MULTIRUN
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", own)
+    end(RunDirectory(tmp_path / "0-seed-1"), KeyboardInterrupt())
+    assert capsys.readouterr().out.endswith(f"Resume with: ganexp resume {tmp_path} hydra/launcher=basic\n")
+    end(RunDirectory(tmp_path.parent / "other"), KeyboardInterrupt())
+    assert capsys.readouterr().out.endswith(f"Resume with: ganexp resume {tmp_path.parent / 'other'}\n")
 
 
 def test_full_disk_is_the_error_even_if_its_record_fails(tmp_path, monkeypatch, capsys):

@@ -56,6 +56,14 @@ def test_nothing_is_overwritten(run, tmp_path):
     assert "x is not empty" in ganexp("sample", f"ckpt={run}", "n=2", "output=x", cwd=tmp_path, check=False).stderr
 
 
+def test_second_drawing_is_beside_the_first(run, tmp_path):
+    for _ in range(2):
+        done = ganexp("sample", f"ckpt={run}", "n=2", "seed=9", cwd=tmp_path)
+    names = sorted(path.name for path in (run / "samples").glob("drawn-*-seed-9*"))
+    assert names == ["drawn-step-0000004-seed-9", "drawn-step-0000004-seed-9-2"]
+    assert done.stdout.rstrip().endswith(names[1])
+
+
 def test_images_of_one_class_are_the_same_in_every_format(run, tmp_path):
     overrides = ("sample", f"ckpt={run}", "n=3", "label=7")
     ganexp(*overrides, cwd=tmp_path)

@@ -73,6 +73,9 @@ def test_sweep_prints_its_table_and_how_to_resume(sweep):
     assert f"resume it with: ganexp resume {short}\n" in done.stdout
     assert "loss=hinge seed=1" in done.stdout
     assert f"compare them with: ganexp report {short}\n" in done.stdout
+    for line in ("dataset: 1,438 images", f"curves live: tensorboard --logdir {short}\n"):
+        assert done.stdout.count(line) == 1
+    assert done.stdout.count("length: 4 steps") == 2  # two losses with different numbers of epochs
 
 
 def test_table_shows_own_overrides_and_no_spreads(capsys):
@@ -99,9 +102,9 @@ def test_table_shows_own_overrides_and_no_spreads(capsys):
 
 
 def test_table_names_jobs_without_overrides_by_directory(capsys):
-    print_jobs({"00-a": {"status": "running"}, "01-b": {"status": "finished", "overrides": ["loss=hinge"]}})
+    print_jobs({"00-a": {"status": "died"}, "01-b": {"status": "finished", "overrides": ["loss=hinge"]}})
     printed = capsys.readouterr().out
-    assert "00-a" in printed
+    assert "died: 00-a\n  its process is gone" in printed
     assert "loss=hinge" in printed
 
 

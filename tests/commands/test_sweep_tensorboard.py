@@ -14,7 +14,7 @@ from tensorboard.program import TensorBoard
 
 pytestmark = pytest.mark.slow
 
-SCALARS = {"loss/generator", "axis/images", "axis/seconds", "axis/d_steps", "score/fid_classifier"}
+SCALARS = {"3 loss/generator", "z axis/images", "z axis/seconds", "z axis/d_steps", "1 score/fid_classifier"}
 ALL_STATUSES = [f"STATUS_{name}" for name in ("UNKNOWN", "SUCCESS", "FAILURE", "RUNNING")]
 HPARAMS_QUERY = {
     "startIndex": 0,
@@ -69,7 +69,7 @@ def hyperparameters(ask: Ask) -> list[dict[str, Any]]:
 
 def test_every_run_has_sample_grids(ask):
     pictures = ask("data/plugin/images/tags")
-    assert all("samples" in pictures[run] for run in scored_runs(ask))
+    assert all("1 pictures/samples" in pictures[run] for run in scored_runs(ask))
 
 
 def test_custom_charts_show_losses_and_scores(ask):
@@ -82,7 +82,7 @@ def test_custom_charts_show_losses_and_scores(ask):
             query = urllib.parse.urlencode({"tag": pattern, "run": scored_runs(ask)[0]})
             tags |= set(ask(f"data/plugin/custom_scalars/scalars?{query}")["tag_to_events"])
         counts[title] = len(tags)
-    assert counts == {"loss": 2, "is": 1, "fid": 1}
+    assert counts == {"generator": 1, "discriminator": 1, "is_classifier": 1, "fid_classifier": 1}
 
 
 def test_hyperparameters_are_the_choices_and_settings(ask):
@@ -93,4 +93,4 @@ def test_hyperparameters_are_the_choices_and_settings(ask):
     assert all("schedule.batch_size" in row for row in settings)
     assert all("optimizer.generator.lr" in row for row in settings)  # also where it was not overridden
     metrics = {metric["name"]["tag"] for metric in groups[0]["metricValues"]}
-    assert {"final/best/fid_classifier", "final/last/is_classifier"} <= metrics
+    assert {"2 final/best/fid_classifier", "2 final/last/is_classifier"} <= metrics

@@ -149,10 +149,10 @@ def test_tensorboard_has_curves_pictures_and_one_file(tmp_path):
     (file,) = (tmp_path / "run").glob("events.*")
     events = EventAccumulator(str(file), size_guidance={"scalars": 0, "images": 0})
     events.Reload()
-    assert [event.step for event in events.Scalars("score/fid_classifier")] == [0, 2, 4]
-    assert [event.step for event in events.Scalars("loss/generator")] == [1, 2, 3, 4]
-    assert [event.step for event in events.Images("samples")] == [0, 2, 4]
-    assert events.Scalars("final/best/fid_classifier")
+    assert [event.step for event in events.Scalars("1 score/fid_classifier")] == [0, 2, 4]
+    assert [event.step for event in events.Scalars("3 loss/generator")] == [1, 2, 3, 4]
+    assert [event.step for event in events.Images("1 pictures/samples")] == [0, 2, 4]
+    assert events.Scalars("2 final/best/fid_classifier")
     assert not (tmp_path / "run" / "hparams.yaml").exists()
 
 

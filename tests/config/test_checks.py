@@ -43,7 +43,7 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
         (["optimizer.generator.lr=-1"], "^optimizer.generator.lr=-1: must be a number, at least 0$"),
         (["loss.penalties.gradient_penalty.epsilon=per_pixel"], "epsilon=per_pixel: must be one of per_sample, per_el"),
         (["schedule.updates.order=first"], "^schedule.updates.order=first: must be one of discriminator_first"),
-        (["schedule.updates.n_critic=0"], "^schedule.updates.n_critic=0: must be a whole number, at least 1$"),
+        (["schedule.updates.n_critic=0"], "^schedule.updates.n_critic=0: must be a whole number from 1 to 10000$"),
         (["data=folder"], "Missing value: data.path=…"),
         (["data=folder", "data.path=/nowhere"], "data.path=/nowhere: no such directory or zip"),
         (

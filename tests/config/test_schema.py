@@ -142,10 +142,11 @@ def test_precision_16_is_refused_with_the_reason(given):
     )
 
 
-@pytest.mark.parametrize("devices", ["2", "auto", "-1", "[0]"])
-def test_several_devices_are_refused_with_the_reason(devices):
-    assert (
-        complaints([f"trainer.devices={devices}"])[1] == f"trainer.devices={devices}: ganexp trains on one device only"
+@pytest.mark.parametrize("devices", ["-1", "0"])
+def test_devices_that_are_no_number_above_0_are_refused(devices):
+    assert any(
+        f"trainer.devices={devices}: give the number of devices" in line
+        for line in complaints([f"trainer.devices={devices}"])
     )
 
 

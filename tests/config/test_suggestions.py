@@ -7,7 +7,8 @@ from hydra.errors import HydraException, MissingConfigException
 from ganexp.cli import CONF
 from ganexp.config import schema
 from ganexp.config.composition import compose_config
-from ganexp.config.suggestions import explain, missing_deletion, options_of, repeated_group, unmatched_group
+from ganexp.config.hydra_messages import missing_deletion, unmatched_group
+from ganexp.config.suggestions import explain, options_of
 
 
 def explanation(*overrides, config_name="train", own=None):
@@ -84,10 +85,18 @@ def test_valid_names_are_listed():
     assert "hydra" not in explanation("los=hinge")
 
 
-def test_added_group_is_explained():
-    expected = "+loss=hinge: the config has this group already, so leave out the +: loss=hinge"
-    assert explanation("seed=1", "+loss=hinge") == expected
-    assert explanation("+schedule/updates=loss_limit").endswith("leave out the +: schedule/updates=loss_limit")
+@pytest.mark.parametrize(
+    ("override", "meant"),
+    [
+        ("optimizer.generator.learning_rate=1", "optimizer.generator.lr"),
+        ("learning_rate=1", "optimizer.generator.lr or optimizer.discriminator.lr"),
+        ("batch_size=8", "schedule.batch_size"),
+        ("dataset=mnist", "data"),
+        ("z_dim=8", "model.latent.dim"),
+    ],
+)
+def test_name_of_other_programs_gets_a_suggestion(override, meant):
+    assert explanation(override).splitlines()[-1] == f"Did you mean {meant}?"
 
 
 def test_reason_is_shown_instead_of_a_list():
@@ -213,8 +222,6 @@ def test_facts_in_hydras_texts():
     text = "Invalid Defaults List override '/data: x'.\nNo earlier Group Default for 'data@experiment.data' exists"
     assert unmatched_group(Exception(text)) == "data@experiment.data"  # of Hydra 1.4
     assert unmatched_group(Exception("Something else")) == ""
-    assert repeated_group(Exception("Multiple values for loss/penalty. To override a value use …")) == "loss/penalty"
-    assert repeated_group(Exception("Something else")) == ""
     assert missing_deletion(Exception("Could not delete from config. 'a.b' does not exist.")) == "a.b"
     assert missing_deletion(Exception("Could not delete from config. The value of 'a' is 3 and not 4.")) == ""
 
@@ -223,3 +230,10 @@ def test_options_of_a_group_of_directories_have_both_names():
     assert "sagan/cifar10_2" in options_of("experiment", [CONF])
     assert "penalty/r1" not in options_of("loss", [CONF])
     assert options_of("", [CONF]) == options_of("nowhere", [CONF]) == []
+
+
+@pytest.mark.parametrize("override", ["augment=${oc.decode:'['}", "loss=${oc.env:NOPE}"])
+def test_option_that_is_interpolated_is_named(override):
+    group = override.partition("=")[0]
+    told = f"{override}: this interpolation cannot be resolved. Write the option itself: {group}=OPTION"
+    assert explanation(override) == told

@@ -9,7 +9,16 @@ from omegaconf import OmegaConf
 from ganexp.cli import CONF
 from ganexp.config import schema
 from ganexp.config.composition import compose_config
-from ganexp.config.texts import holds_list, holds_text, keep_text, keep_texts, may_hold_text, quoted_form, restore_texts
+from ganexp.config.texts import (
+    holds_list,
+    holds_text,
+    keep_text,
+    keep_texts,
+    may_hold_text,
+    quoted_form,
+    restore_texts,
+    without_plus,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +114,9 @@ def test_quoted_form_is_for_texts_only():
     assert quoted_form("schedule.steps=a(1)", "train") == ""
     assert quoted_form("da ta=a(1)", "train") == ""
     assert quoted_form("tags=[a(1), 'b c']", "train") == "\"tags=['a(1)','b c']\""
+
+
+def test_plus_of_a_group_that_every_config_has_is_removed(tmp_path):
+    (tmp_path / "mine").mkdir()
+    given = ["+experiment=sagan/cifar10_2", "+loss/penalty=r1", "+mine=a", "+a.b=1", "+hydra/launcher=joblib", "seed=1"]
+    assert without_plus(given, [CONF, tmp_path]) == ["experiment=sagan/cifar10_2", "loss/penalty=r1", *given[2:]]

@@ -82,6 +82,17 @@ def test_workers_give_the_batches_of_memory(numbered, lazy, workers):
         assert torch.equal(a.labels, b.labels)
 
 
+@pytest.mark.parametrize("workers", [None, 0])
+def test_processes_share_each_batch(numbered, lazy, workers):
+    whole = ImageStream(numbered, 6, seed=1, flip=True, position=2)
+    images = {"image_set": numbered} if workers is None else {"image_set": lazy, "workers": workers}
+    shares = [ImageStream(**images, batch_size=6, seed=1, flip=True, position=2, rank=r, processes=3) for r in range(3)]
+    for _ in range(5):
+        batch, parts = next(whole), [next(share) for share in shares]
+        assert torch.equal(torch.cat([part.images for part in parts]), batch.images)
+        assert torch.equal(torch.cat([part.labels for part in parts]), batch.labels)
+
+
 def test_changed_position_discards_prepared_batches(numbered, lazy):
     stream = ImageStream(lazy, 6, seed=1, workers=0)
     next(stream)

@@ -19,12 +19,12 @@ TINY = (
 )
 
 
-def raw_config(*overrides, config="train"):
-    """Return the composed config, unresolved."""
+def raw_config(*overrides, config="train", with_hydra=False):
+    """Return the composed config, unresolved; with or without Hydra's own part."""
     schema.register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), **VERSION_BASE):
-        return compose(config, list(overrides))
+        return compose(config, list(overrides), return_hydra_config=with_hydra)
 
 
 def config(*overrides):

@@ -103,7 +103,7 @@ def test_git_runs_no_program_of_a_checkout(tmp_path, monkeypatch, setting):
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run(["git", "config", setting, f"touch {tmp_path}/hacked"], check=True)
-    git_state()
+    git_state(tmp_path)
     assert not (tmp_path / "hacked").exists()
 
 

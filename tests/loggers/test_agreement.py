@@ -39,8 +39,9 @@ def last_of_csv(run, prefix):
 def last_of_tensorboard(run, prefix):
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
-    last = {key: events.Scalars(key)[-1] for key in events.Tags()["scalars"] if key.startswith(prefix)}
-    return {key: (event.step, event.value) for key, event in last.items()}
+    shown = f"2 {prefix}"  # see ganexp.loggers.tensorboard_tags
+    last = {tag: events.Scalars(tag)[-1] for tag in events.Tags()["scalars"] if tag.startswith(shown)}
+    return {prefix + tag.removeprefix(shown): (event.step, event.value) for tag, event in last.items()}
 
 
 def last_of_wandb(run, prefix):
@@ -104,7 +105,7 @@ def test_every_logger_has_every_step_of_the_losses(cwd):
     assert [point.step for point in points] == steps
     events = EventAccumulator(str(run), size_guidance={"scalars": 0})
     events.Reload()
-    assert [event.step for event in events.Scalars("loss/generator")] == steps
+    assert [event.step for event in events.Scalars("3 loss/generator")] == steps
 
 
 def test_tags_and_hyperparameters_are_everywhere(cwd):

@@ -18,6 +18,7 @@ from tensorboard.plugins.hparams.metadata import EXPERIMENT_TAG, SESSION_END_INF
 from tensorboard.summary.writer import event_file_writer
 
 from ganexp.loggers.tensorboard import TensorBoard, custom_charts
+from ganexp.loggers.tensorboard_tags import value_tag
 from ganexp.runs.run_directory import RunDirectory
 
 METADATA = {
@@ -78,8 +79,8 @@ def test_process_writes_one_file(tmp_path):
     logger.log_result({"seed": 0}, {"best/fid_classifier": 1.0}, 2)
     assert len(event_files(tmp_path)) == 1
     tags = [tag for _step, tag in events(tmp_path)]
-    assert tags.count("loss/generator") == 2
-    assert {"samples", "final/best/fid_classifier"} <= set(tags)
+    assert tags.count("3 loss/generator") == 2
+    assert {"1 pictures/samples", "2 final/best/fid_classifier"} <= set(tags)
 
 
 def test_only_events_are_written(tmp_path):
@@ -96,7 +97,7 @@ def test_restart_without_checkpoint_removes_earlier_events(tmp_path):
     before.log_metrics({"loss/generator": 1.0}, 1)
     before.save()
     logger_for(tmp_path).save()
-    assert "loss/generator" not in [tag for _step, tag in events(tmp_path)]
+    assert "3 loss/generator" not in [tag for _step, tag in events(tmp_path)]
 
 
 def test_resume_hides_points_after_the_checkpoint(tmp_path):
@@ -107,12 +108,12 @@ def test_resume_hides_points_after_the_checkpoint(tmp_path):
     after = logger_for(tmp_path / "run", resume_step=2)
     after.log_metrics({"loss/generator": 30.0}, 3)
     after.save()
-    tensors = read(tmp_path).Tensors("run", "loss/generator")  # as TensorBoard reads them
+    tensors = read(tmp_path).Tensors("run", "3 loss/generator")  # as TensorBoard reads them
     points = [(event.step, event.tensor_proto.float_val[0]) for event in tensors]
     assert points == [(1, 1), (2, 2), (3, 30)]
     accumulator = EventAccumulator(str(tmp_path / "run"))  # as scripts read them
     accumulator.Reload()
-    assert [(event.step, event.value) for event in accumulator.Scalars("loss/generator")] == points
+    assert [(event.step, event.value) for event in accumulator.Scalars("3 loss/generator")] == points
 
 
 def test_hyperparameters_are_written_once_with_the_last_step(tmp_path):
@@ -124,7 +125,7 @@ def test_hyperparameters_are_written_once_with_the_last_step(tmp_path):
     after.log_hyperparams({"seed": 0})
     after.log_result({"seed": 0}, {"best/fid_classifier": 1.0}, 9)
     written = events(tmp_path)
-    for tag in (SESSION_START_INFO_TAG, SESSION_END_INFO_TAG, "final/best/fid_classifier"):
+    for tag in (SESSION_START_INFO_TAG, SESSION_END_INFO_TAG, "2 final/best/fid_classifier"):
         assert [step for step, tag_ in written if tag_ == tag] == [9]
     assert EXPERIMENT_TAG not in [tag for _step, tag in written]
 
@@ -142,26 +143,40 @@ def test_hyperparameters_have_the_columns_of_all_runs(tmp_path, first):
     assert set(columns) == set(settings["a"]) | set(settings["b"])
     assert columns["loss"]
     assert not columns["seed"]
-    assert metrics == {"final/best/fid_classifier", "final/best/kid_classifier"}
+    assert metrics == {"2 final/best/fid_classifier", "2 final/best/kid_classifier"}
 
 
-def test_charts_follow_the_recorded_scores():
-    scores = custom_charts(METADATA)["scores"]
-    assert {kind: tags for kind, (_chart, tags) in scores.items()} == {
-        "fid": ["^score/fid_classifier$", "^score/fid_classifier_test$"],
-        "mine": ["^score/mine_classifier$"],
+def test_every_score_has_a_chart_of_its_own():
+    charts = custom_charts(METADATA)
+    assert list(charts) == ["scores", "losses"]
+    assert {name: tags for name, (_chart, tags) in charts["scores"].items()} == {
+        name: [rf"^1\ score/{name}$"] for name in ("fid_classifier", "fid_classifier_test", "mine_classifier")
     }
 
 
-def test_chart_of_losses_has_every_network_but_no_terms():
-    (pattern,) = custom_charts({})["G and D"]["loss"][1]
-    means = ["loss/generator_mean", "loss/discriminator_mean", "loss/classifier_mean"]
-    keys = [*means, "loss/generator", "loss/generator/adversarial", "score/loss/x_mean"]
-    assert [key for key in keys if re.match(pattern, key)] == means
+def test_chart_of_losses_has_means_but_no_terms():
+    (pattern,) = custom_charts({})["losses"]["generator"][1]
+    keys = ["loss/generator_mean", "loss/generator", "loss/generator/adversarial", "score/loss/generator_mean"]
+    assert [key for key in keys if re.match(pattern, value_tag(key))] == keys[:1]
 
 
 def test_run_without_scores_has_no_chart_of_them():
-    assert list(custom_charts({})) == ["G and D"]
+    assert list(custom_charts({})) == ["losses"]
+
+
+def test_tags_sort_scores_first_and_axes_last():
+    keys = ["axis/images", "mine", "memory/process_gib", "speed/images_per_second", "learning_rate/generator"]
+    keys += ["gradient_norm/generator", "d_logit/fake", "discriminator/accuracy_real", "loss/generator"]
+    keys += ["evaluated/fid_x", "score/fid_x"]
+    by_tag = sorted(keys, key=value_tag)  # TensorBoard sorts numbers as numbers, which is the same for one digit
+    assert by_tag[:4] == ["score/fid_x", "evaluated/fid_x", "loss/generator", "discriminator/accuracy_real"]
+    assert by_tag[4:] == keys[6::-1]
+
+
+def test_config_is_shown_as_text(tmp_path):
+    (tmp_path / "config.yaml").write_text("seed: 1\n")
+    logger_for(tmp_path).save()
+    assert (0, "config/text_summary") in events(tmp_path)
 
 
 def test_closed_logger_leaves_no_thread(tmp_path):
@@ -171,7 +186,7 @@ def test_closed_logger_leaves_no_thread(tmp_path):
     assert threading.active_count() > before
     logger.close()
     assert threading.active_count() == before
-    assert (1, "loss/generator") in events(tmp_path / "run")
+    assert (1, "3 loss/generator") in events(tmp_path / "run")
 
 
 def test_full_disk_is_raised_without_a_traceback(tmp_path, capsys):

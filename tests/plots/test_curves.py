@@ -8,7 +8,7 @@ from helpers.config import config
 
 from ganexp.build_scores import score_factories
 from ganexp.metrics.score import ScoreContext
-from ganexp.plots.curves import best_point, plot_curves
+from ganexp.plots.curves import best_point, plot_curves, smoothed
 
 LOWER, HIGHER = {"higher_is_better": False, "plot_scale": "log"}, {"higher_is_better": True, "plot_scale": "linear"}
 
@@ -88,3 +88,19 @@ def test_losses_are_means_beside_the_first_score():
 @pytest.mark.parametrize(("steps", "expected"), [([0], 0), ([], None)])
 def test_best_point_of_few_points(steps, expected):
     assert best_point(steps, [1.0] * len(steps), True) == expected
+
+
+def test_smoothed_values_have_no_bias_at_the_start():
+    assert smoothed([3.0] * 50) == pytest.approx([3.0] * 50)
+    means = smoothed([0.0, 2.0] * 200)
+    assert means[-1] == pytest.approx(1, abs=0.1)
+    assert smoothed([1.0, float("nan"), 1.0]) == pytest.approx([1, 1, 1])
+
+
+def test_many_losses_are_smoothed_over_the_values_themselves():
+    points = [{"step": step, "loss/generator_mean": step % 2} for step in range(60)]
+    axes = plot_curves(points, {}, "").axes[0]
+    faint, smooth = (list(line.get_ydata()) for line in axes.lines[1:])
+    assert faint == [step % 2 for step in range(60)]
+    assert max(smooth[30:]) - min(smooth[30:]) < 0.5
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["discriminator", "generator"]

@@ -2,9 +2,13 @@
 
 import math
 
+import pytest
 import torch
+from matplotlib.figure import Figure
 
-from ganexp.plots.diagnostics import nearest_picture, plot_diagnostics
+from ganexp.pixels import to_uint8
+from ganexp.plots.captions import LINE, SMALL_LINE
+from ganexp.plots.diagnostics import nearest_picture, plot_diagnostics, plot_feature_projection
 
 
 def test_a_panel_for_each_quantity():
@@ -29,4 +33,17 @@ def test_classes_without_a_value_have_no_bar():
 def test_nearest_picture_has_a_row_for_each_sample():
     samples = torch.rand(2, 1, 2, 2) * 2 - 1
     neighbours = torch.randint(0, 256, (2, 9, 1, 2, 2), dtype=torch.uint8)
-    assert nearest_picture(samples, neighbours).shape == (3, 2 * 50 + 2, 52 + 8 + 9 * 50 + 2)
+    picture = nearest_picture(samples, neighbours, torch.rand(2, 9))
+    rows = 2 * (50 + SMALL_LINE) + 2  # with a distance below each image
+    assert picture.shape == (3, LINE + rows, 52 + 8 + 9 * 50 + 2)
+    assert (picture[:, 2 + LINE : 50 + LINE, 2:50] == to_uint8(samples[0, 0, 0, 0])).any()
+
+
+def test_projection_separates_collapsed_samples_from_real_images():
+    real = torch.randn(40, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.1, 3.0, 0.1, 9.0, 0.1])
+    axes = Figure().subplots()
+    plot_feature_projection(axes, real, real[:1].repeat(7, 1))
+    shown, collapsed = (points.get_offsets() for points in axes.collections)
+    assert shown.shape == (40, 2)
+    assert shown.std(0).tolist() == pytest.approx(real[:, [3, 1]].std(0, correction=0).tolist(), rel=0.1)
+    assert (collapsed == shown[0]).all()

@@ -40,7 +40,16 @@ def page_directory(tmp_path_factory) -> Path:
     for loss, fid in (("hinge", 20.0), ("wgan_gp", 30.0)):
         text = template(f"loss={loss}")
         for seed in range(3):
-            make_run(top / loss / f"seed-{seed}", text, seed, fid + seed * 0.3, pictures=True, groups={"loss": loss})
+            of_neighbours = {"precision_classifier": 0.5 + 0.1 * seed, "recall_classifier": 0.4}
+            make_run(
+                top / loss / f"seed-{seed}",
+                text,
+                seed,
+                fid + seed * 0.3,
+                pictures=True,
+                extra_scores=of_neighbours,
+                groups={"loss": loss},
+            )
     make_run(top / "failed", template("loss=hinge"), 3, status="failed", error="The run diverged")
     stranger = make_run(
         top / "<img src=x onerror=alert(1)>",
@@ -51,7 +60,8 @@ def page_directory(tmp_path_factory) -> Path:
         groups={"loss": ATTACK},
         command=[ATTACK],
         device=ATTACK,
-        git_commit=ATTACK,
+        ganexp_commit=ATTACK,
+        repository={"commit": ATTACK, "dirty": True},
         versions={ATTACK: ATTACK},
         protocol={"id": ATTACK, ATTACK: ATTACK},
         error=ATTACK,

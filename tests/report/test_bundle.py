@@ -108,7 +108,7 @@ def test_bundle_refuses_what_is_no_readable_run(tmp_path):
 
 def test_model_card_has_scores_protocol_and_origin(tmp_path, hinge):
     protocol = {"extractor": "classifier", "samples": 100, "id": "0a1b2c3d"}
-    run = make_run(tmp_path / "run", hinge, 3, 21.5, protocol=protocol, git_dirty=True)
+    run = make_run(tmp_path / "run", hinge, 3, 21.5, protocol=protocol, ganexp_dirty=True)
     card = unpacked(bundle(run))["MODEL_CARD.md"].decode()
     for expected in (
         "| fid_classifier | lower | 21.5 | 22.5 | 21.5 |",

@@ -29,10 +29,11 @@ def test_report_writes_page_and_tables(outputs, hinge, capsys, monkeypatch):
     assert report(["outputs"], images=False).exists()
     printed = capsys.readouterr().out
     assert "fid_classifier last: loss=hinge against loss=wgan_gp: first is better" in printed
-    assert "1 of 7 runs are not included in any mean" in printed
-    assert printed.splitlines()[-3:] == [
+    assert "not included in any mean: 1 of 7 runs" in printed
+    assert printed.splitlines()[-4:] == [
         "outputs/report/index.html",
         "outputs/report/table.md",
+        "outputs/report/table.tex",
         "outputs/report/table.csv",
     ]
     for name in ("index.html", "table.md"):

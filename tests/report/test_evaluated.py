@@ -36,13 +36,13 @@ def test_evaluated_columns_are_before_those_of_training(evaluated):
     content = content_of(evaluated)
     assert [title for title in titles(content.columns) if title.startswith("fid")] == [
         "fid_classifier evaluated",
-        "fid_classifier best",
         "fid_classifier last",
         "fid_classifier_test evaluated",
+        "fid_classifier best",
     ]
     means = {column.title: summary.mean for column, summary in content.rows[0].cells.items()}
-    assert means["fid_classifier evaluated"] == pytest.approx(50 + 0.4 / 3)
-    assert means["fid_classifier best"] == pytest.approx(20 + 0.4 / 3)
+    assert means["fid_classifier evaluated"] == pytest.approx(10 + 0.4 / 3)
+    assert means["fid_classifier best"] == pytest.approx(30 + 0.4 / 3)
     assert "fid_classifier_test_evaluated_mean" in as_csv(content).splitlines()[0]
     assert '"Evaluated" are the scores' in as_markdown(content)
 
@@ -51,12 +51,12 @@ def test_comparison_prefers_evaluated_scores(evaluated):
     content = content_of(evaluated)
     verdicts = {each.column.title: each.verdict for each in content.comparisons}
     assert verdicts == {
-        "fid_classifier evaluated": "second is better",  # unlike at the best and the last evaluation
-        "fid_classifier_test evaluated": "second is better",
-        "is_classifier best": "first is better",
-        "is_classifier last": "first is better",
+        "fid_classifier evaluated": "first is better",  # unlike at the best and the last evaluation
+        "fid_classifier_test evaluated": "first is better",
+        "is_classifier best": "second is better",
+        "is_classifier last": "second is better",
     }
-    assert "fid_classifier evaluated: loss=hinge against loss=wgan_gp: second is better" in verdict_lines(content)
+    assert "fid_classifier evaluated: loss=wgan_gp against loss=hinge: first is better" in verdict_lines(content)
     heads = [str(column.header) for column in score_table(content, 200).columns]
     assert "fid_classifier evaluated" in heads
     assert not {"fid_classifier last", "fid_classifier best"} & set(heads)
@@ -66,7 +66,7 @@ def test_scores_of_training_stay_if_a_run_is_not_evaluated(evaluated):
     (evaluated / "hinge" / "seed-1" / "scores.json").unlink()
     content = content_of(evaluated)
     assert {"fid_classifier best", "fid_classifier last", "fid_classifier evaluated"} <= set(titles(content.preferred))
-    (cell,) = [cell for column, cell in content.rows[0].cells.items() if column.title == "fid_classifier evaluated"]
+    (cell,) = [cell for column, cell in content.rows[1].cells.items() if column.title == "fid_classifier evaluated"]
     assert cell.n == 2
 
 

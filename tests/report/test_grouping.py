@@ -24,7 +24,7 @@ def test_only_the_newest_finished_run_of_a_seed_counts(outputs, hinge):
     content = Report.from_runs(collect([outputs]))
     group = next(group for group in content.groups if group.label == "loss=hinge")
     assert (len(group.runs), len(group.counted)) == (6, 3)
-    assert content.columns[0].values(group) == {0: 20.5, 1: pytest.approx(20.12), 2: pytest.approx(20.28)}
+    assert content.columns[2].values(group) == {0: 20.5, 1: pytest.approx(20.12), 2: pytest.approx(20.28)}
     assert [run.label for run in content.uncounted] == ["failed", "hinge/seed-0", "running"]
     replaced = content.uncounted[1]
     assert replaced.warnings == ["not counted: again is newer and has the same settings and seed"]
@@ -42,6 +42,18 @@ def test_label_is_as_short_as_distinguishes_the_groups(tmp_path, hinge, wgan_gp)
     for name, text, loss in (("a", hinge, "hinge"), ("b", longer, "hinge"), ("c", wgan_gp, "wgan_gp")):
         make_run(tmp_path / name, text, groups={"data": "digits", "loss": loss})
     assert labels(tmp_path) == ["loss=hinge, schedule.steps=1000", "loss=hinge, schedule.steps=2000", "loss=wgan_gp"]
+
+
+def test_columns_leave_out_settings_that_labels_tell(tmp_path, hinge, wgan_gp):
+    for name, text, loss in (("a", hinge, "hinge"), ("b", wgan_gp, "wgan_gp")):
+        make_run(tmp_path / name, text, groups={"loss": loss})
+    content = Report.from_runs(collect([tmp_path]))
+    assert "loss.adversarial._target_" in content.settings
+    assert content.unlabelled_settings == ["schedule.updates.n_critic"]  # no setting of the config group `loss`
+    other = hinge.replace("batch_size: 64", "batch_size: 32").replace("slope: 0.2", "slope: 0.1", 1)
+    make_run(tmp_path / "c", other, groups={"loss": "hinge"}, overrides=["schedule.batch_size=32"])
+    (key,) = Report.from_runs(collect([tmp_path / "a", tmp_path / "c"])).unlabelled_settings
+    assert key.endswith("slope")  # the labels name the batch size
 
 
 def test_label_names_as_published_before_the_loss(tmp_path, hinge, wgan_gp):

@@ -32,6 +32,8 @@ def page(browser, page_directory):
     page.on("request", lambda request: None if request.url.startswith(is_local) else events.append(request.url))
     page.goto((page_directory / "index.html").as_uri())
     page.wait_for_selector("#plot .main-svg", timeout=30_000)
+    assert page.evaluate("plot.data.filter((trace) => trace.fill === 'toself').length") == 2  # bands of two losses
+    page.uncheck("#mean")
     yield page
     assert events == []
     assert page.title() == "ganexp report"
@@ -111,6 +113,15 @@ def test_losses_are_drawn_against_each_axis(page):
     assert page.evaluate("plot.layout.yaxis.type") == "log"
 
 
+def test_scatter_has_a_marker_for_each_run(page):
+    traces = page.evaluate("scatter.data.map(({ x, y, marker }) => ({ x, y, colour: marker.color }))")
+    assert [len(trace["x"]) for trace in traces] == [3, 3]
+    assert [trace["y"] for trace in traces] == [[0.5, 0.6, 0.7]] * 2
+    assert [trace["x"] for trace in traces] == [[0.4] * 3] * 2
+    assert len({trace["colour"] for trace in traces}) == 2
+    assert page.locator("#scatter-key li").all_text_contents() == ["● loss=hinge", "● loss=wgan_gp"]
+
+
 def test_sample_grids_of_one_step_are_side_by_side(page):
     def shown():
         return [image.get_attribute("alt") for image in page.locator(".grids img").all() if image.is_visible()]
@@ -126,6 +137,15 @@ def test_sample_grids_of_one_step_are_side_by_side(page):
     assert all(alt.endswith("step 0") for alt in shown())
     image = page.locator(".grids img").first
     assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 320
+
+
+def test_picture_is_enlarged_and_closed_by_keys(page):
+    page.locator("header button.enlarge").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#enlarged img").is_visible()
+    page.keyboard.press("Escape")
+    assert not page.locator("#enlarged").is_visible()
+    assert page.evaluate("document.activeElement.className") == "enlarge"
 
 
 def test_run_section_has_warnings_and_unusual_settings(page):
@@ -156,5 +176,5 @@ def test_colours_follow_the_colour_scheme(page):
 
 
 def test_wide_tables_scroll_within_their_box(page):
-    page.set_viewport_size({"width": 500, "height": 800})
+    page.set_viewport_size({"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

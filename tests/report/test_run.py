@@ -37,7 +37,7 @@ def test_collect_names_what_is_missing(tmp_path):
 
 def test_warnings_name_length_and_uncommitted_changes(tmp_path, hinge):
     longer = hinge.replace("steps: 1000", "steps: 2000")
-    make_run(tmp_path / "a", longer, git_dirty=True)
+    make_run(tmp_path / "a", longer, ganexp_dirty=True)
     second = make_run(tmp_path / "b", longer, 1)
     with (second / "metrics.jsonl").open("a") as file:
         file.write('{"step": 1500, "loss/generator": NaN}\n{"step": 16')

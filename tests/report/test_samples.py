@@ -33,7 +33,8 @@ def test_steps_that_most_runs_share_are_shown(choose_of):
     assert len(chosen.moments) == MAX_STEPS
     assert chosen.moments[0].title == "step 0"
     assert chosen.first.title == "step 400"  # two of the three runs have it
-    assert [grid.uri is None for grid in chosen.first.grids] == [False, False, True]
+    assert [grid.uri is None for grid in chosen.first.grids] == [False, False, False]
+    assert [grid.remark for grid in chosen.first.grids] == ["", "", "nearest: step 7,000"]
     assert chosen.left_out == "4 more steps"
 
 
@@ -51,7 +52,22 @@ def test_groups_take_turns(tmp_path, monkeypatch, hinge, wgan_gp):
     chosen = choose_samples(group_runs(collect([tmp_path])))
     assert [grid.label for grid in chosen.moments[0].grids] == ["hinge/0", "wgan_gp/0", "hinge/1"]
     assert [moment.title for moment in chosen.moments] == ["step 0", "step 500", "step 1,000", "interpolation, linear"]
-    assert chosen.left_out == "1 more runs"
+    assert chosen.left_out == "1 more run"
+
+
+def test_real_images_are_those_of_the_first_run_with_them(tmp_path, hinge):
+    for name, dataset in (("a", "digits"), ("b", "digits"), ("c", "mnist")):
+        run = make_run(tmp_path / name, hinge, name, pictures=True, groups={"data": dataset})
+        if name != "a":
+            Image.new("RGB", (8, 8)).save(run / "samples" / "real.png")
+
+    def real_of(*names):
+        return choose_samples(group_runs(collect([tmp_path / name for name in names]))).real
+
+    assert real_of("a") is None
+    assert (real_of("a", "b").label, real_of("a", "b").remark) == ("real images", "")
+    assert real_of("a", "b", "c").remark == "of b"
+    assert real_of("a", "b").uri.startswith("data:image/webp")
 
 
 def test_no_samples_are_no_moments(outputs):

@@ -16,19 +16,19 @@ def test_bar_scale_keeps_values_within_it(value, percent):
 
 def test_cell_holds_mean_interval_and_bar(outputs):
     hinge, wgan_gp = score_rows(Report.from_runs(collect([outputs])))
-    best_fid = hinge.cells[0]
+    best_fid = hinge.cells[2]
     assert hinge.group.label == "loss=hinge"
     assert best_fid.text == "20.13"
     assert best_fid.value == pytest.approx(20.1333333)
     assert best_fid.remark == "sd 0.14 · 19.78 … 20.48"
     assert best_fid.bar == Bar(mean=3, left=0, right=93)
-    assert wgan_gp.cells[0].bar == Bar(mean=97, left=93, right=0)
+    assert wgan_gp.cells[2].bar == Bar(mean=97, left=93, right=0)
 
 
 def test_cell_of_one_seed_has_no_interval(tmp_path, hinge, wgan_gp):
     make_run(tmp_path / "a", hinge, 0, 20.0)
     make_run(tmp_path / "b", wgan_gp, 0, 30.0, scores={})
     first, second = score_rows(Report.from_runs(collect([tmp_path])))
-    cell, missing = first.cells[0], second.cells[0]
+    cell, missing = first.cells[2], second.cells[2]
     assert (cell.text, cell.remark, cell.bar.left, cell.bar.right) == ("20", "one seed", None, None)
     assert (missing.text, missing.value, missing.bar) == ("–", None, None)

@@ -28,7 +28,7 @@ class Outline(HTMLParser):
     def __init__(self, page):
         super().__init__()
         self.markup, self.texts = [], []
-        self.feed(page)
+        self.feed(page.replace("<wbr>", ""))  # the templates add it after underscores and points
         self.close()
 
     def handle_starttag(self, tag, attrs):
@@ -62,7 +62,7 @@ def outline_with(directory, text, hinge, wgan_gp):
             protocol={"id": protocol, text: protocol},
             score_info=SCORE_INFO | {text: {"higher_is_better": True, "plot_scale": text}},
             device=f"{text}{index}",
-            git_commit=text,
+            ganexp_commit=text,
             versions={text: text},
             command=[text],
         )

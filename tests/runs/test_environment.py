@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import ganexp
-from ganexp.runs.environment import environment, now
+from ganexp.runs.environment import COMMIT_FILE, environment, now, own_state
 
 
 def git(cwd, *arguments):
@@ -25,7 +25,8 @@ def test_environment_names_versions_machine_and_command(tmp_path, monkeypatch):
     assert torch.__version__.startswith(values["versions"]["torch"])
     assert values["python"] == ".".join(map(str, sys.version_info[:3]))
     assert values["command"] == ["loss=hinge"]
-    assert (values["git_commit"], values["git_dirty"]) == (None, False)
+    assert values["repository"] == {"commit": None, "dirty": False}
+    assert (values["ganexp_commit"], values["ganexp_dirty"]) == tuple(own_state().values())
 
 
 def test_environment_names_the_commit_and_changes(tmp_path, monkeypatch):
@@ -33,9 +34,30 @@ def test_environment_names_the_commit_and_changes(tmp_path, monkeypatch):
     git(tmp_path, "init", "-q")
     git(tmp_path, "commit", "-q", "--allow-empty", "-m", "x")
     head = git(tmp_path, "rev-parse", "HEAD").strip()
-    assert (environment()["git_commit"], environment()["git_dirty"]) == (head, False)
+    assert environment()["repository"] == {"commit": head, "dirty": False}
     (tmp_path / "new.py").touch()
-    assert environment()["git_dirty"] is True
+    assert environment()["repository"] == {"commit": head, "dirty": True}
+
+
+def test_own_commit_is_that_of_ganexps_checkout(tmp_path):
+    package = tmp_path / "src" / "ganexp"
+    package.mkdir(parents=True)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "x")
+    head = git(tmp_path, "rev-parse", "HEAD").strip()
+    assert own_state(package) == {"commit": head, "dirty": False}
+    (package / "new.py").touch()
+    assert own_state(package) == {"commit": head, "dirty": True}
+
+
+def test_own_commit_of_an_installed_package_is_stored(tmp_path):
+    package = tmp_path / ".venv" / "site-packages" / "ganexp"
+    package.mkdir(parents=True)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-q", "--allow-empty", "-m", "The repository of a user, which is not ganexp's")
+    assert own_state(package) == {"commit": None, "dirty": False}
+    (package / COMMIT_FILE).write_text('{"commit": "7917fe4", "dirty": true}')
+    assert own_state(package) == {"commit": "7917fe4", "dirty": True}
 
 
 @pytest.mark.parametrize(
@@ -64,11 +86,11 @@ def test_programs_that_a_checkout_names_do_not_run(tmp_path, monkeypatch, settin
     git(checkout, "config", setting[0], setting[1].replace("PROGRAM", str(program)))
     (checkout / "a.py").write_text("a = 2\n")
     monkeypatch.chdir(checkout)
-    assert environment()["git_dirty"]
+    assert environment()["repository"]["dirty"]
     (checkout / ".gitattributes").unlink()
     (checkout / ".git" / "info").mkdir(exist_ok=True)
     (checkout / ".git" / "info" / "attributes").write_text("* filter=x diff=x\n")
-    assert environment()["git_dirty"]
+    assert environment()["repository"]["dirty"]
     assert not (tmp_path / "ran").exists()
 
 

@@ -6,6 +6,7 @@ import pytest
 from filelock import FileLock
 
 from ganexp.errors import UserError
+from ganexp.runs.process import this_process
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory
 
@@ -44,6 +45,14 @@ def test_jobs_are_the_run_directories_in_their_order(tmp_path):
     assert list(jobs) == ["2-seed-2", "9-seed-9", "10-seed-10", "11-seed-11", "nested/3"]
     assert jobs["9-seed-9"] == {"status": "finished", "overrides": ["9-seed-9"]}
     assert jobs["11-seed-11"] == {"status": "running"}
+
+
+def test_job_whose_process_is_gone_has_died(tmp_path):
+    processes = {"0": this_process(), "1": this_process() | {"started": 17}}
+    for name, process in processes.items():
+        (tmp_path / name).mkdir()
+        RunDirectory(tmp_path / name).update_metadata(status="running", process=process)
+    assert [job["status"] for job in SweepDirectory(tmp_path).jobs().values()] == ["running", "died"]
 
 
 def test_discard_removes_a_sweep_without_jobs(tmp_path):

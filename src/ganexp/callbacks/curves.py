@@ -5,6 +5,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from ganexp.plots.curves import plot_curves
 from ganexp.plots.grids import save_figure
 from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.titles import run_title
 
 
 class Curves(Callback):
@@ -20,6 +21,6 @@ class Curves(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the curves up to this evaluation."""
         metadata = self.run_directory.metadata()
-        title = metadata.get("name") or self.run_directory.path.name
+        title = run_title(self.run_directory) or self.run_directory.path.name
         figure = plot_curves(self.run_directory.points(), metadata.get("score_info", {}), title)
         save_figure(figure, self.run_directory.curves)

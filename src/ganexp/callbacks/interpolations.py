@@ -8,8 +8,17 @@ from torch import Tensor
 from ganexp.data.images import ImageSet
 from ganexp.loggers.pictures import log_picture
 from ganexp.plots import grids
+from ganexp.plots.captions import titled
 from ganexp.runs.run_directory import RunDirectory
-from ganexp.sampling import EVALUATION_SEED, class_rows, grid_names, interpolation_grid, sample_grid
+from ganexp.runs.titles import run_title
+from ganexp.sampling import (
+    EVALUATION_SEED,
+    class_rows,
+    grid_names,
+    interpolation_grid,
+    interpolation_heads,
+    sample_grid,
+)
 from ganexp.training.gan import GAN
 from ganexp.types import PositiveInt
 
@@ -51,12 +60,15 @@ class Interpolations(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: GAN) -> None:
         """Draw both kinds of interpolation, also when a run is resumed that was killed after its last step."""
+        title = run_title(self.run_directory)
         for kind in ("linear", "spherical"):
-            picture = self._picture(pl_module, kind)
+            caption = f"{title} · {kind} interpolation · step {pl_module.step:,}"
+            picture = titled(self._picture(pl_module, kind), title and caption)
             grids.save_picture(picture, self.run_directory.samples / f"interpolation-{kind}.png")
             log_picture(trainer.loggers, f"interpolation/{kind}", picture, pl_module.step)
 
     def _picture(self, gan: GAN, kind: str) -> Tensor:
         """Return the interpolations of one kind as a picture, uint8 (3, H, W)."""
         images = interpolation_grid(gan, EVALUATION_SEED, kind == "spherical", self.rows, self.columns)
-        return grids.image_grid(images, self.columns, grid_names(gan, self.classes, self.rows))
+        names = grid_names(gan, self.classes, self.rows)
+        return grids.image_grid(images, self.columns, names, interpolation_heads(self.columns))

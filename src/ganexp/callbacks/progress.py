@@ -42,14 +42,16 @@ class ProgressLine(ProgressBar):
         """Start the bar and the measurement of speed."""
         self.started_at = self.printed_at = time.monotonic()
         self.first_share, self.first_step = share_done(pl_module), pl_module.step
+        self.first_seconds = pl_module.clock.seconds()
         total = pl_module.steps
         self.task = self.bar.add_task("", total=total, completed=pl_module.step, line=self.line(pl_module))
         self.bar.start()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
-        """Refresh the bar when losses are logged, or print a line after half a minute of silence."""
+        """Refresh the bar at the first step and when losses are logged, or print a line after half a minute."""
         silent = time.monotonic() - self.printed_at > MAX_SILENCE_SECONDS
-        if self.live and (silent or pl_module.losses_logged_at == pl_module.step):
+        is_first = pl_module.step == self.first_step + 1
+        if self.live and (silent or is_first or pl_module.losses_logged_at == pl_module.step):
             self.printed_at = time.monotonic()
             self.bar.update(self.task, completed=pl_module.step, line=self.line(pl_module), refresh=True)
         elif silent and not self.live:
@@ -78,15 +80,18 @@ class ProgressLine(ProgressBar):
             say(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}")
 
     def line(self, gan: GAN) -> str:
-        """Return the progress as one line of text. The speed and the time left include the evaluations so far."""
+        """Return the progress as one line of text. The time left includes evaluations, which the speed leaves out."""
         parts = [part for part in (self._d_steps(gan), *self._losses(gan), self._scores(gan)) if part]
         done = share_done(gan) - self.first_share
         if done:
             seconds = time.monotonic() - self.started_at
             seconds_left = seconds / done * (1 - share_done(gan))
-            speed = (gan.step - self.first_step) / seconds
-            parts = [f"{speed:.3g} step/s", *parts, f"{clock_time(seconds_left)} left"]
+            parts = [*self._speed(gan), *parts, f"{clock_time(seconds_left)} left"]
         return " · ".join(parts)
+
+    def _speed(self, gan: GAN) -> list[str]:
+        seconds = gan.clock.seconds() - self.first_seconds
+        return [f"{(gan.step - self.first_step) / seconds:.3g} step/s"] if seconds > 0 else []
 
     @staticmethod
     def _d_steps(gan: GAN) -> str:
@@ -94,8 +99,14 @@ class ProgressLine(ProgressBar):
 
     @staticmethod
     def _losses(gan: GAN) -> list[str]:
-        keys = {"D": log_keys.loss_key("discriminator"), "G": log_keys.loss_key("generator")}
-        return [f"{label} {gan.logged[key]:.3g}" for label, key in keys.items() if key in gan.logged]
+        """Return the losses that were logged at this step, or otherwise their means over the steps since then."""
+        networks = {"D": "discriminator", "G": "generator"}
+        if gan.losses_logged_at == gan.step:
+            keys = {network: log_keys.loss_key(network) for network in networks.values()}
+            losses = {network: gan.logged[key] for network, key in keys.items() if key in gan.logged}
+        else:
+            losses = gan.losses_since_logged()
+        return [f"{label} {losses[network]:.3g}" for label, network in networks.items() if network in losses]
 
     def _scores(self, gan: GAN) -> str:
         if gan.scores is None:

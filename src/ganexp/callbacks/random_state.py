@@ -7,12 +7,14 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ganexp.console import say
+from ganexp.training import processes
 
 
 class RandomState(Callback):
     """Save torch's and Python's random state with each checkpoint, and restore it when training starts again.
 
-    On a GPU, this includes the state of the GPU that trains, and of no other.
+    On a GPU, this includes the state of the GPU that trains, and of no other. Of several processes that train together,
+    the state of each is saved.
     """
 
     def __init__(self) -> None:
@@ -27,7 +29,8 @@ class RandomState(Callback):
         """Return the states as tensors and plain values, which a checkpoint can hold without running code."""
         version, numbers, gauss = random.getstate()
         state = {"cpu": torch.get_rng_state(), "python": [version, list(numbers), gauss]}
-        return state | ({"cuda": [torch.cuda.get_rng_state(self.device)]} if self.device.type == "cuda" else {})
+        state |= {"cuda": [torch.cuda.get_rng_state(self.device)]} if self.device.type == "cuda" else {}
+        return state if processes.count() == 1 else state | {"processes": processes.of_all(state)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Keep `state` until training starts, because other code may draw random numbers before."""
@@ -41,7 +44,13 @@ class RandomState(Callback):
         """
         if not self.restored:
             return
+        of_processes = self.restored.get("processes", [])
+        if len(of_processes) == processes.count():
+            self.restored = of_processes[processes.rank()]
         torch.set_rng_state(self.restored["cpu"].cpu())
+        if processes.rank() and len(of_processes) != processes.count():  # after a rollback
+            torch.manual_seed(int(torch.randint(2**62, (1,))) + processes.rank())
+            return
         version, numbers, gauss = self.restored["python"]
         random.setstate((version, tuple(numbers), gauss))
         if self.device.type != "cuda":

@@ -1,20 +1,30 @@
-"""Save a grid of samples at every evaluation, always from the same latents."""
+"""Save a grid of samples at every evaluation, always from the same latents, and a grid of real images."""
 
 from collections.abc import Mapping
 
+import torch
 from pytorch_lightning import Callback, Trainer
+from torch import Tensor
 
 from ganexp.data.images import ImageSet
 from ganexp.loggers.pictures import log_picture
+from ganexp.metrics.reference import evenly_spaced
+from ganexp.pixels import from_uint8
 from ganexp.plots import grids
+from ganexp.plots.animation import save_animation
+from ganexp.plots.captions import titled
 from ganexp.runs.run_directory import RunDirectory
-from ganexp.sampling import EVALUATION_SEED, class_rows, grid_names, sample_grid
+from ganexp.runs.titles import run_title
+from ganexp.sampling import EVALUATION_SEED, class_rows, grid_classes, grid_names, sample_grid
 from ganexp.training.gan import GAN
 from ganexp.types import PositiveInt
 
 
 class SampleGrids(Callback):
     """Save samples/step-*.png after every evaluation, and send the picture to the loggers.
+
+    The first evaluation also saves samples/real.png, real images in the same arrangement. At the end of the training
+    samples/real-and-generated.png has both side by side, and samples/training.gif shows all grids in turn.
 
     Args:
         run_directory: directory of the run.
@@ -31,12 +41,50 @@ class SampleGrids(Callback):
         columns: PositiveInt = 10,
     ) -> None:
         self.run_directory, self.rows, self.columns = run_directory, rows, columns
-        self.classes = image_sets["train"].classes if "train" in image_sets else []
+        self.images = image_sets.get("train")
+        self.classes = [] if self.images is None else self.images.classes
+        self._has_real_picture = False
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Draw the grid."""
-        images = sample_grid(pl_module, EVALUATION_SEED, self.rows, self.columns)
-        names = grid_names(pl_module, self.classes, class_rows(pl_module, self.rows))
-        picture = grids.image_grid(images, self.columns, names)
-        grids.save_picture(picture, self.run_directory.samples / f"step-{pl_module.step:07d}.png")
-        log_picture(trainer.loggers, "samples", picture, pl_module.step)
+        """Draw the grid of samples and, once, that of real images."""
+        title, step = run_title(self.run_directory), pl_module.step
+        if self.images is not None and not self._has_real_picture:
+            self._has_real_picture = True
+            picture = titled(self._real_grid(pl_module, self.images), title and f"{title} · real images")
+            grids.save_picture(picture, self.run_directory.samples / "real.png")
+            log_picture(trainer.loggers, "real_images", picture, step)
+        picture = titled(self._sample_grid(pl_module), title and f"{title} · step {step:,}")
+        grids.save_picture(picture, self.run_directory.samples / f"step-{step:07d}.png")
+        log_picture(trainer.loggers, "samples", picture, step)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: GAN) -> None:
+        """Show real images beside the last samples, and the samples of the whole training as an animation."""
+        samples, title = self.run_directory.samples, run_title(self.run_directory)
+        if self.images is not None:
+            real = titled(self._real_grid(pl_module, self.images), "real images")
+            generated = titled(self._sample_grid(pl_module), f"generated, step {pl_module.step:,}")
+            grids.save_picture(titled(grids.beside(real, generated), title), samples / "real-and-generated.png")
+        save_animation(sorted(samples.glob("step-*.png")), samples / "training.gif")
+
+    def _sample_grid(self, gan: GAN) -> Tensor:
+        """Return samples of the fixed latents as a picture, uint8 (3, H, W)."""
+        images = sample_grid(gan, EVALUATION_SEED, self.rows, self.columns)
+        return grids.image_grid(images, self.columns, grid_names(gan, self.classes, class_rows(gan, self.rows)))
+
+    def _real_grid(self, gan: GAN, image_set: ImageSet) -> Tensor:
+        """Return evenly spaced real images as a picture, uint8 (3, H, W), with the classes of the rows of samples."""
+        rows = class_rows(gan, self.rows)
+        chosen = evenly_spaced(len(image_set), rows * self.columns)
+        if classes := grid_classes(gan, rows):
+            labels = image_set.labels.cpu()
+            of_rows = [(labels == label).nonzero()[:, 0] for label in classes]
+            chosen = torch.cat([_filled(of_row, self.columns) for of_row in of_rows])
+        images = image_set.batch(chosen.clamp_min(0))
+        images[(chosen < 0).to(images.device)] = 0  # a class with fewer images than columns
+        return grids.image_grid(from_uint8(images), self.columns, grid_names(gan, self.classes, rows))
+
+
+def _filled(indices: Tensor, count: int) -> Tensor:
+    """Return `count` evenly spaced entries of `indices` (N,); if there are fewer, -1 fills the places that are left."""
+    chosen = indices[evenly_spaced(len(indices), count)] if len(indices) else indices
+    return torch.cat([chosen, chosen.new_full((count - len(chosen),), -1)])

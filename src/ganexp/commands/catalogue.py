@@ -69,7 +69,8 @@ COMMANDS: Mapping[str, CommandHelp] = {
         "ganexp sample ckpt=FILE|RUN [KEY=VALUE …] [FLAG …]",
         """
         Draw samples from a checkpoint, or from the best checkpoint of a run. In addition to the images, save a sample
-        grid, two interpolations and, for a conditional generator, a grid with one class per row.
+        grid, two interpolations, traversals of single latent components and, for a conditional generator, a grid with
+        one class per row.
         """,
         """
         ganexp sample ckpt=outputs/NAME/TIME n=64
@@ -92,7 +93,8 @@ COMMANDS: Mapping[str, CommandHelp] = {
     ),
     "resume": CommandHelp(
         "continue a run or a sweep that was stopped, or train a finished run longer",
-        "ganexp resume RUN [schedule.steps=N] [data.root=DIRECTORY] [data.path=DIRECTORY|ZIP] [data.changed=accept]\n"
+        "ganexp resume RUN [schedule.steps=N | schedule.epochs=N] [data.root=DIRECTORY] [data.path=DIRECTORY|ZIP]\n"
+        "                  [data.changed=accept]\n"
         "       ganexp resume SWEEP [hydra/launcher=…] [--config-dir DIRECTORY]",
         """
         Continue a stopped run from its last checkpoint, with the same result as without the stop. If its dataset has

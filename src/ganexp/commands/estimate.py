@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from ganexp import build, log_keys, offline
 from ganexp.callbacks.random_state import RandomState
 from ganexp.commands.estimate_scores import ScoringTime, time_scores
+from ganexp.commands.flops import FlopCounter
 from ganexp.commands.timing import clock, timed
 from ganexp.config.instantiate import target_name
 from ganexp.data.datamodule import StreamData
@@ -32,6 +33,7 @@ from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
 
 WARM_UP_STEPS, TIMED_STEPS = 3, 10
+COUNTED_STEP = 1  # whose floating-point operations are counted, among the steps that warm up
 MAX_TIMING_SECONDS = 30  # after which fewer steps must do
 ASSUMED_IMAGES = 50_000  # in a dataset that is not on this machine
 BYTES_PER_LOG_POINT = 1000  # in metrics.jsonl and TensorBoard together, roughly
@@ -44,6 +46,7 @@ class Estimate:
 
     device: str
     seconds_a_step: float
+    gflops_a_step: float | None
     seconds_an_evaluation: float
     evaluations: int
     hours: float
@@ -121,7 +124,8 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     pl.seed_everything(cfg.seed, verbose=False)
     gan, run = build.build_gan(cfg), RunDirectory(scratch / "run")
     gan.connect(build.build_stream(cfg, image_set, device))
-    seconds_a_step, trainer = _time_steps(cfg, gan, run)
+    stopwatch, trainer = _time_steps(cfg, gan, run)
+    seconds_a_step = stopwatch.seconds_a_step()
     drawing_seconds, picture_bytes = timed(device, lambda: _draw_pictures(gan.to(device), run))
     saving_seconds, _ = timed(device, lambda: trainer.save_checkpoint(run.last, weights_only=False))
     scoring = ScoringTime(0.0)
@@ -136,6 +140,7 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     return Estimate(
         device=trainers.device_name(device),
         seconds_a_step=_four_digits(seconds_a_step),
+        gflops_a_step=None if stopwatch.flops is None else _four_digits(stopwatch.flops / 1e9),
         seconds_an_evaluation=_four_digits(seconds_an_evaluation),
         evaluations=evaluations,
         hours=_four_digits(total_seconds / 3600),
@@ -178,12 +183,25 @@ def _image_set(cfg: DictConfig) -> tuple[ImageSet, bool]:
 
 
 class _Stopwatch(pl.Callback):
-    """Record the time after every step, and end the training when enough time has passed."""
+    """Record the time after every step, and end the training when enough time has passed.
+
+    The floating-point operations of one step before the timed ones are counted: those of convolutions, matrix products
+    and attention, forward and backward.
+    """
 
     def __init__(self) -> None:
         self.times: list[float] = []
+        self.flops: int | None = None
+        self._counter = FlopCounter()
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: GAN, *args: Any) -> None:
+        if pl_module.step == COUNTED_STEP:
+            self._counter.__enter__()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: GAN, *args: Any) -> None:
+        if pl_module.step == COUNTED_STEP + 1:
+            self._counter.__exit__(None, None, None)
+            self.flops = self._counter.flops
         self.times.append(clock(pl_module.device))
         if len(self.times) > 1 and self.times[-1] - self.times[0] > MAX_TIMING_SECONDS:
             trainer.should_stop = True
@@ -194,8 +212,8 @@ class _Stopwatch(pl.Callback):
         return (times[-1] - times[0]) / (len(times) - 1)
 
 
-def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[float, pl.Trainer]:
-    """Train for some steps, and return the seconds per step and the trainer."""
+def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[_Stopwatch, pl.Trainer]:
+    """Train for some steps, and return what was measured and the trainer."""
     stopwatch = _Stopwatch()
     steps = WARM_UP_STEPS + TIMED_STEPS + 1
     gan.steps, gan.max_d_steps, gan.evaluate_every = steps, None, steps + 1  # no evaluation within the timed steps
@@ -206,7 +224,7 @@ def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[float, pl
     callbacks = [RandomState(), stopwatch]
     trainer = trainers.make_trainer(device, run.path, precision, callbacks=callbacks, loggers=loggers)
     trainers.fit(trainer, gan, StreamData(gan.stream), None)
-    return stopwatch.seconds_a_step(), trainer
+    return stopwatch, trainer
 
 
 def _draw_pictures(gan: GAN, run: RunDirectory) -> int:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
@@ -14,25 +13,19 @@ from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probabili
 from ganexp.callbacks.scoring_progress import ScoringProgress
 from ganexp.commands.data_identity import changes, describe_content
 from ganexp.commands.evaluate_loggers import log_evaluated
+from ganexp.commands.evaluate_pictures import save_pictures
 from ganexp.commands.score_table import print_scores, save_scores
 from ganexp.config import checks, schema
 from ganexp.config.instantiate import target_name
 from ganexp.config.paths import relocate_data
-from ganexp.console import say, short_path
+from ganexp.console import say
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.loaded_run import load_run
-from ganexp.metrics.collection import Scores
-from ganexp.metrics.nearest import nearest_images
-from ganexp.plots import grids
-from ganexp.plots.diagnostics import nearest_picture, plot_diagnostics
 from ganexp.report.evaluated import is_outdated
 from ganexp.runs.run_directory import RunDirectory
-from ganexp.sampling import FixedLatents, sample_images, sampling_protocol
-from ganexp.training.gan import GAN
+from ganexp.sampling import FixedLatents, sampling_protocol
 from ganexp.training.trainer import validate
-
-SHOWN_SAMPLES = 10  # in nearest.png
 
 
 def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_repeated: bool = True) -> bool:
@@ -72,10 +65,7 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     record |= {"scores": gan.score_values, "by_class": scores.by_class, "d_logit": summarize_logits(logits)}
     print_scores(record)
     save_scores(record, file)
-    save_nearest(gan, scores, image_set, settings.seed, output / "nearest.png")
-    if logits or scores.by_class:
-        grids.save_figure(plot_diagnostics(logits, scores.by_class, image_set.classes), output / "diagnostics.png")
-        say(f"{short_path(output / 'diagnostics.png')}: the discriminator's logits on real and generated images")
+    save_pictures(loaded, scores, image_set, logits, settings.seed, output)
     if output == loaded.run.path:
         log_evaluated(loaded.run, gan.score_values, gan.step, file.stem)
     return True
@@ -152,15 +142,3 @@ def summarize_logits(logits: Mapping[str, Tensor]) -> dict[str, float]:
     if "test" in logits:
         means["train_above_test"] = probability_greater(logits["train"], logits["test"])
     return means
-
-
-def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path: Path) -> None:
-    """Save a picture of ten samples, each with the training images that are nearest in the extractor's features."""
-    samples = next(sample_images(gan, SHOWN_SAMPLES, SHOWN_SAMPLES, seed))
-    reference = next(iter(scores.references.values()))
-    nearest = nearest_images(samples, scores.extractor, reference)
-    neighbours = torch.stack([image_set.batch(row) for row in nearest])
-    grids.save_picture(nearest_picture(samples, neighbours), path)
-    searched, total = len(reference.features), len(image_set)
-    which = f"{total:,}" if searched == total else f"{searched:,} of {total:,}"
-    say(f"{short_path(path)}: each row shows a generated image and its nearest training images ({which} were searched)")

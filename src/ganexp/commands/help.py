@@ -17,7 +17,12 @@ from ganexp.config.comments import file_comments, schema_comments, with_comments
 from ganexp.config.composition import compose_config, group_options
 
 LINE_LENGTH = 120
-OVERLAYS = ("experiment", "as_published", "sweep")  # groups whose comments are on a case, not on a setting
+OVERLAYS = (
+    "experiment",
+    "as_published",
+    "sweep",
+    "hparams_search",
+)  # groups whose comments are on a case, not on a setting
 
 TRAILER = """Set a group by GROUP=OPTION, several options where a list makes sense: metrics/score=[is,fid].
 Tab completion: eval "$(ganexp -sc install=bash)" """.rstrip()
@@ -33,7 +38,7 @@ def general_help(folders: Sequence[Path]) -> str:
             f"Commands\n{commands}",
             f"Groups\n{_list_groups('train', folders)}",
             TRAILER,
-            "ganexp COMMAND --help shows the settings of a command, with explanations and default values.",
+            "ganexp help COMMAND shows the settings of a command, with explanations and default values.",
         ]
     )
 

@@ -10,6 +10,8 @@ from ganexp.console import make_console, say, short_path
 from ganexp.errors import UserError
 from ganexp.report.bundle import bundle
 from ganexp.report.collect import collect
+from ganexp.report.finding import finding
+from ganexp.report.latex import as_latex
 from ganexp.report.page import as_page
 from ganexp.report.report import Report
 from ganexp.report.samples import choose_samples
@@ -21,7 +23,8 @@ SETTINGS = """Settings
   output=DIRECTORY  where to write; default: report/ in the first directory; with --bundle: next to the run
   images=false      leave the samples out of the page; default: true
   checkpoint=true   with --bundle: add the best checkpoint; default: false"""
-FILES = ("index.html", "table.md", "table.csv")
+FILES = ("index.html", "table.md", "table.tex", "table.csv")
+MAX_UNREADABLE = 5  # runs that are named on the terminal
 MARKER = ".ganexp-report"  # marks a directory whose FILES may be overwritten, because a report wrote them
 
 
@@ -97,9 +100,10 @@ def report(directories: Sequence[str], output: str | None = None, images: bool =
     target = Path(output).expanduser() if output else Path(directories[0]).expanduser() / "report"
     _refuse_links([target / MARKER] if output else [target, target / MARKER])
     _prepare(target)
-    samples = choose_samples(content.groups) if images else None
+    samples = choose_samples(content.groups, content.best_run) if images else None
     write_text(target / "index.html", as_page(content, samples, target))
     write_text(target / "table.md", as_markdown(content))
+    write_text(target / "table.tex", as_latex(content))
     write_text(target / "table.csv", as_csv(content))
     _print(content, target)
     return target / "index.html"
@@ -163,12 +167,16 @@ def _print(content: Report, target: Path) -> None:
     console.print(score_table(content, console.width))
     if hidden := left_out(content, console.width):
         say(hidden)
+    say(finding(content))
     for line in verdict_lines(content):
         say(line)
+    unreadable = [run for run in content.uncounted if run.status == "unreadable"]
+    for run in unreadable[:MAX_UNREADABLE]:
+        say(f"skipped {run.label}: {run.warnings[0]}")
     if content.uncounted:
         say(
-            f"{len(content.uncounted)} of {len(content.runs)} runs are not included in any mean, because they have "
-            "not finished or a newer run replaces them. The page lists them."
+            f"not included in any mean: {len(content.uncounted)} of {len(content.runs)} runs, which have not finished, "
+            "cannot be read, or are replaced by a newer run. The page lists them."
         )
     for name in FILES:
         say(short_path(target / name))

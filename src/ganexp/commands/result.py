@@ -9,7 +9,8 @@ from pytorch_lightning.loggers import Logger
 from rich.table import Table
 
 from ganexp import log_keys
-from ganexp.console import make_console, say, short_path
+from ganexp.commands.sweep_job import sweep_of
+from ganexp.console import make_console, say_once, short_path
 from ganexp.loggers.result import log_hyperparameters, log_result
 from ganexp.report.settings import is_setting, select_settings, setting_name, setting_text
 from ganexp.report.values import flatten
@@ -20,8 +21,11 @@ OBJECTIVE = "fid"  # the score that a sweep minimises
 
 
 def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger]) -> None:
-    """Send the hyperparameters of a run to the loggers when it starts or resumes."""
+    """Send the hyperparameters of a run to the loggers when it starts or resumes, and print how to watch its curves."""
     log_hyperparameters(loggers, hyperparameters(cfg, run.metadata()))
+    if cfg.debug.keep_files and any(run.path.glob("events.out.tfevents.*")):
+        watched = sweep_of(run) or run
+        say_once(f"curves live: tensorboard --logdir {short_path(watched.path)}")
 
 
 def record_result(
@@ -113,10 +117,10 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
             cells = [f"{values[name]:.4g}" if name in values else "" for name in names]
             table.add_row(which, f"{values['step']:,}", *cells)
         console.print(table)
+    if sweep_of(run):
+        return  # it prints a table of all jobs
     pictures = sorted(run.samples.glob("step-*.png"))
     files = {"samples": pictures[-1] if pictures else None, "curves": run.curves, "checkpoints": run.last.parent}
     for name, path in files.items():
         if path is not None and path.exists():
             console.print(f"{name:12} {short_path(path)}", soft_wrap=True, highlight=False)
-    if any(run.path.glob("events.out.tfevents.*")):
-        say(f"{'curves live':12} tensorboard --logdir {short_path(run.path)}")

@@ -2,11 +2,13 @@
 
 from omegaconf import DictConfig
 
+from ganexp import build
 from ganexp.checkpoint import latest_checkpoint
 from ganexp.commands.data_identity import accept_changes, changes, describe_content, refuse_changes
+from ganexp.commands.prepare import prepare
 from ganexp.commands.resume_arguments import ResumeArguments
 from ganexp.commands.run_status import say_how_it_ended, say_if_bits_may_differ
-from ganexp.commands.train import fit_run, prepare
+from ganexp.commands.train import fit_run
 from ganexp.config import trust
 from ganexp.config.paths import absolute, relocate_data
 from ganexp.console import say
@@ -15,13 +17,14 @@ from ganexp.runs.environment import now
 from ganexp.runs.links import refuse_links
 from ganexp.runs.process import this_process
 from ganexp.runs.run_directory import RunDirectory, newest_run_below
+from ganexp.training.length import in_steps
 from ganexp.training.trainer import device_name
 
 
 def resume(arguments: ResumeArguments) -> None:
     """Continue a run from its last checkpoint, or from the start if it has no checkpoint yet.
 
-    A pruned run can be continued by giving its number of steps.
+    A pruned run can be continued by giving its number of steps or epochs.
 
     Args:
         arguments: the run directory, and the settings to change.
@@ -30,7 +33,7 @@ def resume(arguments: ResumeArguments) -> None:
         UserError: the directory is not a run, another process is training the run, its config is not trusted, its
             images have changed, or its length cannot be changed.
     """
-    path, steps = arguments.path, arguments.steps
+    path, is_longer = arguments.path, (arguments.steps, arguments.epochs) != (None, None)
     run = RunDirectory(path)
     if missing := [file.name for file in (run.config, run.metadata_file) if not file.exists()]:
         hint = newest_run_below(path)
@@ -39,19 +42,19 @@ def resume(arguments: ResumeArguments) -> None:
     with run.locked():
         metadata = run.metadata()
         status = metadata.get("status")
-        if status in ("finished", "pruned") and steps is None:
+        if status in ("finished", "pruned") and not is_longer:
             train_on = "train longer" if status == "finished" else "train it anyway"
             say(f"{path} is {status}: nothing to do. To {train_on}: ganexp resume {path} schedule.steps=…")
             return
         say_how_it_ended(metadata)
         cfg = relocate_data(trust.load(run.config), _absolute(arguments.data_root), _absolute(arguments.data_path))
-        if steps is not None:
-            lengthen(cfg, steps)
+        if is_longer:
+            lengthen(cfg, _steps_of(cfg, arguments.epochs) if arguments.steps is None else arguments.steps)
         checkpoint, step = latest_checkpoint(run)
         if checkpoint is not None and checkpoint != run.last:
             say(f"{run.last.name} is damaged: using {checkpoint.name}")
         say(f"resuming from step {step:,}")
-        prepared = prepare(cfg)
+        prepared = prepare(cfg, resumed=checkpoint is not None)
         if checkpoint is not None:
             say_if_bits_may_differ(metadata, device_name(prepared.device))
         content = describe_content(prepared.image_sets)
@@ -67,6 +70,24 @@ def resume(arguments: ResumeArguments) -> None:
 
 def _absolute(path: str | None) -> str | None:
     return None if path is None else absolute(path)
+
+
+def _steps_of(cfg: DictConfig, epochs: int | None) -> int:
+    """Return the number of steps of a run in `epochs`.
+
+    Raises:
+        UserError: it depends on the losses, or the images cannot be read.
+    """
+    longer = cfg.copy()
+    longer.schedule.epochs, longer.schedule.max_d_steps = epochs, None
+    longer = in_steps(longer, len(build.build_image_sets(cfg)["train"]))
+    if longer.schedule.max_d_steps is not None:
+        raise UserError(
+            f"schedule.epochs={epochs}: the number of batches in a step of this run depends on the losses. Give "
+            "schedule.steps=N"
+        )
+    say(f"schedule.epochs={epochs}: schedule.steps={longer.schedule.steps}")
+    return int(longer.schedule.steps)
 
 
 def lengthen(cfg: DictConfig, steps: int) -> None:

@@ -11,6 +11,7 @@ from ganexp.runs.sweep_directory import SweepDirectory
 
 OVERRIDES = {  # of a run, with the values that they may have
     "schedule.steps": re.compile(r"\d+"),
+    "schedule.epochs": re.compile(r"\d+"),
     "data.root": re.compile(r".+"),
     "data.path": re.compile(r".+"),
     "data.changed": re.compile(r"accept|refuse"),
@@ -24,6 +25,7 @@ class ResumeArguments:
     Attributes:
         path: path of a run directory or a sweep directory.
         steps: the new length of a run; None keeps the length.
+        epochs: the new length of a run in epochs, instead of steps; None keeps the length.
         data_root: the new directory of the datasets; None keeps the directory.
         data_path: the new directory or zip of images; None keeps the path.
         data_changed: whether to accept that the images have changed.
@@ -32,6 +34,7 @@ class ResumeArguments:
 
     path: str
     steps: int | None = None
+    epochs: int | None = None
     data_root: str | None = None
     data_path: str | None = None
     data_changed: bool = False
@@ -52,9 +55,12 @@ def parse_resume(arguments: Sequence[str]) -> ResumeArguments:
     if given.config_dir:
         parser.error("--config-dir is for sweeps only: a resumed run keeps its config")
     values = dict(_parse_override(override, parser) for override in given.overrides)
+    lengths = {key: int(values[f"schedule.{key}"]) for key in ("steps", "epochs") if f"schedule.{key}" in values}
+    if len(lengths) > 1:
+        parser.error("schedule.steps and schedule.epochs: give one of the two, because each determines the other")
     return ResumeArguments(
         given.path,
-        steps=int(values["schedule.steps"]) if "schedule.steps" in values else None,
+        **lengths,
         data_root=values.get("data.root"),
         data_path=values.get("data.path"),
         data_changed=values.get("data.changed") == "accept",
@@ -68,8 +74,8 @@ def _parse_override(override: str, parser: Parser) -> tuple[str, str]:
         parser.error(f"{override}: give one run or one sweep. A sweep's directory resumes all of its jobs")
     if key not in OVERRIDES or not OVERRIDES[key].fullmatch(value):
         parser.error(
-            f"{override}: a resumed run keeps its config; it accepts only schedule.steps=N, data.root=DIRECTORY, "
-            "data.path=DIRECTORY|ZIP and data.changed=accept"
+            f"{override}: a resumed run keeps its config; it accepts only schedule.steps=N, schedule.epochs=N, "
+            "data.root=DIRECTORY, data.path=DIRECTORY|ZIP and data.changed=accept"
         )
     return key, value
 
@@ -87,9 +93,10 @@ def resume_parser() -> Parser:
         "overrides",
         nargs="*",
         metavar="KEY=VALUE",
-        help="for a run: schedule.steps=N, its new length (default: as before); data.root=… and data.path=…, the new "
-        "location of its images; data.changed=accept, to continue although the images have changed. For a sweep: "
-        "hydra/launcher=… and hydra.launcher.…=…, how its jobs are started (default: one after another)",
+        help="for a run: schedule.steps=N or schedule.epochs=N, its new length (default: as before); data.root=… and "
+        "data.path=…, the new location of its images; data.changed=accept, to continue although the images have "
+        "changed. For a sweep: hydra/launcher=… and hydra.launcher.…=…, how its jobs are started (default: one after "
+        "another)",
     )
     parser.add_argument(
         "--config-dir", "-cd", metavar="DIRECTORY", help="the directory with your own config files for the sweep"

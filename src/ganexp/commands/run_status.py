@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ganexp.console import say, short_path
+from ganexp.commands.sweep_job import how_to_resume
+from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.environment import now
 from ganexp.runs.places import FULL
@@ -23,14 +24,14 @@ def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[
         raise
     except (KeyboardInterrupt, SystemExit) as stop:
         _record_end(run, "interrupted")
-        say(f"\nStopped. Resume with: ganexp resume {short_path(run.path)}" if can_be_resumed else "\nStopped.")
+        say(f"\nStopped. Resume with: {how_to_resume(run)}" if can_be_resumed else "\nStopped.")
         code = stop.code if isinstance(stop, SystemExit) else 128 + signal.SIGINT
         raise SystemExit(code) from None
     except BaseException as error:
         _record_end(run, "failed", f"{type(error).__name__}: {error}")
         if isinstance(error, OSError) and error.errno in FULL and can_be_resumed:
             error.filename = error.filename or str(run.path)  # a writer of logs names no file
-            say(f"\nStopped: no space. When there is some: ganexp resume {short_path(run.path)}")
+            say(f"\nStopped: no space. When there is some: {how_to_resume(run)}")
         raise
 
 

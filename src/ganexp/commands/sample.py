@@ -14,15 +14,20 @@ from torch import Tensor
 
 from ganexp.commands.checkpoint_choice import choose_checkpoint
 from ganexp.commands.class_names import class_directories, class_names, find_class
-from ganexp.console import progress, say
+from ganexp.commands.traversals import traversal_picture
+from ganexp.console import progress, say, short_path
 from ganexp.errors import UserError
 from ganexp.loaded_run import LoadedRun, load_run
 from ganexp.pixels import to_uint8
 from ganexp.plots import grids
+from ganexp.plots.captions import titled
+from ganexp.runs.run_directory import candidates
+from ganexp.runs.titles import run_title
 from ganexp.sampling import (
     class_rows,
     grid_names,
     interpolation_grid,
+    interpolation_heads,
     labels_in_turn,
     needs_batches,
     sample_grid,
@@ -33,6 +38,7 @@ from ganexp.training.gan import GAN
 
 BATCH = 100
 GRID_COLUMNS, INTERPOLATION_ROWS, INTERPOLATION_COLUMNS = 10, 10, 5
+TRAVERSAL_COLUMNS = 7
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,7 @@ class Classes:
 
 
 def sample(cfg: DictConfig) -> None:
-    """Save `n` images, a grid of the first 100 images, two interpolations and, with classes, a grid of all classes.
+    """Save `n` images, a grid of the first 100, interpolations, traversals and, with classes, a grid of all classes.
 
     With `label` all images show one class, and the grid of all classes is left out.
 
@@ -67,10 +73,11 @@ def sample(cfg: DictConfig) -> None:
     batches = sample_images(gan, cfg.n, BATCH, cfg.seed, cfg.truncation, labels=classes.labels)
     shown = progress(batches, "drawing", total=math.ceil(cfg.n / BATCH))
     WRITERS[cfg.format](_with_grid(shown, output), cfg.n, classes, output)
-    _save_class_grid(cfg, gan, classes, output)
-    _save_interpolations(cfg, gan, classes, output)
+    _save_class_grid(cfg, loaded, classes, output)
+    _save_interpolations(cfg, loaded, classes, output)
+    _save_traversals(cfg, loaded, classes, output)
     which = "" if classes.label is None else f" of class {classes.names[classes.label]} (label {classes.label})"
-    say(f"{cfg.n} images{which} ({cfg.format}), their grid and two interpolations in {output}")
+    say(f"{cfg.n} images{which} ({cfg.format}), their grid, two interpolations and traversals in {short_path(output)}")
 
 
 def _check(cfg: DictConfig, gan: GAN) -> None:
@@ -98,31 +105,54 @@ def _classes(cfg: DictConfig, loaded: LoadedRun) -> Classes:
 
 
 def _output_directory(cfg: DictConfig, loaded: LoadedRun, classes: Classes) -> Path:
-    """Return the output directory, which must be empty so that nothing is overwritten."""
+    """Return the output directory: that of the user, which must be empty, or a new one among the run's samples."""
     name = f"drawn-step-{loaded.gan.step:07d}-seed-{cfg.seed}"
     name += f"-truncation-{cfg.truncation:g}" if cfg.truncation is not None else ""
     name += f"-class-{class_directories(classes.names)[classes.label]}" if classes.label is not None else ""
-    output = Path(cfg.output or loaded.run.samples / name).expanduser()
-    if output.exists() and any(output.iterdir()):
-        raise UserError(f"{output} is not empty. Give another output=DIRECTORY or another seed.")
-    return output
+    if cfg.output:
+        output = Path(cfg.output).expanduser()
+        if _has_files(output):
+            raise UserError(f"{output} is not empty. Give another output=DIRECTORY, so that nothing is overwritten.")
+        return output
+    return next(path for path in candidates(loaded.run.samples / name) if not _has_files(path))
 
 
-def _save_class_grid(cfg: DictConfig, gan: GAN, classes: Classes, output: Path) -> None:
+def _has_files(directory: Path) -> bool:
+    return directory.exists() and any(directory.iterdir())
+
+
+def _save_class_grid(cfg: DictConfig, loaded: LoadedRun, classes: Classes, output: Path) -> None:
     """Save classes.png, a grid with one class per row, if the images have several classes."""
     if not classes.names or classes.label is not None:
         return
+    gan = loaded.gan
     images = sample_grid(gan, cfg.seed, GRID_COLUMNS, GRID_COLUMNS)
     names = grid_names(gan, classes.names, class_rows(gan, GRID_COLUMNS))
-    grids.save_picture(grids.image_grid(images, GRID_COLUMNS, names), output / "classes.png")
+    picture = grids.image_grid(images, GRID_COLUMNS, names)
+    grids.save_picture(titled(picture, _title(cfg, loaded, "a class in each row")), output / "classes.png")
 
 
-def _save_interpolations(cfg: DictConfig, gan: GAN, classes: Classes, output: Path) -> None:
-    rows, columns, label = INTERPOLATION_ROWS, INTERPOLATION_COLUMNS, classes.label
-    names = grid_names(gan, classes.names, rows, label)
+def _save_interpolations(cfg: DictConfig, loaded: LoadedRun, classes: Classes, output: Path) -> None:
+    gan, rows, columns, label = loaded.gan, INTERPOLATION_ROWS, INTERPOLATION_COLUMNS, classes.label
+    names, heads = grid_names(gan, classes.names, rows, label), interpolation_heads(columns)
     for kind in ("linear", "spherical"):
         images = interpolation_grid(gan, cfg.seed, kind == "spherical", rows, columns, label)
-        grids.save_picture(grids.image_grid(images, columns, names), output / f"interpolation-{kind}.png")
+        picture = grids.image_grid(images, columns, names, heads)
+        title = _title(cfg, loaded, f"{kind} interpolation")
+        grids.save_picture(titled(picture, title), output / f"interpolation-{kind}.png")
+
+
+def _save_traversals(cfg: DictConfig, loaded: LoadedRun, classes: Classes, output: Path) -> None:
+    """Save traversals.png, in which each row changes one component of a latent."""
+    picture = traversal_picture(loaded.gan, cfg.seed, INTERPOLATION_ROWS, TRAVERSAL_COLUMNS, classes.label)
+    title = _title(cfg, loaded, "components of one latent that change the image most")
+    grids.save_picture(titled(picture, title), output / "traversals.png")
+
+
+def _title(cfg: DictConfig, loaded: LoadedRun, content: str) -> str:
+    """Return the title of a picture: the run, the step, the seed of the latents, and what it shows."""
+    run = run_title(loaded.run)
+    return run and f"{run} · step {loaded.gan.step:,} · {content}, latents of seed {cfg.seed}"
 
 
 def _with_grid(batches: Iterator[Tensor], output: Path) -> Iterator[Tensor]:

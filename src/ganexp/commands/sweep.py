@@ -30,7 +30,7 @@ from ganexp.commands.sweep_overrides import (
 from ganexp.commands.sweep_table import print_jobs
 from ganexp.config import schema
 from ganexp.config.texts import expand_home
-from ganexp.console import say, short_path
+from ganexp.console import say, saying_once, short_path
 from ganexp.errors import UserError, explain_unforeseen
 from ganexp.runs.environment import now
 from ganexp.runs.places import explain_place
@@ -52,11 +52,15 @@ class SweepStopped(BaseException):
 
 @contextmanager
 def closing_sweeps() -> Iterator[None]:
-    """Release the lock of the sweep at the end of the block, and remove its directory if no job was started."""
+    """Release the lock of the sweep at the end of the block, and remove its directory if no job was started.
+
+    Lines that are the same for several jobs, such as those on the dataset, are printed once within the block.
+    """
     created: list[SweepDirectory] = []
     token = _created.set(created)
     try:
-        yield
+        with saying_once():
+            yield
     finally:
         _created.reset(token)
         for sweep in created:

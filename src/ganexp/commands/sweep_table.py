@@ -6,6 +6,7 @@ from typing import Any
 from rich.table import Table
 
 from ganexp.console import make_console, say
+from ganexp.runs.process import DIED
 
 Jobs = Mapping[str, Mapping[str, Any]]
 
@@ -21,6 +22,8 @@ def print_jobs(jobs: Jobs) -> None:
     for name, job in jobs.items():
         if job["status"] == "failed":
             say(f"failed: {labels[name]}\n  {job.get('error')}")
+        elif job["status"] == DIED:
+            say(f"died: {labels[name]}\n  its process is gone: it was killed, or the machine stopped")
 
 
 def _table(jobs: Jobs, labels: Mapping[str, str]) -> Table:

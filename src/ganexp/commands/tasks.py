@@ -154,12 +154,27 @@ def _train(task: Task) -> float | None:
 
     cfg = _resolve(task)
     check_overlay(task.cfg, task.groups)
+    _check_devices(cfg, task.hydra_config)
     cfg.name = run_name(cfg.name, *(task.groups[group] for group in NAMING_GROUPS))
     try:
         return train(cfg, str(task.directory), task.groups, task_overrides(task.hydra_config))
     finally:
         if task.hydra_config.mode == RunMode.MULTIRUN:
             _free_memory()
+
+
+def _check_devices(cfg: DictConfig, hydra_config: HydraConf) -> None:
+    """Check that the jobs of a sweep use one device each.
+
+    Raises:
+        UserError: they use several.
+    """
+    devices = cfg.trainer.devices
+    if hydra_config.mode == RunMode.MULTIRUN and devices > 1:
+        raise UserError(
+            f"trainer.devices={devices}: a job of a sweep trains on one device. Leave "
+            "trainer=ddp out (jobs can run side by side, see docs/sweeps.md), or start each training without -m"
+        )
 
 
 def _free_memory() -> None:

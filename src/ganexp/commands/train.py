@@ -4,13 +4,11 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig
+from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
 from ganexp import build, build_scores
@@ -21,15 +19,13 @@ from ganexp.callbacks.pruning import Pruning
 from ganexp.callbacks.rollback import roll_back
 from ganexp.callbacks.time_limit import TimeLimit
 from ganexp.checkpoint import check_fits, latest_checkpoint, read_checkpoint, remove_preemption_checkpoints
+from ganexp.commands.connection import connected
 from ganexp.commands.data_identity import describe_content
-from ganexp.commands.data_summary import data_summary
+from ganexp.commands.prepare import Prepared, check_only, prepare
 from ganexp.commands.result import record_result, record_settings
 from ganexp.commands.run_status import recorded_status
 from ganexp.config.averaging import average_warning
-from ganexp.console import say, short_path
-from ganexp.data.datamodule import StreamData
-from ganexp.data.images import ImageSet
-from ganexp.data.stream import ImageStream
+from ganexp.console import logged_to, say, say_once, short_path
 from ganexp.loggers.metrics_file import MetricsFile
 from ganexp.loggers.result import closing
 from ganexp.metrics.collection import Scores
@@ -37,21 +33,12 @@ from ganexp.runs.environment import environment, now
 from ganexp.runs.process import this_process
 from ganexp.runs.run_directory import RunDirectory, remove_if_empty
 from ganexp.sampling import EVALUATION_SEED, sampling_protocol
+from ganexp.training import processes
 from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
-from ganexp.training.length import epochs_of, in_steps
+from ganexp.training.length import in_steps
 
 ROLLED_BACK = "rolled back"  # of a part of a run that an earlier checkpoint replaces
-
-
-@dataclass
-class Prepared:
-    """The parts of a training, which are checked and built before the run directory is created."""
-
-    gan: GAN
-    data: StreamData
-    device: torch.device
-    image_sets: dict[str, ImageSet]
 
 
 def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequence[str]) -> float | None:
@@ -77,7 +64,7 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
         run.save_config(cfg)
         chosen = {"groups": dict(groups), "overrides": list(overrides), "tags": list(cfg.tags)}
         begin = {"status": "running", "process": this_process(), "started": now()}
-        run.update_metadata(name=cfg.name, **begin, **chosen, **environment())
+        run.update_metadata(name=cfg.name, **begin, **chosen, init_from=prepared.initial, **environment())
         return fit_run(cfg, run, prepared)
 
 
@@ -110,72 +97,10 @@ def new_run_directory(path: str, keep: bool) -> Iterator[RunDirectory]:
     say("done: no run directory is left")
 
 
-def prepare(cfg: DictConfig) -> Prepared:
-    """Build all parts of a training that can fail because of a wrong setting or a missing file.
-
-    Raises:
-        UserError: settings are wrong or incompatible, or data or the weights of the feature extractor are missing.
-    """
-    trainers.choose_algorithms(cfg.trainer.deterministic, cfg.trainer.tf32)
-    pl.seed_everything(cfg.seed, verbose=False)
-    gan = build.build_gan(cfg)
-    build.check_callbacks_and_loggers(cfg)
-    device = trainers.choose_device(cfg.trainer.accelerator)
-    image_sets = prepare_data(cfg, gan)
-    stream = build.build_stream(cfg, image_sets["train"], device)
-    gan.connect(stream)
-    say(describe_length(cfg, stream))
-    gan.scores = build_scores.build_scores(cfg, image_sets["train"], device, gan.num_classes, for_training=True)
-    build_scores.best_score(cfg, gan.scores)
-    return Prepared(gan, build.build_data(cfg, gan), device, image_sets)
-
-
-def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
-    """Return the length of the run, in steps and in epochs, and how often it is evaluated, as one line."""
-    schedule, unit = cfg.schedule, {"steps": "steps", "d_steps": "discriminator updates"}[cfg.schedule.evaluate_by]
-    length = f"{schedule.steps:,} steps"
-    if schedule.max_d_steps is not None:
-        length = f"{schedule.max_d_steps:,} discriminator updates, at most {length}"
-    epochs = epochs_of(cfg, len(stream.image_set))
-    in_epochs = "" if epochs is None else f", that is {epochs:,.4g} epochs of {stream.batches_per_epoch:,} batches"
-    late = [str(epoch) for epoch in schedule.keep_at if epochs is not None and epoch > epochs]
-    not_kept = f"\nschedule.keep_at: the run ends before epoch {', '.join(late)}" if late else ""
-    return f"length: {length}{in_epochs}; evaluated every {schedule.evaluate_every:,} {unit}{not_kept}"
-
-
-def check_only(cfg: DictConfig) -> None:
-    """Build the networks, read the images, and check that there are enough images, without training.
-
-    Raises:
-        UserError: settings are wrong or incompatible, data are missing, or a score needs more images.
-    """
-    gan = build.build_gan(cfg)
-    build.check_callbacks_and_loggers(cfg)
-    image_sets = prepare_data(cfg, gan)
-    build.build_stream(cfg, image_sets["train"], torch.device("cpu"))
-    if cfg.metrics.extractor is not None:
-        build_scores.prepare_sets(cfg, image_sets["train"], gan.num_classes, for_training=True)
-
-
-def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:
-    """Read the images, print a summary, and add the class names to `cfg`, so that config.yaml explains the labels.
-
-    Raises:
-        UserError: data are missing, or the classes of the splits do not fit each other.
-    """
-    image_sets = build.build_image_sets(cfg)
-    for line in data_summary(image_sets):
-        say(line)
-    cfg.data.classes = image_sets["train"].classes or None
-    if gan.num_classes and "test" in image_sets and image_sets["test"].labels is None:
-        say("test split: it has no classes, so the conditional discriminator's logits on it are not logged")
-    return image_sets
-
-
 def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | None:
     """Train in the locked directory `run`, from its latest checkpoint if it has one, and record the result."""
     gan, debug = prepared.gan, cfg.debug
-    with recorded_status(run, debug.keep_files):
+    with logged_to(run.log), recorded_status(run, debug.keep_files):
         if debug.keep_files:
             say(f"run directory: {short_path(run.path)}")
         if not debug.keep_scores:
@@ -188,8 +113,9 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
         )
         if gan.scores:
             _describe_scores(run, gan, gan.scores)
-        while _fit_and_record(cfg, run, prepared) == ROLLED_BACK:
-            roll_back(run)
+        with connected(cfg, run):
+            while _fit_and_record(cfg, run, prepared) == ROLLED_BACK:
+                roll_back(run)
         return run.metadata().get("objective") if debug.keep_files else None
 
 
@@ -208,13 +134,21 @@ def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> s
     return status
 
 
+def fit_with_others(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> None:
+    """Train in a process that is not the first of several, which writes no files."""
+    while _fit(cfg, run, prepared, [], None) == ROLLED_BACK:
+        pass
+
+
 def _fit(
     cfg: DictConfig, run: RunDirectory, prepared: Prepared, loggers: Sequence[Logger], checkpoint: Path | None
 ) -> str:
     """Train from `checkpoint`, or evaluate the untrained networks and train; return the status of the run."""
     gan, data, device = prepared.gan, prepared.data, prepared.device
-    callbacks = build.build_callbacks(cfg, run, prepared.image_sets)
-    pruning = [Pruning(run, *build_scores.best_score(cfg, gan.scores))] if cfg.sweep.prune else []
+    checkpoint = processes.of_first(checkpoint)
+    callbacks = trainers.of_this_process(build.build_callbacks(cfg, run, prepared.image_sets))
+    prunes = cfg.sweep.prune and processes.rank() == 0
+    pruning = [Pruning(run, *build_scores.best_score(cfg, gan.scores))] if prunes else []
     time_limits = [TimeLimit(cfg.trainer.max_time)] if cfg.trainer.max_time else []
     kept = [KeptCheckpoints(run, cfg.schedule.keep_at)] if cfg.schedule.keep_at else []
     arguments = trainers.lightning_arguments(cfg.trainer, run.path) | {"log_every_n_steps": gan.log_every}
@@ -228,6 +162,7 @@ def _fit(
             *pruning,
             *time_limits,
             *kept,
+            *trainers.last_callbacks(),
             *trainers.checkpoint_callbacks(run, *_monitor(cfg, gan)),
         ],
         loggers=loggers,
@@ -237,11 +172,17 @@ def _fit(
         if checkpoint is None:
             trainers.validate(gan, data, device, callbacks, loggers, arguments)
         trainers.fit(trainer, gan, data, checkpoint)
+    return processes.of_first(_status(cfg, run, gan, [*callbacks, *pruning, *time_limits]))
+
+
+def _status(cfg: DictConfig, run: RunDirectory, gan: GAN, callbacks: Sequence[Callback]) -> str:
+    """Return how a training has ended."""
     if any(isinstance(callback, Guard) and callback.must_roll_back for callback in callbacks):
         return ROLLED_BACK
-    if any(callback.stopped for callback in pruning):
+    if any(isinstance(callback, Pruning) and callback.stopped for callback in callbacks):
         return "pruned"
-    if any(callback.is_over for callback in time_limits) and not gan.is_done:
+    is_over = any(isinstance(callback, TimeLimit) and callback.is_over for callback in callbacks)
+    if is_over and not gan.is_done:
         say(f"stopped by trainer.max_time={cfg.trainer.max_time}. Resume with: ganexp resume {short_path(run.path)}")
         return "interrupted"
     return "finished"
@@ -266,7 +207,7 @@ def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
     """Print and record the feature extractor and the protocol of the scores."""
     extractor = scores.extractor
     for fact, value in extractor.facts.items():
-        say(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
-    say(f"feature extractor: {extractor.name} (input: {extractor.input})")
+        say_once(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
+    say_once(f"feature extractor: {extractor.name} (input: {extractor.input})")
     protocol = scores.protocol() | sampling_protocol(gan) | {"seed": EVALUATION_SEED}
     run.update_metadata(extractor=extractor.facts, protocol=protocol, score_info=scores.info())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from ganexp.config import output_checks, schema, score_checks
+from ganexp.config import device_checks, output_checks, schema, score_checks
 from ganexp.config.fields import field_violations
 from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
@@ -251,12 +251,6 @@ def pruning_has_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
         yield "sweep.prune=true compares scores, and metrics=none has none: use metrics=classifier or metrics=inception"
 
 
-def deterministic_algorithms_are_not_timed(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Check that cuDNN does not choose algorithms by timing, which varies, if training is deterministic."""
-    if cfg.trainer.deterministic and cfg.trainer.benchmark:
-        yield "trainer.benchmark=true chooses algorithms by their speed: leave it out with trainer.deterministic"
-
-
 def time_limits_can_be_read(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that the time limit has the format that Lightning reads: days, hours, minutes and seconds."""
     max_time = cfg.trainer.max_time
@@ -293,8 +287,8 @@ RULES = (
     samples_suffice_for_the_scores,
     references_are_named,
     pruning_has_scores,
-    deterministic_algorithms_are_not_timed,
     time_limits_can_be_read,
+    *device_checks.RULES,
     *output_checks.RULES,
     *score_checks.RULES,
 )

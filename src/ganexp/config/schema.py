@@ -55,6 +55,8 @@ class Train:
     logger: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # loggers by name
     name: str | None = None  # name of the run; default: the chosen options of the groups
     seed: int = limited(Seed, 0)  # seed of the weights, the latents and the order of the images
+    # a run, or a checkpoint, whose networks are the initial ones; null: random weights
+    init_from: str | None = field(default=None, metadata=PATH)
     # tags of the run, for loggers that have tags
     tags: list[str] = field(default_factory=list, metadata=limits(list[str]))
     # the experiments that the option of as_published is for, such as sagan/*; set by that option, empty for any

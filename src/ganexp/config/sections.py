@@ -62,7 +62,7 @@ class Schedule:
     evaluate_every_epochs: int | None = limited(PositiveInt | None, None)  # null: given by `evaluate_every`
     evaluate_by: str = limited(Literal["steps", "d_steps"], "steps")  # what evaluate_every and log_every count
     keep_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))  # epochs of kept checkpoints
-    batch_size: int = limited(PositiveInt)  # images in each update
+    batch_size: int = limited(PositiveInt)  # images in each update, of all devices together
     updates: Any = field(default=MISSING, metadata=NODE)  # which network is updated when
     # auto: real and generated images go through D in one batch if it treats each image by itself, and spectral norm
     # makes one power iteration for each update; false: two batches, and an iteration for every pass through a layer
@@ -142,7 +142,10 @@ class Trainer:
     """Arguments of Lightning's Trainer, and log_every. The file trainer_arguments.py lists the other arguments."""
 
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
-    devices: Any = field(default=1, metadata=limits(Literal[1]))  # more than one is not supported yet
+    devices: int = limited(PositiveInt, 1)  # several train one network together, see docs/devices.md
+    sync_batchnorm: bool = False  # with several GPUs: whether batch norm uses the images of all of them
+    # threads of a CPU; auto: few for small networks, which are slower with many
+    threads: Any = field(default="auto", metadata=limits(PositiveInt | Literal["auto"]))
     precision: Any = field(default="32-true", metadata=limits(Precision))
     log_every: int = limited(PositiveInt, 50)  # steps between two logged losses
     # true: bitwise repeatable on the same kind of machine, or an error; warn: a warning instead of the error

@@ -3,8 +3,7 @@
 There is one function for each kind of error, which returns an empty string for other errors. Must not import torch.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,8 +14,25 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from ganexp.config.annotations import describe, show
 from ganexp.config.composition import compose_config, group_options
+from ganexp.config.hydra_messages import is_group_value_error, missing_deletion, unmatched_group
 from ganexp.config.texts import holds_list, is_group, parse, quoted_form
 
+SYNONYMS = {  # names in other programs, and those of ganexp
+    "learning_rate": "lr",
+    "batchsize": "batch_size",
+    "n_epochs": "epochs",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "iterations": "steps",
+    "num_steps": "steps",
+    "dataset": "data",
+    "device": "accelerator",
+    "gpus": "devices",
+    "z_dim": "dim",
+    "latent_dim": "dim",
+}
+MAX_SUGGESTIONS = 3
+OF_OTHER_PARTS = ("hydra", "metrics")  # have settings of the same names that are rarely meant
 NO_OPTION = {"null", "None", ""}
 
 
@@ -167,14 +183,14 @@ def unknown_deletion(error: Exception, line: CommandLine) -> str:
     return list_settings(f"{parent}.{below}" if parent else below, OmegaConf.select(cfg, parent or "."), line)
 
 
-def group_added_twice(error: Exception, line: CommandLine) -> str:
-    """Explain +experiment=x: the + is for groups that the config does not have, but it already has all groups."""
-    group = repeated_group(error)
-    is_hidden = "possible interpolation keys" in str(error)  # the option's own defaults depend on another group
+def interpolated_option(error: Exception, line: CommandLine) -> str:
+    """Explain loss=${oc.env:NOPE}: an option of a group is chosen by an interpolation that cannot be resolved."""
+    if not str(error).startswith("Error resolving interpolation"):
+        return ""
     for override in line.overrides:
-        name = override.removeprefix("+").partition("=")[0]
-        if override.startswith("+") and (name == group or (is_hidden and is_group(name, line.folders))):
-            return f"{override}: the config has this group already, so leave out the +: {override.lstrip('+')}"
+        group, _, option = override.lstrip("+").partition("=")
+        if "${" in option and is_group(group.partition("@")[0], line.folders):
+            return f"{override}: this interpolation cannot be resolved. Write the option itself: {group}=OPTION"
     return ""
 
 
@@ -187,34 +203,8 @@ EXPLANATIONS = (
     wrong_type,
     unknown_group,
     unknown_deletion,
-    group_added_twice,
+    interpolated_option,
 )
-
-
-# Hydra gives this information only in the text of its messages.
-
-
-def is_group_value_error(error: Exception) -> bool:
-    """Return whether `error` says that the value of a group is not an option, such as null."""
-    return "Config group override must be" in str(error)
-
-
-def unmatched_group(error: Exception) -> str:
-    """Return the group that is in no defaults list, possibly with @ and its package; empty for another error."""
-    match = re.search(r"(?:Could not override|No earlier Group Default for) '([\w./@-]+)'", str(error))
-    return match[1] if match else ""
-
-
-def repeated_group(error: Exception) -> str:
-    """Return the group for which options are chosen twice; empty for another error."""
-    match = re.search(r"Multiple values for ([\w./@-]+)\.", str(error))
-    return match[1] if match else ""
-
-
-def missing_deletion(error: Exception) -> str:
-    """Return the key that cannot be deleted because it does not exist; empty for another error."""
-    match = re.search(r"Could not delete from config\. '([\w./@-]+)' does not exist", str(error))
-    return match[1] if match else ""
 
 
 def options_of(group: str, folders: list[Path]) -> list[str]:
@@ -249,13 +239,26 @@ def list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str
     names = {child for child in names if not child.startswith("_") and child != "hydra"}
     if not within:
         names |= set(_groups(line))
-    return _list_names(key, within, name, sorted(names))
+    meant = list(_settings_called(SYNONYMS.get(name, name), parent))
+    return _list_names(key, within, name, sorted(names), meant)
 
 
-def _list_names(key: str, within: str, name: str, names: list[str]) -> str:
+def _settings_called(name: str, node: DictConfig | None) -> Iterator[str]:
+    """Yield the dotted keys below a node of the config that end in `name`, such as optimizer.generator.lr for lr."""
+    if not isinstance(node, DictConfig):
+        return
+    for child in map(str, node):
+        if child == name:
+            yield child
+        elif child not in OF_OTHER_PARTS and not OmegaConf.is_interpolation(node, child):
+            below = None if OmegaConf.is_missing(node, child) else node[child]
+            yield from (f"{child}.{key}" for key in _settings_called(name, below))
+
+
+def _list_names(key: str, within: str, name: str, names: list[str], meant: list[str] | None = None) -> str:
     listed = f"{within} has: {', '.join(names)}" if within else f"Available settings: {', '.join(names)}"
     prefix = f"{within}." if within else ""
-    return "\n".join([f"{key}: there is no such setting.", listed, *_did_you_mean(name, names, prefix)])
+    return "\n".join([f"{key}: there is no such setting.", listed, *_did_you_mean(name, names, prefix, meant)])
 
 
 def _list_options(group: str, option: str, options: list[str]) -> str:
@@ -263,8 +266,8 @@ def _list_options(group: str, option: str, options: list[str]) -> str:
     return "\n".join([*lines, *_did_you_mean(option, options, f"{group}=")])
 
 
-def _did_you_mean(name: str, names: Iterable[str], prefix: str) -> list[str]:
-    close = get_close_matches(name, list(names), n=3, cutoff=0.5)
+def _did_you_mean(name: str, names: Iterable[str], prefix: str, meant: list[str] | None = None) -> list[str]:
+    close = (meant or get_close_matches(name, list(names), cutoff=0.5))[:MAX_SUGGESTIONS]
     return [f"Did you mean {' or '.join(prefix + match for match in close)}?"] if close else []
 
 

@@ -108,6 +108,21 @@ def is_group(key: str, folders: Sequence[Path]) -> bool:
     return "." not in key and bool(key) and any((folder / key.split("@")[0]).is_dir() for folder in folders)
 
 
+def without_plus(overrides: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Return overrides with loss=hinge for +loss=hinge, because the config has each of ganexp's groups already.
+
+    Args:
+        overrides: the overrides, without flags.
+        folders: the directories of config files: ganexp's own first, then the user's.
+    """
+    has_plus = [override.startswith("+") and is_group(_group(override), folders[:1]) for override in overrides]
+    return [override.lstrip("+") if has else override for override, has in zip(overrides, has_plus, strict=True)]
+
+
+def _group(override: str) -> str:
+    return override.partition("=")[0].lstrip("+")
+
+
 def parse(override: str) -> Override | None:
     """Return the override as Hydra parses it; None if Hydra cannot parse it."""
     try:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganexp.config.annotations import show
 
-_ONE_DEVICE = "ganexp trains on one device only"
+_OWN_STRATEGY = "ganexp has a strategy of its own: trainer=ddp trainer.devices=2 trains on two devices"
 _DEBUG_LIMIT = "to take fewer steps and samples, use debug=limit"
 _LENGTH = "the length of a run is schedule.steps, in generator updates"
 _EVALUATION = "a run is evaluated every schedule.evaluate_every steps, and at its end"
@@ -43,7 +43,7 @@ REASONS = {
     "min_epochs": _LENGTH,
     "min_steps": _LENGTH,
     "model_registry": "a logger can store checkpoints elsewhere: use logger=[…]",
-    "num_nodes": _ONE_DEVICE,
+    "num_nodes": "a run uses the devices of one machine: trainer=ddp trainer.devices=2 trains on two",
     "num_sanity_val_steps": (
         "every run evaluates the untrained networks in full before its first step; to test an evaluation, use "
         "debug=fast_dev_run"
@@ -51,14 +51,16 @@ REASONS = {
     "overfit_batches": "to train on the same batch of real images in every update, use debug=overfit",
     "plugins": "ganexp needs its own checkpoint plugin; precision is trainer.precision=…",
     "reload_dataloaders_every_n_epochs": "real images come from an endless stream, which is never reloaded",
-    "strategy": _ONE_DEVICE,
-    "sync_batchnorm": _ONE_DEVICE,
-    "use_distributed_sampler": _ONE_DEVICE,
+    "strategy": _OWN_STRATEGY,
+    "use_distributed_sampler": "the stream of real images gives each device its share",
     "val_check_interval": _EVALUATION,
 }
 # Arguments for which some values are refused, with the check and the reason.
 VALUE_REASONS: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "devices": (lambda value: value != 1, _ONE_DEVICE),
+    "devices": (
+        lambda value: not isinstance(value, int) or value < 1,
+        "give the number of devices: trainer=ddp trainer.devices=2 trains on two",
+    ),
     "precision": (
         lambda value: str(value).startswith("16"),
         "its loss scaling would miss the discriminator's own optimizer: use trainer.precision=bf16-mixed",

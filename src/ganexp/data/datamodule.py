@@ -5,6 +5,7 @@ from itertools import repeat
 
 import pytorch_lightning as pl
 import torch
+from torch import distributed
 from torch.utils.data import DataLoader
 
 from ganexp.data.stream import ImageStream
@@ -33,11 +34,21 @@ class StreamData(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """Return the indices 0, 1, … of the samples, in batches, int64 (validation_batch_size,).
 
-        There is at least one batch, because Lightning runs the hooks of a validation only if there are data.
+        There is at least one batch, because Lightning runs the hooks of a validation only if there are data. Of several
+        processes that train together, each gets its share of the batches.
         """
         indices = range(max(self.validation_indices, 1))
         own_generator = torch.Generator()  # without one, a DataLoader draws from the global random state
+        if distributed.is_initialized():
+            return DataLoader(self._share(len(indices)), batch_size=None, generator=own_generator)
         return DataLoader(indices, batch_size=self.validation_batch_size, generator=own_generator)
+
+    def _share(self, count: int) -> list[torch.Tensor]:
+        """Return the batches of indices for this process: at least one, which is empty if there are too few."""
+        rank, processes = distributed.get_rank(), distributed.get_world_size()
+        size = min(self.validation_batch_size, -(-count // processes))
+        batches = torch.arange(count).split(size)
+        return list(batches[rank::processes]) or [torch.arange(0)]
 
     def state_dict(self) -> dict[str, int]:
         """Return the number of the next batch of the stream."""

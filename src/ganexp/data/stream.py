@@ -36,6 +36,8 @@ class ImageStream:
         position: The number k of the next batch.
         pixel_range: `symmetric` scales pixels to [-1, 1], `unit` to [0, 1].
         repeat_first_batch: Whether every batch is the first batch, k = 0, to test whether a GAN can overfit it.
+        rank: Number of this process among those that train together. Each takes its share of every batch.
+        processes: Number of these processes; `batch_size` must be a multiple of it.
     """
 
     def __init__(
@@ -50,11 +52,14 @@ class ImageStream:
         position: int = 0,
         pixel_range: PixelRange = "symmetric",
         repeat_first_batch: bool = False,
+        rank: int = 0,
+        processes: int = 1,
     ) -> None:
         self.image_set, self.batch_size, self.seed, self.flip = image_set, batch_size, seed, flip
         self.device, self.workers = torch.device(device), workers
         self.position, self.pixel_range = position, pixel_range
         self.repeat_first_batch = repeat_first_batch
+        self.rank, self.processes = rank, processes
         self._first_batch: Batch | None = None
         self.batches_per_epoch = len(image_set) // batch_size
         self.labels = None if image_set.labels is None else image_set.labels.to(self.device)
@@ -87,13 +92,19 @@ class ImageStream:
         if epoch != self._epoch:
             order, mirrored = (self._to_device(each) for each in self._shuffle(epoch))
             self._epoch, self._order, self._mirrored = epoch, order, mirrored
-        chosen = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        chosen = self._share(index)
         indices = self._order[chosen]
         pixels = self._images[indices] if self._resident else self._next_from_loader(number)
         images = from_uint8(pixels, self.pixel_range)
         if self.flip:
             images = torch.where(self._mirrored[chosen, None, None, None], images.flip(-1), images)
         return Batch(images, None if self.labels is None else self.labels[indices])
+
+    def _share(self, index: int) -> slice:
+        """Return the places of this process's images of batch `index` in the order of an epoch."""
+        size = self.batch_size // self.processes
+        start = index * self.batch_size + self.rank * size
+        return slice(start, start + size)
 
     def _to_device(self, tensor: Tensor) -> Tensor:
         """Return a copy on the device, without waiting for it."""
@@ -117,7 +128,7 @@ class ImageStream:
         loader = DataLoader(
             _BatchesByIndex(self.image_set),
             batch_size=None,
-            sampler=_IndexBatches(self._shuffle, self.batch_size, self.batches_per_epoch, start),
+            sampler=_IndexBatches(self._shuffle, self._share, self.batches_per_epoch, start),
             num_workers=self.workers,
             generator=torch.Generator(),  # without one, a DataLoader draws from the global random state
             pin_memory=self.device.type == "cuda",
@@ -140,9 +151,13 @@ class _IndexBatches:
     """An endless sampler that yields the indices (N,) of each batch, starting with batch number `start`."""
 
     def __init__(
-        self, shuffle: Callable[[int], tuple[Tensor, Tensor]], batch_size: int, batches_per_epoch: int, start: int
+        self,
+        shuffle: Callable[[int], tuple[Tensor, Tensor]],
+        share: Callable[[int], slice],
+        batches_per_epoch: int,
+        start: int,
     ) -> None:
-        self.shuffle, self.batch_size = shuffle, batch_size
+        self.shuffle, self.share = shuffle, share
         self.batches_per_epoch, self.start = batches_per_epoch, start
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -150,5 +165,5 @@ class _IndexBatches:
         while True:
             order, _ = self.shuffle(epoch)
             for index in range(first, self.batches_per_epoch):
-                yield order[index * self.batch_size : (index + 1) * self.batch_size]
+                yield order[self.share(index)]
             epoch, first = epoch + 1, 0

@@ -13,6 +13,7 @@ from torch.utils.tensorboard.summary import hparams
 from ganexp.log_keys import mean_key, score_key
 from ganexp.loggers.evaluated import Evaluated
 from ganexp.loggers.result import final_metrics
+from ganexp.loggers.tensorboard_tags import picture_tag, value_tag
 from ganexp.runs.run_directory import RunDirectory
 
 Charts = dict[str, dict[str, list[Any]]]
@@ -37,14 +38,24 @@ class TensorBoard(TensorBoardLogger):
         self._hook_before = threading.excepthook
         threading.excepthook = self._report_failure_of_thread
         self.experiment.add_custom_scalars(custom_charts(run_directory.metadata()))
+        if not resume_step and run_directory.config.exists():
+            self.experiment.add_text("config", as_code(run_directory.config.read_text(encoding="utf-8")), 0)
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Write nothing, because `log_result` writes the settings together with the final scores."""
 
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add values, with the tags of `tensorboard_tags`."""
+        super().log_metrics({value_tag(key): value for key, value in metrics.items()}, step)
+
+    def log_resources(self, values: Mapping[str, float], step: int) -> None:
+        """Add learning rates, speed and memory."""
+        self.log_metrics(values, step)
+
     def log_image(self, key: str, images: list[Tensor], step: int) -> None:
         """Add pictures, each uint8 (3, H, W)."""
         for image in images:
-            self.experiment.add_image(key, image, step)
+            self.experiment.add_image(picture_tag(key), image, step)
 
     def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
         """Add the run's row in the HPARAMS table: its settings and final scores.
@@ -69,7 +80,7 @@ class TensorBoard(TensorBoardLogger):
                 events.unlink()
         with SummaryWriter(evaluated.run_directory.path, filename_suffix=suffix) as writer:
             for key, value in evaluated.scores.items():
-                writer.add_scalar(key, value, evaluated.step)
+                writer.add_scalar(value_tag(key), value, evaluated.step)
 
     def save(self) -> None:
         """Flush the events. Unlike Lightning's logger, write no hparams.yaml, because config.yaml has the settings."""
@@ -90,18 +101,24 @@ class TensorBoard(TensorBoardLogger):
             self._hook_before(failure)
 
 
+def as_code(text: str) -> str:
+    """Return a text as a block of code in Markdown, for TensorBoard's text tab."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
 def custom_charts(metadata: Mapping[str, Any]) -> Charts:
-    """Return the layout of TensorBoard's custom scalars: a chart of the mean losses, and one for each kind of score.
+    """Return the layout of TensorBoard's custom scalars: a chart for each score, and one for each network's mean loss.
+
+    A chart has one line for each run, so that many runs stay readable.
 
     Args:
         metadata: content of run.json; its `score_info` names the scores.
     """
-    charts: Charts = {"G and D": {"loss": ["Multiline", [f"^{mean_key('[^/]+')}$"]]}}
-    extractor = metadata.get("protocol", {}).get("extractor")
-    scores: dict[str, list[Any]] = {}
-    for name, info in metadata.get("score_info", {}).items():
-        if "spread_of" not in info:
-            kind = name.partition(f"_{extractor}")[0]  # fid, for fid_classifier_test
-            _chart, tags = scores.setdefault(kind, ["Multiline", []])
-            tags.append(f"^{re.escape(score_key(name))}$")
-    return charts | ({"scores": scores} if scores else {})
+    names = [name for name, info in metadata.get("score_info", {}).items() if "spread_of" not in info]
+    scores = {name: _chart(score_key(name)) for name in names}
+    losses = {network: _chart(mean_key(network)) for network in ("generator", "discriminator")}
+    return ({"scores": scores} if scores else {}) | {"losses": losses}
+
+
+def _chart(key: str) -> list[Any]:
+    return ["Multiline", [f"^{re.escape(value_tag(key))}$"]]

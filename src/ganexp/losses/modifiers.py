@@ -6,7 +6,8 @@ A modifier is an object with one or both of these methods, which are called in t
   as generated. Penalties still receive the images of the update, whose labels are those of the real images.
 - `change_outputs(d_real, d_fake)` returns the discriminator's outputs that the adversarial loss receives.
 
-The generator's update is not changed. A modifier with state is an `nn.Module`, so that its state is in checkpoints.
+The generator's update is not changed. A modifier with state is an `nn.Module`, so that its state is in checkpoints. If
+devices that train together would have different states, it sets the class attribute `needs_one_device` to True.
 """
 
 from typing import Any
@@ -63,6 +64,8 @@ class Replay(nn.Module):
         >>> replay.change_fakes(torch.ones(2, 1, 1, 1), None)[0].flatten().tolist()
         [1.0, 0.0]
     """
+
+    needs_one_device = True
 
     def __init__(self, size: PositiveInt, share: UnitInterval = 0.5) -> None:
         super().__init__()

@@ -1,5 +1,6 @@
 """Plot the losses, the discriminator's mean logits and the scores of a run by step."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ NETWORK_COLOURS = {"discriminator": "tab:blue", "generator": "tab:orange"}
 IMAGE_COLOURS = {"fake": "tab:blue", "train": "tab:orange", "test": "tab:green"}
 SCORE_COLOUR = "tab:green"
 PANEL_SIZE = (4.5, 3.6)  # inches
+FEWEST_SMOOTHED = 20  # values
 
 Points = Sequence[Mapping[str, Any]]
 ScoreInfo = Mapping[str, Mapping[str, Any]]
@@ -56,24 +58,48 @@ def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
 
 
 def plot_losses(axes: Axes, points: Points) -> None:
-    """Plot both networks' losses: the means since the last logged point, or of older runs those of single updates."""
+    """Plot both networks' losses: the means since the last logged point, or of older runs those of single updates.
+
+    Many values are smoothed, with the values themselves as faint lines behind.
+    """
+    is_smoothed = False
     for network, colour in NETWORK_COLOURS.items():
         steps, values = series(points, log_keys.mean_key(network))
         if not steps:
             steps, values = series(points, log_keys.loss_key(network))
-        axes.plot(steps, values, colour, label=network, linewidth=1, marker="." if len(steps) == 1 else None)
-    axes.set_title("loss")
+        if len(values) >= FEWEST_SMOOTHED:
+            is_smoothed = True
+            axes.plot(steps, values, colour, alpha=0.25, linewidth=0.8)
+            values = smoothed(values)
+        axes.plot(steps, values, colour, label=network, linewidth=1.2, marker="." if len(steps) == 1 else None)
+    axes.set_title("loss (smoothed)" if is_smoothed else "loss")
     axes.legend()
+
+
+def smoothed(values: Sequence[float]) -> list[float]:
+    """Return exponential moving means of values, without the bias of the first ones (Kingma and Ba 2015, section 3).
+
+    A mean looks back over about a twentieth of the values. Values that are not finite are left out of the means.
+    """
+    weight = 1 - 1 / max(len(values) / 20, 2)
+    mean, correction, means = 0.0, 0.0, []
+    for value in values:
+        if math.isfinite(value):
+            mean, correction = weight * mean + (1 - weight) * value, weight * correction + 1 - weight
+        means.append(mean / correction if correction else math.nan)
+    return means
 
 
 def add_score(axes: Axes, points: Points, name: str) -> None:
     """Add a score to a panel, on an axis of its own to the right."""
     right = axes.twinx()
-    (line,) = right.plot(*series(points, log_keys.score_key(name)), SCORE_COLOUR, marker=".", linewidth=1)
+    steps, values = series(points, log_keys.score_key(name))
+    (line,) = right.plot(steps, values, SCORE_COLOUR, marker=".", linewidth=1, label=name)
     right.set_ylabel(name, color=SCORE_COLOUR)
     right.tick_params(axis="y", colors=SCORE_COLOUR)
     lines = [*axes.lines, line]
-    axes.legend(lines, [*(str(each.get_label()) for each in axes.lines), name])
+    lines = [each for each in lines if not str(each.get_label()).startswith("_")]  # the faint ones have no label
+    axes.legend(lines, [str(each.get_label()) for each in lines])
 
 
 def add_epochs(axes: Axes, points: Points) -> None:

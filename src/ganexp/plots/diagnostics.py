@@ -4,35 +4,47 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from ganexp.pixels import from_uint8
+from ganexp.plots.captions import GREY, shortened
 from ganexp.plots.curves import IMAGE_COLOURS
-from ganexp.plots.grids import GREY, image_grid, side_by_side
+from ganexp.plots.grids import image_grid, side_by_side
 
 CLASS_TITLES = {"share": "share of samples", "accuracy": "accuracy", "fid": "FID"}
 CLASS_FACTS = ("classes", "expected_share")  # beside the values of scores in Scores.by_class
 MAX_NAMED_CLASSES = 20  # more names would overlap
+BAR = 8  # pixels between a sample and its neighbours
 
 
 def plot_diagnostics(
-    logits: Mapping[str, Tensor], by_class: Mapping[str, Sequence[Any]], classes: Sequence[str]
+    logits: Mapping[str, Tensor],
+    by_class: Mapping[str, Sequence[Any]],
+    classes: Sequence[str],
+    features: tuple[Tensor, Tensor] | None = None,
+    title: str = "",
 ) -> Figure:
-    """Return a figure with a histogram of the logits, and a bar chart for each quantity with values by class.
+    """Return a figure with a histogram of the logits, the features, and a bar chart for each quantity by class.
 
     Args:
         logits: the discriminator's logits (N,) by kind of image.
         by_class: lists of a value or None for each class, by quantity (share, accuracy, fid); see `Scores.by_class`.
         classes: names of the classes.
+        features: features (N, d) of real images and (M, d) of samples; None leaves them out.
+        title: title of the figure.
     """
     quantities = {name: values for name, values in by_class.items() if name not in CLASS_FACTS}
-    count = bool(logits) + len(quantities)
+    count = bool(logits) + (features is not None) + len(quantities)
     figure = Figure(figsize=(5 * count, 3.6), layout="constrained", dpi=110)
+    figure.suptitle(title)
     axes = list(figure.subplots(1, count, squeeze=False)[0])
     if logits:
         plot_logit_histogram(axes.pop(0), logits)
+    if features is not None:
+        plot_feature_projection(axes.pop(0), *features)
     for panel, (quantity, values) in zip(axes, quantities.items(), strict=True):
         expected = by_class.get("expected_share", ()) if quantity == "share" else ()
         plot_class_values(panel, quantity, values, classes, expected)
@@ -70,18 +82,50 @@ def plot_class_values(
         edges = [place - 0.5 for place in range(len(values))]
         axes.hlines(expected, edges, [edge + 1 for edge in edges], color="grey", linestyle="--", linewidth=1)
     if len(classes) == len(values) <= MAX_NAMED_CLASSES:
-        rotation = 45 if max(map(len, classes)) > 2 else 0
-        axes.set_xticks(range(len(values)), classes, rotation=rotation, ha="center")
+        is_long = max(map(len, classes)) > 2
+        axes.set_xticks(range(len(values)), [shortened(name) for name in classes], fontsize="small")
+        if is_long:  # the end of a name stands below its bar
+            axes.tick_params(axis="x", rotation=45)
+            for label in axes.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
 
 
-def nearest_picture(samples: Tensor, neighbours: Tensor) -> Tensor:
+def plot_feature_projection(axes: Axes, real: Tensor, generated: Tensor) -> None:
+    """Plot features on the two directions in which those of the real images differ most.
+
+    Args:
+        axes: axes to plot on.
+        real: features (N, d) of real images, N and d at least 2.
+        generated: features (M, d) of samples.
+    """
+    mean = real.double().mean(0)
+    centred = real.double() - mean
+    _, scales, directions = torch.linalg.svd(centred, full_matrices=False)
+    shares = scales.square() / scales.square().sum().clamp_min(1e-30)
+    for kind, features in (("train", real), ("fake", generated)):
+        x, y = ((features.double() - mean) @ directions[:2].T).T.numpy()
+        label = {"train": "real", "fake": "generated"}[kind]
+        axes.scatter(x, y, s=6, alpha=0.5, linewidths=0, color=IMAGE_COLOURS[kind], label=label)
+    axes.set(
+        title="features, principal components of real images",
+        xlabel=f"component 1 ({shares[0]:.0%} of the variance)",
+        ylabel=f"component 2 ({shares[1]:.0%})",
+    )
+    axes.legend()
+
+
+def nearest_picture(samples: Tensor, neighbours: Tensor, distances: Tensor) -> Tensor:
     """Return a picture, uint8 (3, H', W'), with a row for each sample: the sample, a bar, and its neighbours.
 
     Args:
         samples: generated images (N, C, H, W) in [-1, 1].
         neighbours: training images, uint8 (N, count, C, H, W), nearest first.
+        distances: distance (N, count) of each neighbour to its sample, which is written below it.
     """
-    rows = image_grid(from_uint8(neighbours.flatten(0, 1)), neighbours.shape[1])
-    column = image_grid(samples, 1)
-    bar = column.new_full((3, column.shape[1], 8), GREY)
+    count = neighbours.shape[1]
+    texts = [f"{distance:.3g}" for distance in distances.flatten().tolist()]
+    heads = ["nearest", *(f"{place}." for place in range(2, count + 1))]
+    rows = image_grid(from_uint8(neighbours.flatten(0, 1)), count, heads=heads, captions=texts)
+    column = image_grid(samples, 1, heads=["sample"], captions=[" "] * len(samples))
+    bar = column.new_full((3, column.shape[1], BAR), GREY)
     return side_by_side(column, bar, rows)

@@ -1,56 +1,52 @@
 """Arrange images in pictures, and save pictures, images and figures as files."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
-import PIL.Image
-import PIL.ImageDraw
 import torch
 from matplotlib.figure import Figure
-from PIL import ImageFont
 from PIL.Image import Image
 from torch import Tensor
 from torch.nn.functional import pad
-from torchvision.transforms.functional import pil_to_tensor, to_pil_image
+from torchvision.transforms.functional import to_pil_image
 from torchvision.utils import make_grid
 
 from ganexp.pixels import to_uint8
+from ganexp.plots.captions import GREY, MARGIN, name_column, with_captions, with_heads
 from ganexp.runs.atomic import replacing
 
 SMALLEST_CELL = 48  # pixels; smaller images are enlarged by a whole factor, to be readable
-FONT_SIZE, MARGIN = 12, 6  # pixels, of the names of rows
-MAX_NAME = 18  # characters
-PADDING, GREY = 2, 80  # pixels between the cells, and their level
+PADDING = 2  # pixels between the cells
 
 
-def image_grid(images: Tensor, columns: int, row_names: Sequence[str] = ()) -> Tensor:
+def image_grid(
+    images: Tensor,
+    columns: int,
+    row_names: Sequence[str] = (),
+    heads: Sequence[str] = (),
+    captions: Sequence[str] = (),
+) -> Tensor:
     """Return images (N, C, H, W) in [-1, 1] as one picture, uint8 (3, H', W'), in rows of `columns`.
+
+    Small images are enlarged by repeating their pixels, without blur.
 
     Args:
         images: images to show.
         columns: number of images in a row.
         row_names: text to the left of each row; if empty, no text is shown.
+        heads: text above each column; if empty, no text is shown.
+        captions: text below each image; if empty, no text is shown.
     """
     width = images.shape[-1]
     factor = max(1, round(SMALLEST_CELL / width)) if width < SMALLEST_CELL else 1
     pixels = to_uint8(images.cpu()).repeat_interleave(factor, 2).repeat_interleave(factor, 3)
+    if captions:
+        pixels = with_captions(pixels, captions)
     picture = make_grid(pixels, nrow=columns, padding=PADDING, pad_value=GREY)
-    return side_by_side(_name_column(row_names, picture.shape[1]), picture) if row_names else picture
-
-
-def _name_column(names: Sequence[str], height: int) -> Tensor:
-    """Return a picture (3, height, W) with a name for each row; all rows have the same height."""
-    font = ImageFont.truetype(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", FONT_SIZE)
-    texts = [name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…" for name in names]
-    width = math.ceil(max(font.getlength(text) for text in texts)) + 2 * MARGIN
-    column = PIL.Image.new("RGB", (width, height), (GREY, GREY, GREY))
-    draw = PIL.ImageDraw.Draw(column)
-    for row, text in enumerate(texts):
-        middle = (row + 0.5) * height / len(texts)
-        draw.text((width - MARGIN, middle), text, fill="white", font=font, anchor="rm")
-    return pil_to_tensor(column)
+    grid_width = picture.shape[2]
+    if row_names:
+        picture = side_by_side(name_column(row_names, picture.shape[1]), picture)
+    return with_heads(picture, heads, picture.shape[2] - grid_width) if heads else picture
 
 
 def side_by_side(*pictures: Tensor) -> Tensor:

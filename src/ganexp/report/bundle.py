@@ -13,13 +13,14 @@ from ganexp.runs.run_directory import RunDirectory
 
 ENVIRONMENT_KEYS = (
     "ganexp",
+    "ganexp_commit",
+    "ganexp_dirty",
+    "repository",
     "python",
     "versions",
     "platform",
     "device",
     "precision",
-    "git_commit",
-    "git_dirty",
     "command",
     "started",
     "ended",

@@ -6,9 +6,11 @@ from typing import Any
 
 from ganexp.report.columns import is_score, with_letter
 from ganexp.report.curves import KINDS, Curve
+from ganexp.report.precision_recall import precision_recall
 from ganexp.report.report import Report
 from ganexp.report.run import Run
 from ganexp.report.score_info import UNKNOWN
+from ganexp.report.statistics import t_quantiles
 
 AXIS_TITLES = {
     "step": "step (generator updates)",
@@ -59,24 +61,30 @@ class Quantity:
 
 
 def chart_data(report: Report) -> dict[str, Any]:
-    """Return the data for page.js.
+    """Return the data for curves.js and scatter.js.
 
     axes        title of each axis
     quantities  description of each quantity by its key, in the order in which to offer them
     groups      labels of the groups
-    runs        label, seed, the index of the group, and curves: positions by axis and values by quantity
+    runs        label, seed, the index of the group, whether it counts in means, and curves: positions by axis and
+                values by quantity
+    scatters    precision and recall, see precision_recall.py
+    t           quantiles of Student's t by number of runs, from 0, for the intervals of means over seeds
     """
     runs = []
     for index, group in enumerate(report.groups):
         for run in group.runs:
             seed = run.label if run.seed is None else f"seed {run.seed}"
             curves = [_curve(report, run, curve) for curve in run.curves]
-            runs.append({"group": index, "label": run.label, "seed": seed, "curves": curves})
+            counts = any(run is counted for counted in group.counted)
+            runs.append({"group": index, "label": run.label, "seed": seed, "counts": counts, "curves": curves})
     return {
         "axes": AXIS_TITLES,
         "quantities": {quantity.key: quantity.description() for quantity in _sorted_quantities(report)},
         "groups": [group.label for group in report.groups],
         "runs": runs,
+        "scatters": precision_recall(report),
+        "t": t_quantiles(max((len(group.counted) for group in report.groups), default=0)),
     }
 
 

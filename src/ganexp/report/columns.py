@@ -4,12 +4,14 @@ from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
-from ganexp.report.evaluated import UNKNOWN_PROTOCOL
+from ganexp.report.evaluated import EVALUATED, UNKNOWN_PROTOCOL
 from ganexp.report.grouping import Group
 from ganexp.report.run import Run
 from ganexp.report.score_info import UNKNOWN, ScoreInfo
 
-SHOWN_EVALUATIONS = ("best", "last")  # of a training; those of `ganexp evaluate` are shown before them
+BEST = "best"  # the evaluation that was chosen by its score
+SHOWN_EVALUATIONS = ("last", BEST)  # of a training
+PHRASES = {"last": "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,12 @@ class Column:
     def title(self) -> str:
         """Return the heading of the column."""
         return f"{with_letter(self.score, self.letter)} {self.evaluation}"
+
+    @property
+    def phrase(self) -> str:
+        """Return the score as part of a sentence, such as "fid_classifier (last evaluation)"."""
+        of_checkpoint = f"{PHRASES[EVALUATED]} of {self.evaluation.removeprefix(f'{EVALUATED} ')}.ckpt"
+        return f"{with_letter(self.score, self.letter)} ({PHRASES.get(self.evaluation, of_checkpoint)})"
 
     @property
     def is_evaluated(self) -> bool:
@@ -76,7 +84,8 @@ def _differ_in_protocol(runs: Iterable[Run]) -> bool:
 def score_columns(groups: Iterable[Group], letters: dict[str, str], score_info: dict[str, ScoreInfo]) -> list[Column]:
     """Return a column for each score of the counted runs: by protocol, then in the order of `score_info`.
 
-    Of each score, the columns of `ganexp evaluate` are first.
+    Of each score, the column of `ganexp evaluate` stands before the one of the last evaluation. Those of the best
+    evaluation, which was chosen by its score, are at the end.
     """
     runs = [run for group in groups for run in group.counted]
     keys = {
@@ -91,17 +100,11 @@ def score_columns(groups: Iterable[Group], letters: dict[str, str], score_info: 
     }
     positions = {score: place for place, score in enumerate(score_info)}
 
-    def order(key: tuple[str, str, str]) -> tuple[str, int, str, bool, str, str]:
+    def order(key: tuple[str, str, str]) -> tuple[bool, str, int, str, bool, str, str]:
         protocol, score, evaluation = key
         is_of_training = evaluation in SHOWN_EVALUATIONS
-        return (
-            letters.get(protocol, ""),
-            positions.get(score, len(positions)),
-            score,
-            is_of_training,
-            evaluation,
-            protocol,
-        )
+        place = positions.get(score, len(positions))
+        return evaluation == BEST, letters.get(protocol, ""), place, score, is_of_training, evaluation, protocol
 
     return [
         Column(score, evaluation, protocol, letters.get(protocol, ""), score_info.get(score, UNKNOWN))

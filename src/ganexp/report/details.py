@@ -13,7 +13,7 @@ from ganexp.report.report import Report
 from ganexp.report.run import Run
 from ganexp.report.values import as_dict, plain
 
-METADATA = ("started", "ended", "device", "precision", "ganexp", "python", "git_commit", "platform", "host")
+METADATA = ("started", "ended", "device", "precision", "ganexp", "ganexp_commit", "python", "platform", "host")
 CALM_STATUSES = ("finished", "running", "interrupted")  # others are coloured like a failure
 MAX_COMMAND_LENGTH = 2000
 
@@ -104,6 +104,8 @@ def _unusual_settings(settings: Mapping[str, Any], common: Mapping[str, Any]) ->
 
 def _environment(run: Run) -> dict[str, str]:
     values = {key: run.metadata[key] for key in METADATA if run.metadata.get(key)}
+    if commit := as_dict(run.metadata.get("repository")).get("commit"):
+        values["repository"] = commit
     values |= as_dict(run.metadata.get("versions"))
     command = run.metadata.get("command")
     if isinstance(command, list):

@@ -8,7 +8,7 @@ from ganexp.report.run import Run
 from ganexp.report.values import plain
 
 # Keys of run.json that should be equal for all runs of a group, and their names in warnings.
-SHARED_METADATA = {"ganexp": "versions of ganexp", "git_commit": "git commits", "device": "devices"}
+SHARED_METADATA = {"ganexp": "versions of ganexp", "ganexp_commit": "commits of ganexp", "device": "devices"}
 
 
 @dataclass

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ganexp.report.grouping import Group, differing_keys
-from ganexp.report.settings import NOT_SETTING_GROUPS, setting_name, setting_text
+from ganexp.report.settings import NOT_SETTING_GROUPS, is_setting, setting_name, setting_text
 from ganexp.report.values import as_dict, plain
 
 # Config groups in the order in which labels name their options; further ones come after these.
@@ -20,6 +21,8 @@ CONFIG_GROUPS = (
     "optimizer",
     "metrics",
 )
+
+TYPED_LENGTHS = ("schedule.epochs", "schedule.evaluate_every_epochs")  # the config has them in steps, too
 
 
 @dataclass
@@ -40,12 +43,13 @@ class _Draft:
 def set_labels(groups: Sequence[Group]) -> None:
     """Label each group with as few options and settings as possible that distinguish it from the others.
 
-    Options come before settings. A single group gets the name of its run.
+    Options come before overrides that users typed, and these before settings. A single group gets the name of its run.
     """
     if len(groups) == 1:
         groups[0].label = groups[0].runs[0].name
         return
-    drafts = [_Draft(group, _candidates(group)) for group in groups]
+    typed = list(dict.fromkeys(key for group in groups for key in _typed(group)))
+    drafts = [_Draft(group, _candidates(group, typed)) for group in groups]
     for key in differing_keys([draft.candidates for draft in drafts]):
         _extend(drafts, key)
     used: Counter[str] = Counter()
@@ -53,6 +57,32 @@ def set_labels(groups: Sequence[Group]) -> None:
         label = ", ".join(filter(None, draft.parts)) or "default"
         used[label] += 1
         draft.group.label = label if used[label] == 1 else f"{label} ({used[label]})"
+
+
+def is_in_labels(key: str, groups: Sequence[Group]) -> bool:
+    """Return whether the labels of all `groups` tell the setting `key`: they name it, or the option that sets it.
+
+    An option, such as loss=hinge, tells the settings of its config group in which the groups with this option agree.
+    Settings without a value need not be told.
+    """
+    values = [group.settings.get(key) for group in groups]
+    names = key.split(".")
+    options = ["/".join(names[:depth]) for depth in range(1, len(names))]
+    own = [f"{setting_name(key)}={setting_text(key, value)}" for value in values]
+    if all(
+        value is None or f", {text}," in f", {group.label},"
+        for value, text, group in zip(values, own, groups, strict=True)
+    ):
+        return True
+    return any(_sets(option, values, groups) for option in options)
+
+
+def _sets(option: str, values: Sequence[Any], groups: Sequence[Group]) -> bool:
+    """Return whether the label of each group names an option of the config group that decides its value."""
+    named = ["".join(part for part in group.label.split(", ") if part.startswith(f"{option}=")) for group in groups]
+    pairs = set(zip(named, map(str, values), strict=True))
+    are_named = all(name or value is None for name, value in zip(named, values, strict=True))
+    return are_named and len(pairs) == len(set(named))
 
 
 def _extend(drafts: Sequence[_Draft], key: Hashable) -> None:
@@ -66,14 +96,32 @@ def _extend(drafts: Sequence[_Draft], key: Hashable) -> None:
             draft.parts = parts
 
 
-def _candidates(group: Group) -> dict[Hashable, str]:
-    """Return the options (loss=hinge), then the settings, that can be part of a group's label."""
+def _typed(group: Group) -> dict[str, str]:
+    """Return the value of each override of a group's first run, by key, as typed."""
+    overrides = group.runs[0].metadata.get("overrides")
+    parts = [plain(each).lstrip("+").partition("=") for each in (overrides if isinstance(overrides, list) else [])]
+    return {key: value for key, _, value in parts if is_setting(key) or key in TYPED_LENGTHS}
+
+
+def _candidates(group: Group, typed: Sequence[str]) -> dict[Hashable, str]:
+    """Return the options (loss=hinge), the typed overrides, then the settings, that can be part of a group's label.
+
+    Args:
+        group: the group.
+        typed: the keys of the overrides of all groups.
+    """
     recorded = as_dict(group.runs[0].metadata.get("groups"))
     options = {plain(name): plain(option) for name, option in recorded.items() if option}
     names = [name for name in dict.fromkeys([*CONFIG_GROUPS, *options]) if name.split("/")[0] not in NOT_SETTING_GROUPS]
     candidates: dict[Hashable, str] = {
         ("option", name): f"{name}={options[name]}" if name in options else "" for name in names
     }
+    own = _typed(group)
+    for key in typed:
+        if key in group.settings:
+            candidates["override", key] = f"{setting_name(key)}={setting_text(key, group.settings[key])}"
+        elif key not in options:
+            candidates["override", key] = f"{key}={own[key]}" if key in own else ""
     for key, value in group.settings.items():
         candidates[key] = f"{setting_name(key)}={setting_text(key, value)}"
     return candidates

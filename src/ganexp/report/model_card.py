@@ -136,8 +136,8 @@ def _command(run: Run) -> str:
 
 
 def _commit(run: Run) -> str:
-    commit = plain(run.metadata.get("git_commit") or NOT_RECORDED)
-    return f"{commit} (with uncommitted changes)" if run.metadata.get("git_dirty") else commit
+    commit = plain(run.metadata.get("ganexp_commit") or NOT_RECORDED)
+    return f"{commit} (with uncommitted changes)" if run.metadata.get("ganexp_dirty") else commit
 
 
 def _cell(text: str) -> str:

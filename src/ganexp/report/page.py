@@ -1,4 +1,4 @@
-"""Write a report as one HTML file that works offline: tables as HTML, curves and images as data for page.js."""
+"""Write a report as one HTML file that works offline: tables as HTML, curves and images as data for scripts."""
 
 import base64
 import hashlib
@@ -12,25 +12,28 @@ from plotly.offline import get_plotlyjs
 from ganexp import __version__
 from ganexp.report.chart import chart_data
 from ganexp.report.details import run_details
+from ganexp.report.finding import best_score, finding, title
 from ganexp.report.report import BEST_ONLY_TEXT, COMPARISONS_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
-from ganexp.report.samples import Samples
+from ganexp.report.samples import Grid, Samples
 from ganexp.report.score_cells import score_rows
 from ganexp.report.statistics import LEVEL_TEXT
 from ganexp.report.templating import DIRECTORY, render
+
+SCRIPTS = ("curves.js", "scatter.js", "page.js")  # page.js starts everything
 
 
 def as_page(report: Report, samples: Samples | None, directory: Path | None = None) -> str:
     """Return the HTML page.
 
-    Text from run directories is escaped, and the security policy of the page allows only the scripts page.js and
-    plotly.js.
+    Text from run directories is escaped, and the security policy of the page allows only SCRIPTS and plotly.js.
 
     Args:
         report: the content of the page.
         samples: the sample grids; None leaves them out.
         directory: the directory of the page, from which it links pictures of runs; None leaves the links out.
     """
-    script, plotly = (DIRECTORY / "page.js").read_text(encoding="utf-8"), get_plotlyjs()
+    script = "\n".join((DIRECTORY / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    plotly, chart = get_plotlyjs(), chart_data(report)
     return render(
         "page.html",
         version=__version__,
@@ -38,6 +41,11 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
         script=script,
         script_digests=[_digest(script), _digest(plotly)],
         summary=_summary(report),
+        title=title(report),
+        finding=finding(report),
+        best_score=best_score(report),
+        best_grid=_best_grid(report, samples),
+        best_moment=samples.first.title if samples and samples.moments else "",
         scores_text=report.scores_text,
         comparisons_text=COMPARISONS_TEXT,
         interval_name=f"{LEVEL_TEXT} interval",
@@ -47,9 +55,18 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
         score_rows=score_rows(report),
         samples=samples,
         run_details=run_details(report, directory),
-        packed_curves=_pack(json.dumps(chart_data(report), separators=(",", ":"), allow_nan=False)),
+        has_scatter=bool(chart["scatters"]),
+        packed_curves=_pack(json.dumps(chart, separators=(",", ":"), allow_nan=False)),
         packed_plotly=_pack(plotly),
     )
+
+
+def _best_grid(report: Report, samples: Samples | None) -> Grid | None:
+    """Return the samples of the best run at the moment that is shown first; None if there is no such picture."""
+    run = report.best_run
+    if run is None or samples is None or not samples.moments:
+        return None
+    return next((grid for grid in samples.first.grids if grid.label == run.label and grid.uri), None)
 
 
 def _digest(source: str) -> str:

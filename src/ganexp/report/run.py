@@ -54,6 +54,11 @@ class Run:
     warnings: list[str] = field(default_factory=list)
 
     @property
+    def dataset(self) -> str:
+        """Return the option of the config group `data`; "" if it is not recorded."""
+        return plain(as_dict(self.metadata.get("groups")).get("data") or "")
+
+    @property
     def last_step(self) -> int:
         """Return the last logged step."""
         return max((curve.axes["step"][-1] for curve in self.curves), default=0)
@@ -88,6 +93,8 @@ def read_run(path: Path, label: str) -> Run:
 
 def _read(directory: RunDirectory, label: str) -> Run:
     metadata = as_dict(directory.metadata())
+    if not metadata:
+        raise ValueError("run.json is empty")
     config = read_config(directory.config.read_text(encoding="utf-8"))
     scores = as_dict(metadata.get("scores"))
     curves, curve_warnings = read_curves(directory.metrics)
@@ -135,6 +142,8 @@ def _warnings(run: Run) -> list[str]:
         f"at step {plain(found.get('step'))} the guard found: {plain(found.get('message'))}"
         for found in run.metadata.get("guard") or []
     ]
-    if run.metadata.get("git_dirty"):
-        warnings.append("uncommitted changes: the git commit does not hold all of the code")
+    if run.metadata.get("ganexp_dirty"):
+        warnings.append("uncommitted changes of ganexp: its commit does not hold all of the code")
+    if as_dict(run.metadata.get("repository")).get("dirty"):
+        warnings.append("uncommitted changes in the repository in which the run was started")
     return warnings

@@ -18,7 +18,7 @@ from ganexp.runs.run_directory import RunDirectory
 
 MAX_RUNS = 12
 MAX_STEPS = 6
-MAX_SIDE = 440  # pixels of an embedded image
+MAX_SIDE = 512  # pixels of an embedded image
 MAX_PIXELS = 20_000_000  # of a file that is opened
 FILE_NAMES = re.compile(r"step-\d{1,9}|interpolation-[a-z]{1,20}")
 
@@ -30,10 +30,12 @@ class Grid:
     Attributes:
         label: label of the run.
         uri: the image as a data URI; None if the run has no image.
+        remark: the step of the image if the run has none at the step of the moment, otherwise "".
     """
 
     label: str
     uri: str | None
+    remark: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,12 @@ class Samples:
     Attributes:
         moments: steps in order, then interpolations.
         left_out: the numbers of left out runs and steps as text; "" if nothing is left out.
+        real: real images in the arrangement of the samples; None if no run has such a picture.
     """
 
     moments: list[Moment]
     left_out: str
+    real: Grid | None = None
 
     @property
     def first(self) -> Moment:
@@ -78,25 +82,40 @@ class _Source:
     files: dict[str, Path]
 
 
-def choose_samples(groups: Sequence[Group]) -> Samples:
+def choose_samples(groups: Sequence[Group], first: Run | None = None) -> Samples:
     """Return the sample grids of at most MAX_RUNS runs at MAX_STEPS steps.
 
     Runs are chosen in rounds: the first run of each group, then the second run of each group, and so on. The steps are
-    evenly spread over the steps that most of these runs have.
+    evenly spread over the steps that most of these runs have; a run without one of them shows its nearest step.
+
+    Args:
+        groups: the groups of runs.
+        first: the run to show first, before all others.
     """
     by_turns = chain(*zip_longest(*(group.counted or group.runs for group in groups)))
-    sources = [_Source(run, _sample_files(run)) for run in by_turns if run is not None]
+    ordered = sorted(filter(None, by_turns), key=lambda run: run is not first)
+    sources = [_Source(run, _sample_files(run)) for run in ordered]
     sources = [source for source in sources if source.files]
     chosen = sources[:MAX_RUNS]
     counts = Counter(name for source in chosen for name in source.files)
     all_steps = {name: count for name, count in counts.items() if _is_step(name)}
     steps = _choose_steps(all_steps)
     interpolations = sorted(name for name in counts if not _is_step(name))
-    hidden = {"runs": len(sources) - len(chosen), "steps": len(all_steps) - len(steps)}
+    hidden = {"run": len(sources) - len(chosen), "step": len(all_steps) - len(steps)}
     return Samples(
         moments=[_load_moment(name, chosen) for name in [*steps, *interpolations]],
-        left_out=" and ".join(f"{count} more {what}" for what, count in hidden.items() if count),
+        left_out=" and ".join(f"{count} more {what}{'s' * (count > 1)}" for what, count in hidden.items() if count),
+        real=_real_images([source.run for source in chosen]),
     )
+
+
+def _real_images(runs: Sequence[Run]) -> Grid | None:
+    """Return the real images of the first run that has a picture of them, named by the run if datasets differ."""
+    remark = len({run.dataset for run in runs}) > 1
+    for run in runs:
+        if uri := embed(RunDirectory(run.path).samples / "real.png"):
+            return Grid("real images", uri, f"of {run.label}" if remark else "")
+    return None
 
 
 def _choose_steps(counts: dict[str, int]) -> list[str]:
@@ -110,8 +129,20 @@ def _choose_steps(counts: dict[str, int]) -> list[str]:
 def _load_moment(name: str, sources: Sequence[_Source]) -> Moment:
     kind, rest = name.split("-", 1)
     title = f"step {int(rest):,}" if _is_step(name) else f"{kind}, {rest}"
-    grids = [Grid(source.run.label, embed(source.files[name]) if name in source.files else None) for source in sources]
-    return Moment(title, _is_step(name), grids)
+    return Moment(title, _is_step(name), [_load_grid(name, source) for source in sources])
+
+
+def _load_grid(name: str, source: _Source) -> Grid:
+    """Return the grid with the given name, or else that of the nearest step; untrained samples are the last choice."""
+    label = source.run.label
+    if name in source.files:
+        return Grid(label, embed(source.files[name]))
+    steps = {int(file.split("-", 1)[1]): file for file in source.files if _is_step(file)}
+    if not _is_step(name) or not steps:
+        return Grid(label, None)
+    wanted = int(name.split("-", 1)[1])
+    nearest = min(steps, key=lambda step: (step == 0, abs(step - wanted)))
+    return Grid(label, embed(source.files[steps[nearest]]), f"nearest: step {nearest:,}")
 
 
 def embed(path: Path) -> str | None:
@@ -139,5 +170,5 @@ def _is_step(name: str) -> bool:
 
 
 def _is_shared(moment: Moment) -> bool:
-    missing = sum(grid.uri is None for grid in moment.grids)
+    missing = sum(grid.uri is None or bool(grid.remark) for grid in moment.grids)
     return 2 * missing <= len(moment.grids)

@@ -20,7 +20,14 @@ NOT_SETTINGS = frozenset(
     {
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"),
         *("data.images", "schedule.epochs", "schedule.evaluate_every_epochs", "schedule.keep_at"),  # steps decide
-        *("metrics.interpolate", "data.changed", "data.classes", "trainer.devices", "trainer.log_every"),
+        *(
+            "metrics.interpolate",
+            "data.changed",
+            "data.classes",
+            "trainer.devices",
+            "trainer.threads",
+            "trainer.log_every",
+        ),
         *("debug.dry_run", "debug.keep_files", "debug.keep_scores"),
         *("trainer.max_time", "trainer.profiler", "trainer.enable_model_summary", "trainer.detect_anomaly"),
     }

@@ -67,6 +67,12 @@ def summarize(values: Sequence[float]) -> Summary:
     return Summary(n, mean, sd, mean - half, mean + half)
 
 
+def t_quantiles(count: int) -> list[float]:
+    """Return the quantile of Student's t for the interval of a mean of 0, 1, … `count` values; 0 below two values."""
+    quantiles = [float(stdtrit(n - 1, (1 + LEVEL) / 2)) for n in range(2, count + 1)]
+    return [0.0, 0.0, *quantiles]
+
+
 def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]) -> Difference:
     """Return the difference of two groups.
 

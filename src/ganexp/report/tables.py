@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ganexp.report.columns import Column
+from ganexp.report.finding import finding, title
 from ganexp.report.formatting import difference_texts, mean_and_half
 from ganexp.report.report import COMPARISONS_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
-from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.statistics import LEVEL_TEXT
 
 STATISTICS = ("n", "mean", "sd", "low", "high")  # fields of Summary: the columns of table.csv for each score
@@ -32,15 +32,22 @@ def as_csv(report: Report) -> str:
 
 
 def as_markdown(report: Report) -> str:
-    """Return the scores, the comparisons and the uncounted runs as Markdown."""
-    sections = ["# Comparison of runs", report.scores_text, _escape(report.directions()), _scores(report)]
+    """Return the scores, the comparisons and the uncounted runs as Markdown, without settings."""
+    sections = [
+        f"# {_escape(title(report))}",
+        _escape(finding(report)),
+        report.scores_text,
+        _escape(report.directions()),
+        _scores(report),
+    ]
     for note in report.protocol_notes():
         values = "; ".join(f"{key}={value}" for key, value in note.values.items())
         sections.append(f"Scores [{note.letter}]: {_escape(values)}")
     if report.protocol_is_unknown:
         sections.append(UNKNOWN_PROTOCOL_TEXT)
     if report.comparisons:
-        sections += ["## Comparisons", COMPARISONS_TEXT, _comparisons(report)]
+        table = _comparisons(report) if report.tested else ""
+        sections += ["## Comparisons", COMPARISONS_TEXT, table, _escape(report.untested_text)]
     if report.uncounted:
         rows = [[run.label, run.status, "; ".join(run.warnings)] for run in report.uncounted]
         sections += ["## Runs that do not count", _table(["run", "status", "why"], rows)]
@@ -48,21 +55,19 @@ def as_markdown(report: Report) -> str:
 
 
 def _scores(report: Report) -> str:
-    settings = [setting_name(key) for key in report.settings]
-    heads = ["group", "n", *(column.title for column in report.columns), *settings]
+    heads = ["group", "n", *(column.title for column in report.columns)]
     rows = []
     for row in report.rows:
         group, counted = row.group, len(row.group.counted)
         scores = [mean_and_half(row.cells[column], counted) for column in report.columns]
-        values = [setting_text(key, group.settings.get(key)) for key in report.settings]
-        rows.append([group.label, str(counted), *scores, *values])
+        rows.append([group.label, str(counted), *scores])
     return _table(heads, rows)
 
 
 def _comparisons(report: Report) -> str:
     heads = ["score", "first", "second", "first - second", f"{LEVEL_TEXT} interval", "p (Holm)", "test", "verdict"]
     rows = []
-    for comparison in report.comparisons:
+    for comparison in report.tested:
         texts = difference_texts(comparison)
         labels = [comparison.column.title, comparison.first.label, comparison.second.label]
         numbers = [texts.mean, texts.interval, texts.p]

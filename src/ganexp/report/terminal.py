@@ -3,7 +3,7 @@
 from rich.table import Table
 from rich.text import Text
 
-from ganexp.report.columns import Column
+from ganexp.report.columns import BEST, Column
 from ganexp.report.formatting import mean_and_half
 from ganexp.report.report import Report
 
@@ -31,25 +31,27 @@ def score_table(report: Report, width: int) -> Table:
 
 def left_out(report: Report, width: int) -> str:
     """Return the numbers of scores and groups that `score_table` leaves out, as text; empty if it shows all."""
-    scores = len(_unselected_columns(report)) - len(_shown_columns(report, width))
+    scores = len(report.unselected) - len(_shown_columns(report, width))
     groups = len(report.rows[MAX_ROWS:])
-    counts = [f"{count} more {name}" for count, name in ((scores, "scores"), (groups, "groups")) if count]
+    counts = [
+        f"{count} more {name}{'s' * (count > 1)}" for count, name in ((scores, "score"), (groups, "group")) if count
+    ]
     return f"{' and '.join(counts)} in the files below" if counts else ""
 
 
-def _unselected_columns(report: Report) -> list[Column]:
-    return [column for column in report.preferred if column.evaluation != "best"]
-
-
 def _shown_columns(report: Report, width: int) -> list[Column]:
-    return _unselected_columns(report)[: max(1, (width - LABEL_WIDTH) // SCORE_WIDTH)]
+    return report.unselected[: max(1, (width - LABEL_WIDTH) // SCORE_WIDTH)]
 
 
 def verdict_lines(report: Report) -> list[str]:
-    """Return the first verdicts on the scores of `score_table`, starting with separable groups."""
-    shown = [comparison for comparison in report.comparisons if comparison.column.evaluation != "best"]
+    """Return the first verdicts on the scores of `score_table`, starting with separable groups.
+
+    Comparisons without enough seeds for a test are one line.
+    """
+    shown = [comparison for comparison in report.tested if comparison.column.evaluation != BEST]
     shown.sort(key=lambda comparison: not comparison.is_separable)
-    return [
+    lines = [
         f"{comparison.column.title}: {comparison.first.label} against {comparison.second.label}: {comparison.verdict}"
         for comparison in shown[:MAX_VERDICTS]
     ]
+    return [*lines, *filter(None, [report.untested_text])]

@@ -1,11 +1,17 @@
-"""Record the environment of a run: time, versions, machine, command and commit. Must not import torch."""
+"""Record the environment of a run: time, versions, machine, command and commits. Must not import torch.
 
+The build hook of the package imports this module, so it must import only the standard library and nothing of ganexp
+that imports more.
+"""
+
+import json
 import os
 import platform
 import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import ganexp
@@ -20,6 +26,9 @@ PACKAGES = (
     "numpy",
 )
 
+PACKAGE = Path(ganexp.__file__).resolve().parent
+COMMIT_FILE = "commit.json"  # in an installed package: what `git_state` returned for the checkout that was built
+
 
 def now() -> str:
     """Return the current time in UTC as ISO 8601 with a resolution of one second."""
@@ -27,15 +36,21 @@ def now() -> str:
 
 
 def environment() -> dict[str, Any]:
-    """Return the versions, machine, command line and commit of this process, in the format of run.json."""
+    """Return the versions, machine, command line and commits of this process, in the format of run.json.
+
+    The commit of ganexp is apart from that of the repository in which the command was started, which may be the user's.
+    """
+    own = own_state()
     return {
         "ganexp": ganexp.__version__,
+        "ganexp_commit": own["commit"],
+        "ganexp_dirty": own["dirty"],
         "python": platform.python_version(),
         "versions": package_versions(),
         "host": platform.node(),
         "platform": platform.platform(),
         "command": sys.argv[1:],
-        **git_state(),
+        "repository": git_state(Path.cwd()),
     }
 
 
@@ -44,32 +59,51 @@ def package_versions() -> dict[str, str]:
     return {name: version(name) for name in PACKAGES}
 
 
-def git_state() -> dict[str, Any]:
-    """Return the commit of the current Git checkout and whether it has no changes; outside of one, None and False."""
-    changes = _git("status", "--porcelain", "--ignore-submodules", without_programs=True)
-    return {"git_commit": _git("rev-parse", "HEAD"), "git_dirty": bool(changes)}
+def own_state(package: Path = PACKAGE) -> dict[str, Any]:
+    """Return the commit of ganexp itself and whether its code differs from it; None and False if it is not known.
+
+    An installed package has a file with the commit. The directory of an editable install is asked by Git.
+
+    Args:
+        package: the directory of the package.
+    """
+    if (package / COMMIT_FILE).exists():
+        return json.loads((package / COMMIT_FILE).read_text(encoding="utf-8"))
+    checkout = package.parents[1]
+    is_checkout = (checkout / ".git").exists()  # otherwise Git would find a repository around an installed package
+    return git_state(checkout) if is_checkout else {"commit": None, "dirty": False}
 
 
-def _git(*arguments: str, without_programs: bool = False) -> str | None:
+def git_state(directory: Path) -> dict[str, Any]:
+    """Return the commit of the Git checkout that has `directory`, and whether it has changes; else None and False."""
+    changes = _git(directory, "status", "--porcelain", "--ignore-submodules", without_programs=True)
+    return {"commit": _git(directory, "rev-parse", "HEAD"), "dirty": bool(changes)}
+
+
+def _git(directory: Path, *arguments: str, without_programs: bool = False) -> str | None:
     """Return the output of a Git command, or None if it fails.
 
     Args:
+        directory: the directory in which it runs.
         arguments: the command line after git.
         without_programs: whether to ignore the programs that the settings of the checkout name. The checkout may be a
             stranger's, and `git status` would run a file monitor and filters of file contents.
     """
-    settings = {"core.fsmonitor": "false"} | dict.fromkeys(_filters(), "") if without_programs else {}
+    settings = {"core.fsmonitor": "false"} | dict.fromkeys(_filters(directory), "") if without_programs else {}
     environ = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings.items()):
         environ |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True, env=environ)
+        command = ["git", "-C", str(directory), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True, env=environ)
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return None
     return done.stdout.strip("\n")
 
 
-def _filters() -> list[str]:
+def _filters(directory: Path) -> list[str]:
     """Return the keys of Git's settings that name a filter of file contents."""
-    names = _git("config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$")
+    names = _git(
+        directory, "config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$"
+    )
     return [name for name in (names or "").split("\0") if name]

@@ -32,6 +32,8 @@ class RunRecord(BaseModel):
     guard: list[Values] | None = None
     rollbacks: list[Values] | None = None
     data_changes: list[Values] | None = None
+    repository: Values | None = None
+    init_from: Values | None = None
 
 
 def read_record(path: Path) -> Values:

@@ -3,6 +3,7 @@
 config.yaml      the resolved config
 run.json         metadata: status, versions, machine, times, final scores
 metrics.jsonl    one line for each logged point: step, axes, losses or scores
+run.log          what was printed, with the times
 samples/         grids of fixed latents by step, interpolations
 curves.png       losses and scores by step
 checkpoints/     best.ckpt (by the score that metrics.best_by names), last.ckpt, and the epochs of schedule.keep_at as
@@ -40,6 +41,7 @@ class RunDirectory:
         self.config = self.path / "config.yaml"
         self.metadata_file = self.path / "run.json"
         self.metrics = self.path / "metrics.jsonl"
+        self.log = self.path / "run.log"
         self.samples = self.path / "samples"
         self.curves = self.path / "curves.png"
         self.best = self.path / "checkpoints" / "best.ckpt"
@@ -51,7 +53,7 @@ class RunDirectory:
 
         Two processes that call this with the same path at the same time get different directories.
         """
-        for candidate in _candidates(path):
+        for candidate in candidates(path):
             directory = cls(candidate)
             directory.path.mkdir(parents=True, exist_ok=True)
             try:
@@ -132,7 +134,7 @@ def reserve(path: str | Path) -> Path:
     An empty .hydra directory in it marks it as reserved. Two processes that call this with the same path at the same
     time get different directories.
     """
-    for candidate in _candidates(path):
+    for candidate in candidates(path):
         candidate.mkdir(parents=True, exist_ok=True)
         if RunDirectory(candidate).metadata_file.exists():
             continue
@@ -144,7 +146,7 @@ def reserve(path: str | Path) -> Path:
     raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs already use this path. Choose another hydra.run.dir")
 
 
-def _candidates(path: str | Path) -> Iterator[Path]:
+def candidates(path: str | Path) -> Iterator[Path]:
     """Yield `path`, and then `path`-2, `path`-3 and so on."""
     yield Path(path)
     yield from (Path(f"{path}-{number}") for number in range(2, MAX_ATTEMPTS))

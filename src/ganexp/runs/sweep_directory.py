@@ -21,6 +21,7 @@ from ganexp.errors import UserError
 from ganexp.runs import atomic
 from ganexp.runs.environment import now
 from ganexp.runs.links import refuse_links
+from ganexp.runs.process import current_status
 from ganexp.runs.run_directory import RunDirectory
 
 FINAL_STATUSES = ("finished", "pruned")  # of jobs that a resumed sweep does not start again
@@ -63,10 +64,11 @@ class SweepDirectory:
     def jobs(self) -> dict[str, dict[str, Any]]:
         """Return the content of run.json of every started job, by the job's directory, in the order of the jobs.
 
-        A job with an empty run.json has the status running.
+        A job with an empty run.json has the status running, and one whose process is gone without a result has died.
         """
         paths = sorted((file.parent.relative_to(self.path) for file in self.path.rglob("run.json")), key=_order)
-        return {path.as_posix(): {"status": "running"} | RunDirectory(self.path / path).metadata() for path in paths}
+        records = {path: {"status": "running"} | RunDirectory(self.path / path).metadata() for path in paths}
+        return {path.as_posix(): record | {"status": current_status(record)} for path, record in records.items()}
 
     def create(self, overrides: list[str]) -> None:
         """Take the lock, and write sweep.json or continue the existing sweep.

@@ -17,6 +17,7 @@ from ganexp.losses.objective import Objective
 from ganexp.models.latent import Latent
 from ganexp.models.spectral_group import normalise_once, spectral_norm_groups
 from ganexp.pixels import PixelRange
+from ganexp.training import processes
 from ganexp.training.cuda_graphs import GraphedUpdates, Results
 from ganexp.training.ema import AveragedGenerator
 from ganexp.training.optimizer_state import use_memory_format_of_parameters
@@ -222,7 +223,8 @@ class GAN(ScoredModule):
             if self.objective.constraint:
                 self.objective.constraint(self.discriminator)
             self.d_steps += 1
-            self.images_seen += len(self._real.images)
+            self.images_seen += len(self._real.images) * processes.count()
+            processes.average([each for each in self.objective.buffers() if each.is_floating_point()])
         return None
 
     def _backward(self, phase: Backward) -> Tensor:
@@ -267,6 +269,10 @@ class GAN(ScoredModule):
         values = {log_keys.objective_key(name): value for name, value in self.objective.values().items()}
         self.losses_logged_at = self.step
         self.log_values(self._values.take(values))
+
+    def losses_since_logged(self) -> dict[str, float]:
+        """Return the mean loss of each network since its loss was last logged. This waits for the device."""
+        return {network: mean.item() for network, mean in self._values.means().items()}
 
     # Checkpoints
 

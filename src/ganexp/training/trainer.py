@@ -16,18 +16,23 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint as LightningModelCheckpoint
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins import CheckpointIO, LayerSync
+from pytorch_lightning.plugins.environments import ClusterEnvironment
 from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from ganexp.callbacks.interruption import Interruption
 from ganexp.callbacks.model_checkpoint import ModelCheckpoint
 from ganexp.callbacks.random_state import RandomState
+from ganexp.callbacks.shared_stop import SharedStop
 from ganexp.callbacks.stop_when_not_finite import StopWhenNotFinite
 from ganexp.checkpoint import AtomicCheckpointIO
 from ganexp.data.datamodule import StreamData
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.tf32 import use_tf32
+from ganexp.training import processes
+from ganexp.training.ddp import AveragedGradients, SyncBatchNorm
 from ganexp.training.gan import GAN
 
 PROFILERS: dict[str, type[Profiler]] = {
@@ -35,7 +40,8 @@ PROFILERS: dict[str, type[Profiler]] = {
     "advanced": AdvancedProfiler,
     "pytorch": PyTorchProfiler,
 }
-NUMERICAL = ("deterministic", "benchmark", "detect_anomaly")  # arguments that evaluations need too
+# arguments that evaluations need too
+NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "sync_batchnorm")
 
 
 def choose_device(accelerator: str) -> torch.device:
@@ -82,6 +88,8 @@ def lightning_arguments(settings: Mapping[str, Any], root: Path) -> dict[str, An
         "deterministic": deterministic,
         "benchmark": not deterministic if benchmark is None else benchmark,
         "detect_anomaly": settings["detect_anomaly"],
+        "devices": settings["devices"],
+        "sync_batchnorm": settings["sync_batchnorm"],
         "enable_model_summary": settings["enable_model_summary"],
         "profiler": PROFILERS[profiler](dirpath=root, filename="profile") if profiler else None,
     }
@@ -112,6 +120,9 @@ def make_trainer(
     """
     for library in ("pytorch_lightning", "lightning_fabric"):  # they remark on the hardware at every start
         logging.getLogger(library).setLevel(logging.WARNING)
+    given = dict(arguments or {})
+    plugins: list[CheckpointIO | ClusterEnvironment | LayerSync] = [AtomicCheckpointIO(root)]
+    several = _several_processes(given, plugins)
     defaults = {
         "num_sanity_val_steps": 0,
         "inference_mode": False,  # as evaluations within a training, so that callbacks need not tell them apart
@@ -122,24 +133,57 @@ def make_trainer(
     try:
         return pl.Trainer(
             accelerator="cpu" if device.type == "cpu" else "gpu",
-            devices=1,
             precision=precision,
             max_epochs=-1,  # the GAN ends the run; an epoch of Lightning's is the period between two evaluations
             default_root_dir=root,
             callbacks=list(callbacks),
             logger=list(loggers) or False,
-            plugins=[AtomicCheckpointIO(root)],
+            plugins=plugins,
             enable_checkpointing=any(isinstance(callback, LightningModelCheckpoint) for callback in callbacks),
             enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
-            **defaults | dict(arguments or {}),
+            **defaults | given | several,
         )
     except (MisconfigurationException, RuntimeError) as error:
         raise UserError(f"Lightning's Trainer refuses callbacks=, logger= or trainer=: {error}") from None
 
 
+def _several_processes(
+    given: dict[str, Any], plugins: list[CheckpointIO | ClusterEnvironment | LayerSync]
+) -> dict[str, Any]:
+    """Take what belongs to several processes out of the `given` arguments; return its form for `pl.Trainer`.
+
+    The plugins that it needs are added to `plugins`. Without a process group, there is one process.
+    """
+    devices, synchronise = given.pop("devices", 1), given.pop("sync_batchnorm", False)
+    if processes.count() == 1:
+        return {"devices": 1}
+    plugins.append(processes.StartedProcesses())
+    if synchronise:
+        plugins.append(SyncBatchNorm())
+    return {"devices": devices, "strategy": AveragedGradients(), "use_distributed_sampler": False}
+
+
 def required_callbacks() -> list[Callback]:
     """Return the callbacks that every training has, independent of `callbacks=`."""
     return [RandomState(), StopWhenNotFinite(), Interruption()]
+
+
+def of_this_process(callbacks: Sequence[Callback]) -> list[Callback]:
+    """Return the callbacks that this process needs: the first one all, others those that all processes must have.
+
+    Those of Lightning itself talk to the other processes. Any other says so with the attribute `in_every_process`.
+    """
+    return [each for each in callbacks if processes.rank() == 0 or _is_in_every_process(each)]
+
+
+def _is_in_every_process(callback: Callback) -> bool:
+    is_of_lightning = type(callback).__module__.startswith("pytorch_lightning.")
+    return bool(getattr(callback, "in_every_process", is_of_lightning))
+
+
+def last_callbacks() -> list[Callback]:
+    """Return the callbacks after all others, which may have decided to stop."""
+    return [] if processes.count() == 1 else [SharedStop()]
 
 
 def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode: str) -> list[Callback]:

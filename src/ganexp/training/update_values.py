@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ganexp import log_keys
+from ganexp.training import processes
 
 
 class UpdateValues:
@@ -39,12 +40,21 @@ class UpdateValues:
         norms = torch.stack([norm.float() for norm in torch._foreach_norm(gradients)])
         self.last[log_keys.gradient_norm_key(network)] = torch.linalg.vector_norm(norms)
 
+    def means(self) -> dict[str, Tensor]:
+        """Return the mean loss of each network since the last logging; none before its first update."""
+        return {network: total / self._counts[network] for network, total in self._sums.items()}
+
     def take(self, further: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return all values and the `further` ones as numbers, and begin new means. This waits for the device."""
-        means = {log_keys.mean_key(network): total / self._counts[network] for network, total in self._sums.items()}
+        """Return all values and the `further` ones as numbers, and begin new means. This waits for the device.
+
+        Of several processes, all return the means over the processes.
+        """
+        means = {log_keys.mean_key(network): mean for network, mean in self.means().items()}
         self._sums, self._counts = {}, {}
         values = {**self.last, **means, **further}
-        return dict(zip(values, torch.stack([value.float() for value in values.values()]).tolist(), strict=True))
+        numbers = torch.stack([value.float() for value in values.values()])
+        processes.average([numbers])
+        return dict(zip(values, numbers.tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums and counts of the losses as plain numbers, so that a resumed run logs the same means."""

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ganexp.types import PositiveInt
+from ganexp.types import PositiveInt, UpdateCount
 
 Order = Literal["discriminator_first", "generator_first", "simultaneous"]
 Fakes = Literal["fresh", "shared"]
@@ -69,7 +69,7 @@ class FixedRatio:
             `real` takes those of the real batch.
     """
 
-    n_critic: PositiveInt = 1
+    n_critic: UpdateCount = 1
     n_gen: PositiveInt = 1
     order: Order = "discriminator_first"
     reuse_real: bool = False
@@ -170,7 +170,7 @@ class LossLimit(FixedRatio):
     order: Order = "generator_first"
     limit: float | None = None
     window: PositiveInt = 5
-    burst: PositiveInt = 4
+    burst: UpdateCount = 4
     repeat_burst: bool = False
     epoch: PositiveInt | Literal["dataset"] | None = None
 

@@ -1,0 +1,73 @@
+"""Complete a command line in the shell where Hydra does not: commands, experiments and paths. Must not import torch."""
+
+import glob
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ganexp.arguments import CONFIGS, Command, UsageError, find_command
+from ganexp.commands.catalogue import COMMANDS
+from ganexp.commands.options import EXPERIMENTS, groups
+from ganexp.config import schema
+from ganexp.config.paths import path_keys
+
+LINE = "COMP_LINE"  # the variable with the command line, as far as it is typed
+ROOTS = {"evaluate": schema.Evaluate, "evaluate_images": schema.EvaluateImages, "sample": schema.Sample}
+DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir", "sweep.resume")  # further settings that are paths
+
+
+def complete(command: Command, folders: Sequence[Path]) -> Command:
+    """Print own offers, and return the command whose other offers Hydra prints; any other command is not changed.
+
+    The name of the command is removed from the line that Hydra reads.
+
+    Args:
+        command: the parsed command line of the process itself, which is -sc query=SHELL for a completion.
+        folders: the directories of config files.
+
+    Raises:
+        SystemExit: Hydra has nothing to add. Without any offer, the shell completes paths.
+    """
+    line = os.environ.get(LINE)
+    if line is None:
+        return command
+    program, *words = line.split(" ")
+    *before, word = words or [""]  # the last word is still being typed
+    try:
+        name = find_command(before)
+    except UsageError:
+        return command
+    if name is not None and name not in CONFIGS:
+        sys.exit(0)
+    if offers := list(_values(word, name, folders)):
+        print("\n".join(offers))
+        sys.exit(0)
+    if name is None:
+        print("\n".join(each for each in COMMANDS if each.startswith(word)))
+    else:
+        words.remove(name)
+    os.environ[LINE] = " ".join([program, *words])
+    return replace(command, config_name=name or "train")
+
+
+def _values(word: str, name: str | None, folders: Sequence[Path]) -> Iterator[str]:
+    """Yield `word` with every experiment or path that its value may become."""
+    key, equals, value = word.partition("=")
+    if not equals:
+        return
+    if key.lstrip("+") == EXPERIMENTS:
+        first, comma, last = value.rpartition(",")  # of a sweep over experiments
+        cases = groups(folders)[EXPERIMENTS]
+        yield from (f"{key}={first}{comma}{case}" for case in cases if case.startswith(last))
+    elif key in {*path_keys(ROOTS.get(name or "train", schema.Train)), *DIRECTORIES}:
+        yield from (f"{key}={path}" for path in _paths(value))
+
+
+def _paths(value: str) -> list[str]:
+    """Return the paths that begin with `value`, directories with a slash, without those that have spaces."""
+    typed = os.path.expanduser(value)
+    found = sorted(glob.glob(f"{glob.escape(typed)}*"))
+    names = [f"{value}{path[len(typed) :]}{'/' if os.path.isdir(path) else ''}" for path in found]
+    return [name for name in names if not set(name) & set(" \t\n")]

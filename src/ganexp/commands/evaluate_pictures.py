@@ -1,0 +1,70 @@
+"""Draw the pictures of `ganexp evaluate`: nearest training images, and diagnostics."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ganexp.console import say, short_path
+from ganexp.data.images import ImageSet
+from ganexp.loaded_run import LoadedRun
+from ganexp.metrics.collection import Scores
+from ganexp.metrics.nearest import nearest_images
+from ganexp.metrics.reference import evenly_spaced
+from ganexp.pixels import to_uint8
+from ganexp.plots import grids
+from ganexp.plots.captions import titled
+from ganexp.plots.diagnostics import nearest_picture, plot_diagnostics
+from ganexp.runs.titles import run_title
+from ganexp.sampling import sample_images
+from ganexp.training.gan import GAN
+
+SHOWN_SAMPLES = 10  # in nearest.png
+PROJECTED, BATCH = 500, 100  # samples and real images whose features diagnostics.png shows
+
+
+def save_pictures(
+    loaded: LoadedRun, scores: Scores, image_set: ImageSet, logits: Mapping[str, Tensor], seed: int, output: Path
+) -> None:
+    """Save nearest.png and diagnostics.png, and name them.
+
+    Args:
+        loaded: the run.
+        scores: its scores, which have been computed.
+        image_set: the training images.
+        logits: the discriminator's logits by kind of image.
+        seed: seed of the latents.
+        output: directory of the pictures.
+    """
+    gan, title = loaded.gan, run_title(loaded.run)
+    title = title and f"{title} · step {gan.step:,}"
+    save_nearest(gan, scores, image_set, seed, output / "nearest.png", title)
+    features = feature_samples(gan, scores, seed)
+    figure = plot_diagnostics(logits, scores.by_class, image_set.classes, features, title)
+    grids.save_figure(figure, output / "diagnostics.png")
+    shown = "logits and features" if logits else "features"
+    say(f"{short_path(output / 'diagnostics.png')}: {shown} of real and generated images")
+
+
+def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path: Path, title: str) -> None:
+    """Save a picture of ten samples, each with the training images that are nearest in the extractor's features."""
+    samples = next(sample_images(gan, SHOWN_SAMPLES, SHOWN_SAMPLES, seed))
+    reference = next(iter(scores.references.values()))
+    nearest, distances = nearest_images(samples, scores.extractor, reference)
+    neighbours = torch.stack([image_set.batch(row) for row in nearest])
+    picture = titled(nearest_picture(samples, neighbours, distances), "nearest training images, with their distances")
+    grids.save_picture(titled(picture, title), path)
+    searched, total = len(reference.features), len(image_set)
+    which = f"{total:,}" if searched == total else f"{searched:,} of {total:,}"
+    say(f"{short_path(path)}: each row shows a generated image and its nearest training images ({which} were searched)")
+
+
+def feature_samples(gan: GAN, scores: Scores, seed: int) -> tuple[Tensor, Tensor] | None:
+    """Return features (≤ 500, d) of real images, and (500, d) of samples; None if there are too few to project."""
+    real = next(iter(scores.references.values())).features
+    real = real[evenly_spaced(len(real), PROJECTED)].cpu()
+    if min(real.shape) < 2:
+        return None
+    batches = sample_images(gan, PROJECTED, BATCH, seed)
+    return real, torch.cat([scores.extractor(to_uint8(images))[0].cpu() for images in batches])

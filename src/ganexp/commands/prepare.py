@@ -1,0 +1,113 @@
+"""Build and check the parts of a training, before its run directory is created."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from ganexp import build, build_scores
+from ganexp.commands.data_summary import data_summary
+from ganexp.commands.threads import choose_threads
+from ganexp.commands.warm_start import warm_start
+from ganexp.config.device_checks import check_hardware
+from ganexp.console import say_once
+from ganexp.data.datamodule import StreamData
+from ganexp.data.images import ImageSet
+from ganexp.data.stream import ImageStream
+from ganexp.training import processes
+from ganexp.training import trainer as trainers
+from ganexp.training.gan import GAN
+from ganexp.training.length import epochs_of
+
+
+@dataclass
+class Prepared:
+    """The parts of a training, which are checked and built before the run directory is created.
+
+    Attributes:
+        gan: the networks with their objective and scores.
+        data: the data module.
+        device: the device of the training.
+        image_sets: the splits of the dataset by name.
+        initial: what run.json records of the run that `init_from` names; None without it.
+    """
+
+    gan: GAN
+    data: StreamData
+    device: torch.device
+    image_sets: dict[str, ImageSet]
+    initial: dict[str, Any] | None = None
+
+
+def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
+    """Build all parts of a training that can fail because of a wrong setting or a missing file.
+
+    Args:
+        cfg: the resolved config.
+        resumed: whether the weights will come from a checkpoint of the run itself, so that `init_from` is not needed.
+
+    Raises:
+        UserError: settings are wrong or incompatible, or data or the weights of the feature extractor are missing.
+    """
+    processes.refuse_launchers(cfg.trainer.devices)
+    trainers.choose_algorithms(cfg.trainer.deterministic, cfg.trainer.tf32)
+    pl.seed_everything(cfg.seed, verbose=False)
+    gan = build.build_gan(cfg)
+    initial = None if resumed else warm_start(cfg.get("init_from"), gan)
+    build.check_callbacks_and_loggers(cfg)
+    device = trainers.choose_device(cfg.trainer.accelerator)
+    check_hardware(cfg.trainer, device)
+    image_sets = prepare_data(cfg, gan)
+    if device.type == "cpu":
+        choose_threads(cfg, gan)
+    stream = build.build_stream(cfg, image_sets["train"], device)
+    gan.connect(stream)
+    say_once(describe_length(cfg, stream))
+    gan.scores = build_scores.build_scores(cfg, image_sets["train"], device, gan.num_classes, for_training=True)
+    build_scores.best_score(cfg, gan.scores)
+    return Prepared(gan, build.build_data(cfg, gan), device, image_sets, initial)
+
+
+def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
+    """Return the length of the run, in steps and in epochs, and how often it is evaluated, as one line."""
+    schedule, unit = cfg.schedule, {"steps": "steps", "d_steps": "discriminator updates"}[cfg.schedule.evaluate_by]
+    length = f"{schedule.steps:,} steps"
+    if schedule.max_d_steps is not None:
+        length = f"{schedule.max_d_steps:,} discriminator updates, at most {length}"
+    epochs = epochs_of(cfg, len(stream.image_set))
+    in_epochs = "" if epochs is None else f", that is {epochs:,.4g} epochs of {stream.batches_per_epoch:,} batches"
+    late = [str(epoch) for epoch in schedule.keep_at if epochs is not None and epoch > epochs]
+    not_kept = f"\nschedule.keep_at: the run ends before epoch {', '.join(late)}" if late else ""
+    return f"length: {length}{in_epochs}; evaluated every {schedule.evaluate_every:,} {unit}{not_kept}"
+
+
+def check_only(cfg: DictConfig) -> None:
+    """Build the networks, read the images, and check that there are enough images, without training.
+
+    Raises:
+        UserError: settings are wrong or incompatible, data are missing, or a score needs more images.
+    """
+    gan = build.build_gan(cfg)
+    warm_start(cfg.get("init_from"), gan)
+    build.check_callbacks_and_loggers(cfg)
+    image_sets = prepare_data(cfg, gan)
+    build.build_stream(cfg, image_sets["train"], torch.device("cpu"))
+    if cfg.metrics.extractor is not None:
+        build_scores.prepare_sets(cfg, image_sets["train"], gan.num_classes, for_training=True)
+
+
+def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:
+    """Read the images, print a summary, and add the class names to `cfg`, so that config.yaml explains the labels.
+
+    Raises:
+        UserError: data are missing, or the classes of the splits do not fit each other.
+    """
+    image_sets = build.build_image_sets(cfg)
+    for line in data_summary(image_sets):
+        say_once(line)
+    cfg.data.classes = image_sets["train"].classes or None
+    if gan.num_classes and "test" in image_sets and image_sets["test"].labels is None:
+        say_once("test split: it has no classes, so the conditional discriminator's logits on it are not logged")
+    return image_sets

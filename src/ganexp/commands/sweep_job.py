@@ -1,0 +1,28 @@
+"""Tell whether a run is a job of the sweep that this process works on. Must not import torch."""
+
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
+from ganexp.commands.sweep_overrides import resume_command
+from ganexp.console import short_path
+from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.sweep_directory import SweepDirectory
+
+
+def sweep_of(run: RunDirectory) -> SweepDirectory | None:
+    """Return the sweep that has started this process's job in `run`; None if the run was started by itself."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return None
+    sweep = SweepDirectory(HydraConfig.get().sweep.dir)
+    return sweep if run.path.is_relative_to(sweep.path) else None
+
+
+def how_to_resume(run: RunDirectory) -> str:
+    """Return the command that resumes a run, or the whole sweep if the run is one of its jobs."""
+    sweep = sweep_of(run)
+    if sweep is None:
+        return f"ganexp resume {short_path(run.path)}"
+    config: Any = HydraConfig.instance().cfg
+    return resume_command(sweep, config)

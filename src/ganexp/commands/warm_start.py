@@ -1,0 +1,55 @@
+"""Start a training with the weights of another run."""
+
+from typing import Any
+
+from ganexp.checkpoint import differences, read_checkpoint
+from ganexp.console import say, short_path
+from ganexp.errors import UserError
+from ganexp.loaded_run import find_checkpoint
+from ganexp.training.gan import GAN
+from ganexp.training.schedules import set_stage
+
+
+def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
+    """Load the weights of each network that a checkpoint has under the same name; other networks keep theirs.
+
+    The averaged generator starts as that of the checkpoint, or as the loaded generator if the checkpoint has none. The
+    optimizers, the step and the random state are those of a new run. Only tensors and plain values are read.
+
+    Args:
+        init_from: a checkpoint, or a run directory for its best checkpoint; None changes nothing.
+        gan: the networks of the new run, which are changed.
+
+    Returns:
+        The path and step of the checkpoint and the names of the loaded networks; None without `init_from`.
+
+    Raises:
+        UserError: the checkpoint is missing or damaged, or a network has other weights than that of the same name.
+    """
+    if init_from is None:
+        return None
+    path = find_checkpoint(init_from, "init_from")
+    checkpoint = read_checkpoint(path)
+    state = checkpoint["state_dict"]
+    stored = {name: _below(state, f"networks.{name}.") for name in gan.networks}
+    loaded = [name for name, weights in stored.items() if weights]
+    if not loaded:
+        raise UserError(f"init_from={init_from}: {path} has none of the networks {', '.join(gan.networks)}")
+    for name in loaded:
+        if lines := differences(stored[name], gan.networks[name].state_dict()):
+            how = "Choose the model, its sizes and data.resolution as in that run, or leave init_from out."
+            raise UserError("\n".join([f"init_from={init_from}: its {name} does not fit:", *lines, how]))
+    for name in loaded:
+        gan.networks[name].load_state_dict(stored[name])
+    if gan.averaged_generator is not None:
+        averages = _below(state, "averaged_generator.")
+        network = {f"network.{name}": value for name, value in gan.generator.state_dict().items()}
+        gan.averaged_generator.load_state_dict(averages or network)
+    set_stage(gan.modules(), 0, gan.growth)  # which the loaded states contain
+    step = checkpoint["ganexp"]["step"]
+    say(f"initial weights: {', '.join(loaded)} of {short_path(path)} at step {step:,}")
+    return {"checkpoint": str(path), "step": step, "networks": loaded}
+
+
+def _below(state: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}

@@ -1,0 +1,75 @@
+"""Refuse settings that do not suit the device, or several devices. `checks.py` lists these rules."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from omegaconf import DictConfig
+
+from ganexp.errors import UserError
+from ganexp.training.ddp import unsynchronised
+
+if TYPE_CHECKING:
+    from ganexp.training.gan import GAN
+
+
+def check_hardware(trainer: DictConfig, device: torch.device) -> None:
+    """Check that this machine can train with these settings. Evaluations of the same run may use other hardware.
+
+    Args:
+        trainer: the part `trainer` of the config.
+        device: the device that was chosen.
+
+    Raises:
+        UserError: there are fewer GPUs than devices, or batch norm is synchronised without GPUs.
+    """
+    found = torch.cuda.device_count()
+    if device.type == "cuda" and trainer.devices > max(found, 1):
+        raise UserError(f"trainer.devices={trainer.devices}: torch finds {found} here: use trainer.devices={found}")
+    if device.type == "cpu" and trainer.devices > 1 and trainer.sync_batchnorm:
+        raise UserError("trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs: leave it out")
+
+
+def graphs_have_one_device(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that no CUDA graph would contain an exchange between devices."""
+    if cfg.trainer.devices > 1 and cfg.trainer.cuda_graph:
+        yield (
+            f"trainer.cuda_graph=true trainer.devices={cfg.trainer.devices}: the exchange between devices is not part "
+            "of a CUDA graph: use trainer.cuda_graph=false"
+        )
+
+
+def modifiers_suit_several_devices(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that no modifier has a state that would differ between the devices."""
+    for name, modifier in gan.objective.modifiers.items():
+        if cfg.trainer.devices > 1 and getattr(modifier, "needs_one_device", False):
+            yield (
+                f"loss.modifiers.{name}: keeps a state of its own on each device, which checkpoints would lose: use "
+                f"trainer.devices=1, or leave {name} out"
+            )
+
+
+def batch_norm_can_be_synchronised(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that every batch norm is one of torch's if batch norm is synchronised."""
+    if cfg.trainer.devices == 1 or not cfg.trainer.sync_batchnorm:
+        return
+    for name, network in gan.networks.items():
+        if layers := unsynchronised(network):
+            yield (
+                f"trainer.sync_batchnorm=true: it cannot synchronise model.{name} ({layers[0]}), whose batch norm is "
+                "not torch's: leave it out, or use another norm"
+            )
+
+
+def deterministic_algorithms_are_not_timed(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that cuDNN does not choose algorithms by timing, which varies, if training is deterministic."""
+    if cfg.trainer.deterministic and cfg.trainer.benchmark:
+        yield "trainer.benchmark=true chooses algorithms by their speed: leave it out with trainer.deterministic"
+
+
+RULES = (
+    deterministic_algorithms_are_not_timed,
+    graphs_have_one_device,
+    modifiers_suit_several_devices,
+    batch_norm_can_be_synchronised,
+)

@@ -1,0 +1,20 @@
+"""Read what Hydra states only in the texts of its errors. Must not import torch."""
+
+import re
+
+
+def is_group_value_error(error: Exception) -> bool:
+    """Return whether `error` says that the value of a group is not an option, such as null."""
+    return "Config group override must be" in str(error)
+
+
+def unmatched_group(error: Exception) -> str:
+    """Return the group that is in no defaults list, possibly with @ and its package; empty for another error."""
+    match = re.search(r"(?:Could not override|No earlier Group Default for) '([\w./@-]+)'", str(error))
+    return match[1] if match else ""
+
+
+def missing_deletion(error: Exception) -> str:
+    """Return the key that cannot be deleted because it does not exist; empty for another error."""
+    match = re.search(r"Could not delete from config\. '([\w./@-]+)' does not exist", str(error))
+    return match[1] if match else ""

@@ -1,0 +1,80 @@
+"""State in one sentence what a report has found, and nothing that the intervals do not support."""
+
+from collections.abc import Sequence
+
+from ganexp.report.comparison import SIGNIFICANCE, Comparison
+from ganexp.report.formatting import mean_and_half
+from ganexp.report.grouping import Group
+from ganexp.report.report import Report, Row
+
+MAX_NAMES = 4  # of configurations that the sentence names
+
+
+def title(report: Report) -> str:
+    """Return the title of a report: the dataset, if the runs have one in common, and the configurations."""
+    datasets = {run.dataset for group in report.groups for run in group.runs}
+    dataset = datasets.pop() if len(datasets) == 1 else ""
+    labels = [group.label for group in report.groups]
+    compared = f"{labels[0]} and {labels[1]}" if len(labels) == 2 else f"{len(labels)} configurations"
+    content = labels[0] if len(labels) == 1 else compared
+    return f"{dataset}: {content}" if dataset else content
+
+
+def best_score(report: Report) -> str:
+    """Return the best mean score with its interval, its number of seeds and its configuration; "" if there is none."""
+    ranked = ranked_rows(report)
+    if report.main is None or not ranked or report.main.info.higher_is_better is None:
+        return ""
+    cell = ranked[0].cells[report.main]
+    seeds = "one seed" if cell.n == 1 else f"{cell.n} seeds"
+    return f"Best mean {report.main.phrase}: {mean_and_half(cell, cell.n)} ({seeds}), {ranked[0].group.label}"
+
+
+def finding(report: Report) -> str:
+    """Return one sentence: which configurations the best one is better than, by the main score."""
+    if report.main is None:
+        return "No finished run has scores."
+    ranked, name = ranked_rows(report), report.main.phrase
+    if not ranked:
+        return f"No finished run has {name}."
+    if len(ranked) == 1:
+        return f"Only one configuration has {name}, so there is nothing to compare it with."
+    if report.main.info.higher_is_better is None:
+        return f"The runs do not record which direction of {name} is better, so the configurations are not ranked."
+    first = ranked[0].group
+    against = _against(first, report.comparisons, report)
+    beaten = [other for other, comparison in against if comparison.is_separable]
+    untested = [other for other, comparison in against if comparison.p is None]
+    similar = [other for other, comparison in against if comparison.p is not None and not comparison.is_separable]
+    parts = []
+    if beaten:
+        test = f"t test with Holm's correction, p < {SIGNIFICANCE}"
+        parts.append(f"By the mean {name}, {first.label} is better than {_names(beaten)} ({test})")
+    else:
+        parts.append(f"{first.label} has the best mean {name}")
+    if similar:
+        parts.append(f"its difference from {_names(similar)} is not significant")
+    if untested:
+        parts.append(f"a test against {_names(untested)} needs at least two seeds of both")
+    return f"{', but '.join(parts[:2])}{''.join(f', and {part}' for part in parts[2:])}."
+
+
+def ranked_rows(report: Report) -> list[Row]:
+    """Return the rows that have the main score; the rows of a report are sorted by it."""
+    return [] if report.main is None else [row for row in report.rows if row.cells[report.main].n]
+
+
+def _against(first: Group, comparisons: Sequence[Comparison], report: Report) -> list[tuple[Group, Comparison]]:
+    """Return the groups that `first` was compared with by the main score, and the comparisons."""
+    found = []
+    for comparison in comparisons:
+        if comparison.column == report.main and first in (comparison.first, comparison.second):
+            found.append((comparison.second if comparison.first is first else comparison.first, comparison))
+    return found
+
+
+def _names(groups: Sequence[Group]) -> str:
+    if len(groups) > MAX_NAMES:
+        return f"{len(groups)} other configurations"
+    *others, last = [group.label for group in groups]
+    return f"{', '.join(others)} and {last}" if others else last

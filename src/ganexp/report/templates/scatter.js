@@ -1,0 +1,56 @@
+"use strict";
+
+// Precision against recall, a marker for each run. The data is described in precision_recall.py.
+
+const SYMBOLS = { circle: "●", square: "■", diamond: "◆", "triangle-up": "▲" }; // of plotly, and in the key
+
+function markerStyle(group) {
+  const names = Object.keys(SYMBOLS);
+  return { color: COLOURS[group % COLOURS.length], symbol: names[Math.floor(group / COLOURS.length) % names.length] };
+}
+
+// The range of an axis: around the values, within 0 and 1, and not so small that noise looks large.
+function markerRange(values) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const half = Math.max(0.1, 0.7 * (most - least));
+  const middle = (least + most) / 2;
+  return [Math.max(-0.02, middle - half), Math.min(1.02, middle + half)];
+}
+
+function drawScatter(data) {
+  const { title, points } = data.scatters[byId("scatter-choice").selectedIndex];
+  const groups = [...new Set(points.map((point) => point.group))];
+  const traces = groups.map((group) => {
+    const own = points.filter((point) => point.group === group);
+    return {
+      type: "scatter",
+      mode: "markers",
+      x: own.map((point) => point.recall),
+      y: own.map((point) => point.precision),
+      text: own.map((point) => `${escaped(point.label)}<br>${escaped(data.groups[group])}`),
+      marker: { ...markerStyle(group), size: 10, opacity: 0.85 },
+      hovertemplate: "precision %{y:.3f}, recall %{x:.3f}<br>%{text}<extra></extra>",
+    };
+  });
+  byId("scatter-key").replaceChildren(...groups.map((group) => {
+    const [item, mark] = [document.createElement("li"), document.createElement("span")];
+    mark.textContent = `${SYMBOLS[markerStyle(group).symbol]} `;
+    mark.style.color = markerStyle(group).color;
+    item.append(mark, data.groups[group]);
+    return item;
+  }));
+  byId("scatter").setAttribute("aria-label", `Precision against recall: ${title}, ${points.length} runs`);
+  const layout = makeLayout("recall", "precision");
+  Object.assign(layout.xaxis, { range: markerRange(points.map((point) => point.recall)), zeroline: false });
+  Object.assign(layout.yaxis, { range: markerRange(points.map((point) => point.precision)), zeroline: false });
+  return Plotly.react("scatter", traces, layout, PLOT_CONFIG);
+}
+
+function startScatter(data) {
+  const choice = byId("scatter-choice");
+  choice.replaceChildren(...data.scatters.map(({ title }) => new Option(title)));
+  choice.addEventListener("change", () => drawScatter(data));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawScatter(data));
+  byId("scatter").replaceChildren();
+  return drawScatter(data);
+}

@@ -1,0 +1,24 @@
+"""The title of a run's pictures. Must not import torch."""
+
+from pathlib import PurePath
+
+from omegaconf import OmegaConf
+
+from ganexp.runs.run_directory import RunDirectory
+
+GROUPS = ("data", "model", "loss")
+
+
+def run_title(run: RunDirectory) -> str:
+    """Return dataset, model, loss and seed of a run; empty without run.json.
+
+    A dataset of the user's own images has the name of their directory.
+    """
+    options = run.metadata().get("groups", {})
+    if not options or not run.config.exists():
+        return ""
+    cfg = OmegaConf.load(run.config)
+    parts = {group: str(options[group]) for group in GROUPS if options.get(group)}
+    if path := OmegaConf.select(cfg, "data.path"):
+        parts["data"] = PurePath(str(path)).name
+    return " · ".join([*parts.values(), f"seed {OmegaConf.select(cfg, 'seed')}"])

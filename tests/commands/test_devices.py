@@ -1,0 +1,129 @@
+"""`ganexp trainer=ddp` as a command: both processes stop together, and a killed run resumes."""
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from helpers.cli import ganexp, ganexp_process
+from helpers.config import TINY
+from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
+
+DDP = ("trainer=ddp", "trainer.accelerator=cpu")
+WORDS = (
+    *DDP,
+    "schedule.steps=80",
+    "schedule.evaluate_every=20",
+    "schedule.batch_size=32",
+    "trainer.log_every=10",
+    "data.flip=true",
+    "model.generator.norm=batch",
+    "model.discriminator.dropout=0.3",
+    "model.conditional=true",
+    "schedule.ema.decay=0.9",
+    "metrics.samples=100",
+    "metrics.extractor.updates=20",
+    "callbacks=[sample_grids,progress]",
+    "hydra.run.dir=run",
+)
+
+
+def children(process):
+    """Return the process ids of the children of a command that are Python programs of ganexp."""
+    numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return [number for number in numbers if "ganexp.commands.worker" in _command(number)]
+
+
+def _command(number):
+    try:
+        return Path(f"/proc/{number}/cmdline").read_text()  # empty for a process that has ended
+    except OSError:
+        return ""
+
+
+def wait_for_end(numbers):
+    deadline = time.monotonic() + 20
+    while any(_command(number) for number in numbers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_run_killed_and_stopped_ends_with_the_same_bits(tmp_path):
+    (tmp_path / "whole").mkdir()
+    whole = ganexp_process(*WORDS, cwd=tmp_path / "whole")
+    text, _ = whole.communicate(timeout=100)
+    assert whole.returncode == 0, text
+    assert "processes: 2, each with 16 images of a batch" in text
+
+    run = tmp_path / "run"
+    process = ganexp_process(*WORDS, cwd=tmp_path)
+    wait_for_step(run, 30, process)
+    others = children(process)
+    assert len(others) == 1
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    wait_for_end(others)
+
+    process = ganexp_process("resume", "run", cwd=tmp_path)
+    wait_for_step(run, 50, process)
+    others = children(process)
+    process.send_signal(signal.SIGTERM)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, text
+    wait_for_end(others)
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+
+    process = ganexp_process("resume", "run", cwd=tmp_path)
+    text, _ = process.communicate(timeout=100)
+    assert process.returncode == 0, text
+    undisturbed = tmp_path / "whole" / "run"
+    for part in ("state_dict", "optimizer_states", "StreamData"):
+        assert same_state(last_checkpoint(run)[part], last_checkpoint(undisturbed)[part]), part
+    assert logged_points(run) == logged_points(undisturbed)
+    assert {path.name for path in (run / "samples").iterdir()} == {
+        path.name for path in (undisturbed / "samples").iterdir()
+    }
+
+
+@pytest.mark.slow
+def test_death_of_another_process_ends_the_command(tmp_path):
+    endless = ("schedule.steps=100000", "schedule.evaluate_every=1000", "hydra.run.dir=run")
+    process = ganexp_process(*DDP, *TINY, *endless, cwd=tmp_path)
+    wait_for_step(tmp_path / "run", 2, process)
+    (other,) = children(process)
+    os.kill(int(other), signal.SIGKILL)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, text
+    assert "Another process of this training has ended, with exit code -9" in text
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (("schedule.batch_size=9",), "use schedule.batch_size=8"),
+        (("trainer.cuda_graph=true",), "use trainer.cuda_graph=false"),
+        (("trainer.sync_batchnorm=true",), "trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs"),
+        (("loss/modifier=replay",), "use trainer.devices=1, or leave replay out"),
+        (("trainer.num_nodes=2",), "trainer=ddp trainer.devices=2 trains on two"),
+        (("-m", "seed=1,2"), "trainer.devices=2: a job of a sweep trains on one device"),
+    ],
+)
+def test_settings_refused_with_several_devices(tmp_path, words, fix):
+    done = ganexp(*DDP, *TINY, *words, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert fix in done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    ("variable", "fix"),
+    [("TORCHELASTIC_RUN_ID", "start `ganexp` itself"), ("SLURM_STEP_NUM_TASKS", "use srun --ntasks=1 with 2 GPUs")],
+)
+def test_processes_of_another_launcher_are_refused(tmp_path, monkeypatch, variable, fix):
+    monkeypatch.setenv(variable, "2")
+    done = ganexp(*DDP, *TINY, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert fix in done.stderr

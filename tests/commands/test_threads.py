@@ -1,0 +1,57 @@
+"""The number of threads of a training on a CPU."""
+
+import pytest
+import torch
+from helpers.config import config
+
+from ganexp.build import build_gan
+from ganexp.commands import threads
+
+
+@pytest.fixture(autouse=True)
+def _four_threads(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(threads, "available_threads", lambda: 4)
+    yield
+    torch.set_num_threads(1)
+
+
+def gan_of(model):
+    data = ["data=digits"] if model == "mlp" else ["data=mnist"]
+    return build_gan(config(*data, f"model={model}"))
+
+
+@pytest.mark.parametrize(("model", "batch_size", "expected"), [("mlp", 64, 1), ("dcgan", 4096, 4)])
+def test_threads_auto_grows_with_the_work(model, batch_size, expected):
+    assert threads.use_threads("auto", gan_of(model), batch_size) == expected
+    assert torch.get_num_threads() == expected
+
+
+def test_threads_auto_keeps_omp_num_threads(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert threads.use_threads("auto", gan_of("mlp"), 64) == 4
+
+
+def test_threads_auto_is_shared_by_devices():
+    assert threads.use_threads("auto", gan_of("dcgan"), 4096, devices=2) == 2
+    assert threads.use_threads("auto", gan_of("dcgan"), 4096, devices=8) == 1
+
+
+def test_threads_given_number_is_used():
+    assert threads.use_threads(3, gan_of("mlp"), 64) == 3
+
+
+def test_counting_flops_changes_no_random_state():
+    gan, before = gan_of("dcgan"), torch.get_rng_state()
+    weights = {name: value.clone() for name, value in gan.state_dict().items()}
+    assert threads.count_flops(gan) > 0
+    assert torch.equal(before, torch.get_rng_state())
+    assert all(torch.equal(value, weights[name]) for name, value in gan.state_dict().items())
+
+
+@pytest.mark.parametrize(("load", "says"), [(0.5, False), (3.5, True)])
+def test_busy_machine_is_reported(monkeypatch, capsys, load, says):
+    monkeypatch.setattr(threads.os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 4)
+    threads.warn_of_busy_machine(2)
+    assert ("the machine is busy" in capsys.readouterr().out) == says

@@ -1,0 +1,127 @@
+"""Train and score in two processes, each with its share of the same random draws, or in one with all of them."""
+
+import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
+
+import helpers.processes  # noqa: F401  (tells the fork server what to import)
+from ganexp.commands.prepare import prepare
+from ganexp.commands.train import fit_with_others
+from ganexp.data import stream
+from ganexp.errors import UserError
+from ganexp.models.latent import Latent
+from ganexp.runs.run_directory import RunDirectory
+from ganexp.training import processes
+from ganexp.training import trainer as trainers
+from ganexp.training.processes import Group
+from helpers.config import config
+
+SIZE = 2
+COMMON = (
+    "trainer.accelerator=cpu",
+    "trainer.log_every=5",
+    "schedule.steps=20",
+    "schedule.evaluate_every=20",
+    "schedule.batch_size=8",
+    "metrics=none",
+    "callbacks=none",
+    "data.flip=true",
+    "optimizer.generator.eps=1e-3",  # with a small one, Adam makes steps of full size along rounding errors
+    "optimizer.discriminator.eps=1e-3",
+)
+SCORED = (
+    "metrics=classifier",
+    "metrics/score=[is,fid,kid,accuracy,diversity,neighbours,swd,intra_fid]",
+    "metrics.samples=101",
+    "metrics.splits=2",
+    "metrics.batch_size=30",
+    "metrics.extractor.updates=20",
+    "model.conditional=true",
+)
+
+
+def run_ranks(function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """Return the results of `function(*arguments)` in both processes, by rank."""
+    port = find_free_network_port()
+    with ProcessPoolExecutor(SIZE, get_context("forkserver")) as pool:
+        calls = [
+            pool.submit(_call, Group(rank, SIZE, port), dict(os.environ), function, arguments) for rank in range(SIZE)
+        ]
+        return [call.result(timeout=200) for call in calls]
+
+
+def _call(group: Group, environ: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    os.environ.update(environ | {"RANK": str(group.rank)})
+    torch.set_num_threads(1)
+    processes.join(group)
+    try:
+        return function(*arguments)
+    finally:
+        processes.leave()
+
+
+def share_draws() -> None:
+    """Draw latents, labels and epsilon for all processes together, and take the share of this one."""
+    rank = processes.rank()
+
+    def share(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        def draw_share(*arguments: Any, **options: Any) -> torch.Tensor:
+            if options.get("generator") is not None:  # the order of the images, and fixed latents
+                return draw(*arguments, **options)
+            *others, shape = arguments
+            count = shape[0]
+            return draw(*others, (count * SIZE, *shape[1:]), **options)[rank * count : (rank + 1) * count]
+
+        return draw_share
+
+    def sample(latent: Latent, count: int, *arguments: Any, **options: Any) -> torch.Tensor:
+        if options.get("generator") is not None or len(arguments) > 1:
+            return sample_all(latent, count, *arguments, **options)
+        return sample_all(latent, count * SIZE, *arguments, **options)[rank * count : (rank + 1) * count]
+
+    sample_all, Latent.sample = Latent.sample, sample
+    torch.rand, torch.randint = share(torch.rand), share(torch.randint)
+
+
+def train(words, directory):
+    """Train, and return the weights, the last logged values, and the number of discriminator updates."""
+    cfg = config(*COMMON, *words, f"trainer.devices={processes.count()}")
+    prepared = prepare(cfg)
+    if processes.count() > 1:
+        share_draws()
+    fit_with_others(cfg, RunDirectory(Path(directory)), prepared)
+    weights = {name: value.numpy() for name, value in prepared.gan.state_dict().items()}
+    return weights, prepared.gan.logged, prepared.gan.d_steps
+
+
+def train_without_exchange(words, directory):
+    """Train, but leave out what the processes exchange."""
+    processes.average = lambda tensors: None
+    return train(words, directory)
+
+
+def score(directory):
+    """Return the scores of the untrained generator."""
+    cfg = config(*COMMON, *SCORED, f"trainer.devices={processes.count()}")
+    prepared = prepare(cfg)
+    trainers.validate(prepared.gan, prepared.data, prepared.device, arguments={"devices": processes.count()})
+    return prepared.gan.score_values
+
+
+def diverge(directory):
+    """Return the error of a training in which the images of one process become NaN."""
+    cfg = config(*COMMON, f"trainer.devices={processes.count()}")
+    prepared = prepare(cfg)
+    if processes.rank():
+        stream.from_uint8 = lambda pixels, _: torch.full(pixels.shape, math.nan)
+    with pytest.raises(UserError) as error:
+        fit_with_others(cfg, RunDirectory(Path(directory)), prepared)
+    return str(error.value), prepared.gan.step

@@ -1,0 +1,91 @@
+"""What the head of a report claims, the LaTeX table, and labels by what users typed."""
+
+import pytest
+from helpers.runs import make_run, template
+
+from ganexp.report.collect import collect
+from ganexp.report.finding import best_score, finding, title
+from ganexp.report.latex import as_latex
+from ganexp.report.report import Report
+
+
+def content_of(directory):
+    return Report.from_runs(collect([directory]))
+
+
+def two_losses(directory, hinge, wgan_gp, fids):
+    for (loss, text), values in zip((("hinge", hinge), ("wgan_gp", wgan_gp)), fids, strict=True):
+        for seed, fid in enumerate(values):
+            make_run(directory / loss / str(seed), text, seed, fid, groups={"loss": loss, "data": "digits"})
+    return content_of(directory)
+
+
+@pytest.mark.parametrize(
+    ("fids", "claim"),
+    [
+        (
+            ((20.0, 20.1, 20.3), (30.0, 30.2, 30.3)),
+            "By the mean fid_classifier (last evaluation), loss=hinge is better than loss=wgan_gp",
+        ),
+        (((30.0, 30.1, 30.3), (20.0, 20.2, 20.3)), "loss=wgan_gp is better than loss=hinge"),
+        (((20.0, 25.0, 22.0), (21.0, 22.0, 24.0)), "but its difference from loss=wgan_gp is not significant"),
+        (((20.0,), (30.0,)), "but a test against loss=wgan_gp needs at least two seeds of both"),
+    ],
+)
+def test_finding_claims_what_the_intervals_support(tmp_path, hinge, wgan_gp, fids, claim):
+    content = two_losses(tmp_path, hinge, wgan_gp, fids)
+    assert claim in finding(content)
+    assert (" is better than " in claim) == (" is better than " in finding(content))
+
+
+def test_finding_names_similar_and_untested_configurations(tmp_path, hinge, wgan_gp):
+    two_losses(tmp_path, hinge, wgan_gp, ((20.0, 20.1, 20.3), (30.0, 30.2, 30.3)))
+    further = [("wgan", 0, 19.0), ("wgan", 1, 22.0), ("wgan", 2, 25.0), ("least_squares", 0, 40.0)]
+    for loss, seed, fid in further:
+        path, groups = tmp_path / loss / str(seed), {"loss": loss, "data": "digits"}
+        make_run(path, template(f"loss={loss}"), seed, fid, groups=groups)
+    assert finding(content_of(tmp_path)) == (
+        "By the mean fid_classifier (last evaluation), loss=hinge is better than loss=wgan_gp (t test with Holm's "
+        "correction, p < 0.05), but its difference from loss=wgan is not significant, and a test against "
+        "loss=least_squares needs at least two seeds of both."
+    )
+
+
+def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):
+    content = two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3), (20.0, 20.2, 20.3)))
+    assert title(content) == "digits: loss=wgan_gp and loss=hinge"  # the best one is first
+    assert best_score(content) == "Best mean fid_classifier (last evaluation): 21.17 ± 0.38 (3 seeds), loss=wgan_gp"
+    assert content.best_run.label == "wgan_gp/0"
+
+
+def test_latex_table_has_the_best_mean_in_bold(tmp_path, hinge, wgan_gp):
+    table = as_latex(two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3), (20.0, 20.2, 20.3))))
+    assert r"loss=wgan\_gp & 3 & $\mathbf{21.17} \pm 0.38$" in table
+    assert r"loss=hinge & 3 & $31.13 \pm 0.38$" in table
+    assert table.count(r"\mathbf") == 2  # one in each column
+    assert "best" not in table.split(r"\toprule")[1].split(r"\midrule")[0]
+
+
+def test_label_shows_the_override_that_was_typed(tmp_path):
+    model = ("model=dcgan", "data=mnist")
+    make_run(tmp_path / "a", template(*model), groups={"model": "dcgan"}, overrides=["model=dcgan", "seed=1"])
+    typed = ["model=dcgan", "model.conditional=true"]
+    make_run(tmp_path / "b", template(*model, typed[1]), groups={"model": "dcgan"}, overrides=typed)
+    labels = {group.label for group in content_of(tmp_path).groups}
+    assert labels == {"model.conditional=false", "model.conditional=true"}
+
+
+def test_single_seeds_are_one_line_instead_of_comparisons(tmp_path, hinge, wgan_gp):
+    content = two_losses(tmp_path, hinge, wgan_gp, ((20.0,), (30.0,)))
+    assert content.tested == []
+    assert content.untested_text.startswith("4 comparisons are left out")
+
+
+def test_run_with_empty_metadata_is_skipped_by_name(outputs):
+    run = make_run(outputs / "empty", template("loss=hinge"))
+    (run / "run.json").write_text("{}")
+    content = content_of(outputs)
+    assert [(each.label, each.warnings) for each in content.uncounted] == [
+        ("empty", ["not readable: run.json is empty"])
+    ]
+    assert len(content.rows) == 2
