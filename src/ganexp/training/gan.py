@@ -224,7 +224,8 @@ class GAN(ScoredModule):
                 self.objective.constraint(self.discriminator)
             self.d_steps += 1
             self.images_seen += len(self._real.images) * processes.count()
-            processes.average([each for each in self.objective.buffers() if each.is_floating_point()])
+            if processes.count() > 1:  # the objective's state, such as BEGAN's k
+                processes.average([each for each in self.objective.buffers() if each.is_floating_point()])
         return None
 
     def _backward(self, phase: Backward) -> Tensor:
