@@ -112,10 +112,11 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
     if scores:
         names = [name for name in scores["last"] if name != "step" and name not in spreads]
         table = Table("", "step", *names)
+        first = "initial" if run.metadata().get("init_from") else "untrained"  # at step 0
         for which in [which for which in ("untrained", "best", "last") if which in scores]:
             values = scores[which]
             cells = [f"{values[name]:.4g}" if name in values else "" for name in names]
-            table.add_row(which, f"{values['step']:,}", *cells)
+            table.add_row(first if which == "untrained" else which, f"{values['step']:,}", *cells)
         console.print(table)
     if sweep_of(run):
         return  # it prints a table of all jobs

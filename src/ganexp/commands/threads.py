@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from ganexp.commands.flops import FlopCounter
-from ganexp.console import say
+from ganexp.console import say_once
 from ganexp.training.gan import GAN
 
 FLOPS_PER_THREAD = 500_000_000  # of both networks on a batch; with fewer, threads wait for each other
@@ -81,7 +81,7 @@ def warn_of_busy_machine(threads: int) -> None:
         return
     if load + threads > cores + 1:  # the load of this program's own start is below 1
         fewer = " Fewer threads may be faster: trainer.threads=1" if threads > 1 else ""
-        say(
-            f"warning: the machine is busy (load {load:.1f} on {cores} cores), so this run will be slow: it uses "
-            f"{threads} of torch's threads.{fewer}"
+        say_once(
+            f"warning: the machine is busy, so this run will be slow: other programs leave fewer cores than its "
+            f"trainer.threads={threads}.{fewer}"
         )

@@ -11,6 +11,7 @@ MAX_ROWS = 20
 MAX_VERDICTS = 6
 LABEL_WIDTH = 36  # characters for the label and the number of runs
 SCORE_WIDTH = 20  # characters for a score with its interval
+MAX_WIDTH = 140  # characters of a table, also in a file or pipe, whose lines have no limit
 
 
 def score_table(report: Report, width: int) -> Table:
@@ -40,7 +41,7 @@ def left_out(report: Report, width: int) -> str:
 
 
 def _shown_columns(report: Report, width: int) -> list[Column]:
-    return report.unselected[: max(1, (width - LABEL_WIDTH) // SCORE_WIDTH)]
+    return report.unselected[: max(1, (min(width, MAX_WIDTH) - LABEL_WIDTH) // SCORE_WIDTH)]
 
 
 def verdict_lines(report: Report) -> list[str]:
