@@ -43,6 +43,7 @@ LOGGER_ARGUMENTS = ("save_dir", "run_directory", "resume_step", "name", "tags")
 def build_gan(cfg: DictConfig) -> GAN:
     """Return the networks with their objective, update rule and optimizers, checked for incompatible settings."""
     model, schedule = cfg.model, cfg.schedule
+    latent = instantiate(model.latent, "model.latent")  # first, because the networks take its size
     networks = {name: instantiate(model[name], f"model.{name}") for name in ("generator", "discriminator")}
     joint_batch = schedule.joint_batch == "auto" and not needs_separate_batches(networks["discriminator"])
     objective = build_objective(cfg, joint_batch)
@@ -62,7 +63,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         objective=objective,
         update_rule=update_rule,
         optimizers=optimizers,
-        latent=instantiate(model.latent, "model.latent"),
+        latent=latent,
         num_classes=cfg.data.num_classes if model.conditional else 0,
         steps=schedule.steps,
         max_d_steps=schedule.max_d_steps,

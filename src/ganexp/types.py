@@ -20,4 +20,5 @@ NonNegativeFloat = Annotated[float, Ge(0), Lt(math.inf)]
 FiniteFloat = Annotated[float, Gt(-math.inf), Lt(math.inf)]
 UnitInterval = Annotated[float, Ge(0), Le(1)]  # both ends included
 BelowOne = Annotated[float, Ge(0), Lt(1)]  # dropout rates, decays
+LatentSize = Annotated[int, Ge(1), Le(100_000)]  # components of a latent; networks have a weight for each
 Widths = Annotated[list[PositiveInt], MinLen(1)]  # of the layers of a network

@@ -50,7 +50,7 @@ WHOLE_ROWS = [
         "model.generator": [None, 3, "mlp"],
         "model.discriminator": [None, []],
         "model.latent": [None, 3],
-        "model.latent.dim": [0, -1, 0.5, HUGE, "many"],
+        "model.latent.dim": [0, -1, 0.5, HUGE, 10**12, "many"],
         "model.generator.slope": ["abc", float("nan"), [1]],
         "model.generator.hidden": [-1, [], [0], [-1], ["a"], [0.5], 8],
         "model.discriminator.dropout": [-0.1, 1.0, float("nan"), "half"],

@@ -28,7 +28,7 @@ def test_error_names_the_key_of_the_mistake(override, key):
     ("overrides", "line"),
     [
         (["loss.discriminator_norm=1e300"], "model.discriminator.norm takes its value from loss.discriminator_norm."),
-        (["model.latent.dim=0"], "model.generator.latent_dim takes its value from model.latent.dim."),
+        (["model.latent.dim=0"], "model.latent.dim=0: must be a whole number from 1 to 100000"),
     ],
 )
 def test_error_names_the_setting_that_gave_the_value(overrides, line, tmp_path):

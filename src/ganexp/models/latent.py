@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ganexp.types import PositiveInt
+from ganexp.types import LatentSize
 
 
 class Latent:
@@ -16,7 +16,7 @@ class Latent:
         distribution: distribution of each component: `normal` is N(0, 1), `uniform` is U(-1, 1).
     """
 
-    def __init__(self, dim: PositiveInt, distribution: Literal["normal", "uniform"] = "normal") -> None:
+    def __init__(self, dim: LatentSize, distribution: Literal["normal", "uniform"] = "normal") -> None:
         self.dim = dim
         self.distribution = distribution
 
