@@ -9,22 +9,13 @@ from pathlib import Path
 import pytest
 from helpers.cli import ganexp, ganexp_process
 from helpers.config import TINY
-from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
+from helpers.states import WITH_STATE, last_checkpoint, logged_points, same_state, wait_for_step
 
 DDP = ("trainer=ddp", "trainer.accelerator=cpu")
 WORDS = (
     *DDP,
     "schedule.steps=80",
-    "schedule.evaluate_every=20",
-    "schedule.batch_size=32",
-    "trainer.log_every=10",
-    "data.flip=true",
-    "model.generator.norm=batch",
-    "model.discriminator.dropout=0.3",
-    "model.conditional=true",
-    "schedule.ema.decay=0.9",
-    "metrics.samples=100",
-    "metrics.extractor.updates=20",
+    *WITH_STATE,
     "callbacks=[sample_grids,progress]",
     "hydra.run.dir=run",
 )

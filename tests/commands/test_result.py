@@ -5,6 +5,7 @@ import json
 import pytest
 from helpers.config import TINY, config
 
+from ganexp.commands import result
 from ganexp.commands.result import hyperparameters, record_result, record_settings
 from ganexp.runs.run_directory import RunDirectory
 
@@ -83,3 +84,12 @@ def test_result_without_scores_has_the_last_losses(tmp_path):
     assert record_result(config(*TINY), run, [logger], None, "min", "finished") is None
     assert logger.calls[0][2:] == ({"loss/generator": 0.5}, 4)
     assert run.metadata()["status"] == "finished"
+
+
+@pytest.mark.parametrize(("initial", "name"), [(None, "untrained"), ({"checkpoint": "a.ckpt"}, "initial")])
+def test_scores_at_step_0_are_named_by_the_weights(tmp_path, capsys, initial, name):
+    run = RunDirectory(tmp_path)
+    run.update_metadata(init_from=initial)
+    result._print_result(run, {"untrained": {"step": 0, "fid": 9.0}, "last": {"step": 4, "fid": 3.0}}, set())
+    printed = capsys.readouterr().out
+    assert [word for word in ("untrained", "initial") if word in printed] == [name]

@@ -7,23 +7,14 @@ import signal
 import pytest
 import torch
 from helpers.cli import ganexp, ganexp_process
-from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
+from helpers.states import WITH_STATE, last_checkpoint, logged_points, same_state, wait_for_step
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 WORDS = (
     "schedule.steps=120",
-    "schedule.evaluate_every=20",
-    "schedule.batch_size=32",
-    "trainer.log_every=10",
-    "data.flip=true",
-    "model.generator.norm=batch",
-    "model.discriminator.dropout=0.3",
-    "model.conditional=true",
-    "schedule.ema.decay=0.9",
+    *WITH_STATE,
     "schedule/lr_decay=linear",
-    "metrics.samples=100",
-    "metrics.extractor.updates=20",
     "callbacks=[sample_grids,discriminator_logits,interpolations,progress]",  # drawing curves takes most of the time
     "trainer=cpu",
 )

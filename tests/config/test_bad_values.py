@@ -97,6 +97,8 @@ ROWS = [
     ("dcgan", "loss.modifiers.flipped_labels.probability", 1.5),
     ("dcgan", "loss.modifiers.replay.size", -1),
     ("limit", "schedule.updates.limit", "low"),
+    ("limit", "schedule.updates.burst", 10_001),
+    ("dcgan", "model.latent.dim", 10**12),
     ("limit", "schedule.lr_decay.start", -1),
     ("penalties", "loss.penalties.r1.gamma", -1),
     ("penalties", "loss.penalties.dragan.weight", float("nan")),

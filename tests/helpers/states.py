@@ -5,6 +5,20 @@ import time
 
 import torch
 
+# A small run with everything that a checkpoint must hold: flips, batch norm, dropout, labels, an average and scores.
+WITH_STATE = (
+    "schedule.evaluate_every=20",
+    "schedule.batch_size=32",
+    "trainer.log_every=10",
+    "data.flip=true",
+    "model.generator.norm=batch",
+    "model.discriminator.dropout=0.3",
+    "model.conditional=true",
+    "schedule.ema.decay=0.9",
+    "metrics.samples=100",
+    "metrics.extractor.updates=20",
+)
+
 
 def last_checkpoint(run):
     """Return the last checkpoint of a run directory."""

@@ -65,6 +65,13 @@ def test_markdown_escapes_what_runs_call_themselves(tmp_path, hinge):
     assert "| &lt;b&gt;\\|\\[x\\](y)\\`\\* |" in text
 
 
+def test_table_in_a_pipe_is_not_wider_than_a_terminal(tmp_path, hinge):
+    make_run(tmp_path / "run", hinge, extra_scores={f"score{number}_classifier": 1.0 for number in range(20)})
+    content = Report.from_runs(collect([tmp_path]))
+    assert len(score_table(content, 100_000).columns) == len(score_table(content, 140).columns) < 10
+    assert "more scores in the files below" in left_out(content, 100_000)
+
+
 def test_terminal_shows_as_many_scores_as_fit(outputs):
     content = Report.from_runs(collect([outputs]))
     assert [len(score_table(content, width).columns) for width in (40, 80, 200)] == [3, 4, 4]

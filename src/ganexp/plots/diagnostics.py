@@ -104,7 +104,7 @@ def plot_feature_projection(axes: Axes, real: Tensor, generated: Tensor) -> None
     shares = scales.square() / scales.square().sum().clamp_min(1e-30)
     for kind, features in (("train", real), ("fake", generated)):
         x, y = ((features.double() - mean) @ directions[:2].T).T.numpy()
-        label = {"train": "real", "fake": "generated"}[kind]
+        label = "real" if kind == "train" else kind
         axes.scatter(x, y, s=6, alpha=0.5, linewidths=0, color=IMAGE_COLOURS[kind], label=label)
     axes.set(
         title="features, principal components of real images",

@@ -77,4 +77,4 @@ def _names(groups: Sequence[Group]) -> str:
     if len(groups) > MAX_NAMES:
         return f"{len(groups)} other configurations"
     *others, last = [group.label for group in groups]
-    return f"{', '.join(others)} and {last}" if others else last
+    return f"{'; '.join(others)} and {last}" if others else last  # a label may have commas
