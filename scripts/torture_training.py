@@ -21,7 +21,7 @@ SMALL = (
     "callbacks=[sample_grids,progress]",
     "trainer=cpu",
 )
-# Names, and what each configuration adds to the small one: the six ways in which a run keeps state.
+# Names, and what each configuration adds to the small one: the ways in which a run keeps state.
 CONFIGURATIONS: Mapping[str, tuple[str, ...]] = {
     "plain": ("loss=non_saturating", "optimizer=dcgan", "model.discriminator.dropout=0.3"),
     "penalty": ("loss=wgan_gp",),
@@ -40,6 +40,15 @@ CONFIGURATIONS: Mapping[str, tuple[str, ...]] = {
         "schedule.evaluate_every=5",
         "trainer.log_every=1",
         "metrics.samples=20",
+    ),
+    "rollback": (
+        "loss=hinge",
+        "callbacks=[sample_grids,guard,progress]",
+        "callbacks.guard.action=rollback",
+        "callbacks.guard.max_rollbacks=3",
+        "+callbacks.guard.score_patience=1",
+        "+callbacks.guard.score_margin=0.01",
+        "optimizer.generator.lr=0.02",
     ),
     "workers": ("loss=least_squares", "data.in_memory=false", "data.workers=2", "data.flip=true"),
 }
@@ -81,7 +90,7 @@ def differences(directory: Path, reference: Path) -> list[str]:
     found += [] if _are_equal(*states) else ["random state"]
     found += [] if _points(directory) == _points(reference) else ["metrics.jsonl"]
     records = [json.loads((each / "run.json").read_text()) for each in (directory, reference)]
-    found += [key for key in ("status", "scores") if records[0].get(key) != records[1].get(key)]
+    found += [key for key in ("status", "scores", "guard", "rollbacks") if records[0].get(key) != records[1].get(key)]
     pictures = [{path.name for path in (each / "samples").rglob("*.png")} for each in (directory, reference)]
     return found + ([] if pictures[0] == pictures[1] else ["samples"])
 

@@ -1,7 +1,9 @@
 """The guard finds failures, and warns, stops or rolls back."""
 
 import json
+import shutil
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 import torch
@@ -147,6 +149,7 @@ def failing(tmp_path, monkeypatch):
     """Overrides of a run with a loss that the guard takes for failed at every evaluation but the first one."""
     (tmp_path / "failing_loss.py").write_text(FAILING)
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("GANEXP_TRUST", "failing_loss")
     return (
         *(word for word in TINY if not word.startswith(("callbacks", "schedule.steps"))),
         "loss=non_saturating",
@@ -198,7 +201,7 @@ def test_rollback_continues_as_a_resumed_run_would(tmp_path, failing):
     before = read_checkpoint(run.last)
     run.best.unlink()
     run.best.write_bytes(b"best of the failure")
-    roll_back(run)
+    roll_back(run, before)
     after = read_checkpoint(run.last)
     assert run.best.read_bytes() == b"best of before"
     assert same_state(before["state_dict"], after["state_dict"])
@@ -206,3 +209,26 @@ def test_rollback_continues_as_a_resumed_run_would(tmp_path, failing):
     assert not torch.equal(random_states[0]["cpu"], random_states[1]["cpu"])
     assert random_states[0]["python"] != random_states[1]["python"]
     assert [path.name for path in run.last.parent.iterdir() if path.name.startswith(".")] == []
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_rollback_that_is_killed_is_made_when_the_run_resumes(tmp_path, failing):
+    """The run is killed just before last.ckpt is replaced, which is the end of a rollback."""
+    options = ("callbacks.guard.action=rollback", "callbacks.guard.max_rollbacks=1", "+callbacks.guard.patience=1")
+    run = RunDirectory(tmp_path / "run")
+    with patch("ganexp.callbacks.rollback.AtomicCheckpointIO", side_effect=Killed), pytest.raises(Killed):
+        ganexp(*failing, *options, f"hydra.run.dir={run.path}", cwd=tmp_path)
+    assert read_checkpoint(run.last)["ganexp"]["step"] == 4
+    expected = RunDirectory(shutil.copytree(run.path, tmp_path / "expected"))
+    roll_back(expected, read_checkpoint(expected.last))
+    assert read_checkpoint(expected.last)["ganexp"]["step"] == 2
+    done = [ganexp("resume", each.path.name, cwd=tmp_path) for each in (run, expected)]
+    assert "rollback 1: the run continues from step 2" in done[0].stdout
+    assert "rollback 1:" not in done[1].stdout
+    assert [each.metadata()["rollbacks"] for each in (run, expected)] == [[{"from": 4, "to": 2}]] * 2
+    assert logged_points(run.path) == logged_points(expected.path)
+    ours, theirs = last_checkpoint(run.path), last_checkpoint(expected.path)
+    assert all(same_state(ours[part], theirs[part]) for part in ("state_dict", "optimizer_states"))

@@ -9,7 +9,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from ganexp import log_keys
 from ganexp.callbacks.guard_rules import best_of, is_worse, risen_to
-from ganexp.callbacks.rollback import has_good, keep_as_good, rollbacks
+from ganexp.callbacks.rollback import GUARD, has_good, keep_as_good
 from ganexp.callbacks.sample_diversity import SampleDiversity
 from ganexp.console import say
 from ganexp.data.images import ImageSet
@@ -81,7 +81,7 @@ class Guard(Callback):
         self.floor_margin, self.rise, self.lowest_diversity = floor_margin, rise, lowest_diversity
         self.score_margin = score_margin
         self.patience = {"floor": patience, "rise": 1, "diversity": patience, "score": score_patience}
-        self.must_roll_back = False
+        self.must_roll_back, self._rollbacks = False, 0
         self._diversity = SampleDiversity(image_sets["train"]) if action != "off" and "train" in image_sets else None
         self._points: list[float] = []  # D's mean losses at the last logged points
         self._terms: list[float] = []  # sums of D's adversarial terms since the last evaluation
@@ -153,11 +153,20 @@ class Guard(Callback):
         trainer.should_stop = True
         reason = ""
         if self.action == "rollback":
-            used, can_return = len(rollbacks(self.run_directory)), has_good(self.run_directory)
-            self.must_roll_back = can_return and used < self.max_rollbacks
-            reason = f" after {used} rollbacks" if can_return else ", without a checkpoint from before the failure"
+            can_return = has_good(self.run_directory)
+            self.must_roll_back = can_return and self._rollbacks < self.max_rollbacks
+            reason = (
+                f" after {self._rollbacks} rollbacks"
+                if can_return
+                else ", without a checkpoint from before the failure"
+            )
         if not self.must_roll_back:
             say(f"stopped at step {gan.step:,} by callbacks.guard.action={self.action}{reason}: {', '.join(kinds)}")
+
+    @property
+    def state_key(self) -> str:
+        """Return the key of the state in checkpoints, which `rollback.py` reads."""
+        return GUARD
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the guard has observed, for a checkpoint."""
@@ -167,9 +176,12 @@ class Guard(Callback):
             "rise": self._rise,
             "best": list(self._best),
             "streaks": dict(self._streaks),
+            "must_roll_back": self.must_roll_back,
+            "rollbacks": self._rollbacks,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what the guard has observed."""
         self._points, self._terms = list(state["points"]), list(state["terms"])
         self._rise, self._best, self._streaks = state["rise"], list(state["best"]), dict(state["streaks"])
+        self._rollbacks = state["rollbacks"]

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
 GOOD, GOOD_BEST = "good.ckpt", "good-best.ckpt"  # last.ckpt and best.ckpt to return to, beside them
-RANDOM_STATE = "RandomState"  # the callback's key in a checkpoint, see callbacks/random_state.py
+RANDOM_STATE, GUARD = "RandomState", "Guard"  # the callbacks' keys in a checkpoint
 
 
 def keep_as_good(run: RunDirectory) -> None:
@@ -30,29 +31,35 @@ def has_good(run: RunDirectory) -> bool:
     return run.last.with_name(GOOD).exists()
 
 
-def rollbacks(run: RunDirectory) -> list[dict[str, Any]]:
-    """Return the rollbacks of a run so far: from which step to which step each of them went."""
-    return list(run.metadata().get("rollbacks") or [])
+def must_roll_back(checkpoint: Mapping[str, Any]) -> bool:
+    """Return whether the guard has decided at this checkpoint that the run returns to an earlier one."""
+    return bool(checkpoint["callbacks"].get(GUARD, {}).get("must_roll_back"))
 
 
-def roll_back(run: RunDirectory) -> None:
+def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
     """Replace last.ckpt by the good checkpoint, with other random numbers; record it in run.json.
 
     A run that continues from last.ckpt then repeats the steps, with the same real images and with other latents. The
-    best checkpoint of before returns, too.
+    best checkpoint of before returns, too. last.ckpt is replaced at the end, so that a rollback that was killed can be
+    made again, with the same result.
+
+    Args:
+        run: the run directory.
+        failed: content of the checkpoint at which the guard has decided so.
     """
     good = read_checkpoint(run.last.with_name(GOOD))
-    step, failed_at = good["ganexp"]["step"], read_checkpoint(run.last)["ganexp"]["step"]
-    earlier = rollbacks(run)
-    number = len(earlier) + 1
-    good["callbacks"][RANDOM_STATE] = _other_state(good["callbacks"][RANDOM_STATE], step, number)
-    run.update_metadata(rollbacks=[*earlier, {"from": failed_at, "to": step}])
-    AtomicCheckpointIO(run.path).save_checkpoint(good, run.last)
+    step, earlier = good["ganexp"]["step"], failed["callbacks"][GUARD]["rollbacks"]
+    known = list(run.metadata().get("rollbacks") or [])[:earlier]
+    run.update_metadata(rollbacks=[*known, {"from": failed["ganexp"]["step"], "to": step}])
     best = run.best.with_name(GOOD_BEST)
     if best.exists():
         _copy(best, run.best)
     else:
         run.best.unlink(missing_ok=True)
+    number = earlier + 1
+    good["callbacks"][GUARD]["rollbacks"] = number
+    good["callbacks"][RANDOM_STATE] = _other_state(good["callbacks"][RANDOM_STATE], step, number)
+    AtomicCheckpointIO(run.path).save_checkpoint(good, run.last)
     say(f"rollback {number}: the run continues from step {step:,} with other random numbers")
 
 

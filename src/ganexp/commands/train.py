@@ -16,7 +16,7 @@ from ganexp.callbacks.guard import Guard
 from ganexp.callbacks.kept_checkpoints import KeptCheckpoints
 from ganexp.callbacks.progress import clock_time
 from ganexp.callbacks.pruning import Pruning
-from ganexp.callbacks.rollback import roll_back
+from ganexp.callbacks.rollback import must_roll_back, roll_back
 from ganexp.callbacks.time_limit import TimeLimit
 from ganexp.checkpoint import check_fits, latest_checkpoint, read_checkpoint, remove_preemption_checkpoints
 from ganexp.commands.connection import connected
@@ -115,7 +115,7 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
             _describe_scores(run, gan, gan.scores)
         with connected(cfg, run):
             while _fit_and_record(cfg, run, prepared) == ROLLED_BACK:
-                roll_back(run)
+                pass
         return run.metadata().get("objective") if debug.keep_files else None
 
 
@@ -124,7 +124,11 @@ def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> s
     remove_preemption_checkpoints(run)
     checkpoint, resume_step = latest_checkpoint(run)
     if checkpoint is not None:
-        check_fits(read_checkpoint(checkpoint), prepared.gan, checkpoint, run.config)
+        content = read_checkpoint(checkpoint)
+        check_fits(content, prepared.gan, checkpoint, run.config)
+        if must_roll_back(content):  # also if the run was killed before
+            roll_back(run, content)
+            checkpoint, resume_step = latest_checkpoint(run)
     with closing([MetricsFile(run, resume_step)]) as loggers:
         loggers += build.build_loggers(cfg, run, resume_step)
         record_settings(cfg, run, loggers)
