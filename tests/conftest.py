@@ -12,7 +12,10 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: E402
 
+from helpers import config_cache  # noqa: E402
+
 torch.set_num_threads(1)
+config_cache.install()
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)  # on slow machines, too
 hypothesis.settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it starts in the background
