@@ -2,7 +2,7 @@
 
 `step` counts generator updates. In addition, each logged point has the other axes and one kind of values: losses (with
 the discriminator's accuracy, gradient norms and further values of the objective), scores, or the discriminator's mean
-logits. Must not import torch.
+logits (with the mean probabilities of them). Must not import torch.
 """
 
 LOSS = "loss/"
@@ -10,6 +10,7 @@ OBJECTIVE = "objective/"
 SCORE = "score/"
 EVALUATED = "evaluated/"
 LOGIT = "d_logit/"
+PROBABILITY = "probability/"
 ACCURACY = "discriminator/accuracy_"
 GRADIENT_NORM = "gradient_norm/"
 MEAN = "_mean"
@@ -65,6 +66,11 @@ def evaluated_key(name: str) -> str:
 def logit_key(images: str) -> str:
     """Return the key of the discriminator's mean logit on one kind of images: d_logit/train, d_logit/fake."""
     return f"{LOGIT}{images}"
+
+
+def probability_key(images: str) -> str:
+    """Return the key of D's mean probability that images of one kind are real: probability/train, probability/fake."""
+    return f"{PROBABILITY}{images}"
 
 
 def guard_key(kind: str) -> str:

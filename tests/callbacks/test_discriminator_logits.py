@@ -8,7 +8,7 @@ from ganexp.build import build_gan
 from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probability_greater
 from ganexp.data.images import ImageSet
 from ganexp.pixels import from_uint8
-from ganexp.sampling import sample_images
+from ganexp.sampling import EVALUATION_SEED, sample_images
 
 
 def watched(*overrides):
@@ -63,6 +63,18 @@ def test_discriminator_that_memorised_its_images_shows():
         optimizer.step()
     logits = callback.logits(gan, 0)
     assert probability_greater(logits["a"], logits["b"]) > 0.95
+
+
+@pytest.mark.parametrize(("loss", "has_probability"), [("non_saturating", True), ("two_class", True), ("hinge", False)])
+def test_probabilities_are_logged_if_the_loss_has_them(monkeypatch, loss, has_probability):
+    gan, callback, _ = watched(f"loss={loss}")
+    logged = {}
+    monkeypatch.setattr(gan, "log_values", logged.update)
+    callback.on_validation_end(None, gan)
+    logits = callback.logits(gan, EVALUATION_SEED)
+    expected = {f"probability/{name}": values.sigmoid().mean().item() for name, values in logits.items()}
+    assert {key: value for key, value in logged.items() if "logit" not in key} == (expected if has_probability else {})
+    assert {key for key in logged if "logit" in key} == {"d_logit/fake", "d_logit/a", "d_logit/b"}
 
 
 def test_two_class_logits_are_odds_and_vectors_give_none():

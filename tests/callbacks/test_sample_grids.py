@@ -2,8 +2,11 @@
 
 from types import SimpleNamespace
 
+import PIL.Image
+import PIL.ImageChops
 import pytest
 import torch
+from helpers.cli import ganexp
 from helpers.config import TINY, config
 from torchvision.io import read_image
 
@@ -53,3 +56,22 @@ def test_run_with_one_evaluation_has_no_animation(tmp_path):
     draw(tmp_path, build_gan(config(*TINY)), NAMES)
     assert (tmp_path / "samples" / "real-and-generated.png").exists()
     assert not (tmp_path / "samples" / "training.gif").exists()
+
+
+@pytest.mark.slow
+def test_animation_of_a_resumed_run_has_all_its_evaluations(tmp_path):
+    callbacks = ("callbacks=sample_grids", "metrics.grid_rows=2", "metrics.grid_columns=2")
+    ganexp(*TINY[:-1], *callbacks, "hydra.run.dir=run", cwd=tmp_path)
+    samples = tmp_path / "run" / "samples"
+    with PIL.Image.open(samples / "training.gif") as before:
+        assert before.n_frames == 3
+    ganexp("resume", "run", "schedule.steps=8", cwd=tmp_path)
+    files = sorted(samples.glob("step-*.png"))
+    assert [file.stem for file in files] == [f"step-{step:07d}" for step in (0, 2, 4, 6, 8)]
+    with PIL.Image.open(samples / "training.gif") as after:
+        assert after.n_frames == 5
+        for frame, file in enumerate(files):
+            after.seek(frame)
+            with PIL.Image.open(file) as picture:
+                difference = PIL.ImageChops.difference(after.convert("L"), picture.convert("L"))
+            assert difference.getextrema()[1] < 16  # a GIF has 256 colours

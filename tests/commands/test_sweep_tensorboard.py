@@ -69,7 +69,7 @@ def hyperparameters(ask: Ask) -> list[dict[str, Any]]:
 
 def test_every_run_has_sample_grids(ask):
     pictures = ask("data/plugin/images/tags")
-    assert all("1 pictures/samples" in pictures[run] for run in scored_runs(ask))
+    assert all("2 pictures/1 samples" in pictures[run] for run in scored_runs(ask))
 
 
 def test_custom_charts_show_losses_and_scores(ask):
@@ -89,8 +89,8 @@ def test_hyperparameters_are_the_choices_and_settings(ask):
     groups = hyperparameters(ask)
     settings = [group["hparams"] for group in groups]
     assert {row["loss"] for row in settings} == {"hinge", "non_saturating", "wgan_gp"}
-    assert {row["seed"] for row in settings} == {1, 2}
-    assert all("schedule.batch_size" in row for row in settings)
-    assert all("optimizer.generator.lr" in row for row in settings)  # also where it was not overridden
+    assert {row["1 seed"] for row in settings} == {1, 2}
+    assert all("1 schedule.batch_size" in row for row in settings)
+    assert all("1 optimizer.generator.lr" in row for row in settings)  # also where it was not overridden
     metrics = {metric["name"]["tag"] for metric in groups[0]["metricValues"]}
     assert {"2 final/best/fid_classifier", "2 final/last/is_classifier"} <= metrics

@@ -151,7 +151,7 @@ def test_tensorboard_has_curves_pictures_and_one_file(tmp_path):
     events.Reload()
     assert [event.step for event in events.Scalars("1 score/fid_classifier")] == [0, 2, 4]
     assert [event.step for event in events.Scalars("3 loss/generator")] == [1, 2, 3, 4]
-    assert [event.step for event in events.Images("1 pictures/samples")] == [0, 2, 4]
+    assert [event.step for event in events.Images("2 pictures/1 samples")] == [0, 2, 4]
     assert events.Scalars("2 final/best/fid_classifier")
     assert not (tmp_path / "run" / "hparams.yaml").exists()
 

@@ -18,8 +18,7 @@ def stars(figure):
     marked = {}
     for axes in figure.axes:
         points = [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"]
-        if axes.get_title():  # not the axis of the score beside the losses
-            marked[axes.get_title()] = points[0] if points else None
+        marked[axes.get_title()] = points[0] if points else None
     return marked
 
 
@@ -73,13 +72,13 @@ def test_every_score_of_ganexp_is_marked_at_its_better_end():
     assert {name for name, point in marked.items() if point == (1, 2)} == higher
 
 
-def test_losses_are_means_beside_the_first_score():
+def test_losses_are_means_below_an_axis_of_epochs():
     points = [{"step": step, "score/is_x": value, "axis/epochs": step / 10} for step, value in ((0, 1.0), (20, 4.0))]
     points += [{"step": 10, "loss/generator": 9.0, "loss/generator_mean": 5.0, "axis/epochs": 1.0}]
     figure = plot_curves(points, {"is_x": HIGHER}, "")
-    losses, score = figure.axes[0], figure.axes[2]
+    losses, score = figure.axes
     assert [list(line.get_ydata()) for line in losses.lines] == [[], [5.0]]
-    assert [list(line.get_ydata()) for line in score.lines] == [[1.0, 4.0]]
+    assert [list(line.get_ydata()) for line in score.lines] == [[1.0, 4.0], [4.0]]  # and its best value
     (epochs,) = losses.child_axes
     figure.draw_without_rendering()
     assert epochs.get_xlim() == pytest.approx([x / 10 for x in losses.get_xlim()])

@@ -26,6 +26,7 @@ def test_classes_without_a_value_have_no_bar():
     assert math.isnan(fid.patches[1].get_height())
     (lines,) = share.collections
     assert [segment[0][1] for segment in lines.get_segments()] == [0.7, 0.3, 0.0]
+    assert [text.get_text() for text in share.get_legend().get_texts()] == ["expected"]
     assert not fid.collections
     assert [label.get_text() for label in share.get_xticklabels()] == ["a", "b", "c"]
 

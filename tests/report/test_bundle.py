@@ -111,7 +111,7 @@ def test_model_card_has_scores_protocol_and_origin(tmp_path, hinge):
     run = make_run(tmp_path / "run", hinge, 3, 21.5, protocol=protocol, ganexp_dirty=True)
     card = unpacked(bundle(run))["MODEL_CARD.md"].decode()
     for expected in (
-        "| fid_classifier | lower | 21.5 | 22.5 | 21.5 |",
+        "| fid_classifier | lower | 22.5 | 21.5 | 21.5 |",
         "| is_classifier | higher |",
         "| is_classifier_std |  | 0.1 |",
         "extractor = classifier; samples = 100; id = 0a1b2c3d",
@@ -130,4 +130,4 @@ def test_model_card_has_scores_protocol_and_origin(tmp_path, hinge):
 @pytest.mark.parametrize("score_info", [None, "x", {"fid_classifier": {"higher_is_better": "<b>"}}])
 def test_model_card_without_score_info_has_no_direction(tmp_path, hinge, score_info):
     run = make_run(tmp_path / "run", hinge, score_info=score_info)
-    assert "| fid_classifier |  | 20 | 21 | 20 |" in unpacked(bundle(run))["MODEL_CARD.md"].decode()
+    assert "| fid_classifier |  | 21 | 20 | 20 |" in unpacked(bundle(run))["MODEL_CARD.md"].decode()

@@ -1,5 +1,7 @@
 """Comparisons: verdicts, correction, and the protocols that keep scores apart."""
 
+import json
+
 import pytest
 from helpers.runs import make_run, template
 
@@ -17,7 +19,7 @@ def comparisons(path):
 def test_verdict_names_the_better_group(outputs):
     found = comparisons(outputs)
     fid = found["fid_classifier best", "loss=hinge", "loss=wgan_gp"]
-    inception_score = found["is_classifier best", "loss=hinge", "loss=wgan_gp"]
+    inception_score = found["is_classifier last", "loss=hinge", "loss=wgan_gp"]
     assert (fid.verdict, fid.difference.kind) == ("first is better", "paired")
     assert fid.difference.mean == pytest.approx(-10)
     assert inception_score.verdict == "first is better"
@@ -43,8 +45,28 @@ def test_verdict_names_the_correction_that_decides(tmp_path, hinge):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
     found = [each for (title, *_), each in comparisons(tmp_path).items() if title == "fid_classifier best"]
-    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 24 comparisons)"}  # 6 pairs by 4 scores
+    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 18 comparisons)"}  # 6 pairs by 3 scores
     assert all(each.difference.p < 0.05 < each.p for each in found)
+
+
+def test_best_checkpoint_that_is_the_last_counts_once(tmp_path, hinge):
+    """In these runs the Inception Score has the same value at both evaluations, except for one run."""
+    for index in range(4):
+        text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
+        for seed in range(2):
+            run = make_run(tmp_path / f"{index}-{seed}", text, seed, 20.0 + index + 0.1 * seed * index)
+    before = comparisons(tmp_path)
+    metadata = json.loads((run / "run.json").read_text())
+    metadata["scores"]["last"]["is_classifier"] = 1.0
+    (run / "run.json").write_text(json.dumps(metadata))
+    after = comparisons(tmp_path)
+    names = [
+        sorted({label for title, *pair in found if title == "is_classifier best" for label in pair})
+        for found in (before, after)
+    ]
+    assert names == [[], [f"schedule.batch_size={size}" for size in range(64, 68)]]
+    assert [{each.tests for each in found.values()} for found in (before, after)] == [{18}, {21}]
+    assert [len(found) for found in (before, after)] == [18, 21]
 
 
 def test_scores_are_corrected_for_each_other(tmp_path, hinge, wgan_gp):
@@ -66,7 +88,7 @@ def test_many_groups_are_compared_with_the_best_only(tmp_path, hinge):
         for seed in range(2):
             make_run(tmp_path / f"{index}-{seed}", text, seed, 30.0 - index + 0.1 * seed * index)
     content = Report.from_runs(collect([tmp_path]))
-    for title in ("fid_classifier best", "is_classifier best"):  # the best has the lowest FID and the highest IS
+    for title in ("fid_classifier best", "is_classifier last"):  # the best has the lowest FID and the highest IS
         found = [each for each in content.comparisons if each.column.title == title]
         assert len(found) == 13
         assert {each.pairs for each in found} == {91}

@@ -78,7 +78,7 @@ def test_label_shows_the_override_that_was_typed(tmp_path):
 def test_single_seeds_are_one_line_instead_of_comparisons(tmp_path, hinge, wgan_gp):
     content = two_losses(tmp_path, hinge, wgan_gp, ((20.0,), (30.0,)))
     assert content.tested == []
-    assert content.untested_text.startswith("4 comparisons are left out")
+    assert content.untested_text.startswith("3 comparisons are left out")
 
 
 def test_run_with_empty_metadata_is_skipped_by_name(outputs):
@@ -89,3 +89,12 @@ def test_run_with_empty_metadata_is_skipped_by_name(outputs):
         ("empty", ["not readable: run.json is empty"])
     ]
     assert len(content.rows) == 2
+
+
+def test_finding_counts_the_others_instead_of_naming_all(tmp_path, hinge, wgan_gp):
+    two_losses(tmp_path, hinge, wgan_gp, ((20.0, 20.1, 20.3), (30.0, 30.2, 30.3)))
+    for loss in ("wgan", "least_squares"):
+        for seed, fid in enumerate((60.0, 60.2, 60.3)):
+            groups = {"loss": loss, "data": "digits"}
+            make_run(tmp_path / loss / str(seed), template(f"loss={loss}"), seed, fid, groups=groups)
+    assert "loss=hinge is better than the other 3 configurations (t test" in finding(content_of(tmp_path))

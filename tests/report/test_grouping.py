@@ -41,7 +41,29 @@ def test_label_is_as_short_as_distinguishes_the_groups(tmp_path, hinge, wgan_gp)
     longer = hinge.replace("steps: 1000", "steps: 2000")
     for name, text, loss in (("a", hinge, "hinge"), ("b", longer, "hinge"), ("c", wgan_gp, "wgan_gp")):
         make_run(tmp_path / name, text, groups={"data": "digits", "loss": loss})
-    assert labels(tmp_path) == ["loss=hinge, schedule.steps=1000", "loss=hinge, schedule.steps=2000", "loss=wgan_gp"]
+    assert labels(tmp_path) == [
+        "loss=hinge, schedule.steps=1000",
+        "loss=hinge, schedule.steps=2000",
+        "loss=wgan_gp, schedule.steps=1000",
+    ]
+
+
+def test_label_has_the_steps_that_an_option_hides(tmp_path, hinge, wgan_gp):
+    quick = hinge.replace("steps: 1000", "steps: 600")
+    for name, text, loss, schedule in (
+        ("a", quick, "hinge", "quick"),
+        ("b", hinge, "hinge", "default"),
+        ("c", wgan_gp, "wgan_gp", "default"),
+    ):
+        make_run(tmp_path / name, text, groups={"loss": loss, "schedule": schedule})
+    assert labels(tmp_path) == [
+        "loss=hinge, schedule=quick, schedule.steps=600",
+        "loss=hinge, schedule=default, schedule.steps=1000",
+        "loss=wgan_gp, schedule.steps=1000",
+    ]
+    content = Report.from_runs(collect([tmp_path]))
+    assert "schedule.steps" in content.settings
+    assert "schedule.steps" not in content.unlabelled_settings
 
 
 def test_columns_leave_out_settings_that_labels_tell(tmp_path, hinge, wgan_gp):

@@ -1,8 +1,12 @@
 """The page in a browser, opened from disk: it sorts, filters and draws, and runs nothing that comes from a run."""
 
+import json
 import shutil
 
 import pytest
+from helpers.runs import make_run
+
+from ganexp.commands.report import report
 
 pytestmark = pytest.mark.slow
 
@@ -178,3 +182,21 @@ def test_colours_follow_the_colour_scheme(page):
 def test_wide_tables_scroll_within_their_box(page):
     page.set_viewport_size({"width": 400, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_curves_have_the_score_of_real_images(browser, tmp_path, hinge):
+    protocol = {"extractor": "classifier", "references": {"train": {"sha256": "aa"}}}
+    for seed in range(2):
+        make_run(tmp_path / str(seed), hinge, seed, protocol=protocol | {"id": "training"})
+    (tmp_path / "real").mkdir()
+    record = {"scores": {"fid_classifier": 0.5}, "protocol": protocol | {"samples": 359}, "real": "<b>"}
+    (tmp_path / "real" / "scores.json").write_text(json.dumps(record))
+    page = browser.new_page()
+    page.goto(report([str(tmp_path)], images=False).as_uri())
+    page.wait_for_selector("#plot .main-svg", timeout=30_000)
+    line = page.evaluate("plot.data.at(-1)")
+    assert (line["x"], line["y"]) == ([0, 1000], [0.5, 0.5])
+    assert page.locator("#plot text", has_text="359 real images").text_content() == "359 real images (<b>)"
+    page.select_option("#quantity", "loss/generator")
+    assert page.locator("#plot text", has_text="real images").count() == 0
+    page.close()

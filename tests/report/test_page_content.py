@@ -22,10 +22,23 @@ def test_page_holds_scores_verdicts_and_directions(outputs):
     page = report([str(outputs)], images=False).read_text()
     assert '<span class="note">lower is better</span>' in page
     assert '<span class="note">higher is better</span>' in page
-    assert '<td class="yes">first is better</td>' in page
+    assert '<td class="verdict yes">first is better</td>' in page
     assert "do not record their protocol" in page
     assert "images=false" in page
     assert not re.findall("<!--|{[{%#]", page.split("<body>")[1].split("<script")[0])
+
+
+def test_title_is_before_picture_and_main_comparison_is_open(page_directory):
+    page = (page_directory / "index.html").read_text()
+    assert page.index("<h1>") < page.index('class="finding"') < page.index('<figure class="best">')
+    before, after = page.split('<details class="more">')
+    folded = after.split("</details>")[0]
+    assert "<h3>By fid_<wbr>classifier [?] (last evaluation)</h3>" in before
+    shown = before.split('<table id="comparisons">')[1]
+    firsts, scores = (re.findall(r'<tr><th scope="row">(.*?)</th>', part) for part in (shown, folded))
+    assert firsts == ["loss=<wbr>hinge"]
+    assert "fid_<wbr>classifier [?] best" in scores
+    assert f"By other scores ({len(scores)} comparisons)" in folded
 
 
 def test_cells_have_no_white_space_around_their_text(page_directory):
@@ -61,7 +74,8 @@ def test_chart_offers_scores_first_in_their_recorded_order(outputs):
 def test_chart_takes_the_scale_of_a_score_from_the_run(outputs):
     quantities = chart_data(Report.from_runs(collect([outputs])))["quantities"]
     assert [quantities[f"score/{name}"]["log"] for name in ("fid_classifier", "is_classifier")] == [True, False]
-    assert quantities["loss/generator"] == {"kind": "loss", "name": "generator", "markers": False, "log": False}
+    description = {"kind": "loss", "name": "generator", "markers": False, "log": False}
+    assert quantities["loss/generator"] == description | {"baselines": []}
 
 
 def test_chart_keeps_scores_of_two_protocols_apart(tmp_path, hinge):

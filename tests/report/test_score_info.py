@@ -94,7 +94,7 @@ def test_verdict_follows_the_direction_of_the_run(tmp_path, hinge, wgan_gp, scor
             path = tmp_path / loss / str(seed)
             make_run(path, text, seed, extra_scores=extra, score_info=score_info, groups={"loss": loss})
     verdicts = {each.column.title: each.verdict for each in Report.from_runs(collect([tmp_path])).comparisons}
-    assert verdicts[f"{score} best"] == f"{better} is better"
+    assert verdicts[f"{score} last"] == f"{better} is better"
 
 
 def test_spreads_have_no_column_and_no_curve(outputs):

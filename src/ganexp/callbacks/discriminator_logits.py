@@ -1,4 +1,4 @@
-"""Log the discriminator's mean logit on training, held-out and generated images.
+"""Log the discriminator's mean logit and probability on training, held-out and generated images.
 
 A growing gap between training and held-out images indicates that the discriminator overfits.
 """
@@ -23,6 +23,9 @@ BATCH = 250
 class DiscriminatorLogits(Callback):
     """Compute the discriminator's logits on up to 1,000 images of each kind, and log their means.
 
+    For losses of a probability, such as `NonSaturating`, the mean of sigmoid(logit) is logged, too: D's probability
+    that an image is real.
+
     Args:
         image_sets: real images by split: `train`, and `test` if there are held-out images.
     """
@@ -38,10 +41,14 @@ class DiscriminatorLogits(Callback):
             self.labels[name] = None if image_set.labels is None else image_set.labels[chosen]
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Log the mean logits: d_logit/fake, d_logit/train, d_logit/test."""
+        """Log the mean logits: d_logit/fake, d_logit/train, d_logit/test; and probabilities, if the loss has them."""
         logits = self.logits(pl_module, EVALUATION_SEED)
-        if logits:
-            pl_module.log_values({log_keys.logit_key(name): values.mean().item() for name, values in logits.items()})
+        if not logits:
+            return
+        means = {log_keys.logit_key(name): values.mean().item() for name, values in logits.items()}
+        if getattr(pl_module.objective.adversarial, "estimates_probability", False):
+            means |= {log_keys.probability_key(name): values.sigmoid().mean().item() for name, values in logits.items()}
+        pl_module.log_values(means)
 
     def logits(self, gan: GAN, seed: int) -> dict[str, Tensor]:
         """Return the logits (at most 1,000) of generated images, as `fake`, and of each set of real images, on the CPU.

@@ -8,6 +8,7 @@ from ganexp.arguments import Parser
 from ganexp.commands.help import COMMANDS, description, examples
 from ganexp.console import make_console, say, short_path
 from ganexp.errors import UserError
+from ganexp.report.baseline import find_baselines
 from ganexp.report.bundle import bundle
 from ganexp.report.collect import collect
 from ganexp.report.finding import finding
@@ -96,7 +97,7 @@ def report(directories: Sequence[str], output: str | None = None, images: bool =
         UserError: there are no runs, or the output directory has files that no report has written, or is a link that
             the user has not named.
     """
-    content = Report.from_runs(collect(directories))
+    content = Report.from_runs(collect(directories), find_baselines(directories))
     target = Path(output).expanduser() if output else Path(directories[0]).expanduser() / "report"
     _refuse_links([target / MARKER] if output else [target, target / MARKER])
     _prepare(target)

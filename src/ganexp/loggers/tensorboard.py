@@ -13,7 +13,7 @@ from torch.utils.tensorboard.summary import hparams
 from ganexp.log_keys import mean_key, score_key
 from ganexp.loggers.evaluated import Evaluated
 from ganexp.loggers.result import final_metrics
-from ganexp.loggers.tensorboard_tags import picture_tag, value_tag
+from ganexp.loggers.tensorboard_tags import picture_tag, setting_columns, value_tag
 from ganexp.runs.run_directory import RunDirectory
 
 Charts = dict[str, dict[str, list[Any]]]
@@ -65,7 +65,7 @@ class TensorBoard(TensorBoardLogger):
         is trained further gets a second row; TensorBoard then shows the settings of the first row and the scores of the
         second one.
         """
-        _columns, start, end = hparams(settings, {})
+        _columns, start, end = hparams(setting_columns(settings), {})
         for summary in (start, end):
             self.experiment.file_writer.add_summary(summary, step)
         self.log_metrics(final_metrics(scores), step)

@@ -4,6 +4,9 @@ TensorBoard sorts tags by their characters and groups them by the part before th
 changes that. The numbers in the tags put first what people look at first. Other loggers keep the keys.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from ganexp import log_keys
 
 PREFIXES = {  # in the order of TensorBoard's groups, except for values of your own, which come before the axes
@@ -13,6 +16,7 @@ PREFIXES = {  # in the order of TensorBoard's groups, except for values of your 
     log_keys.LOSS: "3 loss/",
     log_keys.ACCURACY: "4 discriminator/accuracy_",
     log_keys.LOGIT: "4 discriminator/mean_logit_",
+    log_keys.PROBABILITY: "4 discriminator/probability_",
     log_keys.GRADIENT_NORM: "5 gradient_norm/",
     log_keys.LEARNING_RATE: "6 learning_rate/",
     log_keys.SPEED: "7 speed/",
@@ -21,7 +25,18 @@ PREFIXES = {  # in the order of TensorBoard's groups, except for values of your 
     log_keys.GUARD: "9 guard/",
     log_keys.AXIS: "z axis/",
 }
-PICTURES = "1 pictures/"
+PICTURES = "2 pictures/"
+FIRST_PICTURES = {"samples": "1 samples", "real_images": "2 real images"}  # in their group; others follow by name
+
+# TensorBoard's table of hyperparameters shows the first five columns by name among those that differ, and lists all.
+FIRST_SETTINGS = (
+    "seed",
+    "schedule.steps",
+    "schedule.batch_size",
+    "optimizer.generator.lr",
+    "optimizer.discriminator.lr",
+)
+HIDDEN_SETTINGS = ("metrics.", "debug.", "sweep.")  # these do not change the training
 
 
 def value_tag(key: str) -> str:
@@ -33,5 +48,14 @@ def value_tag(key: str) -> str:
 
 
 def picture_tag(key: str) -> str:
-    """Return the tag of a picture: 1 pictures/samples for samples."""
-    return PICTURES + key
+    """Return the tag of a picture: 2 pictures/1 samples for samples."""
+    return PICTURES + FIRST_PICTURES.get(key, key)
+
+
+def setting_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the columns of the table of hyperparameters: the settings of the training, the most common ones first.
+
+    Their names have a number in front, such as "1 seed".
+    """
+    shown = {key: value for key, value in settings.items() if not key.startswith(HIDDEN_SETTINGS)}
+    return {f"1 {key}" if key in FIRST_SETTINGS else key: value for key, value in shown.items()}

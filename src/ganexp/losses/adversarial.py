@@ -10,6 +10,7 @@ Outputs are logits (N,) unless the class states another shape, and D(x) = sigmoi
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
 D takes an image for real if its logit is above the class attribute `boundary`, 0 unless the class sets it; a critic
 that does not classify has None.
+If sigmoid(logit) is D's probability that an image is real, the class attribute `estimates_probability` is True.
 The smallest value of the sum of D's terms, for a D that separates all images, is `discriminator_floor`; a loss without
 it, or with None, has no lower bound, or is not at it where training fails.
 A loss of outputs that only some discriminators have names them in the class attribute `takes`, and these discriminators
@@ -96,6 +97,8 @@ class NonSaturating:
         {'adversarial': tensor(0.6931)}
     """
 
+    estimates_probability = True
+
     def __init__(self, real_target: PositiveFloat | Interval = 1.0, probabilities: bool = False) -> None:
         self.real_targets = RealTargets(real_target)
         self.probabilities = probabilities
@@ -163,6 +166,8 @@ class TwoClass:
         >>> TwoClass().logit(torch.tensor([[1.0, 3.0]]))
         tensor([2.])
     """
+
+    estimates_probability = True
 
     def __init__(self, real_target: PositiveFloat | Interval = 1.0) -> None:
         self.real_targets = RealTargets(real_target)

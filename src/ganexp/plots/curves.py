@@ -25,7 +25,6 @@ ScoreInfo = Mapping[str, Mapping[str, Any]]
 def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
     """Return a figure with a panel for the losses, a panel for the mean logits, and a panel for each score.
 
-    The first score is also in the panel of the losses, on a second axis, to show which of them change at the same time.
     A second axis above each panel has epochs, if the points have them.
 
     Args:
@@ -42,10 +41,7 @@ def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
     figure.suptitle(title)
     panels = list(figure.subplots(1, count, squeeze=False)[0])
     axes = list(panels)
-    losses = axes.pop(0)
-    plot_losses(losses, points)
-    if names:
-        add_score(losses, points, names[0])
+    plot_losses(axes.pop(0), points)
     if logit_keys:
         plot_logits(axes.pop(0), points, logit_keys)
     for panel, name in zip(axes, names, strict=True):
@@ -88,18 +84,6 @@ def smoothed(values: Sequence[float]) -> list[float]:
             mean, correction = weight * mean + (1 - weight) * value, weight * correction + 1 - weight
         means.append(mean / correction if correction else math.nan)
     return means
-
-
-def add_score(axes: Axes, points: Points, name: str) -> None:
-    """Add a score to a panel, on an axis of its own to the right."""
-    right = axes.twinx()
-    steps, values = series(points, log_keys.score_key(name))
-    (line,) = right.plot(steps, values, SCORE_COLOUR, marker=".", linewidth=1, label=name)
-    right.set_ylabel(name, color=SCORE_COLOUR)
-    right.tick_params(axis="y", colors=SCORE_COLOUR)
-    lines = [*axes.lines, line]
-    lines = [each for each in lines if not str(each.get_label()).startswith("_")]  # the faint ones have no label
-    axes.legend(lines, [str(each.get_label()) for each in lines])
 
 
 def add_epochs(axes: Axes, points: Points) -> None:

@@ -80,7 +80,9 @@ def plot_class_values(
     axes.set(title=f"{CLASS_TITLES.get(quantity, quantity)} by class", xlabel="class")
     if len(expected) == len(values):
         edges = [place - 0.5 for place in range(len(values))]
-        axes.hlines(expected, edges, [edge + 1 for edge in edges], color="grey", linestyle="--", linewidth=1)
+        ends = [edge + 1 for edge in edges]
+        axes.hlines(expected, edges, ends, color="black", linestyle="--", linewidth=1, label="expected")
+        axes.legend()
     if len(classes) == len(values) <= MAX_NAMED_CLASSES:
         is_long = max(map(len, classes)) > 2
         axes.set_xticks(range(len(values)), [shortened(name) for name in classes], fontsize="small")

@@ -23,10 +23,11 @@ KIND_TITLES = {
     "score": "score",
     "loss": "loss",
     "logit": "D's mean logit",
+    "probability": "D's mean probability",
     "accuracy": "D's accuracy",
     "gradient": "gradient norm",
 }
-MARKED = ("score", "logit")  # kinds with few points, one for each evaluation
+MARKED = ("score", "logit", "probability")  # kinds with few points, one for each evaluation
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def chart_data(report: Report) -> dict[str, Any]:
     """Return the data for curves.js and scatter.js.
 
     axes        title of each axis
-    quantities  description of each quantity by its key, in the order in which to offer them
+    quantities  description of each quantity by its key, in the order in which to offer them, with the scores of real
+                images as baselines
     groups      labels of the groups
     runs        label, seed, the index of the group, whether it counts in means, and curves: positions by axis and
                 values by quantity
@@ -80,7 +82,10 @@ def chart_data(report: Report) -> dict[str, Any]:
             runs.append({"group": index, "label": run.label, "seed": seed, "counts": counts, "curves": curves})
     return {
         "axes": AXIS_TITLES,
-        "quantities": {quantity.key: quantity.description() for quantity in _sorted_quantities(report)},
+        "quantities": {
+            quantity.key: quantity.description() | {"baselines": _baselines(report, quantity)}
+            for quantity in _sorted_quantities(report)
+        },
         "groups": [group.label for group in report.groups],
         "runs": runs,
         "scatters": precision_recall(report),
@@ -105,6 +110,18 @@ def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
         for log_key, name in names.items()
         if is_score(name, report.score_info)
     }
+
+
+def _baselines(report: Report, quantity: Quantity) -> list[dict[str, Any]]:
+    """Return the title and the value of real images for a score, if they were measured as the runs are."""
+    if quantity.kind != "score":
+        return []
+    protocols = [run.protocol for run in report.runs if report.letters.get(run.protocol_id, "") == quantity.letter]
+    return [
+        {"title": baseline.title, "value": baseline.scores[quantity.name]}
+        for baseline in report.baselines
+        if quantity.name in baseline.scores and any(map(baseline.suits, protocols))
+    ]
 
 
 def _sorted_quantities(report: Report) -> list[Quantity]:

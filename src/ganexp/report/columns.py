@@ -9,9 +9,10 @@ from ganexp.report.grouping import Group
 from ganexp.report.run import Run
 from ganexp.report.score_info import UNKNOWN, ScoreInfo
 
+LAST = "last"
 BEST = "best"  # the evaluation that was chosen by its score
-SHOWN_EVALUATIONS = ("last", BEST)  # of a training
-PHRASES = {"last": "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
+SHOWN_EVALUATIONS = (LAST, BEST)  # of a training
+PHRASES = {LAST: "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from ganexp.report.columns import Column
+from ganexp.report.columns import BEST, LAST, Column
 from ganexp.report.grouping import Group
 from ganexp.report.statistics import Difference, difference, holm, summarize
 
@@ -22,7 +22,7 @@ class Comparison:
         first: the first group.
         second: the second group.
         difference: the scores of `first` minus the scores of `second`.
-        pairs: the number of pairs of groups with this score.
+        pairs: the number of pairs of groups with this score, without those that another column compares.
         tests: the number of pairs over all scores, for which p is corrected.
         p: Holm's adjusted p value; None if a group has a single seed.
     """
@@ -65,10 +65,17 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _ScoredGroup:
-    """A group and its scores by seed, with at least one score."""
+    """A group and its scores by seed, with at least one score.
+
+    Attributes:
+        group: the group.
+        scores: the scores by seed.
+        is_last: whether these are the scores of the best evaluation, and equal those of the last one.
+    """
 
     group: Group
     scores: dict[Hashable, float]
+    is_last: bool = False
 
     @property
     def mean(self) -> float:
@@ -80,9 +87,10 @@ def compare(groups: Sequence[Group], columns: Sequence[Column]) -> list[Comparis
 
     All pairs of groups are compared. With more than MAX_ALL_PAIRS groups, each group is compared only with the group of
     the best mean (the lowest mean if the direction is unknown). p is corrected for all pairs, because this group was
-    chosen by its score, and for all scores: of twenty scores that do not differ, one would seem to.
+    chosen by its score, and for all scores: of twenty scores that do not differ, one would seem to. If the last
+    checkpoint of every run of two groups is its best one, too, the two are compared by the last one only.
     """
-    by_column = [_compare_by(column, groups) for column in columns]
+    by_column = [_compare_by(column, groups, _last_of(column, columns)) for column in columns]
     tests = sum(found[0].pairs for found in by_column if found)
     comparisons = [comparison for found in by_column for comparison in found]
     testable = [comparison for comparison in comparisons if comparison.difference.p is not None]
@@ -94,16 +102,26 @@ def compare(groups: Sequence[Group], columns: Sequence[Column]) -> list[Comparis
     return comparisons
 
 
-def _compare_by(column: Column, groups: Sequence[Group]) -> list[Comparison]:
+def _last_of(column: Column, columns: Sequence[Column]) -> Column | None:
+    """Return the column of the last evaluation for a column of the best one; None for others."""
+    if column.evaluation != BEST:
+        return None
+    wanted = (column.score, column.protocol, LAST)
+    return next((other for other in columns if (other.score, other.protocol, other.evaluation) == wanted), None)
+
+
+def _compare_by(column: Column, groups: Sequence[Group], last: Column | None) -> list[Comparison]:
+    """Return the comparisons by a column, without pairs of groups whose values are all equal to those of `last`."""
     scored = []
     for group in groups:
         scores = column.values(group)
         if scores:
-            scored.append(_ScoredGroup(group, scores))
-    all_pairs = math.comb(len(scored), 2)
+            scored.append(_ScoredGroup(group, scores, is_last=last is not None and last.values(group) == scores))
+    pairs = math.comb(len(scored), 2) - math.comb(sum(each.is_last for each in scored), 2)
     return [
-        Comparison(column, first.group, second.group, difference(first.scores, second.scores), all_pairs)
+        Comparison(column, first.group, second.group, difference(first.scores, second.scores), pairs)
         for first, second in _choose_pairs(column, scored)
+        if not (first.is_last and second.is_last)
     ]
 
 

@@ -16,6 +16,7 @@ KINDS = {
     "score": log_keys.SCORE,
     "loss": log_keys.LOSS,
     "logit": log_keys.LOGIT,
+    "probability": log_keys.PROBABILITY,
     "accuracy": log_keys.ACCURACY,
     "gradient": log_keys.GRADIENT_NORM,
 }

@@ -49,13 +49,13 @@ def finding(report: Report) -> str:
     parts = []
     if beaten:
         test = f"t test with Holm's correction, p < {SIGNIFICANCE}"
-        parts.append(f"By the mean {name}, {first.label} is better than {_names(beaten)} ({test})")
+        parts.append(f"By the mean {name}, {first.label} is better than {_names(beaten, len(against))} ({test})")
     else:
         parts.append(f"{first.label} has the best mean {name}")
     if similar:
-        parts.append(f"its difference from {_names(similar)} is not significant")
+        parts.append(f"its difference from {_names(similar, len(against))} is not significant")
     if untested:
-        parts.append(f"a test against {_names(untested)} needs at least two seeds of both")
+        parts.append(f"a test against {_names(untested, len(against))} needs at least two seeds of both")
     return f"{', but '.join(parts[:2])}{''.join(f', and {part}' for part in parts[2:])}."
 
 
@@ -73,8 +73,11 @@ def _against(first: Group, comparisons: Sequence[Comparison], report: Report) ->
     return found
 
 
-def _names(groups: Sequence[Group]) -> str:
+def _names(groups: Sequence[Group], others: int) -> str:
+    """Return the labels of some of the `others` groups, or only their number if they are many, or several and all."""
+    if len(groups) == others > 2:
+        return f"the other {others} configurations"
     if len(groups) > MAX_NAMES:
         return f"{len(groups)} other configurations"
-    *others, last = [group.label for group in groups]
-    return f"{'; '.join(others)} and {last}" if others else last  # a label may have commas
+    *first, last = [group.label for group in groups]
+    return f"{'; '.join(first)} and {last}" if first else last  # a label may have commas

@@ -22,7 +22,9 @@ CONFIG_GROUPS = (
     "metrics",
 )
 
+LENGTH = "schedule.steps"
 TYPED_LENGTHS = ("schedule.epochs", "schedule.evaluate_every_epochs")  # the config has them in steps, too
+TOLD_LENGTHS = tuple(f"{key}=" for key in (LENGTH, "schedule.epochs"))  # how a label may tell the length of the runs
 
 
 @dataclass
@@ -44,6 +46,7 @@ def set_labels(groups: Sequence[Group]) -> None:
     """Label each group with as few options and settings as possible that distinguish it from the others.
 
     Options come before overrides that users typed, and these before settings. A single group gets the name of its run.
+    If the groups differ in the number of steps, every label has it, because an option such as schedule=quick hides it.
     """
     if len(groups) == 1:
         groups[0].label = groups[0].runs[0].name
@@ -53,8 +56,12 @@ def set_labels(groups: Sequence[Group]) -> None:
     for key in differing_keys([draft.candidates for draft in drafts]):
         _extend(drafts, key)
     used: Counter[str] = Counter()
+    has_lengths = len({group.settings.get(LENGTH) for group in groups}) > 1
     for draft in drafts:
-        label = ", ".join(filter(None, draft.parts)) or "default"
+        parts = [part for part in draft.parts if part]
+        if has_lengths and not any(part.startswith(TOLD_LENGTHS) for part in parts):
+            parts.append(f"{LENGTH}={setting_text(LENGTH, draft.group.settings.get(LENGTH))}")
+        label = ", ".join(parts) or "default"
         used[label] += 1
         draft.group.label = label if used[label] == 1 else f"{label} ({used[label]})"
 

@@ -2,9 +2,11 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from ganexp.report.baseline import Baseline
 from ganexp.report.columns import BEST, Column, preferred, protocol_letters, score_columns
 from ganexp.report.comparison import MAX_ALL_PAIRS, SIGNIFICANCE, Comparison, compare
 from ganexp.report.evaluated import UNKNOWN_PROTOCOL
@@ -30,7 +32,8 @@ COMPARISONS_TEXT = (
     "Differences are paired by seed (paired t test) if all seeds of one group are among the other's; otherwise the "
     "test is Welch's t. p is Holm's, corrected for all pairs of groups and all scores. Not separable means that the "
     f"{LEVEL_TEXT} interval of the difference includes zero, that a group has a single seed, or that p is "
-    f"{SIGNIFICANCE} or more."
+    f"{SIGNIFICANCE} or more. Where the last checkpoint of every run of both groups is also its best one, they are "
+    "compared once."
 )
 BEST_ONLY_TEXT = (
     f"More than {MAX_ALL_PAIRS} groups have scores: each is compared with the group of the best mean only (of the "
@@ -79,6 +82,7 @@ class Report:
         letters: letters of the protocols by id; empty if all runs share one.
         score_info: the information about the scores in run.json, the main score first.
         comparisons: the comparisons of pairs of groups by each score.
+        baselines: the scores of real images.
     """
 
     runs: list[Run]
@@ -90,10 +94,11 @@ class Report:
     letters: dict[str, str]
     score_info: dict[str, ScoreInfo]
     comparisons: list[Comparison]
+    baselines: Sequence[Baseline]
 
     @classmethod
-    def from_runs(cls, runs: list[Run]) -> "Report":
-        """Return the report on `runs`."""
+    def from_runs(cls, runs: list[Run], baselines: Sequence[Baseline] = ()) -> "Report":
+        """Return the report on `runs`, with the scores of real images if there are any."""
         groups = group_runs(runs)
         set_labels(groups)
         letters = protocol_letters(runs)
@@ -114,6 +119,7 @@ class Report:
             letters=letters,
             score_info=score_info,
             comparisons=compare(groups, compared),
+            baselines=baselines,
         )
 
     @property
@@ -147,6 +153,16 @@ class Report:
     def tested(self) -> list[Comparison]:
         """Return the comparisons with enough seeds for a test."""
         return [comparison for comparison in self.comparisons if comparison.p is not None]
+
+    @property
+    def tested_by_main(self) -> list[Comparison]:
+        """Return the comparisons with enough seeds by the main score."""
+        return [comparison for comparison in self.tested if comparison.column == self.main]
+
+    @property
+    def tested_by_others(self) -> list[Comparison]:
+        """Return the comparisons with enough seeds by other scores than the main one."""
+        return [comparison for comparison in self.tested if comparison.column != self.main]
 
     @property
     def untested_text(self) -> str:

@@ -16,7 +16,7 @@ from ganexp.runs.links import refuse_links
 from ganexp.runs.process import DIED, current_status
 from ganexp.runs.run_directory import RunDirectory
 
-EVALUATIONS = ("best", "last", "untrained")  # the ones whose scores run.json holds
+EVALUATIONS = ("last", "best", "untrained")  # in run.json; the last first, because the best was chosen by its score
 
 
 @dataclass

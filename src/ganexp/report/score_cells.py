@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganexp.report.formatting import MISSING, number, own_sample_size, typographic_minus
+from ganexp.report.formatting import MISSING, mean_and_half, number, typographic_minus
 from ganexp.report.grouping import Group
 from ganexp.report.report import Report
 from ganexp.report.statistics import Summary
@@ -76,7 +76,7 @@ def score_rows(report: Report) -> list[ScoreRow]:
 def _cell(summary: Summary, counted: int, scale: BarScale) -> ScoreCell:
     if summary.mean is None:
         return ScoreCell(MISSING)
-    text = typographic_minus(number(summary.mean)) + own_sample_size(summary, counted)
+    text = typographic_minus(mean_and_half(summary, counted))
     mean = round(scale.percent(summary.mean))
     if summary.sd is None or summary.low is None or summary.high is None:
         return ScoreCell(text, summary.mean, Bar(mean), "one seed")

@@ -27,6 +27,7 @@ NOT_SETTINGS = frozenset(
             "trainer.devices",
             "trainer.threads",
             "trainer.log_every",
+            "trainer.on_oom",
         ),
         *("debug.dry_run", "debug.keep_files", "debug.keep_scores"),
         *("trainer.max_time", "trainer.profiler", "trainer.enable_model_summary", "trainer.detect_anomaly"),

@@ -4,6 +4,7 @@ Jinja escapes every value that a template prints, because names and settings may
 exceptions are the page's own style and script, which page.html prints with the filter `safe`.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,17 @@ from ganexp.report.formatting import difference_texts, number, typographic_minus
 from ganexp.report.settings import setting_name, setting_text
 
 DIRECTORY = Path(__file__).parent / "templates"
+PARTS = re.compile(r"(?<=[=_])|(?<=\.)(?=[a-zA-Z])")  # of a name: a line can break between them, not within a number
 
 
 def sort_key(value: float | None) -> str:
     """Return the text that the page uses to sort a number; empty text is sorted last."""
     return "" if value is None else f"{value:.6g}"
+
+
+def parts(name: str) -> list[str]:
+    """Return the parts of a name, which end with an equals sign, an underscore or a point."""
+    return PARTS.split(name)
 
 
 def render(template: str, **values: Any) -> str:
@@ -39,5 +46,5 @@ environment = Environment(
 )
 environment.filters |= {
     function.__name__: function
-    for function in (difference_texts, number, setting_name, setting_text, sort_key, typographic_minus)
+    for function in (difference_texts, number, parts, setting_name, setting_text, sort_key, typographic_minus)
 }

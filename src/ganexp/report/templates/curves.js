@@ -109,6 +109,25 @@ function makeTraces(data, shown, quantity, axis) {
   return [...traces.values()];
 }
 
+// The scores of real images as horizontal lines from the first to the last point of the other lines.
+function makeBaselines(data, quantity, traces) {
+  const positions = traces.flatMap((trace) => trace.x).filter((x) => x !== null);
+  if (!positions.length) return [];
+  const ends = [Math.min(...positions), Math.max(...positions)];
+  const colour = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
+  return data.quantities[quantity].baselines.map(({ title, value }) => ({
+    type: "scatter",
+    mode: "lines+text",
+    x: ends,
+    y: [value, value],
+    text: ["", escaped(title)],
+    textposition: "top left",
+    cliponaxis: false,
+    line: { color: colour, dash: "dot", width: 1.5 },
+    hovertemplate: `%{y:.4~g}<br>${escaped(title)}<extra></extra>`,
+  }));
+}
+
 function makeLayout(xTitle, yTitle) {
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const lines = { gridcolor: colour("--line"), zerolinecolor: colour("--line"), linecolor: colour("--line") };
@@ -136,6 +155,7 @@ function drawCurves(data, shown) {
     for (const trace of traces) Object.assign(trace, { opacity: 0.45, mode: "lines" });
     traces.push(...makeMeans(data, shown, quantity, axis));
   }
+  traces.push(...makeBaselines(data, quantity, traces));
   const layout = makeLayout(data.axes[axis], escaped(name));
   layout.yaxis.type = byId("log").checked ? "log" : "linear";
   return Plotly.react("plot", traces, layout, PLOT_CONFIG);

@@ -1,0 +1,74 @@
+"""Read the scores of real images, which `ganexp evaluate real=SPLIT output=DIRECTORY` has written."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganexp.report.values import as_dict, flatten, is_number, plain
+
+FILE = "scores.json"
+OWN_KEYS = ("id", "samples", "splits", "data")  # of a protocol: these differ between real images and a training
+REFERENCES = "references."
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The scores of the real images of a split, which a perfect generator would reach.
+
+    Attributes:
+        split: the name of the split.
+        protocol: how the scores were measured, by dotted key.
+        scores: the scores by name.
+    """
+
+    split: str
+    protocol: dict[str, Any]
+    scores: dict[str, float]
+
+    @property
+    def title(self) -> str:
+        """Return the number of images and their split, such as "359 real images (test)"."""
+        samples = self.protocol.get("samples")
+        return f"{f'{samples:,} ' if is_number(samples) else ''}real images ({self.split})"
+
+    def suits(self, protocol: Mapping[str, Any]) -> bool:
+        """Return whether the extractor and the reference images are those of a training's protocol.
+
+        The number of images may differ from the number of samples.
+        """
+        own = {key: value for key, value in self.protocol.items() if key not in OWN_KEYS}
+        is_equal = all(protocol.get(key) == value for key, value in own.items())
+        return bool(own) and is_equal and _first_reference(own) == _first_reference(protocol)
+
+
+def find_baselines(directories: Sequence[str | Path]) -> list[Baseline]:
+    """Return the scores of real images in `directories` and their subdirectories, outside of run directories."""
+    found = []
+    for directory in directories:
+        for path, subdirectories, files in os.walk(Path(directory).expanduser().resolve()):
+            subdirectories.sort()
+            if FILE in files and "run.json" not in files:
+                found.append(_read(Path(path) / FILE))
+            if "run.json" in files:
+                subdirectories.clear()
+    return list(filter(None, found))
+
+
+def _read(path: Path) -> Baseline | None:
+    """Return the scores of real images in a file; None if it has others or cannot be read."""
+    try:
+        record = as_dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(record.get("real"), str) or record.get("images") is not None:
+        return None
+    scores = {plain(name): value for name, value in as_dict(record.get("scores")).items() if is_number(value)}
+    return Baseline(plain(record["real"]), dict(flatten(record.get("protocol"))), scores)
+
+
+def _first_reference(protocol: Mapping[str, Any]) -> str | None:
+    """Return the first reference of a protocol, whose scores have no name of a split."""
+    return next((key for key in protocol if key.startswith(REFERENCES)), None)
