@@ -7,12 +7,12 @@ import signal
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"  # two test processes, two cores; read when numpy and torch are imported
 
+gc.disable()  # until all tests are collected
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import torch  # noqa: E402
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: E402
-
 from helpers import config_cache  # noqa: E402
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: E402
 
 torch.set_num_threads(1)
 config_cache.install()
@@ -26,7 +26,8 @@ def pytest_collection_finish() -> None:
     """Collect garbage less often: the thousands of objects of torch and Lightning, searched each time, stay alive."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
+    gc.enable()
 
 
 def pytest_unconfigure() -> None:

@@ -1,4 +1,7 @@
-"""Compose configs in the test process."""
+"""Compose configs in the test process. A config that was composed before is copied."""
+
+import pickle
+from functools import cache
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -21,10 +24,7 @@ TINY = (
 
 def raw_config(*overrides, config="train", with_hydra=False):
     """Return the composed config, unresolved; with or without Hydra's own part."""
-    schema.register()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF), **VERSION_BASE):
-        return compose(config, list(overrides), return_hydra_config=with_hydra)
+    return pickle.loads(_pickled(overrides, config, with_hydra))
 
 
 def config(*overrides):
@@ -33,3 +33,16 @@ def config(*overrides):
     choose_units(raw, overrides)
     cfg = schema.resolve(raw)
     return in_steps(cfg, known_images(cfg))
+
+
+@cache
+def _pickled(overrides, config, with_hydra):
+    return pickle.dumps(composed(overrides, config, with_hydra))
+
+
+def composed(overrides, config="train", with_hydra=False):
+    """Return the composed config, unresolved, without a memory of earlier ones."""
+    schema.register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
+        return compose(config, list(overrides), return_hydra_config=with_hydra)
