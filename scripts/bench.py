@@ -5,6 +5,7 @@
     python scripts/bench.py peers [--package DIRECTORY] [OVERRIDES…]          a step, compared with torch-mimicry's
     python scripts/bench.py scores [--images 256] [--batch-size 32]           IS, FID and KID, compared with libraries
     python scripts/bench.py sweep [--rounds 3] [--steps 600] [OVERRIDES…]     a sweep with two workers, and one by one
+    python scripts/bench.py memory [--steps 20000] [OVERRIDES…]               memory, files and threads of a long run
     python scripts/bench.py startup                                           from the command to the first step
 
 Add `--device cuda` to measure on a GPU. What is compared takes turns in one process, and the first round, in which both
@@ -19,7 +20,7 @@ import torch
 def main() -> None:
     """Run the benchmark that is named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["overhead", "step", "peers", "scores", "sweep", "startup"])
+    parser.add_argument("what", choices=["overhead", "step", "peers", "scores", "sweep", "memory", "startup"])
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, default=1.0, help="least length of a round of `step` and `peers`")
@@ -52,6 +53,10 @@ def main() -> None:
         from bench_processes import sweep
 
         sweep(rounds or 3, arguments.steps or 600, overrides)
+    elif arguments.what == "memory":
+        from bench_memory import memory
+
+        memory(arguments.steps or 20_000, overrides)
     else:
         from bench_processes import startup
 

@@ -30,6 +30,9 @@ SWITCHES: dict[str, tuple[str, ...]] = {
     "tf32 graph": ("trainer.cuda_graph=true",),
     "bf16": ("trainer.precision=bf16-mixed",),
     "bf16 graph": ("trainer.precision=bf16-mixed", "trainer.cuda_graph=true"),
+    "tf32 compile": ("trainer.compile=true",),
+    "tf32 compile graph": ("trainer.compile=true", "trainer.cuda_graph=true"),
+    "bf16 compile graph": ("trainer.precision=bf16-mixed", "trainer.compile=true", "trainer.cuda_graph=true"),
     "tf32 graph nchw": ("trainer.cuda_graph=true", PLAIN[0]),
     "bf16 graph nchw": ("trainer.precision=bf16-mixed", "trainer.cuda_graph=true", PLAIN[0]),
 }

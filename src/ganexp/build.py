@@ -31,6 +31,7 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.sampling import needs_batches
 from ganexp.training import processes
 from ganexp.training.ema import AveragedGenerator
+from ganexp.training.faster_updates import FasterUpdates
 from ganexp.training.gan import GAN
 from ganexp.training.schedules import batch_size_scale, set_stage
 
@@ -75,7 +76,9 @@ def build_gan(cfg: DictConfig) -> GAN:
         growth=growth,
         evaluate_every=schedule.evaluate_every,
         evaluate_by=schedule.evaluate_by,
-        cuda_graph=cfg.trainer.cuda_graph,
+        faster_updates=FasterUpdates(cfg.trainer.compile, cfg.trainer.cuda_graph),
+        accumulate=schedule.accumulate,
+        on_oom=cfg.trainer.on_oom,
     )
     checks.check(cfg, gan)
     gan.configure_optimizers()  # a wrong setting of an optimizer shows here, before anything is written

@@ -97,6 +97,7 @@ def test_death_of_another_process_ends_the_command(tmp_path):
     [
         (("schedule.batch_size=9",), "use schedule.batch_size=8"),
         (("trainer.cuda_graph=true",), "use trainer.cuda_graph=false"),
+        (("trainer.compile=true",), "use trainer.compile=false"),
         (("trainer.sync_batchnorm=true",), "trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs"),
         (("loss/modifier=replay",), "use trainer.devices=1, or leave replay out"),
         (("trainer.num_nodes=2",), "trainer=ddp trainer.devices=2 trains on two"),

@@ -1,6 +1,7 @@
 """`ganexp train`: lengths, monitors, mixed precision, the user's own parts, and SLURM."""
 
 import json
+import multiprocessing
 import signal
 import time
 
@@ -188,6 +189,12 @@ def test_slurm_run_ignores_a_foreign_checkpoint(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     ganexp("evaluate", "ckpt=run", "output=plain", cwd=tmp_path)
     assert evaluated["scores"] == json.loads((tmp_path / "plain" / "scores.json").read_text())["scores"]
+
+
+def test_ended_run_leaves_no_worker_processes(tmp_path):
+    before = set(multiprocessing.active_children())
+    ganexp(*TINY, "data.in_memory=false", "data.workers=2", "hydra.run.dir=run", cwd=tmp_path)
+    assert set(multiprocessing.active_children()) == before
 
 
 def test_slurm_preemption_resumes_with_the_same_bits(tmp_path, monkeypatch):

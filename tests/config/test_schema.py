@@ -37,7 +37,7 @@ def complaints(overrides, config_name="train"):
         (["metrics.grid_rows=0"], "metrics.grid_rows=0: must be a whole number from 1 to 100"),
         (["metrics.grid_columns=0"], "metrics.grid_columns=0: must be a whole number from 1 to 100"),
         (["trainer.accelerator=tpu"], "trainer.accelerator=tpu: must be one of auto, cpu, gpu"),
-        (["trainer.precision=64"], "trainer.precision=64: must be one of 32-true, 32, bf16-mixed, bf16"),
+        (["trainer.precision=64"], "trainer.precision=64: must be one of 32-true, 32, bf16-mixed, bf16, auto"),
         (["trainer.deterministic=maybe"], "trainer.deterministic=maybe: must be true or false, or warn"),
         (["trainer.profiler=fast"], "trainer.profiler=fast: must be one of simple, advanced, pytorch, or null"),
         (
@@ -70,7 +70,7 @@ def test_part_of_a_config_is_resolved():
     cfg.samples = 0
     with pytest.raises(UserError, match=r"^samples=0: must be a whole number from 1 to 10000000, or null$"):
         schema.resolve(cfg, without=["metrics"])
-    with pytest.raises(UserError, match=r"^Missing value: ckpt=…$"):
+    with pytest.raises(UserError, match=r"^Missing value: ckpt=…  \(a checkpoint"):
         schema.resolve(raw_config(config="evaluate"), without=["metrics"])
 
 
@@ -188,7 +188,7 @@ def checked_fields(root):
 
 def test_missing_values_are_named():
     assert complaints(["data=folder"])[0].startswith("Missing value: data.path=…")
-    with pytest.raises(UserError, match=r"^Missing value: ckpt=…$"):
+    with pytest.raises(UserError, match=r"^Missing value: ckpt=…  \(a checkpoint"):
         schema.resolve(raw_config(config="sample"))
 
 

@@ -18,7 +18,7 @@ DECLARED = {field.name for field in fields(sections.Trainer)}
 
 def test_every_argument_is_declared_or_refused():
     assert set(REASONS) == ARGUMENTS - DECLARED
-    assert {"log_every", "tf32", "channels_last", "cuda_graph", "threads"} == DECLARED - ARGUMENTS
+    assert {"log_every", "tf32", "channels_last", "cuda_graph", "threads", "on_oom", "compile"} == DECLARED - ARGUMENTS
 
 
 @pytest.mark.parametrize("argument", sorted(REASONS))

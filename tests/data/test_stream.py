@@ -1,5 +1,7 @@
 """The stream: a pure function of (seed, k), resumable, and the same from memory and from workers."""
 
+import multiprocessing
+
 import pytest
 import torch
 
@@ -80,6 +82,18 @@ def test_workers_give_the_batches_of_memory(numbered, lazy, workers):
         a, b = next(from_workers), next(from_memory)
         assert torch.equal(a.images, b.images)
         assert torch.equal(a.labels, b.labels)
+    from_workers.close()
+
+
+def test_closed_stream_ends_its_workers_and_can_go_on(numbered, lazy):
+    before = set(multiprocessing.active_children())
+    streams = [ImageStream(lazy, 6, seed=1, workers=2), ImageStream(numbered, 6, seed=1)]
+    assert torch.equal(*(next(stream).images for stream in streams))
+    assert len(set(multiprocessing.active_children()) - before) == 2
+    streams[0].close()
+    assert set(multiprocessing.active_children()) == before
+    assert torch.equal(*(next(stream).images for stream in streams))
+    streams[0].close()
 
 
 @pytest.mark.parametrize("workers", [None, 0])

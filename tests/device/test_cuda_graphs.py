@@ -15,8 +15,9 @@ from helpers.device_cases import CASES, CHOICES
 from helpers.states import last_checkpoint, logged_points, same_state
 from pytorch_lightning import Callback
 
-from ganexp.training import cuda_graphs
+from ganexp.training import compiled, cuda_graphs
 from ganexp.training import trainer as trainers
+from ganexp.training.compiled import CompiledUpdates
 from ganexp.training.gan import GAN
 
 NEEDS_GPU = (
@@ -84,8 +85,6 @@ def graphs(request):
     with (
         mock.patch.object(torch.cuda, "CUDAGraph", PretendGraph),
         mock.patch.object(cuda_graphs._Graph, "record", record_pretended),
-        mock.patch.object(torch.cuda, "get_rng_state", wraps=lambda device: torch.get_rng_state()),
-        mock.patch.object(torch.cuda, "set_rng_state", wraps=lambda state, device: torch.set_rng_state(state)),
     ):
         yield
 
@@ -105,7 +104,7 @@ def steps(case, device, precision="32-true", compute=None):
     bench.optimizers = [torch.optim.SGD(network.parameters(), lr=1e-3) for network in gan.networks.values()]
     gan.lr_schedulers = lambda: []
     if compute is not None:
-        gan._compute_gradients = cuda_graphs.GraphedUpdates(compute(gan), gan.networks)
+        gan.gradient_function = cuda_graphs.GraphedUpdates(compute(gan), gan.networks)
     before = flat_weights(gan)
     torch.manual_seed(1)
     half = precision == "bf16-mixed"
@@ -139,8 +138,30 @@ def test_steps_with_graphs_equal_those_without(case, precision, device, graphs, 
     tolerance = TOLERANCES[precision]
     assert error_of(change, expected) < tolerance
     torch.testing.assert_close(dict(gan.named_buffers()), dict(plain.named_buffers()), rtol=tolerance, atol=tolerance)
-    assert set(gan._compute_gradients._graphs) == set(gan.networks)
+    assert set(gan.gradient_function._graphs) == set(gan.networks)
     assert WARNING not in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "device"),
+    [
+        ("mlp", "cpu"),
+        *(pytest.param(case, "cuda", marks=NEEDS_GPU) for case in ("wgan_gp_resnet", "sngan_conditional")),
+    ],
+)
+def test_graphs_of_compiled_updates_take_the_same_steps(case, device, graphs, monkeypatch, capsys):
+    if device == "cpu":
+        monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
+
+    def compiled_updates(gan):
+        return CompiledUpdates(gan.compute_gradients, gan.evaluate, gan.networks)
+
+    _, expected = steps(case, device)
+    _, change = steps(case, device, compute=compiled_updates)
+    torch.compiler.reset()
+    assert error_of(change, expected) < TOLERANCES["32-true"]
+    assert "warning" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("device", ["cpu", ON_GPU])
@@ -240,8 +261,8 @@ class WatchGraphs(Callback):
 
     def on_train_batch_end(self, trainer, pl_module, *args):
         torch.cuda.set_sync_debug_mode("default")
-        self.in_use.append(pl_module._is_graphed and not pl_module._compute_gradients._failed)
-        self.recorded |= set(pl_module._compute_gradients._graphs)
+        self.in_use.append(pl_module._is_graphed and not pl_module.gradient_function._failed)
+        self.recorded |= set(pl_module.gradient_function._graphs)
 
 
 def watched_run(*words, cwd):

@@ -93,5 +93,6 @@ PATCHES = (
     (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
     (torch.cuda, "is_bf16_supported", lambda *args, **options: True),
     (torch.cuda, "current_device", lambda: 0),
+    (torch.cuda, "get_rng_state", lambda *args: None),  # it does not wait for the device
     (torch.cuda, "mem_get_info", lambda *args: (2**36, 2**36)),
 )

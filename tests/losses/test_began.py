@@ -36,7 +36,7 @@ def test_terms_and_k_follow_the_papers_recursion():
 def test_k_is_at_most_1():
     loss = Began(gamma=1.0, rate=10.0)
     loss.discriminator(torch.ones(2), torch.zeros(2))
-    assert loss.k == 1
+    assert loss.values()["k"] == 1
 
 
 def test_gradients_of_both_networks_equal_finite_differences():

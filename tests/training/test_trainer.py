@@ -71,6 +71,22 @@ def test_progress_bar_is_one_of_the_callbacks_or_none(tmp_path, flags):
         made(tmp_path, callbacks=[line, TQDMProgressBar()])
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is asked for its state in every step")
+def test_steps_of_optimizers_do_not_ask_for_gpus(tmp_path, flags, monkeypatch):
+    """Lightning lets torch ask NVML in each step of an optimizer, which takes as long as a small step itself."""
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    weight = torch.nn.Parameter(torch.zeros(2))
+    optimizer, asked = torch.optim.Adam([weight], fused=True), []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: asked.append(True) or 0)
+    for expected in (1, 0):
+        weight.grad = torch.ones(2)
+        asked.clear()
+        optimizer.step()
+        assert len(asked) == expected
+        made(tmp_path)
+        asked.clear()
+
+
 def test_anomalies_are_detected_if_wanted(tmp_path, flags):
     assert not made(tmp_path)._detect_anomaly
     assert made(tmp_path, "trainer.detect_anomaly=true")._detect_anomaly

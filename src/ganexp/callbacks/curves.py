@@ -1,5 +1,9 @@
 """Draw curves.png after every evaluation."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ganexp.plots.curves import plot_curves
@@ -20,7 +24,28 @@ class Curves(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the curves up to this evaluation."""
+        with young_garbage_freed():
+            self._draw()
+
+    def _draw(self) -> None:
         metadata = self.run_directory.metadata()
         title = run_title(self.run_directory) or self.run_directory.path.name
         figure = plot_curves(self.run_directory.points(), metadata.get("score_info", {}), title)
         save_figure(figure, self.run_directory.curves)
+
+
+@contextmanager
+def young_garbage_freed() -> Iterator[None]:
+    """Free what the block has left: the parts of a figure refer to each other, so that only the collector frees them.
+
+    In the block nothing is collected, because what survives a collection is searched rarely. Figures of several
+    megabytes would add up until then.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.collect(0)
+        if was_enabled:
+            gc.enable()

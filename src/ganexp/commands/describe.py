@@ -83,6 +83,7 @@ def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
         "epochs": epochs_of(cfg, known_images(cfg)),
         "discriminator_steps": d_steps,
         "batch_size": batch_size,
+        "accumulate": cfg.schedule.accumulate,
         "total_images": images,
     }
 

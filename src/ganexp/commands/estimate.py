@@ -19,6 +19,7 @@ from ganexp import build, log_keys, offline
 from ganexp.callbacks.random_state import RandomState
 from ganexp.commands.estimate_scores import ScoringTime, time_scores
 from ganexp.commands.flops import FlopCounter
+from ganexp.commands.precision import choose_precision
 from ganexp.commands.timing import clock, timed
 from ganexp.config.instantiate import target_name
 from ganexp.data.datamodule import StreamData
@@ -123,6 +124,7 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     images = len(image_set) if is_here else ASSUMED_IMAGES
     pl.seed_everything(cfg.seed, verbose=False)
     gan, run = build.build_gan(cfg), RunDirectory(scratch / "run")
+    choose_precision(cfg, gan, device)
     gan.connect(build.build_stream(cfg, image_set, device))
     stopwatch, trainer = _time_steps(cfg, gan, run)
     seconds_a_step = stopwatch.seconds_a_step()
@@ -196,12 +198,15 @@ class _Stopwatch(pl.Callback):
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: GAN, *args: Any) -> None:
         if pl_module.step == COUNTED_STEP:
+            self._gradient_function = pl_module.gradient_function
+            pl_module.gradient_function = pl_module.compute_gradients  # graphs and compiled functions hide operations
             self._counter.__enter__()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: GAN, *args: Any) -> None:
         if pl_module.step == COUNTED_STEP + 1:
             self._counter.__exit__(None, None, None)
             self.flops = self._counter.flops
+            pl_module.gradient_function = self._gradient_function
         self.times.append(clock(pl_module.device))
         if len(self.times) > 1 and self.times[-1] - self.times[0] > MAX_TIMING_SECONDS:
             trainer.should_stop = True

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from ganexp import build, build_scores
 from ganexp.commands.data_summary import data_summary
+from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
 from ganexp.commands.warm_start import warm_start
 from ganexp.config.device_checks import check_hardware
@@ -62,6 +63,7 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
     image_sets = prepare_data(cfg, gan)
     if device.type == "cpu":
         choose_threads(cfg, gan)
+    choose_precision(cfg, gan, device)
     stream = build.build_stream(cfg, image_sets["train"], device)
     gan.connect(stream)
     say_once(describe_length(cfg, stream))
@@ -72,15 +74,25 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
 
 def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
     """Return the length of the run, in steps and in epochs, and how often it is evaluated, as one line."""
-    schedule, unit = cfg.schedule, {"steps": "steps", "d_steps": "discriminator updates"}[cfg.schedule.evaluate_by]
-    length = f"{schedule.steps:,} steps"
+    schedule, unit = cfg.schedule, {"steps": "step", "d_steps": "discriminator update"}[cfg.schedule.evaluate_by]
+    length = count(schedule.steps, "step")
     if schedule.max_d_steps is not None:
-        length = f"{schedule.max_d_steps:,} discriminator updates, at most {length}"
+        length = f"{count(schedule.max_d_steps, 'discriminator update')}, at most {length}"
     epochs = epochs_of(cfg, len(stream.image_set))
     in_epochs = "" if epochs is None else f", that is {epochs:,.4g} epochs of {stream.batches_per_epoch:,} batches"
     late = [str(epoch) for epoch in schedule.keep_at if epochs is not None and epoch > epochs]
     not_kept = f"\nschedule.keep_at: the run ends before epoch {', '.join(late)}" if late else ""
-    return f"length: {length}{in_epochs}; evaluated every {schedule.evaluate_every:,} {unit}{not_kept}"
+    return f"length: {length}{in_epochs}; evaluated every {count(schedule.evaluate_every, unit)}{not_kept}"
+
+
+def count(number: int, what: str) -> str:
+    """Return a number with a noun, in the plural unless it is 1.
+
+    Example:
+        >>> count(1, "step"), count(3000, "step")
+        ('1 step', '3,000 steps')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def check_only(cfg: DictConfig) -> None:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
-from ganexp import build, build_scores
+from ganexp import build, build_scores, offline
 from ganexp.callbacks.guard import Guard
 from ganexp.callbacks.kept_checkpoints import KeptCheckpoints
 from ganexp.callbacks.progress import clock_time
@@ -24,8 +24,10 @@ from ganexp.commands.data_identity import describe_content
 from ganexp.commands.prepare import Prepared, check_only, prepare
 from ganexp.commands.result import record_result, record_settings
 from ganexp.commands.run_status import recorded_status
+from ganexp.commands.sweep_job import how_to_resume
 from ganexp.config.averaging import average_warning
 from ganexp.console import logged_to, say, say_once, short_path
+from ganexp.errors import UserError
 from ganexp.loggers.metrics_file import MetricsFile
 from ganexp.loggers.result import closing
 from ganexp.metrics.collection import Scores
@@ -54,9 +56,8 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
         The FID of the best checkpoint, for sweeps; None without scores.
     """
     if cfg.debug.dry_run:
-        check_only(_with_steps(cfg))
+        _dry_run(cfg)
         remove_if_empty(path)  # which Hydra has created
-        say("debug.dry_run=true: the networks were built and the images were read. Nothing was trained or written.")
         return None
     cfg = _with_steps(cfg)
     prepared = prepare(cfg)
@@ -66,6 +67,23 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
         begin = {"status": "running", "process": this_process(), "started": now()}
         run.update_metadata(name=cfg.name, **begin, **chosen, init_from=prepared.initial, **environment())
         return fit_run(cfg, run, prepared)
+
+
+def _dry_run(cfg: DictConfig) -> None:
+    """Build the networks and read the images, without downloading them.
+
+    Raises:
+        UserError: settings are wrong or incompatible, or the dataset is not on this machine.
+    """
+    try:
+        with offline.offline():
+            check_only(_with_steps(cfg))
+    except offline.NotHere as error:
+        raise UserError(
+            f"{error} A dry run downloads nothing, so the images cannot be checked.\nWithout --dry-run they are "
+            f"downloaded to data.root={cfg.data.root}. If they are in another directory: data.root=DIRECTORY"
+        ) from None
+    say("debug.dry_run=true: the networks were built and the images were read. Nothing was trained or written.")
 
 
 def _with_steps(cfg: DictConfig) -> DictConfig:
@@ -78,7 +96,7 @@ def _with_steps(cfg: DictConfig) -> DictConfig:
     if schedule.epochs is not None or schedule.evaluate_every_epochs is not None:
         cfg = in_steps(cfg, len(build.build_image_set(cfg)))
     if (warning := average_warning(cfg)) and cfg.debug.keep_scores:  # else the samples do not count
-        say(f"warning: {warning}")
+        say_once(f"warning: {warning}")
     return cfg
 
 
@@ -172,6 +190,7 @@ def _fit(
         loggers=loggers,
         arguments=arguments,
     )
+    gan.accumulated.on_halved = lambda facts: run.update_metadata(out_of_memory={"step": gan.step} | dict(facts))
     with evaluation_share_shown(gan):
         if checkpoint is None:
             trainers.validate(gan, data, device, callbacks, loggers, arguments)
@@ -187,7 +206,7 @@ def _status(cfg: DictConfig, run: RunDirectory, gan: GAN, callbacks: Sequence[Ca
         return "pruned"
     is_over = any(isinstance(callback, TimeLimit) and callback.is_over for callback in callbacks)
     if is_over and not gan.is_done:
-        say(f"stopped by trainer.max_time={cfg.trainer.max_time}. Resume with: ganexp resume {short_path(run.path)}")
+        say_once(f"stopped by trainer.max_time={cfg.trainer.max_time}. Resume with: {how_to_resume(run)}")
         return "interrupted"
     return "finished"
 

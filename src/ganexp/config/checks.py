@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from ganexp.config import device_checks, output_checks, schema, score_checks
+from ganexp.config import batch_checks, device_checks, output_checks, schema, score_checks
 from ganexp.config.fields import field_violations
 from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
@@ -288,6 +288,7 @@ RULES = (
     references_are_named,
     pruning_has_scores,
     time_limits_can_be_read,
+    *batch_checks.RULES,
     *device_checks.RULES,
     *output_checks.RULES,
     *score_checks.RULES,

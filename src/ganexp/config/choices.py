@@ -24,6 +24,11 @@ def _defaults(name: str) -> list[Any]:
     return content.get("defaults", []) if isinstance(content, Mapping) else []
 
 
+def takes_list(group: str) -> bool:
+    """Return whether a run can have several options of a group at the same time, such as callbacks."""
+    return any(isinstance(entry, Mapping) and isinstance(entry.get(group), list) for entry in _defaults("run"))
+
+
 def chosen_options(experiment: str) -> Choices:
     """Return the options of each group with which an experiment runs, including the default options.
 

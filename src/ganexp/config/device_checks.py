@@ -30,13 +30,14 @@ def check_hardware(trainer: DictConfig, device: torch.device) -> None:
         raise UserError("trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs: leave it out")
 
 
-def graphs_have_one_device(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that no CUDA graph would contain an exchange between devices."""
-    if cfg.trainer.devices > 1 and cfg.trainer.cuda_graph:
-        yield (
-            f"trainer.cuda_graph=true trainer.devices={cfg.trainer.devices}: the exchange between devices is not part "
-            "of a CUDA graph: use trainer.cuda_graph=false"
-        )
+def whole_updates_have_one_device(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that neither a CUDA graph nor a compiled function would contain an exchange between devices."""
+    for name, what in (("cuda_graph", "a CUDA graph"), ("compile", "a compiled update")):
+        if cfg.trainer.devices > 1 and cfg.trainer[name] is True:
+            yield (
+                f"trainer.{name}=true trainer.devices={cfg.trainer.devices}: the exchange between devices is not part "
+                f"of {what}: use trainer.{name}=false"
+            )
 
 
 def modifiers_suit_several_devices(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
@@ -69,7 +70,7 @@ def deterministic_algorithms_are_not_timed(cfg: DictConfig, gan: "GAN") -> Itera
 
 RULES = (
     deterministic_algorithms_are_not_timed,
-    graphs_have_one_device,
+    whole_updates_have_one_device,
     modifiers_suit_several_devices,
     batch_norm_can_be_synchronised,
 )

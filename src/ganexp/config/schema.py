@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganexp.config.comments import schema_comments
 from ganexp.config.composition import register_resolver
 from ganexp.config.fields import NODES, field_violations, limited, limits, node_violations
 from ganexp.config.interpolations import explain_interpolation
@@ -70,6 +71,7 @@ class Describe(Train):
     """Config of `ganexp describe`."""
 
     estimate: bool = False  # time a few steps, and estimate hours, memory and disk space of the run
+    json: bool = False  # print JSON on a terminal too; a file or pipe always gets JSON
 
 
 @dataclass
@@ -123,7 +125,7 @@ class Sample:
     truncation: float | None = limited(Truncation | None, None)  # limit beyond which latent values are drawn again
     format: str = limited(Literal["png", "zip", "npz"], "png")  # npz: uint8 (N, H, W, C) as arr_0, labels as arr_1
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
-    output: str | None = field(default=None, metadata=PATH)  # directory for the images; default: samples/drawn
+    output: str | None = field(default=None, metadata=PATH)  # directory for the images; default: samples/drawn-…
 
 
 @cache
@@ -168,7 +170,9 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
         reasons = list(node_violations(nodes, root)) or [explain_interpolation(error, cfg=cfg)]
         raise _user_error_behind(error) or UserError("\n".join(reasons)) from None
     if missing:
-        raise UserError("\n".join(f"Missing value: {key}=…" for key in missing))
+        comments = schema_comments(root)
+        hints = {key: f"  ({comments[key]})" if key in comments else "" for key in missing}
+        raise UserError("\n".join(f"Missing value: {key}=…{hint}" for key, hint in hints.items()))
     trainer = values.get("trainer", {})
     if complaints := [*unknown, *field_violations(values, root), *reasons_against_values(trainer)]:
         raise UserError("\n".join(complaints))

@@ -17,7 +17,7 @@ from ganexp.types import ImageCount, NonNegativeInt, PositiveFloat, PositiveInt
 Accelerator = Literal["auto", "cpu", "gpu"]
 GridSide = Annotated[int, Ge(1), Le(100)]  # images along one side of the sample grid
 SampleCounts = list[Annotated[int, Ge(2)]]  # numbers of samples for which FID is computed
-Precision = Literal["32-true", 32, "bf16-mixed", "bf16"]
+Precision = Literal["32-true", 32, "bf16-mixed", "bf16", "auto"]
 
 
 @dataclass
@@ -63,6 +63,8 @@ class Schedule:
     evaluate_by: str = limited(Literal["steps", "d_steps"], "steps")  # what evaluate_every and log_every count
     keep_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))  # epochs of kept checkpoints
     batch_size: int = limited(PositiveInt)  # images in each update, of all devices together
+    # equal parts of a batch that go through the networks one after another; their gradients are averaged
+    accumulate: int = limited(PositiveInt, 1)
     updates: Any = field(default=MISSING, metadata=NODE)  # which network is updated when
     # auto: real and generated images go through D in one batch if it treats each image by itself, and spectral norm
     # makes one power iteration for each update; false: two batches, and an iteration for every pass through a layer
@@ -146,14 +148,19 @@ class Trainer:
     sync_batchnorm: bool = False  # with several GPUs: whether batch norm uses the images of all of them
     # threads of a CPU; auto: few for small networks, which are slower with many
     threads: Any = field(default="auto", metadata=limits(PositiveInt | Literal["auto"]))
+    # auto: bf16-mixed where it was measured to be faster, see commands/precision.py
     precision: Any = field(default="32-true", metadata=limits(Precision))
     log_every: int = limited(PositiveInt, 50)  # steps between two logged losses
+    # an update that runs out of memory; halve: repeat it, and all later ones, with schedule.accumulate doubled, once
+    on_oom: str = limited(Literal["halve", "raise"], "halve")
     # true: bitwise repeatable on the same kind of machine, or an error; warn: a warning instead of the error
     deterministic: Any = field(default=False, metadata=limits(bool | Literal["warn"]))
     # on a GPU: whether convolutions and matrix products in 32 bits use TF32, with 10-bit mantissas; never for scores
     tf32: bool = True
     channels_last: bool = True  # whether feature maps are stored with the channels of a pixel together, which is faster
     cuda_graph: bool = False  # on a GPU: whether the gradients of an update are launched as one CUDA graph
+    # whether the gradients of an update are computed by one compiled function, where possible; auto: on a GPU
+    compile: Any = field(default=False, metadata=limits(bool | Literal["auto"]))
     benchmark: bool | None = None  # whether cuDNN times convolutions; null: yes, unless deterministic
     detect_anomaly: bool = False  # whether to report the operation with a NaN gradient; slow
     enable_model_summary: bool = False  # whether to print a table of the layers at the start

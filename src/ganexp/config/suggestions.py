@@ -3,9 +3,8 @@
 There is one function for each kind of error, which returns an empty string for other errors. Must not import torch.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 from hydra.errors import MissingConfigException, OverrideParseException
@@ -16,6 +15,7 @@ from ganexp.config.annotations import describe, show
 from ganexp.config.composition import compose_config, group_options
 from ganexp.config.hydra_messages import is_group_value_error, missing_deletion, unmatched_group
 from ganexp.config.texts import holds_list, is_group, parse, quoted_form
+from ganexp.errors import MAX_SUGGESTIONS, did_you_mean
 
 SYNONYMS = {  # names in other programs, and those of ganexp
     "learning_rate": "lr",
@@ -31,7 +31,6 @@ SYNONYMS = {  # names in other programs, and those of ganexp
     "z_dim": "dim",
     "latent_dim": "dim",
 }
-MAX_SUGGESTIONS = 3
 OF_OTHER_PARTS = ("hydra", "metrics")  # have settings of the same names that are rarely meant
 NO_OPTION = {"null", "None", ""}
 
@@ -256,19 +255,18 @@ def _settings_called(name: str, node: DictConfig | None) -> Iterator[str]:
 
 
 def _list_names(key: str, within: str, name: str, names: list[str], meant: list[str] | None = None) -> str:
-    listed = f"{within} has: {', '.join(names)}" if within else f"Available settings: {', '.join(names)}"
+    listed = (
+        f"{within} has: {', '.join(names) or 'no settings'}" if within else f"Available settings: {', '.join(names)}"
+    )
     prefix = f"{within}." if within else ""
-    return "\n".join([f"{key}: there is no such setting.", listed, *_did_you_mean(name, names, prefix, meant)])
+    called = [f"{prefix}{match}" for match in (meant or ())[:MAX_SUGGESTIONS]]
+    question = f"Did you mean {' or '.join(called)}?" if called else did_you_mean(name, names, prefix)
+    return "\n".join(filter(None, [f"{key}: there is no such setting.", listed, question]))
 
 
 def _list_options(group: str, option: str, options: list[str]) -> str:
     lines = [f"{group}={option}: there is no such option.", f"{group} has: {', '.join(options)}"]
-    return "\n".join([*lines, *_did_you_mean(option, options, f"{group}=")])
-
-
-def _did_you_mean(name: str, names: Iterable[str], prefix: str, meant: list[str] | None = None) -> list[str]:
-    close = (meant or get_close_matches(name, list(names), cutoff=0.5))[:MAX_SUGGESTIONS]
-    return [f"Did you mean {' or '.join(prefix + match for match in close)}?"] if close else []
+    return "\n".join(filter(None, [*lines, did_you_mean(option, options, f"{group}=")]))
 
 
 def _compose_without(key: str, line: CommandLine) -> DictConfig:

@@ -20,7 +20,7 @@ _CLIPPING = (
 
 # Reasons by argument.
 REASONS = {
-    "accumulate_grad_batches": "gradients of several batches are not summed: use a larger schedule.batch_size",
+    "accumulate_grad_batches": "use schedule.accumulate=…, the number of parts of each batch of schedule.batch_size",
     "barebones": "use callbacks=none logger=none for a run with little overhead",
     "callbacks": "use callbacks=[…]; callbacks/NAME.yaml in a --config-dir adds your own callback",
     "check_val_every_n_epoch": _EVALUATION,

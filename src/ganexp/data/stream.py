@@ -124,6 +124,13 @@ class ImageStream:
         self._loader_position += 1
         return next(self._loader).to(self.device, non_blocking=True)
 
+    def close(self) -> None:
+        """End the worker processes; the next batch starts others.
+
+        Without this they end when Python's garbage collector finds them, and this process then waits for some seconds.
+        """
+        self._loader, self._loader_position = None, -1
+
     def _start_loader(self, start: int) -> Iterator[Tensor]:
         loader = DataLoader(
             _BatchesByIndex(self.image_set),

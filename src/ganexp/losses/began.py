@@ -47,9 +47,10 @@ class Began(nn.Module):
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the means of L(x) and -k·L(G(z)), and update k."""
         real, fake = d_real.mean(), d_fake.mean()
-        terms = {"real": real, "fake": -self.k * fake}
+        k = self._k()
+        terms = {"real": real, "fake": -k * fake}
         balance = self.gamma * real.detach() - fake.detach()
-        self.k = (self.k + self.rate * balance).clamp(0, 1)  # a new tensor: the term above still needs the old one
+        self.k = k + self.rate * balance  # a new tensor: the term above still needs the old one
         self.convergence = real.detach() + balance.abs()
         return terms
 
@@ -63,4 +64,8 @@ class Began(nn.Module):
 
     def values(self) -> Terms:
         """Return k, and the measure of convergence M of the discriminator's last update."""
-        return {"k": self.k, "convergence": self.convergence}
+        return {"k": self._k(), "convergence": self.convergence}
+
+    def _k(self) -> Tensor:
+        """Return k in [0, 1], clamped when it is used, so that a mean over devices or parts is that of all images."""
+        return self.k.clamp(0, 1)

@@ -59,7 +59,7 @@ class GradientPenalty:
     ) -> Tensor:
         """Return the penalty, a scalar."""
         with torch.autocast(real.device.type, enabled=False):
-            mixed = interpolate(to_float32(real), to_float32(fake), self.epsilon).requires_grad_()
+            mixed = differentiable(interpolate(to_float32(real), to_float32(fake), self.epsilon))
             squares = squared_gradient_norm(discriminator(mixed, real_labels), mixed)
             if self.center == 0:
                 return self.weight * squares.mean()
@@ -101,7 +101,7 @@ class Dragan:
     ) -> Tensor:
         """Return the penalty, a scalar; generated images are not used."""
         with torch.autocast(real.device.type, enabled=False):
-            images = self.perturb(to_float32(real).detach()).requires_grad_()
+            images = differentiable(self.perturb(to_float32(real)))
             squares = squared_gradient_norm(discriminator(images, real_labels), images)
             return self.weight * (squares.sqrt() - 1).square().mean()
 
@@ -141,7 +141,7 @@ class R1:
     ) -> Tensor:
         """Return the penalty, a scalar; generated images are not used."""
         with torch.autocast(real.device.type, enabled=False):
-            images = to_float32(real).detach().requires_grad_()
+            images = differentiable(to_float32(real))
             squares = squared_gradient_norm(discriminator(images, real_labels), images)
             return 0.5 * self.gamma * squares.mean()
 
@@ -149,6 +149,15 @@ class R1:
 def to_float32(tensor: Tensor) -> Tensor:
     """Return a tensor in half precision as float32, and any other tensor unchanged."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def differentiable(images: Tensor) -> Tensor:
+    """Return images with respect to which a gradient can be taken.
+
+    They are the `images` themselves if these have a gradient already, which some releases of torch cannot add within a
+    compiled function; otherwise others with the same pixels.
+    """
+    return images if images.requires_grad else images.detach().requires_grad_()
 
 
 def interpolate(real: Tensor, fake: Tensor, epsilon: Epsilon) -> Tensor:

@@ -138,24 +138,39 @@ class _DivideBySigma(torch.autograd.Function):
         rows = factors.split([len(gradient) for gradient in gradients])
         weight_gradients = []
         for gradient, output, sigma, row, v in zip(gradients, outputs, sigmas.unbind(), rows, ctx.v, strict=True):
-            weight_gradient = torch.div(gradient, sigma, out=torch.empty_like(output))  # in the weight's memory format
-            as_matrix(weight_gradient).addr_(row, v, alpha=-1)
-            weight_gradients.append(weight_gradient)
+            matrix = torch.addr(as_matrix(gradient / sigma, like=output), row, v, alpha=-1)
+            weight_gradients.append(from_matrix(matrix, like=output))
         return None, None, None, None, *weight_gradients
 
 
-def as_matrix(weight: Tensor) -> Tensor:
-    """Return a view of a weight (outputs, inputs, …) as a matrix (outputs, rest), with the columns as in memory."""
-    if weight.ndim == 4 and not weight.is_contiguous():
+def as_matrix(weight: Tensor, like: Tensor | None = None) -> Tensor:
+    """Return a weight (outputs, inputs, …) as a matrix (outputs, rest), with the columns as in the memory of `like`.
+
+    The matrix is a view if the weight itself, which is the default of `like`, is stored so.
+    """
+    if has_channels_last(weight if like is None else like):
         weight = weight.permute(0, 2, 3, 1)  # (O, I, h, w) -> (O, h, w, I), which channels_last keeps in one piece
     return weight.flatten(1)
 
 
+def from_matrix(matrix: Tensor, like: Tensor) -> Tensor:
+    """Return a view of a matrix that `as_matrix` made of a weight with the shape and memory format of `like`."""
+    if has_channels_last(like):
+        outputs, inputs, height, width = like.shape
+        return matrix.view(outputs, height, width, inputs).permute(0, 3, 1, 2)
+    return matrix.view(like.shape)
+
+
 def stored_as(weight: Tensor, v: Tensor) -> Tensor:
     """Return a view of v, which is in the order of `weight.flatten(1)`, in the order of `as_matrix(weight)`."""
-    if weight.ndim == 4 and not weight.is_contiguous():
+    if has_channels_last(weight):
         return v.view(weight.shape[1:]).permute(1, 2, 0)  # (I·h·w,) -> (h, w, I)
     return v
+
+
+def has_channels_last(weight: Tensor) -> bool:
+    """Return whether the channels of a pixel of the weight lie together in memory."""
+    return weight.ndim == 4 and weight.stride(1) == 1 and weight.stride(3) == weight.shape[1]
 
 
 def _to_unit_length(vectors: list[Tensor], owners: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,13 +7,14 @@ stays outside of the graph, so that optimizers and learning rates work as usual.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 
 from ganexp.console import say
 from ganexp.data.stream import Batch as RealBatch
+from ganexp.training.self_test import State, difference
 from ganexp.training.updates import Backward
 
 WARM_UPS = 3  # eager updates before recording, in which cuDNN and cuBLAS choose their algorithms
@@ -56,40 +57,30 @@ class GraphedUpdates:
         self._failed = False
 
     def __call__(self, phase: Backward, real: RealBatch) -> Results:
-        """Compute the gradients of the phase. The results are overwritten by the network's next update."""
+        """Compute the gradients of the phase. The next update overwrites the results, except for the loss."""
         if not self._failed and phase.network not in self._graphs:
             self._record(phase, real)
         if self._failed:
             return self.compute(phase, real)
-        return self._graphs[phase.network].replay(real)
+        results = self._graphs[phase.network].replay(real)
+        return replace(results, loss=results.loss.clone())
 
     def _record(self, phase: Backward, real: RealBatch) -> None:
-        state = _State(self.networks, real.images.device)
+        state = State(self.networks, real.images.device)
         labels = None if real.labels is None else real.labels.clone()
         graph = _Graph(RealBatch(real.images.clone(), labels), list(self.networks[phase.network].parameters()))
         try:
             graph.record(lambda batch: self.compute(phase, batch))
             graph.gradients = [parameter.grad for parameter in graph.parameters]
-            difference = self._difference(phase, graph, real, state)
-        except RuntimeError as error:
-            self._fail(f"the update of the {phase.network} cannot be recorded: {str(error).splitlines()[0]}")
+            error = difference(lambda: graph.replay(real), lambda: self.compute(phase, real), graph.parameters, state)
+        except RuntimeError as problem:
+            self._fail(f"the update of the {phase.network} cannot be recorded: {str(problem).splitlines()[0]}")
         else:
-            if not difference <= TOLERANCE:
-                self._fail(f"the gradients of the {phase.network} differ by {difference:.1e} of their norm")
-            self._graphs[phase.network] = graph
+            if error <= TOLERANCE:
+                self._graphs[phase.network] = graph
+            else:
+                self._fail(f"the gradients of the {phase.network} differ by {error:.1e} of their norm")
         state.restore()
-
-    def _difference(self, phase: Backward, graph: "_Graph", real: RealBatch, state: "_State") -> float:
-        """Return the relative difference of gradients with and without the graph, in the second of two updates."""
-        parameters = list(self.networks[phase.network].parameters())
-        gradients = []
-        for compute in (lambda: graph.replay(real), lambda: self.compute(phase, real)):
-            state.restore()
-            compute()
-            compute()
-            gradients.append(_flat_gradient(parameters))
-        with_graph, without = gradients
-        return float((with_graph - without).norm() / without.norm().clamp_min(1e-12))
 
     def _fail(self, reason: str) -> None:
         self._failed = True
@@ -124,20 +115,6 @@ class _Graph:
         return self.results
 
 
-class _State:
-    """The buffers of the networks and the random state of the device, to undo the updates of a test."""
-
-    def __init__(self, networks: nn.ModuleDict, device: torch.device) -> None:
-        self.device, self.random = device, torch.cuda.get_rng_state(device)
-        self.buffers = [(buffer, buffer.clone()) for buffer in networks.buffers()]
-
-    def restore(self) -> None:
-        """Set buffers and random state to what they were."""
-        torch.cuda.set_rng_state(self.random, self.device)
-        for buffer, value in self.buffers:
-            buffer.copy_(value)
-
-
 @contextmanager
 def _side_stream() -> Iterator[None]:
     """Use another stream than the default one, as torch requires for updates before a recording."""
@@ -146,7 +123,3 @@ def _side_stream() -> Iterator[None]:
     with torch.cuda.stream(stream):
         yield
     torch.cuda.current_stream().wait_stream(stream)
-
-
-def _flat_gradient(parameters: list[nn.Parameter]) -> Tensor:
-    return torch.cat([each.grad.flatten().float() for each in parameters if each.grad is not None]).clone()

@@ -4,6 +4,7 @@ One `training_step` is one step, which is one generator update. Optimizers step 
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -18,16 +19,16 @@ from ganexp.models.latent import Latent
 from ganexp.models.spectral_group import normalise_once, spectral_norm_groups
 from ganexp.pixels import PixelRange
 from ganexp.training import processes
+from ganexp.training.accumulation import AccumulatedUpdates, OnOom
 from ganexp.training.cuda_graphs import GraphedUpdates, Results
 from ganexp.training.ema import AveragedGenerator
+from ganexp.training.faster_updates import FasterUpdates
 from ganexp.training.optimizer_state import use_memory_format_of_parameters
 from ganexp.training.schedules import LinearDecay, ProgressiveGrowth, make_schedulers, set_progress
 from ganexp.training.scored_module import ScoredModule
 from ganexp.training.update_batches import UpdateBatches
 from ganexp.training.update_values import UpdateValues
 from ganexp.training.updates import Backward, FixedRatio, Step
-
-COUNTERS = ("step", "d_steps", "images_seen")
 
 
 class GAN(ScoredModule):
@@ -52,9 +53,12 @@ class GAN(ScoredModule):
         growth: function that maps a step to the stage of networks that grow; None leaves them at full size.
         evaluate_every: number of updates between two evaluations, which end Lightning's epochs.
         evaluate_by: what `evaluate_every` and `log_every` count: generator updates (`steps`), or discriminator updates.
-        cuda_graph: whether to replay the updates as CUDA graphs on a GPU, if nothing in them changes Python objects.
+        faster_updates: whether to compile the updates, or to replay them as CUDA graphs.
+        accumulate: number of equal parts of a batch, whose gradients are averaged.
+        on_oom: what to do if an update runs out of memory: `halve` doubles the number of parts, once.
 
     Attributes:
+        gradient_function: computes the gradients of an update; during a training, `faster_updates` chooses it.
         losses_logged_at: the last step at which losses were logged; -1 before the first one. Others: `ScoredModule`.
     """
 
@@ -76,7 +80,9 @@ class GAN(ScoredModule):
         growth: ProgressiveGrowth | None = None,
         evaluate_every: int = 1000,
         evaluate_by: Literal["steps", "d_steps"] = "steps",
-        cuda_graph: bool = False,
+        faster_updates: FasterUpdates | None = None,
+        accumulate: int = 1,
+        on_oom: OnOom = "halve",
     ) -> None:
         super().__init__(latent, num_classes, pixel_range)
         self.automatic_optimization = False
@@ -87,11 +93,11 @@ class GAN(ScoredModule):
         self.max_norms = {name: norm for name, norm in (clip_gradients or {}).items() if norm is not None}
         self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
         self.evaluate_every, self.evaluate_by = evaluate_every, evaluate_by
-        self.losses_logged_at = -1
         self._values = UpdateValues()
         self._batches = UpdateBatches(self.networks, latent, num_classes, update_rule.labels)
-        self.cuda_graph = cuda_graph
-        self._compute_gradients: Callable[[Backward, RealBatch], Results] = self.compute_gradients
+        self.accumulated = AccumulatedUpdates(self.networks, objective, self._batches, accumulate, on_oom)
+        self.faster_updates, self.losses_logged_at = faster_updates or FasterUpdates(), -1
+        self.gradient_function: Callable[[Backward, RealBatch], Results] = self.compute_gradients
         # with joint batches, one power iteration of spectral norm for each update
         self._norm_groups = spectral_norm_groups(networks.values()) if objective.joint_batch else []
         methods = ("set_progress", "set_stage")
@@ -148,17 +154,16 @@ class GAN(ScoredModule):
         """Store the optimizers' states as the parameters are stored, also if they come from an older checkpoint."""
         for optimizer in self.trainer.optimizers:
             use_memory_format_of_parameters(optimizer)
-        may_be_recorded = self.update_rule.fakes == "fresh" and not self.objective.has_state
-        if self.cuda_graph and self.device.type == "cuda" and may_be_recorded and not self._told_progress:
-            self._compute_gradients = GraphedUpdates(self.compute_gradients, self.networks)
+        self.gradient_function = self.faster_updates.choose(self, is_told_progress=bool(self._told_progress))
 
     def on_train_end(self) -> None:
-        """Free the graphs, because Lightning moves the networks to the CPU afterwards."""
-        self._compute_gradients = self.compute_gradients
+        """Free the graphs and compiled functions, because Lightning moves the networks to the CPU afterwards."""
+        self.gradient_function = self.compute_gradients
+        self.faster_updates.free()
 
     @property
     def _is_graphed(self) -> bool:
-        return isinstance(self._compute_gradients, GraphedUpdates)
+        return isinstance(self.gradient_function, GraphedUpdates)
 
     def training_step(self, _batch: int, _index: int) -> None:
         """Make one step: the phases of the update rule, with exactly one update of the generator."""
@@ -232,31 +237,33 @@ class GAN(ScoredModule):
         """Compute a network's gradients, and return its loss, detached from the graph."""
         if phase.real == "next":
             self._real = next(self.stream)
-        results = self._compute_gradients(phase, self._real)
-        loss = results.loss.clone() if self._is_graphed else results.loss
-        self._values.add_loss(phase.network, loss)
+        results = self.accumulated(self.gradient_function, phase, self._real)
+        self._values.add_loss(phase.network, results.loss)
         if self._may_be_logged:
-            self._values.keep_terms(phase.network, loss, results.terms)
+            self._values.keep_terms(phase.network, results.loss, results.terms)
             self._values.keep_accuracies(results.accuracies)
-        return loss
+        return results.loss
 
     def compute_gradients(self, phase: Backward, real: RealBatch) -> Results:
         """Compute the gradients of the phase's network for a real batch, and return what else is known of the update.
 
         The terms and accuracies are returned only if they may be logged, or if the operations are being recorded.
         """
-        network = phase.network
+        results = self.evaluate(phase, real, self._may_be_logged or self._is_graphed)
+        self._optimizer_of[phase.network].zero_grad()
+        with torch.autocast(results.loss.device.type, enabled=False):  # for accurate second-order gradients
+            self.manual_backward(results.loss, inputs=self._parameters_of[phase.network])
+        return replace(results, loss=results.loss.detach())
+
+    def evaluate(self, phase: Backward, real: RealBatch, may_be_logged: bool = True) -> Results:
+        """Return the loss of the phase's network with its graph, and its terms and accuracies if they may be logged."""
         with normalise_once(self._norm_groups):
             batch = self._batches.batch(phase, real)
-            terms = self.objective.terms(network, self.networks, batch)
+            terms = self.objective.terms(phase.network, self.networks, batch)
         loss = torch.stack(list(terms.values())).sum()
-        self._optimizer_of[network].zero_grad()
-        with torch.autocast(loss.device.type, enabled=False):  # second-order gradients in half precision are too coarse
-            self.manual_backward(loss, inputs=self._parameters_of[network])
-        if not (self._may_be_logged or self._is_graphed):
-            return Results(loss.detach())
-        terms = {name: term.detach() for name, term in terms.items()}
-        return Results(loss.detach(), terms, self.objective.accuracies(batch))
+        if not may_be_logged:
+            return Results(loss)
+        return Results(loss, {name: term.detach() for name, term in terms.items()}, self.objective.accuracies(batch))
 
     def _optimizers_by_network(self) -> dict[str, Any]:
         """Return the optimizers by network. Lightning wraps only the generator's, so it counts generator updates."""
@@ -278,17 +285,16 @@ class GAN(ScoredModule):
     # Checkpoints
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the counters and the state of the update rule."""
-        counters = {name: getattr(self, name) for name in COUNTERS}
-        state = {"seconds": self.clock.seconds(), "update_rule": self.update_rule.state_dict()}
-        checkpoint["ganexp"] = counters | state | {"values": self._values.state_dict()}
+        """Add the counters, the state of the update rule, and the losses that are not logged yet."""
+        super().on_save_checkpoint(checkpoint)
+        state = {"update_rule": self.update_rule.state_dict(), "values": self._values.state_dict()}
+        checkpoint["ganexp"] |= state | self.accumulated.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the counters and the state of the update rule."""
+        """Restore what `on_save_checkpoint` has added."""
+        super().on_load_checkpoint(checkpoint)
         state = checkpoint["ganexp"]
-        for name in COUNTERS:
-            setattr(self, name, state[name])
-        self.clock.continue_from(state["seconds"])
         self.update_rule.load_state_dict(state["update_rule"])
+        self.accumulated.load_state_dict(state)
         if "values" in state:
             self._values.load_state_dict(state["values"], self.device)

@@ -1,6 +1,7 @@
 """The part of training that evaluates a GAN: it counts updates, logs values, and scores samples."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytorch_lightning as pl
 from torch import Tensor, nn
@@ -12,6 +13,8 @@ from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange
 from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate
 from ganexp.training.clock import TrainingClock
+
+COUNTERS = ("step", "d_steps", "images_seen")
 
 
 class ScoredModule(pl.LightningModule):
@@ -89,3 +92,14 @@ class ScoredModule(pl.LightningModule):
         self.log_values({log_keys.score_key(name): value for name, value in values.items()})
         for name, value in values.items():
             self.log(name, value, logger=False)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the counters and the seconds of training."""
+        counters = {name: getattr(self, name) for name in COUNTERS}
+        checkpoint["ganexp"] = counters | {"seconds": self.clock.seconds()}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the counters and the seconds of training."""
+        for name in COUNTERS:
+            setattr(self, name, checkpoint["ganexp"][name])
+        self.clock.continue_from(checkpoint["ganexp"]["seconds"])

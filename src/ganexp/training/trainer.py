@@ -6,7 +6,7 @@ import signal
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,13 @@ from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import CheckpointIO, LayerSync
 from pytorch_lightning.plugins.environments import ClusterEnvironment
-from pytorch_lightning.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
+from pytorch_lightning.profilers import (
+    AdvancedProfiler,
+    PassThroughProfiler,
+    Profiler,
+    PyTorchProfiler,
+    SimpleProfiler,
+)
 from pytorch_lightning.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from ganexp.callbacks.interruption import Interruption
@@ -32,6 +38,7 @@ from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.tf32 import use_tf32
 from ganexp.training import processes
+from ganexp.training.accumulation import out_of_memory
 from ganexp.training.ddp import AveragedGradients, SyncBatchNorm
 from ganexp.training.gan import GAN
 
@@ -42,6 +49,14 @@ PROFILERS: dict[str, type[Profiler]] = {
 }
 # arguments that evaluations need too
 NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "sync_batchnorm")
+
+
+class NoProfiler(PassThroughProfiler):
+    """Measure nothing. Lightning asks its profiler about 100 times a step, and its own class for this is slow."""
+
+    def profile(self, action_name: str) -> AbstractContextManager[None]:
+        """Return a context that does nothing."""
+        return nullcontext()
 
 
 def choose_device(accelerator: str) -> torch.device:
@@ -91,7 +106,7 @@ def lightning_arguments(settings: Mapping[str, Any], root: Path) -> dict[str, An
         "devices": settings["devices"],
         "sync_batchnorm": settings["sync_batchnorm"],
         "enable_model_summary": settings["enable_model_summary"],
-        "profiler": PROFILERS[profiler](dirpath=root, filename="profile") if profiler else None,
+        "profiler": PROFILERS[profiler](dirpath=root, filename="profile") if profiler else NoProfiler(),
     }
 
 
@@ -120,6 +135,8 @@ def make_trainer(
     """
     for library in ("pytorch_lightning", "lightning_fabric"):  # they remark on the hardware at every start
         logging.getLogger(library).setLevel(logging.WARNING)
+    if not torch.cuda.is_available():
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning lets each step of an optimizer ask NVML, slowly
     given = dict(arguments or {})
     plugins: list[CheckpointIO | ClusterEnvironment | LayerSync] = [AtomicCheckpointIO(root)]
     several = _several_processes(given, plugins)
@@ -129,6 +146,7 @@ def make_trainer(
         "log_every_n_steps": 0,  # the GAN logs by itself
         "enable_model_summary": False,
         "benchmark": True,
+        "profiler": NoProfiler(),
     }
     try:
         return pl.Trainer(
@@ -208,9 +226,15 @@ def fit(trainer: pl.Trainer, gan: GAN, data: StreamData, checkpoint: Path | None
 
     Raises:
         SystemExit: a signal has stopped the training. The exit code is 128 plus its number, as in shells.
+        UserError: the memory is too small.
     """
-    with quiet_lightning(), exit_code_of_signal(trainer):
-        trainer.fit(gan, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    try:
+        with quiet_lightning(), exit_code_of_signal(trainer):
+            trainer.fit(gan, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    except torch.OutOfMemoryError as error:
+        raise out_of_memory(error, data.stream.batch_size, gan.accumulated.parts) from error
+    finally:
+        data.stream.close()
 
 
 def validate(
@@ -225,12 +249,21 @@ def validate(
 
     The trainer gets an empty directory, because under SLURM Lightning would load the checkpoint of a preempted run from
     the run directory. Only the `arguments` of `pl.Trainer` that affect the numbers are used.
+
+    Raises:
+        UserError: the memory is too small.
     """
     numerical = {name: value for name, value in (arguments or {}).items() if name in NUMERICAL}
     with quiet_lightning(), tempfile.TemporaryDirectory(prefix="ganexp-") as root:
         trainer = make_trainer(device, Path(root), callbacks=callbacks, loggers=loggers, arguments=numerical)
-        with exit_code_of_signal(trainer):
-            trainer.validate(gan, datamodule=data, verbose=False)
+        try:
+            with exit_code_of_signal(trainer):
+                trainer.validate(gan, datamodule=data, verbose=False)
+        except torch.OutOfMemoryError as error:
+            raise UserError(
+                f"out of memory in an evaluation: {str(error).splitlines()[0]}\nIts batches have "
+                f"metrics.batch_size={data.validation_batch_size} images: use a smaller number"
+            ) from error
 
 
 @contextmanager

@@ -23,11 +23,16 @@ class UpdateBatches:
 
     def __init__(self, networks: nn.ModuleDict, latent: Latent, num_classes: int, labels: Mapping[str, str]) -> None:
         self.networks, self.latent, self.num_classes, self.labels = networks, latent, num_classes, labels
-        self._shared_fakes: tuple[Tensor, Tensor | None] | None = None
+        self._shared_fakes: dict[int, tuple[Tensor, Tensor | None]] = {}  # by the part of the batch
 
     def start_step(self) -> None:
         """Forget the generated images that the updates of the last step shared."""
-        self._shared_fakes = None
+        self._shared_fakes = {}
+
+    @property
+    def has_shared_fakes(self) -> bool:
+        """Whether the updates of this step have generated images to share."""
+        return bool(self._shared_fakes)
 
     def batch(self, phase: Backward, real: RealBatch) -> Batch:
         """Return the images of the phase. Gradients reach the generator only in the generator's own update."""
@@ -45,9 +50,9 @@ class UpdateBatches:
         """Return generated images (N, C, H, W) and their labels (N,) or None."""
         if phase.fakes == "fresh":
             return self._generate(self._labels(phase.network, real), real)
-        if self._shared_fakes is None:
-            self._shared_fakes = self._generate(self._labels("generator", real), real)
-        return self._shared_fakes
+        if phase.part not in self._shared_fakes:
+            self._shared_fakes[phase.part] = self._generate(self._labels("generator", real), real)
+        return self._shared_fakes[phase.part]
 
     def _generate(self, labels: Tensor | None, real: RealBatch) -> tuple[Tensor, Tensor | None]:
         z = self.latent.sample(len(real.images), real.images.device)

@@ -32,11 +32,13 @@ class Backward:
         network: name of the network, as in the model's configuration.
         real: `next` takes a new batch of real images, `same` the batch of the previous phase.
         fakes: `fresh` draws new latents; `shared` uses the batch of images that is generated once per step.
+        part: number of the part of the batch, if the update computes its gradients in parts.
     """
 
     network: str
     real: Literal["next", "same"] = "same"
     fakes: Fakes = "fresh"
+    part: int = 0
 
 
 @dataclass(frozen=True)

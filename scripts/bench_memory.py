@@ -1,0 +1,105 @@
+"""Measure whether the memory, the open files and the threads of a long run stay constant."""
+
+import os
+import platform
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from bench_cases import compose_case
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from ganexp.commands.train import train
+
+EVALUATIONS = 100
+SETTLED = 0.1  # share of a run after which its memory should not grow: allocators and caches are filled
+CASE = (
+    "data.source.size=2000",
+    "data.resolution=8",
+    "data.channels=1",
+    "data.num_classes=10",
+    "model=mlp",
+    "loss=non_saturating",
+    "schedule.batch_size=32",
+    "schedule.ema.decay=0.99",
+    "trainer=cpu",
+    "metrics=classifier",
+    "metrics.samples=200",
+    "metrics.extractor.updates=100",
+    "logger=tensorboard",
+    "+callbacks.memory_use._target_=bench_memory.MemoryUse",
+)
+
+
+class Use(NamedTuple):
+    """What a process holds at a step: resident memory in bytes, open files, and threads."""
+
+    step: int
+    memory: int
+    files: int
+    threads: int
+
+
+class MemoryUse(Callback):
+    """Measure this process at the first step after each evaluation, and at the end of the run.
+
+    Attributes:
+        measured: what was measured in the last run of this process.
+    """
+
+    measured: ClassVar[list[Use]] = []
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget an earlier run."""
+        self.measured.clear()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure at the start of a period between two evaluations."""
+        self.measured.append(current_use(trainer.global_step))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Measure at the end."""
+        self.measured.append(current_use(trainer.global_step))
+
+
+def current_use(step: int) -> Use:
+    """Return what this process holds, from Linux's /proc."""
+    process = Path("/proc/self")
+    pages = int((process / "statm").read_text().split()[1])
+    memory = pages * os.sysconf("SC_PAGE_SIZE")
+    return Use(step, memory, len(os.listdir(process / "fd")), len(os.listdir(process / "task")))
+
+
+def measure(steps: int, overrides: list[str], evaluations: int = EVALUATIONS) -> list[Use]:
+    """Train for `steps` steps with some evaluations in a temporary directory, and return what was measured."""
+    length = (f"schedule.steps={steps}", f"schedule.evaluate_every={steps // evaluations}")
+    with tempfile.TemporaryDirectory() as scratch:
+        train(compose_case([*CASE, *length, *overrides]), f"{scratch}/run", {}, [])
+    return MemoryUse.measured
+
+
+def growth(measured: list[Use]) -> dict[str, Any]:
+    """Return the growth of the memory as a share, and the numbers of files and threads, after the run has settled."""
+    settled = [use for use in measured if use.step >= SETTLED * measured[-1].step]
+    first, last = settled[0], settled[-1]
+    return {
+        "memory": last.memory / first.memory - 1,
+        "from": first,
+        "files": sorted({use.files for use in settled}),
+        "threads": sorted({use.threads for use in settled}),
+    }
+
+
+def memory(steps: int, overrides: list[str]) -> None:
+    """Print how much the memory, the open files and the threads of a run grow after its first tenth."""
+    measured = measure(steps, overrides)
+    found = growth(measured)
+    versions = f"torch {torch.__version__}, Python {platform.python_version()}"
+    print(f"{versions}; {steps:,} steps with {EVALUATIONS} evaluations")
+    for use in measured:
+        print(f"step {use.step:>7,}: {use.memory / 2**20:,.1f} MiB, {use.files} files, {use.threads} threads")
+    print(
+        f"from step {found['from'].step:,}: memory {found['memory']:+.2%}, open files {found['files']}, "
+        f"threads {found['threads']}"
+    )

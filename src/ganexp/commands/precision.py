@@ -1,0 +1,32 @@
+"""Choose the precision of a training on the device at hand."""
+
+import math
+
+import torch
+from omegaconf import DictConfig
+
+from ganexp.commands.threads import count_flops
+from ganexp.training.gan import GAN
+
+CAPABILITY = 8  # of GPUs since 2020, from which bfloat16 is fast
+# floating-point operations of both networks on a batch. The SNGAN for 32x32 images with batch 64, which has 242e9, is
+# the smallest case that was measured to be faster in half precision, see docs/benchmarks.md
+FLOPS = 200_000_000_000
+
+
+def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> None:
+    """Replace `trainer.precision=auto` in `cfg` by the precision for the device, so that a resumed run keeps it.
+
+    It is bf16-mixed for large networks on a GPU whose updates are launched as CUDA graphs. Without graphs, half
+    precision makes a step slower, because it adds conversions, each of which the CPU must launch.
+    """
+    if cfg.trainer.precision != "auto":
+        return
+    capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
+    suits = cfg.trainer.cuda_graph and capability >= CAPABILITY
+    cfg.trainer.precision = "bf16-mixed" if suits and _are_large(gan, cfg.schedule.batch_size) else "32-true"
+
+
+def _are_large(gan: GAN, batch_size: int) -> bool:
+    flops = count_flops(gan)
+    return math.isfinite(flops) and flops * batch_size >= FLOPS

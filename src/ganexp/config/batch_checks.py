@@ -1,0 +1,35 @@
+"""Refuse batches that cannot be divided as the config says. `checks.py` lists these rules."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from ganexp.training.gan import GAN
+
+
+def batch_has_equal_parts(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that each device can divide its images of a batch into equal parts."""
+    batch_size, parts, devices = cfg.schedule.batch_size, cfg.schedule.accumulate, cfg.trainer.devices
+    if parts == 1 or batch_size % (parts * devices) == 0:
+        return
+    places = f"{parts} parts" if devices == 1 else f"{parts} parts on each of {devices} devices"
+    fitting = [number for number in range(1, parts + 1) if batch_size % (number * devices) == 0] or [1]
+    yield (
+        f"schedule.accumulate={parts} schedule.batch_size={batch_size}: the images of a batch cannot be divided into "
+        f"{places} of equal size: use schedule.accumulate={fitting[-1]}, or a multiple of {parts * devices} as "
+        "schedule.batch_size"
+    )
+
+
+def parts_are_not_recorded(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that no CUDA graph is recorded of an update in parts."""
+    if cfg.schedule.accumulate > 1 and cfg.trainer.cuda_graph:
+        yield (
+            f"schedule.accumulate={cfg.schedule.accumulate} trainer.cuda_graph=true: a CUDA graph is of a whole batch: "
+            "use one of the two"
+        )
+
+
+RULES = (batch_has_equal_parts, parts_are_not_recorded)

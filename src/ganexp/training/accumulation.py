@@ -1,0 +1,208 @@
+"""Compute the gradients of an update in equal parts of its batch, if the memory is too small for the whole batch."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from ganexp.console import say
+from ganexp.data.stream import Batch as RealBatch
+from ganexp.errors import UserError
+from ganexp.training import processes
+from ganexp.training.cuda_graphs import Compute, Results
+from ganexp.training.update_batches import UpdateBatches
+from ganexp.training.updates import Backward
+
+OnOom = Literal["halve", "raise"]
+
+
+class AccumulatedUpdates:
+    """Average the gradients, the loss and the state of an update over equal parts of its batch.
+
+    Every part starts with the state of the networks and of the objective from before the update: the running statistics
+    of batch norm, the vectors of spectral norm, BEGAN's k. Parts therefore do what as many devices would do.
+
+    If an update runs out of memory, it is repeated with twice as many parts, once in a run. It then has the same random
+    numbers and starts with the same state; only images that `loss/modifier=replay` has stored stay stored.
+
+    Args:
+        networks: all networks by name.
+        objective: the objective, which may have a state.
+        batches: the images and labels of the updates.
+        parts: number of parts, which divides the number of images in a batch.
+        on_oom: whether an update that runs out of memory is repeated with twice as many parts (`halve`).
+
+    Attributes:
+        parts: the present number of parts.
+        on_halved: called with facts for run.json when the parts have been halved.
+    """
+
+    def __init__(
+        self, networks: nn.ModuleDict, objective: nn.Module, batches: UpdateBatches, parts: int, on_oom: OnOom
+    ) -> None:
+        self.networks, self.batches, self.parts = networks, batches, parts
+        self._configured_parts, self._may_halve = parts, on_oom == "halve"
+        self.on_halved: Callable[[Mapping[str, Any]], None] = lambda facts: None
+        self._state = _State([networks, objective])
+
+    def __call__(self, compute: Compute, phase: Backward, real: RealBatch) -> Results:
+        """Compute the gradients of the phase's network, and return the means over the parts.
+
+        Args:
+            compute: computes the gradients of a phase for a real batch.
+            phase: the update.
+            real: the real images of the update, of this device.
+
+        Raises:
+            torch.OutOfMemoryError: the memory is too small, and the parts cannot be halved (again).
+        """
+        can_be_repeated = self._can_be_repeated(phase, real)
+        if can_be_repeated or self.parts > 1:
+            self._state.save(real.images.device)
+        try:
+            return self._compute(compute, phase, real)
+        except torch.OutOfMemoryError:
+            if not can_be_repeated:
+                raise
+        # from here on, no exception refers to the tensors of the failed update
+        self._halve(phase, real)
+        return self._compute(compute, phase, real)
+
+    def _can_be_repeated(self, phase: Backward, real: RealBatch) -> bool:
+        """Return whether the update can be repeated with twice as many parts.
+
+        Images that an earlier update has generated to share them cannot be generated again in smaller parts.
+        """
+        is_first = self._may_halve and self.parts == self._configured_parts and processes.count() == 1
+        return is_first and len(real.images) % (2 * self.parts) == 0 and not self.batches.has_shared_fakes
+
+    def _halve(self, phase: Backward, real: RealBatch) -> None:
+        """Restore what the failed update has changed, and double the number of parts."""
+        self._state.restore_buffers()
+        self._state.restore_random_state()
+        self.batches.start_step()  # forget images that the failed update has generated to share them
+        for parameter in self.networks[phase.network].parameters():  # other gradients may wait for their step
+            parameter.grad = None
+        if real.images.device.type == "cuda":
+            torch.cuda.empty_cache()
+        self.parts *= 2
+        say(
+            f"out of memory in an update of the {phase.network}: from now on, the {len(real.images)} images of an "
+            f"update go through the networks in {self.parts} parts (trainer.on_oom=halve)"
+        )
+        self.on_halved({"update": phase.network, "accumulate": self.parts})
+
+    def _compute(self, compute: Compute, phase: Backward, real: RealBatch) -> Results:
+        if self.parts == 1:
+            return compute(phase, real)
+        sums: list[Tensor] = []
+        for number, part in enumerate(_split(real, self.parts)):
+            if number:
+                self._state.restore_buffers()
+            results = compute(replace(phase, part=number), part)
+            gradients = [each.grad for each in self.networks[phase.network].parameters() if each.grad is not None]
+            values = [*gradients, *_tensors(results), *self._state.changes()]
+            sums = _add(sums, values)
+        return self._average(phase, results, sums)
+
+    @torch.no_grad()
+    def _average(self, phase: Backward, results: Results, sums: list[Tensor]) -> Results:
+        """Set gradients and buffers to the means of the `sums`, and return the means of the results."""
+        means = iter(torch._foreach_div(sums, self.parts))
+        for parameter in self.networks[phase.network].parameters():
+            if parameter.grad is not None:
+                parameter.grad = next(means)
+        loss = next(means)
+        terms = {name: next(means) for name in results.terms}
+        accuracies = {name: next(means) for name in results.accuracies}
+        self._state.apply_changes(list(means))
+        return Results(loss, terms, accuracies)
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the number of parts if it was doubled, so that a resumed run keeps it."""
+        return {} if self.parts == self._configured_parts else {"accumulate": self.parts}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the number of parts. If it was doubled after the checkpoint was saved, it stays so."""
+        self.parts = max(self.parts, state.get("accumulate", 1))
+
+
+def out_of_memory(error: torch.OutOfMemoryError, batch_size: int, parts: int) -> UserError:
+    """Return the error to show if a training runs out of memory, with the settings that need less."""
+    return UserError(
+        f"out of memory: {str(error).splitlines()[0]}\nAn update has schedule.batch_size={batch_size} images, and "
+        f"schedule.accumulate={parts} is the number of parts in which they go through the networks: use "
+        f"schedule.accumulate={2 * parts} or a smaller schedule.batch_size; or a smaller metrics.batch_size, if an "
+        "evaluation needs the memory."
+    )
+
+
+class _State:
+    """The buffers of modules, and the random state of a device, before an update."""
+
+    def __init__(self, modules: list[nn.Module]) -> None:
+        self._owners = [
+            (module, name)
+            for root in modules
+            for module in root.modules()
+            for name, buffer in module.named_buffers(recurse=False)
+        ]
+        self._saved: list[Tensor] = []
+
+    def _buffers(self) -> list[Tensor]:
+        """Return the present buffers, because a module may replace a buffer by another tensor."""
+        return [getattr(module, name) for module, name in self._owners]
+
+    def save(self, device: torch.device) -> None:
+        """Keep a copy of the buffers, and the random state of the device."""
+        buffers, self._device = self._buffers(), device
+        if [each.device for each in self._saved] != [each.device for each in buffers]:
+            self._saved = [torch.empty_like(each) for each in buffers]
+        for kind in {each.dtype for each in buffers}:  # together, which takes one launch on a GPU
+            pairs = [pair for pair in zip(self._saved, buffers, strict=True) if pair[1].dtype == kind]
+            torch._foreach_copy_([saved for saved, _ in pairs], [buffer for _, buffer in pairs])
+        self._random = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
+
+    def restore_buffers(self) -> None:
+        """Replace the buffers by what they were. The graph of images that are shared may still refer to them."""
+        for (module, name), saved in zip(self._owners, self._saved, strict=True):
+            setattr(module, name, saved.clone())
+
+    def restore_random_state(self) -> None:
+        """Set the random state to what it was."""
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(self._random, self._device)
+        else:
+            torch.set_rng_state(self._random)
+
+    def changes(self) -> list[Tensor]:
+        """Return how the floating-point buffers have changed since they were saved."""
+        pairs = zip(self._buffers(), self._saved, strict=True)
+        return [buffer - saved for buffer, saved in pairs if buffer.is_floating_point()]
+
+    def apply_changes(self, changes: list[Tensor]) -> None:
+        """Set the floating-point buffers to those that were saved, plus the changes."""
+        floating = [index for index, saved in enumerate(self._saved) if saved.is_floating_point()]
+        for index, change in zip(floating, changes, strict=True):
+            module, name = self._owners[index]
+            setattr(module, name, self._saved[index] + change)
+
+
+def _split(real: RealBatch, parts: int) -> Iterator[RealBatch]:
+    images = real.images.chunk(parts)
+    labels = [None] * parts if real.labels is None else real.labels.chunk(parts)
+    return map(RealBatch, images, labels)
+
+
+def _tensors(results: Results) -> list[Tensor]:
+    return [results.loss, *results.terms.values(), *results.accuracies.values()]
+
+
+def _add(sums: list[Tensor], values: list[Tensor]) -> list[Tensor]:
+    """Return `sums` plus `values`, or a copy of the `values` if there are no sums yet."""
+    if not sums:
+        return [value.clone() for value in values]
+    torch._foreach_add_(sums, values)
+    return sums

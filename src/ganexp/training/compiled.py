@@ -1,0 +1,138 @@
+"""Compute the gradients of an update with one function that torch.compile makes of it.
+
+The function has the forward passes, the loss, the penalties with their second-order gradients, and the gradients of the
+weights. It is compiled as a whole, because compiled networks have no second-order gradients. The update of the weights
+stays outside, so that optimizers, learning rates and checkpoints work as usual.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganexp.console import say
+from ganexp.data.stream import Batch as RealBatch
+from ganexp.tf32 import without_tf32
+from ganexp.training.cuda_graphs import Compute, Results
+from ganexp.training.self_test import State, difference
+from ganexp.training.updates import Backward
+
+BACKEND = "inductor"
+RECOMPILE_LIMIT = 64  # more than networks x backends x sizes of a batch
+# of the self-test, relative to the norm of the gradient. With TF32, gradients differ by some per cent from those in 32
+# bits; in half precision, compiled operations differ from the others by 2 %, because fewer results between are rounded
+TOLERANCE, ROUNDED_TOLERANCE = 1e-4, 0.1
+
+Evaluate = Callable[[Backward, RealBatch], Results]
+Update = Callable[[Tensor, Tensor | None], tuple[Any, ...]]
+
+
+class CompiledUpdates:
+    """Compute gradients with a compiled function for each network, which is tested at the network's first update.
+
+    If an update cannot be compiled, or if the gradients differ from those without compilation, a warning is shown and
+    the updates go on without compilation. Random numbers are drawn as without compilation.
+
+    Args:
+        compute: computes the gradients of a phase for a real batch, without compilation.
+        evaluate: returns the loss of a phase for a real batch, with its graph, and what is to be logged. It must not
+            change the state of Python objects.
+        networks: all networks by name, whose buffers `evaluate` may change in place.
+    """
+
+    def __init__(self, compute: Compute, evaluate: Evaluate, networks: nn.ModuleDict) -> None:
+        self.compute, self.evaluate, self.networks = compute, evaluate, networks
+        self._updates: dict[str, Update] = {}
+        self._failed = False
+
+    def __call__(self, phase: Backward, real: RealBatch) -> Results:
+        """Compute the gradients of the phase."""
+        if not self._failed and phase.network not in self._updates:
+            self._prepare(phase, real)
+        if not self._failed:
+            try:
+                return self._run(phase, real)
+            except torch._dynamo.exc.TorchDynamoException as error:  # before anything is computed
+                self._fail(f"the update of the {phase.network} cannot be compiled again: {_first_line(error)}")
+        return self.compute(phase, real)
+
+    def _prepare(self, phase: Backward, real: RealBatch) -> None:
+        """Compile and test the update of the phase's network.
+
+        TF32 and half precision could hide that second-order gradients are missing, which are a small part of some
+        gradients. With them, the operations are also compared in 32 bits, without compiling them to machine code.
+        """
+        device = real.images.device
+        state = State(self.networks, device)
+        try:
+            if _is_rounded(device):
+                with torch.autocast(device.type, enabled=False), without_tf32():
+                    self._test(phase, real, "aot_eager", TOLERANCE, state)
+            self._test(phase, real, BACKEND, ROUNDED_TOLERANCE if _is_rounded(device) else TOLERANCE, state)
+        except torch.OutOfMemoryError:
+            self._updates.pop(phase.network, None)  # to be tested with fewer images
+            raise
+        except RuntimeError as error:
+            self._fail(f"the update of the {phase.network} is not compiled: {_first_line(error)}")
+        finally:
+            state.restore()
+
+    def _test(self, phase: Backward, real: RealBatch, backend: str, tolerance: float, state: State) -> None:
+        """Compile the update of the phase's network, and compare its gradients.
+
+        Raises:
+            RuntimeError: The gradients differ, or torch cannot compile the update.
+        """
+        parameters = list(self.networks[phase.network].parameters())
+        self._updates[phase.network] = torch.compile(
+            _update(self.evaluate, phase.network, parameters),
+            fullgraph=True,
+            dynamic=False,
+            backend=backend,
+            options={"fallback_random": True} if backend == "inductor" else None,
+        )
+        error = difference(lambda: self._run(phase, real), lambda: self.compute(phase, real), parameters, state)
+        if not error <= tolerance:
+            raise RuntimeError(f"the gradients differ by {error:.1e} of their norm")
+
+    def _run(self, phase: Backward, real: RealBatch) -> Results:
+        """Compute the gradients of the phase with the compiled function."""
+        images = real.images.detach().requires_grad_()  # which some releases cannot do to images within the function
+        with torch._dynamo.config.patch(trace_autograd_ops=True, recompile_limit=RECOMPILE_LIMIT):
+            gradients, loss, terms, accuracies = self._updates[phase.network](images, real.labels)
+        for parameter, gradient in zip(self.networks[phase.network].parameters(), gradients, strict=True):
+            parameter.grad = gradient
+        return Results(loss, terms, accuracies)
+
+    def _fail(self, reason: str) -> None:
+        self._failed = True
+        self._updates.clear()
+        warn(reason)
+
+
+def warn(reason: str) -> None:
+    """Say why a run is not compiled, in one line."""
+    say(f"warning: trainer.compile: {reason}. The run continues without compilation.")
+
+
+def _update(evaluate: Evaluate, network: str, parameters: list[nn.Parameter]) -> Update:
+    """Return the function to compile: from real images and labels to gradients, loss, terms and accuracies."""
+    phase = Backward(network)
+
+    def update(images: Tensor, labels: Tensor | None) -> tuple[Any, ...]:
+        results = evaluate(phase, RealBatch(images, labels))
+        with torch.autocast(images.device.type, enabled=False):
+            gradients = torch.autograd.grad(results.loss, parameters, allow_unused=True)
+        return gradients, results.loss.detach(), results.terms, results.accuracies
+
+    return update
+
+
+def _is_rounded(device: torch.device) -> bool:
+    """Return whether the operations are less accurate than 32 bits."""
+    return torch.is_autocast_enabled(device.type) or (device.type == "cuda" and torch.backends.cudnn.allow_tf32)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

@@ -1,0 +1,61 @@
+"""Choose how the gradients of updates are computed: operation by operation, compiled, or as CUDA graphs."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from ganexp.training import processes
+from ganexp.training.compiled import CompiledUpdates, warn
+from ganexp.training.cuda_graphs import Compute, GraphedUpdates
+
+if TYPE_CHECKING:
+    from ganexp.training.gan import GAN
+
+
+@dataclass(frozen=True)
+class FasterUpdates:
+    """How a run may compute gradients, if nothing in its updates changes Python objects.
+
+    Args:
+        compile: whether torch.compile makes one function of an update; auto: on a GPU.
+        cuda_graph: whether a GPU replays the updates, or with `compile` the compiled functions, as CUDA graphs.
+    """
+
+    compile: bool | Literal["auto"] = False
+    cuda_graph: bool = False
+
+    def choose(self, gan: "GAN", is_told_progress: bool) -> Compute:
+        """Return the function that computes the gradients of the GAN's updates.
+
+        Args:
+            gan: the GAN, on its device.
+            is_told_progress: whether a part is told the progress of the run before each step.
+        """
+        on_gpu, compute = gan.device.type == "cuda", gan.compute_gradients
+        compiles = self.compile is True or (self.compile == "auto" and on_gpu and processes.count() == 1)
+        if obstacle := _obstacle(gan, is_told_progress):
+            if compiles:
+                warn(obstacle)
+            return compute
+        if compiles:
+            compute = CompiledUpdates(compute, gan.evaluate, gan.networks)
+        if self.cuda_graph and on_gpu:
+            compute = GraphedUpdates(compute, gan.networks)
+        return compute
+
+    def free(self) -> None:
+        """Free what compilation has stored."""
+        if self.compile:
+            torch.compiler.reset()
+
+
+def _obstacle(gan: "GAN", is_told_progress: bool) -> str:
+    """Return how an update changes Python objects; an empty string if it does not."""
+    if gan.update_rule.fakes != "fresh":
+        return "schedule.updates.fakes=shared keeps generated images for further updates"
+    if gan.objective.has_state:
+        return "a part of the loss, or an augmentation, has a state of its own"
+    if is_told_progress:
+        return "a network, or a part of the loss, changes with the progress of the run"
+    return ""

@@ -1,0 +1,53 @@
+"""Compare the gradients of two ways to compute an update, without leaving a trace in the networks."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+class State:
+    """The buffers of the networks, and the random states of the CPU and of the device, to undo the updates of a test.
+
+    Args:
+        networks: all networks by name.
+        device: the device of the networks.
+    """
+
+    def __init__(self, networks: nn.ModuleDict, device: torch.device) -> None:
+        self._device, self._random = device, torch.get_rng_state()
+        self._device_random = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        self._buffers = [(buffer, buffer.clone()) for buffer in networks.buffers()]
+
+    def restore(self) -> None:
+        """Set buffers and random states to what they were."""
+        torch.set_rng_state(self._random)
+        if self._device_random is not None:
+            torch.cuda.set_rng_state(self._device_random, self._device)
+        for buffer, value in self._buffers:
+            buffer.copy_(value)
+
+
+def difference(
+    tested: Callable[[], object], plain: Callable[[], object], parameters: list[nn.Parameter], state: State
+) -> float:
+    """Return how far gradients differ, relative to their norm, in the second of two updates from the same `state`.
+
+    Args:
+        tested: computes the gradients of `parameters` in the way to test.
+        plain: computes them without it.
+        parameters: the parameters of the network that the update is for.
+        state: what both start from. The updates leave another state.
+    """
+    gradients = []
+    for compute in (tested, plain):
+        state.restore()
+        compute()
+        compute()
+        gradients.append(_flat_gradient(parameters))
+    by_tested, by_plain = gradients
+    return float((by_tested - by_plain).norm() / by_plain.norm().clamp_min(1e-12))
+
+
+def _flat_gradient(parameters: list[nn.Parameter]) -> Tensor:
+    return torch.cat([each.grad.flatten().float() for each in parameters if each.grad is not None]).clone()

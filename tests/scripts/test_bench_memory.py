@@ -1,0 +1,21 @@
+"""The script that measures the memory of a long run, with a short one."""
+
+import sys
+
+import bench_memory
+import pytest
+from bench_memory import Use, growth, measure
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the script reads /proc")
+def test_memory_files_and_threads_of_a_run_stay_constant(capsys, monkeypatch):
+    monkeypatch.setattr(bench_memory, "SETTLED", 0.5)
+    found = growth(measure(300, ["callbacks=[curves,progress]"], evaluations=6))
+    assert found["memory"] < 0.01
+    assert len(found["files"]) == len(found["threads"]) == 1
+
+
+def test_growth_is_that_after_the_first_tenth():
+    uses = [Use(0, 100, 8, 2), Use(10, 200, 10, 2), Use(50, 210, 10, 3), Use(100, 220, 10, 2)]
+    assert growth(uses) == {"memory": pytest.approx(0.1), "from": uses[1], "files": [10], "threads": [2, 3]}

@@ -1,0 +1,194 @@
+"""An update in equal parts of its batch: gradients, state and what is logged are those of the whole batch."""
+
+import json
+from unittest import mock
+
+import pytest
+import torch
+from helpers.bench import Bench
+from helpers.cli import ganexp
+from helpers.config import TINY, config
+from helpers.states import last_checkpoint, logged_points, same_state
+
+from ganexp.build import build_gan
+from ganexp.commands.prepare import prepare
+from ganexp.errors import UserError
+from ganexp.models.latent import Latent
+from ganexp.models.mlp import Discriminator
+from ganexp.training import trainer as trainers
+from ganexp.training.scored_module import ScoredModule
+
+PARTS, IMAGES, STEPS = 2, 8, 4
+EPSILON = ("optimizer.generator.eps=1e-3", "optimizer.discriminator.eps=1e-3")  # rounding errors are no full steps
+DCGAN = ("data.resolution=16", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4")
+NO_NORM = ("model.generator.norm=none", "model.discriminator.norm=none")
+SPECTRAL = (*DCGAN, *NO_NORM, "loss=hinge", "model.discriminator.spectral_norm=persistent")
+MLP = ("model=mlp", "model.generator.hidden=[16,16]", "model.discriminator.hidden=[16,16]")
+CASES = {
+    "plain": (*MLP, "loss=non_saturating"),
+    "gradient_penalty": (*MLP, "loss=wgan_gp", "schedule.updates.n_critic=2"),
+    "spectral_norm": SPECTRAL,
+    "spectral_norm_in_two_passes": (*SPECTRAL, "schedule.joint_batch=false"),
+    "conditional": (*MLP, "loss=wgan_gp", "model.conditional=true", "schedule.clip_gradients.generator=0.1"),
+    "shared_fakes": (*MLP, "loss=hinge", "schedule.updates.fakes=shared", "schedule.updates.n_critic=1"),
+    "began": ("loss=began", "model=autoencoder", "model.generator.width=2", "model.discriminator.width=2"),
+}
+
+
+def draw_whole_batches(patch):
+    """Draw latents, labels and epsilon for whole batches, of which each part receives its share in turn."""
+    rand, randint, sample, left = torch.rand, torch.randint, Latent.sample, {}
+
+    def share(kind, count, draw):
+        """Return the next `count` rows of `draw()`, which draws for a whole batch."""
+        rows = left[kind] if len(left.get(kind, ())) else draw()
+        left[kind] = rows[count:]
+        return rows[:count]
+
+    def rand_share(shape, **options):
+        if options.get("generator") is not None:  # the order of the images
+            return rand(shape, **options)
+        return share("epsilon", shape[0], lambda: rand((IMAGES, *shape[1:]), **options))
+
+    patch.setattr(torch, "rand", rand_share)
+    patch.setattr(
+        torch, "randint", lambda high, shape, **to: share("y", shape[0], lambda: randint(high, (IMAGES,), **to))
+    )
+    patch.setattr(Latent, "sample", lambda latent, count, to: share("z", count, lambda: sample(latent, IMAGES, to)))
+
+
+def trained(case, parts, steps=STEPS):
+    """Return a bench after some steps with the random numbers of whole batches."""
+    bench = Bench(*CASES[case], *EPSILON, f"schedule.accumulate={parts}", model=())
+    bench.gan.log_every = 1
+    bench.gan._log_losses = lambda: None
+    with pytest.MonkeyPatch.context() as patch:
+        draw_whole_batches(patch)
+        torch.manual_seed(3)
+        bench.step(steps)
+    return bench
+
+
+def differences(ours, theirs):
+    """Return the largest norm of a difference of two states, relative to the norm of the state."""
+    assert ours.keys() == theirs.keys()
+    pairs = [(ours[name].float(), theirs[name].float()) for name in ours]
+    return max((a - b).norm() / b.norm().clamp_min(1e-3) for a, b in pairs)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parts_train_as_the_whole_batch(case):
+    whole, parts = trained(case, 1), trained(case, PARTS)
+    assert differences(parts.gan.state_dict(), whole.gan.state_dict()) < 1e-5
+    ours, theirs = ({key: value.item() for key, value in each.gan._values.last.items()} for each in (parts, whole))
+    assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-5)
+    assert (parts.gan.d_steps, parts.gan.images_seen) == (whole.gan.d_steps, whole.gan.images_seen)
+
+
+def test_sum_of_parts_trains_differently():
+    """The comparison above would find a sum of gradients instead of a mean, also with Adam."""
+    whole = trained("plain", 1)
+    with mock.patch.object(torch, "_foreach_div", lambda sums, parts: sums):
+        parts = trained("plain", PARTS)
+    assert differences(parts.gan.state_dict(), whole.gan.state_dict()) > 1e-3
+
+
+def test_statistics_are_means_over_the_parts():
+    bench = Bench(*DCGAN, "loss=non_saturating", "schedule.accumulate=2", model=())
+    norm = next(layer for layer in bench.gan.generator.modules() if isinstance(layer, torch.nn.BatchNorm2d))
+    means = []
+    norm.register_forward_pre_hook(lambda layer, inputs: means.append(inputs[0].mean((0, 2, 3)).detach()))
+    bench.step()
+    assert len(means) == 2 * PARTS  # the images of D's update and those of G's
+    expected = torch.zeros_like(norm.running_mean)
+    for first in (0, PARTS):
+        expected = 0.9 * expected + 0.1 * torch.stack(means[first : first + PARTS]).mean(0)
+    assert torch.allclose(norm.running_mean, expected, atol=1e-6)
+    assert norm.num_batches_tracked == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        (("schedule.accumulate=3",), "use schedule.accumulate=2, or a multiple of 3 as schedule.batch_size"),
+        (("schedule.accumulate=4", "trainer.devices=4"), "4 parts on each of 4 devices"),
+        (("schedule.accumulate=2", "trainer.cuda_graph=true"), "use one of the two"),
+    ],
+)
+def test_batches_that_cannot_be_divided_are_refused(words, fix):
+    with pytest.raises(UserError, match=fix):
+        build_gan(config(*TINY, *words))
+
+
+def limited(images, affected=lambda images: True):
+    """Let the discriminator run out of memory with more than some images, if they are `affected`."""
+    forward = Discriminator.forward
+
+    def limited_forward(network, x, labels=None):
+        if len(x) > images and affected(x):
+            raise torch.OutOfMemoryError(f"{len(x)} images are too many\nand a second line")
+        return forward(network, x, labels)
+
+    return mock.patch.object(Discriminator, "forward", limited_forward)
+
+
+OOM = (*TINY, "loss=hinge", "data.flip=true", "model=mlp", "schedule.joint_batch=false", "hydra.run.dir=run")
+
+
+@pytest.mark.slow
+def test_run_out_of_memory_equals_one_in_parts(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for directory in (first, second):
+        directory.mkdir()
+    with limited(4):
+        done = ganexp(*OOM, cwd=first)
+        ganexp(*OOM, "schedule.steps=6", "schedule.accumulate=2", cwd=second)
+        ganexp("resume", "run", "schedule.steps=6", cwd=first)  # must not run out of memory again
+    assert done.stdout.count("the 8 images of an update go through the networks in 2 parts") == 1
+    recorded = json.loads((first / "run/run.json").read_text())
+    assert recorded["out_of_memory"] == {"step": 0, "update": "discriminator", "accumulate": 2}
+    assert logged_points(first / "run") == logged_points(second / "run")
+    ours, theirs = last_checkpoint(first / "run"), last_checkpoint(second / "run")
+    assert same_state(ours["state_dict"], theirs["state_dict"])
+
+
+@pytest.mark.slow
+def test_out_of_memory_in_half_a_batch_names_settings(tmp_path):
+    with limited(3):
+        done = ganexp(*OOM, cwd=tmp_path, check=False)
+        again = ganexp(*OOM, "trainer.on_oom=raise", cwd=tmp_path, check=False)
+    assert done.returncode == again.returncode == 1
+    assert "out of memory: 4 images are too many\nAn update has schedule.batch_size=8 images" in done.stderr
+    assert "use schedule.accumulate=4 or a smaller schedule.batch_size" in done.stderr
+    assert "use schedule.accumulate=2 or a smaller schedule.batch_size" in again.stderr
+
+
+def test_out_of_memory_in_an_evaluation_names_its_batch_size():
+    prepared = prepare(config(*TINY, "trainer=cpu", "metrics.batch_size=7"))
+    error = torch.OutOfMemoryError("too many\nand a second line")
+    with (
+        mock.patch.object(ScoredModule, "on_validation_start", side_effect=error),
+        pytest.raises(UserError, match=r"too many\nIts batches have metrics\.batch_size=7 images: use a smaller"),
+    ):
+        trainers.validate(prepared.gan, prepared.data, prepared.device)
+
+
+def test_shared_images_are_not_generated_again():
+    """The generator's update cannot be repeated in parts: its graph begins with the whole batch of shared images."""
+    bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
+    with limited(4):
+        bench.step()
+    assert bench.gan.accumulated.parts == 2  # from D's update on, before which there were no images to share
+    bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
+    with limited(4, lambda images: images.requires_grad), pytest.raises(torch.OutOfMemoryError):
+        bench.step()
+
+
+def test_gradient_that_waits_for_its_step_is_kept():
+    order = ("schedule.updates.order=simultaneous", "schedule.updates.n_critic=1", "schedule.joint_batch=false")
+    bench = Bench(*CASES["plain"], *order, model=())
+    before = [weight.detach().clone() for weight in bench.gan.generator.parameters()]
+    with limited(4, lambda images: not images.requires_grad):  # in D's update, after the gradient of G
+        bench.step()
+    assert bench.gan.accumulated.parts == 2
+    assert not any(map(torch.equal, before, bench.gan.generator.parameters()))
