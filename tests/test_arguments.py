@@ -77,10 +77,11 @@ def test_parse_reads_the_config_dir_as_an_absolute_path(argv, name, flags, direc
 @pytest.mark.parametrize(
     ("argv", "message"),
     [
-        ("trian", "ganexp: error: unknown command 'trian': use one of train, evaluate, sample, describe"),
+        ("trian", "ganexp: error: unknown command 'trian'. Did you mean train?"),
         ("loss=hinge trian", "unknown command 'trian'"),
         ("--config-dir mine trian", "unknown command 'trian'"),
-        ("loss", "unknown command 'loss'"),
+        ("loss", "unknown command 'loss'. To see its options: ganexp list loss.\n"),
+        ("help reprot", "unknown command 'reprot'. Did you mean report?"),
         (
             "evaluate outputs/run",
             "ganexp evaluate: error: outputs/run is not an override: write key=value, perhaps ckpt=",
@@ -139,6 +140,14 @@ def test_dry_run_is_an_override_of_train():
 def test_dry_run_is_refused_where_it_has_no_meaning(argv, message):
     with pytest.raises(UsageError, match=message):
         parse(argv.split())
+
+
+def test_json_flag_is_an_override_of_describe():
+    command = parse(["describe", "--json", "seed=1"])
+    assert command.arguments == ("seed=1", "json=true")
+    assert parse(command.argv()).arguments == command.arguments
+    with pytest.raises(UsageError, match="--json is an option of ganexp describe"):
+        parse(["--json", "seed=1"])
 
 
 def test_home_directory_of_a_flag_is_expanded(monkeypatch):

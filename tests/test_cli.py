@@ -62,6 +62,8 @@ def test_every_command_has_a_help(tmp_path, command):
     assert text.startswith("usage: ganexp ")
     assert "\nExamples\n  ganexp" in text
     assert "\n  --help, -h" in text or "\n  -h, --help" in text
+    has_own_flags = command in ("train", "resume", "list", "report")
+    assert has_own_flags or "--shell-completion" not in text
     assert not list(tmp_path.iterdir())
 
 
@@ -117,7 +119,7 @@ def test_version_is_printed(tmp_path):
         (["trian"], "unknown command 'trian'"),
         (["train", "--epochs=3"], "unrecognized arguments: --epochs=3"),
         (["describe", "loss"], "loss is not an override"),
-        (["resume"], "the following arguments are required: RUN|SWEEP"),
+        (["resume"], "the following arguments are required: RUN|SWEEP\n"),
         (["resume", "a", "schedule.steps=many"], "it accepts only schedule.steps=N"),
         (["resume", "a", "seed=1"], "it accepts only schedule.steps=N"),
         (["resume", "a", "--force"], "unrecognized arguments: --force"),
@@ -163,8 +165,13 @@ def test_hydra_flags_work_before_and_after_overrides(tmp_path, own_configs):
         ("ganexp loss=hinge ", "describe"),
         ("ganexp experiment=sagan/ci", "experiment=sagan/cifar10_2"),
         ("ganexp -m experiment=sagan/cifar10_1,sagan/ci", "experiment=sagan/cifar10_1,sagan/cifar10_2"),
+        ("ganexp -m loss=hinge,c", "loss=hinge,cramer"),
         ("ganexp init_from=o", "init_from=outputs/"),
         ("ganexp evaluate ckpt=outputs/", "ckpt=outputs/a.ckpt"),
+        ("ganexp resume out", "outputs/"),
+        ("ganexp report --bundle outputs/", "outputs/a.ckpt"),
+        ("ganexp list lo", "loss/penalty"),
+        ("ganexp list sa", "sagan"),
     ],
 )
 def test_completion_offers_options_of_the_command(tmp_path, monkeypatch, line, expected):
@@ -175,9 +182,10 @@ def test_completion_offers_options_of_the_command(tmp_path, monkeypatch, line, e
     assert expected in ganexp("-sc", "query=bash", cwd=tmp_path).stdout.split()
 
 
-@pytest.mark.parametrize("line", ["ganexp resume out", "ganexp report out"])
-def test_completion_leaves_paths_to_the_shell(tmp_path, monkeypatch, line):
+@pytest.mark.parametrize("line", ["ganexp resume with", "ganexp list no"])
+def test_completion_leaves_the_rest_to_the_shell(tmp_path, monkeypatch, line):
     monkeypatch.setenv("COMP_LINE", line)
+    (tmp_path / "with space").touch()
     done = ganexp("-sc", "query=bash", cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("", "")
 

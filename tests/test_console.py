@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+from contextvars import Context
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from rich.table import Table
 from ganexp.console import (
     CLOSED_OUTPUT,
     TableConsole,
+    join_saying_once,
     logged_to,
     make_console,
     progress,
+    said_lines,
     say,
     say_once,
     saying_once,
@@ -42,6 +45,21 @@ def test_repeated_line_is_printed_once_within_a_block(capsys):
             say_once(line)
     say_once("b")
     assert capsys.readouterr().out.split() == ["a", "a", "b", "c", "b"]
+
+
+def test_other_process_repeats_no_line_on_the_same_output(capsys):
+    def say_in_another_process(output):
+        join_saying_once((lines[0], output), "#1 ")
+        for line in ("b", "c", "c"):
+            say_once(line)
+        say("d")
+
+    with saying_once():
+        say_once("b")
+        lines = said_lines()
+        Context().run(say_in_another_process, lines[1])
+        Context().run(say_in_another_process, (-1, -1))  # which has a log file of its own
+    assert capsys.readouterr().out.split("\n") == ["b", "c", "#1 d", "b", "c", "c", "d", ""]
 
 
 def test_line_in_a_file_is_not_broken(capsys):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ganexp.commands.catalogue import COMMANDS
+from ganexp.errors import did_you_mean
 
 CONFIGS = ("train", "evaluate", "evaluate_images", "sample", "describe")  # Hydra's primary configs
 INFO_TOPICS = ("all", "aliases", "config", "defaults", "defaults-tree", "plugins", "searchpath")
@@ -27,13 +28,15 @@ HYDRA_FLAGS = (
     (NAME_FLAGS, True, f"the primary config; VALUE: {', '.join(CONFIGS)}"),
     (("--info", "-i"), True, "print how the config is composed; VALUE: all, config, defaults, searchpath, …"),
     (("--experimental-rerun",), True, "run a recorded job again; VALUE: its file, or with Hydra 1.4 the run directory"),
-    (("--shell-completion", "-sc"), False, "install or uninstall tab completion: install=bash, zsh or fish"),
+    (("--shell-completion", "-sc"), False, "install or uninstall tab completion: install=bash (for zsh, too) or fish"),
     (("--run", "-r"), False, "run the config, as without any flag"),
     (("--hydra-help",), False, "show the help of Hydra itself"),
 )
-DRY_RUN_FLAG = "--dry-run"
-DRY_RUN = "debug.dry_run=true"  # the override that it stands for
+SHARED_FLAGS = ("--multirun", "--cfg", "--resolve", "--package", "--config-dir")  # useful with every command
+DRY_RUN_FLAG, JSON_FLAG = "--dry-run", "--json"
+DRY_RUN, JSON = "debug.dry_run=true", "json=true"  # the overrides that they stand for
 HELP = "help"  # `ganexp help COMMAND` is `ganexp COMMAND --help`
+GENERAL_USAGE = "ganexp [COMMAND] [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]"
 OTHER_DASHES = "‐‑‒–—―−"  # which word processors and web pages put in place of a hyphen
 
 
@@ -59,7 +62,7 @@ class Command:
 
     Attributes:
         name: name of the command, one of `COMMANDS`, or --version.
-        arguments: overrides, including --dry-run; for `resume` and `report`, all arguments.
+        arguments: overrides, including --dry-run and --json; for `resume` and `report`, all arguments.
         flags: Hydra's flags with their values, except --config-name and --multirun.
         config_name: Hydra's primary config, one of `CONFIGS`; empty for a command without one.
         config_dir: the value of --config-dir.
@@ -116,9 +119,7 @@ def parse(argv: Sequence[str]) -> Command:
     if config_name not in CONFIGS:
         parser.error(f"--config-name={config_name}: use one of {', '.join(CONFIGS)}")
     is_sweep = options.multirun or (_has_preset(overrides) and not _only_shows(options))
-    if options.dry_run:
-        _check_dry_run(parser, config_name, is_sweep)
-        overrides.append(DRY_RUN)
+    overrides += _own_flags(parser, options, config_name, is_sweep)
     return Command(
         name="evaluate" if config_name == "evaluate_images" else config_name,
         arguments=tuple(overrides),
@@ -131,16 +132,24 @@ def parse(argv: Sequence[str]) -> Command:
     )
 
 
-def _check_dry_run(parser: Parser, config_name: str, is_sweep: bool) -> None:
-    """Refuse --dry-run with a command that does not support it.
+def _own_flags(parser: Parser, options: argparse.Namespace, config_name: str, is_sweep: bool) -> list[str]:
+    """Return the overrides that --dry-run and --json stand for.
 
     Raises:
-        UsageError: the command is not `train`, or it is a sweep.
+        UsageError: the command does not support the flag.
     """
-    if config_name != "train":
-        parser.error(f"{DRY_RUN_FLAG} is an option of ganexp train only")
-    if is_sweep:
-        parser.error(f"{DRY_RUN_FLAG} is for a single run. To see every job of a sweep: ganexp describe -m …")
+    overrides = []
+    if options.dry_run:
+        if config_name != "train":
+            parser.error(f"{DRY_RUN_FLAG} is an option of ganexp train only")
+        if is_sweep:
+            parser.error(f"{DRY_RUN_FLAG} is for a single run. To see every job of a sweep: ganexp describe -m …")
+        overrides.append(DRY_RUN)
+    if options.json:
+        if config_name != "describe":
+            parser.error(f"{JSON_FLAG} is an option of ganexp describe and ganexp list only")
+        overrides.append(JSON)
+    return overrides
 
 
 def find_command(argv: Sequence[str]) -> str | None:
@@ -157,8 +166,21 @@ def find_command(argv: Sequence[str]) -> str | None:
             parser.error(_describe_unknown(unknown, argv, None))
         if name[0] in OTHER_DASHES:
             parser.error(f"{name} begins with a dash that is not a hyphen: write -{name.lstrip(OTHER_DASHES + '-')}")
-        parser.error(f"unknown command {name!r}: use one of {', '.join(COMMANDS)}, {HELP}, or key=value")
+        commands = [*COMMANDS, HELP]
+        question = _topic_hint(name) or did_you_mean(name, commands)
+        parser.error(
+            f"unknown command {name!r}. {question}".rstrip()
+            + f"\nCommands: {', '.join(commands)}. A setting is written as key=value."
+        )
     return name
+
+
+def _topic_hint(name: str) -> str:
+    """Return how to list the options of a group, if `name` is one instead of a command; otherwise an empty string."""
+    from ganexp.commands.options import find_group, groups  # imported late: only a mistake needs the config
+    from ganexp.config.composition import CONF
+
+    return f"To see its options: ganexp list {name}." if find_group(name, list(groups([CONF]))) else ""
 
 
 def _describe_unknown(unknown: Sequence[str], argv: Sequence[str], name: str | None) -> str:
@@ -170,13 +192,14 @@ def _describe_unknown(unknown: Sequence[str], argv: Sequence[str], name: str | N
     return f"{text}\nSettings have no dashes: write {' '.join(overrides)}" if overrides else text
 
 
-def hydra_parser(name: str | None, usage: str = "%(prog)s [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]") -> Parser:
+def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
     """Return the parser of a command with a Hydra config.
 
     Args:
         name: name of the command; None if the command line has none.
-        usage: usage line of the command, for messages.
+        usage: usage of the command, for messages; None for that of its help.
     """
+    usage = usage or (COMMANDS[name].usage if name in COMMANDS else GENERAL_USAGE)
     parser = Parser(f"ganexp {name}" if name else "ganexp", usage=usage, add_help=False)
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     flags = parser.add_argument_group("Flags")
@@ -186,9 +209,12 @@ def hydra_parser(name: str | None, usage: str = "%(prog)s [GROUP=OPTION …] [KE
     flags.add_argument(
         DRY_RUN_FLAG, action="store_true", help=dry_run if name in (None, "train") else argparse.SUPPRESS
     )
+    as_json = "print JSON on a terminal too, instead of readable lines" if name == "describe" else argparse.SUPPRESS
+    flags.add_argument(JSON_FLAG, action="store_true", help=as_json)
     for names, has_value, text in HYDRA_FLAGS:
         form = {"metavar": "VALUE"} if has_value else {"action": "store_true"}
-        flags.add_argument(*names, help=text, **form)
+        is_shown = name in (None, "train") or names[0] in SHARED_FLAGS
+        flags.add_argument(*names, help=text if is_shown else argparse.SUPPRESS, **form)
     return parser
 
 
@@ -208,7 +234,7 @@ def _is_override(argument: str) -> bool:
 
 def _flags(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
     """Return Hydra's flags among the arguments, without --config-name and --multirun."""
-    own = ("--help", "-h", DRY_RUN_FLAG, *MULTIRUN_FLAGS)
+    own = ("--help", "-h", DRY_RUN_FLAG, JSON_FLAG, *MULTIRUN_FLAGS)
     flags = [argument for argument in arguments if argument not in own]
     for override in overrides:
         flags.remove(override)

@@ -4,7 +4,6 @@ train, evaluate, sample and describe are Hydra primary configs; `resume` and `re
 this module prints errors and exits. Must not import torch, so that `ganexp --help` is fast.
 """
 
-import json
 import logging
 import re
 import sys
@@ -27,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ganexp import __version__
 from ganexp.arguments import Command, UsageError, parse
 from ganexp.commands.completion import complete
+from ganexp.commands.description_text import print_description
 from ganexp.commands.evaluate_arguments import adapt
 from ganexp.commands.help import command_help, general_help
 from ganexp.commands.resume_arguments import parse_resume
@@ -39,7 +39,7 @@ from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
 from ganexp.config.encodings import explain_content, explain_encoding, refuse_extreme_files
 from ganexp.config.interpolations import explain_interpolation, with_sources
 from ganexp.config.texts import keep_texts, restore_texts, without_plus
-from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, say
+from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output
 from ganexp.errors import UserError, explain_unforeseen, wants_traceback
 from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty
@@ -178,7 +178,7 @@ def _run_config(cfg: DictConfig) -> Any:
     except UserError as error:
         raise SystemExit(str(error)) from None  # of an Exception, Hydra would print more than the message
     if hydra_config.job.config_name == "describe":
-        say(json.dumps(result, indent=2))
+        print_description(result, cfg.json)
     return result
 
 

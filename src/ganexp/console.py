@@ -1,8 +1,10 @@
 """Print progress bars, tables and short paths, in the process of rank 0 only. Must not import torch."""
 
 import io
+import json
 import os
 import sys
+import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,18 +13,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import FileLock
 from rich.console import Console
 from rich.measure import Measurement
 from rich.progress import track
 from rich.table import Table
 
 T = TypeVar("T")
+SaidLines = tuple[Path | None, tuple[int, int] | None]  # the file of the lines, and the identity of the output
 
 UNLIMITED = 100_000  # characters in a line of a file or pipe
 LOG_WIDTH = 200  # characters of a table in the log of a run
 CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
 
-_said: ContextVar[set[str] | None] = ContextVar("said", default=None)  # the lines that are not printed again
+_said: ContextVar[Path | None] = ContextVar("said", default=None)  # the file of the lines that are not printed again
+_prefix: ContextVar[str] = ContextVar("prefix", default="")  # of each printed line
 
 
 class RunLog:
@@ -67,9 +72,14 @@ def is_rank_zero() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 
+def is_terminal() -> bool:
+    """Return whether the standard output is a terminal, not a file or pipe."""
+    return sys.stdout.isatty()
+
+
 def progress(items: Iterable[T], description: str, total: float | None = None) -> Iterator[T]:
     """Yield `items` with a progress bar, which is shown only on a terminal and removed at the end."""
-    hidden = not (sys.stdout.isatty() and is_rank_zero())
+    hidden = not (is_terminal() and is_rank_zero())
     yield from track(items, description, total=total, transient=True, disable=hidden)
 
 
@@ -82,8 +92,9 @@ def say(*values: object) -> None:
     """
     try:
         if is_rank_zero():
-            LOG.write(" ".join(map(str, values)))
-            print(*values, flush=True)
+            text = " ".join(map(str, values))
+            LOG.write(text)
+            print(f"{_prefix.get()}{text}", flush=True)
     except BrokenPipeError:
         raise SystemExit(CLOSED_OUTPUT) from None
 
@@ -91,20 +102,63 @@ def say(*values: object) -> None:
 @contextmanager
 def saying_once() -> Iterator[None]:
     """Let `say_once` print each line a single time within the block, such as all jobs of a sweep."""
-    token = _said.set(set())
+    with tempfile.TemporaryDirectory(prefix="ganexp-") as directory:
+        token = _said.set(Path(directory) / "said")
+        try:
+            yield
+        finally:
+            _said.reset(token)
+
+
+def said_lines() -> SaidLines:
+    """Return what another process needs to print no line of the current block of `saying_once` again."""
+    return _said.get(), _output()
+
+
+def join_saying_once(lines: SaidLines, prefix: str) -> None:
+    """Print no line again that the process of `lines` has printed with `say_once`, if both have the same output.
+
+    Args:
+        lines: the result of `said_lines` in the other process.
+        prefix: text before all other lines of this process, so that a reader can tell the processes apart.
+    """
+    file, output = lines
+    if output is not None and output == _output():
+        _said.set(file)
+        _prefix.set(prefix)
+
+
+def _output() -> tuple[int, int] | None:
+    """Return what identifies the terminal, file or pipe of the standard output; None if it is closed."""
     try:
-        yield
-    finally:
-        _said.reset(token)
+        status = os.fstat(1)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def say_once(line: str) -> None:
-    """Print a line, unless it has been printed within the same block of `saying_once`."""
-    said = _said.get()
-    if said is None or line not in said:
+    """Print a line, unless it has been printed within the same block of `saying_once`; the log of a run gets it."""
+    file = _said.get()
+    if file is None:
         say(line)
-    if said is not None:
-        said.add(line)
+    elif not _is_first(file, line):
+        LOG.write(line)
+    else:
+        token = _prefix.set("")  # the line is about all jobs
+        say(line)
+        _prefix.reset(token)
+
+
+def _is_first(file: Path, line: str) -> bool:
+    """Return whether `line` was not in the file of printed lines, and add it."""
+    entry = f"{json.dumps(line)}\n"
+    with suppress(OSError), FileLock(f"{file}.lock"), open(file, "a+", encoding="utf-8") as printed:
+        printed.seek(0)
+        if entry in printed:
+            return False
+        printed.write(entry)
+    return True
 
 
 def allow_any_encoding() -> None:
@@ -168,7 +222,7 @@ def make_console() -> Console:
 
     In a file or pipe the length of its lines is not limited, so that no number is cut off.
     """
-    width = None if sys.stdout.isatty() else UNLIMITED
+    width = None if is_terminal() else UNLIMITED
     return TableConsole(quiet=not is_rank_zero(), width=width)
 
 

@@ -2,8 +2,11 @@
 
 import os
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 MAX_LINES = 5  # of a message that ganexp did not write
+MAX_SUGGESTIONS = 3
 
 
 class UserError(Exception):
@@ -13,6 +16,18 @@ class UserError(Exception):
 def wants_traceback() -> bool:
     """Return whether the environment asks for the traceback of errors."""
     return "1" in (os.environ.get("GANEXP_TRACEBACK"), os.environ.get("HYDRA_FULL_ERROR"))
+
+
+def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
+    """Return a question that suggests the names most similar to a mistyped one; empty if no name is similar.
+
+    Args:
+        name: what was written.
+        names: what could have been meant.
+        prefix: text before each suggestion.
+    """
+    close = get_close_matches(name, list(names), n=MAX_SUGGESTIONS, cutoff=0.5)
+    return f"Did you mean {' or '.join(prefix + match for match in close)}?" if close else ""
 
 
 def shorten(error: Exception) -> str:

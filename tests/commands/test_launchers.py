@@ -16,7 +16,7 @@ def devices(sweep):
 
 
 @pytest.mark.slow
-def test_joblib_shares_the_cores_between_jobs(tmp_path, monkeypatch):
+def test_joblib_shares_the_cores_between_jobs(tmp_path, monkeypatch, capfd):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     swept = tmp_path / "swept"
@@ -28,6 +28,10 @@ def test_joblib_shares_the_cores_between_jobs(tmp_path, monkeypatch):
     assert statuses(swept) == ["finished", "failed"] * 3
     share = max(len(os.sched_getaffinity(0)) // 2, 1)
     assert {device for device in devices(swept) if "CPU" in device} <= {f"CPU, {share} threads"}
+    printed = capfd.readouterr().out.splitlines()  # by the processes of the jobs
+    assert sum(line.startswith("dataset: ") for line in printed) == 1
+    assert sum(line.startswith("#0 run directory: ") for line in printed) == 1
+    assert all("dataset: " in log.read_text() for log in swept.glob("*/run.log"))
 
 
 @pytest.mark.slow

@@ -65,6 +65,8 @@ def test_topic_names_a_group_in_singular_or_plural(topic, group):
 def test_list_of_a_group_has_a_line_for_each_option(capsys):
     lines = listed(capsys, "penalties").splitlines()
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [*options("loss/penalty"), "Choose"]
+    assert lines[-1] == "Choose one with: ganexp loss/penalty=NAME"
+    assert listed(capsys, "scores").splitlines()[-1] == "Choose some with: ganexp 'metrics/score=[NAME,NAME]'"
 
 
 def test_list_shows_options_of_the_user(capsys, tmp_path):
@@ -74,9 +76,12 @@ def test_list_shows_options_of_the_user(capsys, tmp_path):
     assert {"name": "own", "description": "My loss."} in found
 
 
-def test_unknown_topic_is_refused():
-    with pytest.raises(UsageError, match=r"there is no topic 'los'.*Topics: .*loss/penalty"):
-        main(["los"])
+@pytest.mark.parametrize(("topic", "meant"), [("lossses", "loss"), ("saga", "sagan")])
+def test_unknown_topic_is_refused_with_a_suggestion(topic, meant):
+    with pytest.raises(
+        UsageError, match=rf"there is no topic '{topic}'. Did you mean {meant}.*\nTopics: .*loss/penalty"
+    ):
+        main([topic])
 
 
 @pytest.fixture
@@ -96,19 +101,29 @@ def test_case_has_its_facts(few_cases):
 
 
 def test_list_prints_cases_from_the_cache(few_cases, capsys, monkeypatch):
-    first = listed(capsys)
+    first = listed(capsys, "sagan")
+    listed(capsys, "textbook")  # which must not remove the others from the cache
     monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("computed again"))
-    assert listed(capsys) == first
+    assert listed(capsys, "sagan") == first
     assert "sagan: the article on SAGAN" in first
     assert "4,391,364" in first
     found = json.loads(listed(capsys, "--json"))
     assert found[0]["command"] == "ganexp experiment=sagan/cifar10_2"
+    assert found[0]["steps"] == 19_500
 
 
-@pytest.mark.parametrize(("article", "other"), [("sagan", "textbook/gan"), ("textbook", "sagan/cifar10_2")])
+def test_list_of_all_cases_composes_none(capsys, monkeypatch):
+    monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("composed"))
+    printed = listed(capsys)
+    assert "sagan/cifar10_2 " in printed
+    assert "IS 6.53. SAGAN on CIFAR-10, case 2" in printed
+    assert max(map(len, printed.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(("article", "other"), [("sagan", "textbook/gan"), ("textbook/gan", "sagan/cifar10_2")])
 def test_article_limits_the_list_to_its_cases(few_cases, capsys, article, other):
     printed = listed(capsys, article)
-    assert f"{article}/" in printed
+    assert article in printed
     assert other not in printed
 
 

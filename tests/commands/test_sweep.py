@@ -128,6 +128,21 @@ def test_failing_job_is_named_and_the_others_run(tmp_path):
     assert (trained / "config.yaml").exists()
 
 
+def test_wrong_option_ends_a_sweep_without_a_directory(tmp_path):
+    done = ganexp("-m", "loss=hinge,wgann", *QUICK, cwd=tmp_path, check=False)
+    assert done.stdout == ""
+    assert "Did you mean loss=wgan " in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_stopped_jobs_are_not_called_failed(tmp_path):
+    arguments = ("seed=1,2", *QUICK, "schedule.steps=2", "trainer.max_time=00:00:00:00", "hydra.sweep.dir=swept")
+    done = ganexp("-m", *arguments, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert done.stdout.count("stopped by trainer.max_time=00:00:00:00. Resume with: ganexp resume swept\n") == 1
+    assert "2 of 2 jobs are not finished. Continue with: ganexp resume swept\n" in done.stderr
+
+
 @pytest.mark.slow
 def test_refused_job_starts_again_when_the_sweep_is_resumed(tmp_path):
     own = tmp_path / "pictures"

@@ -128,12 +128,12 @@ def test_locked_refuses_a_second_process(tmp_path):
 def test_newest_run_below_names_the_run_that_changed_last(tmp_path):
     assert newest_run_below(tmp_path) == ""
     assert newest_run_below(tmp_path / "nowhere") == ""
-    for age, name in enumerate(("newest", "older", "oldest")):
+    for age, name in enumerate(("name/time/newest", "older", "name/oldest")):
         file = tmp_path / name / "run.json"
-        file.parent.mkdir()
+        file.parent.mkdir(parents=True)
         file.touch()
         os.utime(file, (1000 - age, 1000 - age))
-    assert newest_run_below(tmp_path) == f"\nDid you mean {tmp_path / 'newest'}?"
+    assert newest_run_below(tmp_path) == f"\nDid you mean {tmp_path / 'name/time/newest'}?"
 
 
 def test_remove_if_empty_removes_the_default_parents(tmp_path):

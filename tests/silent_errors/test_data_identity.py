@@ -209,6 +209,15 @@ def test_dry_run_reads_the_images_and_leaves_nothing(tmp_path, overrides):
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
 
 
+@pytest.mark.parametrize("overrides", [(), ("schedule.epochs=2",)])
+def test_dry_run_downloads_nothing(tmp_path, monkeypatch, overrides):
+    monkeypatch.setattr("torchvision.datasets.MNIST.download", lambda self: pytest.fail("downloaded"))
+    done = ganexp("data=mnist", "data.root=none", "debug.dry_run=true", *overrides, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "is not on this machine. A dry run downloads nothing" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_dry_run_refuses_what_a_training_refuses(tmp_path):
     two_classes(tmp_path / "images")
     fill(tmp_path / "images" / "rare", 1, 230)

@@ -80,7 +80,7 @@ def numbered(tmp_path):
 
 def test_one_class_is_drawn_by_name(numbered):
     drawn = ganexp("sample", "ckpt=run", "n=3", "label=10", "output=ten", cwd=numbered)
-    assert "3 images of class 10 (label 10)" in drawn.stdout
+    assert "3 images (png) of class 10 (label 10)" in drawn.stdout
     ganexp("sample", "ckpt=run", "n=24", "output=all", "format=npz", cwd=numbered)
     ganexp("sample", "ckpt=run", "n=3", "label=10", "output=npz", "format=npz", cwd=numbered)
     files = sorted((numbered / "ten" / "images" / "10").iterdir())

@@ -56,8 +56,8 @@ def test_narrow_terminal_shows_every_cell_whole(width):
     ("arguments", "unbuffered"),
     [
         (["describe"], "1"),
-        (["--help"], ""),
-        (["--info"], "1"),
+        (["--help"], "1"),
+        (["--info"], ""),
         (["report", "run"], ""),
     ],
 )

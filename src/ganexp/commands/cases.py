@@ -1,4 +1,4 @@
-"""Facts about the published cases, for `ganexp list`: they are composed and built once, and then cached.
+"""The published cases, for `ganexp list`. Facts that need a composed config are computed once, and then cached.
 
 Must not import torch at import time.
 """
@@ -37,7 +37,7 @@ class Case:
         description: what the case is.
         source: the article or project, with its code.
         published: the published scores, without their protocol; empty if there are none.
-        dataset: the option of `data`; None if the case cannot be composed.
+        dataset: the option of `data`; None if the case cannot be composed, or without facts.
         generator_parameters: number of trainable parameters; None if the networks cannot be built.
         discriminator_parameters: the same for the discriminator.
         steps: length of the run in generator updates; None if it is not known before the images are read. Under a
@@ -56,15 +56,19 @@ class Case:
     epochs: float | None = None
 
 
-def cases(folders: Sequence[Path]) -> list[Case]:
-    """Return all cases, in the order of their names.
+def cases(folders: Sequence[Path], topic: str = EXPERIMENTS, with_facts: bool = True) -> list[Case]:
+    """Return the cases of a topic, in the order of their names.
 
     Args:
         folders: the directories of config files: ganexp's own first, then the user's.
+        topic: an article, a case, or `experiment` for all cases.
+        with_facts: whether to return the dataset, the parameters and the length as well. Each case takes a quarter of a
+            second, unless it is in the cache.
     """
-    names = groups(folders)[EXPERIMENTS]
-    facts = _cached_facts(names, folders)
-    return [_case(name, facts[name], folders) for name in names]
+    every = groups(folders)[EXPERIMENTS]
+    names = every if topic == EXPERIMENTS else [name for name in every if f"{name}/".startswith(f"{topic}/")]
+    facts = _cached_facts(names, folders) if with_facts and names else {}
+    return [_case(name, facts.get(name, {}), folders) for name in names]
 
 
 def _case(name: str, facts: Mapping[str, Any], folders: Sequence[Path]) -> Case:
@@ -76,13 +80,17 @@ def _case(name: str, facts: Mapping[str, Any], folders: Sequence[Path]) -> Case:
 def _cached_facts(names: Sequence[str], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """Return the facts that need a composed config, by case, from the cache or computed with a progress bar."""
     file = _cache() / f"cases-{_digest(folders)}.json"
+    facts: dict[str, dict[str, Any]] = {}
     with suppress(OSError, ValueError):
-        return json.loads(file.read_text(encoding="utf-8"))
-    computed = dict(_compute_facts(progress(names, "reading the cases", total=len(names)), folders))
+        facts = json.loads(file.read_text(encoding="utf-8"))
+    missing = [name for name in names if name not in facts]
+    if not missing:
+        return facts
+    facts |= _compute_facts(progress(missing, "reading the cases", total=len(missing)), folders)
     with suppress(OSError):  # without a cache, the facts are computed again
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_text(file, json.dumps(computed))
-    return computed
+        write_text(file, json.dumps(facts))
+    return facts
 
 
 def _cache() -> Path:

@@ -78,11 +78,12 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """,
     ),
     "describe": CommandHelp(
-        "print the networks and settings of a run as JSON; estimate=true: its time on this machine",
-        "ganexp describe [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]",
+        "print the networks and settings of a run; estimate=true: its time on this machine",
+        "ganexp describe [GROUP=OPTION …] [KEY=VALUE …] [--json] [FLAG …]",
         """
-        Print as JSON what ganexp train would do with the same arguments: networks and their parameters, losses, update
-        rule, optimizers, length. The command needs no data, and writes nothing. With -m, it describes every job of the
+        Print what ganexp train would do with the same arguments: networks and their parameters, losses, update rule,
+        optimizers, length. On a terminal it prints a line for each value that is not empty; to a file or pipe, or with
+        --json, it prints JSON. The command needs no data, and writes nothing. With -m, it describes every job of the
         sweep.
         """,
         """
@@ -112,12 +113,14 @@ COMMANDS: Mapping[str, CommandHelp] = {
         "list the published cases; list losses, models, data, …: the options of a group, one line each",
         "ganexp list [TOPIC] [--json] [--config-dir DIRECTORY]",
         """
-        Without a topic, list the experiments: the published cases with their article, dataset, headline published
-        score, number of parameters and steps. A topic is a config group, such as losses, penalties, models, data or
-        updates, or layers, and has a line for each of its options. docs/methods.md has the details.
+        Without a topic, list the experiments: the published cases with their article, published scores and a sentence
+        each. For an article, such as sagan, show the datasets, numbers of parameters and lengths of its cases. Other
+        topics are the config groups, such as losses, penalties, models, data or updates, and layers, and have a line
+        for each of their options. docs/methods.md has the details.
         """,
         """
         ganexp list
+        ganexp list sagan
         ganexp list losses
         ganexp list loss/penalty --json
         """,
@@ -129,7 +132,7 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """
         Compare all runs in the directories: one row for each configuration, with mean, standard deviation and
         confidence interval over seeds; differences between configurations; learning curves; samples side by side.
-        The command writes index.html, a page that works offline, and the table as table.md and table.csv.
+        The command writes index.html, a page that works offline, and the table as table.md, table.csv and table.tex.
         With --bundle, pack one run into a zip file: config, scores and their protocol, curves, samples, environment,
         and a model card.
         """,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ganexp.arguments import CONFIGS, Command, UsageError, find_command
 from ganexp.commands.catalogue import COMMANDS
-from ganexp.commands.options import EXPERIMENTS, groups
+from ganexp.commands.options import EXPERIMENTS, LAYERS, groups
 from ganexp.config import schema
 from ganexp.config.paths import path_keys
 
@@ -39,10 +39,9 @@ def complete(command: Command, folders: Sequence[Path]) -> Command:
         name = find_command(before)
     except UsageError:
         return command
-    if name is not None and name not in CONFIGS:
-        sys.exit(0)
     if offers := list(_values(word, name, folders)):
         print("\n".join(offers))
+    if offers or (name is not None and name not in CONFIGS):
         sys.exit(0)
     if name is None:
         print("\n".join(each for each in COMMANDS if each.startswith(word)))
@@ -53,14 +52,20 @@ def complete(command: Command, folders: Sequence[Path]) -> Command:
 
 
 def _values(word: str, name: str | None, folders: Sequence[Path]) -> Iterator[str]:
-    """Yield `word` with every experiment or path that its value may become."""
+    """Yield what `word` may become: topics, or `word` with every experiment or path that its value may become."""
     key, equals, value = word.partition("=")
-    if not equals:
+    if name == "list":
+        topics = groups(folders)
+        articles = sorted({case.partition("/")[0] for case in topics[EXPERIMENTS]})
+        yield from (topic for topic in [*topics, LAYERS, *articles] if topic.startswith(word))
+    elif name is not None and name not in CONFIGS and not equals:
+        yield from _paths(word)
+    elif not equals:
         return
-    if key.lstrip("+") == EXPERIMENTS:
-        first, comma, last = value.rpartition(",")  # of a sweep over experiments
-        cases = groups(folders)[EXPERIMENTS]
-        yield from (f"{key}={first}{comma}{case}" for case in cases if case.startswith(last))
+    elif (group := key.lstrip("+")) == EXPERIMENTS or ("," in value and group in groups(folders)):
+        first, comma, last = value.rpartition(",")  # of a sweep over options
+        options = groups(folders)[group]
+        yield from (f"{key}={first}{comma}{option}" for option in options if option.startswith(last))
     elif key in {*path_keys(ROOTS.get(name or "train", schema.Train)), *DIRECTORIES}:
         yield from (f"{key}={path}" for path in _paths(value))
 

@@ -25,7 +25,7 @@ OVERLAYS = (
 )  # groups whose comments are on a case, not on a setting
 
 TRAILER = """Set a group by GROUP=OPTION, several options where a list makes sense: metrics/score=[is,fid].
-Tab completion: eval "$(ganexp -sc install=bash)" """.rstrip()
+Tab completion in bash: eval "$(ganexp -sc install=bash)"   (zsh and fish: docs/commands.md)"""
 
 
 def general_help(folders: Sequence[Path]) -> str:

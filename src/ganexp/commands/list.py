@@ -1,7 +1,7 @@
 """Run `ganexp list`: print the published cases, the options of a config group, or the layers. Must not import torch."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
@@ -14,8 +14,10 @@ from ganexp.arguments import LINE_LENGTH, Parser, UsageError
 from ganexp.commands.cases import Case, as_json, cases
 from ganexp.commands.help import COMMANDS, description, examples
 from ganexp.commands.options import EXPERIMENTS, LAYERS, Entry, entries, find_group, groups, layers
+from ganexp.config.choices import takes_list
 from ganexp.config.composition import CONF
 from ganexp.console import make_console, say
+from ganexp.errors import did_you_mean
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,13 +30,18 @@ def main(arguments: Sequence[str]) -> None:
     given = parser.parse_args(arguments)
     folders = [CONF] if given.config_dir is None else [CONF, given.config_dir.expanduser().absolute()]
     names = [*groups(folders), LAYERS]
-    of_article = [name for name in groups(folders)[EXPERIMENTS] if name.startswith(f"{given.topic}/")]
-    topic = EXPERIMENTS if of_article else find_group(given.topic, names)
+    topic = find_group(given.topic, names)
+    if topic is None and (of_topic := cases(folders, given.topic, with_facts=True)):
+        say(_as_json(of_topic)) if given.json else _print_cases(of_topic)
+        return
     if topic is None:
-        raise UsageError(f"{parser.prog}: there is no topic {given.topic!r}. Topics: {', '.join(names)}")
+        articles = {case.partition("/")[0] for case in groups(folders)[EXPERIMENTS]}
+        question = did_you_mean(given.topic, [*names, *sorted(articles)])
+        raise UsageError(
+            f"{parser.prog}: there is no topic {given.topic!r}. {question}".rstrip() + f"\nTopics: {', '.join(names)}"
+        )
     if topic == EXPERIMENTS:
-        found = [case for case in cases(folders) if not of_article or case.name in of_article]
-        say(json.dumps([as_json(case) for case in found], indent=2)) if given.json else _print_cases(found)
+        say(_as_json(cases(folders))) if given.json else _print_overview(cases(folders, with_facts=False))
         return
     options = layers() if topic == LAYERS else entries(topic, folders)
     say(json.dumps([asdict(option) for option in options], indent=2)) if given.json else _print_options(topic, options)
@@ -50,7 +57,11 @@ def list_parser() -> Parser:
     )
     topics = ", ".join([*groups([CONF]), LAYERS])
     parser.add_argument(
-        "topic", nargs="?", default=EXPERIMENTS, metavar="TOPIC", help=f"one of {topics}; or an article, such as sagan"
+        "topic",
+        nargs="?",
+        default=EXPERIMENTS,
+        metavar="TOPIC",
+        help=f"one of {topics}; or an article or case, such as sagan",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument(
@@ -59,12 +70,38 @@ def list_parser() -> Parser:
     return parser
 
 
-def _print_cases(found: Sequence[Case]) -> None:
-    """Print a table of the cases of each article, below the source of most of them."""
+def _as_json(found: Sequence[Case]) -> str:
+    return json.dumps([as_json(case) for case in found], indent=2)
+
+
+def _by_article(found: Sequence[Case]) -> Iterator[list[Case]]:
+    """Print the name and the source of each article, and yield its cases."""
     for article, members in groupby(found, lambda case: case.name.rpartition("/")[0]):
         of_article = list(members)
         source = mode(case.source for case in of_article).partition(";")[0]  # some cases have a source of their own
-        say(fill(f"{article}: {source}", LINE_LENGTH, break_long_words=False, break_on_hyphens=False))
+        say(_filled(f"{article}: {source}"))
+        yield of_article
+
+
+def _filled(text: str, indent: int = 0) -> str:
+    """Return a text in lines of at most `LINE_LENGTH` characters, in which all but the first are indented."""
+    return fill(text, LINE_LENGTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _print_overview(found: Sequence[Case]) -> None:
+    """Print a paragraph for each article, with the published scores and a sentence for each of its cases."""
+    width = max((len(case.name) for case in found), default=0) + 2
+    for of_article in _by_article(found):
+        for case in of_article:
+            scores = f"{case.published}. " if case.published else ""
+            say(_filled(f"  {case.name:{width}}{scores}{case.description}", width + 2))
+        say()
+    say("Their parameters and steps: ganexp list ARTICLE. Train a case with: ganexp experiment=NAME")
+
+
+def _print_cases(found: Sequence[Case]) -> None:
+    """Print a table of the cases of each article, with their parameters and lengths."""
+    for of_article in _by_article(found):
         numeric = [Column(name, justify="right") for name in ("G", "D", "epochs", "steps")]
         table = Table("experiment", "dataset", "published", *numeric)
         for case in of_article:
@@ -79,8 +116,7 @@ def _print_options(topic: str, options: Sequence[Entry]) -> None:
     """Print a line for each option: its name, and the sentence about it."""
     width = max((len(option.name) for option in options), default=0) + 2
     for option in options:
-        indent = " " * width
-        line = f"{option.name:{width}}{option.description}"
-        say(fill(line, LINE_LENGTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False))
+        say(_filled(f"{option.name:{width}}{option.description}", width))
     if topic != LAYERS:
-        say(f"Choose one with: ganexp {topic}=NAME")
+        several = takes_list(topic)
+        say(f"Choose some with: ganexp '{topic}=[NAME,NAME]'" if several else f"Choose one with: ganexp {topic}=NAME")

@@ -92,6 +92,7 @@ def resume_parser() -> Parser:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],  # else argparse calls them required
         metavar="KEY=VALUE",
         help="for a run: schedule.steps=N or schedule.epochs=N, its new length (default: as before); data.root=… and "
         "data.path=…, the new location of its images; data.changed=accept, to continue although the images have "

@@ -77,7 +77,8 @@ def sample(cfg: DictConfig) -> None:
     _save_interpolations(cfg, loaded, classes, output)
     _save_traversals(cfg, loaded, classes, output)
     which = "" if classes.label is None else f" of class {classes.names[classes.label]} (label {classes.label})"
-    say(f"{cfg.n} images{which} ({cfg.format}), their grid, two interpolations and traversals in {short_path(output)}")
+    images = f"{cfg.n} {'image' if cfg.n == 1 else 'images'} ({cfg.format}){which}"
+    say(f"{images}, their grid, two interpolations and traversals in {short_path(output)}")
 
 
 def _check(cfg: DictConfig, gan: GAN) -> None:

@@ -4,7 +4,6 @@ A job depends only on the sweep's overrides and its number. Therefore the same o
 the sweep. Must not import torch at import time.
 """
 
-import json
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from ganexp.commands.description_text import print_description
 from ganexp.commands.sweep_jobs import check_jobs, check_same_job
 from ganexp.commands.sweep_overrides import (
     NAMING,
@@ -30,10 +30,11 @@ from ganexp.commands.sweep_overrides import (
 from ganexp.commands.sweep_table import print_jobs
 from ganexp.config import schema
 from ganexp.config.texts import expand_home
-from ganexp.console import say, saying_once, short_path
+from ganexp.console import join_saying_once, said_lines, say, saying_once, short_path
 from ganexp.errors import UserError, explain_unforeseen
 from ganexp.runs.environment import now
 from ganexp.runs.places import explain_place
+from ganexp.runs.process import DIED
 from ganexp.runs.run_directory import RunDirectory, remove_if_empty
 from ganexp.runs.sweep_directory import FINAL_STATUSES, SweepDirectory
 
@@ -135,9 +136,10 @@ class Sweep(Callback):
         self.command: str | None = None  # None: a single run
         self.directory: SweepDirectory | None = None  # None: not created
         self.descriptions: list[dict[str, Any]] = []
+        self.said = said_lines()  # now, because a launcher may copy this object in another thread
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"command": self.command, "directory": None, "descriptions": []}
+        return {"command": self.command, "directory": None, "descriptions": [], "said": self.said}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Restore the callback in a worker process of a launcher, and register the schemas there."""
@@ -158,27 +160,16 @@ class Sweep(Callback):
         try:
             _expand_sweep_directory(config)
             _check(config)
-            check_jobs(config)
+            can_start = check_jobs(config)
         except UserError as error:
             raise SweepStopped(str(error)) from None
         except Exception as error:  # Hydra would only warn, and run the jobs unchecked
             raise SweepStopped(explain_unforeseen(error)) from error
         if self.command == "train":
-            self._create_directory(config)
-
-    def _create_directory(self, config: DictConfig) -> None:
-        directory = SweepDirectory(config.hydra.sweep.dir)
-        try:
-            directory.create(stored_overrides(config))
-        except UserError as error:
-            raise SweepStopped(str(error)) from None
-        except OSError as error:
-            reason = explain_place(error, {str(directory.path): "hydra.sweep.dir=DIRECTORY"})
-            raise SweepStopped(reason or str(error)) from None
-        self.directory = directory
-        _created.get([]).append(directory)
-        say(f"sweep directory: {short_path(directory.path)}")
-        say(f"if it is stopped, resume it with: {resume_command(directory, config)}")
+            self.directory = _create_directory(config)
+            if can_start:
+                say(f"sweep directory: {short_path(self.directory.path)}")
+                say(f"if it is stopped, resume it with: {resume_command(self.directory, config)}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Prepare the process of a training job: disable live progress bars, and set the number of threads."""
@@ -186,6 +177,7 @@ class Sweep(Callback):
             return
         if not _runs_in_this_process(config):
             os.environ["TERM"] = "dumb"  # several processes write to one terminal
+            join_saying_once(self.said, f"#{config.hydra.job.num} ")
         threads = config.hydra.launcher.get("cpus_per_task")
         if threads:  # submitit; joblib limits the threads of its workers itself
             import torch
@@ -203,7 +195,7 @@ class Sweep(Callback):
             self.descriptions.append({"overrides": overrides, **job_return.return_value})
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Print the table of a training sweep, or the descriptions as JSON.
+        """Print the table of a training sweep, or the descriptions.
 
         Raises:
             SweepStopped: a job failed, or there were no jobs.
@@ -211,19 +203,37 @@ class Sweep(Callback):
         if sys.exc_info()[0] is not None:
             return  # Hydra 1.4 calls this after an error, too
         if self.command == "describe":
-            self._print_descriptions()
+            self._print_descriptions(config.json)
         if self.directory is not None:
             _finish(self.directory)
 
-    def _print_descriptions(self) -> None:
+    def _print_descriptions(self, as_json: bool) -> None:
         result: dict[str, Any] = {"jobs": self.descriptions}
         if estimates := [job["estimate"] for job in self.descriptions if "estimate" in job]:
             from ganexp.commands.estimate import total
 
             result["estimate"] = total(estimates)
-        say(json.dumps(result, indent=2))
+        print_description(result, as_json)
         if any("error" in job for job in self.descriptions):
             raise SweepStopped('some jobs cannot run: see "error"')
+
+
+def _create_directory(config: DictConfig) -> SweepDirectory:
+    """Create the directory of a training sweep, or take over the one of a sweep that was stopped.
+
+    Raises:
+        SweepStopped: the directory cannot be written, or belongs to another sweep.
+    """
+    directory = SweepDirectory(config.hydra.sweep.dir)
+    try:
+        directory.create(stored_overrides(config))
+    except UserError as error:
+        raise SweepStopped(str(error)) from None
+    except OSError as error:
+        reason = explain_place(error, {str(directory.path): "hydra.sweep.dir=DIRECTORY"})
+        raise SweepStopped(reason or str(error)) from None
+    _created.get([]).append(directory)
+    return directory
 
 
 def _expand_sweep_directory(config: DictConfig) -> None:
@@ -259,6 +269,8 @@ def _check(config: DictConfig) -> None:
         raise SweepStopped("A config file sets hydra.mode=MULTIRUN. Start the sweep with -m as well: ganexp -m …")
     if command == "train" and not OmegaConf.select(config, "debug.keep_files", default=True):
         raise SweepStopped("debug.keep_files=false: a sweep needs the files of its jobs. Test a single run instead.")
+    if command == "train" and OmegaConf.select(config, "debug.dry_run"):
+        raise SweepStopped("debug.dry_run=true is for a single run. To see every job: ganexp describe -m …")
     storage = OmegaConf.select(config, "hydra.sweeper.storage")
     if storage is not None:
         raise SweepStopped(
@@ -281,7 +293,7 @@ def _finish(sweep: SweepDirectory) -> None:
         raise SweepStopped("The sweep has no jobs. Check that every glob(…) matches at least one option.")
     print_jobs(jobs)
     say(f"compare them with: ganexp report {short_path(sweep.path)}")
-    failed = [name for name, job in jobs.items() if job["status"] not in FINAL_STATUSES]
-    if failed:
-        again = f"ganexp resume {short_path(sweep.path)}"
-        raise SweepStopped(f"{len(failed)} of {len(jobs)} jobs failed: see above. Try them again with: {again}")
+    unfinished = [job["status"] for job in jobs.values() if job["status"] not in FINAL_STATUSES]
+    how = "failed: see above. Try them again" if set(unfinished) <= {"failed", DIED} else "are not finished. Continue"
+    if unfinished:
+        raise SweepStopped(f"{len(unfinished)} of {len(jobs)} jobs {how} with: ganexp resume {short_path(sweep.path)}")

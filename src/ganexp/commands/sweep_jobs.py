@@ -25,13 +25,16 @@ MAX_LISTED = 6  # settings that a message names
 OF_EACH_JOB = ("mode", "overrides", "runtime", "job.num", "job.id", "job.override_dirname")
 
 
-def check_jobs(config: DictConfig) -> None:
+def check_jobs(config: DictConfig) -> bool:
     """Check the jobs of a sweep before the first job starts.
 
     Hydra itself reports wrong overrides, because it composes every job before it starts one.
 
     Args:
         config: the config of the sweep, including Hydra's part.
+
+    Returns:
+        Whether the jobs that were composed here have no wrong overrides.
 
     Raises:
         UserError: a job lacks a setting, a swept option changes settings of Hydra, or two jobs have the same directory.
@@ -43,7 +46,8 @@ def check_jobs(config: DictConfig) -> None:
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):  # of a search, the jobs are not known yet
             _check_places(config, overrides)
     except HydraException:
-        return
+        return False
+    return True
 
 
 def _sweep_overrides(config: DictConfig) -> dict[str, Override]:

@@ -196,6 +196,8 @@ def _remove_hydra_files(path: Path) -> None:
 
 
 def newest_run_below(path: str | Path) -> str:
-    """Return a hint with the newest run in the directory `path`, or an empty string if there is none."""
-    runs = sorted(Path(path).expanduser().glob("*/run.json"), key=lambda file: file.stat().st_mtime)
+    """Return a hint with the newest run at most three levels below `path`, or an empty string if there is none."""
+    patterns = ("*/run.json", "*/*/run.json", "*/*/*/run.json")  # the last one is of outputs/sweep/TIME/JOB
+    files = [file for pattern in patterns for file in Path(path).expanduser().glob(pattern)]
+    runs = sorted(files, key=lambda file: file.stat().st_mtime)
     return f"\nDid you mean {runs[-1].parent}?" if runs else ""

@@ -1,0 +1,87 @@
+"""Print what `ganexp describe` returns: readable lines on a terminal, JSON to a file or pipe. Must not import torch."""
+
+import json
+from collections.abc import Iterator, Mapping
+from textwrap import fill
+from typing import Any
+
+from ganexp.console import is_terminal, make_console, say
+
+Rows = dict[str, str]  # the dotted key of each value, and its text
+
+
+def print_description(description: Mapping[str, Any], as_json: bool) -> None:
+    """Print the description of a run, or of a sweep as `{"jobs": […]}`.
+
+    Args:
+        description: the description, which JSON can represent.
+        as_json: whether to print JSON on a terminal too.
+    """
+    if as_json or not is_terminal():
+        say(json.dumps(description, indent=2))
+        return
+    if "jobs" not in description:
+        _print_rows(dict(_rows(description)))
+        return
+    jobs = {tuple(job["overrides"]): dict(_rows({**job, "overrides": None})) for job in description["jobs"]}
+    shared = dict(set.intersection(*(set(rows.items()) for rows in jobs.values()))) if len(jobs) > 1 else {}
+    everywhere = set.intersection(*map(set, jobs)) if len(jobs) > 1 else set()
+    for overrides, rows in jobs.items():
+        say(" ".join(override for override in overrides if override not in everywhere))
+        _print_rows({key: text for key, text in rows.items() if shared.get(key) != text}, indent=2)
+    if shared:
+        say("all jobs")
+        _print_rows({key: text for rows in jobs.values() for key, text in rows.items() if key in shared}, indent=2)
+    _print_rows(dict(_rows(description.get("estimate"), "estimate of the sweep")))
+
+
+def _print_rows(rows: Rows, indent: int = 0) -> None:
+    """Print a line for each row, with the texts below each other."""
+    width = max(map(len, rows), default=0) + indent + 2
+    columns = max(make_console().width, width + 40)
+    for key, text in rows.items():
+        start = f"{' ' * indent}{key}:".ljust(width)
+        say(fill(text, columns, initial_indent=start, subsequent_indent=" " * width, break_on_hyphens=False))
+
+
+def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the rows of a value: one row, or those of the entries of a mapping. Empty values are left out."""
+    if value in (None, {}, []):
+        return
+    if not isinstance(value, Mapping) or "_target_" in value:
+        yield key, f"{value:,}" if type(value) is int else _text(value)
+    elif key.startswith("data.images.") or key == "data.passed_over":
+        yield key, _counts(value)
+    else:
+        if "settings" in value:  # of a network or loss
+            yield key, _call(value["name"], value["settings"])
+        for name, child in value.items():
+            if "settings" not in value or name not in ("name", "settings"):
+                yield from _rows(child, f"{key}.{name}".lstrip("."))
+
+
+def _counts(sizes: Mapping[str, int]) -> str:
+    """Return the sum of the sizes of classes, and the sizes if there are few."""
+    listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+    return f"{sum(sizes.values()):,} in {len(sizes):,} classes" + (f": {listed}" if len(sizes) <= 10 else "")
+
+
+def _text(value: Any) -> str:
+    """Return a value in the form of an override, and an object as a call."""
+    if isinstance(value, Mapping):
+        settings = {name: child for name, child in value.items() if name != "_target_"}
+        return _call(value["_target_"].rpartition(".")[2], settings) if "_target_" in value else f"{{{_pairs(value)}}}"
+    if isinstance(value, list):
+        texts = list(map(_text, value))
+        return "; ".join(texts) if any(" " in text for text in texts) else f"[{', '.join(texts)}]"
+    if isinstance(value, float):
+        return f"{value:g}"
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+
+
+def _call(name: str, settings: Mapping[str, Any]) -> str:
+    return f"{name}({_pairs(settings)})"
+
+
+def _pairs(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={_text(value)}" for name, value in settings.items())
