@@ -14,7 +14,7 @@ from helpers.states import WITH_STATE, last_checkpoint, logged_points, same_stat
 DDP = ("trainer=ddp", "trainer.accelerator=cpu")
 WORDS = (
     *DDP,
-    "schedule.steps=80",
+    "schedule.steps=60",
     *WITH_STATE,
     "callbacks=[sample_grids,progress]",
     "hydra.run.dir=run",

@@ -140,10 +140,14 @@ def attempt(function, *arguments):
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("model", MODELS)
 def test_every_loss_and_penalty_fits_a_model_or_is_refused(loss_nodes, penalty_nodes, monkeypatch, model, conditional):
-    """Build every combination without memory for its weights."""
+    """Build every loss with every model, and check every penalty with one loss of each model, without their weights.
+
+    The penalties are checked with every loss of one model.
+    """
     monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())  # it does not know the meta device
     monkeypatch.setattr(parametrizations._SpectralNorm, "_power_method", lambda *args: None)  # slow, and without effect
     raw = raw_config(*BASE, *NARROW[model], f"model.conditional={conditional}")
+    fitting = []
     for loss in LOSSES:
         raw.loss = loss_nodes[loss]
         cfg = schema.resolve(raw)
@@ -153,7 +157,10 @@ def test_every_loss_and_penalty_fits_a_model_or_is_refused(loss_nodes, penalty_n
             if refused:
                 assert re.search("use |set |leave |try ", refused), refused
                 continue
-            assert_penalties_fit_or_are_refused(cfg, gan, penalty_nodes)
+            fitting.append(loss)
+            if len(fitting) == 1 or model == "dcgan":
+                assert_penalties_fit_or_are_refused(cfg, gan, penalty_nodes)
+    assert fitting
 
 
 def assert_penalties_fit_or_are_refused(cfg, gan, nodes):
