@@ -79,6 +79,7 @@ def test_single_seeds_are_one_line_instead_of_comparisons(tmp_path, hinge, wgan_
     content = two_losses(tmp_path, hinge, wgan_gp, ((20.0,), (30.0,)))
     assert content.tested == []
     assert content.untested_text.startswith("3 comparisons are left out")
+    assert content.untested_text.endswith("(loss=hinge; loss=wgan_gp).")  # labels may contain commas
 
 
 def test_run_with_empty_metadata_is_skipped_by_name(outputs):

@@ -172,7 +172,7 @@ class Report:
         if not count:
             return ""
         are = "comparison is" if count == 1 else "comparisons are"
-        listed = f" ({', '.join(singles)})" if 0 < len(singles) <= MAX_LISTED else ""
+        listed = f" ({'; '.join(singles)})" if 0 < len(singles) <= MAX_LISTED else ""
         return f"{count} {are} left out, because a test needs at least two seeds of both configurations{listed}."
 
     @property
