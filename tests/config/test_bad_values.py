@@ -101,6 +101,7 @@ ROWS = [
     ("dcgan", "model.latent.dim", 10**12),
     ("limit", "schedule.lr_decay.start", -1),
     ("penalties", "loss.penalties.r1.gamma", -1),
+    ("penalties", "loss.penalties.r1.gamma", 1e300),
     ("penalties", "loss.penalties.dragan.weight", float("nan")),
     ("penalties", "optimizer.generator.alpha", 1.5),
     ("penalties", "optimizer.generator.momentum", -1),

@@ -6,7 +6,7 @@ from helpers.config import TINY, config
 from ganexp.config.score_checks import check_best_by
 from ganexp.errors import UserError
 
-ALL = "metrics/score=[is,fid,kid,accuracy,intra_fid,diversity]"
+ALL = "metrics/score=[is,fid,kid,accuracy,intra_fid,diversity,swd]"
 
 
 @pytest.mark.parametrize(("score", "chosen"), [("metrics/score=[is,fid]", "kid"), (ALL, "nope"), (ALL, "accuracy_")])

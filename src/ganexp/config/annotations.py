@@ -18,6 +18,7 @@ PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
 LISTS = (list, tuple, Sequence)
 MAPPINGS = (dict, Mapping)
 MAX_INT = 2**63 - 1  # what the libraries below can store
+MAX_FLOAT = (2 - 2**-23) * 2.0**127  # of 32 bits, in which networks are trained
 MAX_SHOWN = 80  # characters of a value in an error message
 
 
@@ -31,6 +32,9 @@ def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
         return
     if isinstance(value, int) and abs(value) > MAX_INT:
         yield f"{key}={show(value)}: must be a number of at most 64 bits"
+        return
+    if isinstance(value, float) and MAX_FLOAT < abs(value) < math.inf:
+        yield f"{key}={show(value)}: must be a number of at most {MAX_FLOAT:.1e}"
         return
     if not is_data(annotation):
         return

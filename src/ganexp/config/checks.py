@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
-from ganexp.config import batch_checks, device_checks, output_checks, schema, score_checks
+from ganexp.config import batch_checks, device_checks, network_checks, output_checks, schema, score_checks
 from ganexp.config.fields import field_violations
 from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
@@ -290,6 +290,7 @@ RULES = (
     time_limits_can_be_read,
     *batch_checks.RULES,
     *device_checks.RULES,
+    *network_checks.RULES,
     *output_checks.RULES,
     *score_checks.RULES,
 )

@@ -55,10 +55,15 @@ def best_by_error(best_by: str, usable: str) -> UserError:
 
 
 def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:
-    """Return a context with the right names and no images, whose extractor is called x."""
+    """Return a context with the right names and black real images, whose extractor is called x."""
     references: dict[str, Any] = dict.fromkeys(cfg.metrics.references)
     of_class: Any = (lambda index: None) if num_classes else None
-    return ScoreContext("x", 2, 2, True, references, cfg.metrics.samples, torch.device("cpu"), num_classes, of_class)
+    data, cpu = cfg.data, torch.device("cpu")
+
+    def black(_split: str, indices: torch.Tensor) -> torch.Tensor:
+        return torch.zeros(len(indices), data.channels, data.resolution, data.resolution, dtype=torch.uint8)
+
+    return ScoreContext("x", 2, 2, True, references, cfg.metrics.samples, cpu, num_classes, of_class, real_images=black)
 
 
 RULES = (arguments_of_scores_are_allowed,)

@@ -1,0 +1,33 @@
+"""Networks whose size is not that of the images, latents or classes are refused by name."""
+
+import pytest
+from helpers.config import TINY, config
+
+from ganexp.build import build_gan
+from ganexp.errors import UserError
+
+CONDITIONAL = ("model.conditional=true", "loss/auxiliary=classifier")
+NARROW = ("model=dcgan", "data=fake", "model.generator.width=4", "model.discriminator.width=4")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("model.generator.channels=1",), "model.generator.channels=1: must be data.channels=3"),
+        (("model.discriminator.resolution=16",), "model.discriminator.resolution=16: must be data.resolution=32"),
+        (("model.generator.latent_dim=7",), "model.generator.latent_dim=7: must be model.latent.dim=128"),
+        (("model.generator.num_classes=10",), "model.generator.num_classes=10: must be 0"),
+        ((*CONDITIONAL, "model.generator.num_classes=3"), "model.generator.num_classes=3: must be 10"),
+        ((*CONDITIONAL, "model.discriminator.num_classes=3"), "model.discriminator.num_classes=3: must be 10"),
+        ((*CONDITIONAL, "model.auxiliary.classifier.channels=1"), "model.auxiliary.classifier.channels=1: must be"),
+    ],
+)
+def test_size_of_a_network_must_be_that_of_the_data(overrides, message):
+    with pytest.raises(UserError) as refused:
+        build_gan(config(*TINY, *NARROW, "loss=non_saturating", *overrides))
+    assert message in str(refused.value)
+    assert "leave it out" in str(refused.value)
+
+
+def test_discriminator_may_ignore_the_labels():
+    build_gan(config(*TINY, *NARROW, "loss=hinge", "model.conditional=true", "model.discriminator.num_classes=0"))
