@@ -77,6 +77,12 @@ def test_unknown_reference_is_named(splits):
         prepared(splits, "metrics.references=[train,other]")
 
 
+def test_reference_that_the_dataset_refuses_is_named():
+    cfg = config("metrics=classifier", "metrics.references=[train,other]")
+    with pytest.raises(UserError, match=r"metrics\.references=.*: split=other: this dataset has train"):
+        build_scores.prepare_sets(cfg, build_scores.build_image_set(cfg), 0)
+
+
 def test_class_is_compared_with_that_class_of_the_first_reference(splits, tmp_path):
     splits["test"] = image_set([4, 0, 6], seed=1)
     overrides = ("metrics.references=[test]", "metrics/score=[fid,intra_fid]", f"metrics.cache={tmp_path}")

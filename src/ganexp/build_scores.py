@@ -123,9 +123,13 @@ def prepare_sets(
 def _reference_sets(cfg: DictConfig, image_set: ImageSet) -> dict[str, ImageSet]:
     references = {}
     for split in cfg.metrics.references:
-        real = image_set if split == cfg.data.split else build_image_set(cfg, split)
+        key = f"metrics.references={list(cfg.metrics.references)}"
+        try:
+            real = image_set if split == cfg.data.split else build_image_set(cfg, split)
+        except UserError as error:
+            raise UserError(f"{key}: {error}") from None
         if real is None:
-            raise UserError(f"metrics.references={list(cfg.metrics.references)}: the dataset has no split {split}")
+            raise UserError(f"{key}: the dataset has no split {split}")
         references[split] = real
     return references
 
