@@ -109,7 +109,8 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
         )
     if steps < schedule.steps:
         raise UserError(
-            f"schedule.steps={steps}: this run is set to {schedule.steps} steps already. Give a larger number"
+            f"schedule.steps={steps}: this run is set to {schedule.steps} steps already. Give a larger number, or "
+            "leave it out to continue"
         )
     schedule.steps, schedule.epochs = steps, None
     cfg.sweep.prune = False  # the user wants this run, whatever its rank
