@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganexp.commands.checkpoint_choice import choose_checkpoint
 from ganexp.commands.class_names import class_directories, class_names, find_class
+from ganexp.commands.prepare import count
 from ganexp.commands.traversals import traversal_picture
 from ganexp.console import progress, say, short_path
 from ganexp.errors import UserError
@@ -77,7 +78,7 @@ def sample(cfg: DictConfig) -> None:
     _save_interpolations(cfg, loaded, classes, output)
     _save_traversals(cfg, loaded, classes, output)
     which = "" if classes.label is None else f" of class {classes.names[classes.label]} (label {classes.label})"
-    images = f"{cfg.n} {'image' if cfg.n == 1 else 'images'} ({cfg.format}){which}"
+    images = f"{count(cfg.n, 'image')} ({cfg.format}){which}"
     say(f"{images}, their grid, two interpolations and traversals in {short_path(output)}")
 
 
