@@ -57,9 +57,9 @@ class Outcome:
 
     @property
     def shows_progress(self) -> bool:
-        """Return whether the last printed line is the progress of a training, which may legitimately take long."""
+        """Return whether the last printed line is that of a progress, which may legitimately take long."""
         lines = self.text.split()
-        return bool(lines) and lines[-1] == "left" and "step/s" in lines
+        return bool(lines) and lines[-1] == "left"
 
 
 def run_trial(trial: Trial, as_process: bool = False) -> Outcome:

@@ -38,7 +38,7 @@ def test_callbacks_come_in_the_order_of_the_config(tmp_path):
 
 def test_wrong_argument_of_a_callback_names_its_key(tmp_path):
     cfg = config("callbacks=[sample_grids]", "metrics.grid_rows=3", "callbacks.sample_grids.columns=0")
-    with pytest.raises(UserError, match=r"callbacks\.sample_grids\.columns=0: must be a whole number, at least 1"):
+    with pytest.raises(UserError, match=r"callbacks\.sample_grids\.columns=0: must be a whole number from 1 to 100"):
         build_callbacks(cfg, RunDirectory(tmp_path), {})
 
 

@@ -32,8 +32,8 @@ def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
 
 def shorten(error: Exception) -> str:
     """Return the first lines of the message of an error that ganexp did not write; its class if it has no message."""
-    if needed := re.search(r"you tried to allocate (\d+) bytes", str(error)):
-        return f"not enough memory: a single tensor would take {int(needed[1]) / 2**30:,.1f} GiB. Use smaller sizes."
+    if message := _not_enough_memory(error):
+        return message
     lines = str(error).strip().splitlines()[:MAX_LINES]
     return (
         "\n".join(line for line in lines if not line.startswith(("Exception raised from", "frame #")))
@@ -41,8 +41,17 @@ def shorten(error: Exception) -> str:
     )
 
 
+def _not_enough_memory(error: Exception) -> str:
+    """Return what to print if torch, numpy or Python could not allocate memory, and an empty text for other errors."""
+    if needed := re.search(r"you tried to allocate (\d+) bytes", str(error)):
+        return f"not enough memory: a single tensor would take {int(needed[1]) / 2**30:,.1f} GiB. Use smaller sizes."
+    return f"not enough memory: {error or 'use smaller sizes'}" if isinstance(error, MemoryError) else ""
+
+
 def explain_unforeseen(error: Exception) -> str:
     """Return what to print for an error that no check has foreseen, in at most ten lines."""
+    if message := _not_enough_memory(error):
+        return message
     lines = str(error).strip().splitlines() or ["no message"]
     more = [f"… and {len(lines) - MAX_LINES} more lines"] if len(lines) > MAX_LINES else []
     return "\n".join(

@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 PositiveInt = Annotated[int, Ge(1)]
 ImageCount = Annotated[int, Ge(1), Le(10_000_000)]  # generated images: more would take days, or fill the disk
 UpdateCount = Annotated[int, Ge(1), Le(10_000)]  # of a network in one step: more would look like a program that hangs
+GridSide = Annotated[int, Ge(1), Le(100)]  # images along one side of a grid
 NonNegativeInt = Annotated[int, Ge(0)]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what numpy accepts
 PositiveFloat = Annotated[float, Gt(0), Lt(math.inf)]
@@ -20,5 +21,7 @@ NonNegativeFloat = Annotated[float, Ge(0), Lt(math.inf)]
 FiniteFloat = Annotated[float, Gt(-math.inf), Lt(math.inf)]
 UnitInterval = Annotated[float, Ge(0), Le(1)]  # both ends included
 BelowOne = Annotated[float, Ge(0), Lt(1)]  # dropout rates, decays
+ThreadCount = Annotated[int, Ge(1), Le(1024)]
+Resolution = Annotated[int, Ge(1), Le(16_384)]  # pixels of a square image along each side
 LatentSize = Annotated[int, Ge(1), Le(100_000)]  # components of a latent; networks have a weight for each
 Widths = Annotated[list[PositiveInt], MinLen(1)]  # of the layers of a network

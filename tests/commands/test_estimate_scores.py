@@ -74,5 +74,5 @@ def test_every_score_of_the_package_is_timed_or_named(tmp_path, conditional):
 
 
 def test_estimate_refuses_what_training_would_refuse(tmp_path):
-    with pytest.raises(UserError, match="fid_infinity needs at least 30 generated images"):
+    with pytest.raises(UserError, match="fid_infinity needs 30 generated images or more"):
         timed(tmp_path, "metrics.samples=29", "metrics/score=[fid_infinity]")

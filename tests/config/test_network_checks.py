@@ -19,6 +19,7 @@ NARROW = ("model=dcgan", "data=fake", "model.generator.width=4", "model.discrimi
         (("model.generator.num_classes=10",), "model.generator.num_classes=10: must be 0"),
         ((*CONDITIONAL, "model.generator.num_classes=3"), "model.generator.num_classes=3: must be 10"),
         ((*CONDITIONAL, "model.discriminator.num_classes=3"), "model.discriminator.num_classes=3: must be 10"),
+        ((*CONDITIONAL, "model.auxiliary.classifier.logits=1"), "model.auxiliary.classifier.logits=1: must be 10"),
         ((*CONDITIONAL, "model.auxiliary.classifier.channels=1"), "model.auxiliary.classifier.channels=1: must be"),
     ],
 )

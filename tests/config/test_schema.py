@@ -28,7 +28,7 @@ def complaints(overrides, config_name="train"):
         (["schedule.steps=0"], "schedule.steps=0: must be a whole number, at least 1, or null"),
         (["schedule.ema.decay=1"], "schedule.ema.decay=1.0: must be a number above 0 and below 1, or null"),
         (["schedule.ema.start=-1"], "schedule.ema.start=-1: must be a whole number, at least 0"),
-        (["data.channels=0"], "data.channels=0: must be a whole number, at least 1"),
+        (["data.channels=0"], "data.channels=0: must be one of 1, 3"),
         (["data.workers=-1"], "data.workers=-1: must be a whole number, at least 0"),
         (["data.on_error=stop"], "data.on_error=stop: must be one of skip, raise"),
         (["data.in_memory=1"], "data.in_memory=1: must be true or false, or auto"),

@@ -31,9 +31,9 @@ def test_minimum_of_every_score_is_enough(name):
 @every_score
 def test_one_sample_or_image_less_than_the_minimum_is_refused(name):
     minimum = minimum_of(name)
-    with pytest.raises(UserError, match=rf"metrics.samples={minimum.samples - 1}: the score {name} needs"):
+    with pytest.raises(UserError, match=rf"metrics.samples={minimum.samples - 1}: metrics.scores.{name} needs"):
         check_set_sizes({name: minimum}, sizes(minimum.samples - 1, minimum.images))
-    with pytest.raises(UserError, match=rf"score {name} .* the test split has {minimum.images - 1}:"):
+    with pytest.raises(UserError, match=rf"metrics.scores.{name} .* the test split has {minimum.images - 1}:"):
         check_set_sizes({name: minimum}, sizes(minimum.samples, minimum.images - 1))
 
 

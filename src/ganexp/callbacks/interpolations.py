@@ -20,7 +20,7 @@ from ganexp.sampling import (
     sample_grid,
 )
 from ganexp.training.gan import GAN
-from ganexp.types import PositiveInt
+from ganexp.types import GridSide
 
 
 class Interpolations(Callback):
@@ -39,8 +39,8 @@ class Interpolations(Callback):
         self,
         run_directory: RunDirectory,
         image_sets: Mapping[str, ImageSet],
-        rows: PositiveInt = 10,
-        columns: PositiveInt = 5,
+        rows: GridSide = 10,
+        columns: GridSide = 5,
         at_evaluations: bool = False,
     ) -> None:
         self.run_directory, self.rows, self.columns = run_directory, rows, columns

@@ -17,7 +17,7 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.titles import run_title
 from ganexp.sampling import EVALUATION_SEED, class_rows, grid_classes, grid_names, sample_grid
 from ganexp.training.gan import GAN
-from ganexp.types import PositiveInt
+from ganexp.types import GridSide
 
 
 class SampleGrids(Callback):
@@ -37,8 +37,8 @@ class SampleGrids(Callback):
         self,
         run_directory: RunDirectory,
         image_sets: Mapping[str, ImageSet],
-        rows: PositiveInt = 10,
-        columns: PositiveInt = 10,
+        rows: GridSide = 10,
+        columns: GridSide = 10,
     ) -> None:
         self.run_directory, self.rows, self.columns = run_directory, rows, columns
         self.images = image_sets.get("train")

@@ -17,7 +17,7 @@ SCALARS = {int: "a whole number", float: "a number", str: "a text", bool: "true 
 PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
 LISTS = (list, tuple, Sequence)
 MAPPINGS = (dict, Mapping)
-MAX_INT = 2**63 - 1  # what the libraries below can store
+MAX_INT = 2**32 - 1  # the largest seed; sizes and numbers of steps beyond it would overflow in the libraries below
 MAX_FLOAT = (2 - 2**-23) * 2.0**127  # of 32 bits, in which networks are trained
 MAX_SHOWN = 80  # characters of a value in an error message
 
@@ -31,7 +31,7 @@ def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
     if is_node(value):
         return
     if isinstance(value, int) and abs(value) > MAX_INT:
-        yield f"{key}={show(value)}: must be a number of at most 64 bits"
+        yield f"{key}={show(value)}: must be a number of at most {MAX_INT:,}"
         return
     if isinstance(value, float) and MAX_FLOAT < abs(value) < math.inf:
         yield f"{key}={show(value)}: must be a number of at most {MAX_FLOAT:.1e}"

@@ -5,17 +5,19 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from ganexp.training.processes import total
+
 if TYPE_CHECKING:
     from ganexp.training.gan import GAN
 
 
 def batch_has_equal_parts(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that each device can divide its images of a batch into equal parts."""
-    batch_size, parts, devices = cfg.schedule.batch_size, cfg.schedule.accumulate, cfg.trainer.devices
+    batch_size, parts, devices = cfg.schedule.batch_size, cfg.schedule.accumulate, total(cfg.trainer)
     if parts == 1 or batch_size % (parts * devices) == 0:
         return
     places = f"{parts} parts" if devices == 1 else f"{parts} parts on each of {devices} devices"
-    fitting = [number for number in range(1, parts + 1) if batch_size % (number * devices) == 0] or [1]
+    fitting = [number for number in range(1, min(parts, batch_size) + 1) if batch_size % (number * devices) == 0] or [1]
     yield (
         f"schedule.accumulate={parts} schedule.batch_size={batch_size}: the images of a batch cannot be divided into "
         f"{places} of equal size: use schedule.accumulate={fitting[-1]}, or a multiple of {parts * devices} as "

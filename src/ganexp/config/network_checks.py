@@ -22,6 +22,7 @@ def networks_have_the_sizes_of_the_data(cfg: DictConfig, gan: "GAN") -> Iterator
             if argument in node and node[argument] != expected:
                 yield f"{key}.{argument}={node[argument]}: must be {source}={expected}: leave it out, or change both"
         yield from _wrong_classes(key, node, cfg)
+        yield from _wrong_class_logits(key, node, cfg)
 
 
 def _own_networks(cfg: DictConfig) -> Iterator[tuple[str, DictConfig]]:
@@ -47,6 +48,13 @@ def _wrong_classes(key: str, node: DictConfig, cfg: DictConfig) -> Iterator[str]
     if given not in allowed:
         fix = "leave it out" if cfg.model.conditional else "leave it out, or use model.conditional=true"
         yield f"{key}.num_classes={given}: must be {allowed[0]} with data.num_classes={classes}: {fix}"
+
+
+def _wrong_class_logits(key: str, node: DictConfig, cfg: DictConfig) -> Iterator[str]:
+    """Yield an error line if a network beside generator and discriminator has other logits than one for each class."""
+    given, classes = node.get("logits"), cfg.data.num_classes
+    if key.startswith("model.auxiliary.") and given not in (None, classes):
+        yield f"{key}.logits={given}: must be {classes}, one for each class of the dataset: leave it out"
 
 
 RULES = (networks_have_the_sizes_of_the_data,)

@@ -3,7 +3,7 @@
 `sections.py` declares the sections of a root.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -100,15 +100,15 @@ class Evaluate:
     ckpt: str = field(default=MISSING, metadata=PATH)
     samples: int | None = limited(ImageCount | None, None)  # number of samples; default: as in the run
     references: list[str] | None = None  # splits to compare with; default: the training split, and test if it exists
+    output: str | None = field(default=None, metadata=PATH)  # directory for scores.json; default: the run directory
+    seed: int = limited(Seed, 1000)  # seed of the latents; training uses another one
+    labels: str | None = limited(Literal["reference", "uniform"] | None, None)  # default: as in the run
     # further sample counts at which FID is computed
     fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
-    seed: int = limited(Seed, 1000)  # seed of the latents; training uses another one
-    data: Moved = field(default_factory=Moved)
-    labels: str | None = limited(Literal["reference", "uniform"] | None, None)  # default: as in the run
     weights: str | None = field(default=None, metadata=PATH)  # file of the extractor's weights, if moved
-    metrics: Metrics = field(default_factory=Metrics)  # default: the metrics of the run
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
-    output: str | None = field(default=None, metadata=PATH)  # directory for scores.json; default: the run directory
+    data: Moved = field(default_factory=Moved)
+    metrics: Metrics = field(default_factory=Metrics)  # default: the metrics of the run
 
 
 @dataclass
@@ -116,16 +116,17 @@ class Sample:
     """Config of `ganexp sample`."""
 
     ckpt: str = field(default=MISSING, metadata=PATH)  # a checkpoint, or a run directory for its best checkpoint
-    step: int | None = limited(NonNegativeInt | None, None)  # of a checkpoint in a run directory; null: the best
-    epoch: int | None = limited(PositiveInt | None, None)  # of a checkpoint that schedule.keep_at kept
-    data: Moved = field(default_factory=Moved)
     n: int = limited(ImageCount, 64)  # number of images
     label: str | None = None  # the class to draw, by name or number; null: all classes in turn
     seed: int = limited(Seed, 0)  # seed of the latents
-    truncation: float | None = limited(Truncation | None, None)  # limit beyond which latent values are drawn again
-    format: str = limited(Literal["png", "zip", "npz"], "png")  # npz: uint8 (N, H, W, C) as arr_0, labels as arr_1
-    accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
     output: str | None = field(default=None, metadata=PATH)  # directory for the images; default: samples/drawn-…
+    # png or zip: a file for each image; npz: uint8 (N, H, W, C) as arr_0, labels as arr_1
+    format: str = limited(Literal["png", "zip", "npz"], "png")
+    step: int | None = limited(NonNegativeInt | None, None)  # of a checkpoint in a run directory; null: the best
+    epoch: int | None = limited(PositiveInt | None, None)  # of a checkpoint that schedule.keep_at kept
+    truncation: float | None = limited(Truncation | None, None)  # limit beyond which latent values are drawn again
+    accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
+    data: Moved = field(default_factory=Moved)
 
 
 @cache
@@ -163,13 +164,12 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
     cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key not in without]) if without else cfg.copy()
     try:
         make_absolute(cfg, path_keys(root))
-        missing = sorted(OmegaConf.missing_keys(cfg))
         values = OmegaConf.to_container(cfg, resolve=True)
     except OmegaConfBaseException as error:
         nodes = OmegaConf.to_container(cfg, resolve=False)
         reasons = list(node_violations(nodes, root)) or [explain_interpolation(error, cfg=cfg)]
         raise _user_error_behind(error) or UserError("\n".join(reasons)) from None
-    if missing:
+    if missing := sorted(_missing(values)):
         comments = schema_comments(root)
         hints = {key: f"  ({comments[key]})" if key in comments else "" for key in missing}
         raise UserError("\n".join(f"Missing value: {key}=…{hint}" for key, hint in hints.items()))
@@ -180,6 +180,18 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
     if "precision" in trainer:
         trainer["precision"] = FULL_NAMES.get(trainer["precision"], trainer["precision"])
     return OmegaConf.create(values)
+
+
+def _missing(values: Any, key: str = "") -> Iterator[str]:
+    """Yield the key of each value that must be set."""
+    if values == MISSING:
+        yield key
+    elif isinstance(values, Mapping):
+        for name, value in values.items():
+            yield from _missing(value, f"{key}.{name}" if key else name)
+    elif isinstance(values, list):
+        for index, value in enumerate(values):
+            yield from _missing(value, f"{key}[{index}]")
 
 
 def _user_error_behind(error: BaseException | None) -> UserError | None:

@@ -12,10 +12,9 @@ from omegaconf import MISSING
 
 from ganexp.config.fields import NODE, NODE_OR_NULL, NODES, limited, limits
 from ganexp.config.paths import PATH
-from ganexp.types import ImageCount, NonNegativeInt, PositiveFloat, PositiveInt
+from ganexp.types import GridSide, ImageCount, NonNegativeInt, PositiveFloat, PositiveInt, Resolution, ThreadCount
 
 Accelerator = Literal["auto", "cpu", "gpu"]
-GridSide = Annotated[int, Ge(1), Le(100)]  # images along one side of the sample grid
 SampleCounts = list[Annotated[int, Ge(2)]]  # numbers of samples for which FID is computed
 Precision = Literal["32-true", 32, "bf16-mixed", "bf16", "auto"]
 
@@ -24,8 +23,8 @@ Precision = Literal["32-true", 32, "bf16-mixed", "bf16", "auto"]
 class Data:
     """The dataset."""
 
-    resolution: int = limited(PositiveInt)  # pixels along each side
-    channels: int = limited(PositiveInt)  # 1: grey, 3: colour
+    resolution: int = limited(Resolution)  # pixels along each side
+    channels: int = limited(Literal[1, 3])  # 1: grey, 3: colour
     num_classes: int = limited(NonNegativeInt)  # 0: no labels
     images: int | None = limited(PositiveInt | None, None)  # of the training split, to plan epochs before they are read
     source: Any = field(default=MISSING, metadata=NODE)  # the function that loads a split
@@ -144,10 +143,11 @@ class Trainer:
     """Arguments of Lightning's Trainer, and log_every. The file trainer_arguments.py lists the other arguments."""
 
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
-    devices: int = limited(PositiveInt, 1)  # several train one network together, see docs/devices.md
+    devices: int = limited(PositiveInt, 1)  # of each machine; several train one network together, see docs/devices.md
+    num_nodes: int = limited(PositiveInt, 1)  # machines that train one network together, see docs/devices.md
     sync_batchnorm: bool = False  # with several GPUs: whether batch norm uses the images of all of them
     # threads of a CPU; auto: few for small networks, which are slower with many
-    threads: Any = field(default="auto", metadata=limits(PositiveInt | Literal["auto"]))
+    threads: Any = field(default="auto", metadata=limits(ThreadCount | Literal["auto"]))
     # auto: bf16-mixed where it was measured to be faster, see commands/precision.py
     precision: Any = field(default="32-true", metadata=limits(Precision))
     log_every: int = limited(PositiveInt, 50)  # steps between two logged losses

@@ -52,13 +52,13 @@ def _complaints(name: str, minimum: Minimum, sizes: SetSizes) -> Iterator[str]:
     without = f"leave {name} out of metrics/score"
     if sizes.samples < minimum.samples:
         yield (
-            f"metrics.samples={sizes.samples}: the score {name} needs at least {minimum.samples} generated images: "
+            f"metrics.samples={sizes.samples}: metrics.scores.{name} needs {minimum.samples} generated images or more: "
             f"score more, or {without}"
         )
     for split, images in sizes.references.items():
         if images < minimum.images:
             yield (
-                f"metrics.references: the score {name} needs at least {minimum.images} real images, and the {split} "
+                f"metrics.references: metrics.scores.{name} needs {minimum.images} real images, and the {split} "
                 f"split has {images}: name another split, add images, or {without}"
             )
     if minimum.of_class:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganexp.types import PositiveInt, UnitInterval
+from ganexp.types import ImageCount, UnitInterval
 
 
 class FlippedLabels:
@@ -67,7 +67,7 @@ class Replay(nn.Module):
 
     needs_one_device = True
 
-    def __init__(self, size: PositiveInt, share: UnitInterval = 0.5) -> None:
+    def __init__(self, size: ImageCount, share: UnitInterval = 0.5) -> None:
         super().__init__()
         self.size, self.share, self.filled = size, share, 0
         self.images = torch.empty(0)  # (size, C, H, W) from the first update on, of which the first `filled` are used

@@ -6,10 +6,11 @@ along random directions (Rabin et al. 2011). Small distances at the lowest resol
 the images agree, and at the highest resolution that noise and sharp edges do.
 """
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
@@ -24,6 +25,8 @@ BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 SCALE = 1e3  # the paper's tables list 1000 times the distance
 DIRECTIONS_AT_ONCE = 128  # so that the projections fit into memory, as in the paper's code
 DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other settings are part of the protocol
+PatchCount = Annotated[int, Ge(1), Le(10_000)]  # a level of 32 x 32 pixels has about a thousand
+DirectionCount = Annotated[int, Ge(1), Le(100_000)]
 SEED = 0  # of neighbourhoods and directions, so that all evaluations use the same ones
 
 
@@ -46,7 +49,7 @@ class SlicedWasserstein(SampleScore):
     kept_samples: ClassVar[int | None] = None
 
     def __init__(
-        self, context: ScoreContext, images: PositiveInt, neighbourhoods: PositiveInt, directions: PositiveInt
+        self, context: ScoreContext, images: PositiveInt, neighbourhoods: PatchCount, directions: DirectionCount
     ) -> None:
         super().__init__(context)
         self.settings = {"images": images, "neighbourhoods": neighbourhoods, "directions": directions}

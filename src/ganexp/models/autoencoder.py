@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganexp.models.layers import append_label_code, init_normal
 from ganexp.models.resolution import split_resolution
-from ganexp.types import NonNegativeInt, PositiveInt
+from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 
 
 class Discriminator(nn.Module):
@@ -36,7 +36,7 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         width: PositiveInt = 64,
         max_width: PositiveInt = 512,

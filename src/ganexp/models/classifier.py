@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from ganexp.types import PositiveInt
+from ganexp.types import PositiveInt, Resolution
 
 
 class Classifier(nn.Module):
@@ -21,7 +21,7 @@ class Classifier(nn.Module):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         num_classes: PositiveInt,
         width: PositiveInt = 32,

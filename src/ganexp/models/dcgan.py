@@ -16,7 +16,7 @@ from ganexp.models.minibatch import MinibatchKind, make_minibatch_layer
 from ganexp.models.resolution import split_resolution
 from ganexp.models.spectral import SpectralNorm, apply_spectral_norm
 from ganexp.models.upsampling import Upsample, make_upsampling
-from ganexp.types import NonNegativeFloat, NonNegativeInt, PositiveInt
+from ganexp.types import NonNegativeInt, PositiveInt, Resolution, UnitInterval
 
 Norm = Literal["none", "batch", "batch_offset", "layer", "instance"]
 NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the channels of a map
@@ -55,14 +55,14 @@ class Generator(nn.Module):
     def __init__(
         self,
         latent_dim: PositiveInt,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         width: PositiveInt = 64,
         max_width: PositiveInt = 512,
         num_classes: NonNegativeInt = 0,
         norm: Norm = "batch",
         norm_after_linear: bool | Literal["features"] = True,
-        slope: NonNegativeFloat = 0.0,
+        slope: UnitInterval = 0.0,
         label_code: LabelCode = "one_hot",
         upsample: Upsample = "transposed",
     ) -> None:
@@ -119,7 +119,7 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         width: PositiveInt = 64,
         max_width: PositiveInt = 512,

@@ -9,7 +9,7 @@ from ganexp.models import dcgan
 from ganexp.models.dcgan import Norm
 from ganexp.models.layers import LabelCode, append_label_code
 from ganexp.models.upsampling import Upsample
-from ganexp.types import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveInt
+from ganexp.types import BelowOne, NonNegativeInt, PositiveInt, Resolution, UnitInterval
 
 MASK = 0xFFFFFFFF  # 32 bits
 GOLDEN = 0x9E3779B1  # 2³² divided by the golden ratio, which spreads successive numbers
@@ -40,14 +40,14 @@ class Generator(dcgan.Generator):
     def __init__(
         self,
         latent_dim: PositiveInt,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         width: PositiveInt = 64,
         max_width: PositiveInt = 512,
         num_classes: NonNegativeInt = 0,
         norm: Norm = "batch",
         norm_after_linear: bool | Literal["features"] = True,
-        slope: NonNegativeFloat = 0.0,
+        slope: UnitInterval = 0.0,
         label_code: LabelCode = "one_hot",
         upsample: Upsample = "transposed",
         dropout: BelowOne = 0.5,

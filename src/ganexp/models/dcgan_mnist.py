@@ -13,7 +13,7 @@ from ganexp.models.heads import make_head
 from ganexp.models.layers import append_label_code, init_normal
 from ganexp.models.resolution import divide_resolution
 from ganexp.models.upsampling import NearestConv2d, Upsample
-from ganexp.types import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveInt
+from ganexp.types import BelowOne, NonNegativeInt, PositiveInt, Resolution, UnitInterval
 
 
 class Generator(nn.Module):
@@ -41,7 +41,7 @@ class Generator(nn.Module):
     def __init__(
         self,
         latent_dim: PositiveInt,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         num_classes: NonNegativeInt = 0,
         affine: bool = True,
@@ -97,11 +97,11 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         num_classes: NonNegativeInt = 0,
         logits: PositiveInt = 1,
-        slope: NonNegativeFloat = 0.01,
+        slope: UnitInterval = 0.01,
         dropout: BelowOne = 0.5,
     ) -> None:
         super().__init__()

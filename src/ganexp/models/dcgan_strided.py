@@ -14,7 +14,7 @@ from ganexp.models.heads import make_head
 from ganexp.models.layers import LabelCode, append_label_code
 from ganexp.models.resolution import divide_resolution
 from ganexp.models.upsampling import Upsample, make_upsampling
-from ganexp.types import NonNegativeInt, PositiveInt
+from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 
 
 class Generator(nn.Module):
@@ -39,7 +39,7 @@ class Generator(nn.Module):
     def __init__(
         self,
         latent_dim: PositiveInt,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         num_classes: NonNegativeInt = 0,
         width: PositiveInt = 128,
@@ -84,7 +84,7 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         num_classes: NonNegativeInt = 0,
         logits: PositiveInt = 1,

@@ -8,7 +8,7 @@ from ganexp.models.dcgan import NORMS, Norm
 from ganexp.models.heads import make_head
 from ganexp.models.layers import init_normal, zero_bias
 from ganexp.models.resolution import split_resolution
-from ganexp.types import NonNegativeInt, PositiveInt
+from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 
 
 class Discriminator(nn.Module):
@@ -33,7 +33,7 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         width: PositiveInt = 32,
         max_width: PositiveInt = 512,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ganexp.models.heads import squeeze_logit
 from ganexp.models.layers import InertBatchNorm
-from ganexp.types import BelowOne, NonNegativeFloat, NonNegativeInt, PositiveInt, Widths
+from ganexp.types import BelowOne, NonNegativeInt, PositiveInt, Resolution, UnitInterval, Widths
 
 Norm = Literal["none", "batch", "inert"]
 # Keras' batch norm has eps 1e-3 and momentum 0.99, which is 0.01 in torch's convention.
@@ -42,12 +42,12 @@ class Generator(nn.Module):
     def __init__(
         self,
         latent_dim: PositiveInt,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         hidden: Widths,
         num_classes: NonNegativeInt = 0,
         norm: Norm = "batch",
-        slope: NonNegativeFloat = 0.3,
+        slope: UnitInterval = 0.3,
         embedding_dim: PositiveInt = 64,
     ) -> None:
         super().__init__()
@@ -80,13 +80,13 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         hidden: Widths,
         num_classes: NonNegativeInt = 0,
         logits: PositiveInt = 1,
         dropout: BelowOne = 0.0,
-        slope: NonNegativeFloat = 0.3,
+        slope: UnitInterval = 0.3,
         embedding_dim: PositiveInt = 64,
     ) -> None:
         super().__init__()

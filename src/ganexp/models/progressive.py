@@ -18,7 +18,7 @@ from ganexp.models.layers import append_label_code
 from ganexp.models.minibatch_std import MinibatchStd
 from ganexp.models.pixel_norm import PixelNorm
 from ganexp.models.resolution import split_resolution
-from ganexp.types import NonNegativeInt, PositiveInt
+from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 
 
 class Generator(Growing):
@@ -43,7 +43,7 @@ class Generator(Growing):
     def __init__(
         self,
         latent_dim: PositiveInt,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         width: PositiveInt = 256,
         max_width: PositiveInt = 512,
@@ -99,7 +99,7 @@ class Discriminator(Growing):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         width: PositiveInt = 256,
         max_width: PositiveInt = 512,

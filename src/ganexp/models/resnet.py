@@ -15,7 +15,7 @@ from ganexp.models.layer_factory import LayerFactory, WeightInit
 from ganexp.models.layers import ConditionalNorm
 from ganexp.models.residual_blocks import DownBlock, FirstBlock, HiddenWidth, UpBlock, make_first_block
 from ganexp.models.spectral import SpectralNorm
-from ganexp.types import NonNegativeInt, PositiveInt, Widths
+from ganexp.types import NonNegativeInt, PositiveInt, Resolution, Widths
 
 
 class Generator(nn.Module):
@@ -40,7 +40,7 @@ class Generator(nn.Module):
     def __init__(
         self,
         latent_dim: PositiveInt,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         widths: Widths,
         num_classes: NonNegativeInt = 0,
@@ -95,7 +95,7 @@ class Discriminator(nn.Module):
 
     def __init__(
         self,
-        resolution: PositiveInt,
+        resolution: Resolution,
         channels: PositiveInt,
         widths: Widths,
         halvings: PositiveInt,
