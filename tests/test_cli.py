@@ -74,6 +74,7 @@ def test_help_lists_groups_and_settings(tmp_path, own_configs):
     assert "hinge" in losses
     assert "quadratic" in losses
     assert "hydra/" not in text
+    assert text.index("\n  data: ") < text.index("\n  loss: ") < text.index("\n  as_published: ")
     settings = text.split("Settings (key=value; ??? must be given)\n")[1].split("\nFlags:")[0]
     assert OmegaConf.create(settings).loss.adversarial._target_ == "ganexp.losses.Hinge"
 
@@ -101,6 +102,8 @@ def test_help_of_evaluate_depends_on_what_is_scored(tmp_path):
     assert "\n  samples: 10000" in ganexp("evaluate", "metrics=inception", "--help", cwd=tmp_path).stdout
     of_images = ganexp("evaluate", "images=a", "--help", cwd=tmp_path).stdout
     assert "\nimages: a  # a directory or zip" in of_images
+    for text, first in ((of_checkpoint, "ckpt: ???"), (of_images, "images: a")):  # the most needed setting
+        assert text.split("must be given)\n")[1].startswith(first)
     assert "\n  model: " in of_images
 
 

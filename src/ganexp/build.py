@@ -21,6 +21,7 @@ from pytorch_lightning.loggers import Logger
 from ganexp.config import checks
 from ganexp.config.instantiate import check, instantiate, instantiate_all, locate, to_plain
 from ganexp.config.optimizers import make_optimizer_factory
+from ganexp.console import count
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet, fits
 from ganexp.data.stream import ImageStream
@@ -123,7 +124,7 @@ def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | Non
         matched = image_set if image_set.labels is None else replace(image_set, labels=None, classes=[])
     if split is None and len(classes) != data.num_classes:
         raise UserError(
-            f"data.num_classes={data.num_classes}, but the dataset has {len(classes)} classes: "
+            f"data.num_classes={data.num_classes}, but the dataset has {count(len(classes), 'class')}: "
             f"set data.num_classes={len(classes)}"
         )
     return matched
@@ -178,14 +179,14 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
     data, batch_size = cfg.data, cfg.schedule.batch_size
     if batch_size > len(image_set):
         raise UserError(
-            f"schedule.batch_size={batch_size} is more than the {len(image_set)} images of the dataset: "
+            f"schedule.batch_size={batch_size} is more than the {count(len(image_set), 'image')} of the dataset: "
             f"use schedule.batch_size={len(image_set)} or less"
         )
-    count = cfg.trainer.devices
-    if batch_size % count:
+    devices = processes.total(cfg.trainer)
+    if batch_size % devices:
         raise UserError(
-            f"schedule.batch_size={batch_size}: is shared by {count} devices, so it must be a multiple of {count}: use "
-            f"schedule.batch_size={batch_size // count * count or count}"
+            f"schedule.batch_size={batch_size}: is shared by {devices} devices, so it must be a multiple of {devices}: "
+            f"use schedule.batch_size={batch_size // devices * devices or devices}"
         )
     resident = data.in_memory
     if resident == "auto":
@@ -201,7 +202,7 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
         pixel_range=data.range,
         repeat_first_batch=cfg.debug.repeat_first_batch,
         rank=processes.rank(),
-        processes=count,
+        processes=devices,
     )
 
 

@@ -4,6 +4,7 @@ train, evaluate, sample and describe are Hydra primary configs; `resume` and `re
 this module prints errors and exits. Must not import torch, so that `ganexp --help` is fast.
 """
 
+import json
 import logging
 import re
 import sys
@@ -29,6 +30,7 @@ from ganexp.commands.completion import complete
 from ganexp.commands.description_text import print_description
 from ganexp.commands.evaluate_arguments import adapt
 from ganexp.commands.help import command_help, general_help
+from ganexp.commands.launched import together
 from ganexp.commands.resume_arguments import parse_resume
 from ganexp.commands.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
 from ganexp.commands.sweep_overrides import added_overrides, resumed_overrides, task_overrides
@@ -39,8 +41,9 @@ from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
 from ganexp.config.encodings import explain_content, explain_encoding, refuse_extreme_files
 from ganexp.config.interpolations import explain_interpolation, with_sources
 from ganexp.config.texts import keep_texts, restore_texts, without_plus
-from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output
+from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, is_rank_zero, short_paths
 from ganexp.errors import UserError, explain_unforeseen, wants_traceback
+from ganexp.runs.environment import TYPED_COMMAND
 from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty
 
@@ -55,7 +58,8 @@ def main() -> None:
     logging.raiseExceptions = False  # else each line logged to a closed pipe prints a traceback
     is_read = True
     try:
-        _run(sys.argv[1:])
+        with env_override({TYPED_COMMAND: json.dumps(sys.argv[1:])}):
+            _run(sys.argv[1:])
     finally:
         is_read = flush_output()
     if not is_read:
@@ -70,23 +74,29 @@ def _run(argv: Sequence[str]) -> None:
     """
     try:
         command = parse(argv)
-        HANDLERS.get(command.name, _run_own_module)(command)
+        with together(command.name):
+            HANDLERS.get(command.name, _run_own_module)(command)
     except UsageError as error:
-        print(error, file=sys.stderr)
+        if is_rank_zero():
+            print(error, file=sys.stderr)
         sys.exit(2)
     except (UserError, SweepStopped) as error:
-        sys.exit(str(error))
+        sys.exit(_with_short_paths(str(error), argv))
     except BrokenPipeError:  # the reader of the output, such as head, has read enough
         sys.exit(CLOSED_OUTPUT)
     except OSError as error:
         reason = explain_place(error, given_places(argv))
         if wants_traceback():
             raise
-        sys.exit(reason or explain_unforeseen(error))
+        sys.exit(_with_short_paths(reason, argv) if reason else explain_unforeseen(error))
     except Exception as error:  # an error of ganexp itself, or of the user's own code
         if wants_traceback():
             raise
         sys.exit(explain_unforeseen(error))
+
+
+def _with_short_paths(message: str, argv: Sequence[str]) -> str:
+    return short_paths(message, (argument.rpartition("=")[2].strip("'\"") for argument in argv))
 
 
 def _run_hydra(command: Command) -> None:
@@ -176,7 +186,8 @@ def _run_config(cfg: DictConfig) -> Any:
     try:
         result = _start(cfg, hydra_config)
     except UserError as error:
-        raise SystemExit(str(error)) from None  # of an Exception, Hydra would print more than the message
+        message = _with_short_paths(str(error), sys.argv)
+        raise SystemExit(message) from None  # of an Exception, Hydra would print more than the message
     if hydra_config.job.config_name == "describe":
         print_description(result, cfg.json)
     return result

@@ -5,11 +5,13 @@ import os
 import signal
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from helpers.cli import ganexp, ganexp_process
 from helpers.config import TINY
 from helpers.states import WITH_STATE, last_checkpoint, logged_points, same_state, wait_for_step
+from lightning_fabric.plugins.environments.lightning import find_free_network_port
 
 DDP = ("trainer=ddp", "trainer.accelerator=cpu")
 WORDS = (
@@ -41,8 +43,21 @@ def wait_for_end(numbers):
         time.sleep(0.05)
 
 
+def launched(cwd, *words):
+    """Start a process for each of two devices, as torchrun would, in a SLURM job; return them."""
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port())}
+    common |= {"SLURM_JOB_ID": "17", "PATH": f"{cwd}{os.pathsep}{os.environ['PATH']}"}
+    (cwd / "scontrol").write_text('#!/bin/sh\necho "$@" >> requeued\n')
+    (cwd / "scontrol").chmod(0o755)
+    started = []
+    for rank in ("0", "1"):
+        with mock.patch.dict(os.environ, common | {"RANK": rank, "LOCAL_RANK": rank}):
+            started.append(ganexp_process(*words, cwd=cwd))
+    return started
+
+
 @pytest.mark.slow
-def test_run_killed_and_stopped_ends_with_the_same_bits(tmp_path):
+def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     (tmp_path / "whole").mkdir()
     whole = ganexp_process(*WORDS, cwd=tmp_path / "whole")
     text, _ = whole.communicate(timeout=100)
@@ -50,22 +65,24 @@ def test_run_killed_and_stopped_ends_with_the_same_bits(tmp_path):
     assert "processes: 2, each with 16 images of a batch" in text
 
     run = tmp_path / "run"
-    process = ganexp_process(*WORDS, cwd=tmp_path)
-    wait_for_step(run, 30, process)
+    first, second = launched(tmp_path, *WORDS)
+    wait_for_step(run, 20, first)
+    first.send_signal(signal.SIGUSR1)
+    texts = [process.communicate(timeout=60)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [128 + signal.SIGUSR1] * 2, texts
+    assert "scontrol requeue 17: SLURM will start the job again" in texts[0]
+    assert texts[1] == ""
+    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
+    assert (tmp_path / "requeued").read_text() == "requeue 17\n"
+    assert [path.name for path in tmp_path.glob("run*")] == ["run"]
+
+    process = ganexp_process("resume", "run", cwd=tmp_path)
+    wait_for_step(run, 40, process)
     others = children(process)
     assert len(others) == 1
     process.send_signal(signal.SIGKILL)
     process.wait()
     wait_for_end(others)
-
-    process = ganexp_process("resume", "run", cwd=tmp_path)
-    wait_for_step(run, 50, process)
-    others = children(process)
-    process.send_signal(signal.SIGTERM)
-    text, _ = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM, text
-    wait_for_end(others)
-    assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
 
     process = ganexp_process("resume", "run", cwd=tmp_path)
     text, _ = process.communicate(timeout=100)
@@ -77,6 +94,15 @@ def test_run_killed_and_stopped_ends_with_the_same_bits(tmp_path):
     assert {path.name for path in (run / "samples").iterdir()} == {
         path.name for path in (undisturbed / "samples").iterdir()
     }
+
+
+@pytest.mark.slow
+def test_refused_config_is_printed_once_and_ends_all(tmp_path):
+    first, second = launched(tmp_path, *DDP, *TINY, "trainer.devices=3")
+    texts = [process.communicate(timeout=60)[0] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [1, 1]
+    assert "RANK=0 WORLD_SIZE=2 started 2 processes, and trainer.devices=3 trainer.num_nodes=1 needs 3" in texts[0]
+    assert texts[1] == ""
 
 
 @pytest.mark.slow
@@ -99,23 +125,12 @@ def test_death_of_another_process_ends_the_command(tmp_path):
         (("trainer.cuda_graph=true",), "use trainer.cuda_graph=false"),
         (("trainer.compile=true",), "use trainer.compile=false"),
         (("trainer.sync_batchnorm=true",), "trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs"),
-        (("loss/modifier=replay",), "use trainer.devices=1, or leave replay out"),
-        (("trainer.num_nodes=2",), "trainer=ddp trainer.devices=2 trains on two"),
-        (("-m", "seed=1,2"), "trainer.devices=2: a job of a sweep trains on one device"),
+        (("loss/modifier=replay",), "use one device, or leave replay out"),
+        (("trainer.num_nodes=2",), "start ganexp on every machine, with torchrun, with srun"),
+        (("-m", "seed=1,2"), "trainer.devices=2 trainer.num_nodes=1: a job of a sweep trains on one device"),
     ],
 )
 def test_settings_refused_with_several_devices(tmp_path, words, fix):
     done = ganexp(*DDP, *TINY, *words, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert fix in done.stderr + done.stdout
-
-
-@pytest.mark.parametrize(
-    ("variable", "fix"),
-    [("TORCHELASTIC_RUN_ID", "start `ganexp` itself"), ("SLURM_STEP_NUM_TASKS", "use srun --ntasks=1 with 2 GPUs")],
-)
-def test_processes_of_another_launcher_are_refused(tmp_path, monkeypatch, variable, fix):
-    monkeypatch.setenv(variable, "2")
-    done = ganexp(*DDP, *TINY, cwd=tmp_path, check=False)
-    assert done.returncode == 1
-    assert fix in done.stderr

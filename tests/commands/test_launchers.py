@@ -8,6 +8,8 @@ from helpers.cli import ganexp
 from helpers.sweeps import FAST, QUICK, contents, jobs, statuses
 from omegaconf import OmegaConf
 
+from ganexp.console import count
+
 SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
 
 
@@ -16,18 +18,21 @@ def devices(sweep):
 
 
 @pytest.mark.slow
-def test_joblib_shares_the_cores_between_jobs(tmp_path, monkeypatch, capfd):
+def test_joblib_shares_the_cores_and_prunes_jobs(tmp_path, monkeypatch, capfd):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     swept = tmp_path / "swept"
-    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=swept")
-    done = ganexp("-m", "seed=range(3)", "schedule.batch_size=8,9999", *QUICK, *launcher, cwd=tmp_path, check=False)
+    launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=swept", "sweep.prune=true")
+    rates = "optimizer.generator.lr=0.001,1e-9,0.002,0.003,0.03"  # the last job is the worst
+    sizes = "schedule.batch_size=16,9999"
+    fast = [override for override in FAST if not override.startswith("schedule.batch_size=")]
+    done = ganexp("-m", rates, sizes, *fast, *launcher, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "3 of 6 jobs failed" in done.stderr
+    assert "5 of 10 jobs failed" in done.stderr
     assert "hydra/launcher=joblib hydra.launcher.n_jobs=2" in done.stdout  # in the command that resumes the sweep
-    assert statuses(swept) == ["finished", "failed"] * 3
+    assert statuses(swept) == [*["finished", "failed"] * 4, "pruned", "failed"]
     share = max(len(os.sched_getaffinity(0)) // 2, 1)
-    assert {device for device in devices(swept) if "CPU" in device} <= {f"CPU, {share} threads"}
+    assert {device for device in devices(swept) if "CPU" in device} <= {f"CPU, {count(share, 'thread')}"}
     printed = capfd.readouterr().out.splitlines()  # by the processes of the jobs
     assert sum(line.startswith("dataset: ") for line in printed) == 1
     assert sum(line.startswith("#0 run directory: ") for line in printed) == 1
@@ -40,7 +45,7 @@ def test_submitit_sets_the_threads_of_a_job(tmp_path):
     launcher = ("hydra/launcher=submitit_local", "hydra.launcher.cpus_per_task=1", "hydra.sweep.dir=swept")
     ganexp("-m", "seed=1", *QUICK, *launcher, "trainer=cpu", cwd=tmp_path)
     assert statuses(tmp_path / "swept") == ["finished"]
-    assert devices(tmp_path / "swept") == {"CPU, 1 threads"}
+    assert devices(tmp_path / "swept") == {"CPU, 1 thread"}
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from lightning_fabric.plugins.environments.lightning import find_free_network_port
+from torch.distributed import TCPStore
 
 import helpers.processes  # noqa: F401  (tells the fork server what to import)
 from ganexp.commands.prepare import prepare
@@ -52,16 +53,16 @@ def run_ranks(function: Callable[..., Any], *arguments: Any) -> list[Any]:
     """Return the results of `function(*arguments)` in both processes, by rank."""
     port = find_free_network_port()
     with ProcessPoolExecutor(SIZE, get_context("forkserver")) as pool:
-        calls = [
-            pool.submit(_call, Group(rank, SIZE, port), dict(os.environ), function, arguments) for rank in range(SIZE)
-        ]
+        calls = [pool.submit(_call, rank, port, dict(os.environ), function, arguments) for rank in range(SIZE)]
         return [call.result(timeout=200) for call in calls]
 
 
-def _call(group: Group, environ: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    os.environ.update(environ | {"RANK": str(group.rank)})
+def _call(
+    rank: int, port: int, environ: dict[str, str], function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> Any:
+    os.environ.update(environ | {"RANK": str(rank)})
     torch.set_num_threads(1)
-    processes.join(group)
+    processes.join(Group(rank, SIZE, SIZE), TCPStore("127.0.0.1", port, SIZE, rank == 0))
     try:
         return function(*arguments)
     finally:
@@ -91,9 +92,12 @@ def share_draws() -> None:
     torch.rand, torch.randint = share(torch.rand), share(torch.randint)
 
 
-def train(words, directory):
-    """Train, and return the weights, the last logged values, and the number of discriminator updates."""
-    cfg = config(*COMMON, *words, f"trainer.devices={processes.count()}")
+def train(words, directory, nodes=1):
+    """Train, and return the weights, the last logged values, and the number of discriminator updates.
+
+    The processes pretend to run on `nodes` machines.
+    """
+    cfg = config(*COMMON, *words, f"trainer.devices={processes.count() // nodes}", f"trainer.num_nodes={nodes}")
     prepared = prepare(cfg)
     if processes.count() > 1:
         share_draws()
@@ -125,3 +129,18 @@ def diverge(directory):
     with pytest.raises(UserError) as error:
         fit_with_others(cfg, RunDirectory(Path(directory)), prepared)
     return str(error.value), prepared.gan.step
+
+
+def exhaust_memory(directory):
+    """Return the error of a training in which one process runs out of memory."""
+    cfg = config(*COMMON, f"trainer.devices={processes.count()}", "trainer.on_oom=halve")
+    prepared = prepare(cfg)
+    if processes.rank():
+        prepared.gan.objective.terms = _no_memory
+    with pytest.raises((UserError, RuntimeError)) as error:
+        fit_with_others(cfg, RunDirectory(Path(directory)), prepared)
+    return str(error.value)
+
+
+def _no_memory(*arguments, **options):
+    raise torch.OutOfMemoryError("no memory left")

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers.ranks import diverge, run_ranks, score, train, train_without_exchange
+from helpers.ranks import diverge, exhaust_memory, run_ranks, score, train, train_without_exchange
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +17,11 @@ CASES = {
     "spectral_norm_ema": ("loss=hinge", *SPECTRAL, "schedule.ema.decay=0.9"),
     "conditional": ("loss=wgan_gp", "model.conditional=true", "schedule.clip_gradients.generator=0.1"),
     "loss_limit": ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=1.2"),
+    "accumulated": ("loss=hinge", *SPECTRAL, "schedule.accumulate=2"),
 }
+
+
+MACHINES = {"accumulated": 2}  # with one device each; otherwise one with both devices
 
 
 def largest_difference(ours, theirs):
@@ -29,7 +33,7 @@ def largest_difference(ours, theirs):
 
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_train_as_one_with_all_images(case, tmp_path):
-    first, second = run_ranks(train, CASES[case], str(tmp_path / "two"))
+    first, second = run_ranks(train, CASES[case], str(tmp_path / "two"), MACHINES.get(case, 1))
     weights, logged, d_steps = train(CASES[case], str(tmp_path / "one"))
     assert all(np.array_equal(first[0][name], second[0][name]) for name in weights)
     assert largest_difference(first[0], weights) < 1e-5
@@ -58,3 +62,9 @@ def test_images_not_finite_in_one_process_stop_both(tmp_path):
     assert first == second
     assert first[0].startswith("The run diverged: loss/discriminator")
     assert first[1] == 5
+
+
+def test_no_memory_in_one_process_names_the_fix(tmp_path):
+    first, second = run_ranks(exhaust_memory, str(tmp_path))
+    assert "schedule.accumulate=2" in second
+    assert "closed by peer" in first or "reset by peer" in first

@@ -3,11 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from omegaconf import DictConfig
 
+from ganexp.commands.launched import Launch, launched
+from ganexp.commands.meeting import Meeting, Task, current_meeting
 from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
@@ -15,42 +18,57 @@ from ganexp.training import processes
 from ganexp.training.processes import Group
 
 SECONDS_TO_END = 30  # that the other processes have after the first
+BROKEN = ("closed by peer", "reset by peer", "Broken pipe")  # in gloo's errors
+
+Processes = Sequence["subprocess.Popen[bytes]"]
 
 
 @contextmanager
 def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
-    """Start the other processes of a training and connect with them; end them after the block.
+    """Connect with the other processes of a training, in the first one, and wait for their end after the block.
 
-    Nothing happens if the config has one device.
+    Those of this machine are started, unless a launcher has started them. Nothing happens if the config has one device.
 
     Raises:
         UserError: another process has ended.
     """
-    if cfg.trainer.devices == 1:
+    group = Group(0, processes.total(cfg.trainer), cfg.trainer.devices)
+    if group.size == 1:
         yield
         return
-    group = processes.new_group(cfg.trainer.devices)
-    others = start_others(group)
-    try:
-        processes.join(group)
-        processes.of_first((cfg, str(run.path.absolute())))
-        say(f"processes: {group.size}, each with {cfg.schedule.batch_size // group.size} images of a batch")
-        yield
-        for other in others:
-            with suppress(subprocess.TimeoutExpired):
-                other.wait(SECONDS_TO_END)
-    except RuntimeError as error:
-        if (codes := _codes_of_ended(others)) is None:
-            raise
-        raise UserError(f"Another process of this training has ended, with exit code {codes}: {error}") from None
-    finally:
-        processes.leave()
-        for other in others:
-            other.kill()
-            other.wait()
+    meeting = current_meeting()
+    launch = launched() or Launch("ganexp", 0, group.size, 0, "127.0.0.1", meeting.store.port, starts_others=True)
+    with others_of_machine(launch, group) as others:
+        try:
+            meeting.hand_out(Task(cfg, str(run.path.absolute())))
+            processes.join(group, meeting.store)
+            say(f"processes: {group.size}, each with {cfg.schedule.batch_size // group.size} images of a batch")
+            yield
+        except RuntimeError as error:
+            raise _reason(error, meeting, others) or error from None
+        finally:
+            processes.leave()
 
 
-def _codes_of_ended(others: list[subprocess.Popen[bytes]]) -> str | None:
+def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserError | None:
+    """Return the reason for a broken connection that another process has given, or its exit code; None if unknown."""
+    codes, reason = _codes_of_ended(others), broken_connection(error)
+    if failure := meeting.failure():
+        return UserError(f"Another process of this training has failed. {failure}")
+    if codes is not None:
+        return UserError(f"Another process of this training has ended, with exit code {codes}: {reason or error}")
+    if reason:
+        return UserError(f"Another process of this training has ended, see its output: {reason}")
+    return None
+
+
+def broken_connection(error: RuntimeError) -> str:
+    """Return the first sentence of gloo's error about a broken connection; empty for another error."""
+    is_broken = any(text in str(error) for text in BROKEN)
+    return str(error).rpartition("] ")[2].partition(". ")[0] if is_broken else ""
+
+
+def _codes_of_ended(others: Processes) -> str | None:
     """Return the exit codes of the processes that have ended, or None if all are running."""
     for other in others:
         with suppress(subprocess.TimeoutExpired):
@@ -59,13 +77,29 @@ def _codes_of_ended(others: list[subprocess.Popen[bytes]]) -> str | None:
     return ", ".join(codes) or None
 
 
-def start_others(group: Group) -> list[subprocess.Popen[bytes]]:
-    """Start all processes of a group but the first, which ignore Ctrl-C in the terminal."""
-    started = []
-    for rank in range(1, group.size):
-        variables = {"RANK": str(rank), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        numbers = [str(number) for number in (rank, group.size, group.port)]
-        command = [sys.executable, "-m", "ganexp.commands.worker", *numbers]
-        environment = os.environ | variables  # with a RANK, nothing is printed
-        started.append(subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True))
-    return started
+@contextmanager
+def others_of_machine(launch: Launch, group: Group) -> Iterator[Processes]:
+    """Start a process for each further device of this machine, if no launcher does, and end them after the block.
+
+    After an error they are killed; otherwise they have some seconds to end by themselves.
+    """
+    devices = range(1, group.devices) if launch.starts_others else ()
+    others = [_start(replace(launch, rank=group.rank + number, local_rank=number)) for number in devices]
+    try:
+        yield others
+        for other in others:
+            with suppress(subprocess.TimeoutExpired):
+                other.wait(SECONDS_TO_END)
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def _start(launch: Launch) -> "subprocess.Popen[bytes]":
+    """Start a process of this machine, which ignores Ctrl-C in the terminal."""
+    variables = {"RANK": str(launch.rank), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    place = [launch.rank, launch.local_rank, launch.address, launch.port]
+    command = [sys.executable, "-m", "ganexp.commands.worker", *map(str, place)]
+    environment = os.environ | variables  # with a RANK, nothing is printed
+    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)

@@ -169,10 +169,10 @@ def _check_devices(cfg: DictConfig, hydra_config: HydraConf) -> None:
     Raises:
         UserError: they use several.
     """
-    devices = cfg.trainer.devices
-    if hydra_config.mode == RunMode.MULTIRUN and devices > 1:
+    devices, nodes = cfg.trainer.devices, cfg.trainer.num_nodes
+    if hydra_config.mode == RunMode.MULTIRUN and devices * nodes > 1:
         raise UserError(
-            f"trainer.devices={devices}: a job of a sweep trains on one device. Leave "
+            f"trainer.devices={devices} trainer.num_nodes={nodes}: a job of a sweep trains on one device. Leave "
             "trainer=ddp out (jobs can run side by side, see docs/sweeps.md), or start each training without -m"
         )
 

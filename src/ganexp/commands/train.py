@@ -14,7 +14,6 @@ from pytorch_lightning.loggers import Logger
 from ganexp import build, build_scores, offline
 from ganexp.callbacks.guard import Guard
 from ganexp.callbacks.kept_checkpoints import KeptCheckpoints
-from ganexp.callbacks.progress import clock_time
 from ganexp.callbacks.pruning import Pruning
 from ganexp.callbacks.rollback import must_roll_back, roll_back
 from ganexp.callbacks.time_limit import TimeLimit
@@ -24,9 +23,10 @@ from ganexp.commands.data_identity import describe_content
 from ganexp.commands.prepare import Prepared, check_only, prepare
 from ganexp.commands.result import record_result, record_settings
 from ganexp.commands.run_status import recorded_status
+from ganexp.commands.slurm import requeued_if_preempted
 from ganexp.commands.sweep_job import how_to_resume
 from ganexp.config.averaging import average_warning
-from ganexp.console import logged_to, say, say_once, short_path
+from ganexp.console import clock_time, logged_to, say, say_once, short_path
 from ganexp.errors import UserError
 from ganexp.loggers.metrics_file import MetricsFile
 from ganexp.loggers.result import closing
@@ -118,7 +118,7 @@ def new_run_directory(path: str, keep: bool) -> Iterator[RunDirectory]:
 def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | None:
     """Train in the locked directory `run`, from its latest checkpoint if it has one, and record the result."""
     gan, debug = prepared.gan, cfg.debug
-    with logged_to(run.log), recorded_status(run, debug.keep_files):
+    with requeued_if_preempted(), logged_to(run.log), recorded_status(run, debug.keep_files):
         if debug.keep_files:
             say(f"run directory: {short_path(run.path)}")
         if not debug.keep_scores:
@@ -230,7 +230,8 @@ def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
     """Print and record the feature extractor and the protocol of the scores."""
     extractor = scores.extractor
     for fact, value in extractor.facts.items():
-        say_once(f"{fact.replace('_', ' ')}: {value:.2%}" if isinstance(value, float) else f"{fact}: {value}")
+        shown = f"{value:.2%}" if isinstance(value, float) else value
+        say_once(f"{fact.replace('_', ' ')}: {shown}")
     say_once(f"feature extractor: {extractor.name} (input: {extractor.input})")
     protocol = scores.protocol() | sampling_protocol(gan) | {"seed": EVALUATION_SEED}
     run.update_metadata(extractor=extractor.facts, protocol=protocol, score_info=scores.info())

@@ -1,4 +1,4 @@
-"""Train in a process that is not the first of several. `connection.py` starts it with `python -m`.
+"""Train in a process that is not the first of several. A launcher or `connection.py` has started it.
 
 The first process writes all files. It sends the config to the others, so that they need no command line of their own.
 """
@@ -11,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from omegaconf import DictConfig
 
+from ganexp.commands.connection import broken_connection, others_of_machine
+from ganexp.commands.launched import Launch
+from ganexp.commands.meeting import Meeting, Task, meet
 from ganexp.commands.prepare import prepare
 from ganexp.commands.train import fit_with_others
 from ganexp.errors import UserError
@@ -23,41 +25,69 @@ from ganexp.training.processes import Group
 ERROR = 1  # the exit code of a process that failed
 
 
-def work(group: Group) -> None:
-    """Train in a process that is not the first, with the config of the first.
+def take_part(launch: Launch) -> int:
+    """Wait for the task of the first process, train with it, and return the exit code.
 
     Raises:
-        UserError: the run diverged; the first process says so, too.
+        UserError: the processes do not meet in time.
         SystemExit: a signal has stopped the training.
     """
-    processes.join(group)
-    cfg, path = processes.of_first((DictConfig({}), ""))
-    run = RunDirectory(Path(path))
-    prepared = prepare(cfg, resumed=run.last.exists())
-    own = np.random.SeedSequence([cfg.seed, group.rank]).generate_state(1, np.uint64)[0] >> np.uint64(1)
-    torch.manual_seed(int(own))  # latents of its own, with the same initial weights
-    fit_with_others(cfg, run, prepared)
-
-
-def _end_with_first() -> None:
-    """End this process when the first one has ended, which closes the pipe."""
-    os.read(sys.stdin.fileno(), 1)
-    os._exit(ERROR)
-
-
-def main() -> int:
-    """Train in a process that the first one has started, and return the exit code."""
-    threading.Thread(target=_end_with_first, daemon=True).start()
+    meeting = meet(launch)
     try:
-        work(Group(*map(int, sys.argv[1:])))
-    except UserError:
-        return ERROR  # the first process has met the same error
-    except Exception:
+        task = meeting.task(launch.rank)
+    except RuntimeError:
+        return ERROR  # the first process was killed
+    if isinstance(task, int):
+        return task
+    try:
+        _work(task, meeting, launch)
+    except UserError as error:
+        meeting.report(str(error))  # the first process prints it, unless it has met the same error
+        return ERROR
+    except Exception as error:
+        if isinstance(error, RuntimeError) and (reason := broken_connection(error)):
+            print(
+                f"process {os.environ['RANK']}: another process of this training has ended: {reason}", file=sys.stderr
+            )
+            return ERROR
+        meeting.report(f"{traceback.format_exc().splitlines()[-1]}")
         traceback.print_exc()
         return ERROR
     finally:
         processes.leave()
     return 0
+
+
+def _work(task: Task, meeting: Meeting, launch: Launch) -> None:
+    """Train with the config of the first process.
+
+    Raises:
+        UserError: the run diverged; the first process says so, too.
+        SystemExit: a signal has stopped the training.
+    """
+    cfg, run = task.cfg, RunDirectory(Path(task.path))
+    devices = cfg.trainer.devices
+    group = Group(launch.rank_among(devices), processes.total(cfg.trainer), devices)
+    os.environ["RANK"] = str(group.rank)  # with which nothing is printed
+    with others_of_machine(launch, group):
+        processes.join(group, meeting.store)
+        prepared = prepare(cfg, resumed=run.last.exists())
+        own = np.random.SeedSequence([cfg.seed, group.rank]).generate_state(1, np.uint64)[0] >> np.uint64(1)
+        torch.manual_seed(int(own))  # latents of its own, with the same initial weights
+        fit_with_others(cfg, run, prepared)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that has started it has ended, which closes the pipe."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(ERROR)
+
+
+def main() -> int:
+    """Train in a process that the first one of this machine has started, and return the exit code."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    rank, local_rank, address, port = sys.argv[1:]
+    return take_part(Launch("ganexp", int(rank), None, int(local_rank), address, int(port)))
 
 
 if __name__ == "__main__":

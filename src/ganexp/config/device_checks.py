@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from ganexp.errors import UserError
 from ganexp.training.ddp import unsynchronised
+from ganexp.training.processes import total
 
 if TYPE_CHECKING:
     from ganexp.training.gan import GAN
@@ -26,33 +27,33 @@ def check_hardware(trainer: DictConfig, device: torch.device) -> None:
     found = torch.cuda.device_count()
     if device.type == "cuda" and trainer.devices > max(found, 1):
         raise UserError(f"trainer.devices={trainer.devices}: torch finds {found} here: use trainer.devices={found}")
-    if device.type == "cpu" and trainer.devices > 1 and trainer.sync_batchnorm:
+    if device.type == "cpu" and total(trainer) > 1 and trainer.sync_batchnorm:
         raise UserError("trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs: leave it out")
 
 
 def whole_updates_have_one_device(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that neither a CUDA graph nor a compiled function would contain an exchange between devices."""
     for name, what in (("cuda_graph", "a CUDA graph"), ("compile", "a compiled update")):
-        if cfg.trainer.devices > 1 and cfg.trainer[name] is True:
+        if (devices := total(cfg.trainer)) > 1 and cfg.trainer[name] is True:
             yield (
-                f"trainer.{name}=true trainer.devices={cfg.trainer.devices}: the exchange between devices is not part "
-                f"of {what}: use trainer.{name}=false"
+                f"trainer.{name}=true with {devices} devices: the exchange between devices is not part of {what}: use "
+                f"trainer.{name}=false"
             )
 
 
 def modifiers_suit_several_devices(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that no modifier has a state that would differ between the devices."""
     for name, modifier in gan.objective.modifiers.items():
-        if cfg.trainer.devices > 1 and getattr(modifier, "needs_one_device", False):
+        if total(cfg.trainer) > 1 and getattr(modifier, "needs_one_device", False):
             yield (
                 f"loss.modifiers.{name}: keeps a state of its own on each device, which checkpoints would lose: use "
-                f"trainer.devices=1, or leave {name} out"
+                f"one device, or leave {name} out"
             )
 
 
 def batch_norm_can_be_synchronised(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that every batch norm is one of torch's if batch norm is synchronised."""
-    if cfg.trainer.devices == 1 or not cfg.trainer.sync_batchnorm:
+    if total(cfg.trainer) == 1 or not cfg.trainer.sync_batchnorm:
         return
     for name, network in gan.networks.items():
         if layers := unsynchronised(network):

@@ -43,7 +43,6 @@ REASONS = {
     "min_epochs": _LENGTH,
     "min_steps": _LENGTH,
     "model_registry": "a logger can store checkpoints elsewhere: use logger=[…]",
-    "num_nodes": "a run uses the devices of one machine: trainer=ddp trainer.devices=2 trains on two",
     "num_sanity_val_steps": (
         "every run evaluates the untrained networks in full before its first step; to test an evaluation, use "
         "debug=fast_dev_run"

@@ -27,6 +27,7 @@ PACKAGES = (
 )
 
 PACKAGE = Path(ganexp.__file__).resolve().parent
+TYPED_COMMAND = "GANEXP_COMMAND"  # a variable with the typed arguments as JSON, also for processes of a launcher
 COMMIT_FILE = "commit.json"  # in an installed package: what `git_state` returned for the checkout that was built
 
 
@@ -37,6 +38,8 @@ def now() -> str:
 
 def environment() -> dict[str, Any]:
     """Return the versions, machine, command line and commits of this process, in the format of run.json.
+
+    The command line is the one that was typed, also in a job of a sweep, where `sys.argv` has what a launcher needs.
 
     The commit of ganexp is apart from that of the repository in which the command was started, which may be the user's.
     """
@@ -49,7 +52,7 @@ def environment() -> dict[str, Any]:
         "versions": package_versions(),
         "host": platform.node(),
         "platform": platform.platform(),
-        "command": sys.argv[1:],
+        "command": json.loads(os.environ[TYPED_COMMAND]) if TYPED_COMMAND in os.environ else sys.argv[1:],
         "repository": git_state(Path.cwd()),
     }
 

@@ -3,66 +3,57 @@
 Without a process group, which is the normal case, nothing here does anything.
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
-from lightning_fabric.plugins.environments.lightning import find_free_network_port
 from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor, distributed
-
-from ganexp.errors import UserError
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Group:
-    """The processes of a training, all on this machine, and the place of this one among them.
+    """The processes of a training, and the place of this one among them.
 
     Args:
-        rank: number of this process, and of its GPU.
+        rank: number of this process.
         size: number of all processes.
-        port: port of this machine at which they meet.
+        devices: number of the processes of each machine, whose ranks are consecutive.
     """
 
     rank: int
     size: int
-    port: int
+    devices: int
+
+    @property
+    def local_rank(self) -> int:
+        """Return the number of this process on its machine, and of its GPU."""
+        return self.rank % self.devices
 
 
-def refuse_launchers(devices: int) -> None:
-    """Check that no other program has started several processes.
+def total(trainer: Any) -> int:
+    """Return the number of processes of a training, one for each device of each machine.
 
-    Raises:
-        UserError: torchrun or srun has started them.
+    Args:
+        trainer: the part `trainer` of the config. That of an older run has no number of machines.
     """
-    if "TORCHELASTIC_RUN_ID" in os.environ:
-        raise UserError(
-            "ganexp was started by torchrun, which it does not need: start `ganexp` itself. trainer=ddp "
-            "trainer.devices=2 trains on two devices"
-        )
-    if devices > 1 and (tasks := int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))) > 1:
-        raise UserError(
-            f"srun started {tasks} tasks, and trainer.devices={devices} would start {devices} processes in each: use "
-            f"srun --ntasks=1 with {devices} GPUs"
-        )
+    return int(trainer.devices * trainer.get("num_nodes", 1))
 
 
-def new_group(size: int) -> Group:
-    """Return the group of `size` processes of which this one is the first."""
-    return Group(0, size, find_free_network_port())
+def join(group: Group, store: distributed.Store) -> None:
+    """Connect with the other processes: by gloo for tensors on the CPU, and by NCCL for tensors on a GPU.
 
-
-def join(group: Group) -> None:
-    """Connect with the other processes: by gloo for tensors on the CPU, and by NCCL for tensors on a GPU."""
+    Args:
+        group: the place of this process.
+        store: a store that all of the processes can reach.
+    """
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    if torch.cuda.device_count() > group.rank:
-        torch.cuda.set_device(group.rank)
-    url = f"tcp://127.0.0.1:{group.port}"
-    distributed.init_process_group(backend, url, rank=group.rank, world_size=group.size)
+    if torch.cuda.device_count() > group.local_rank:
+        torch.cuda.set_device(group.local_rank)
+    distributed.init_process_group(backend, store=store, rank=group.rank, world_size=group.size)
 
 
 def leave() -> None:
@@ -121,7 +112,15 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 
 class StartedProcesses(LightningEnvironment):
-    """Tell Lightning that all processes run already, and which of them this one is."""
+    """Tell Lightning that all processes run already, and which of them this one is.
+
+    Args:
+        devices: number of the processes of each machine.
+    """
+
+    def __init__(self, devices: int) -> None:
+        super().__init__()
+        self.devices = devices
 
     @property
     def creates_processes_externally(self) -> bool:
@@ -129,8 +128,12 @@ class StartedProcesses(LightningEnvironment):
         return True
 
     def local_rank(self) -> int:
-        """Return the number of this process."""
-        return rank()
+        """Return the number of this process on its machine."""
+        return rank() % self.devices
+
+    def node_rank(self) -> int:
+        """Return the number of this machine."""
+        return rank() // self.devices
 
     def teardown(self) -> None:
         """Leave the environment variables alone."""

@@ -33,6 +33,7 @@ from ganexp.callbacks.random_state import RandomState
 from ganexp.callbacks.shared_stop import SharedStop
 from ganexp.callbacks.stop_when_not_finite import StopWhenNotFinite
 from ganexp.checkpoint import AtomicCheckpointIO
+from ganexp.console import count
 from ganexp.data.datamodule import StreamData
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
@@ -48,7 +49,7 @@ PROFILERS: dict[str, type[Profiler]] = {
     "pytorch": PyTorchProfiler,
 }
 # arguments that evaluations need too
-NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "sync_batchnorm")
+NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "num_nodes", "sync_batchnorm")
 
 
 class NoProfiler(PassThroughProfiler):
@@ -72,7 +73,9 @@ def choose_device(accelerator: str) -> torch.device:
 
 def device_name(device: torch.device) -> str:
     """Return the name of a device as run.json records it."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"CPU, {count(torch.get_num_threads(), 'thread')}"
 
 
 def choose_algorithms(deterministic: bool | Literal["warn"], tf32: bool = True) -> None:
@@ -104,6 +107,7 @@ def lightning_arguments(settings: Mapping[str, Any], root: Path) -> dict[str, An
         "benchmark": not deterministic if benchmark is None else benchmark,
         "detect_anomaly": settings["detect_anomaly"],
         "devices": settings["devices"],
+        "num_nodes": settings.get("num_nodes", 1),  # an older run has none
         "sync_batchnorm": settings["sync_batchnorm"],
         "enable_model_summary": settings["enable_model_summary"],
         "profiler": PROFILERS[profiler](dirpath=root, filename="profile") if profiler else NoProfiler(),
@@ -172,13 +176,14 @@ def _several_processes(
 
     The plugins that it needs are added to `plugins`. Without a process group, there is one process.
     """
-    devices, synchronise = given.pop("devices", 1), given.pop("sync_batchnorm", False)
+    devices, nodes, synchronise = given.pop("devices", 1), given.pop("num_nodes", 1), given.pop("sync_batchnorm", False)
     if processes.count() == 1:
         return {"devices": 1}
-    plugins.append(processes.StartedProcesses())
+    plugins.append(processes.StartedProcesses(devices))
     if synchronise:
         plugins.append(SyncBatchNorm())
-    return {"devices": devices, "strategy": AveragedGradients(), "use_distributed_sampler": False}
+    strategy = AveragedGradients()
+    return {"devices": devices, "num_nodes": nodes, "strategy": strategy, "use_distributed_sampler": False}
 
 
 def required_callbacks() -> list[Callback]:
@@ -274,6 +279,8 @@ def exit_code_of_signal(trainer: pl.Trainer) -> Iterator[None]:
     except SIGTERMException:
         callbacks = getattr(trainer, "callbacks", [])  # Lightning does not declare the attribute
         received = [callback.received for callback in callbacks if isinstance(callback, Interruption)]
+        if any(isinstance(callback, SharedStop) and callback.is_preempted for callback in callbacks):
+            received = [signal.SIGUSR1]
         raise SystemExit(128 + (received or [signal.SIGTERM])[0]) from None
     except SystemExit as stop:
         raise SystemExit(128 + signal.SIGINT if stop.code == 1 else stop.code) from None  # Lightning's after Ctrl-C

@@ -1,0 +1,150 @@
+"""Find out whether torchrun, srun or a user started several processes for one training. Must not import torch."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from ganexp.console import count
+from ganexp.errors import UserError
+
+TRAININGS = ("train", "resume")  # commands that several processes can run together
+BY_HAND = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
+FIRST_PORT = 15000  # plus the last four digits of SLURM's job, as in Lightning
+
+
+@dataclass(frozen=True)
+class Launch:
+    """The place of this process among those that were started for a training, and where they meet.
+
+    Attributes:
+        by: what has started them.
+        rank: number of this process among all; None if it depends on the number of devices of a machine.
+        size: number of all processes; None if it depends on the config.
+        local_rank: number of this process on its machine.
+        node: number of the machine; None if it depends on the number of devices of a machine.
+        address: the machine of the first process.
+        port: port of that machine.
+        has_store: whether the launcher itself keeps the store at which they meet, as torchrun does.
+        starts_others: whether this process starts those for the other devices of its machine.
+    """
+
+    by: str
+    rank: int | None
+    size: int | None
+    local_rank: int
+    address: str
+    port: int
+    node: int | None = None
+    has_store: bool = False
+    starts_others: bool = False
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process composes the config, and writes all files."""
+        return (self.node if self.rank is None else self.rank) == 0 and self.local_rank == 0
+
+    def rank_among(self, devices: int) -> int:
+        """Return the number of this process, if each machine has `devices` devices."""
+        if self.rank is not None:
+            return self.rank
+        return (self.node or 0) * devices + self.local_rank
+
+
+def launched(environ: Mapping[str, str] = os.environ) -> Launch | None:
+    """Return how this process was started together with others; None if `ganexp` was started by itself.
+
+    Raises:
+        UserError: a number in the environment variables is not one.
+    """
+    try:
+        return _by_torchrun(environ) or _by_srun(environ) or _by_hand(environ)
+    except ValueError as error:
+        raise UserError(f"the environment variables of a launcher are wrong: {error}") from None
+
+
+def _by_torchrun(environ: Mapping[str, str]) -> Launch | None:
+    """Return what torchrun, or another program with the same environment variables, has started."""
+    if not {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= environ.keys():
+        return None
+    rank, size, local_rank, port = (int(environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT"))
+    by = "torchrun" if "TORCHELASTIC_RUN_ID" in environ else f"RANK={rank} WORLD_SIZE={size}"
+    has_store = environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+    return Launch(by, rank, size, local_rank, environ["MASTER_ADDR"], port, has_store=has_store)
+
+
+def _by_srun(environ: Mapping[str, str]) -> Launch | None:
+    if (size := int(environ.get("SLURM_STEP_NUM_TASKS", 1))) == 1:
+        return None
+    from lightning_fabric.plugins.environments import SLURMEnvironment  # only now, because it imports torch
+
+    nodes = environ.get("SLURM_STEP_NODELIST", "127.0.0.1")
+    address = environ.get("MASTER_ADDR") or SLURMEnvironment.resolve_root_node_address(nodes)
+    port = int(environ.get("MASTER_PORT") or FIRST_PORT + int(environ.get("SLURM_JOB_ID", "0")[-4:]))
+    rank, local_rank = (int(environ.get(f"SLURM_{name}", 0)) for name in ("PROCID", "LOCALID"))
+    return Launch("srun", rank, size, local_rank, address, port)
+
+
+def _by_hand(environ: Mapping[str, str]) -> Launch | None:
+    """Return the place of a process that a user started on one of several machines."""
+    if not environ.keys() >= set(BY_HAND):
+        return None
+    node, address, port = int(environ["NODE_RANK"]), environ["MASTER_ADDR"], int(environ["MASTER_PORT"])
+    local_rank, starts_others = int(environ.get("LOCAL_RANK", 0)), "LOCAL_RANK" not in environ
+    by = f"NODE_RANK={node}"
+    return Launch(by, None, None, local_rank, address, port, node, starts_others=starts_others)
+
+
+def check_launch(devices: int, nodes: int) -> None:
+    """Check that as many processes were started as the config has devices.
+
+    Args:
+        devices: number of devices of each machine.
+        nodes: number of machines.
+
+    Raises:
+        UserError: there are more or fewer, or the processes of other machines were not started.
+    """
+    launch, setting = launched(), f"trainer.devices={devices} trainer.num_nodes={nodes}"
+    if launch is None and nodes > 1:
+        raise UserError(
+            f"{setting}: start ganexp on every machine, with torchrun, with srun, or with the environment variables "
+            f"{', '.join(BY_HAND)}; see docs/devices.md"
+        )
+    if launch is None or launch.size is None:
+        return
+    if launch.size != devices * nodes:
+        raise UserError(
+            f"{launch.by} started {count(launch.size, 'process')}, and {setting} needs {devices * nodes}, one for each "
+            "device: start as many, or `ganexp` alone (with srun --ntasks=1), which starts the processes of its machine"
+        )
+    if launch.local_rank != launch.rank_among(devices) % devices:
+        raise UserError(
+            f"{launch.by} gave process {launch.rank} the number {launch.local_rank} on its machine, and {setting} "
+            "needs consecutive processes on each machine: start as many on each; with srun, use --distribution=block"
+        )
+
+
+@contextmanager
+def together(command: str) -> Iterator[None]:
+    """Run a command in the first of several processes. The others train with it, and exit instead.
+
+    Without a launcher, this does nothing.
+
+    Raises:
+        UserError: the processes cannot meet.
+        SystemExit: this process is not the first, and has ended its part.
+    """
+    launch = launched() if command in TRAININGS else None
+    if launch is None or launch.size == 1:
+        yield
+        return
+    if not launch.is_first:
+        from ganexp.commands.worker import take_part
+
+        sys.exit(take_part(launch))
+    from ganexp.commands.meeting import opened
+
+    with opened(launch):
+        yield

@@ -1,0 +1,39 @@
+"""Let SLURM start a job again after it has preempted a training on several devices.
+
+For one device, Lightning does so itself; for the jobs of a sweep, submitit does.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ganexp.console import say
+
+
+@contextmanager
+def requeued_if_preempted() -> Iterator[None]:
+    """Put the job of this process into SLURM's queue again if the signal of a preemption ends the block.
+
+    It comes after everything else, because SLURM may end all processes of the job at once.
+    """
+    try:
+        yield
+    except SystemExit as stop:
+        if hasattr(signal, "SIGUSR1") and stop.code == 128 + signal.SIGUSR1:
+            _requeue()
+        raise
+
+
+def _requeue() -> None:
+    job = os.environ["SLURM_JOB_ID"]
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    command = ["scontrol", "requeue", job]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        failure = done.stderr.strip() if done.returncode else None
+    except OSError as error:
+        failure = str(error)
+    say(f"{' '.join(command)}: {failure or 'SLURM will start the job again'}")
