@@ -4,6 +4,8 @@
     python scripts/bench.py step [--seconds 1] [CASES… | OVERRIDES…]          a step, with each switch on and off
     python scripts/bench.py peers [--package DIRECTORY] [OVERRIDES…]          a step, compared with torch-mimicry's
     python scripts/bench.py scores [--images 256] [--batch-size 32]           IS, FID and KID, compared with libraries
+    python scripts/bench.py stream [--seconds 1] [OVERRIDES…]                 real images, compared with a DataLoader
+    python scripts/bench.py scaling [--steps 200] [OVERRIDES…]                a step on two devices, and on one
     python scripts/bench.py sweep [--rounds 3] [--steps 600] [OVERRIDES…]     a sweep with two workers, and one by one
     python scripts/bench.py memory [--steps 20000] [OVERRIDES…]               memory, files and threads of a long run
     python scripts/bench.py startup                                           from the command to the first step
@@ -16,14 +18,16 @@ import argparse
 
 import torch
 
+CHOICES = ["overhead", "step", "peers", "scores", "stream", "scaling", "sweep", "memory", "startup"]
+
 
 def main() -> None:
     """Run the benchmark that is named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["overhead", "step", "peers", "scores", "sweep", "memory", "startup"])
+    parser.add_argument("what", choices=CHOICES)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--seconds", type=float, default=1.0, help="least length of a round of `step` and `peers`")
+    parser.add_argument("--seconds", type=float, default=1.0, help="least length of a round, where rounds have one")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=32)
@@ -49,6 +53,14 @@ def main() -> None:
         from bench_scores import scores
 
         scores(device, rounds or 5, arguments.images, arguments.batch_size)
+    elif arguments.what == "stream":
+        from bench_stream import stream
+
+        stream(device, rounds or 5, arguments.seconds, overrides)
+    elif arguments.what == "scaling":
+        from bench_processes import scaling
+
+        scaling(device, rounds or 3, arguments.steps or 200, overrides)
     elif arguments.what == "sweep":
         from bench_processes import sweep
 

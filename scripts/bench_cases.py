@@ -11,6 +11,7 @@ from ganexp import build
 from ganexp.cli import CONF
 from ganexp.config import schema
 from ganexp.config.composition import VERSION_BASE
+from ganexp.console import count
 from ganexp.data.stream import ImageStream
 from ganexp.training.gan import GAN
 
@@ -82,5 +83,5 @@ def build_case(cfg: DictConfig, device: torch.device) -> tuple[GAN, ImageStream]
 
 def machine(device: torch.device) -> str:
     """Return the name of the device and the versions, for the head of a table."""
-    name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {count(torch.get_num_threads(), 'thread')}"
     return f"{name}; torch {torch.__version__}, Python {platform.python_version()}"

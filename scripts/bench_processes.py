@@ -1,5 +1,6 @@
-"""Time whole processes: a sweep with two workers, and the start of a run."""
+"""Time whole processes: a sweep with two workers, a training on two devices, and the start of a run."""
 
+import json
 import os
 import platform
 import statistics
@@ -7,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -27,6 +30,36 @@ def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
     ratios = [a / b for a, b in zip(seconds["joblib"], seconds["serial"], strict=True)]
     print(f"{os.cpu_count()} cores; torch {torch.__version__}, Python {platform.python_version()}; {rounds} rounds")
     print(f"two workers / serial: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+
+
+def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str]) -> None:
+    """Print the time of a step on two devices as a share of that on one, with the same total batch.
+
+    ½ is the best that is possible. On a CPU, each process has one thread.
+    """
+    case = ["data=fake", "data.source.size=2000", "model=dcgan", "loss=non_saturating", "schedule.batch_size=64"]
+    quiet = ["metrics=none", "callbacks=none", "logger=none", f"trainer.log_every={max(steps // 10, 1)}"]
+    length = [f"schedule.steps={steps}", f"schedule.evaluate_every={steps}", "trainer.threads=1"]
+    accelerator = "gpu" if device.type == "cuda" else "cpu"
+    seconds: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(rounds):
+        for devices in seconds:
+            with tempfile.TemporaryDirectory() as scratch:
+                where = [f"trainer.accelerator={accelerator}", f"trainer.devices={devices}", f"hydra.run.dir={scratch}"]
+                command = [sys.executable, "-m", "ganexp", *case, *quiet, *length, *where, *overrides]
+                subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+                points = map(json.loads, (Path(scratch) / "metrics.jsonl").read_text().splitlines())
+                seconds[devices].append(seconds_a_step(points))
+    ratios = [two / one for one, two in zip(seconds[1], seconds[2], strict=True)]
+    print(f"{os.cpu_count()} cores; torch {torch.__version__}, Python {platform.python_version()}; {rounds} rounds")
+    print(f"two devices / one: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+
+
+def seconds_a_step(points: Iterable[Mapping[str, Any]]) -> float:
+    """Return the time of a step between the first and the last logged losses of a run, so without its start."""
+    logged = [point for point in points if "loss/generator" in point]
+    first, last = logged[0], logged[-1]
+    return float((last["axis/seconds"] - first["axis/seconds"]) / (last["step"] - first["step"]))
 
 
 def startup(rounds: int) -> None:

@@ -10,11 +10,10 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from bench_cases import CASES, build_case, compose_case, machine
-from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
+from ganexp.commands.device_rate import best_rate
+from ganexp.commands.flops import FlopCounter
 from ganexp.commands.timing import clock
 from ganexp.data.datamodule import StreamData
 from ganexp.training import trainer as trainers
@@ -87,21 +86,6 @@ class Launches(pl.Callback):
             self.count = sum(event.count for event in self.profile.key_averages() if "Launch" in event.key)
 
 
-class Operations(TorchDispatchMode):
-    """Count the floating-point operations of convolutions and matrix products."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flops = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Carry out an operation, and add its count."""
-        out = func(*args, **kwargs or {})
-        if func._overloadpacket in flop_registry:
-            self.flops += flop_registry[func._overloadpacket](*args, **kwargs or {}, out_val=out)
-        return out
-
-
 def step(
     device: torch.device,
     rounds: int,
@@ -121,7 +105,9 @@ def step(
         output: file for the results; None writes none.
     """
     print(machine(device))
-    rates = {dtype: best_rate(device, dtype) for dtype in (torch.float32, torch.bfloat16)}
+    trainers.choose_algorithms(False, True)
+    torch.backends.cudnn.benchmark = True
+    rates = {dtype: best_rate(device, dtype, torch.get_num_threads()) for dtype in (torch.float32, torch.bfloat16)}
     for dtype, rate in rates.items():
         print(f"best measured rate, {str(dtype)[6:]}: {rate / 1e12:.3g} TFLOP/s")
     own = [case for case in cases if "=" in case]
@@ -192,38 +178,6 @@ def _flops(overrides: Sequence[str], device: torch.device) -> int:
         "manual_backward": lambda loss, inputs: loss.backward(inputs=inputs),
     }
     vars(gan).update(without_trainer)
-    with Operations() as counted:
+    with FlopCounter() as counted:
         gan.training_step(0, 0)
     return counted.flops
-
-
-def best_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the best rate of a convolution or a matrix product on this device, in operations per second.
-
-    On a GPU, 32-bit numbers are multiplied with TF32.
-    """
-    trainers.choose_algorithms(False, True)
-    torch.backends.cudnn.benchmark = True
-    on_gpu = device.type == "cuda"
-    size, batch = (8192, 256) if on_gpu else (1024, 16)
-    matrix = torch.randn(size, size, device=device, dtype=dtype)
-    images = torch.randn(batch, 256, 16, 16, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-    weight = torch.randn(256, 256, 3, 3, device=device, dtype=dtype).to(memory_format=torch.channels_last)
-
-    def convolve() -> Tensor:
-        return torch.nn.functional.conv2d(images, weight, padding=1)
-
-    product = _rate(device, 2 * size**3, lambda: matrix @ matrix)
-    return max(product, _rate(device, 2 * batch * 256 * 256 * 9 * 16 * 16, convolve))
-
-
-def _rate(device: torch.device, operations: int, work: Any) -> float:
-    for _ in range(3):
-        work()
-    best = 0.0
-    for _ in range(5):
-        started = clock(device)
-        for _ in range(5):
-            work()
-        best = max(best, 5 * operations / (clock(device) - started))
-    return best

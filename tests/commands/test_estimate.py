@@ -41,6 +41,9 @@ def test_hours_are_those_of_a_real_run(tmp_path):
     assert result["evaluations"] == 4
     assert 0 < result["evaluation_share"] < 1
     assert 0.5 < result["gflops_a_step"] < 5
+    share = result["gflops_a_step"] / result["seconds_a_step"] / result["peak_gflops"]
+    assert result["share_of_peak"] == pytest.approx(share, rel=0.01)
+    assert 0 < share < 1
     size = sum(file.stat().st_size for file in (tmp_path / "run").rglob("*") if file.is_file())
     assert 0.5 < result["disk_gib"] * 2**30 / size < 2
     assert 0.1 < result["memory_gib"] < 8

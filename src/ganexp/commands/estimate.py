@@ -17,9 +17,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp import build, log_keys, offline
 from ganexp.callbacks.random_state import RandomState
+from ganexp.commands.device_rate import best_rate
 from ganexp.commands.estimate_scores import ScoringTime, time_scores
 from ganexp.commands.flops import FlopCounter
 from ganexp.commands.precision import choose_precision
+from ganexp.commands.threads import choose_threads
 from ganexp.commands.timing import clock, timed
 from ganexp.config.instantiate import target_name
 from ganexp.data.datamodule import StreamData
@@ -43,11 +45,19 @@ GIB = 2**30
 
 @dataclass
 class Estimate:
-    """The cost of a run. `once_hours` is the time for work that only the first run on a dataset does."""
+    """The cost of a run.
+
+    Attributes:
+        peak_gflops: best measured rate of the device for a convolution or a matrix product, in 1e9 operations a second.
+        share_of_peak: rate of a step, as a share of it.
+        once_hours: time for work that only the first run on a dataset does.
+    """
 
     device: str
     seconds_a_step: float
     gflops_a_step: float | None
+    peak_gflops: float
+    share_of_peak: float | None
     seconds_an_evaluation: float
     evaluations: int
     hours: float
@@ -120,14 +130,17 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     device = trainers.choose_device(cfg.trainer.accelerator)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
+    trainers.choose_algorithms(cfg.trainer.deterministic, cfg.trainer.tf32)
     image_set, is_here = _image_set(cfg)
     images = len(image_set) if is_here else ASSUMED_IMAGES
     pl.seed_everything(cfg.seed, verbose=False)
     gan, run = build.build_gan(cfg), RunDirectory(scratch / "run")
+    if device.type == "cpu":
+        choose_threads(cfg, gan)
     choose_precision(cfg, gan, device)
     gan.connect(build.build_stream(cfg, image_set, device))
     stopwatch, trainer = _time_steps(cfg, gan, run)
-    seconds_a_step = stopwatch.seconds_a_step()
+    seconds_a_step, peak = stopwatch.seconds_a_step(), _peak(cfg, device)
     drawing_seconds, picture_bytes = timed(device, lambda: _draw_pictures(gan.to(device), run))
     saving_seconds, _ = timed(device, lambda: trainer.save_checkpoint(run.last, weights_only=False))
     scoring = ScoringTime(0.0)
@@ -143,6 +156,8 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
         device=trainers.device_name(device),
         seconds_a_step=_four_digits(seconds_a_step),
         gflops_a_step=None if stopwatch.flops is None else _four_digits(stopwatch.flops / 1e9),
+        peak_gflops=_four_digits(peak / 1e9),
+        share_of_peak=None if stopwatch.flops is None else _four_digits(stopwatch.flops / seconds_a_step / peak),
         seconds_an_evaluation=_four_digits(seconds_an_evaluation),
         evaluations=evaluations,
         hours=_four_digits(total_seconds / 3600),
@@ -153,6 +168,12 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
         disk_gib=_four_digits(_disk_bytes(cfg, files, steps, evaluations) / GIB),
         notes=[*scoring.notes, *notes],
     )
+
+
+def _peak(cfg: DictConfig, device: torch.device) -> float:
+    """Return the best measured rate of the device in the precision of the run, in operations a second."""
+    dtype = torch.bfloat16 if cfg.trainer.precision.startswith("bf16") else torch.float32
+    return best_rate(device, dtype, torch.get_num_threads())
 
 
 def _checkpoints(cfg: DictConfig) -> int:
