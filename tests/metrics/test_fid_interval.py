@@ -34,8 +34,8 @@ def test_interval_ends_belong_to_the_fid_of_each_reference():
         expected = bootstrap_interval(fake, make_reference(real[split]).distance)
         assert (values[f"fid_stub{ending}_low"], values[f"fid_stub{ending}_high"]) == pytest.approx(expected, rel=1e-9)
     assert make_scores({"fid_interval": FIDInterval}, real, 50, Stub(3)).info() == {
-        "fid_stub_low": {"spread_of": "fid_stub"},
-        "fid_stub_high": {"spread_of": "fid_stub"},
-        "fid_stub_test_low": {"spread_of": "fid_stub_test"},
-        "fid_stub_test_high": {"spread_of": "fid_stub_test"},
+        "fid_stub_low": {"spread_of": "fid_stub", "spread": "95 % bootstrap interval"},
+        "fid_stub_high": {"spread_of": "fid_stub", "spread": "95 % bootstrap interval"},
+        "fid_stub_test_low": {"spread_of": "fid_stub_test", "spread": "95 % bootstrap interval"},
+        "fid_stub_test_high": {"spread_of": "fid_stub_test", "spread": "95 % bootstrap interval"},
     }

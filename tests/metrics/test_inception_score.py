@@ -40,7 +40,7 @@ def test_inception_score_direction_and_spread():
     scores = make_scores({"is": lambda context: InceptionScore(context, 2)}, torch.rand(9, 1), 9, Stub(1, 3))
     assert scores.info() == {
         "is_stub": {"higher_is_better": True, "plot_scale": "linear"},
-        "is_stub_std": {"spread_of": "is_stub"},
+        "is_stub_std": {"spread_of": "is_stub", "spread": "standard deviation over 2 splits"},
     }
 
 

@@ -60,7 +60,7 @@ def test_kid_names_and_direction():
     value = {"higher_is_better": False, "plot_scale": "linear"}
     assert info == {
         "kid_stub": value,
-        "kid_stub_std": {"spread_of": "kid_stub"},
+        "kid_stub_std": {"spread_of": "kid_stub", "spread": "standard deviation over 100 subsets"},
         "kid_stub_test": value,
-        "kid_stub_test_std": {"spread_of": "kid_stub_test"},
+        "kid_stub_test_std": {"spread_of": "kid_stub_test", "spread": "standard deviation over 100 subsets"},
     }

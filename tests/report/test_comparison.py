@@ -1,6 +1,7 @@
 """Comparisons: verdicts, correction, and the protocols that keep scores apart."""
 
 import json
+import math
 
 import pytest
 from helpers.runs import make_run, template
@@ -45,7 +46,7 @@ def test_verdict_names_the_correction_that_decides(tmp_path, hinge):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
     found = [each for (title, *_), each in comparisons(tmp_path).items() if title == "fid_classifier best"]
-    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 18 comparisons)"}  # 6 pairs by 3 scores
+    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 12 comparisons)"}  # 6 pairs by 2 scores
     assert all(each.difference.p < 0.05 < each.p for each in found)
 
 
@@ -65,8 +66,37 @@ def test_best_checkpoint_that_is_the_last_counts_once(tmp_path, hinge):
         for found in (before, after)
     ]
     assert names == [[], [f"schedule.batch_size={size}" for size in range(64, 68)]]
-    assert [{each.tests for each in found.values()} for found in (before, after)] == [{18}, {21}]
+    others = [{each.tests for (title, *_), each in found.items() if "last" not in title} for found in (before, after)]
+    assert others == [{12}, {15}]
     assert [len(found) for found in (before, after)] == [18, 21]
+
+
+def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
+    """With two seeds, a paired t has one degree of freedom: p = 1 - 2/π · arctan |t|."""
+    for index, fids in enumerate([(20.0, 20.0), (21.0, 23.0), (40.0, 44.0)]):
+        text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
+        for seed, fid in enumerate(fids):
+            make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
+    content = Report.from_runs(collect([tmp_path]))
+    p_of_fid = [1 - 2 / math.pi * math.atan(t) for t in (20, 11, 2)]  # of 19 and 21, 20 and 24, 1 and 3
+    main = sorted(each.p for each in content.comparisons if each.column == content.main)
+    assert main == pytest.approx([3 * p_of_fid[0], 2 * p_of_fid[1], p_of_fid[2]])
+    others = [each for each in content.comparisons if each.column != content.main]
+    assert {each.tests for each in others} == {6}  # 3 pairs by the best FID and by the Inception Score
+    least = min(others, key=lambda each: each.difference.p)
+    assert least.p == pytest.approx(6 * least.difference.p)
+    assert "for fid_classifier (last evaluation) alone" in content.comparisons_text
+
+
+def test_scores_are_one_family_without_a_declared_main_score(tmp_path, hinge):
+    for best_by in ("fid", "is"):
+        for seed in range(2):
+            make_run(
+                tmp_path / f"{best_by}-{seed}", hinge.replace("best_by: fid", f"best_by: {best_by}"), seed, 20.0 + seed
+            )
+    content = Report.from_runs(collect([tmp_path]))
+    assert {each.tests for each in content.comparisons} == {3}
+    assert "do not declare one main score" in content.comparisons_text
 
 
 def test_scores_are_corrected_for_each_other(tmp_path, hinge, wgan_gp):

@@ -1,5 +1,7 @@
 """What the page shows of each run."""
 
+import shlex
+
 from helpers.runs import make_run
 
 from ganexp.report.collect import collect
@@ -18,7 +20,9 @@ def test_details_hold_only_unusual_settings(outputs, hinge):
     assert details["small"].unusual_settings == [UnusualSetting("schedule.batch_size", 8, 64)]
     assert details["hinge/seed-0"].unusual_settings == []
     table, usual = (render("runs.html", run_details=[details[label]]) for label in ("small", "hinge/seed-0"))
-    assert '<th scope="row">schedule.batch_size</th><td data-sort="8">8</td><td data-sort="64">64</td>' in table
+    assert (
+        '<th scope="row">schedule.<wbr>batch_<wbr>size</th><td data-sort="8">8</td><td data-sort="64">64</td>' in table
+    )
     assert "Settings that differ" in table
     assert "Settings that differ" not in usual
 
@@ -32,9 +36,23 @@ def test_details_of_an_unreadable_run_hold_its_warning(outputs):
     assert "<li>not readable: " in render("runs.html", run_details=[details])
 
 
+def test_commands_can_be_copied_into_a_shell(tmp_path, hinge):
+    typed = ["-m", "metrics/score=[fid],[fid,kid]", "name=a b"]
+    own = ["metrics/score=[fid]", "name=a b"]
+    make_run(tmp_path / "job", hinge, command=typed, overrides=own)
+    make_run(tmp_path / "default", hinge, 1, command=[], overrides=[])
+    make_run(tmp_path / "other", hinge, 2, command="ganexp", overrides=None)
+    make_run(tmp_path / "own-conf", hinge, 3, command=["--config-dir", "x", *typed], overrides=own)
+    commands = {label: details.commands for label, details in details_by_label(tmp_path).items()}
+    assert shlex.split(commands["job"]["command"]) == ["ganexp", *typed]
+    assert shlex.split(commands["job"]["this run alone"]) == ["ganexp", *own]
+    assert (commands["default"], commands["other"]) == ({"command": "ganexp"}, {})
+    assert set(commands["own-conf"]) == {"command"}
+
+
 def test_details_name_group_seed_and_command(outputs):
     details = details_by_label(outputs)["hinge/seed-1"]
     assert (details.status_class, details.remarks) == ("finished", ["loss=hinge", "seed 1"])
     assert details.environment["torch"] == "2.15.0"
-    assert details.environment["command"] == "ganexp loss=hinge"
+    assert details.commands == {"command": "ganexp loss=hinge"}
     assert details.score_names == ["step", "is_classifier", "is_classifier_std", "fid_classifier"]

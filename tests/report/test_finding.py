@@ -4,9 +4,10 @@ import pytest
 from helpers.runs import make_run, template
 
 from ganexp.report.collect import collect
-from ganexp.report.finding import best_score, finding, title
+from ganexp.report.finding import best_score, finding, other_differences, title
 from ganexp.report.latex import as_latex
 from ganexp.report.report import Report
+from ganexp.report.tables import as_markdown
 
 
 def content_of(directory):
@@ -54,8 +55,37 @@ def test_finding_names_similar_and_untested_configurations(tmp_path, hinge, wgan
 def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):
     content = two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3), (20.0, 20.2, 20.3)))
     assert title(content) == "digits: loss=wgan_gp and loss=hinge"  # the best one is first
-    assert best_score(content) == "Best mean fid_classifier (last evaluation): 21.17 ± 0.38 (3 seeds), loss=wgan_gp"
+    assert (
+        best_score(content)
+        == "Best mean fid_classifier (last evaluation): 21.17 ± 0.38 (95 % interval over 3 seeds), loss=wgan_gp"
+    )
     assert content.best_run.label == "wgan_gp/0"
+
+
+def test_settings_that_an_option_changes_besides_are_named(tmp_path, hinge, wgan_gp):
+    content = two_losses(tmp_path, hinge, wgan_gp, ((20.0, 20.1), (30.0, 30.2)))
+    text = "The configurations also differ in schedule.updates.n_critic (1 and 5), which their names do not say."
+    assert other_differences(content) == text
+    assert text in as_markdown(content)
+    make_run(tmp_path / "third", template("loss=wgan"), groups={"loss": "wgan", "data": "digits"})
+    listed = other_differences(content_of(tmp_path)).partition(" in ")[2].partition(", which")[0]
+    assert listed.replace(" and ", ", ").split(", ") == content_of(tmp_path).unlabelled_settings
+    assert "n_critic" in listed
+
+
+def test_runs_on_several_devices_are_named(tmp_path, hinge):
+    for size, device in ((32, "CPU, 1 thread"), (64, "NVIDIA H100")):
+        text = hinge.replace("batch_size: 64", f"batch_size: {size}")
+        make_run(tmp_path / str(size), text, device=device, ganexp_commit=str(size))
+    assert other_differences(content_of(tmp_path)) == "The runs have 2 commits of ganexp and 2 devices."
+
+
+def test_names_that_say_all_differences_need_no_sentence(tmp_path, hinge):
+    for size in (32, 64):
+        text = hinge.replace("batch_size: 64", f"batch_size: {size}").replace("samples: 10000", f"samples: {size}")
+        make_run(tmp_path / str(size), text)
+    assert content_of(tmp_path).unlabelled_settings == ["metrics.samples"]  # which does not change the training
+    assert other_differences(content_of(tmp_path)) == ""
 
 
 def test_latex_table_has_the_best_mean_in_bold(tmp_path, hinge, wgan_gp):

@@ -94,6 +94,31 @@ def test_legend_toggles_lines(page):
     assert count_lines(page) == 7
 
 
+def test_no_button_uploads_a_plot(page):
+    titles = page.locator(".modebar-btn").evaluate_all("buttons => buttons.map(each => each.dataset.title)")
+    assert "Reset axes" in titles
+    assert not [title for title in titles if "cloud" in title.lower() or "share" in title.lower()]
+
+
+def test_logarithmic_axis_has_whole_numbers(page):
+    page.select_option("#quantity", "score/fid_classifier [?]")
+    labels = page.locator("#plot .ytick text").all_text_contents()
+    low, high = (10**end for end in page.evaluate("plot._fullLayout.yaxis.range"))
+    assert len(labels) >= 2
+    assert all(low <= float(label) <= high for label in labels)
+
+
+def test_few_means_have_bands(page):
+    count_bands = """(count) => {
+      const curve = { axes: { step: [0, 9] }, values: { x: [1, 2] } };
+      const runs = Array.from({ length: 2 * count }, (_, run) => ({ group: run >> 1, counts: true, curves: [curve] }));
+      const data = { t: [0, 0, 12.7], groups: Array(count).fill("x"), runs };
+      const means = makeMeans(data, new Set(runs.keys()), "x", "step");
+      return [means.length, means.filter((trace) => trace.fill).length];
+    }"""
+    assert [page.evaluate(count_bands, count) for count in (6, 7)] == [[12, 6], [7, 0]]
+
+
 def test_quantity_chooses_its_scale(page):
     for quantity, scale in (
         ("score/fid_classifier [?]", "log"),

@@ -5,7 +5,7 @@ import json
 import re
 import zlib
 
-from helpers.runs import SCORE_INFO, make_run
+from helpers.runs import SCORE_INFO, make_run, save_evaluated
 
 from ganexp.commands.report import report
 from ganexp.report.chart import chart_data
@@ -31,7 +31,7 @@ def test_page_holds_scores_verdicts_and_directions(outputs):
 def test_title_is_before_picture_and_main_comparison_is_open(page_directory):
     page = (page_directory / "index.html").read_text()
     assert page.index("<h1>") < page.index('class="finding"') < page.index('<figure class="best">')
-    before, after = page.split('<details class="more">')
+    before, after = page.split('<details class="more">', 1)
     folded = after.split("</details>")[0]
     assert "<h3>By fid_<wbr>classifier [?] (last evaluation)</h3>" in before
     shown = before.split('<table id="comparisons">')[1]
@@ -88,6 +88,23 @@ def test_chart_keeps_scores_of_two_protocols_apart(tmp_path, hinge):
         True,
         True,
         False,
+    ]
+
+
+def test_page_says_what_all_configurations_share(tmp_path, hinge):
+    protocol = {"id": "a", "extractor": "classifier", "samples": 5000, "weights_sha256": "ab" * 32, "accuracy": 1 / 3}
+    for size in (32, 64):
+        text = hinge.replace("batch_size: 64", f"batch_size: {size}")
+        save_evaluated(make_run(tmp_path / str(size), text, protocol=protocol), 3.0)
+    content = Report.from_runs(collect([tmp_path]))
+    shared = report([str(tmp_path)], images=False).read_text().split("Settings that all configurations share")[1]
+    assert content.shared["schedule.steps"] == 1000
+    assert "schedule.batch_size" not in content.shared
+    assert '<th scope="row">schedule.<wbr>steps</th><td data-sort="1000">1000</td>' in shared
+    assert "2 configurations; steps: 1000<" in report([str(tmp_path)], images=False).read_text()
+    assert content.common_protocols() == [
+        "Scores of ganexp evaluate: extractor=classifier, samples=5000.",
+        "Scores of the training: extractor=classifier, samples=5000, accuracy=0.333333.",
     ]
 
 

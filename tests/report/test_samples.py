@@ -50,9 +50,18 @@ def test_groups_take_turns(tmp_path, monkeypatch, hinge, wgan_gp):
         for seed in range(2):
             make_run(tmp_path / loss / str(seed), text, seed, pictures=True)
     chosen = choose_samples(group_runs(collect([tmp_path])))
-    assert [grid.label for grid in chosen.moments[0].grids] == ["hinge/0", "wgan_gp/0", "hinge/1"]
+    assert [grid.label for grid in chosen.moments[0].grids] == ["hinge/0", "hinge/1", "wgan_gp/0"]
     assert [moment.title for moment in chosen.moments] == ["step 0", "step 500", "step 1,000", "interpolation, linear"]
     assert chosen.left_out == "1 more run"
+
+
+def test_caption_has_configuration_and_seed_if_they_name_one_run(tmp_path, hinge):
+    for name, seed in (("a", 0), ("b", 1), ("c", 1)):
+        make_run(tmp_path / name, hinge, seed, pictures=True, status="running")
+    groups = group_runs(collect([tmp_path]))
+    groups[0].label = "loss=hinge"
+    grids = choose_samples(groups).moments[0].grids
+    assert [(grid.label, grid.run) for grid in grids] == [("loss=hinge, seed 0", "a"), ("b", "b"), ("c", "c")]
 
 
 def test_real_images_are_those_of_the_first_run_with_them(tmp_path, hinge):

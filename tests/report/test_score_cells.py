@@ -20,7 +20,7 @@ def test_cell_holds_mean_interval_and_bar(outputs):
     assert hinge.group.label == "loss=hinge"
     assert best_fid.text == "20.13 ± 0.35"
     assert best_fid.value == pytest.approx(20.1333333)
-    assert best_fid.remark == "sd 0.14 · 19.78 … 20.48"
+    assert best_fid.remark == "95 % interval · sd 0.14"
     assert best_fid.bar == Bar(mean=3, left=0, right=93)
     assert wgan_gp.cells[2].bar == Bar(mean=97, left=93, right=0)
 

@@ -14,11 +14,11 @@ from ganexp.report.page import as_page
 from ganexp.report.report import Report
 from ganexp.report.statistics import LEVEL, summarize
 from ganexp.report.tables import as_csv, as_markdown
-from ganexp.report.terminal import MAX_ROWS, left_out, score_table, verdict_lines
+from ganexp.report.terminal import MAX_ROWS, MAX_VERDICTS, left_out, score_table, verdict_lines
 
 
 def csv_rows(content):
-    return {row["group"]: row for row in csv.DictReader(io.StringIO(as_csv(content)))}
+    return {row["configuration"]: row for row in csv.DictReader(io.StringIO(as_csv(content)))}
 
 
 def test_csv_has_a_row_for_each_group_with_all_digits(outputs):
@@ -62,7 +62,17 @@ def test_markdown_has_scores_directions_and_uncounted_runs(outputs, hinge):
 def test_markdown_escapes_what_runs_call_themselves(tmp_path, hinge):
     make_run(tmp_path / "run", hinge, name="<b>|[x](y)`*")
     text = as_markdown(Report.from_runs(collect([tmp_path])))
-    assert "| &lt;b&gt;\\|\\[x\\](y)\\`\\* |" in text
+    assert "| &lt;b>\\|[x\\](y)\\`\\* |" in text
+
+
+def test_markdown_is_readable_where_nothing_is_markup(outputs, hinge):
+    for seed, protocol in enumerate(({"id": "a"}, {"id": "b"})):
+        make_run(outputs / "other" / str(seed), hinge, 7 + seed, protocol=protocol, groups={"loss": "hinge"})
+    text = as_markdown(Report.from_runs(collect([outputs])))
+    assert "p < 0.05" in text
+    assert "fid_classifier [A] last" in text
+    assert "&lt;" not in text
+    assert "\\" not in text
 
 
 def test_table_in_a_pipe_is_not_wider_than_a_terminal(tmp_path, hinge):
@@ -88,8 +98,8 @@ def test_terminal_tells_what_it_leaves_out(tmp_path, hinge):
         text = hinge.replace("batch_size: 64", f"batch_size: {size}")
         make_run(tmp_path / str(size), text, extra_scores={"kid_classifier": 1.0, "density": 1.0})
     content = Report.from_runs(collect([tmp_path]))
-    assert left_out(content, 80) == "2 more scores and 2 more groups in the files below"
-    assert left_out(content, 1000) == "2 more groups in the files below"
+    assert left_out(content, 80) == "2 more scores and 2 more configurations in the files below"
+    assert left_out(content, 1000) == "2 more configurations in the files below"
     assert score_table(content, 1000).row_count == MAX_ROWS
 
 
@@ -110,9 +120,27 @@ def test_terminal_shows_separable_verdicts_first(outputs, hinge):
     assert sorted(verdicts, key=lambda verdict: verdict.startswith("not separable")) == verdicts
 
 
+def test_terminal_counts_the_verdicts_that_it_leaves_out(tmp_path, hinge):
+    for size in (8, 16, 32, 64):
+        for seed in range(2):
+            text = hinge.replace("batch_size: 64", f"batch_size: {size}")
+            make_run(tmp_path / f"{size}-{seed}", text, seed, 20.0 + size * seed)
+    lines = verdict_lines(Report.from_runs(collect([tmp_path])))  # 6 pairs by two scores
+    assert len(lines) == MAX_VERDICTS + 1
+    assert lines[-1] == "further comparisons in the files below: 6, of which 0 are separable"
+
+
 @pytest.mark.parametrize(
     ("values", "counted", "text"),
-    [([], 3, "–"), ([40.44], 1, "40.44"), ([40.0, 41.0], 2, "40.5 ± 6.4"), ([40.0, 41.0], 3, "40.5 ± 6.4 (n=2)")],
+    [
+        ([], 3, "–"),
+        ([40.44], 1, "40.44"),
+        ([40.0, 41.0], 2, "40.5 ± 6.4"),
+        ([40.0, 41.0], 3, "40.5 ± 6.4 (n=2)"),
+        ([3.07, 3.0702], 2, "3.0701 ± 0.0013"),
+        ([1000, 1020], 2, "1010 ± 130"),
+        ([5.0, 5.0], 2, "5 ± 0"),
+    ],
 )
 def test_mean_is_shown_with_half_of_its_interval(values, counted, text):
     assert mean_and_half(summarize(values), counted) == text

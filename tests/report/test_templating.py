@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from html.parser import HTMLParser
 
 import jinja2
@@ -80,8 +81,8 @@ def test_text_from_runs_adds_no_markup(tmp_path, hinge, wgan_gp, attack):
     harmless = outline_with(tmp_path / "harmless", HARMLESS, hinge, wgan_gp)
     hostile = outline_with(tmp_path / "hostile", attack, hinge, wgan_gp)
     assert hostile.markup == harmless.markup
-    label = attack.replace("/", "")
-    places = sum(attack in text or label in text for text in hostile.texts)
+    forms = (attack, attack.replace("/", ""), shlex.quote(attack))
+    places = sum(any(form in text for form in forms) for text in hostile.texts)
     assert places == sum(HARMLESS in text for text in harmless.texts) > 50
 
 

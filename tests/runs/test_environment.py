@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import ganexp
-from ganexp.runs.environment import COMMIT_FILE, environment, now, own_state
+from ganexp.runs.environment import COMMIT_FILE, TYPED_COMMAND, environment, now, own_state
 
 
 def git(cwd, *arguments):
@@ -19,6 +19,7 @@ def git(cwd, *arguments):
 
 def test_environment_names_versions_machine_and_command(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(TYPED_COMMAND, raising=False)
     monkeypatch.setattr(sys, "argv", ["ganexp", "loss=hinge"])
     values = environment()
     assert values["ganexp"] == ganexp.__version__
@@ -27,6 +28,13 @@ def test_environment_names_versions_machine_and_command(tmp_path, monkeypatch):
     assert values["command"] == ["loss=hinge"]
     assert values["repository"] == {"commit": None, "dirty": False}
     assert (values["ganexp_commit"], values["ganexp_dirty"]) == tuple(own_state().values())
+
+
+def test_environment_names_the_command_that_was_typed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(TYPED_COMMAND, '["-m", "name=\\udc80"]')  # a byte that is not UTF-8
+    monkeypatch.setattr(sys, "argv", ["of-a-launcher", "x.pickle"])
+    assert environment()["command"] == ["-m", "name=\udc80"]
 
 
 def test_environment_names_the_commit_and_changes(tmp_path, monkeypatch):

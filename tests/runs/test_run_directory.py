@@ -213,5 +213,5 @@ def test_lines_that_are_no_points_are_dropped_and_counted(tmp_path, capsys):
     run.metrics.write_bytes(b"\n".join(lines))
     assert [point["step"] for point in run.points()] == [1, 3]
     run.drop_points_after(2)
-    assert capsys.readouterr().out == "metrics.jsonl: 6 lines cannot be read, and were removed\n"
+    assert capsys.readouterr().out == "metrics.jsonl: 6 lines removed that cannot be read\n"
     assert run.metrics.read_text() == '{"step": 1}\n'

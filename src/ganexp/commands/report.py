@@ -11,7 +11,7 @@ from ganexp.errors import UserError
 from ganexp.report.baseline import find_baselines
 from ganexp.report.bundle import bundle
 from ganexp.report.collect import collect
-from ganexp.report.finding import finding
+from ganexp.report.finding import finding, other_differences
 from ganexp.report.latex import as_latex
 from ganexp.report.page import as_page
 from ganexp.report.report import Report
@@ -168,8 +168,7 @@ def _print(content: Report, target: Path) -> None:
     console.print(score_table(content, console.width))
     if hidden := left_out(content, console.width):
         say(hidden)
-    say(finding(content))
-    for line in verdict_lines(content):
+    for line in filter(None, [finding(content), other_differences(content), *verdict_lines(content)]):
         say(line)
     unreadable = [run for run in content.uncounted if run.status == "unreadable"]
     for run in unreadable[:MAX_UNREADABLE]:

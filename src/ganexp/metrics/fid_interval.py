@@ -20,6 +20,7 @@ class FIDInterval(SampleScore):
 
     higher_is_better = False
     kept_samples: ClassVar[int | None] = None
+    spread = "95 % bootstrap interval"
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:

@@ -41,6 +41,7 @@ class InceptionScore(Score):
         if splits > context.samples:
             raise ValueError(f"splits={splits}: must be at most the number of samples, {context.samples}")
         self.splits = splits
+        self.spread = f"standard deviation over {splits} splits"
         self.register_buffer("split_of", assign_splits(context.samples, splits), persistent=False)
         shapes = {"probability": (splits, context.num_logits), "negentropy": (splits,), "counts": (splits,)}
         for name, shape in shapes.items():

@@ -19,6 +19,7 @@ class KID(SampleScore):
     """
 
     higher_is_better = False
+    spread = f"standard deviation over {DEFAULTS['kid_subsets']} subsets"
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:

@@ -86,6 +86,8 @@ class Score(Metric):
         higher_is_better: direction of the values; None if neither direction is better.
         plot_scale: scale of the axis on which the values are plotted.
         kept_samples: number of first samples for which features are kept in memory; None keeps all.
+        is_biased_by_few_images: whether the expected values change with the number of images, as those of the FID do.
+        spread: what the deviations or interval ends of `spread_names` are, such as "standard deviation over 10 splits".
         by_class: lists with a value for each class, available after `compute`: `share`, `accuracy`, `fid`,
             `diversity`. A class without a value has None.
 
@@ -100,6 +102,8 @@ class Score(Metric):
     higher_is_better: bool | None = None
     plot_scale: Literal["linear", "log"] = "linear"
     kept_samples: ClassVar[int | None] = 0
+    is_biased_by_few_images: ClassVar[bool] = False
+    spread = ""
 
     def __init__(self, context: ScoreContext) -> None:
         super().__init__()
@@ -129,11 +133,14 @@ class Score(Metric):
         """Return how to interpret each value, by its name.
 
         The info of a value is its direction and scale, `{"higher_is_better": False, "plot_scale": "log"}`. The info of
-        a deviation or an interval end is the value that it belongs to, `{"spread_of": "is_classifier"}`.
+        a deviation or an interval end is the value that it belongs to, and what it is:
+        `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
         """
         info = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
         values = {name: dict(info) for name in self.value_names()}
-        return values | {name: {"spread_of": value} for name, value in self.spread_names().items()}
+        return values | {
+            name: {"spread_of": value, "spread": self.spread} for name, value in self.spread_names().items()
+        }
 
     def protocol(self) -> dict[str, Any]:
         """Return the settings without which the values cannot be compared; empty if they are the default ones."""

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 from ganexp.report.columns import BEST, LAST, Column
 from ganexp.report.grouping import Group
@@ -23,7 +23,7 @@ class Comparison:
         second: the second group.
         difference: the scores of `first` minus the scores of `second`.
         pairs: the number of pairs of groups with this score, without those that another column compares.
-        tests: the number of pairs over all scores, for which p is corrected.
+        tests: the number of pairs over all scores of the same family, for which p is corrected.
         p: Holm's adjusted p value; None if a group has a single seed.
     """
 
@@ -82,24 +82,38 @@ class _ScoredGroup:
         return summarize(list(self.scores.values())).mean
 
 
-def compare(groups: Sequence[Group], columns: Sequence[Column]) -> list[Comparison]:
+def compare(groups: Sequence[Group], columns: Sequence[Column], declared: Column | None = None) -> list[Comparison]:
     """Return the comparisons of `groups` by each of `columns`.
 
     All pairs of groups are compared. With more than MAX_ALL_PAIRS groups, each group is compared only with the group of
-    the best mean (the lowest mean if the direction is unknown). p is corrected for all pairs, because this group was
-    chosen by its score, and for all scores: of twenty scores that do not differ, one would seem to. If the last
-    checkpoint of every run of two groups is its best one, too, the two are compared by the last one only.
+    the best mean (the lowest mean if the direction is unknown). If the last checkpoint of every run of two groups is
+    its best one, too, the two are compared by the last one only.
+
+    p is corrected for all pairs of groups, also those that are not compared, because the best group was chosen by its
+    score, and for all scores: of twenty scores that do not differ, one would seem to. A main score that was declared
+    before the training is a family of its own, as is customary for the primary outcome of a study.
+
+    Args:
+        groups: the groups.
+        columns: the columns.
+        declared: the column of the declared main score; None if there is none.
     """
     by_column = [_compare_by(column, groups, _last_of(column, columns)) for column in columns]
-    tests = sum(found[0].pairs for found in by_column if found)
-    comparisons = [comparison for found in by_column for comparison in found]
+    _correct([found for column, found in zip(columns, by_column, strict=True) if column == declared])
+    _correct([found for column, found in zip(columns, by_column, strict=True) if column != declared])
+    return list(chain.from_iterable(by_column))
+
+
+def _correct(family: Sequence[Sequence[Comparison]]) -> None:
+    """Set the corrected p values of the comparisons of a family, which has a list for each score."""
+    tests = sum(found[0].pairs for found in family if found)
+    comparisons = list(chain.from_iterable(family))
     testable = [comparison for comparison in comparisons if comparison.difference.p is not None]
     adjusted = holm([comparison.difference.p for comparison in testable], tests)
     for comparison in comparisons:
         comparison.tests = tests
     for comparison, p in zip(testable, adjusted, strict=True):
         comparison.p = p
-    return comparisons
 
 
 def _last_of(column: Column, columns: Sequence[Column]) -> Column | None:

@@ -15,7 +15,6 @@ from ganexp.report.values import as_dict, plain
 
 METADATA = ("started", "ended", "device", "precision", "ganexp", "ganexp_commit", "python", "platform", "host")
 CALM_STATUSES = ("finished", "running", "interrupted")  # others are coloured like a failure
-MAX_COMMAND_LENGTH = 2000
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,8 @@ class RunDetails:
         remarks: the group, the seed and the number of warnings.
         score_names: the names of the scores at any evaluation.
         unusual_settings: the unusual settings; empty for a run that cannot be read.
-        environment: versions, machine and command by name.
+        environment: versions and machine by name.
+        commands: the typed command, and that of this run alone if it is another one, by name.
         pictures: the relative addresses of the pictures of `ganexp evaluate`, by name.
     """
 
@@ -53,6 +53,7 @@ class RunDetails:
     score_names: list[str]
     unusual_settings: list[UnusualSetting]
     environment: dict[str, str]
+    commands: dict[str, str]
     pictures: dict[str, str]
 
 
@@ -77,6 +78,7 @@ def _details(run: Run, group: Group | None, common: Mapping[str, Any], directory
         score_names=list(dict.fromkeys(name for scores in run.scores.values() for name in scores)),
         unusual_settings=_unusual_settings(run.settings, common) if group else [],
         environment=_environment(run),
+        commands=_commands(run),
         pictures={} if directory is None else _pictures(run, directory),
     )
 
@@ -107,7 +109,10 @@ def _environment(run: Run) -> dict[str, str]:
     if commit := as_dict(run.metadata.get("repository")).get("commit"):
         values["repository"] = commit
     values |= as_dict(run.metadata.get("versions"))
-    command = run.metadata.get("command")
-    if isinstance(command, list):
-        values["command"] = " ".join(["ganexp", *map(str, command)])
-    return {plain(key): plain(value, MAX_COMMAND_LENGTH) for key, value in values.items()}
+    return {plain(key): plain(value) for key, value in values.items()}
+
+
+def _commands(run: Run) -> dict[str, str]:
+    """Return the typed command, and for a job of a sweep the one that trains this run alone."""
+    commands = {"command": run.command, "this run alone": run.own_command}
+    return {name: command for name, command in commands.items() if command}

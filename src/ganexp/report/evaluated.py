@@ -27,6 +27,7 @@ class Evaluated:
         scores: the scores by name.
         score_info: the information about the scores.
         protocol: how the scores were measured, by dotted key.
+        device: the name of the device that computed them; None if it is not recorded.
     """
 
     file: str
@@ -35,6 +36,7 @@ class Evaluated:
     scores: dict[str, float]
     score_info: dict[str, ScoreInfo]
     protocol: dict[str, Any]
+    device: str | None = None
 
     @property
     def protocol_id(self) -> str:
@@ -88,4 +90,5 @@ def _evaluated(name: str, record: Mapping[Any, Any]) -> Evaluated:
         {plain(score): value for score, value in as_dict(record.get("scores")).items() if is_number(value)},
         read_score_info(record.get("score_info")),
         {key: value for key, value in flatten(record.get("protocol")) if value is not None},
+        plain(record["device"]) if isinstance(record.get("device"), str) else None,
     )

@@ -4,10 +4,14 @@ from collections.abc import Sequence
 
 from ganexp.report.comparison import SIGNIFICANCE, Comparison
 from ganexp.report.formatting import mean_and_half
-from ganexp.report.grouping import Group
+from ganexp.report.grouping import SHARED_METADATA, Group
 from ganexp.report.report import Report, Row
+from ganexp.report.settings import setting_name, setting_text
+from ganexp.report.statistics import LEVEL_TEXT
+from ganexp.report.values import plain
 
 MAX_NAMES = 4  # of configurations that the sentence names
+MAX_SETTINGS = 6  # that a sentence names
 
 
 def title(report: Report) -> str:
@@ -26,7 +30,7 @@ def best_score(report: Report) -> str:
     if report.main is None or not ranked or report.main.info.higher_is_better is None:
         return ""
     cell = ranked[0].cells[report.main]
-    seeds = "one seed" if cell.n == 1 else f"{cell.n} seeds"
+    seeds = "one seed" if cell.n == 1 else f"{LEVEL_TEXT} interval over {cell.n} seeds"
     return f"Best mean {report.main.phrase}: {mean_and_half(cell, cell.n)} ({seeds}), {ranked[0].group.label}"
 
 
@@ -57,6 +61,48 @@ def finding(report: Report) -> str:
     if untested:
         parts.append(f"a test against {_names(untested, len(against))} needs at least two seeds of both")
     return f"{', but '.join(parts[:2])}{''.join(f', and {part}' for part in parts[2:])}."
+
+
+def other_differences(report: Report) -> str:
+    """Return what differs between configurations though their labels do not say so; "" if nothing does.
+
+    An option such as loss=wgan_gp sets more than the loss, and runs may have other versions or devices.
+    """
+    return " ".join(filter(None, [_other_settings(report), _other_circumstances(report)]))
+
+
+def _other_circumstances(report: Report) -> str:
+    """Return one sentence on the versions, commits and devices that the runs which count have in several values."""
+    runs = [run for group in report.groups for run in group.counted]
+    found = {name: {plain(run.metadata.get(key)) for run in runs} for key, name in SHARED_METADATA.items()}
+    several = [f"{len(values)} {name}" for name, values in found.items() if len(values) > 1]
+    return f"The runs have {_listed(several)}." if several and len(report.groups) > 1 else ""
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def _other_settings(report: Report) -> str:
+    """Return one sentence on the settings in which configurations differ though their labels do not say so.
+
+    Of two configurations the sentence has the values. Settings of metrics are left out, because they do not change the
+    training.
+    """
+    keys = [key for key in report.unlabelled_settings if not key.startswith("metrics.")]
+    shown = [setting_name(key) for key in keys[:MAX_SETTINGS]]
+    if len(report.groups) == 2:
+        shown = [
+            f"{setting_name(key)} ({' and '.join(_value(key, group) for group in report.groups)})"
+            for key in keys[:MAX_SETTINGS]
+        ]
+    if len(keys) > MAX_SETTINGS:
+        shown.append(f"{len(keys) - MAX_SETTINGS} more settings")
+    return f"The configurations also differ in {_listed(shown)}, which their names do not say." if keys else ""
+
+
+def _value(key: str, group: Group) -> str:
+    return setting_text(key, group.settings.get(key)) or "none"
 
 
 def ranked_rows(report: Report) -> list[Row]:

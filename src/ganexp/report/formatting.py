@@ -1,11 +1,13 @@
 """Format numbers for tables on the page and in text."""
 
+import math
 from dataclasses import dataclass
 
 from ganexp.report.comparison import Comparison
 from ganexp.report.statistics import Summary
 
 MISSING = "–"
+MAX_DECIMALS = 6  # of a mean and of half the width of its interval
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,23 @@ def mean_and_half(summary: Summary, counted: int) -> str:
     """
     if summary.n == 0:
         return MISSING
-    half = "" if summary.sd is None else f" ± {summary.high - summary.mean:.2g}"
-    return number(summary.mean) + half + own_sample_size(summary, counted)
+    mean, half = mean_and_half_texts(summary)
+    return mean + (f" ± {half}" if half else "") + own_sample_size(summary, counted)
+
+
+def mean_and_half_texts(summary: Summary) -> tuple[str, str]:
+    """Return a mean and half the width of its interval, with the decimals of the second digit of the half.
+
+    The half is empty for a single value.
+    """
+    if summary.mean is None or summary.high is None:
+        return number(summary.mean), ""
+    half = summary.high - summary.mean
+    decimals = 1 - math.floor(math.log10(half)) if half > 0 else MAX_DECIMALS + 1
+    if decimals > MAX_DECIMALS:
+        return number(summary.mean), f"{half:.2g}"
+    shown = max(decimals, 0)
+    return f"{round(summary.mean, decimals):.{shown}f}", f"{round(half, decimals):.{shown}f}"
 
 
 def own_sample_size(summary: Summary, counted: int) -> str:

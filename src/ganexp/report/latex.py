@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ganexp.report.columns import Column
-from ganexp.report.formatting import MISSING, number, own_sample_size
+from ganexp.report.formatting import MISSING, mean_and_half_texts, own_sample_size
 from ganexp.report.report import Report
 from ganexp.report.statistics import LEVEL, Summary
 
@@ -16,13 +16,17 @@ ESCAPES = {ord(char): f"\\{char}" for char in "&%$#_{}"} | {
     ord("|"): r"\textbar{}",
 }
 ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "": ""}
-HEAD = f"""% Mean and half of the {100 * LEVEL:g} % interval over n seeds (Student's t). The best mean of a column is
-% bold, which does not say that it is significantly better: see the comparisons. Needs \\usepackage{{booktabs}}.
+HEAD = """% The best mean of a column is bold, which does not say that it is significantly better: see the comparisons.
+% Needs \\usepackage{booktabs}.
 """
+NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interval over $n$ seeds (Student's $t$).}}"
 
 
 def as_latex(report: Report) -> str:
-    """Return the scores of `ganexp evaluate` or of the last evaluation, a row for each group, the best mean in bold."""
+    """Return the scores of `ganexp evaluate` or of the last evaluation, with a row for each configuration.
+
+    The best mean of a column is bold.
+    """
     columns = report.unselected
     heads = ["configuration", "$n$", *(_head(column) for column in columns)]
     bold = {column: _best_mean(report, column) for column in columns}
@@ -32,7 +36,8 @@ def as_latex(report: Report) -> str:
         cells = [_cell(row.cells[column], counted, bold[column]) for column in columns]
         lines.append(_line([_escape(row.group.label), str(counted), *cells]))
     parts = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _line(heads), r"\midrule", *lines]
-    return HEAD + "\n".join([*parts, r"\bottomrule", r"\end{tabular}"]) + "\n"
+    note = _line([rf"\multicolumn{{{len(heads)}}}{NOTE}"])
+    return HEAD + "\n".join([*parts, r"\bottomrule", note, r"\end{tabular}"]) + "\n"
 
 
 def _head(column: Column) -> str:
@@ -50,10 +55,10 @@ def _best_mean(report: Report, column: Column) -> float | None:
 def _cell(summary: Summary, counted: int, best: float | None) -> str:
     if summary.mean is None:
         return MISSING.replace("–", "--")
-    mean = number(summary.mean)
+    mean, half = mean_and_half_texts(summary)
     shown = rf"\mathbf{{{mean}}}" if summary.mean == best else mean
-    half = "" if summary.high is None else rf" \pm {summary.high - summary.mean:.2g}"
-    return f"${shown}{half}${own_sample_size(summary, counted)}"
+    spread = rf" \pm {half}" if half else ""
+    return f"${shown}{spread}${own_sample_size(summary, counted)}"
 
 
 def _line(cells: Sequence[str]) -> str:

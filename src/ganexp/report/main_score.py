@@ -28,6 +28,12 @@ def _chosen_by(run: Run, names: Sequence[str]) -> str | None:
     return exact if exact in names else next((name for name in names if name.startswith(f"{best_by}_")), None)
 
 
+def is_declared(score: str, runs: Sequence[Run], score_info: dict[str, ScoreInfo]) -> bool:
+    """Return whether `metrics.best_by` of every run names `score`, as the main score before the training."""
+    directed = [name for name, info in score_info.items() if info.higher_is_better is not None]
+    return {_chosen_by(run, directed) for run in runs} == {score}
+
+
 def main_column(columns: Sequence[Column], groups: Sequence[Group], score_info: dict[str, ScoreInfo]) -> Column | None:
     """Return the column to rank groups by: of the first score of `score_info`, and not the best evaluation.
 

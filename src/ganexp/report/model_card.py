@@ -11,7 +11,6 @@ from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.values import plain
 
 SETTING_GROUPS = ("data", "model", "loss", "augment", "schedule", "optimizer")
-MAX_COMMAND_LENGTH = 2000
 NOT_RECORDED = "not recorded"
 
 TEMPLATE = """# {name}
@@ -63,7 +62,7 @@ def model_card(run: Run, with_checkpoint: bool) -> str:
         scores=_scores(run),
         use=WITH_WEIGHTS if with_checkpoint else WITHOUT_WEIGHTS,
         warnings="".join(f"- Warning: {warning}\n" for warning in run.warnings),
-        command=_command(run),
+        command=run.command or NOT_RECORDED,
         commit=_commit(run),
     )
 
@@ -126,13 +125,6 @@ def _direction(name: str, score_info: dict[str, ScoreInfo]) -> str:
 def _protocol(protocol: dict[str, Any]) -> str:
     text = "; ".join(f"{key} = {value}" for key, value in protocol.items())
     return f"Protocol: {text or NOT_RECORDED}."
-
-
-def _command(run: Run) -> str:
-    arguments = run.metadata.get("command")
-    if not isinstance(arguments, list):
-        return NOT_RECORDED
-    return plain(" ".join(["ganexp", *map(str, arguments)]), MAX_COMMAND_LENGTH)
 
 
 def _commit(run: Run) -> str:

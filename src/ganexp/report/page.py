@@ -12,14 +12,18 @@ from plotly.offline import get_plotlyjs
 from ganexp import __version__
 from ganexp.report.chart import chart_data
 from ganexp.report.details import run_details
-from ganexp.report.finding import best_score, finding, title
-from ganexp.report.report import BEST_ONLY_TEXT, COMPARISONS_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
+from ganexp.report.finding import best_score, finding, other_differences, title
+from ganexp.report.report import BEST_ONLY_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
 from ganexp.report.samples import Grid, Samples
 from ganexp.report.score_cells import score_rows
 from ganexp.report.statistics import LEVEL_TEXT
 from ganexp.report.templating import DIRECTORY, render
 
 SCRIPTS = ("curves.js", "scatter.js", "page.js")  # page.js starts everything
+
+
+# The settings in the summary, if all configurations share them.
+SIZES = {"schedule.steps": "steps:", "schedule.batch_size": "batch size:"}
 
 
 def as_page(report: Report, samples: Samples | None, directory: Path | None = None) -> str:
@@ -43,15 +47,17 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
         summary=_summary(report),
         title=title(report),
         finding=finding(report),
+        other_differences=other_differences(report),
         best_score=best_score(report),
         best_grid=_best_grid(report, samples),
         best_moment=samples.first.title if samples and samples.moments else "",
         scores_text=report.scores_text,
-        comparisons_text=COMPARISONS_TEXT,
+        comparisons_text=report.comparisons_text,
         interval_name=f"{LEVEL_TEXT} interval",
         best_only_text=BEST_ONLY_TEXT,
         unknown_protocol_text=UNKNOWN_PROTOCOL_TEXT,
         report=report,
+        shared=report.shared,
         score_rows=score_rows(report),
         samples=samples,
         run_details=run_details(report, directory),
@@ -66,7 +72,7 @@ def _best_grid(report: Report, samples: Samples | None) -> Grid | None:
     run = report.best_run
     if run is None or samples is None or not samples.moments:
         return None
-    return next((grid for grid in samples.first.grids if grid.label == run.label and grid.uri), None)
+    return next((grid for grid in samples.first.grids if grid.run == run.label and grid.uri), None)
 
 
 def _digest(source: str) -> str:
@@ -83,4 +89,6 @@ def _summary(report: Report) -> str:
     counts = Counter(run.status for run in report.runs)
     statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
     groups = len(report.groups)
-    return f"{len(report.runs)} runs ({statuses}) of {groups} configuration{'' if groups == 1 else 's'}"
+    number = f"{len(report.runs)} run{'' if len(report.runs) == 1 else 's'}"
+    sizes = [f"{name} {report.shared[key]}" for key, name in SIZES.items() if key in report.shared]
+    return "; ".join([f"{number} ({statuses}) of {groups} configuration{'' if groups == 1 else 's'}", *sizes])

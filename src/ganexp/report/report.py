@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from ganexp.report.baseline import Baseline
 from ganexp.report.columns import BEST, Column, preferred, protocol_letters, score_columns
@@ -12,13 +13,14 @@ from ganexp.report.comparison import MAX_ALL_PAIRS, SIGNIFICANCE, Comparison, co
 from ganexp.report.evaluated import UNKNOWN_PROTOCOL
 from ganexp.report.grouping import Group, differing_keys, group_runs
 from ganexp.report.labels import is_in_labels, set_labels
-from ganexp.report.main_score import best_run, main_column, main_score_first, sort_by_score
+from ganexp.report.main_score import best_run, is_declared, main_column, main_score_first, sort_by_score
 from ganexp.report.run import Run
 from ganexp.report.score_info import ScoreInfo, merge_score_info
+from ganexp.report.scoring_devices import scoring_devices
 from ganexp.report.statistics import LEVEL_TEXT, Summary, summarize
 
 SCORES_TEXT = (
-    f"Mean ± half of the {LEVEL_TEXT} interval over seeds (Student's t). Only finished runs count; of several runs "
+    f"The mean over seeds ± half of its {LEVEL_TEXT} interval (Student's t). Only finished runs count; of several runs "
     'with the same settings and seed only the newest counts. "Last" is the last evaluation of the training, "best" '
     "the one of the best checkpoint. The best one was chosen by a score of the same samples, so its scores are "
     "slightly too good."
@@ -29,15 +31,22 @@ EVALUATED_TEXT = (
     "and best."
 )
 COMPARISONS_TEXT = (
-    "Differences are paired by seed (paired t test) if all seeds of one group are among the other's; otherwise the "
-    "test is Welch's t. p is Holm's, corrected for all pairs of groups and all scores. Not separable means that the "
-    f"{LEVEL_TEXT} interval of the difference includes zero, that a group has a single seed, or that p is "
-    f"{SIGNIFICANCE} or more. Where the last checkpoint of every run of both groups is also its best one, they are "
-    "compared once."
+    "Differences are paired by seed (paired t test) if all seeds of one configuration are among the other's; otherwise "
+    f"the test is Welch's t. Not separable means that the {LEVEL_TEXT} interval of the difference includes zero, that "
+    f"a configuration has a single seed, or that p is {SIGNIFICANCE} or more. Where the last checkpoint of every run "
+    "of both configurations is also its best one, they are compared once."
+)
+ONE_FAMILY_TEXT = (
+    "p is corrected by Holm's method for all pairs of configurations and all scores together, because the runs do not "
+    "declare one main score (metrics.best_by)."
+)
+TWO_FAMILIES_TEXT = (
+    "p is corrected by Holm's method for all pairs of configurations: for {} alone, which metrics.best_by of every run "
+    "declares as the main score, and for all other scores together."
 )
 BEST_ONLY_TEXT = (
-    f"More than {MAX_ALL_PAIRS} groups have scores: each is compared with the group of the best mean only (of the "
-    "lowest mean, where it is not known which direction is better)."
+    f"More than {MAX_ALL_PAIRS} configurations have scores: each is compared with the one of the best mean only (of "
+    "the lowest mean, where it is not known which direction is better)."
 )
 MAX_LISTED = 6  # configurations in a sentence
 LONG_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
@@ -78,6 +87,7 @@ class Report:
         columns: a column for each score, protocol and evaluation.
         preferred: the columns by which groups are compared.
         main: the column by which groups are ranked; None if there are no scores.
+        main_is_declared: whether every run that counts names the score of `main` in `metrics.best_by`.
         settings: the keys of the settings in which the groups differ.
         letters: letters of the protocols by id; empty if all runs share one.
         score_info: the information about the scores in run.json, the main score first.
@@ -90,6 +100,7 @@ class Report:
     columns: list[Column]
     preferred: list[Column]
     main: Column | None
+    main_is_declared: bool
     settings: list[str]
     letters: dict[str, str]
     score_info: dict[str, ScoreInfo]
@@ -109,16 +120,19 @@ class Report:
         compared = preferred(columns, groups)
         main = main_column(compared, groups, score_info)
         groups = sort_by_score(groups, main)
+        counted = [run for group in groups for run in group.counted]
+        declared = main is not None and is_declared(main.score, counted, score_info)
         return cls(
             runs,
             rows=[_summarize(group, columns) for group in groups],
             columns=columns,
             preferred=compared,
             main=main,
+            main_is_declared=declared,
             settings=differing_keys([group.settings for group in groups]),
             letters=letters,
             score_info=score_info,
-            comparisons=compare(groups, compared),
+            comparisons=compare(groups, compared, main if declared else None),
             baselines=baselines,
         )
 
@@ -150,6 +164,12 @@ class Report:
         return [key for key in self.settings if not is_in_labels(key, self.groups)]
 
     @property
+    def shared(self) -> dict[str, Any]:
+        """Return the settings that all configurations share, by key."""
+        first = self.groups[0].settings if self.groups else {}
+        return {key: value for key, value in first.items() if key not in self.settings}
+
+    @property
     def tested(self) -> list[Comparison]:
         """Return the comparisons with enough seeds for a test."""
         return [comparison for comparison in self.comparisons if comparison.p is not None]
@@ -174,6 +194,13 @@ class Report:
         are = "comparison is" if count == 1 else "comparisons are"
         listed = f" ({'; '.join(singles)})" if 0 < len(singles) <= MAX_LISTED else ""
         return f"{count} {are} left out, because a test needs at least two seeds of both configurations{listed}."
+
+    @property
+    def comparisons_text(self) -> str:
+        """Return how to read the comparisons."""
+        is_declared = self.main is not None and self.main_is_declared
+        families = TWO_FAMILIES_TEXT.format(self.main.phrase) if is_declared else ONE_FAMILY_TEXT
+        return f"{COMPARISONS_TEXT} {families}"
 
     @property
     def lacks_pairs(self) -> bool:
@@ -204,6 +231,19 @@ class Report:
             notes.append(ProtocolNote(letter, values or {"protocol": "not recorded"}))
         return notes
 
+    def common_protocols(self) -> list[str]:
+        """Return a sentence for each protocol without a letter: how its scores were measured."""
+        protocols = {run.protocol_id: run.protocol for run in self.runs}
+        protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
+        names = {column.protocol: column.is_evaluated for column in self.columns if not column.letter}
+        sentences = []
+        for protocol, is_evaluated in names.items():
+            values = {key: value for key, value in protocols[protocol].items() if key != "id" and "sha256" not in key}
+            of = "ganexp evaluate" if is_evaluated else "the training"
+            listed = ", ".join(f"{key}={_short(value)}" for key, value in values.items())
+            sentences.append(f"Scores of {of}: {listed}." if listed else "")
+        return [*filter(None, sentences), *scoring_devices(self.runs)]
+
     def directions(self) -> str:
         """Return one or two sentences about which direction is better for each score."""
         names: dict[str, dict[str, None]] = {"lower": {}, "higher": {}, "": {}}
@@ -218,8 +258,8 @@ class Report:
 
 
 def _short(value: object) -> str:
-    """Return a value of a protocol as text, with digests shortened to eight digits."""
-    return LONG_DIGEST.sub(r"\1…", str(value))
+    """Return a value of a protocol as text, with digests shortened to eight digits, and numbers to six."""
+    return f"{value:.6g}" if isinstance(value, float) else LONG_DIGEST.sub(r"\1…", str(value))
 
 
 def _summarize(group: Group, columns: list[Column]) -> Row:

@@ -1,5 +1,6 @@
 """Read a run directory without executing any code from it, because it may come from an untrusted source."""
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from ganexp.report.curves import Curve, read_curves
 from ganexp.report.evaluated import UNKNOWN_PROTOCOL, Evaluated, read_evaluated
 from ganexp.report.score_info import ScoreInfo, read_score_info
 from ganexp.report.settings import read_config, select_settings
-from ganexp.report.values import as_dict, flatten, is_number, plain
+from ganexp.report.values import as_dict, as_list, flatten, is_number, plain
 from ganexp.runs.links import refuse_links
 from ganexp.runs.process import DIED, current_status
 from ganexp.runs.run_directory import RunDirectory
 
+MAX_COMMAND_LENGTH = 2000  # characters
 EVALUATIONS = ("last", "best", "untrained")  # in run.json; the last first, because the best was chosen by its score
 
 
@@ -59,6 +61,22 @@ class Run:
         return plain(as_dict(self.metadata.get("groups")).get("data") or "")
 
     @property
+    def command(self) -> str:
+        """Return the command that was typed, quoted for a shell; "" if it is not recorded."""
+        typed = self.metadata.get("command")
+        return _quoted(as_list(typed)) if isinstance(typed, list) else ""
+
+    @property
+    def own_command(self) -> str:
+        """Return the command that trains this job of a sweep alone; "" for another run, or if it is not recorded.
+
+        The directory of a user's own config files is not among the overrides, so that a job with one has no command.
+        """
+        typed, overrides = (as_list(self.metadata.get(key)) for key in ("command", "overrides"))
+        is_typed = set(overrides) <= set(typed)
+        return "" if is_typed or {"--config-dir", "-cd"} & set(typed) else _quoted(overrides)
+
+    @property
     def last_step(self) -> int:
         """Return the last logged step."""
         return max((curve.axes["step"][-1] for curve in self.curves), default=0)
@@ -79,6 +97,11 @@ class Run:
             return self.scores[evaluation] if self.protocol_id == protocol else {}
         of_evaluation = [each for each in self.evaluated if each.evaluation == evaluation]
         return next((each.scores for each in of_evaluation if each.protocol_id == protocol), {})
+
+
+def _quoted(arguments: list[str]) -> str:
+    """Return the command of ganexp with `arguments` as one line for a shell."""
+    return plain(shlex.join(["ganexp", *arguments]), MAX_COMMAND_LENGTH)
 
 
 def read_run(path: Path, label: str) -> Run:

@@ -28,12 +28,14 @@ class Grid:
     """The sample grid of one run at one moment.
 
     Attributes:
-        label: label of the run.
+        label: the configuration and the seed of the run.
+        run: label of the run; "" for real images.
         uri: the image as a data URI; None if the run has no image.
         remark: the step of the image if the run has none at the step of the moment, otherwise "".
     """
 
     label: str
+    run: str
     uri: str | None
     remark: str = ""
 
@@ -76,27 +78,30 @@ class Samples:
 
 @dataclass(frozen=True)
 class _Source:
-    """A run and the files of its sample grids, by name without suffix."""
+    """A run, its label in the captions, and the files of its sample grids, by name without suffix."""
 
     run: Run
+    label: str
     files: dict[str, Path]
 
 
 def choose_samples(groups: Sequence[Group], first: Run | None = None) -> Samples:
     """Return the sample grids of at most MAX_RUNS runs at MAX_STEPS steps.
 
-    Runs are chosen in rounds: the first run of each group, then the second run of each group, and so on. The steps are
-    evenly spread over the steps that most of these runs have; a run without one of them shows its nearest step.
+    Runs are chosen in rounds: the first run of each group, then the second run of each group, and so on. They are shown
+    by group. The steps are evenly spread over the steps that most of these runs have; a run without one of them shows
+    its nearest step.
 
     Args:
         groups: the groups of runs.
-        first: the run to show first, before all others.
+        first: a run of the first group that is shown first; None shows the runs of each group in their order.
     """
+    place = {run.path: number for number, group in enumerate(groups) for run in group.runs}
     by_turns = chain(*zip_longest(*(group.counted or group.runs for group in groups)))
     ordered = sorted(filter(None, by_turns), key=lambda run: run is not first)
-    sources = [_Source(run, _sample_files(run)) for run in ordered]
+    sources = [_Source(run, _caption(run, groups[place[run.path]]), _sample_files(run)) for run in ordered]
     sources = [source for source in sources if source.files]
-    chosen = sources[:MAX_RUNS]
+    chosen = sorted(sources[:MAX_RUNS], key=lambda source: place[source.run.path])
     counts = Counter(name for source in chosen for name in source.files)
     all_steps = {name: count for name, count in counts.items() if _is_step(name)}
     steps = _choose_steps(all_steps)
@@ -109,12 +114,18 @@ def choose_samples(groups: Sequence[Group], first: Run | None = None) -> Samples
     )
 
 
+def _caption(run: Run, group: Group) -> str:
+    """Return the configuration and the seed of a run, or its own label if these do not tell it from other runs."""
+    is_only_one = [other.seed for other in group.runs].count(run.seed) == 1
+    return f"{group.label}, seed {run.seed}" if group.label and run.seed is not None and is_only_one else run.label
+
+
 def _real_images(runs: Sequence[Run]) -> Grid | None:
     """Return the real images of the first run that has a picture of them, named by the run if datasets differ."""
     remark = len({run.dataset for run in runs}) > 1
     for run in runs:
         if uri := embed(RunDirectory(run.path).samples / "real.png"):
-            return Grid("real images", uri, f"of {run.label}" if remark else "")
+            return Grid("real images", "", uri, f"of {run.label}" if remark else "")
     return None
 
 
@@ -134,15 +145,15 @@ def _load_moment(name: str, sources: Sequence[_Source]) -> Moment:
 
 def _load_grid(name: str, source: _Source) -> Grid:
     """Return the grid with the given name, or else that of the nearest step; untrained samples are the last choice."""
-    label = source.run.label
+    label, run = source.label, source.run.label
     if name in source.files:
-        return Grid(label, embed(source.files[name]))
+        return Grid(label, run, embed(source.files[name]))
     steps = {int(file.split("-", 1)[1]): file for file in source.files if _is_step(file)}
     if not _is_step(name) or not steps:
-        return Grid(label, None)
+        return Grid(label, run, None)
     wanted = int(name.split("-", 1)[1])
     nearest = min(steps, key=lambda step: (step == 0, abs(step - wanted)))
-    return Grid(label, embed(source.files[steps[nearest]]), f"nearest: step {nearest:,}")
+    return Grid(label, run, embed(source.files[steps[nearest]]), f"nearest: step {nearest:,}")
 
 
 def embed(path: Path) -> str | None:

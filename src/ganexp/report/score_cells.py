@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ganexp.report.formatting import MISSING, mean_and_half, number, typographic_minus
+from ganexp.report.formatting import MISSING, mean_and_half, typographic_minus
 from ganexp.report.grouping import Group
 from ganexp.report.report import Report
-from ganexp.report.statistics import Summary
+from ganexp.report.statistics import LEVEL_TEXT, Summary
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,7 @@ def _cell(summary: Summary, counted: int, scale: BarScale) -> ScoreCell:
     if summary.sd is None or summary.low is None or summary.high is None:
         return ScoreCell(text, summary.mean, Bar(mean), "one seed")
     bar = Bar(mean, round(scale.percent(summary.low)), round(100 - scale.percent(summary.high)))
-    remark = f"sd {summary.sd:.2g} · {number(summary.low)} … {number(summary.high)}"
-    return ScoreCell(text, summary.mean, bar, typographic_minus(remark))
+    return ScoreCell(text, summary.mean, bar, f"{LEVEL_TEXT} interval · sd {summary.sd:.2g}")
 
 
 def _bar_scale(summaries: Sequence[Summary]) -> BarScale:

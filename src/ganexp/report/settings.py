@@ -25,6 +25,7 @@ NOT_SETTINGS = frozenset(
             "data.changed",
             "data.classes",
             "trainer.devices",
+            "trainer.num_nodes",
             "trainer.threads",
             "trainer.log_every",
             "trainer.on_oom",

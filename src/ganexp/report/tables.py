@@ -2,26 +2,28 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from ganexp.report.columns import Column
-from ganexp.report.finding import finding, title
+from ganexp.report.finding import finding, other_differences, title
 from ganexp.report.formatting import difference_texts, mean_and_half
-from ganexp.report.report import COMPARISONS_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
+from ganexp.report.report import UNKNOWN_PROTOCOL_TEXT, Report
 from ganexp.report.statistics import LEVEL_TEXT
 
 STATISTICS = ("n", "mean", "sd", "low", "high")  # fields of Summary: the columns of table.csv for each score
 FORMULA_STARTS = ("=", "+", "-", "@")  # by which spreadsheets recognise a formula
-MARKDOWN_ESCAPES = {ord(char): f"\\{char}" for char in "\\|[]`*"} | {ord("<"): "&lt;", ord(">"): "&gt;"}
+# What Markdown would read as markup: of brackets only the end of a link, and of < only the start of a tag.
+MARKUP = re.compile(r"[\\|`*]|\](?=[(\[:])|<(?=[A-Za-z/!?])|^[>#]")
 
 
 def as_csv(report: Report) -> str:
-    """Return a table with a row for each group, and numbers with all digits."""
+    """Return a table with a row for each configuration, and numbers with all digits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     score_heads = [f"{_csv_name(column)}_{statistic}" for column in report.columns for statistic in STATISTICS]
-    writer.writerow(["group", "runs", "n", *score_heads, *report.settings])
+    writer.writerow(["configuration", "runs", "n", *score_heads, *report.settings])
     for row in report.rows:
         group = row.group
         numbers = [getattr(row.cells[column], statistic) for column in report.columns for statistic in STATISTICS]
@@ -36,10 +38,12 @@ def as_markdown(report: Report) -> str:
     sections = [
         f"# {_escape(title(report))}",
         _escape(finding(report)),
+        _escape(other_differences(report)),
         report.scores_text,
         _escape(report.directions()),
         _scores(report),
     ]
+    sections += map(_escape, report.common_protocols())
     for note in report.protocol_notes():
         values = "; ".join(f"{key}={value}" for key, value in note.values.items())
         sections.append(f"Scores [{note.letter}]: {_escape(values)}")
@@ -47,7 +51,7 @@ def as_markdown(report: Report) -> str:
         sections.append(UNKNOWN_PROTOCOL_TEXT)
     if report.comparisons:
         table = _comparisons(report) if report.tested else ""
-        sections += ["## Comparisons", COMPARISONS_TEXT, table, _escape(report.untested_text)]
+        sections += ["## Comparisons", _escape(report.comparisons_text), table, _escape(report.untested_text)]
     if report.uncounted:
         rows = [[run.label, run.status, "; ".join(run.warnings)] for run in report.uncounted]
         sections += ["## Runs that do not count", _table(["run", "status", "why"], rows)]
@@ -55,7 +59,7 @@ def as_markdown(report: Report) -> str:
 
 
 def _scores(report: Report) -> str:
-    heads = ["group", "n", *(column.title for column in report.columns)]
+    heads = ["configuration", f"seeds (± is the {LEVEL_TEXT} interval)", *(column.title for column in report.columns)]
     rows = []
     for row in report.rows:
         group, counted = row.group, len(row.group.counted)
@@ -96,4 +100,4 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.translate(MARKDOWN_ESCAPES)
+    return MARKUP.sub(lambda found: "&lt;" if found[0] == "<" else f"\\{found[0]}", text)

@@ -6,6 +6,7 @@ from rich.text import Text
 from ganexp.report.columns import BEST, Column
 from ganexp.report.formatting import mean_and_half
 from ganexp.report.report import Report
+from ganexp.report.statistics import LEVEL_TEXT
 
 MAX_ROWS = 20
 MAX_VERDICTS = 6
@@ -15,12 +16,13 @@ MAX_WIDTH = 140  # characters of a table, also in a file or pipe, whose lines ha
 
 
 def score_table(report: Report, width: int) -> Table:
-    """Return a table of the first groups, with as many scores as fit into `width` characters.
+    """Return a table of the first configurations, with as many scores as fit into `width` characters.
 
     The scores are those of `ganexp evaluate` or of the last evaluation.
     """
     shown = _shown_columns(report, width)
-    table = Table("group", "n")
+    caption = f"mean over seeds ± half of its {LEVEL_TEXT} interval"
+    table = Table("configuration", "seeds", caption=caption, caption_justify="left")
     for column in shown:
         table.add_column(Text(column.title))
     for row in report.rows[:MAX_ROWS]:
@@ -31,11 +33,13 @@ def score_table(report: Report, width: int) -> Table:
 
 
 def left_out(report: Report, width: int) -> str:
-    """Return the numbers of scores and groups that `score_table` leaves out, as text; empty if it shows all."""
+    """Return the numbers of scores and configurations that `score_table` leaves out, as text; empty if it shows all."""
     scores = len(report.unselected) - len(_shown_columns(report, width))
     groups = len(report.rows[MAX_ROWS:])
     counts = [
-        f"{count} more {name}{'s' * (count > 1)}" for count, name in ((scores, "score"), (groups, "group")) if count
+        f"{count} more {name}{'s' * (count > 1)}"
+        for count, name in ((scores, "score"), (groups, "configuration"))
+        if count
     ]
     return f"{' and '.join(counts)} in the files below" if counts else ""
 
@@ -45,9 +49,9 @@ def _shown_columns(report: Report, width: int) -> list[Column]:
 
 
 def verdict_lines(report: Report) -> list[str]:
-    """Return the first verdicts on the scores of `score_table`, starting with separable groups.
+    """Return the first verdicts on the scores of `score_table`, starting with separable configurations.
 
-    Comparisons without enough seeds for a test are one line.
+    Further ones are one line, and so are those without enough seeds for a test.
     """
     shown = [comparison for comparison in report.tested if comparison.column.evaluation != BEST]
     shown.sort(key=lambda comparison: not comparison.is_separable)
@@ -55,4 +59,7 @@ def verdict_lines(report: Report) -> list[str]:
         f"{comparison.column.title}: {comparison.first.label} against {comparison.second.label}: {comparison.verdict}"
         for comparison in shown[:MAX_VERDICTS]
     ]
+    if further := shown[MAX_VERDICTS:]:
+        separable = sum(comparison.is_separable for comparison in further)
+        lines.append(f"further comparisons in the files below: {len(further)}, of which {separable} are separable")
     return [*lines, *filter(None, [report.untested_text])]

@@ -26,6 +26,11 @@ def as_dict(value: Any) -> dict[Any, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def as_list(value: Any) -> list[str]:
+    """Return the items of `value` as text if it is a list, and otherwise an empty list."""
+    return [str(item) for item in value] if isinstance(value, list) else []
+
+
 def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the dotted key and the value of every leaf of a nested dictionary.
 

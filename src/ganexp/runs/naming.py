@@ -1,7 +1,10 @@
 """Choose names for the directories of runs and of sweep jobs. Must not import torch."""
 
 import re
+from pathlib import Path
 
+# The start of a dotted key, before its last two parts: "optimizer." of optimizer.generator.lr-0.1.
+KEY_START = re.compile(r"(?:(?<=_)|^)(?:[a-z][a-z_]*\.)+(?=[a-z_]+\.\w+-)")
 MAX_LENGTH = 150  # characters; file systems allow 255 bytes, and a job's number is still to come
 
 
@@ -24,10 +27,20 @@ def run_name(name: str | None, *choices: str | None) -> str:
     return slug(experiment or "-".join(str(option) for option in options))
 
 
-def job_name(number: int | None, overrides: str) -> str:
-    """Return the directory name of a sweep job, such as 03-loss-hinge_seed-1, from its number and its overrides.
+def job_name(number: int | None, overrides: str, sweep: str = "") -> str:
+    """Return the directory name of a sweep job, such as 03-generator.lr-0.1_seed-1, from its number and its overrides.
 
-    The number is None until Hydra has assigned it. Quotes around the values of overrides are left out.
+    Of a dotted key, only the last two parts are used, so that TensorBoard can show the names. Quotes and brackets of
+    values are left out. If `sweep` has a directory with the full keys, which sweeps had before, its name is returned.
+
+    Args:
+        number: the number of the job; None until Hydra has assigned it.
+        overrides: the overrides of the job, joined by Hydra with - and _.
+        sweep: the directory of the sweep.
     """
-    name = slug(re.sub("[\"']", "", overrides))
-    return name if number is None else f"{number:02}-{name}"
+    start = "" if number is None else f"{number:02}-"
+    unquoted = re.sub("[\"']", "", overrides)
+    with_full_keys = start + slug(unquoted)
+    if (Path(sweep) / with_full_keys).is_dir():
+        return with_full_keys
+    return start + slug(KEY_START.sub("", re.sub(r"[\[\]]", "", unquoted)))

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp import log_keys
-from ganexp.console import say
+from ganexp.console import count, say
 from ganexp.errors import UserError
 from ganexp.runs import atomic
 from ganexp.runs.records import read_points, read_record
@@ -112,7 +112,7 @@ class RunDirectory:
         """Remove logged points after `step`, because a resumed run logs them again; say how many were not readable."""
         points, unreadable = read_points(self.metrics)
         if unreadable:
-            say(f"{self.metrics.name}: {unreadable} lines cannot be read, and were removed")
+            say(f"{self.metrics.name}: {count(unreadable, 'line')} removed that cannot be read")
         self._write_points([point for point in points if point["step"] <= step])
 
     def drop_scores(self) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import PurePath
 
-from omegaconf import OmegaConf
+import yaml
 
 from ganexp.runs.run_directory import RunDirectory
 
@@ -17,8 +17,8 @@ def run_title(run: RunDirectory) -> str:
     options = run.metadata().get("groups", {})
     if not options or not run.config.exists():
         return ""
-    cfg = OmegaConf.load(run.config)
+    cfg = yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     parts = {group: str(options[group]) for group in GROUPS if options.get(group)}
-    if path := OmegaConf.select(cfg, "data.path"):
+    if path := cfg["data"].get("path"):
         parts["data"] = PurePath(str(path)).name
-    return " · ".join([*parts.values(), f"seed {OmegaConf.select(cfg, 'seed')}"])
+    return " · ".join([*parts.values(), f"seed {cfg['seed']}"])

@@ -6,10 +6,12 @@ const COLOURS = ["#4c84b8", "#e8862e", "#4fa25a", "#dd5a5c", "#9a74c2", "#9a7058
 const DASHES = ["solid", "dash", "dot", "dashdot"]; // of plotly
 const SVG_DASHES = { solid: "", dash: "7 4", dot: "2 3", dashdot: "7 3 2 3" }; // the same in the legend
 const MAX_LINES = 60; // shown at first
+const MAX_BANDS = 6; // more bands would cover each other
 const PLOT_CONFIG = {
   responsive: true,
   displaylogo: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  // The last one would upload the curves to a server of plotly's makers.
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
 };
 
 function lineStyle(group) {
@@ -70,10 +72,11 @@ function meanPoints(data, runs, quantity, axis) {
 }
 
 function makeMeans(data, shown, quantity, axis) {
-  return data.groups.flatMap((label, group) => {
+  const means = data.groups.map((label, group) => {
     const runs = data.runs.filter((run, index) => run.group === group && run.counts && shown.has(index));
-    const points = meanPoints(data, runs, quantity, axis);
-    if (!points.length) return [];
+    return { label, group, points: meanPoints(data, runs, quantity, axis) };
+  }).filter(({ points }) => points.length);
+  return means.flatMap(({ label, group, points }) => {
     const { colour, dash } = lineStyle(group);
     const x = points.map((point) => point.x);
     const outline = { type: "scatter", mode: "lines", fill: "toself", fillcolor: `${colour}33`, line: { width: 0 } };
@@ -81,10 +84,9 @@ function makeMeans(data, shown, quantity, axis) {
     const hovertemplate = "%{y:.4~g} at %{x:,}<br>%{text}<extra></extra>";
     const text = points.map(() => `mean of ${escaped(label)}`);
     const line = { color: colour, dash, width: 3 };
-    return [
-      { ...outline, x: [...x, ...[...x].reverse()], y: ends, hoverinfo: "skip" },
-      { type: "scatter", mode: "lines", x, y: points.map((point) => point.y), text, line, hovertemplate },
-    ];
+    const band = { ...outline, x: [...x, ...[...x].reverse()], y: ends, hoverinfo: "skip" };
+    const mean = { type: "scatter", mode: "lines", x, y: points.map((point) => point.y), text, line, hovertemplate };
+    return means.length > MAX_BANDS ? [mean] : [band, mean];
   });
 }
 
@@ -158,6 +160,7 @@ function drawCurves(data, shown) {
   traces.push(...makeBaselines(data, quantity, traces));
   const layout = makeLayout(data.axes[axis], escaped(name));
   layout.yaxis.type = byId("log").checked ? "log" : "linear";
+  if (byId("log").checked) Object.assign(layout.yaxis, { tickformat: "~g", nticks: 4 }); // else plotly shows 50 as 5
   return Plotly.react("plot", traces, layout, PLOT_CONFIG);
 }
 

@@ -42,7 +42,7 @@ function startTables() {
       head.querySelector("button").addEventListener("click", () => sortTable(table, head));
     }
     const field = document.querySelector(`[data-filters="${table.id}"]`);
-    field.addEventListener("input", () => filterTable(table, field.value));
+    field?.addEventListener("input", () => filterTable(table, field.value));
   }
 }
 
