@@ -103,9 +103,9 @@ def test_pickled_reader_opens_the_zip_again(tmp_path, images, opened_by):
 
 
 @pytest.mark.slow
-def test_spawned_workers_read_the_right_pixels(tmp_path, images):
+def test_workers_that_are_no_copies_read_the_right_pixels(tmp_path, images):
     loaded = sets.folder("", "train", 8, 3, path=str(tmp_path / "set.zip"), in_memory=False)
-    loader = DataLoader(loaded.images, batch_size=4, num_workers=2, multiprocessing_context="spawn")
+    loader = DataLoader(loaded.images, batch_size=4, num_workers=2, multiprocessing_context="forkserver")
     assert torch.equal(torch.cat(list(loader)), images)
 
 

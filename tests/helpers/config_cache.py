@@ -1,7 +1,8 @@
 """Let Hydra compose the configs of the package faster, with the same result, because tests compose thousands of them.
 
-Within a test process, every config file of the package is read and embedded only once, and every interpolation is
-parsed only once. Separate processes, and a user's own directories, are not affected.
+Within a test process, every config file of the package is read and embedded only once, the same choice of files is
+merged only once, and every interpolation is parsed only once. Separate processes, and a user's own directories, are
+not affected.
 """
 
 import copy
@@ -33,6 +34,8 @@ def install() -> None:
         PATCHES.setattr(source, "load_config", _remembered(source.load_config, _file_of_the_package))
     load = _remembered(ConfigLoaderImpl._load_single_config, _default_of_the_package)
     PATCHES.setattr(ConfigLoaderImpl, "_load_single_config", load)
+    compose = _remembered(ConfigLoaderImpl._compose_config_from_defaults_list, _choices_of_the_package)
+    PATCHES.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose)
     create_map = _only_if_needed(defaults_list._create_interpolation_map)
     PATCHES.setattr(defaults_list, "_create_interpolation_map", create_map)
     PATCHES.setattr(CachingConfigRepository, "__init__", _keep_sources)
@@ -76,6 +79,12 @@ def _default_of_the_package(_loader: Any, default: ResultDefault, repo: Any) -> 
     if not all(_is_of_the_package(source) for source in repo.get_sources()):
         return None
     return default.config_path, default.package, default.primary
+
+
+def _choices_of_the_package(_loader: Any, defaults: Sequence[ResultDefault], repo: Any) -> tuple[Any, ...] | None:
+    if not all(_is_of_the_package(source) for source in repo.get_sources()):
+        return None
+    return tuple((default.config_path, default.package, default.primary) for default in defaults)
 
 
 def _only_if_needed(create_map: Callable[..., DictConfig]) -> Callable[..., DictConfig]:

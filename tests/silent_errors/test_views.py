@@ -15,7 +15,7 @@ from ganexp.commands.sweep_table import print_jobs
 from ganexp.console import CLOSED_OUTPUT, TableConsole
 from ganexp.runs.run_directory import RunDirectory
 
-LONG = ("schedule.steps=200", "schedule.evaluate_every=50")
+LONG = ("schedule.steps=60", "schedule.evaluate_every=20")
 SCORED = ("trainer=cpu", "metrics/score=[is,fid,kid,neighbours]", "metrics.references=[train,test]", *FAST)
 
 
@@ -55,7 +55,7 @@ def test_narrow_terminal_shows_every_cell_whole(width):
 @pytest.mark.parametrize(
     ("arguments", "unbuffered"),
     [
-        (["describe"], "1"),
+        (["list"], "1"),
         (["--help"], "1"),
         (["--info"], ""),
         (["report", "run"], ""),
@@ -123,7 +123,7 @@ def test_unusable_place_is_named_with_its_setting(tmp_path, arguments, place, se
     settings = () if arguments[0] in ("sample", "evaluate") else TINY
     done = ganexp(*settings, *arguments, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert str(tmp_path / place) in done.stderr
+    assert done.stderr.startswith(place)
     assert f"Choose another path: {setting}" in done.stderr
     assert "Traceback" not in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
@@ -134,7 +134,7 @@ def test_home_directory_that_does_not_exist_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
     monkeypatch.delenv("GANEXP_CACHE")
     done = ganexp("trainer=cpu", *FAST, cwd=tmp_path, check=False)
-    assert str(tmp_path / "file" / ".cache" / "ganexp") in done.stderr
+    assert done.stderr.startswith("file/.cache/ganexp: ")
     assert "metrics.cache=PATH, or the environment variable GANEXP_CACHE" in done.stderr
     assert f"HOME={tmp_path / 'file'}" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
