@@ -167,6 +167,7 @@ def test_test_split_without_labels_is_not_used_to_test(splits, tmp_path):
     splits["test"] = without_labels(image_set([9, 9, 9]))
     again = build_scores.build_extractor(cfg, splits["train"], tmp_path, CPU)
     assert (again.identity, again.facts) == (held_out.identity, held_out.facts)
+    assert "held out of the dataset, which has no test split with classes" in again.facts["classifier_tested_on"]
     assert len(classifier_files(tmp_path)) == 1
 
 

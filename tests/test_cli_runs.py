@@ -90,7 +90,7 @@ def test_run_json_tells_what_ran_and_its_scores(trained):
     assert metadata["scores"]["last"]["step"] == 6
     assert metadata["scores"]["best"]["fid_classifier"] <= metadata["scores"]["last"]["fid_classifier"]
     assert metadata["score_info"]["fid_classifier"]["higher_is_better"] is False
-    assert metadata["score_info"]["is_classifier_std"] == {"spread_of": "is_classifier"}
+    assert metadata["score_info"]["is_classifier_std"]["spread_of"] == "is_classifier"
     assert 0 < metadata["extractor"]["classifier_test_accuracy"] <= 1
     assert "best" in done.stdout
     assert "fid_classifier" in done.stdout
@@ -204,7 +204,7 @@ def test_real_images_score_against_the_other_splits(tmp_path):
         (["images=a", "real=test"], "either images="),
         (["real=test", "metrics=none"], "use metrics=classifier"),
         (["real=test", "data=folder", "data.path=pictures", "metrics=classifier"], "no such split"),
-        (["images=few"], "3 images are too few"),
+        (["images=few"], "at least 10 images are needed to score, and there are 3"),
         (["images=pictures"], "40x30 pixels, but all must have 8x8"),
         (["real=test", "metrics/score=[fid,lpips]"], "metrics/score has: accuracy, diversity"),
     ],

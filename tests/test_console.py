@@ -4,6 +4,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from contextvars import Context
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.table import Table
 from ganexp.console import (
     CLOSED_OUTPUT,
     TableConsole,
+    clock_time,
     join_saying_once,
     logged_to,
     make_console,
@@ -23,6 +25,7 @@ from ganexp.console import (
     say_once,
     saying_once,
     short_path,
+    short_paths,
 )
 
 
@@ -32,9 +35,29 @@ def test_short_path_is_relative_below_the_working_directory(tmp_path, monkeypatc
     assert short_path(Path("/elsewhere")) == "/elsewhere"
 
 
+def test_paths_in_a_message_are_short(tmp_path, monkeypatch):
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    kept = f"{tmp_path}/others, x{tmp_path}/work/a, HOME={tmp_path}/work/a"
+    text = f"{tmp_path}/work/a b: no file, nor {tmp_path}/other/run, {kept}"
+    expected = f"a b: no file, nor ../other/run, {kept}"
+    assert short_paths(text, ["../other", "hinge", ""]) == expected
+
+
 def test_progress_passes_items_on_without_a_terminal(capsys):
     assert list(progress(iter([1, 2, 3]), "work", total=3)) == [1, 2, 3]
     assert capsys.readouterr().out == ""
+
+
+def test_long_work_without_a_terminal_prints_the_time_left(capsys, monkeypatch):
+    monkeypatch.setattr(time, "monotonic", iter(range(0, 100, 15)).__next__)  # 15 seconds for each item
+    assert list(progress([1, 2, 3, 4], "work")) == [1, 2, 3, 4]
+    assert capsys.readouterr().out.splitlines() == ["work: 1 of 4, 1:30 left", "work: 3 of 4, 0:20 left"]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (62.4, "1:02"), (3723, "1:02:03")])
+def test_clock_time(seconds, text):
+    assert clock_time(seconds) == text
 
 
 def test_repeated_line_is_printed_once_within_a_block(capsys):

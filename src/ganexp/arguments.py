@@ -50,6 +50,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, prog: str, **options: Any) -> None:
         layout = partial(argparse.RawDescriptionHelpFormatter, max_help_position=34, width=LINE_LENGTH)
         super().__init__(prog, allow_abbrev=False, formatter_class=layout, **options)
+        self._positionals.title, self._optionals.title = "Arguments", "Flags"
 
     def error(self, message: str) -> NoReturn:
         """Raise a UsageError with the usage and the message."""

@@ -238,7 +238,9 @@ def _classifier_images(image_set: ImageSet, test: ImageSet | None) -> tuple[Labe
         return _labelled(image_set, torch.arange(len(image_set))), _labelled(test, torch.arange(len(test)))
     order = torch.randperm(len(image_set), generator=torch.Generator().manual_seed(0))
     count = len(order) // HELD_OUT
-    return _labelled(image_set, order[count:]), _labelled(image_set, order[:count])
+    held_out = _labelled(image_set, order[:count])
+    held_out.origin = f"{console.count(count, 'image')} held out of the dataset, which has no test split with classes"
+    return _labelled(image_set, order[count:]), held_out
 
 
 def _labelled(image_set: ImageSet, chosen: Tensor) -> LabelledImages:

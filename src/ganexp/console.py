@@ -1,12 +1,14 @@
-"""Print progress bars, tables and short paths, in the process of rank 0 only. Must not import torch."""
+"""Print progress bars, tables, short paths and counts, in the process of rank 0 only. Must not import torch."""
 
 import io
 import json
 import os
+import re
 import sys
 import tempfile
+import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -24,6 +26,7 @@ SaidLines = tuple[Path | None, tuple[int, int] | None]  # the file of the lines,
 
 UNLIMITED = 100_000  # characters in a line of a file or pipe
 LOG_WIDTH = 200  # characters of a table in the log of a run
+LINE_EVERY = 20  # seconds between two lines of progress that are not on a terminal
 CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
 
 _said: ContextVar[Path | None] = ContextVar("said", default=None)  # the file of the lines that are not printed again
@@ -42,8 +45,8 @@ class RunLog:
 
     def write(self, text: str) -> None:
         """Write the lines of a text."""
-        time = datetime.now(UTC).isoformat(timespec="seconds")
-        self.kept.extend(f"{time} {line}".rstrip() + "\n" for line in text.splitlines())
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        self.kept.extend(f"{now} {line}".rstrip() + "\n" for line in text.splitlines())
         if self.path is not None:
             with suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
                 file.writelines(self.kept)
@@ -78,9 +81,30 @@ def is_terminal() -> bool:
 
 
 def progress(items: Iterable[T], description: str, total: float | None = None) -> Iterator[T]:
-    """Yield `items` with a progress bar, which is shown only on a terminal and removed at the end."""
-    hidden = not (is_terminal() and is_rank_zero())
-    yield from track(items, description, total=total, transient=True, disable=hidden)
+    """Yield `items` with a progress bar, which is removed at the end. Without a terminal, print a line now and then."""
+    if is_terminal() and is_rank_zero():
+        yield from track(items, description, total=total, transient=True)
+    else:
+        yield from _with_lines(items, description, len(items) if isinstance(items, Sized) else total)
+
+
+def _with_lines(items: Iterable[T], description: str, total: float | None) -> Iterator[T]:
+    """Yield `items`, and print after each LINE_EVERY seconds how many are done and how long the rest takes."""
+    start = printed = time.monotonic()
+    for done, item in enumerate(items):
+        now = time.monotonic()
+        if now - printed >= LINE_EVERY and done:
+            printed = now
+            rest = "" if total is None else f" of {total:,}, {clock_time((now - start) / done * (total - done))} left"
+            say(f"{description}: {done:,}{rest}")
+        yield item
+
+
+def clock_time(seconds: float) -> str:
+    """Return seconds as 1:02:03 or 2:03."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
 def say(*values: object) -> None:
@@ -230,3 +254,31 @@ def short_path(path: str | Path) -> str:
     """Return `path` relative to the working directory if it is inside that directory, and otherwise unchanged."""
     path = Path(path)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def short_paths(text: str, given: Iterable[str] = ()) -> str:
+    """Return a message in which paths in the working directory are relative to it, and others as the user gave them.
+
+    Args:
+        text: the message, with absolute paths.
+        given: the values on the command line. Those that begin with `..` or `~` are paths outside of the directory.
+    """
+    shown = {re.escape(os.getcwd() + os.sep): ""}
+    for value in given:
+        if value.startswith(("..", "~")):
+            shown[re.escape(os.path.abspath(os.path.expanduser(value))) + r"(?![\w-])"] = value
+    for absolute, path in shown.items():
+        text = re.sub(rf"(?<![\w./~-])(?<![A-Z]=){absolute}", path.replace("\\", r"\\"), text)  # not NAME=value
+    return text
+
+
+def count(number: float, noun: str) -> str:
+    """Return a number with a noun, in the plural unless it is 1.
+
+    Example:
+        >>> count(1, "step"), count(3000, "step"), count(2, "class"), count(2.5, "epoch")
+        ('1 step', '3,000 steps', '2 classes', '2.5 epochs')
+    """
+    text = f"{number:,}" if isinstance(number, int) else f"{number:,.4g}"
+    ending = "es" if noun.endswith(("s", "tch")) else "s"
+    return f"{text} {noun}{'' if text == '1' else ending}"

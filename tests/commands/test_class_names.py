@@ -38,12 +38,12 @@ def test_unknown_class_is_refused_with_the_names(label):
 
 def test_number_is_a_name_where_all_names_are_numbers():
     """Number 3 is the class 10 here: to draw it for label=3 would be a silent mistake."""
-    with pytest.raises(UserError, match=r"label=3: no such class. The 4 classes are 0, 1, 2, 10: give a name$"):
+    with pytest.raises(UserError, match=r"label=3: no such class. Classes: 0, 1, 2, 10. Give a name$"):
         find_class(3, ["0", "1", "2", "10"])
 
 
 def test_long_list_of_names_is_shortened():
-    with pytest.raises(UserError, match=r"The 400 classes are n0, .*, n9, …: give"):
+    with pytest.raises(UserError, match=r"Classes: n0, .*, n9, …. Give a name, or a number from 0 to 399$"):
         find_class("x", [f"n{number}" for number in range(400)])
 
 

@@ -28,7 +28,7 @@ def test_run_logs_logits_and_protocol(run):
     assert (protocol["samples"], protocol["weights"], protocol["seed"]) == (60, "raw", 10_000)
     assert protocol["references"]["train"]["images"] == 1438
     assert metadata["score_info"]["fid_classifier"] == {"higher_is_better": False, "plot_scale": "log"}
-    assert metadata["score_info"]["is_classifier_std"] == {"spread_of": "is_classifier"}
+    assert metadata["score_info"]["is_classifier_std"]["spread_of"] == "is_classifier"
 
 
 def test_evaluate_scores_by_class_and_plots_diagnostics(run, tmp_path):

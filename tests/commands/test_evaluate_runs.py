@@ -42,6 +42,7 @@ def change(run, **values):
 def test_each_finished_run_is_scored_once(runs, tmp_path):
     first = ganexp("evaluate", "ckpt=runs", *QUICK, cwd=tmp_path).stdout
     assert "2 runs scored, 0 skipped, 1 not finished, 0 failed" in first
+    assert first.count("warning: 40 samples are few") == 1
     assert sorted(str(file.relative_to(runs)) for file in runs.rglob("scores*.json")) == [
         "a/scores.json",
         "b/c/scores.json",
@@ -50,7 +51,7 @@ def test_each_finished_run_is_scored_once(runs, tmp_path):
     assert "0 runs scored, 2 skipped" in again
     assert "runs/a\nskipped: already scored under this protocol" in again
     change(runs / "a", ended="2999-01-01T00:00:00+00:00")  # as if it had been trained further
-    assert "1 runs scored, 1 skipped" in ganexp("evaluate", "ckpt=runs", *QUICK, cwd=tmp_path).stdout
+    assert "1 run scored, 1 skipped" in ganexp("evaluate", "ckpt=runs", *QUICK, cwd=tmp_path).stdout
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,7 @@ def test_run_that_cannot_be_scored_does_not_stop_others(runs, tmp_path):
     (runs / "a" / "checkpoints" / "best.ckpt").write_text("damaged")
     done = ganexp("evaluate", "ckpt=runs", *QUICK, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "1 runs scored, 0 skipped, 1 not finished, 1 failed" in done.stdout
+    assert "1 run scored, 0 skipped, 1 not finished, 1 failed" in done.stdout
     assert "1 of 2 runs could not be scored:\nruns/a: " in done.stderr
     assert (runs / "b" / "c" / "scores.json").exists()
 
@@ -87,7 +88,10 @@ def test_run_that_cannot_be_scored_does_not_stop_others(runs, tmp_path):
 def test_directory_without_finished_runs_is_refused(runs, tmp_path):
     for name in ("a", "b/c"):
         change(runs / name, status="failed")
-    for given, message in ((["ckpt=runs"], "none of its 3 runs is finished"), (["ckpt=runs", "output=x"], "output=…")):
+    for given, message in (
+        (["ckpt=runs"], "of 3 runs there, none is finished"),
+        (["ckpt=runs", "output=x"], "output=…"),
+    ):
         refused = ganexp("evaluate", *given, *QUICK, cwd=tmp_path, check=False)
         assert message in refused.stderr
         assert refused.returncode == 1
@@ -101,7 +105,7 @@ def test_two_directories_of_images_are_compared(tmp_path):
     settings = ("images=one", "real=same.zip", "metrics=imagenet", "metrics/score=[fid]", "trainer=cpu")
     done = ganexp("evaluate", *settings, "output=scores", cwd=tmp_path)
     assert "12 samples against 12 images (train) of folder" in done.stdout
-    assert "warning: 12 images are few" in done.stdout
+    assert "warning: 12 samples are few" in done.stdout
     assert "scores: scores/scores.json" in done.stdout
     record = json.loads((tmp_path / "scores" / "scores.json").read_text())
     assert record["scores"]["fid_imagenet"] == pytest.approx(0, abs=1e-3)

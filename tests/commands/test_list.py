@@ -14,6 +14,7 @@ from ganexp.commands import cases as cases_module
 from ganexp.commands.cases import cases
 from ganexp.commands.list import main
 from ganexp.commands.options import entries, find_group, groups, layers
+from ganexp.config.choices import chosen_options
 
 
 def listed(capsys, *arguments):
@@ -30,6 +31,16 @@ def test_every_option_is_listed_with_a_sentence(group):
     found = {entry.name: entry.description for entry in entries(name, [CONF])}
     for option in (CONF / group).glob("*.yaml"):
         assert len(found[f"{prefix}{option.stem}"].split()) > 2
+
+
+def test_cases_have_descriptions_of_their_own():
+    """A list of cases is of no use if two of them read the same, or do not name their dataset."""
+    listed = {entry.name: entry.description for entry in entries("experiment", [CONF])}
+    assert len(set(listed.values())) == len(listed)
+    for name, description in listed.items():
+        (dataset,) = chosen_options(name)["data"]
+        letters = "".join(character for character in description.lower() if character.isalnum())
+        assert dataset.replace("_", "") in letters, f"{name}: {description}"
 
 
 def test_layers_are_the_modules_that_networks_consist_of():

@@ -75,7 +75,7 @@ def test_images_of_one_class_are_the_same_in_every_format(run, tmp_path):
         assert np.array_equal(saved["arr_0"][..., 0], [np.asarray(Image.open(file)) for file in files])
     assert not (output / "classes.png").exists()
     refused = ganexp("sample", f"ckpt={run}", "label=10", "output=x", cwd=tmp_path, check=False)
-    assert "The 10 classes are 0, 1, 2, 3, 4, 5, 6, 7, 8, 9: give a name" in refused.stderr
+    assert "Classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. Give a name" in refused.stderr
     assert not (tmp_path / "x").exists()
 
 

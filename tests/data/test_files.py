@@ -9,7 +9,7 @@ from helpers.images import photo
 from PIL import Image
 from torchvision.io import decode_image
 
-from ganexp.data import sets
+from ganexp.data import files, sets
 from ganexp.data.decoding import Decoding
 from ganexp.data.files import FileImages
 from ganexp.data.listing import list_images
@@ -48,6 +48,14 @@ def test_other_decoders_are_not_run(tmp_path, decoder):
         sets.folder("", "train", 16, 3, path=str(tmp_path), on_error="raise")
 
 
+def test_set_that_memory_cannot_hold_is_named(tmp_path, monkeypatch):
+    photo(tmp_path / "0.png", (8, 8))
+    assert sets.folder("", "train", 8, 3, path=str(tmp_path), in_memory="auto").notes == []
+    monkeypatch.setattr(files, "fits", lambda *sizes: False)
+    (note,) = sets.folder("", "train", 8, 3, path=str(tmp_path), in_memory="auto").notes
+    assert note.startswith("decoded again in every epoch")
+
+
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_broken_images_are_reported_and_left_out(tmp_path, caplog, in_memory):
     for name in ("a", "b"):
@@ -63,7 +71,7 @@ def test_broken_images_are_reported_and_left_out(tmp_path, caplog, in_memory):
     assert loaded.batch(torch.arange(4)).shape == (4, 3, 8, 8)
     assert "a/1.png" in caplog.text
     assert "b/2.png" in caplog.text
-    assert "2 of 6 images are broken" in caplog.text
+    assert "left out: 2 broken of 6 images" in caplog.text
     with pytest.raises(UserError, match=r"Broken image a/1.png"):
         sets.folder("", "train", 8, 3, path=str(tmp_path), on_error="raise")
 
@@ -85,7 +93,7 @@ def test_broken_zip_members_are_left_out(tmp_path, caplog):
 def test_set_without_readable_image_is_rejected(tmp_path):
     for i in range(2):
         (tmp_path / f"{i}.png").write_text("not an image")
-    with pytest.raises(UserError, match=r"None of the 2 images of \S+ can be read"):
+    with pytest.raises(UserError, match=r"None of the images of \S+ can be read"):
         sets.folder("", "train", 8, 3, path=str(tmp_path))
 
 

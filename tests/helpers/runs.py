@@ -22,7 +22,7 @@ METADATA = {
     "ganexp": "0.1.0",
     "python": "3.11",
     "versions": {"torch": "2.15.0"},
-    "device": "CPU, 1 threads",
+    "device": "CPU, 1 thread",
     "ganexp_commit": "7917fe4",
     "ganexp_dirty": False,
     "repository": {"commit": "5e211a9", "dirty": False},

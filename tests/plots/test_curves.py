@@ -8,7 +8,7 @@ from helpers.config import config
 
 from ganexp.build_scores import score_factories
 from ganexp.metrics.score import ScoreContext
-from ganexp.plots.curves import best_point, plot_curves, smoothed
+from ganexp.plots.curves import best_point, panels, plot_curves, smoothed
 
 LOWER, HIGHER = {"higher_is_better": False, "plot_scale": "log"}, {"higher_is_better": True, "plot_scale": "linear"}
 
@@ -87,6 +87,14 @@ def test_losses_are_means_below_an_axis_of_epochs():
 @pytest.mark.parametrize(("steps", "expected"), [([0], 0), ([], None)])
 def test_best_point_of_few_points(steps, expected):
     assert best_point(steps, [1.0] * len(steps), True) == expected
+
+
+@pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (3, 1, 3), (4, 2, 2), (5, 2, 3), (7, 3, 3)])
+def test_panels_stand_in_rows_of_at_most_three(count, rows, columns):
+    figure = panels(count, "title")
+    assert len(figure.axes) == count
+    grid = figure.axes[0].get_gridspec()
+    assert (grid.nrows, grid.ncols) == (rows, columns)
 
 
 def test_smoothed_values_have_no_bias_at_the_start():

@@ -153,8 +153,7 @@ def test_moved_dataset_is_found_where_the_command_says(tmp_path, command):
     target = [str(run), "schedule.steps=3"] if command == "resume" else [f"ckpt={run}"]
     lost = ganexp(command, *target, cwd=tmp_path, check=False)
     assert lost.returncode == 1
-    assert str(tmp_path / "images") in lost.stderr
-    assert "data.path=" in lost.stderr
+    assert "data.path=images: no such directory" in lost.stderr
     found = ganexp(command, *target, "data.path=moved", cwd=tmp_path)
     assert "Traceback" not in found.stderr
     if command == "resume":
@@ -188,7 +187,7 @@ def test_root_that_holds_no_image_of_the_run_is_refused(tmp_path):
     run = trained(tmp_path)
     done = ganexp("evaluate", f"ckpt={run}", "data.root=elsewhere", cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert f"at {tmp_path / 'images'}: give data.path=" in done.stderr
+    assert "at images: give data.path=" in done.stderr
 
 
 def test_relative_paths_are_found_from_other_directories(tmp_path):
@@ -204,7 +203,7 @@ def test_relative_paths_are_found_from_other_directories(tmp_path):
 def test_dry_run_reads_the_images_and_leaves_nothing(tmp_path, overrides):
     two_classes(tmp_path / "images")
     done = ganexp(*SMALL, "data.path=images", *overrides, "debug.dry_run=true", cwd=tmp_path)
-    assert "dark 20" in done.stdout
+    assert "20 each: dark, light" in done.stdout
     assert "Nothing was trained or written" in done.stdout
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
 

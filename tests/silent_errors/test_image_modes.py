@@ -246,7 +246,7 @@ def test_images_to_score_are_read_like_the_dataset(tmp_path):
     settings = ("data=folder", "data.path=real", "data.resolution=8", "data.background=black", "trainer=cpu")
     metrics = ("metrics=classifier", "metrics.extractor.updates=3", "metrics/score=[fid]", "output=scores")
     done = ganexp("evaluate", "images=samples.zip", *settings, *metrics, cwd=tmp_path)
-    assert "images: 40 images in 2 classes: a 20, b 20" in done.stdout
+    assert "images: 40 images in 2 classes of 20 each: a, b" in done.stdout
     assert "20 images with transparent parts, laid on black" in done.stdout
     assert "20 images scaled from more than 8 bits per channel" in done.stdout
     scores = json.loads((tmp_path / "scores" / "scores.json").read_text())["scores"]

@@ -1,5 +1,6 @@
 """Compiled updates take the same steps as those without compilation, and fall back where they would not."""
 
+import logging
 import shutil
 from unittest import mock
 
@@ -105,6 +106,14 @@ def test_machine_code_computes_the_same_steps(monkeypatch, tmp_path, capsys):
     plain, bench = steps(GRADIENT_PENALTY), steps(GRADIENT_PENALTY, compile_discriminator)
     assert_equal(bench, plain, **ROUNDING)
     assert WARNING not in capsys.readouterr().out
+
+
+def test_message_about_a_missing_gpu_is_silenced(caplog):
+    steps(GRADIENT_PENALTY, compile_updates)
+    for message in ("No CUDA runtime is found, using CUDA_HOME='/usr'", "another"):
+        logging.getLogger("torch.utils.cpp_extension").warning(message)
+    assert caplog.messages[-1:] == ["another"]
+    assert "CUDA_HOME" not in caplog.text
 
 
 def test_compiled_parts_of_a_batch_equal_plain_ones(capsys):

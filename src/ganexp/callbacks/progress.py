@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import ProgressBar
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ganexp import log_keys
-from ganexp.console import make_console, say
+from ganexp.console import clock_time, make_console, say
 from ganexp.training.gan import GAN
 
 MAX_SILENCE_SECONDS = 30  # between two lines, unless a single step takes longer
@@ -40,9 +40,9 @@ class ProgressLine(ProgressBar):
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
         """Start the bar and the measurement of speed."""
-        self.started_at = self.printed_at = time.monotonic()
-        self.first_share, self.first_step = share_done(pl_module), pl_module.step
-        self.first_seconds = pl_module.clock.seconds()
+        self.printed_at = time.monotonic()
+        self._measure_from(pl_module)
+        self.has_stepped = False
         total = pl_module.steps
         self.task = self.bar.add_task("", total=total, completed=pl_module.step, line=self.line(pl_module))
         self.bar.start()
@@ -50,12 +50,20 @@ class ProgressLine(ProgressBar):
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
         """Refresh the bar at the first step and when losses are logged, or print a line after half a minute."""
         silent = time.monotonic() - self.printed_at > MAX_SILENCE_SECONDS
-        is_first = pl_module.step == self.first_step + 1
+        is_first, self.has_stepped = not self.has_stepped, True
+        if is_first:
+            self._measure_from(pl_module)  # the first step of a process takes longer than the others
         if self.live and (silent or is_first or pl_module.losses_logged_at == pl_module.step):
             self.printed_at = time.monotonic()
             self.bar.update(self.task, completed=pl_module.step, line=self.line(pl_module), refresh=True)
         elif silent and not self.live:
             self._print(pl_module)
+
+    def _measure_from(self, gan: GAN) -> None:
+        """Start the measurement of speed at the current step."""
+        self.started_at = time.monotonic()
+        self.first_share, self.first_step = share_done(gan), gan.step
+        self.first_seconds = gan.clock.seconds()
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
         """Store the step at which the scores were computed."""
@@ -123,10 +131,3 @@ def share_done(gan: GAN) -> float:
     """Return the completed share of the run, in [0, 1]."""
     d_share = gan.d_steps / gan.max_d_steps if gan.max_d_steps else 0.0
     return max(gan.step / gan.steps, d_share)
-
-
-def clock_time(seconds: float) -> str:
-    """Return seconds as 1:02:03 or 2:03."""
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

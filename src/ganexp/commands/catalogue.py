@@ -82,7 +82,8 @@ COMMANDS: Mapping[str, CommandHelp] = {
         "ganexp describe [GROUP=OPTION …] [KEY=VALUE …] [--json] [FLAG …]",
         """
         Print what ganexp train would do with the same arguments: networks and their parameters, losses, update rule,
-        optimizers, length. On a terminal it prints a line for each value that is not empty; to a file or pipe, or with
+        optimizers, length. With estimate=true, also time a few steps, and estimate hours, memory and disk space of the
+        run on this machine. On a terminal it prints a line for each value that is not empty; to a file or pipe, or with
         --json, it prints JSON. The command needs no data, and writes nothing. With -m, it describes every job of the
         sweep.
         """,

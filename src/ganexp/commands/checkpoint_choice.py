@@ -59,5 +59,5 @@ def _choices(run: RunDirectory, by_epoch: bool) -> str:
             if epochs
             else "the best and the last one: train with schedule.keep_at=[EPOCH]"
         )
-    steps = [f"{step}" for step, _ in dict(_by_step(run)).items()]
-    return "steps " + ", ".join(steps) if steps else "none at all"
+    steps = [f"{step}" for step in dict(_by_step(run))]
+    return f"{'step' if len(steps) == 1 else 'steps'} {', '.join(steps)}" if steps else "none at all"

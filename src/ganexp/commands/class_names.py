@@ -42,7 +42,7 @@ def find_class(label: Any, names: Sequence[str]) -> int:
         return int(text)
     shown = ", ".join([*names[:MAX_SHOWN], *(["…"] if len(names) > MAX_SHOWN else [])])
     numbers = "" if names_are_numbers else f", or a number from 0 to {len(names) - 1}"
-    raise UserError(f"label={label}: no such class. The {len(names)} classes are {shown}: give a name{numbers}")
+    raise UserError(f"label={label}: no such class. Classes: {shown}. Give a name{numbers}")
 
 
 def class_directories(names: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ganexp.checkpoint import forget_best
-from ganexp.console import say, short_path
+from ganexp.console import count, say, short_path
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.runs import atomic
@@ -43,7 +43,9 @@ def changes(before: Content | None, after: Content) -> list[str]:
         elif old["sha256"] != new["sha256"]:
             same_number = old["images"] == new["images"]
             how = (
-                f"{new['images']:,} other images" if same_number else f"{old['images']:,} images, now {new['images']:,}"
+                f"{count(new['images'], 'other image')}"
+                if same_number
+                else f"{count(old['images'], 'image')}, now {new['images']:,}"
             )
             lines.append(f"{split} split: {how}{_class_changes(old['classes'], new['classes'])}")
     return lines

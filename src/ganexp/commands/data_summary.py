@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ganexp.console import count
 from ganexp.data.images import ImageSet
 
 LISTED_CLASSES = 10  # of more classes, some are named
@@ -25,16 +26,17 @@ def data_summary(image_sets: Mapping[str, ImageSet]) -> list[str]:
 
 def describe_images(image_set: ImageSet) -> str:
     """Return the number of images and the class sizes; if there are many classes, only the smallest and the largest."""
-    total = _count(len(image_set), "image")
+    total = count(len(image_set), "image")
     if image_set.labels is None:
         return f"{total} without classes"
     sizes = dict(zip(image_set.classes, image_set.class_counts, strict=True))
-    several = f"{total} in {_count(len(sizes), 'class')}"
+    several = f"{total} in {count(len(sizes), 'class')}"
+    if len(set(sizes.values())) == 1 and len(sizes) > 1:
+        names = list(sizes)
+        shown = names if len(names) <= LISTED_CLASSES else [*names[:NAMED_CLASSES], "…", names[-1]]
+        return f"{several} of {sizes[names[0]]:,} each: {', '.join(shown)}"
     if len(sizes) <= LISTED_CLASSES:
         return f"{several}: {_listed(sizes)}"
-    if len(set(sizes.values())) == 1:
-        names = list(sizes)
-        return f"{several} of {sizes[names[0]]:,} each: {', '.join(names[:NAMED_CLASSES])}, …, {names[-1]}"
     by_size = dict(sorted(sizes.items(), key=lambda item: item[1]))
     smallest = dict(list(by_size.items())[:NAMED_CLASSES])
     largest = dict(list(by_size.items())[: -NAMED_CLASSES - 1 : -1])
@@ -43,8 +45,3 @@ def describe_images(image_set: ImageSet) -> str:
 
 def _listed(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {size:,}" for name, size in sizes.items())
-
-
-def _count(number: int, what: str) -> str:
-    plural = {"image": "images", "class": "classes"}[what]
-    return f"{number:,} {what if number == 1 else plural}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import fill
 from typing import Any
 
-from ganexp.console import is_terminal, make_console, say
+from ganexp.console import count, is_terminal, make_console, say
 
 Rows = dict[str, str]  # the dotted key of each value, and its text
 
@@ -63,7 +63,7 @@ def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 def _counts(sizes: Mapping[str, int]) -> str:
     """Return the sum of the sizes of classes, and the sizes if there are few."""
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
-    return f"{sum(sizes.values()):,} in {len(sizes):,} classes" + (f": {listed}" if len(sizes) <= 10 else "")
+    return f"{sum(sizes.values()):,} in {count(len(sizes), 'class')}" + (f": {listed}" if len(sizes) <= 10 else "")
 
 
 def _text(value: Any) -> str:

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.evaluate_checkpoint import evaluate_checkpoint
 from ganexp.config import schema
-from ganexp.console import say, short_path
+from ganexp.console import count, say, saying_once, short_path, short_paths
 from ganexp.errors import UserError
 from ganexp.report.collect import find_runs
 from ganexp.runs.process import current_status
@@ -53,26 +53,32 @@ def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[s
         raise UserError("output=…: the scores of several runs do not fit into one directory. Leave it out")
     finished = [run for run in runs if _status(run) == "finished"]
     if not finished:
-        raise UserError(f"ckpt={settings.ckpt}: none of its {len(runs)} runs is finished")
-    counts, failed = {True: 0, False: 0}, []
-    for run in finished:
-        say(f"\n{short_path(run)}")
-        of_run = settings.copy()
-        of_run.ckpt = str(run)
-        try:
-            is_scored = evaluate_checkpoint(of_run, metrics, is_repeated=False)
-        except UserError as error:
-            failed.append(f"{short_path(run)}: {error}")
-            say(f"not scored: {error}")
-            continue
-        counts[is_scored] += 1
-        if not is_scored:
-            say("skipped: already scored under this protocol")
+        raise UserError(f"ckpt={settings.ckpt}: of {count(len(runs), 'run')} there, none is finished")
+    with saying_once():
+        outcomes = {run: _score_once(run, settings, metrics) for run in finished}
+    failed = [f"{short_path(run)}: {outcome}" for run, outcome in outcomes.items() if isinstance(outcome, UserError)]
+    scored, skipped = list(outcomes.values()).count(True), list(outcomes.values()).count(False)
     unfinished = len(runs) - len(finished)
-    say(f"\n{counts[True]} runs scored, {counts[False]} skipped, {unfinished} not finished, {len(failed)} failed")
+    say(f"\n{count(scored, 'run')} scored, {skipped} skipped, {unfinished} not finished, {len(failed)} failed")
     if failed:
-        raise UserError(f"{len(failed)} of {len(finished)} runs could not be scored:\n" + "\n".join(failed))
+        share = f"{len(failed)} of {count(len(finished), 'run')}"
+        raise UserError(f"{share} could not be scored:\n" + "\n".join(failed))
     say(f"compare them: ganexp report {short_path(Path(settings.ckpt).expanduser())}")
+
+
+def _score_once(run: Path, settings: DictConfig, metrics: Mapping[str, Any]) -> bool | UserError:
+    """Score a run, and return whether it was scored, because it had no such scores; or why it cannot be scored."""
+    say(f"\n{short_path(run)}")
+    of_run = settings.copy()
+    of_run.ckpt = str(run)
+    try:
+        is_scored = evaluate_checkpoint(of_run, metrics, is_repeated=False)
+    except UserError as error:
+        say(f"not scored: {short_paths(str(error))}")
+        return error
+    if not is_scored:
+        say("skipped: already scored under this protocol")
+    return is_scored
 
 
 def _status(run: Path) -> str | None:

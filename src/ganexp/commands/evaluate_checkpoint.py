@@ -14,7 +14,7 @@ from ganexp.callbacks.scoring_progress import ScoringProgress
 from ganexp.commands.data_identity import changes, describe_content
 from ganexp.commands.evaluate_loggers import log_evaluated
 from ganexp.commands.evaluate_pictures import save_pictures
-from ganexp.commands.score_table import print_scores, save_scores
+from ganexp.commands.score_table import print_scores, save_scores, warn_of_few_images
 from ganexp.config import checks, schema
 from ganexp.config.instantiate import target_name
 from ganexp.config.paths import relocate_data
@@ -25,7 +25,7 @@ from ganexp.loaded_run import load_run
 from ganexp.report.evaluated import is_outdated
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.sampling import FixedLatents, sampling_protocol
-from ganexp.training.trainer import validate
+from ganexp.training.trainer import device_name, validate
 
 
 def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_repeated: bool = True) -> bool:
@@ -54,6 +54,7 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     record = {
         "score_info": scores.info(),
         "protocol": protocol | {"seed": settings.seed, "data": target_name(run_cfg.data.source)},
+        "device": device_name(gan.device),
         **loaded.facts,
     }
     output = Path(settings.output or loaded.run.path)
@@ -64,6 +65,7 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     logits = DiscriminatorLogits(image_sets).logits(gan, settings.seed)
     record |= {"scores": gan.score_values, "by_class": scores.by_class, "d_logit": summarize_logits(logits)}
     print_scores(record)
+    warn_of_few_images(scores)
     save_scores(record, file)
     save_pictures(loaded, scores, image_set, logits, settings.seed, output)
     if output == loaded.run.path:

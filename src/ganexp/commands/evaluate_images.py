@@ -10,9 +10,9 @@ from omegaconf import DictConfig
 from ganexp import build, build_scores
 from ganexp.commands.class_names import class_directories
 from ganexp.commands.data_summary import describe_images
-from ganexp.commands.score_table import print_scores, save_scores
+from ganexp.commands.score_table import print_scores, save_scores, warn_of_few_images
 from ganexp.config.instantiate import target_name
-from ganexp.console import progress, say
+from ganexp.console import count, progress, say
 from ganexp.data.decoding import Decoding
 from ganexp.data.files import read_listing
 from ganexp.data.images import ImageSet
@@ -21,12 +21,11 @@ from ganexp.data.listing import list_images
 from ganexp.errors import UserError
 from ganexp.metrics.collection import Scores
 from ganexp.pixels import from_uint8
-from ganexp.training.trainer import choose_device
+from ganexp.training.trainer import choose_device, device_name
 
 log = logging.getLogger(__name__)
 
 FEWEST_IMAGES = 10
-FEW_IMAGES = 5_000  # the fewest for which articles state an FID; its bias falls with their number (Chong, Forsyth 2020)
 
 
 def evaluate_images(cfg: DictConfig) -> None:
@@ -45,7 +44,7 @@ def evaluate_images(cfg: DictConfig) -> None:
         raise UserError("metrics=none has no feature extractor: use metrics=classifier or metrics=inception")
     scored = _images(cfg)
     if len(scored) < FEWEST_IMAGES:
-        raise UserError(f"{len(scored)} images are too few to score: at least {FEWEST_IMAGES} are needed")
+        raise UserError(f"at least {FEWEST_IMAGES} images are needed to score, and there are {len(scored)}")
     cfg.metrics.samples = len(scored)
     cfg.metrics.splits = min(cfg.metrics.splits, len(scored) // 2)
     other_splits = [split for split in build.available_splits(cfg) if split != cfg.real]
@@ -55,26 +54,17 @@ def evaluate_images(cfg: DictConfig) -> None:
         "scores": scores.compute(),
         "score_info": scores.info(),
         "protocol": scores.protocol() | {"data": target_name(cfg.data.source)},
+        "device": device_name(torch.device(scores.device)),
         "by_class": scores.by_class,
         "images": cfg.images,
         "real": cfg.real or cfg.data.get("path"),
     }
     print_scores(record)
-    _warn_of_few_images(len(scored), scores)
+    warn_of_few_images(scores)
     if cfg.output:
         save_scores(record, Path(cfg.output) / "scores.json")
     else:
         say("not saved: output=DIRECTORY writes these scores to scores.json there")
-
-
-def _warn_of_few_images(count: int, scores: Scores) -> None:
-    """Print a warning if there are few images on either side."""
-    fewest = min([count, *(reference.count for reference in scores.references.values())])
-    if fewest < FEW_IMAGES:
-        say(
-            f"warning: {fewest:,} images are few. An FID of fewer than {FEW_IMAGES:,} images is too high, by an amount "
-            "that depends on their number: compare it only with scores of as many images. KID has no such bias."
-        )
 
 
 def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
@@ -119,7 +109,7 @@ def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) ->
         ) from None
     for note in matched.notes[len(scored.notes) :]:
         say(f"images: {note}")
-    absent = [name for name, count in zip(matched.classes, matched.class_counts, strict=True) if not count]
+    absent = [name for name, images in zip(matched.classes, matched.class_counts, strict=True) if not images]
     if absent and path:
         say(f"images: there are no images of {shorten(absent)}, unlike in the dataset")
     return matched
@@ -145,5 +135,5 @@ def _images(cfg: DictConfig) -> ImageSet:
     for note in [*scored.notes, *scored.warnings]:
         say(f"  {note}")
     if held_out:
-        say(f"  not scored: {len(held_out):,} images of the test split, such as {held_out[0]}")
+        say(f"  not scored: {count(len(held_out), 'image')} of the test split, such as {held_out[0]}")
     return scored

@@ -4,7 +4,7 @@ Hydra's own --help lists groups and settings without explanations, and takes a s
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from textwrap import dedent, fill
 from typing import Any
@@ -23,6 +23,8 @@ OVERLAYS = (
     "sweep",
     "hparams_search",
 )  # groups whose comments are on a case, not on a setting
+
+FIRST_GROUPS = ("data", "model", "loss", "metrics", "schedule", "optimizer", "trainer")  # the most frequent choices
 
 TRAILER = """Set a group by GROUP=OPTION, several options where a list makes sense: metrics/score=[is,fid].
 Tab completion in bash: eval "$(ganexp -sc install=bash)"   (zsh and fish: docs/commands.md)"""
@@ -73,23 +75,35 @@ def examples(name: str) -> str:
 
 
 def _list_groups(config_name: str, folders: Sequence[Path]) -> str:
-    """Return a paragraph for each config group: its name and its options."""
+    """Return a paragraph for each config group: its name and its options. The most frequent groups come first."""
     options = group_options(config_name, folders)
     layout = {"initial_indent": "  ", "subsequent_indent": "      ", "break_long_words": False}
-    paragraphs = [f"{group}: {', '.join(names)}" for group, names in options.items()]
+    paragraphs = [f"{group}: {', '.join(options[group])}" for group in by_frequency(options)]
     return "\n".join(fill(text, LINE_LENGTH, break_on_hyphens=False, **layout) for text in paragraphs)
 
 
+def by_frequency(groups: Iterable[str]) -> list[str]:
+    """Return config groups with those of `FIRST_GROUPS` first."""
+    places = {group: place for place, group in enumerate(FIRST_GROUPS)}
+    return sorted(groups, key=lambda group: places.get(group.split("/")[0], len(places)))
+
+
 def _settings(command: Command, folders: Sequence[Path]) -> str:
-    """Return the settings of a command as YAML, with comments from the chosen options or, by default, the schema."""
+    """Return the settings of a command as YAML, with comments from the chosen options or, by default, the schema.
+
+    Settings of the command itself come first, then other single settings, and then sections.
+    """
     cfg = compose_config(command.config_name, command.arguments, folders, with_hydra=True)
     choices = cfg.hydra.runtime.choices
     settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
     if command.config_name == "evaluate" and not choices.metrics:  # samples=, references=, … set those of the run
         settings["metrics"] = {"scores": settings["metrics"]["scores"]}
-    comments = schema_comments(OmegaConf.get_type(cfg))
+    schema = OmegaConf.get_type(cfg)
+    inherited = getattr(schema.__base__, "__dataclass_fields__", {})
+    order = sorted(settings, key=lambda name: (isinstance(settings[name], dict), name in inherited))
+    comments = schema_comments(schema)
     for group, options in group_options(command.config_name, folders).items():
         if group.split("/")[0] in OVERLAYS or (group in choices and not choices[group]):
             continue
         comments |= file_comments(group, [choices[group]] if group in choices else options, folders)
-    return with_comments(OmegaConf.to_yaml(OmegaConf.create(settings)), comments)
+    return with_comments(OmegaConf.to_yaml(OmegaConf.create({name: settings[name] for name in order})), comments)

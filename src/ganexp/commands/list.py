@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from ganexp.arguments import LINE_LENGTH, Parser, UsageError
 from ganexp.commands.cases import Case, as_json, cases
-from ganexp.commands.help import COMMANDS, description, examples
+from ganexp.commands.help import COMMANDS, by_frequency, description, examples
 from ganexp.commands.options import EXPERIMENTS, LAYERS, Entry, entries, find_group, groups, layers
 from ganexp.config.choices import takes_list
 from ganexp.config.composition import CONF
@@ -55,7 +55,7 @@ def list_parser() -> Parser:
         description=description("list"),
         epilog=examples("list"),
     )
-    topics = ", ".join([*groups([CONF]), LAYERS])
+    topics = ", ".join([*by_frequency(groups([CONF])), LAYERS])
     parser.add_argument(
         "topic",
         nargs="?",

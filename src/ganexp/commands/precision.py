@@ -14,17 +14,21 @@ CAPABILITY = 8  # of GPUs since 2020, from which bfloat16 is fast
 FLOPS = 200_000_000_000
 
 
-def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> None:
+def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> bool:
     """Replace `trainer.precision=auto` in `cfg` by the precision for the device, so that a resumed run keeps it.
 
     It is bf16-mixed for large networks on a GPU whose updates are launched as CUDA graphs. Without graphs, half
     precision makes a step slower, because it adds conversions, each of which the CPU must launch.
+
+    Returns:
+        Whether `cfg` was changed.
     """
     if cfg.trainer.precision != "auto":
-        return
+        return False
     capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
     suits = cfg.trainer.cuda_graph and capability >= CAPABILITY
     cfg.trainer.precision = "bf16-mixed" if suits and _are_large(gan, cfg.schedule.batch_size) else "32-true"
+    return True
 
 
 def _are_large(gan: GAN, batch_size: int) -> bool:

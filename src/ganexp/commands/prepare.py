@@ -9,11 +9,12 @@ from omegaconf import DictConfig
 
 from ganexp import build, build_scores
 from ganexp.commands.data_summary import data_summary
+from ganexp.commands.launched import check_launch
 from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
 from ganexp.commands.warm_start import warm_start
 from ganexp.config.device_checks import check_hardware
-from ganexp.console import say_once
+from ganexp.console import count, say_once
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
 from ganexp.data.stream import ImageStream
@@ -52,7 +53,8 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
     Raises:
         UserError: settings are wrong or incompatible, or data or the weights of the feature extractor are missing.
     """
-    processes.refuse_launchers(cfg.trainer.devices)
+    if processes.count() == 1:  # else the first process has checked it
+        check_launch(cfg.trainer.devices, processes.total(cfg.trainer) // cfg.trainer.devices)
     trainers.choose_algorithms(cfg.trainer.deterministic, cfg.trainer.tf32)
     pl.seed_everything(cfg.seed, verbose=False)
     gan = build.build_gan(cfg)
@@ -63,7 +65,8 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
     image_sets = prepare_data(cfg, gan)
     if device.type == "cpu":
         choose_threads(cfg, gan)
-    choose_precision(cfg, gan, device)
+    chosen = " (chosen by trainer.precision=auto)" if choose_precision(cfg, gan, device) else ""
+    say_once(f"device: {trainers.device_name(device)}; precision: {cfg.trainer.precision}{chosen}")
     stream = build.build_stream(cfg, image_sets["train"], device)
     gan.connect(stream)
     say_once(describe_length(cfg, stream))
@@ -79,20 +82,11 @@ def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
     if schedule.max_d_steps is not None:
         length = f"{count(schedule.max_d_steps, 'discriminator update')}, at most {length}"
     epochs = epochs_of(cfg, len(stream.image_set))
-    in_epochs = "" if epochs is None else f", that is {epochs:,.4g} epochs of {stream.batches_per_epoch:,} batches"
+    batches = count(stream.batches_per_epoch, "batch")
+    in_epochs = "" if epochs is None else f", that is {count(epochs, 'epoch')} of {batches}"
     late = [str(epoch) for epoch in schedule.keep_at if epochs is not None and epoch > epochs]
     not_kept = f"\nschedule.keep_at: the run ends before epoch {', '.join(late)}" if late else ""
     return f"length: {length}{in_epochs}; evaluated every {count(schedule.evaluate_every, unit)}{not_kept}"
-
-
-def count(number: int, what: str) -> str:
-    """Return a number with a noun, in the plural unless it is 1.
-
-    Example:
-        >>> count(1, "step"), count(3000, "step")
-        ('1 step', '3,000 steps')
-    """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def check_only(cfg: DictConfig) -> None:

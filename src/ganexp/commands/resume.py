@@ -11,7 +11,7 @@ from ganexp.commands.run_status import say_how_it_ended, say_if_bits_may_differ
 from ganexp.commands.train import fit_run
 from ganexp.config import trust
 from ganexp.config.paths import absolute, relocate_data
-from ganexp.console import say
+from ganexp.console import count, say
 from ganexp.errors import UserError
 from ganexp.runs.environment import now
 from ganexp.runs.links import refuse_links
@@ -109,8 +109,8 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
         )
     if steps < schedule.steps:
         raise UserError(
-            f"schedule.steps={steps}: this run is set to {schedule.steps} steps already. Give a larger number, or "
-            "leave it out to continue"
+            f"schedule.steps={steps}: this run is set to {count(schedule.steps, 'step')} already. "
+            "Give a larger number, or leave it out to continue"
         )
     schedule.steps, schedule.epochs = steps, None
     cfg.sweep.prune = False  # the user wants this run, whatever its rank

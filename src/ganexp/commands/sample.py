@@ -14,9 +14,8 @@ from torch import Tensor
 
 from ganexp.commands.checkpoint_choice import choose_checkpoint
 from ganexp.commands.class_names import class_directories, class_names, find_class
-from ganexp.commands.prepare import count
 from ganexp.commands.traversals import traversal_picture
-from ganexp.console import progress, say, short_path
+from ganexp.console import count, progress, say, short_path
 from ganexp.errors import UserError
 from ganexp.loaded_run import LoadedRun, load_run
 from ganexp.pixels import to_uint8

@@ -7,23 +7,40 @@ from typing import Any
 
 from rich.table import Table
 
-from ganexp.console import make_console, say, short_path
+from ganexp.console import count, make_console, say, say_once, short_path
+from ganexp.metrics.collection import Scores
 from ganexp.runs import atomic
 from ganexp.runs.environment import environment, now
 
+FEW_IMAGES = 5_000  # the fewest for which articles state an FID
+
 
 def print_scores(record: Mapping[str, Any]) -> None:
-    """Print a table with a row for each score and a column for each reference, and a line on the scored images.
+    """Print a table with a row for each score and a column for each reference, and lines on its deviations and images.
 
     Args:
         record: `scores` by name, their `score_info`, the `protocol`, and the `step` of a checkpoint.
     """
     protocol = record["protocol"]
     make_console().print(score_table(record["scores"], record["score_info"], list(protocol["references"])))
+    for line in spread_lines(record["scores"], record["score_info"]):
+        say(line)
     splits = protocol["references"].items()
-    against = " and ".join(f"{reference['images']:,} images ({split})" for split, reference in splits)
-    text = f"{protocol['samples']:,} samples against {against} of {protocol['data']}"
+    against = " and ".join(f"{count(reference['images'], 'image')} ({split})" for split, reference in splits)
+    text = f"{count(protocol['samples'], 'sample')} against {against} of {protocol['data']}"
     say(f"step {record['step']:,}: {text}" if "step" in record else text)
+
+
+def warn_of_few_images(scores: Scores) -> None:
+    """Print a warning if there are few samples or real images, and a score that has a bias then."""
+    counts = {reference.count: "real images" for reference in scores.references.values()} | {scores.samples: "samples"}
+    fewest = min(counts)
+    if fewest < FEW_IMAGES and any(score.is_biased_by_few_images for score in scores.scores.values()):
+        say_once(
+            f"warning: {fewest:,} {counts[fewest]} are few: an FID of fewer than {FEW_IMAGES:,} images is too high, by "
+            "an amount that differs between generators (Chong and Forsyth 2020). Compare it only with an FID of as "
+            "many images, or use KID"
+        )
 
 
 def save_scores(record: Mapping[str, Any], path: Path) -> None:
@@ -46,6 +63,16 @@ def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any
     for name, cells in rows.items():
         table.add_row(name, *cells)
     return table
+
+
+def spread_lines(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each kind of deviation and interval in a table of scores: what it is, and of which scores."""
+    names: dict[str, dict[str, None]] = {}
+    for name in values:
+        if spread := info.get(name, {}).get("spread"):
+            sign = "±" if name.endswith("_std") else "(… to …)"
+            names.setdefault(f"{sign} {spread}", {})[info[name]["spread_of"]] = None
+    return [f"{text}: {', '.join(scores)}" for text, scores in names.items()]
 
 
 def _cell(name: str, value: float, values: Mapping[str, float]) -> str:

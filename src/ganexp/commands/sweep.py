@@ -30,7 +30,7 @@ from ganexp.commands.sweep_overrides import (
 from ganexp.commands.sweep_table import print_jobs
 from ganexp.config import schema
 from ganexp.config.texts import expand_home
-from ganexp.console import join_saying_once, said_lines, say, saying_once, short_path
+from ganexp.console import count, join_saying_once, said_lines, say, saying_once, short_path
 from ganexp.errors import UserError, explain_unforeseen
 from ganexp.runs.environment import now
 from ganexp.runs.places import explain_place
@@ -296,4 +296,5 @@ def _finish(sweep: SweepDirectory) -> None:
     unfinished = [job["status"] for job in jobs.values() if job["status"] not in FINAL_STATUSES]
     how = "failed: see above. Try them again" if set(unfinished) <= {"failed", DIED} else "are not finished. Continue"
     if unfinished:
-        raise SweepStopped(f"{len(unfinished)} of {len(jobs)} jobs {how} with: ganexp resume {short_path(sweep.path)}")
+        share = f"{len(unfinished)} of {count(len(jobs), 'job')}"
+        raise SweepStopped(f"{share} {how} with: ganexp resume {short_path(sweep.path)}")

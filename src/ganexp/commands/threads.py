@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from ganexp.commands.flops import FlopCounter
 from ganexp.console import say_once
+from ganexp.training import processes
 from ganexp.training.gan import GAN
 
 FLOPS_PER_THREAD = 500_000_000  # of both networks on a batch; with fewer, threads wait for each other
@@ -30,8 +31,14 @@ def choose_threads(cfg: DictConfig, gan: GAN) -> None:
     """
     setting = cfg.trainer.get("threads")
     if setting is not None:
-        cfg.trainer.threads = use_threads(setting, gan, cfg.schedule.batch_size, cfg.trainer.devices)
+        cfg.trainer.threads = use_threads(setting, gan, *_share(cfg))
     warn_of_busy_machine(torch.get_num_threads())
+
+
+def _share(cfg: DictConfig) -> tuple[int, int]:
+    """Return the number of images that the processes of a machine share, and the number of these processes."""
+    devices = cfg.trainer.devices
+    return cfg.schedule.batch_size * devices // processes.total(cfg.trainer), devices
 
 
 def use_threads(setting: int | Literal["auto"], gan: GAN, batch_size: int, devices: int = 1) -> int:
@@ -41,8 +48,8 @@ def use_threads(setting: int | Literal["auto"], gan: GAN, batch_size: int, devic
         setting: trainer.threads. With `auto` it is `OMP_NUM_THREADS` if that is set, and otherwise one for each
             `FLOPS_PER_THREAD` of both networks on a batch, up to the number of cores.
         gan: the networks, which are not changed.
-        batch_size: the number of images in an update, of all devices together.
-        devices: the number of processes that train together. They share the images and the cores.
+        batch_size: the number of images in an update, of all devices of this machine together.
+        devices: the number of processes of this machine that train together. They share the images and the cores.
     """
     available = max(available_threads() // devices, 1)
     if setting != "auto":

@@ -2,6 +2,8 @@
 
 from omegaconf import DictConfig
 
+from ganexp.console import count
+
 MAX_UNTRAINED_SHARE = 0.01  # of the first weights in the average at the end of a run
 FEWEST_STEPS = 40  # an average over fewer is of no use
 
@@ -19,7 +21,7 @@ def average_warning(cfg: DictConfig) -> str:
         return ""
     averaged = max(steps - start, 0)
     if averaged == 0:
-        return f"schedule.ema.start={start}: this run has only {steps} steps, so no weights are averaged"
+        return f"schedule.ema.start={start}: this run has only {count(steps, 'step')}, so no weights are averaged"
     share = decay**averaged
     if share <= MAX_UNTRAINED_SHARE:
         return ""

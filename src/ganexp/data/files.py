@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ganexp.console import progress
+from ganexp.console import count, progress
 from ganexp.data.archive import ZipReader, refuse_huge
 from ganexp.data.decoding import DARK, DECODING_ERRORS, SCALED, Decoding, decode_image
 from ganexp.data.images import Fit, ImageSet, fit_to, fits
@@ -112,6 +112,8 @@ def read_listing(
     decoded = decode(files, report, on_error, keep)
     labels = None if listing.labels is None else torch.tensor(listing.labels)[decoded.indices]
     notes = decoded.notes
+    if in_memory == "auto" and not keep:
+        notes = [*notes, "decoded again in every epoch, because all images would take a quarter of the memory or more"]
     if passed_over := counts_as_text(listing.passed_over):
         notes = [*notes, f"passed over: {passed_over}"]
     return ImageSet(decoded.images, labels, listing.classes, notes, [*listing.warnings, *decoded.warnings])
@@ -144,9 +146,9 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, 
     for line in broken[:10]:
         report(f"broken image left out: {line}")
     if broken:
-        report(f"{len(broken)} of {len(files)} images are broken and were left out")
+        report(f"left out: {len(broken):,} broken of {count(len(files), 'image')}")
     if not indices:
-        raise UserError(f"None of the {len(files)} images of {files.root} can be read.")
+        raise UserError(f"None of the images of {files.root} can be read.")
     files.names = [files.names[i] for i in indices]
     notes, warnings = _notes(treated, len(broken), files.decoding.background), []
     if 0 < treated[SCALED] == treated[DARK]:
@@ -156,12 +158,8 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, 
 
 def _notes(treated: Counter[str], broken: int, background: str) -> list[str]:
     said = [what for what in sorted(treated) if what != DARK]
-    notes = [f"{_images(treated[what])} {what.format(background=background)}" for what in said]
-    return [*notes, f"{_images(broken)} broken and left out"] if broken else notes
-
-
-def _images(count: int) -> str:
-    return "1 image" if count == 1 else f"{count:,} images"
+    notes = [f"{count(treated[what], 'image')} {what.format(background=background)}" for what in said]
+    return [*notes, f"{count(broken, 'image')} broken and left out"] if broken else notes
 
 
 def _decode_in_threads(files: FileImages, keep: bool) -> Iterator[tuple[Tensor, set[str]] | Exception]:

@@ -26,6 +26,7 @@ class FID(Score):
 
     higher_is_better = False
     plot_scale = "log"
+    is_biased_by_few_images = True
     edges: Tensor  # (parts - 1,)
     totals: Tensor  # (parts, d)
     outers: Tensor  # (parts, d, d)

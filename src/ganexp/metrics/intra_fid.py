@@ -18,6 +18,7 @@ class IntraFID(SampleScore):
     """
 
     higher_is_better = False
+    is_biased_by_few_images = True
     plot_scale = "log"
     kept_samples: ClassVar[int | None] = None
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 from numpy.typing import ArrayLike
 
 from ganexp import log_keys
@@ -15,7 +15,11 @@ from ganexp import log_keys
 NETWORK_COLOURS = {"discriminator": "tab:blue", "generator": "tab:orange"}
 IMAGE_COLOURS = {"fake": "tab:blue", "train": "tab:orange", "test": "tab:green"}
 SCORE_COLOUR = "tab:green"
-PANEL_SIZE = (4.5, 3.6)  # inches
+PANEL_SIZE = (3.65, 2.3)  # inches, without what surrounds it; a layout engine would draw each picture twice
+LEFT, RIGHT, ABOVE, BELOW = 0.65, 0.2, 0.8, 0.5  # inches beside a panel, for the texts of its axes
+TITLE_HEIGHT = 0.35  # inches
+PANELS_IN_A_ROW = 3  # so that the texts are readable where the picture fits the screen
+TICKS, ROUND = 6, [1, 2, 5, 10]  # of an axis of steps or epochs: how many at most, and multiples of which numbers
 FEWEST_SMOOTHED = 20  # values
 
 Points = Sequence[Mapping[str, Any]]
@@ -36,20 +40,34 @@ def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
     keys = {key for point in points for key in point}
     logit_keys = sorted(key for key in keys if key.startswith(log_keys.LOGIT))
     names = [name for name in score_info if _has_panel(name, score_info, keys)]
-    count = 1 + bool(logit_keys) + len(names)
-    figure = Figure(figsize=(PANEL_SIZE[0] * count, PANEL_SIZE[1]), layout="constrained", dpi=110)
-    figure.suptitle(title)
-    panels = list(figure.subplots(1, count, squeeze=False)[0])
-    axes = list(panels)
+    figure = panels(1 + bool(logit_keys) + len(names), title)
+    axes = list(figure.axes)
     plot_losses(axes.pop(0), points)
     if logit_keys:
         plot_logits(axes.pop(0), points, logit_keys)
     for panel, name in zip(axes, names, strict=True):
         plot_score(panel, points, name, score_info[name])
-    for panel in panels:
+    for panel in figure.axes:
         panel.set_xlabel("step")
+        panel.xaxis.set_major_locator(MaxNLocator(TICKS, integer=True, steps=ROUND))
         panel.grid(alpha=0.3)
         add_epochs(panel, points)
+    return figure
+
+
+def panels(count: int, title: str) -> Figure:
+    """Return a figure with `count` empty panels, at most `PANELS_IN_A_ROW` beside each other."""
+    rows = math.ceil(count / PANELS_IN_A_ROW)
+    columns = math.ceil(count / rows)
+    width = columns * (LEFT + PANEL_SIZE[0] + RIGHT)
+    height = TITLE_HEIGHT + rows * (ABOVE + PANEL_SIZE[1] + BELOW)
+    figure = Figure(figsize=(width, height), dpi=110)
+    figure.suptitle(title, y=1 - 0.1 / height, va="top")
+    places = {"left": LEFT / width, "right": 1 - RIGHT / width, "wspace": (LEFT + RIGHT) / PANEL_SIZE[0]}
+    places |= {"bottom": BELOW / height, "top": 1 - (TITLE_HEIGHT + ABOVE) / height}
+    places |= {"hspace": (ABOVE + BELOW) / PANEL_SIZE[1]}
+    for unused in figure.subplots(rows, columns, squeeze=False, gridspec_kw=places).flat[count:]:
+        unused.remove()
     return figure
 
 
@@ -101,7 +119,9 @@ def add_epochs(axes: Axes, points: Points) -> None:
     def to_steps(x: ArrayLike) -> np.ndarray:
         return _extrapolated(x, passed, at)
 
-    axes.secondary_xaxis("top", functions=(to_epochs, to_steps)).set_xlabel("epoch", fontsize="small")
+    above = axes.secondary_xaxis("top", functions=(to_epochs, to_steps))
+    above.set_xlabel("epoch", fontsize="small")
+    above.xaxis.set_major_locator(MaxNLocator(TICKS, steps=ROUND))
 
 
 def _extrapolated(x: ArrayLike, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganexp.pixels import from_uint8
 from ganexp.plots.captions import GREY, shortened
-from ganexp.plots.curves import IMAGE_COLOURS
+from ganexp.plots.curves import IMAGE_COLOURS, panels
 from ganexp.plots.grids import image_grid, side_by_side
 
 CLASS_TITLES = {"share": "share of samples", "accuracy": "accuracy", "fid": "FID"}
@@ -38,9 +38,8 @@ def plot_diagnostics(
     """
     quantities = {name: values for name, values in by_class.items() if name not in CLASS_FACTS}
     count = bool(logits) + (features is not None) + len(quantities)
-    figure = Figure(figsize=(5 * count, 3.6), layout="constrained", dpi=110)
-    figure.suptitle(title)
-    axes = list(figure.subplots(1, count, squeeze=False)[0])
+    figure = panels(count, title)
+    axes = list(figure.axes)
     if logits:
         plot_logit_histogram(axes.pop(0), logits)
     if features is not None:
@@ -82,7 +81,8 @@ def plot_class_values(
         edges = [place - 0.5 for place in range(len(values))]
         ends = [edge + 1 for edge in edges]
         axes.hlines(expected, edges, ends, color="black", linestyle="--", linewidth=1, label="expected")
-        axes.legend()
+        axes.margins(y=0.2)  # for the legend
+        axes.legend(loc="upper left")
     if len(classes) == len(values) <= MAX_NAMED_CLASSES:
         is_long = max(map(len, classes)) > 2
         axes.set_xticks(range(len(values)), [shortened(name) for name in classes], fontsize="small")
@@ -113,7 +113,7 @@ def plot_feature_projection(axes: Axes, real: Tensor, generated: Tensor) -> None
         xlabel=f"component 1 ({shares[0]:.0%} of the variance)",
         ylabel=f"component 2 ({shares[1]:.0%})",
     )
-    axes.legend()
+    axes.legend(markerscale=3)
 
 
 def nearest_picture(samples: Tensor, neighbours: Tensor, distances: Tensor) -> Tensor:

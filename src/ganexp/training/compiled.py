@@ -5,13 +5,14 @@ weights. It is compiled as a whole, because compiled networks have no second-ord
 stays outside, so that optimizers, learning rates and checkpoints work as usual.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ganexp.console import say
+from ganexp.console import say, say_once
 from ganexp.data.stream import Batch as RealBatch
 from ganexp.tf32 import without_tf32
 from ganexp.training.cuda_graphs import Compute, Results
@@ -45,6 +46,7 @@ class CompiledUpdates:
         self.compute, self.evaluate, self.networks = compute, evaluate, networks
         self._updates: dict[str, Update] = {}
         self._failed = False
+        logging.getLogger("torch.utils.cpp_extension").addFilter(_is_useful)
 
     def __call__(self, phase: Backward, real: RealBatch) -> Results:
         """Compute the gradients of the phase."""
@@ -63,6 +65,7 @@ class CompiledUpdates:
         TF32 and half precision could hide that second-order gradients are missing, which are a small part of some
         gradients. With them, the operations are also compared in 32 bits, without compiling them to machine code.
         """
+        say_once(f"trainer.compile: compiling the update of the {phase.network}, which can take minutes")
         device = real.images.device
         state = State(self.networks, device)
         try:
@@ -109,6 +112,11 @@ class CompiledUpdates:
         self._failed = True
         self._updates.clear()
         warn(reason)
+
+
+def _is_useful(record: logging.LogRecord) -> bool:
+    """Return whether a message of torch is not the one about CUDA's compiler, which a machine without GPU may have."""
+    return not str(record.msg).startswith("No CUDA runtime is found")
 
 
 def warn(reason: str) -> None:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from omegaconf import DictConfig
 
 from ganexp.config.instantiate import instantiate, to_plain
+from ganexp.console import count
 from ganexp.data.contents import contents
 from ganexp.errors import UserError
 
@@ -53,7 +54,7 @@ def _batches_per_epoch(cfg: DictConfig, images: int | None) -> int:
         )
     if images < cfg.schedule.batch_size:
         raise UserError(
-            f"schedule.batch_size={cfg.schedule.batch_size} is more than the {images} images of the dataset: "
+            f"schedule.batch_size={cfg.schedule.batch_size} is more than the {count(images, 'image')} of the dataset: "
             f"use schedule.batch_size={images} or less"
         )
     return images // cfg.schedule.batch_size

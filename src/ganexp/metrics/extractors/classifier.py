@@ -4,9 +4,10 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from annotated_types import Ge, Le
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -19,6 +20,7 @@ from ganexp.runs.places import check_writable
 from ganexp.tf32 import without_tf32
 from ganexp.types import PositiveFloat, PositiveInt
 
+Updates = Annotated[int, Ge(1), Le(10_000_000)]
 TRAINING_VERSION = 2  # increase it when the training below changes, so that cached classifiers are trained anew
 
 
@@ -29,10 +31,12 @@ class LabelledImages:
     Attributes:
         images: uint8 (N, C, H, W).
         labels: int64 (N,).
+        origin: where the images come from, if this must be said with the accuracy on them.
     """
 
     images: Tensor
     labels: Tensor
+    origin: str = ""
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of all pixels and labels."""
@@ -50,18 +54,23 @@ class ClassifierExtractor(Extractor):
         feature_dim: number of features d.
         num_logits: number of class logits K.
         accuracy: accuracy on held-out images, in [0, 1].
+        tested_on: where the held-out images come from; empty for the test split.
     """
 
     name = "classifier"
     input = "as it is, 8 bits a channel"
     knows_labels = True
 
-    def __init__(self, network: nn.Module, feature_dim: int, num_logits: int, accuracy: float) -> None:
+    def __init__(
+        self, network: nn.Module, feature_dim: int, num_logits: int, accuracy: float, tested_on: str = ""
+    ) -> None:
         super().__init__()
         self.network = network.eval().requires_grad_(False)
         self.feature_dim, self.num_logits = feature_dim, num_logits
         self.identity = hash_weights(network.state_dict())
         self.facts = {"classifier_test_accuracy": accuracy}
+        if tested_on:
+            self.facts["classifier_tested_on"] = tested_on
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (N, d) and logits (N, K) of uint8 images (N, C, H, W)."""
@@ -70,7 +79,7 @@ class ClassifierExtractor(Extractor):
 
 def train_classifier(
     network: nn.Module,
-    updates: PositiveInt,
+    updates: Updates,
     batch_size: PositiveInt,
     lr: PositiveFloat,
     seed: int,
@@ -121,7 +130,7 @@ def train_classifier(
             with atomic.replacing(file) as temporary:
                 torch.save(saved, temporary)
     features, logits = _predict(network.eval(), test.images[:1], device)
-    return ClassifierExtractor(network, features.shape[1], logits.shape[1], accuracies[content])
+    return ClassifierExtractor(network, features.shape[1], logits.shape[1], accuracies[content], test.origin)
 
 
 def classifier_file(cache: Path, key: str) -> Path:
