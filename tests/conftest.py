@@ -24,7 +24,6 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
 
 def pytest_collection_finish() -> None:
     """Collect garbage less often: the thousands of objects of torch and Lightning, searched each time, stay alive."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 20)
     gc.enable()

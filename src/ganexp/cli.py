@@ -40,7 +40,7 @@ from ganexp.config import schema
 from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
 from ganexp.config.encodings import explain_content, explain_encoding, refuse_extreme_files
 from ganexp.config.interpolations import explain_interpolation, with_sources
-from ganexp.config.texts import keep_texts, restore_texts, without_plus
+from ganexp.config.texts import check_choices, keep_texts, restore_texts, without_plus
 from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, is_rank_zero, short_paths
 from ganexp.errors import UserError, explain_unforeseen, wants_traceback
 from ganexp.runs.environment import TYPED_COMMAND
@@ -109,6 +109,7 @@ def _run_hydra(command: Command) -> None:
     refuse_extreme_files(_folders(command))
     command = replace(command, arguments=tuple(without_plus(command.arguments, _folders(command))))
     command = adapt(complete(_expand_resumed_sweep(command), _folders(command)))
+    check_choices(command.arguments, _folders(command))
     kept = keep_texts(command.arguments, command.config_name, _folders(command))
     exact = replace(command, arguments=tuple(kept))
     try:

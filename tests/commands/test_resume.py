@@ -179,7 +179,7 @@ def test_evaluation_leaves_training_bit_identical(tmp_path, monkeypatch):
     runs = {
         "none": ("metrics=none", "callbacks=none", "schedule.evaluate_every=20"),
         "often": (*scored, "callbacks=none", "schedule.evaluate_every=4"),
-        "uneven": (*scored, "schedule.evaluate_every=8"),
+        "uneven": (*scored, "callbacks=[sample_grids,guard]", "schedule.evaluate_every=8"),
         "everything": (*scored, *all_of_it),
         "without_step_0": (*scored, "callbacks=none", "schedule.evaluate_every=10"),
     }

@@ -10,6 +10,7 @@ from ganexp.cli import CONF
 from ganexp.config import schema
 from ganexp.config.composition import compose_config
 from ganexp.config.texts import (
+    check_choices,
     holds_list,
     holds_text,
     keep_text,
@@ -19,6 +20,7 @@ from ganexp.config.texts import (
     restore_texts,
     without_plus,
 )
+from ganexp.errors import UserError
 
 
 @pytest.fixture(autouse=True)
@@ -54,6 +56,16 @@ def test_keys_without_a_declared_type_may_hold_text():
     keys = ("data.path", "data.source.path", "schedule.steps", "loss")
     assert [may_hold_text("train", key) for key in keys] == [True, True, False, False]
     assert [holds_list("train", key) for key in ("tags", "data.classes", "data.path")] == [True, True, False]
+
+
+@pytest.mark.parametrize("items", ["[a,[b]]", "[{a: 1}]", "[null]", "[a],[[b]]"])
+def test_lists_of_options_with_other_items_are_refused(items):
+    with pytest.raises(UserError, match=r"augment=.*: must be an option, or a list of options such as augment=\[a,b\]"):
+        check_choices([f"augment={items}"], [CONF])
+
+
+def test_lists_of_options_and_of_other_settings_pass():
+    check_choices(["augment=[none]", "augment=none,[instance_noise]", "loss=[", "metrics.fid_at=[[1]]"], [CONF])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from bench_memory import Use, growth
 CODE = """
 import json, bench_memory
 bench_memory.SETTLED = 0.5
-found = bench_memory.growth(bench_memory.measure(600, ["callbacks=[curves,progress]"], evaluations=6))
+found = bench_memory.growth(bench_memory.measure(400, ["callbacks=[curves,progress]"], evaluations=4))
 print(json.dumps([found["memory"], found["files"], found["threads"]]))
 """
 

@@ -15,9 +15,11 @@ from typing import Any, get_args, get_origin, get_type_hints
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+
+from ganexp.errors import UserError
 
 SCHEMAS = {"evaluate_images": "images_schema"}  # of primary configs, where it is not NAME_schema
 # Quoted texts, interpolations, and what stands between the values of a list or of a sweep.
@@ -121,6 +123,26 @@ def without_plus(overrides: Sequence[str], folders: Sequence[Path]) -> list[str]
 
 def _group(override: str) -> str:
     return override.partition("=")[0].lstrip("+")
+
+
+def check_choices(overrides: Sequence[str], folders: Sequence[Path]) -> None:
+    """Check that each choice of a group is an option or a list of options, which Hydra takes for granted.
+
+    Args:
+        overrides: the overrides, without flags.
+        folders: the directories of config files.
+
+    Raises:
+        UserError: an item of a list is a list, a mapping or null.
+    """
+    for override in overrides:
+        group = _group(override)
+        if not is_group(group, folders) or (read := parse(override)) is None:
+            continue
+        value = read.value()
+        for choice in value.list if isinstance(value, ChoiceSweep) else [value]:
+            if isinstance(choice, list) and any(item is None or isinstance(item, (list, dict)) for item in choice):
+                raise UserError(f"{override}: must be an option, or a list of options such as {group}=[a,b]")
 
 
 def parse(override: str) -> Override | None:
