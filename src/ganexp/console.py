@@ -263,7 +263,7 @@ def short_paths(text: str, given: Iterable[str] = ()) -> str:
         text: the message, with absolute paths.
         given: the values on the command line. Those that begin with `..` or `~` are paths outside of the directory.
     """
-    shown = {re.escape(os.getcwd() + os.sep): ""}
+    shown = {re.escape(os.getcwd() + os.sep): ""} if os.getcwd() != os.sep else {}
     for value in given:
         if value.startswith(("..", "~")):
             shown[re.escape(os.path.abspath(os.path.expanduser(value))) + r"(?![\w-])"] = value
@@ -278,7 +278,9 @@ def count(number: float, noun: str) -> str:
     Example:
         >>> count(1, "step"), count(3000, "step"), count(2, "class"), count(2.5, "epoch")
         ('1 step', '3,000 steps', '2 classes', '2.5 epochs')
+        >>> count(11363.6, "epoch")
+        '11,364 epochs'
     """
-    text = f"{number:,}" if isinstance(number, int) else f"{number:,.4g}"
+    text = f"{number:,}" if isinstance(number, int) else f"{number:,.0f}" if number >= 1000 else f"{number:.4g}"
     ending = "es" if noun.endswith(("s", "tch")) else "s"
     return f"{text} {noun}{'' if text == '1' else ending}"

@@ -67,7 +67,9 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     run = tmp_path / "run"
     first, second = launched(tmp_path, *WORDS)
     wait_for_step(run, 20, first)
-    first.send_signal(signal.SIGUSR1)
+    for process in (first, second):  # as srun does, to one after the other
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(0.03)
     texts = [process.communicate(timeout=60)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [128 + signal.SIGUSR1] * 2, texts
     assert "scontrol requeue 17: SLURM will start the job again" in texts[0]

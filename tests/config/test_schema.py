@@ -70,7 +70,7 @@ def test_part_of_a_config_is_resolved():
     cfg.samples = 0
     with pytest.raises(UserError, match=r"^samples=0: must be a whole number from 1 to 10000000, or null$"):
         schema.resolve(cfg, without=["metrics"])
-    with pytest.raises(UserError, match=r"^Missing value: ckpt=…  \(a checkpoint"):
+    with pytest.raises(UserError, match=r"^Missing value: ckpt=… \(a checkpoint"):
         schema.resolve(raw_config(config="evaluate"), without=["metrics"])
 
 
@@ -188,7 +188,7 @@ def checked_fields(root):
 
 def test_missing_values_are_named():
     assert complaints(["data=folder"])[0].startswith("Missing value: data.path=…")
-    with pytest.raises(UserError, match=r"^Missing value: ckpt=…  \(a checkpoint"):
+    with pytest.raises(UserError, match=r"^Missing value: ckpt=… \(a checkpoint"):
         schema.resolve(raw_config(config="sample"))
 
 

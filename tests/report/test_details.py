@@ -39,15 +39,20 @@ def test_details_of_an_unreadable_run_hold_its_warning(outputs):
 def test_commands_can_be_copied_into_a_shell(tmp_path, hinge):
     typed = ["-m", "metrics/score=[fid],[fid,kid]", "name=a b"]
     own = ["metrics/score=[fid]", "name=a b"]
-    make_run(tmp_path / "job", hinge, command=typed, overrides=own)
+    (tmp_path / "swept").mkdir()
+    (tmp_path / "swept" / "sweep.json").write_text("{}")
+    make_run(tmp_path / "swept" / "job", hinge, command=typed, overrides=own)
     make_run(tmp_path / "default", hinge, 1, command=[], overrides=[])
     make_run(tmp_path / "other", hinge, 2, command="ganexp", overrides=None)
-    make_run(tmp_path / "own-conf", hinge, 3, command=["--config-dir", "x", *typed], overrides=own)
+    make_run(tmp_path / "typed", hinge, 4, command=["+loss=hinge"], overrides=["loss=hinge"])
+    for number, folder in enumerate((["--config-dir", "x"], ["--config-dir=x"])):
+        make_run(tmp_path / "swept" / f"own-conf-{number}", hinge, 5 + number, command=[*folder, *typed], overrides=own)
     commands = {label: details.commands for label, details in details_by_label(tmp_path).items()}
-    assert shlex.split(commands["job"]["command"]) == ["ganexp", *typed]
-    assert shlex.split(commands["job"]["this run alone"]) == ["ganexp", *own]
+    assert shlex.split(commands["swept/job"]["command"]) == ["ganexp", *typed]
+    assert shlex.split(commands["swept/job"]["this run alone"]) == ["ganexp", *own]
     assert (commands["default"], commands["other"]) == ({"command": "ganexp"}, {})
-    assert set(commands["own-conf"]) == {"command"}
+    for label in ("typed", "swept/own-conf-0", "swept/own-conf-1"):
+        assert set(commands[label]) == {"command"}
 
 
 def test_details_name_group_seed_and_command(outputs):

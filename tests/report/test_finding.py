@@ -77,7 +77,7 @@ def test_runs_on_several_devices_are_named(tmp_path, hinge):
     for size, device in ((32, "CPU, 1 thread"), (64, "NVIDIA H100")):
         text = hinge.replace("batch_size: 64", f"batch_size: {size}")
         make_run(tmp_path / str(size), text, device=device, ganexp_commit=str(size))
-    assert other_differences(content_of(tmp_path)) == "The runs have 2 commits of ganexp and 2 devices."
+    assert other_differences(content_of(tmp_path)) == "The runs have 2 commits of ganexp and 2 kinds of devices."
 
 
 def test_names_that_say_all_differences_need_no_sentence(tmp_path, hinge):

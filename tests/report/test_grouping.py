@@ -33,7 +33,7 @@ def test_only_the_newest_finished_run_of_a_seed_counts(outputs, hinge):
 def test_group_warns_of_unequal_versions_and_devices(outputs, hinge):
     make_run(outputs / "other", hinge, 5, 20, ganexp="0.2.0", device="GPU", groups={"loss": "hinge"})
     groups = Report.from_runs(collect([outputs])).groups
-    assert groups[0].warnings == ["2 versions of ganexp", "2 devices"]
+    assert groups[0].warnings == ["2 versions of ganexp", "2 kinds of devices"]
     assert groups[1].warnings == []
 
 

@@ -15,7 +15,8 @@ from ganexp.report.settings import is_setting, read_config, setting_name, settin
     [
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights"),
         *("callbacks.curves._target_", "logger.csv.path", "trainer.max_time", "trainer.profiler"),
-        *("data.changed", "data.classes", "trainer.devices", "trainer.log_every", "debug.keep_files", "debug.dry_run"),
+        *("data.changed", "data.classes", "debug.keep_files", "debug.dry_run"),
+        *("trainer.accelerator", "trainer.log_every", "trainer.threads"),
     ],
 )
 def test_what_belongs_to_run_or_machine_is_not_a_setting(key):

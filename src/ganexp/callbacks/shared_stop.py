@@ -3,6 +3,8 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -10,12 +12,39 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ganexp.training import processes
 
+_received: set[int] = set()  # the signals that this process has received
+
+
+@contextmanager
+def signals_delayed(count: int) -> Iterator[None]:
+    """Delay the signals that end a training of `count` processes until the end of a step.
+
+    Signals reach the processes one after another. One that has received its own would be ended by it while it still
+    works with the others, such as for the last checkpoint. Under SLURM, the signal of a preemption, SIGUSR1, is also
+    delayed before the first step. A single process is left to Lightning.
+    """
+    if count == 1 or threading.current_thread() is not threading.main_thread():  # no other thread can handle signals
+        yield
+        return
+    numbers = [signal.SIGUSR1] if "SLURM_JOB_ID" in os.environ else []
+    before = {number: signal.signal(number, _keep) for number in numbers}
+    try:
+        yield
+    finally:
+        _received.clear()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _keep(number: int, frame: FrameType | None) -> None:
+    _received.add(number)
+
 
 class SharedStop(Callback):
     """Share after each step whether the training ends, so that no process waits for another one that has ended.
 
-    Lightning's handler of SIGTERM talks to the other processes in the middle of a step, which must not happen. Under
-    SLURM, the signal of a preemption, SIGUSR1, ends the training in the same way.
+    Lightning's handler of SIGTERM talks to the other processes in the middle of a step, which must not happen. This one
+    stays until Lightning restores the handlers from before the training, after the last checkpoint.
 
     Attributes:
         is_preempted: whether SLURM's signal ends the training.
@@ -23,19 +52,15 @@ class SharedStop(Callback):
 
     def __init__(self) -> None:
         self.is_preempted = False
-        self._received: set[int] = set()
-        self._handlers_before: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Delay signals until the end of a step. Only the main thread can handle signals."""
+        """Delay SIGTERM until the end of a step."""
         if threading.current_thread() is threading.main_thread():
-            under_slurm = "SLURM_JOB_ID" in os.environ
-            for number in (signal.SIGTERM, *([signal.SIGUSR1] if under_slurm else [])):
-                self._handlers_before[number] = signal.signal(number, self._keep)
+            signal.signal(signal.SIGTERM, _keep)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
         """Share whether to stop, and whether a signal came."""
-        flags = [bool(trainer.should_stop), bool(self._received), signal.SIGTERM in self._received]
+        flags = [bool(trainer.should_stop), bool(_received), signal.SIGTERM in _received]
         trainer.should_stop, has_signal, is_terminated = processes.any_of(flags)
         if has_signal:
             self.is_preempted = not is_terminated
@@ -44,18 +69,3 @@ class SharedStop(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Share what the callbacks decided after an evaluation."""
         self.on_train_batch_end(trainer, pl_module)
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore the previous handlers."""
-        self._restore()
-
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Restore the previous handlers."""
-        self._restore()
-
-    def _keep(self, number: int, frame: FrameType | None) -> None:
-        self._received.add(number)
-
-    def _restore(self) -> None:
-        while self._handlers_before:
-            signal.signal(*self._handlers_before.popitem())

@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,8 @@ def _cached_facts(names: Sequence[str], folders: Sequence[Path]) -> dict[str, di
     missing = [name for name in names if name not in facts]
     if not missing:
         return facts
-    facts |= _compute_facts(progress(missing, "reading the cases", total=len(missing)), folders)
+    with redirect_stdout(sys.stderr):  # the standard output may be JSON
+        facts |= _compute_facts(progress(missing, "reading the cases", total=len(missing)), folders)
     with suppress(OSError):  # without a cache, the facts are computed again
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps(facts))

@@ -37,7 +37,7 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
         yield
         return
     meeting = current_meeting()
-    launch = launched() or Launch("ganexp", 0, group.size, 0, "127.0.0.1", meeting.store.port, starts_others=True)
+    launch = launched() or Launch("ganexp", 0, group.size, 0, "127.0.0.1", meeting.port, starts_others=True)
     with others_of_machine(launch, group) as others:
         try:
             meeting.hand_out(Task(cfg, str(run.path.absolute())))
@@ -53,6 +53,8 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
 def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserError | None:
     """Return the reason for a broken connection that another process has given, or its exit code; None if unknown."""
     codes, reason = _codes_of_ended(others), broken_connection(error)
+    if codes is None and not reason:  # an error of this process, which the others may have met, too
+        return None
     if failure := meeting.failure():
         return UserError(f"Another process of this training has failed. {failure}")
     if codes is not None:

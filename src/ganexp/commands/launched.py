@@ -5,13 +5,14 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from ganexp.console import count
 from ganexp.errors import UserError
 
 TRAININGS = ("train", "resume")  # commands that several processes can run together
 BY_HAND = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
-FIRST_PORT = 15000  # plus the last four digits of SLURM's job, as in Lightning
+FIRST_PORT = 15000  # plus the last four digits of SLURM's job, as in Lightning, and its step
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Launch:
         node: number of the machine; None if it depends on the number of devices of a machine.
         address: the machine of the first process.
         port: port of that machine.
+        attempt: what tells this training from others that meet at the same place: the number of torchrun's restarts, or
+            of SLURM's step.
         has_store: whether the launcher itself keeps the store at which they meet, as torchrun does.
         starts_others: whether this process starts those for the other devices of its machine.
     """
@@ -37,6 +40,7 @@ class Launch:
     address: str
     port: int
     node: int | None = None
+    attempt: str = ""
     has_store: bool = False
     starts_others: bool = False
 
@@ -71,7 +75,8 @@ def _by_torchrun(environ: Mapping[str, str]) -> Launch | None:
     rank, size, local_rank, port = (int(environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT"))
     by = "torchrun" if "TORCHELASTIC_RUN_ID" in environ else f"RANK={rank} WORLD_SIZE={size}"
     has_store = environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    return Launch(by, rank, size, local_rank, environ["MASTER_ADDR"], port, has_store=has_store)
+    attempt = environ.get("TORCHELASTIC_RESTART_COUNT", "")
+    return Launch(by, rank, size, local_rank, environ["MASTER_ADDR"], port, attempt=attempt, has_store=has_store)
 
 
 def _by_srun(environ: Mapping[str, str]) -> Launch | None:
@@ -81,9 +86,10 @@ def _by_srun(environ: Mapping[str, str]) -> Launch | None:
 
     nodes = environ.get("SLURM_STEP_NODELIST", "127.0.0.1")
     address = environ.get("MASTER_ADDR") or SLURMEnvironment.resolve_root_node_address(nodes)
-    port = int(environ.get("MASTER_PORT") or FIRST_PORT + int(environ.get("SLURM_JOB_ID", "0")[-4:]))
+    job, step = environ.get("SLURM_JOB_ID", "0"), environ.get("SLURM_STEP_ID", "0")
+    port = int(environ.get("MASTER_PORT") or FIRST_PORT + int(job[-4:]) + int(step))
     rank, local_rank = (int(environ.get(f"SLURM_{name}", 0)) for name in ("PROCID", "LOCALID"))
-    return Launch("srun", rank, size, local_rank, address, port)
+    return Launch("srun", rank, size, local_rank, address, port, attempt=f"{job}.{step}")
 
 
 def _by_hand(environ: Mapping[str, str]) -> Launch | None:
@@ -124,6 +130,21 @@ def check_launch(devices: int, nodes: int) -> None:
             f"{launch.by} gave process {launch.rank} the number {launch.local_rank} on its machine, and {setting} "
             "needs consecutive processes on each machine: start as many on each; with srun, use --distribution=block"
         )
+
+
+def reason_against_devices(trainer: Any) -> str:
+    """Return why a sweep is refused whose jobs use several devices; "" if they use one.
+
+    Args:
+        trainer: the part `trainer` of the config.
+    """
+    if trainer.devices * trainer.num_nodes == 1:
+        return ""
+    return (
+        f"trainer.devices={trainer.devices} trainer.num_nodes={trainer.num_nodes}: a job of a sweep trains on one "
+        "device. Leave trainer=ddp out (jobs can run side by side, see docs/sweeps.md), or start each training without "
+        "-m"
+    )
 
 
 @contextmanager

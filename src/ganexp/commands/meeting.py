@@ -1,21 +1,25 @@
 """Let the processes of a training meet: the first one hands out the config, and learns why another one has failed."""
 
 import json
+import socket
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from omegaconf import DictConfig, OmegaConf
-from torch.distributed import TCPStore
+from torch.distributed import PrefixStore, Store, TCPStore
 
 from ganexp.commands.launched import Launch
 from ganexp.errors import UserError
 
-TIME_TO_MEET = timedelta(minutes=10)
-TIME_TO_PREPARE = timedelta(days=3)  # of the first process, which may download a dataset
-TIME_TO_HEAR = timedelta(seconds=10)  # of the others, before the first process ends with its store
-TASK, HEARD, FAILURE = "ganexp/task", "ganexp/heard", "ganexp/failure"
+SECONDS_TO_MEET = 600.0
+SECONDS_OF_A_TRY = 30.0  # after which a process says that it waits
+SECONDS_TO_HEAR = 10.0  # of the others, before the first process ends with its store
+POLL = 0.1  # seconds
+TASK, PRESENT, HEARD, FAILURE = "task", "present", "heard", "failure"
 
 
 @dataclass(frozen=True)
@@ -36,37 +40,42 @@ class Meeting:
     Args:
         store: the store of torch.distributed, which all processes can reach.
         size: number of the processes, if it is known.
+        port: port of the store on this machine, if this process has opened it.
     """
 
-    def __init__(self, store: TCPStore, size: int | None = None) -> None:
-        self.store = store
-        self._others = range(1, size or 1)
+    def __init__(self, store: Store, size: int | None = None, port: int = 0) -> None:
+        self.store, self.size, self.port = store, size, port
         self._handed_out = False
 
     def hand_out(self, task: Task | int) -> None:
         """Give the other processes their task, or an exit code if there is nothing to train. Only the first call does.
 
-        It is called in the first process.
+        It is called in the first process, which waits until the others have their exit code, because the store may end
+        with it.
         """
-        if not self._handed_out:
-            self._handed_out = True
-            self.store.set(TASK, str(task) if isinstance(task, int) else task.to_text())
-            if isinstance(task, int) and self._others:
-                with suppress(RuntimeError):
-                    self.store.wait([f"{HEARD}/{rank}" for rank in self._others], TIME_TO_HEAR)
+        if self._handed_out:
+            return
+        self._handed_out = True
+        self.store.set(TASK, str(task) if isinstance(task, int) else task.to_text())
+        deadline = time.monotonic() + SECONDS_TO_HEAR
+        while isinstance(task, int) and self.store.add(HEARD, 0) < self._others() and time.monotonic() < deadline:
+            time.sleep(POLL)
 
-    def task(self, rank: int | None) -> Task | int:
+    def _others(self) -> int:
+        """Return the number of other processes; those that are there if it is not known."""
+        return self.store.add(PRESENT, 0) if self.size is None else self.size - 1
+
+    def task(self) -> Task | int:
         """Wait for the first process, and return the task or the exit code that it hands out.
-
-        Args:
-            rank: number of this process, if it is known.
 
         Raises:
             RuntimeError: the first process has ended.
         """
-        self.store.wait([TASK], TIME_TO_PREPARE)
+        self.store.add(PRESENT, 1)
+        while not self.store.check([TASK]):  # it may prepare a dataset for hours; a signal ends this wait
+            time.sleep(POLL)
         content = json.loads(self.store.get(TASK))
-        self.store.set(f"{HEARD}/{rank}", "")
+        self.store.add(HEARD, 1)
         if isinstance(content, int):
             return content
         return Task(DictConfig(OmegaConf.create(content["config"])), content["path"])
@@ -108,8 +117,14 @@ def opened(launch: Launch) -> Iterator[None]:
 
 
 def current_meeting() -> Meeting:
-    """Return the meeting with the processes of a launcher, or a new one on this machine."""
-    return _open[-1] if _open else Meeting(TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False))
+    """Return the meeting with the processes of a launcher, or a new one that only this machine can reach."""
+    if _open:
+        return _open[-1]
+    listening = socket.create_server(("127.0.0.1", 0))
+    port = listening.getsockname()[1]
+    descriptor = listening.detach()
+    store = TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False, master_listen_fd=descriptor)
+    return Meeting(_named(store), port=port)
 
 
 def meet(launch: Launch) -> Meeting:
@@ -119,15 +134,34 @@ def meet(launch: Launch) -> Meeting:
         UserError: the processes do not meet in time.
     """
     is_owner = launch.is_first and not launch.has_store
-    waits = launch.size is not None
-    try:
-        store = TCPStore(
-            launch.address, launch.port, launch.size, is_owner, timeout=TIME_TO_MEET, wait_for_workers=waits
-        )
-    except RuntimeError as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(
-            f"{launch.by}: the processes of this training do not meet at {launch.address}, port {launch.port}, which "
-            f"MASTER_ADDR and MASTER_PORT can change: {reason}"
-        ) from None
-    return Meeting(store, launch.size)
+    deadline = time.monotonic() + SECONDS_TO_MEET
+    while True:
+        try:
+            store = TCPStore(
+                launch.address,
+                launch.port,
+                launch.size,
+                is_owner,
+                timeout=timedelta(seconds=SECONDS_TO_MEET if is_owner else min(SECONDS_OF_A_TRY, SECONDS_TO_MEET)),
+                wait_for_workers=launch.size is not None,
+            )
+            store.set_timeout(timedelta(seconds=SECONDS_TO_MEET))
+            return Meeting(_named(store, launch.attempt), launch.size)
+        except RuntimeError as error:
+            if is_owner or time.monotonic() > deadline:
+                raise UserError(_not_met(launch, error)) from None
+            place = f"{launch.address}, port {launch.port}"
+            print(f"{launch.by}: waiting for the first process of this training at {place}", file=sys.stderr)
+
+
+def _named(store: Store, attempt: str = "") -> Store:
+    """Return a store of the values of one training."""
+    return PrefixStore(f"ganexp/{attempt}", store)
+
+
+def _not_met(launch: Launch, error: RuntimeError) -> str:
+    reason = str(error).partition("\n")[0]
+    return (
+        f"{launch.by}: the processes of this training do not meet at {launch.address}, port {launch.port}, which "
+        f"MASTER_ADDR and MASTER_PORT can change: {reason}"
+    )

@@ -18,6 +18,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.description_text import print_description
+from ganexp.commands.launched import reason_against_devices
 from ganexp.commands.sweep_jobs import check_jobs, check_same_job
 from ganexp.commands.sweep_overrides import (
     NAMING,
@@ -271,17 +272,16 @@ def _check(config: DictConfig) -> None:
         raise SweepStopped("debug.keep_files=false: a sweep needs the files of its jobs. Test a single run instead.")
     if command == "train" and OmegaConf.select(config, "debug.dry_run"):
         raise SweepStopped("debug.dry_run=true is for a single run. To see every job: ganexp describe -m …")
-    storage = OmegaConf.select(config, "hydra.sweeper.storage")
-    if storage is not None:
+    if command == "train" and (reason := reason_against_devices(config.trainer)):
+        raise SweepStopped(reason)
+    if (storage := OmegaConf.select(config, "hydra.sweeper.storage")) is not None:
         raise SweepStopped(
             f"hydra.sweeper.storage={storage}: Hydra's Optuna plugin needs Optuna 2, which cannot open a storage with "
             "SQLAlchemy 2.\nLeave it out: ganexp resume DIRECTORY resumes a stopped sweep without a storage."
         )
     sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
     if sampler is not None and command == "train" and OmegaConf.select(config, "metrics.extractor") is None:
-        raise SweepStopped(
-            "A search minimises the FID, but metrics=none has no scores: use metrics=classifier or other metrics"
-        )
+        raise SweepStopped("A search minimises the FID, but metrics=none has no scores: use metrics=classifier")
     if sampler is not None and "seed" in sampler and sampler.seed is None:
         raise SweepStopped(f"A search needs a seed, so that the resumed sweep has the same jobs: {SEED}=0")
 

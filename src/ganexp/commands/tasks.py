@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from ganexp.commands.launched import reason_against_devices
 from ganexp.commands.sweep_overrides import task_overrides
 from ganexp.config import schema
 from ganexp.config.overlays import check_overlay
@@ -169,12 +170,9 @@ def _check_devices(cfg: DictConfig, hydra_config: HydraConf) -> None:
     Raises:
         UserError: they use several.
     """
-    devices, nodes = cfg.trainer.devices, cfg.trainer.num_nodes
-    if hydra_config.mode == RunMode.MULTIRUN and devices * nodes > 1:
-        raise UserError(
-            f"trainer.devices={devices} trainer.num_nodes={nodes}: a job of a sweep trains on one device. Leave "
-            "trainer=ddp out (jobs can run side by side, see docs/sweeps.md), or start each training without -m"
-        )
+    reason = reason_against_devices(cfg.trainer)
+    if hydra_config.mode == RunMode.MULTIRUN and reason:
+        raise UserError(reason)
 
 
 def _free_memory() -> None:

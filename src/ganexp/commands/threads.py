@@ -89,6 +89,6 @@ def warn_of_busy_machine(threads: int) -> None:
     if load + threads > cores + 1:  # the load of this program's own start is below 1
         fewer = " Fewer threads may be faster: trainer.threads=1" if threads > 1 else ""
         say_once(
-            f"warning: the machine is busy, so this run will be slow: other programs leave fewer cores than its "
-            f"trainer.threads={threads}.{fewer}"
+            f"warning: the machine is busy, so this run will be slow: other programs use so many cores that "
+            f"trainer.threads={threads} is more than what is free.{fewer}"
         )

@@ -16,6 +16,7 @@ from ganexp.callbacks.guard import Guard
 from ganexp.callbacks.kept_checkpoints import KeptCheckpoints
 from ganexp.callbacks.pruning import Pruning
 from ganexp.callbacks.rollback import must_roll_back, roll_back
+from ganexp.callbacks.shared_stop import signals_delayed
 from ganexp.callbacks.time_limit import TimeLimit
 from ganexp.checkpoint import check_fits, latest_checkpoint, read_checkpoint, remove_preemption_checkpoints
 from ganexp.commands.connection import connected
@@ -131,7 +132,7 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
         )
         if gan.scores:
             _describe_scores(run, gan, gan.scores)
-        with connected(cfg, run):
+        with signals_delayed(processes.total(cfg.trainer)), connected(cfg, run):
             while _fit_and_record(cfg, run, prepared) == ROLLED_BACK:
                 pass
         return run.metadata().get("objective") if debug.keep_files else None

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ganexp.callbacks.shared_stop import signals_delayed
 from ganexp.commands.connection import broken_connection, others_of_machine
 from ganexp.commands.launched import Launch
 from ganexp.commands.meeting import Meeting, Task, meet
@@ -34,7 +35,7 @@ def take_part(launch: Launch) -> int:
     """
     meeting = meet(launch)
     try:
-        task = meeting.task(launch.rank)
+        task = meeting.task()
     except RuntimeError:
         return ERROR  # the first process was killed
     if isinstance(task, int):
@@ -50,7 +51,7 @@ def take_part(launch: Launch) -> int:
                 f"process {os.environ['RANK']}: another process of this training has ended: {reason}", file=sys.stderr
             )
             return ERROR
-        meeting.report(f"{traceback.format_exc().splitlines()[-1]}")
+        meeting.report(f"{type(error).__name__}: {error}")
         traceback.print_exc()
         return ERROR
     finally:
@@ -69,7 +70,7 @@ def _work(task: Task, meeting: Meeting, launch: Launch) -> None:
     devices = cfg.trainer.devices
     group = Group(launch.rank_among(devices), processes.total(cfg.trainer), devices)
     os.environ["RANK"] = str(group.rank)  # with which nothing is printed
-    with others_of_machine(launch, group):
+    with signals_delayed(group.size), others_of_machine(launch, group):
         processes.join(group, meeting.store)
         prepared = prepare(cfg, resumed=run.last.exists())
         own = np.random.SeedSequence([cfg.seed, group.rank]).generate_state(1, np.uint64)[0] >> np.uint64(1)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from omegaconf import MISSING
 
-from ganexp.config.annotations import is_node, show, violations
+from ganexp.config.annotations import is_data, is_node, show, violations
 
 NODES = {"nodes": True}  # metadata of a field that maps names to nodes with a `_target_`; one that is null is left out
 NODE = {"node": True}  # metadata of a field that holds a node
@@ -44,6 +44,8 @@ def field_violations(values: Mapping[str, Any], schema: type, key: str = "") -> 
             yield from _single_node_violations(value, name, is_needed=field_.metadata["node"])
         elif "annotation" in field_.metadata:
             yield from violations(value, field_.metadata["annotation"], name)
+        elif is_data(field_.type):
+            yield from violations(value, field_.type, name)
         elif isinstance(value, Mapping):
             yield from field_violations(value, _schema_of(field_), name)
 

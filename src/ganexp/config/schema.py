@@ -171,7 +171,7 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
         raise _user_error_behind(error) or UserError("\n".join(reasons)) from None
     if missing := sorted(_missing(values)):
         comments = schema_comments(root)
-        hints = {key: f"  ({comments[key]})" if key in comments else "" for key in missing}
+        hints = {key: f" ({comments[key]})" if key in comments else "" for key in missing}
         raise UserError("\n".join(f"Missing value: {key}=…{hint}" for key, hint in hints.items()))
     trainer = values.get("trainer", {})
     if complaints := [*unknown, *field_violations(values, root), *reasons_against_values(trainer)]:

@@ -100,7 +100,7 @@ def count_classes(path: str | None) -> int:
         UserError: If the path is missing or `list_images` refuses it.
     """
     if not path:
-        raise UserError("Missing value: data.path=…  (a directory or zip of images)")
+        raise UserError("Missing value: data.path=… (a directory or zip of images)")
     try:
         return len(list_images(path).classes)
     except UserError as error:

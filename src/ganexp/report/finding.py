@@ -4,11 +4,10 @@ from collections.abc import Sequence
 
 from ganexp.report.comparison import SIGNIFICANCE, Comparison
 from ganexp.report.formatting import mean_and_half
-from ganexp.report.grouping import SHARED_METADATA, Group
+from ganexp.report.grouping import Group, shared_metadata
 from ganexp.report.report import Report, Row
 from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.statistics import LEVEL_TEXT
-from ganexp.report.values import plain
 
 MAX_NAMES = 4  # of configurations that the sentence names
 MAX_SETTINGS = 6  # that a sentence names
@@ -74,8 +73,7 @@ def other_differences(report: Report) -> str:
 def _other_circumstances(report: Report) -> str:
     """Return one sentence on the versions, commits and devices that the runs which count have in several values."""
     runs = [run for group in report.groups for run in group.counted]
-    found = {name: {plain(run.metadata.get(key)) for run in runs} for key, name in SHARED_METADATA.items()}
-    several = [f"{len(values)} {name}" for name, values in found.items() if len(values) > 1]
+    several = [f"{count} {name}" for name, count in shared_metadata(runs).items()]
     return f"The runs have {_listed(several)}." if several and len(report.groups) > 1 else ""
 
 

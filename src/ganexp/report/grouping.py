@@ -8,7 +8,22 @@ from ganexp.report.run import Run
 from ganexp.report.values import plain
 
 # Keys of run.json that should be equal for all runs of a group, and their names in warnings.
-SHARED_METADATA = {"ganexp": "versions of ganexp", "ganexp_commit": "commits of ganexp", "device": "devices"}
+SHARED_METADATA = {"ganexp": "versions of ganexp", "ganexp_commit": "commits of ganexp", "device": "kinds of devices"}
+CPU = "CPU"
+
+
+def shared_metadata(runs: Sequence[Run]) -> dict[str, int]:
+    """Return how many versions and commits of ganexp and how many kinds of devices runs have, if more than one."""
+    found = {}
+    for key, name in SHARED_METADATA.items():
+        values = {plain(run.metadata.get(key)) for run in runs}
+        found[name] = len(set(map(device_kind, values)) if key == "device" else values)
+    return {name: count for name, count in found.items() if count > 1}
+
+
+def device_kind(name: str) -> str:
+    """Return the name of a device, of a CPU without its threads."""
+    return CPU if name.startswith(CPU) else plain(name)
 
 
 @dataclass
@@ -65,8 +80,4 @@ def _warnings(counted: list[Run]) -> list[str]:
     warnings = []
     if len({run.last_step for run in counted}) > 1:
         warnings.append("runs of different length")
-    for key, description in SHARED_METADATA.items():
-        values = {plain(run.metadata.get(key)) for run in counted}
-        if len(values) > 1:
-            warnings.append(f"{len(values)} {description}")
-    return warnings
+    return warnings + [f"{count} {name}" for name, count in shared_metadata(counted).items()]

@@ -14,7 +14,7 @@ from ganexp.report.chart import chart_data
 from ganexp.report.details import run_details
 from ganexp.report.finding import best_score, finding, other_differences, title
 from ganexp.report.report import BEST_ONLY_TEXT, UNKNOWN_PROTOCOL_TEXT, Report
-from ganexp.report.samples import Grid, Samples
+from ganexp.report.samples import Grid, Samples, last_grid
 from ganexp.report.score_cells import score_rows
 from ganexp.report.statistics import LEVEL_TEXT
 from ganexp.report.templating import DIRECTORY, render
@@ -50,7 +50,6 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
         other_differences=other_differences(report),
         best_score=best_score(report),
         best_grid=_best_grid(report, samples),
-        best_moment=samples.first.title if samples and samples.moments else "",
         scores_text=report.scores_text,
         comparisons_text=report.comparisons_text,
         interval_name=f"{LEVEL_TEXT} interval",
@@ -68,11 +67,12 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
 
 
 def _best_grid(report: Report, samples: Samples | None) -> Grid | None:
-    """Return the samples of the best run at the moment that is shown first; None if there is no such picture."""
+    """Return the last samples of the best run; None if there is no such picture."""
     run = report.best_run
     if run is None or samples is None or not samples.moments:
         return None
-    return next((grid for grid in samples.first.grids if grid.run == run.label and grid.uri), None)
+    shown = next((grid for grid in samples.first.grids if grid.run == run.label and grid.uri), None)
+    return last_grid(run, shown.label) if shown else None
 
 
 def _digest(source: str) -> str:

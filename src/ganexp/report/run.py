@@ -16,6 +16,7 @@ from ganexp.report.values import as_dict, as_list, flatten, is_number, plain
 from ganexp.runs.links import refuse_links
 from ganexp.runs.process import DIED, current_status
 from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.sweep_directory import SweepDirectory
 
 MAX_COMMAND_LENGTH = 2000  # characters
 EVALUATIONS = ("last", "best", "untrained")  # in run.json; the last first, because the best was chosen by its score
@@ -73,8 +74,8 @@ class Run:
         The directory of a user's own config files is not among the overrides, so that a job with one has no command.
         """
         typed, overrides = (as_list(self.metadata.get(key)) for key in ("command", "overrides"))
-        is_typed = set(overrides) <= set(typed)
-        return "" if is_typed or {"--config-dir", "-cd"} & set(typed) else _quoted(overrides)
+        has_folder = any(str(word).startswith(("--config-dir", "-cd")) for word in typed)
+        return _quoted(overrides) if SweepDirectory(self.path.parent).file.is_file() and not has_folder else ""
 
     @property
     def last_step(self) -> int:

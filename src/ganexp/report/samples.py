@@ -156,6 +156,15 @@ def _load_grid(name: str, source: _Source) -> Grid:
     return Grid(label, run, embed(source.files[steps[nearest]]), f"nearest: step {nearest:,}")
 
 
+def last_grid(run: Run, label: str) -> Grid | None:
+    """Return the last samples of a run, with their step as the remark; None if it has none."""
+    steps = [name for name in _sample_files(run) if _is_step(name)]
+    if not steps:
+        return None
+    name = max(steps)
+    return Grid(label, run.label, embed(_sample_files(run)[name]), f"step {int(name.split('-', 1)[1]):,}")
+
+
 def embed(path: Path) -> str | None:
     """Return the PNG file at `path` as a WebP data URI of at most MAX_SIDE pixels per side; None if it is no image."""
     try:

@@ -2,25 +2,18 @@
 
 from collections.abc import Iterable
 
+from ganexp.report.grouping import device_kind
 from ganexp.report.run import Run
-from ganexp.report.values import plain
-
-CPU = "CPU"
 
 
 def scoring_devices(runs: Iterable[Run]) -> list[str]:
     """Return a sentence if the scores of runs come from several kinds of devices; otherwise none."""
     names = {run.metadata.get("device") for run in runs if run.has_scores}
     names |= {evaluated.device for run in runs for evaluated in run.evaluated}
-    kinds = sorted({_kind(name) for name in names if isinstance(name, str)})
+    kinds = sorted({device_kind(name) for name in names if isinstance(name, str)})
     if len(kinds) < 2:
         return []
     return [
         f"The scores were computed on different devices ({'; '.join(kinds)}), in 32 bits on all of them: their last "
         "digits may differ for this reason."
     ]
-
-
-def _kind(name: str) -> str:
-    """Return the name of a device, of a CPU without its threads."""
-    return CPU if name.startswith(CPU) else plain(name)

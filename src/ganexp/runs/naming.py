@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 # The start of a dotted key, before its last two parts: "optimizer." of optimizer.generator.lr-0.1.
-KEY_START = re.compile(r"(?:(?<=_)|^)(?:[a-z][a-z_]*\.)+(?=[a-z_]+\.\w+-)")
+KEY_START = re.compile(r"(?:(?<=_)|(?<=\+)|^)(?:[a-z][a-z_]*\.)+(?=[a-z_]+\.\w+-)")
 MAX_LENGTH = 150  # characters; file systems allow 255 bytes, and a job's number is still to come
 
 

@@ -38,9 +38,9 @@ def total(trainer: Any) -> int:
     """Return the number of processes of a training, one for each device of each machine.
 
     Args:
-        trainer: the part `trainer` of the config. That of an older run has no number of machines.
+        trainer: the part `trainer` of the config.
     """
-    return int(trainer.devices * trainer.get("num_nodes", 1))
+    return int(trainer.devices * trainer.num_nodes)
 
 
 def join(group: Group, store: distributed.Store) -> None:

@@ -107,7 +107,7 @@ def lightning_arguments(settings: Mapping[str, Any], root: Path) -> dict[str, An
         "benchmark": not deterministic if benchmark is None else benchmark,
         "detect_anomaly": settings["detect_anomaly"],
         "devices": settings["devices"],
-        "num_nodes": settings.get("num_nodes", 1),  # an older run has none
+        "num_nodes": settings["num_nodes"],
         "sync_batchnorm": settings["sync_batchnorm"],
         "enable_model_summary": settings["enable_model_summary"],
         "profiler": PROFILERS[profiler](dirpath=root, filename="profile") if profiler else NoProfiler(),
