@@ -25,7 +25,7 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
 def pytest_collection_finish() -> None:
     """Collect garbage less often: the thousands of objects of torch and Lightning, searched each time, stay alive."""
     gc.freeze()
-    gc.set_threshold(200_000, 20, 20)
+    gc.set_threshold(20_000, 50, 50)
     gc.enable()
 
 

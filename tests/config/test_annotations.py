@@ -69,6 +69,13 @@ def test_annotation_is_described_in_plain_words(annotation, expected):
     assert describe(annotation) == expected
 
 
+def test_whole_number_in_another_form_is_answered_with_it():
+    (complaint,) = violations(1000.0, PositiveInt | None, "steps")
+    assert complaint == "steps=1000.0: must be a whole number, at least 1, or null. Write 1000"
+    for value in (0.0, 1.5, math.inf, "1000"):
+        assert "Write" not in next(violations(value, PositiveInt, "steps"))
+
+
 @pytest.mark.parametrize(
     "annotation",
     [Any, object, nn.Module, torch.Tensor, Callable, Callable[[int], int], float | torch.Tensor, list[nn.Module], type],

@@ -44,7 +44,8 @@ def _best_scores(job: Mapping[str, Any]) -> dict[str, float]:
     """Return the scores of a job's best checkpoint, without deviations and interval ends."""
     info = job.get("score_info") or {}
     best = (job.get("scores") or {}).get("best") or {}
-    return {name: value for name, value in best.items() if "spread_of" not in info.get(name, {})}
+    shown = {name: value for name, value in best.items() if "spread_of" not in info.get(name, {})}
+    return {"best step" if name == "step" else name: value for name, value in shown.items()}
 
 
 def _format(value: float) -> str:

@@ -46,7 +46,7 @@ def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
                 yield f"{key}.{name}={show(item)}: the name must be {describe(names)}"
             yield from violations(item, items, f"{key}.{name}")
     elif not any(_nodes_within(value)) and not allows(annotation, value):
-        yield f"{key}={show(value)}: must be {describe(annotation)}"
+        yield f"{key}={show(value)}: must be {describe(annotation)}{whole_form(value, annotation)}"
 
 
 def allows(annotation: Any, value: Any) -> bool:
@@ -58,6 +58,12 @@ def allows(annotation: Any, value: Any) -> bool:
     except ValidationError:
         return False
     return True
+
+
+def whole_form(value: Any, annotation: Any) -> str:
+    """Return how to write a whole number such as 1e3, which YAML reads as 1000.0; "" if this is not the mistake."""
+    is_whole = isinstance(value, float) and value.is_integer() and allows(annotation, int(value))
+    return f". Write {int(value)}" if is_whole else ""
 
 
 @cache

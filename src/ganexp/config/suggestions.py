@@ -11,7 +11,7 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException, ValidationError
 
-from ganexp.config.annotations import describe, show
+from ganexp.config.annotations import describe, show, whole_form
 from ganexp.config.composition import compose_config, group_options
 from ganexp.config.hydra_messages import is_group_value_error, missing_deletion, unmatched_group
 from ganexp.config.texts import holds_list, is_group, parse, quoted_form
@@ -136,7 +136,9 @@ def wrong_type(error: Exception, line: CommandLine) -> str:
     for field in fields(cause.object_type):
         if field.name == cause.key:
             allowed = field.metadata.get("annotation", field.type)
-            text = f"{cause.full_key}={show(cause.value)}: must be {describe(allowed)}"
+            text = (
+                f"{cause.full_key}={show(cause.value)}: must be {describe(allowed)}{whole_form(cause.value, allowed)}"
+            )
             return text + _quotes_for(str(cause.full_key), line)
     return ""
 

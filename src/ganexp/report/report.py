@@ -42,7 +42,7 @@ ONE_FAMILY_TEXT = (
 )
 TWO_FAMILIES_TEXT = (
     "p is corrected by Holm's method for all pairs of configurations: for {} alone, which metrics.best_by of every run "
-    "declares as the main score, and for all other scores together."
+    "names as the main score, and for all other scores together."
 )
 BEST_ONLY_TEXT = (
     f"More than {MAX_ALL_PAIRS} configurations have scores: each is compared with the one of the best mean only (of "
