@@ -40,7 +40,9 @@ def test_error_names_the_setting_that_gave_the_value(overrides, line, tmp_path):
 def test_sources_are_followed_and_named_once():
     cfg = raw_config(*TINY, "model=dcgan", "data.resolution=16", "loss.discriminator_norm=${loss.epsilon}")
     message = with_sources("model.discriminator.norm=a: wrong\nmodel.discriminator.norm: wrong, too", cfg)
-    assert message.splitlines()[2:] == ["model.discriminator.norm takes its value from loss.epsilon."]
+    assert message.splitlines()[2:] == [
+        "model.discriminator.norm takes its value from loss.discriminator_norm, which takes it from loss.epsilon."
+    ]
     assert with_sources("seed=a: wrong", cfg) == "seed=a: wrong"
 
 

@@ -71,9 +71,9 @@ def with_sources(message: str, cfg: DictConfig) -> str:
     }
     lines = []
     for key in dict.fromkeys(KEY.findall(message)):
-        source = key
-        for _ in references:  # at most so many, because references of a stranger may form a circle
-            source = references.get(source, source)
-        if source != key and source not in message:
-            lines.append(f"{key} takes its value from {source}.")
+        chain = [key]
+        while (source := references.get(chain[-1])) and source not in chain:  # those of a stranger may form a circle
+            chain.append(source)
+        if any(source not in message for source in chain):
+            lines.append(f"{key} takes its value from {', which takes it from '.join(chain[1:])}.")
     return "\n".join([message, *lines])
