@@ -38,6 +38,7 @@ def general_help(folders: Sequence[Path]) -> str:
             "usage: ganexp [COMMAND] [ARGUMENT …]",
             "Any GAN experiment as one command.",
             f"Commands\n{commands}",
+            examples("train"),
             f"Groups\n{_list_groups('train', folders)}",
             TRAILER,
             "ganexp help COMMAND shows the settings of a command, with explanations and default values.",
