@@ -74,7 +74,7 @@ def message(settings, **arguments):
     [
         ({"depth": 0}, "depth=0: must be a whole number, at least 1"),
         ({"depth": "3"}, "depth='3': must be a whole number, at least 1"),
-        ({"depth": 3.0}, "depth=3.0: must be a whole number, at least 1"),
+        ({"depth": 3.0}, "depth=3.0: must be a whole number, at least 1. Write 3"),
         ({"depth": True}, "depth=true: must be a whole number, at least 1"),
         ({"depth": None}, "depth=null: must be a whole number, at least 1"),
         ({"widths": []}, "widths=[]: must be a non-empty list of whole numbers, each at least 1"),
