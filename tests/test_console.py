@@ -36,10 +36,10 @@ def test_short_path_is_relative_below_the_working_directory(tmp_path, monkeypatc
 
 
 def test_paths_in_a_message_are_short(tmp_path, monkeypatch):
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    kept = f"{tmp_path}/others, x{tmp_path}/work/a, HOME={tmp_path}/work/a"
-    text = f"{tmp_path}/work/a b: no file, nor {tmp_path}/other/run, {kept}"
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    kept = f"{tmp_path}/others, x{tmp_path}/here/a, HOME={tmp_path}/here/a"
+    text = f"{tmp_path}/here/a b: no file, nor {tmp_path}/other/run, {kept}"
     expected = f"a b: no file, nor ../other/run, {kept}"
     assert short_paths(text, ["../other", "hinge", ""]) == expected
 

@@ -17,7 +17,7 @@ def run_title(run: RunDirectory) -> str:
     options = run.metadata().get("groups", {})
     if not options or not run.config.exists():
         return ""
-    cfg = yaml.load(run.config.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    cfg = yaml.load(run.config.read_bytes(), yaml.CSafeLoader)
     parts = {group: str(options[group]) for group in GROUPS if options.get(group)}
     if path := cfg["data"].get("path"):
         parts["data"] = PurePath(str(path)).name
