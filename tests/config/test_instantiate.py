@@ -271,7 +271,7 @@ def test_original_error_of_hydra_is_understood(monkeypatch):
         raise ImportError("no such module")
 
     monkeypatch.setattr("hydra.utils.instantiate", raise_original)
-    assert message(node(depth=1)) == f"model.generator._target_={HERE}.Network: cannot be used: no such module"
+    assert message(node("Unseen")) == f"model.generator._target_={HERE}.Unseen: cannot be used: no such module"
 
 
 def test_mapping_of_nodes_is_built_in_order_without_nulls():

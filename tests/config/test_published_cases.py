@@ -28,10 +28,15 @@ NETWORKS = ("generator", "discriminator")
 
 @cache
 def expected(name):
-    return yaml.safe_load((PUBLISHED / f"{name}.yaml").read_text())
+    return yaml.load((PUBLISHED / f"{name}.yaml").read_text(), yaml.CSafeLoader)
 
 
 AS_PUBLISHED = [name for name in CASES if (PUBLISHED / f"{name}.yaml").exists() and "as_published" in expected(name)]
+
+
+@cache
+def overlay(article):
+    return OmegaConf.load(CONF / f"as_published/{article}.yaml")
 
 
 def has_overlay(name):
@@ -41,7 +46,7 @@ def has_overlay(name):
         return False
     groups = {"experiment": name, "as_published": article}
     with suppress(UserError):
-        check_overlay(OmegaConf.load(CONF / f"as_published/{article}.yaml"), groups)
+        check_overlay(overlay(article), groups)
         return True
     return False
 

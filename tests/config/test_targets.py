@@ -3,7 +3,7 @@
 import inspect
 
 import pytest
-from omegaconf import OmegaConf
+import yaml
 
 from ganexp.cli import CONF
 from ganexp.config.annotations import is_data, is_node
@@ -15,7 +15,7 @@ def targets_in_conf():
     found = {}
     for file in CONF.rglob("*.yaml"):
         if CONF / "hydra" not in file.parents:
-            for target, settings in nodes_in(OmegaConf.to_container(OmegaConf.load(file))):
+            for target, settings in nodes_in(yaml.load(file.read_text(), yaml.CSafeLoader)):
                 found.setdefault(target, set()).update(settings)
     return found
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from hydra._internal import defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import CachingConfigRepository
+from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.plugins import Plugins
@@ -32,6 +32,7 @@ def install() -> None:
     for scheme in ("file", "pkg"):
         source: Any = SourcesRegistry.instance().resolve(scheme)
         PATCHES.setattr(source, "load_config", _remembered(source.load_config, _file_of_the_package))
+    PATCHES.setattr(ConfigRepository, "load_config", _shared(ConfigRepository.load_config))
     load = _remembered(ConfigLoaderImpl._load_single_config, _default_of_the_package)
     PATCHES.setattr(ConfigLoaderImpl, "_load_single_config", load)
     compose = _remembered(ConfigLoaderImpl._compose_config_from_defaults_list, _choices_of_the_package)
@@ -63,6 +64,20 @@ def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Cal
         if key not in results:
             results[key] = pickle.dumps(function(*arguments, **named))
         return pickle.loads(results[key])
+
+    return call
+
+
+def _shared(load: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function with a memory of results. They are not copied, because Hydra only reads them."""
+    results: dict[str, Any] = {}
+
+    def call(repository: ConfigRepository, config_path: str) -> Any:
+        if not all(_is_of_the_package(source) for source in repository.get_sources()):
+            return load(repository, config_path)
+        if config_path not in results:
+            results[config_path] = load(repository, config_path)
+        return results[config_path]
 
     return call
 

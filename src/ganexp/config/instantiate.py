@@ -8,7 +8,7 @@ the allowed values. Importing this module must not import torch.
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import hydra.utils
@@ -137,12 +137,18 @@ def locate(node: Mapping[str, Any], key: str) -> partial:
     if not isinstance(target, str):
         raise UserError(f"{key}._target_={target}: must be the dotted path of a class or function")
     try:
-        with any_target_allowed():  # Hydra refuses unsafe ones
-            return hydra.utils.instantiate({"_target_": target, "_partial_": True})
+        return _imported(target)
     except InstantiationException as error:
         raise UserError(f"{key}._target_={target}: cannot be used: {_reason(error)}") from error
     except CONSTRUCTOR_ERRORS as error:
         raise UserError(f"{key}._target_={target}: cannot be used: {error}") from error
+
+
+@cache
+def _imported(target: str) -> partial:
+    """Return the partial of a target. It is kept, because a command needs the same ones often, and Hydra takes long."""
+    with any_target_allowed():  # Hydra refuses unsafe ones
+        return hydra.utils.instantiate({"_target_": target, "_partial_": True})
 
 
 def _reason(error: BaseException) -> str:
