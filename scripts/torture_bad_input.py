@@ -25,8 +25,8 @@ from torture_damage import (
     damaged_runs,
     damaged_sweeps,
 )
-from torture_inputs import RUN, command_lines, wrong_values, wrong_values_of_commands
-from torture_trials import HANG, Outcome, Trial, fault, run_in, run_trial
+from torture_inputs import command_lines, wrong_values, wrong_values_of_commands
+from torture_trials import HANG, RUN, Outcome, Trial, fault, run_in, run_trial
 
 SHOWN = 600  # characters of the output of a faulty command
 KINDS = ("values", "lines", "damage")

@@ -9,8 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from PIL import Image
-from torture_inputs import RUN, SHORT
-from torture_trials import Trial
+from torture_trials import RUN, SHORT, Trial, copy_run
 
 TRAIN = (
     "schedule.steps=4",
@@ -65,11 +64,6 @@ CONFIG_FILES = {
     "deep": b"[" * 20_000,
     "python": b"adversarial: !!python/object/apply:os.system ['touch hacked']\n",
 }
-
-
-def copy_run(run: Path, directory: Path, name: str = RUN) -> None:
-    """Copy the trained run to `directory`."""
-    shutil.copytree(run, directory / name)
 
 
 def damaged_runs(run: Path) -> Iterator[Trial]:

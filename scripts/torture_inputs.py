@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from torture_trials import Trial
+from torture_trials import RUN, SHORT, Trial, copy_run
 
 from ganexp.config import schema
 from ganexp.config.annotations import is_node, violations
@@ -23,7 +23,6 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(" ".join(part.split()) for part in text.split("|"))
 
 
-SHORT = ("trainer=cpu", "schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4")
 PLAIN = ("callbacks=progress", "metrics=none", *SHORT)
 FAKE = ("data=fake", "data.source.size=64", "data.resolution=32", "data.num_classes=3")
 NARROW = ("model.generator.width=4", "model.discriminator.width=4")
@@ -121,7 +120,6 @@ COMMANDS = _split(
     list nope | list --nope | help nope | --dry-run sample ckpt=.
     """
 )
-RUN = "run"  # the directory of the trained run in trials of `evaluate`, `sample` and `resume`
 OF_RUNS = {
     "sample": ("accelerator=cpu", "n=4"),
     "evaluate": ("accelerator=cpu", "samples=40"),
@@ -147,8 +145,6 @@ def wrong_values() -> Iterator[Trial]:
 
 def wrong_values_of_commands(run: Path) -> Iterator[Trial]:
     """Yield trials of `sample` and `evaluate` on copies of a trained run, one for each of their settings and values."""
-    from torture_damage import copy_run
-
     schema.register()
     for command, small in OF_RUNS.items():
         overrides = (f"ckpt={RUN}", *small)

@@ -18,6 +18,8 @@ import torch
 from ganexp import cli
 from ganexp.commands import describe, evaluate, evaluate_images, report, resume, sample, train  # noqa: F401 (preloaded)
 
+RUN = "run"  # the directory of the trained run in trials of `evaluate`, `sample` and `resume`
+SHORT = ("trainer=cpu", "schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4")
 LIMIT_S = 30
 MAX_LINES = 10
 MEMORY_BYTES = 12 << 30  # of address space; a command that needs more has not bounded what it allocates
@@ -39,6 +41,11 @@ class Trial:
     named: tuple[str, ...] = ()
     must_fail: bool = False
     prepare: Callable[[Path], None] | None = None
+
+
+def copy_run(run: Path, directory: Path, name: str = RUN) -> None:
+    """Copy the trained run to `directory`."""
+    shutil.copytree(run, directory / name)
 
 
 @dataclass(frozen=True)
