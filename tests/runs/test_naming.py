@@ -39,15 +39,28 @@ def test_run_name_prefers_name_then_experiment(arguments, expected):
 
 
 def test_job_name_is_number_and_overrides():
-    assert job_name(3, "loss-hinge_seed-1") == "03-loss-hinge_seed-1"
+    assert job_name(3, "loss=hinge\nseed=1") == "03-loss-hinge_seed-1"
     assert job_name(123, "") == "123-run"
-    assert job_name(0, "data.path-'1e5'_name-\"a b\"") == "00-data.path-1e5_name-a-b"
+    assert job_name(0, "data.path='1e5'\nname=\"a b\"") == "00-data.path-1e5_name-a-b"
 
 
 def test_job_name_has_the_last_two_parts_of_keys(tmp_path):
-    overrides = "loss-hinge_metrics/score-[fid,kid]_optimizer.generator.lr-0.0002_schedule.updates.n_critic-5"
+    overrides = "loss=hinge\nmetrics/score=[fid,kid]\noptimizer.generator.lr=0.0002\nschedule.updates.n_critic=5"
     short = "07-loss-hinge_metrics-score-fid-kid_generator.lr-0.0002_updates.n_critic-5"
     assert job_name(7, overrides, str(tmp_path)) == short
     full = "07-loss-hinge_metrics-score--fid-kid-_optimizer.generator.lr-0.0002_schedule.updates.n_critic-5"
     (tmp_path / full).mkdir()  # by an earlier version
     assert job_name(7, overrides, str(tmp_path)) == full
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ("loss=non_saturating\noptimizer.generator.lr=0.1", "loss-non_saturating_generator.lr-0.1"),
+        ("data.path=a_b.c.d-e\nseed=1", "data.path-a_b.c.d-e_seed-1"),
+        ("+trainer.logger_x.y.z=1", "+y.z-1"),
+        ("a=b=c", "a-b-c"),
+    ],
+)
+def test_job_name_keeps_values_that_look_like_keys(overrides, expected):
+    assert job_name(None, overrides) == expected

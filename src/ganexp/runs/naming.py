@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-# The start of a dotted key, before its last two parts: "optimizer." of optimizer.generator.lr-0.1.
-KEY_START = re.compile(r"(?:(?<=_)|(?<=\+)|^)(?:[a-z][a-z_]*\.)+(?=[a-z_]+\.\w+-)")
+# The start of a dotted key, before its last two parts: "optimizer." of optimizer.generator.lr.
+KEY_START = re.compile(r"[a-z_.]+\.(?=[a-z_]+\.\w+$)")
 MAX_LENGTH = 150  # characters; file systems allow 255 bytes, and a job's number is still to come
 
 
@@ -35,12 +35,12 @@ def job_name(number: int | None, overrides: str, sweep: str = "") -> str:
 
     Args:
         number: the number of the job; None until Hydra has assigned it.
-        overrides: the overrides of the job, joined by Hydra with - and _.
+        overrides: the overrides of the job, one a line.
         sweep: the directory of the sweep.
     """
     start = "" if number is None else f"{number:02}-"
-    unquoted = re.sub("[\"']", "", overrides)
-    with_full_keys = start + slug(unquoted)
+    pairs = [line.partition("=")[::2] for line in re.sub("[\"']", "", overrides).splitlines()]
+    with_full_keys = start + slug("_".join(f"{key}-{value}" for key, value in pairs))
     if (Path(sweep) / with_full_keys).is_dir():
         return with_full_keys
-    return start + slug(KEY_START.sub("", re.sub(r"[\[\]]", "", unquoted)))
+    return start + slug("_".join(f"{KEY_START.sub('', key)}-{re.sub(r'[][]', '', value)}" for key, value in pairs))
