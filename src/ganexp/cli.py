@@ -7,6 +7,7 @@ this module prints errors and exits. Must not import torch, so that `ganexp --he
 import json
 import logging
 import re
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -35,7 +36,8 @@ from ganexp.commands.resume_arguments import parse_resume
 from ganexp.commands.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
 from ganexp.commands.sweep_overrides import added_overrides, resumed_overrides, task_overrides
 from ganexp.commands.sweep_settings import hand_settings_to_jobs
-from ganexp.commands.tasks import TASKS, Task, check_places, chosen_groups, given_places, output_directory, places
+from ganexp.commands.task_places import check_places, given_places, places
+from ganexp.commands.tasks import TASKS, Task, chosen_groups, output_directory
 from ganexp.config import schema
 from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
 from ganexp.config.encodings import explain_content, explain_encoding, refuse_extreme_files
@@ -51,8 +53,8 @@ from ganexp.runs.run_directory import remove_if_empty
 def main() -> None:
     """Run the command in `sys.argv`; if it fails, print the reason and exit.
 
-    The exit code is 2 for an invalid command line, 141 if the reader of the output has closed the pipe, and 1 for any
-    other error.
+    The exit code is 2 for an invalid command line, 130 after Ctrl-C, 141 if the reader of the output has closed the
+    pipe, and 1 for any other error.
     """
     allow_any_encoding()
     logging.raiseExceptions = False  # else each line logged to a closed pipe prints a traceback
@@ -60,6 +62,10 @@ def main() -> None:
     try:
         with env_override({TYPED_COMMAND: json.dumps(sys.argv[1:])}):
             _run(sys.argv[1:])
+    except KeyboardInterrupt:
+        if is_rank_zero():
+            print("\nStopped.", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     finally:
         is_read = flush_output()
     if not is_read:
@@ -74,7 +80,8 @@ def _run(argv: Sequence[str]) -> None:
     """
     try:
         command = parse(argv)
-        with together(command.name):
+        with together(command.name) as begun:
+            command = command if begun is None else parse(["resume", str(begun)])
             HANDLERS.get(command.name, _run_own_module)(command)
     except UsageError as error:
         if is_rank_zero():

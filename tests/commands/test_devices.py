@@ -11,7 +11,7 @@ import pytest
 from helpers.cli import ganexp, ganexp_process
 from helpers.config import TINY
 from helpers.states import WITH_STATE, last_checkpoint, logged_points, same_state, wait_for_step
-from lightning_fabric.plugins.environments.lightning import find_free_network_port
+from torch.distributed import TCPStore
 
 DDP = ("trainer=ddp", "trainer.accelerator=cpu")
 WORDS = (
@@ -43,9 +43,10 @@ def wait_for_end(numbers):
         time.sleep(0.05)
 
 
-def launched(cwd, *words):
-    """Start a process for each of two devices, as torchrun would, in a SLURM job; return them."""
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port())}
+def launched(cwd, store, *words):
+    """Start a process for each of two devices, as torchrun with its `store` would, in a SLURM job; return them."""
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
+    common |= {"TORCHELASTIC_USE_AGENT_STORE": "True"}
     common |= {"SLURM_JOB_ID": "17", "PATH": f"{cwd}{os.pathsep}{os.environ['PATH']}"}
     (cwd / "scontrol").write_text('#!/bin/sh\necho "$@" >> requeued\n')
     (cwd / "scontrol").chmod(0o755)
@@ -56,16 +57,22 @@ def launched(cwd, *words):
     return started
 
 
+def new_store():
+    return TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
 @pytest.mark.slow
 def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     (tmp_path / "whole").mkdir()
-    whole = ganexp_process(*WORDS, cwd=tmp_path / "whole")
+    store = new_store()  # it ends with its variable
+    whole, other = launched(tmp_path / "whole", store, *WORDS)
     text, _ = whole.communicate(timeout=100)
-    assert whole.returncode == 0, text
+    assert (whole.returncode, other.wait(60)) == (0, 0), text
     assert "processes: 2, each with 16 images of a batch" in text
 
     run = tmp_path / "run"
-    first, second = launched(tmp_path, *WORDS)
+    store = new_store()
+    first, second = launched(tmp_path, store, *WORDS)
     wait_for_step(run, 20, first)
     for process in (first, second):  # as srun does, to one after the other
         process.send_signal(signal.SIGUSR1)
@@ -76,10 +83,18 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     assert texts[1] == ""
     assert json.loads((run / "run.json").read_text())["status"] == "interrupted"
     assert (tmp_path / "requeued").read_text() == "requeue 17\n"
+
+    first, second = launched(tmp_path, store, *WORDS)
+    wait_for_step(run, 30, first)
+    second.kill()
+    text, _ = first.communicate(timeout=60)
+    assert first.returncode == 1, text
+    assert "has restarted the processes: they resume the run that they have begun\nresuming from step 2" in text
+    assert "Another process of this training has ended" in text
     assert [path.name for path in tmp_path.glob("run*")] == ["run"]
 
     process = ganexp_process("resume", "run", cwd=tmp_path)
-    wait_for_step(run, 40, process)
+    wait_for_step(run, 50, process)
     others = children(process)
     assert len(others) == 1
     process.send_signal(signal.SIGKILL)
@@ -100,7 +115,8 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
 
 @pytest.mark.slow
 def test_refused_config_is_printed_once_and_ends_all(tmp_path):
-    first, second = launched(tmp_path, *DDP, *TINY, "trainer.devices=3")
+    store = new_store()  # it ends with its variable
+    first, second = launched(tmp_path, store, *DDP, *TINY, "trainer.devices=3")
     texts = [process.communicate(timeout=60)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [1, 1]
     assert "RANK=0 WORLD_SIZE=2 started 2 processes, and trainer.devices=3 trainer.num_nodes=1 needs 3" in texts[0]

@@ -1,18 +1,22 @@
 """What the processes of a training tell each other before they are connected."""
 
+import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
 from omegaconf import DictConfig
 from torch.distributed import TCPStore
 
-from ganexp.commands.connection import _reason
+from ganexp.commands.connection import _reason, connected
 from ganexp.commands.launched import Launch
-from ganexp.commands.meeting import Task, current_meeting, meet
+from ganexp.commands.meeting import SharedRun, current_meeting, meet
 from ganexp.errors import UserError
+from ganexp.runs.run_directory import RunDirectory
 
 
 @pytest.fixture
@@ -20,19 +24,29 @@ def meetings():
     """Return the same meeting, as the first and as another process see it."""
     first = current_meeting()
     first.size = 2
-    return first, meet(Launch("ganexp", 1, None, 1, "127.0.0.1", first.port))
+    return first, meet(Launch("ganexp", 1, None, 1, *first.place))
 
 
-def test_others_get_the_first_task_and_nothing_after_it(meetings):
+def run_of(first, other):
+    """Return what another process gets, while the first one waits for it."""
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(other.run)
+        first.wait_for_others(2)
+        return run.result()
+
+
+def test_others_get_the_first_run_and_nothing_after_it(meetings):
     first, other = meetings
-    first.hand_out(Task(DictConfig({"seed": 3}), "/runs/mine"))
+    first.hand_out(SharedRun(DictConfig({"seed": 3}), "/runs/mine"))
     first.hand_out(1)
-    task = other.task()
-    assert (task.cfg.seed, task.path) == (3, "/runs/mine")
+    run = run_of(first, other)
+    assert (run.cfg.seed, run.path) == (3, "/runs/mine")
 
 
 def test_reason_for_a_broken_connection_is_that_of_the_other(meetings):
     first, other = meetings
+    first.hand_out(SharedRun(DictConfig({}), "/runs/mine"))
+    run_of(first, other)
     broken = RuntimeError("Connection closed by peer [127.0.0.1]:4321")
     assert "see its output" in str(_reason(broken, first, []))
     assert _reason(RuntimeError("an error of this process"), first, []) is None
@@ -41,34 +55,66 @@ def test_reason_for_a_broken_connection_is_that_of_the_other(meetings):
     assert _reason(RuntimeError("an error of both processes"), first, []) is None
 
 
-def test_restarted_training_meets_anew():
+def test_restarted_training_meets_anew_with_the_begun_run(tmp_path):
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    launch = Launch("torchrun", 0, None, 0, "127.0.0.1", store.port, attempt="0", has_store=True)
-    meet(launch).hand_out(1)
-    again = meet(replace(launch, attempt="1"))
-    again.hand_out(Task(DictConfig({"seed": 4}), "/runs/again"))
-    assert meet(replace(launch, attempt="1", rank=1, local_rank=1)).task().cfg.seed == 4
+    launch = Launch("torchrun", 0, None, 0, "127.0.0.1", store.port, has_store=True)
+    first = meet(launch)
+    assert first.begun_run() is None
+    first.hand_out(SharedRun(DictConfig({"seed": 3}), str(tmp_path)))
+    of_other = replace(launch, rank=1, local_rank=1)
+    assert run_of(first, meet(of_other)).cfg.seed == 3
+    with ThreadPoolExecutor() as pool:
+        run = pool.submit(meet(of_other).run)  # earlier than the first process
+        again = meet(launch)
+        assert again.begun_run() is None  # its directory has been removed
+        (tmp_path / "run.json").touch()
+        assert again.begun_run() == tmp_path
+        again.hand_out(SharedRun(DictConfig({"seed": 4}), str(tmp_path)))
+        again.wait_for_others(2)
+        assert run.result().cfg.seed == 4
+
+
+def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tmp_path):
+    first, other = meetings
+    connection = "ganexp.commands.connection"
+    monkeypatch.setattr(f"{connection}.current_meeting", lambda: first)
+    monkeypatch.setattr(f"{connection}.others_of_machine", lambda *_: nullcontext([]))
+    monkeypatch.setattr(f"{connection}.processes.join", lambda *_: None)
+    monkeypatch.setattr("ganexp.commands.meeting.SECONDS_TO_MEET", 5)
+    cfg = DictConfig({"trainer": {"devices": 3, "num_nodes": 1}, "schedule": {"batch_size": 6}})
+    thread = threading.Thread(target=lambda: (other.run(), other.store.add("present", 1)))  # it starts another one
+    thread.start()
+    with connected(cfg, RunDirectory(tmp_path)):
+        thread.join()
+
+
+def test_wait_for_others_says_how_many_and_ends_at_a_signal(meetings, monkeypatch, capfd):
+    first, other = meetings
+    monkeypatch.setattr("ganexp.commands.meeting.SECONDS_OF_SILENCE", 0.01)
+    with pytest.raises(SystemExit) as stop:
+        first.wait_for_others(3, lambda: first.store.add("asked", 1) > 2 and signal.raise_signal(signal.SIGTERM))
+    assert stop.value.code == 128 + signal.SIGTERM
+    assert f"waiting for 2 of 3 processes at 127.0.0.1:{first.place[1]}\n" in capfd.readouterr().err
+    first.hand_out(SharedRun(DictConfig({"seed": 3}), "/runs/mine"))
+    assert run_of(first, other).path == "/runs/mine"
 
 
 def test_first_process_waits_until_others_know_the_exit_code(meetings):
     first, other = meetings
     first.size = None  # as if started by hand on several machines
-    codes = []
-    thread = threading.Thread(target=lambda: codes.append(other.task()))
-    thread.start()
-    while not first.store.add("present", 0):
-        time.sleep(0.01)
-    first.hand_out(3)
-    assert first.store.add("heard", 0) == 1
-    thread.join()
-    assert codes == [3]
+    with ThreadPoolExecutor() as pool:
+        code = pool.submit(other.run)
+        time.sleep(0.3)
+        first.hand_out(3)
+        assert first.store.add("heard", 0) == 1
+        assert code.result() == 3
 
 
 def test_meeting_of_one_machine_is_closed_to_others():
     meeting = current_meeting()
-    socket.create_connection(("127.0.0.1", meeting.port), timeout=5).close()
+    socket.create_connection(("127.0.0.1", meeting.place[1]), timeout=5).close()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.2", meeting.port), timeout=5)
+        socket.create_connection(("127.0.0.2", meeting.place[1]), timeout=5)
 
 
 def test_processes_that_do_not_meet_name_the_address(monkeypatch):

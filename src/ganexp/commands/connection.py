@@ -10,7 +10,7 @@ from dataclasses import replace
 from omegaconf import DictConfig
 
 from ganexp.commands.launched import Launch, launched
-from ganexp.commands.meeting import Meeting, Task, current_meeting
+from ganexp.commands.meeting import Meeting, SharedRun, current_meeting
 from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
@@ -37,10 +37,11 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
         yield
         return
     meeting = current_meeting()
-    launch = launched() or Launch("ganexp", 0, group.size, 0, "127.0.0.1", meeting.port, starts_others=True)
+    launch = launched() or Launch("ganexp", 0, group.size, 0, *meeting.place, starts_others=True)
     with others_of_machine(launch, group) as others:
         try:
-            meeting.hand_out(Task(cfg, str(run.path.absolute())))
+            meeting.hand_out(SharedRun(cfg, str(run.path.absolute())))
+            meeting.wait_for_others(group.size, lambda: _check_running(others))  # other machines start some only now
             processes.join(group, meeting.store)
             say(f"processes: {group.size}, each with {cfg.schedule.batch_size // group.size} images of a batch")
             yield
@@ -48,6 +49,16 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
             raise _reason(error, meeting, others) or error from None
         finally:
             processes.leave()
+
+
+def _check_running(others: Processes) -> None:
+    """Check that no process has ended.
+
+    Raises:
+        RuntimeError: one has.
+    """
+    if any(other.poll() is not None for other in others):
+        raise RuntimeError("before the training began")
 
 
 def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserError | None:

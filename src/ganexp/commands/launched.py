@@ -5,9 +5,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from ganexp.console import count
+from ganexp.console import count, say
 from ganexp.errors import UserError
 
 TRAININGS = ("train", "resume")  # commands that several processes can run together
@@ -27,8 +28,7 @@ class Launch:
         node: number of the machine; None if it depends on the number of devices of a machine.
         address: the machine of the first process.
         port: port of that machine.
-        attempt: what tells this training from others that meet at the same place: the number of torchrun's restarts, or
-            of SLURM's step.
+        name: what tells this training from others that meet at the same place: torchrun's id, or SLURM's job and step.
         has_store: whether the launcher itself keeps the store at which they meet, as torchrun does.
         starts_others: whether this process starts those for the other devices of its machine.
     """
@@ -40,7 +40,7 @@ class Launch:
     address: str
     port: int
     node: int | None = None
-    attempt: str = ""
+    name: str = ""
     has_store: bool = False
     starts_others: bool = False
 
@@ -75,8 +75,8 @@ def _by_torchrun(environ: Mapping[str, str]) -> Launch | None:
     rank, size, local_rank, port = (int(environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT"))
     by = "torchrun" if "TORCHELASTIC_RUN_ID" in environ else f"RANK={rank} WORLD_SIZE={size}"
     has_store = environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
-    attempt = environ.get("TORCHELASTIC_RESTART_COUNT", "")
-    return Launch(by, rank, size, local_rank, environ["MASTER_ADDR"], port, attempt=attempt, has_store=has_store)
+    name = environ.get("TORCHELASTIC_RUN_ID", "")
+    return Launch(by, rank, size, local_rank, environ["MASTER_ADDR"], port, name=name, has_store=has_store)
 
 
 def _by_srun(environ: Mapping[str, str]) -> Launch | None:
@@ -89,7 +89,7 @@ def _by_srun(environ: Mapping[str, str]) -> Launch | None:
     job, step = environ.get("SLURM_JOB_ID", "0"), environ.get("SLURM_STEP_ID", "0")
     port = int(environ.get("MASTER_PORT") or FIRST_PORT + int(job[-4:]) + int(step))
     rank, local_rank = (int(environ.get(f"SLURM_{name}", 0)) for name in ("PROCID", "LOCALID"))
-    return Launch("srun", rank, size, local_rank, address, port, attempt=f"{job}.{step}")
+    return Launch("srun", rank, size, local_rank, address, port, name=f"{job}.{step}")
 
 
 def _by_hand(environ: Mapping[str, str]) -> Launch | None:
@@ -148,10 +148,11 @@ def reason_against_devices(trainer: Any) -> str:
 
 
 @contextmanager
-def together(command: str) -> Iterator[None]:
+def together(command: str) -> Iterator[Path | None]:
     """Run a command in the first of several processes. The others train with it, and exit instead.
 
-    Without a launcher, this does nothing.
+    Without a launcher, this does nothing. If torchrun has restarted the processes of `ganexp train` after a failure, it
+    yields the directory of the run that they have begun, which is then to be resumed.
 
     Raises:
         UserError: the processes cannot meet.
@@ -159,7 +160,7 @@ def together(command: str) -> Iterator[None]:
     """
     launch = launched() if command in TRAININGS else None
     if launch is None or launch.size == 1:
-        yield
+        yield None
         return
     if not launch.is_first:
         from ganexp.commands.worker import take_part
@@ -167,5 +168,8 @@ def together(command: str) -> Iterator[None]:
         sys.exit(take_part(launch))
     from ganexp.commands.meeting import opened
 
-    with opened(launch):
-        yield
+    with opened(launch) as meeting:
+        begun = meeting.begun_run() if command == "train" else None
+        if begun is not None:
+            say(f"{launch.by} has restarted the processes: they resume the run that they have begun")
+        yield begun

@@ -1,54 +1,112 @@
 """Let the processes of a training meet: the first one hands out the config, and learns why another one has failed."""
 
 import json
+import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 from torch.distributed import PrefixStore, Store, TCPStore
 
 from ganexp.commands.launched import Launch
 from ganexp.errors import UserError
+from ganexp.runs.run_directory import RunDirectory
 
 SECONDS_TO_MEET = 600.0
-SECONDS_OF_A_TRY = 30.0  # after which a process says that it waits
+SECONDS_TO_CONNECT = 10.0  # with a store that answers
+SECONDS_OF_SILENCE = 10.0  # before a process says for whom it waits; then three times as many, and so on
 SECONDS_TO_HEAR = 10.0  # of the others, before the first process ends with its store
 POLL = 0.1  # seconds
-TASK, PRESENT, HEARD, FAILURE = "task", "present", "heard", "failure"
+BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"  # of all starts by a launcher that keeps the store
+RUN, PRESENT, HEARD, FAILURE = "run", "present", "heard", "failure"  # of one start of the processes
 
 
 @dataclass(frozen=True)
-class Task:
-    """What the first process hands out: the resolved config, and the absolute path of the run directory."""
+class SharedRun:
+    """The run that the first process hands out: its resolved config, and the absolute path of its directory."""
 
     cfg: DictConfig
     path: str
 
     def to_text(self) -> str:
-        """Return the task as JSON, which is read without running code."""
+        """Return the run as JSON, which is read without running code."""
         return json.dumps({"config": OmegaConf.to_yaml(self.cfg), "path": self.path})
 
 
 class Meeting:
     """Exchange a few values before the processes are connected, and after a connection is broken.
 
+    A launcher may start all processes again and keep the store. Therefore each other process takes a number when it
+    arrives, and the first one answers by the number of the present start, whose values have a prefix of their own.
+
     Args:
         store: the store of torch.distributed, which all processes can reach.
+        place: the address and port of the store.
         size: number of the processes, if it is known.
-        port: port of the store on this machine, if this process has opened it.
+        name: what tells this training from others that meet at the same place.
+        is_first: whether this is the first process.
     """
 
-    def __init__(self, store: Store, size: int | None = None, port: int = 0) -> None:
-        self.store, self.size, self.port = store, size, port
+    def __init__(
+        self, store: Store, place: tuple[str, int], size: int | None = None, name: str = "", is_first: bool = True
+    ) -> None:
+        self.place, self.size = place, size
+        self._all_starts = PrefixStore(f"ganexp/{name}", store)
+        self._start = str(self._all_starts.add(STARTS, 1)) if is_first else ""
+        self.store = PrefixStore(self._start, self._all_starts)
+        self._answered = 0
         self._handed_out = False
 
-    def hand_out(self, task: Task | int) -> None:
-        """Give the other processes their task, or an exit code if there is nothing to train. Only the first call does.
+    def _answer(self) -> None:
+        """Tell the processes that have arrived the number of this start. Those of earlier starts have ended."""
+        for number in range(self._answered + 1, self._all_starts.add(ARRIVED, 0) + 1):
+            self._all_starts.set(f"{ARRIVED} {number}", self._start)
+            self._answered = number
+
+    def _arrive(self) -> None:
+        """Wait until the first process has told the number of this start."""
+        answer = f"{ARRIVED} {self._all_starts.add(ARRIVED, 1)}"
+        _wait_for(self._all_starts, answer)
+        self.store = PrefixStore(self._all_starts.get(answer).decode(), self._all_starts)
+        self.store.add(PRESENT, 1)
+
+    def wait_for_others(self, size: int, check: Callable[[], None] = lambda: None) -> None:
+        """Wait in the first process until the other ones of `size` are there. Ctrl-C or SIGTERM ends this at once.
+
+        Args:
+            size: number of all processes.
+            check: a function that is called again and again, and may raise an error.
+
+        Raises:
+            UserError: the others do not come in time.
+            SystemExit: SIGTERM has ended the wait.
+        """
+
+        def missing() -> str:
+            self._answer()
+            count = size - 1 - self.store.add(PRESENT, 0)
+            return f"waiting for {count} of {size} processes at {_shown(self.place)}" if count > 0 else ""
+
+        with _ended_by_sigterm():
+            for _ in _tries(missing):
+                check()
+                if not missing():
+                    return
+        raise UserError(f"{missing()}: they did not come within {SECONDS_TO_MEET / 60:.0f} minutes. See their output")
+
+    def begun_run(self) -> Path | None:
+        """Return the directory of the run that the processes have begun before their launcher restarted them."""
+        path = Path(self._all_starts.get(BEGUN).decode()) if self._all_starts.check([BEGUN]) else None
+        return path if path is not None and RunDirectory(path).metadata_file.exists() else None
+
+    def hand_out(self, run: SharedRun | int) -> None:
+        """Give the other processes the run, or an exit code if there is nothing to train. Only the first call does.
 
         It is called in the first process, which waits until the others have their exit code, because the store may end
         with it.
@@ -56,29 +114,31 @@ class Meeting:
         if self._handed_out:
             return
         self._handed_out = True
-        self.store.set(TASK, str(task) if isinstance(task, int) else task.to_text())
+        if isinstance(run, SharedRun):
+            self._all_starts.set(BEGUN, run.path)
+        self.store.set(RUN, str(run) if isinstance(run, int) else run.to_text())
         deadline = time.monotonic() + SECONDS_TO_HEAR
-        while isinstance(task, int) and self.store.add(HEARD, 0) < self._others() and time.monotonic() < deadline:
+        while isinstance(run, int) and self.store.add(HEARD, 0) < self._others() and time.monotonic() < deadline:
+            self._answer()
             time.sleep(POLL)
 
     def _others(self) -> int:
         """Return the number of other processes; those that are there if it is not known."""
-        return self.store.add(PRESENT, 0) if self.size is None else self.size - 1
+        return self._all_starts.add(ARRIVED, 0) if self.size is None else self.size - 1
 
-    def task(self) -> Task | int:
-        """Wait for the first process, and return the task or the exit code that it hands out.
+    def run(self) -> SharedRun | int:
+        """Wait for the first process, and return the run or the exit code that it hands out.
 
         Raises:
             RuntimeError: the first process has ended.
         """
-        self.store.add(PRESENT, 1)
-        while not self.store.check([TASK]):  # it may prepare a dataset for hours; a signal ends this wait
-            time.sleep(POLL)
-        content = json.loads(self.store.get(TASK))
+        self._arrive()
+        _wait_for(self.store, RUN)
+        content = json.loads(self.store.get(RUN))
         self.store.add(HEARD, 1)
         if isinstance(content, int):
             return content
-        return Task(DictConfig(OmegaConf.create(content["config"])), content["path"])
+        return SharedRun(DictConfig(OmegaConf.create(content["config"])), content["path"])
 
     def report(self, failure: str) -> None:
         """Tell the first process why this one has failed, if it is still there."""
@@ -93,20 +153,28 @@ class Meeting:
         return None
 
 
+def _wait_for(store: Store, key: str) -> None:
+    """Wait until a store has a key. The first process may prepare a dataset for hours; a signal ends this wait."""
+    while not store.check([key]):
+        time.sleep(POLL)
+
+
 _open: list[Meeting] = []  # that of a launcher, while the first process runs a command
 
 
 @contextmanager
-def opened(launch: Launch) -> Iterator[None]:
-    """Let the others wait for a task within the block. If they get none, they end when the block does.
+def opened(launch: Launch) -> Iterator[Meeting]:
+    """Let the others wait for a run within the block. If they get none, they end when the block does.
 
     Raises:
         UserError: the processes do not meet in time.
     """
     meeting = meet(launch)
+    if meeting.size is not None:
+        meeting.wait_for_others(meeting.size)
     _open.append(meeting)
     try:
-        yield
+        yield meeting
     except BaseException:
         meeting.hand_out(1)
         raise
@@ -120,46 +188,83 @@ def current_meeting() -> Meeting:
     """Return the meeting with the processes of a launcher, or a new one that only this machine can reach."""
     if _open:
         return _open[-1]
-    listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    descriptor = listening.detach()
-    store = TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False, master_listen_fd=descriptor)
-    return Meeting(_named(store), port=port)
+    store = _serve(socket.create_server(("127.0.0.1", 0)))
+    return Meeting(store, ("127.0.0.1", store.port))
 
 
 def meet(launch: Launch) -> Meeting:
-    """Connect with the store of the first process; in that process, create it and wait for the others.
+    """Connect with the store of the first process; in that process, create it, unless the launcher has one.
 
     Raises:
-        UserError: the processes do not meet in time.
+        UserError: the store cannot be created, or reached in time.
     """
-    is_owner = launch.is_first and not launch.has_store
-    deadline = time.monotonic() + SECONDS_TO_MEET
-    while True:
+    if launch.is_first and not launch.has_store:
+        is_dual = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if is_dual else socket.AF_INET
         try:
-            store = TCPStore(
-                launch.address,
-                launch.port,
-                launch.size,
-                is_owner,
-                timeout=timedelta(seconds=SECONDS_TO_MEET if is_owner else min(SECONDS_OF_A_TRY, SECONDS_TO_MEET)),
-                wait_for_workers=launch.size is not None,
-            )
-            store.set_timeout(timedelta(seconds=SECONDS_TO_MEET))
-            return Meeting(_named(store, launch.attempt), launch.size)
-        except RuntimeError as error:
-            if is_owner or time.monotonic() > deadline:
-                raise UserError(_not_met(launch, error)) from None
-            place = f"{launch.address}, port {launch.port}"
-            print(f"{launch.by}: waiting for the first process of this training at {place}", file=sys.stderr)
+            store = _serve(socket.create_server(("", launch.port), family=family, dualstack_ipv6=is_dual))
+        except OSError as error:
+            raise UserError(_not_met(launch, error)) from None
+    else:
+        store = _connect(launch)
+    store.set_timeout(timedelta(seconds=SECONDS_TO_MEET))
+    return Meeting(store, (launch.address, launch.port), launch.size, launch.name, launch.is_first)
 
 
-def _named(store: Store, attempt: str = "") -> Store:
-    """Return a store of the values of one training."""
-    return PrefixStore(f"ganexp/{attempt}", store)
+def _serve(listening: socket.socket) -> TCPStore:
+    """Return a new store that other processes reach through a socket."""
+    port = listening.getsockname()[1]
+    return TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False, master_listen_fd=listening.detach())
 
 
-def _not_met(launch: Launch, error: RuntimeError) -> str:
+def _connect(launch: Launch) -> TCPStore:
+    """Wait until the store of another process answers, and connect with it.
+
+    Raises:
+        UserError: it does not answer in time.
+    """
+    place, limit = (launch.address, launch.port), timedelta(seconds=SECONDS_TO_CONNECT)
+    failure: dict[str, Exception] = {}
+    for _ in _tries(lambda: f"{launch.by}: waiting for the first process at {_shown(place)} ({failure['last']})"):
+        try:  # first without torch, whose waiting Ctrl-C does not end
+            socket.create_connection(place, SECONDS_TO_CONNECT).close()
+            return TCPStore(*place, wait_for_workers=False, timeout=limit)
+        except (OSError, RuntimeError) as error:
+            failure["last"] = error
+    raise UserError(_not_met(launch, failure["last"]))
+
+
+def _tries(describe: Callable[[], str]) -> Iterator[None]:
+    """Yield every `POLL` seconds for at most `SECONDS_TO_MEET`, and print now and then for what this process waits."""
+    begin, silence = time.monotonic(), SECONDS_OF_SILENCE
+    while (waited := time.monotonic() - begin) < SECONDS_TO_MEET:
+        yield
+        if waited > silence:
+            print(describe(), file=sys.stderr, flush=True)
+            silence *= 3
+        time.sleep(POLL)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Raise SystemExit at SIGTERM, so that the run is recorded as interrupted."""
+
+    def end(number: int, frame: object) -> None:
+        print("Stopped by SIGTERM while waiting for other processes.", file=sys.stderr)
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _shown(place: tuple[str, int]) -> str:
+    return f"{place[0]}:{place[1]}"
+
+
+def _not_met(launch: Launch, error: Exception) -> str:
     reason = str(error).partition("\n")[0]
     return (
         f"{launch.by}: the processes of this training do not meet at {launch.address}, port {launch.port}, which "

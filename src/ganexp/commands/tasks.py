@@ -1,9 +1,7 @@
 """Run the commands with the configs that Hydra has composed for them. Must not import torch at import time."""
 
 import gc
-import os
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,18 +9,16 @@ from typing import Any
 from hydra.conf import HydraConf
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.commands.launched import reason_against_devices
 from ganexp.commands.sweep_overrides import task_overrides
 from ganexp.config import schema
 from ganexp.config.overlays import check_overlay
-from ganexp.config.paths import absolute, path_keys
 from ganexp.config.units import choose_units
 from ganexp.console import is_rank_zero
 from ganexp.errors import UserError
 from ganexp.runs.naming import run_name
-from ganexp.runs.places import check_writable, explain_place
+from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty, reserve, save_hydra_files
 
 NAMING_GROUPS = ("experiment", "data", "model", "loss")  # whose options make the name of a run
@@ -71,76 +67,6 @@ def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
         remove_if_empty(path)
         raise UserError(explain_place(error, {str(path.absolute()): "hydra.run.dir=DIRECTORY"}) or str(error)) from None
     return path
-
-
-def places(task: Task) -> dict[str, str]:
-    """Return the settings that change the directories and files of a task, by absolute path."""
-    is_job = task.hydra_config.mode == RunMode.MULTIRUN
-    found = {str(task.directory.absolute()): f"hydra.{'sweep' if is_job else 'run'}.dir=DIRECTORY"}
-    texts = OmegaConf.to_container(task.cfg, resolve=False)
-    for key in path_keys(OmegaConf.get_type(task.cfg)):
-        if (path := _path_at(task.cfg, key)) is not None:
-            found[path] = _how_to_move(key, _at(texts, key))
-    return found
-
-
-def _path_at(cfg: DictConfig, key: str) -> str | None:
-    """Return the absolute path at a key; None if it has no value."""
-    try:
-        value = OmegaConf.select(cfg, key)
-    except OmegaConfBaseException:
-        return None
-    return absolute(value) if value else None
-
-
-def _at(texts: Any, key: str) -> Any:
-    for name in key.split("."):
-        texts = texts[name] if isinstance(texts, dict) and name in texts else None
-    return texts
-
-
-def _how_to_move(key: str, text: Any) -> str:
-    """Return how to change a path: by its key, by an environment variable, or by the home directory.
-
-    Args:
-        key: the dotted key of the path in the config.
-        text: the unresolved value of the path.
-    """
-    variable = re.search(r"oc\.env:(\w+)", str(text))
-    by_variable = f", or the environment variable {variable[1]}" if variable else ""
-    is_home = "~" in str(text) and not (variable and os.environ.get(variable[1]))
-    home = f" (now in the home directory, HOME={os.environ.get('HOME', '')})" if is_home else ""
-    return f"{key}=PATH{by_variable}{home}"
-
-
-def given_places(argv: Sequence[str]) -> dict[str, str]:
-    """Return the settings on a command line that have paths, and the setting for new runs, by absolute path."""
-    pairs = [argument.split("=", 1) for argument in argv if "=" in argument]
-    given = {absolute(value.strip("'\"")): f"{key}=PATH" for key, value in pairs}
-    new_runs = "hydra.run.dir=DIRECTORY, or hydra.sweep.dir=DIRECTORY for a sweep; or another working directory"
-    return {absolute("outputs"): new_runs} | given
-
-
-def check_places(task: Task) -> None:
-    """Check that a task can write to its output directories, before it starts.
-
-    An existing cache may be read-only, because it may already have all files.
-
-    Raises:
-        OSError: a directory cannot be written.
-    """
-    output = _path_at(task.cfg, "output")
-    if output is not None:
-        check_writable(output)
-    is_scored = OmegaConf.select(task.cfg, "metrics.extractor") is not None
-    cache = _path_at(task.cfg, "metrics.cache")
-    if (
-        is_scored
-        and cache is not None
-        and not os.path.exists(cache)
-        and task.hydra_config.job.config_name != "describe"
-    ):
-        check_writable(cache)
 
 
 def _resolve(task: Task) -> DictConfig:

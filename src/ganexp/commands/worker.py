@@ -15,7 +15,7 @@ import torch
 from ganexp.callbacks.shared_stop import signals_delayed
 from ganexp.commands.connection import broken_connection, others_of_machine
 from ganexp.commands.launched import Launch
-from ganexp.commands.meeting import Meeting, Task, meet
+from ganexp.commands.meeting import Meeting, SharedRun, meet
 from ganexp.commands.prepare import prepare
 from ganexp.commands.train import fit_with_others
 from ganexp.errors import UserError
@@ -27,7 +27,7 @@ ERROR = 1  # the exit code of a process that failed
 
 
 def take_part(launch: Launch) -> int:
-    """Wait for the task of the first process, train with it, and return the exit code.
+    """Wait for the run of the first process, train it, too, and return the exit code.
 
     Raises:
         UserError: the processes do not meet in time.
@@ -35,13 +35,13 @@ def take_part(launch: Launch) -> int:
     """
     meeting = meet(launch)
     try:
-        task = meeting.task()
+        run = meeting.run()
     except RuntimeError:
         return ERROR  # the first process was killed
-    if isinstance(task, int):
-        return task
+    if isinstance(run, int):
+        return run
     try:
-        _work(task, meeting, launch)
+        _work(run, meeting, launch)
     except UserError as error:
         meeting.report(str(error))  # the first process prints it, unless it has met the same error
         return ERROR
@@ -59,14 +59,14 @@ def take_part(launch: Launch) -> int:
     return 0
 
 
-def _work(task: Task, meeting: Meeting, launch: Launch) -> None:
+def _work(shared: SharedRun, meeting: Meeting, launch: Launch) -> None:
     """Train with the config of the first process.
 
     Raises:
         UserError: the run diverged; the first process says so, too.
         SystemExit: a signal has stopped the training.
     """
-    cfg, run = task.cfg, RunDirectory(Path(task.path))
+    cfg, run = shared.cfg, RunDirectory(Path(shared.path))
     devices = cfg.trainer.devices
     group = Group(launch.rank_among(devices), processes.total(cfg.trainer), devices)
     os.environ["RANK"] = str(group.rank)  # with which nothing is printed
