@@ -9,6 +9,7 @@ from helpers.cli import ganexp
 from helpers.runs import make_run
 
 from ganexp.errors import UserError
+from ganexp.loaded_run import find_checkpoint
 from ganexp.report.bundle import bundle
 from ganexp.report.collect import collect
 
@@ -42,6 +43,8 @@ def test_bundle_holds_all_but_the_weights(trained):
     result = ganexp("report", "--bundle", str(trained), cwd=trained)
     path = trained.parent / f"small-{trained.name}.zip"
     assert result.stdout.strip() == str(path)
+    with pytest.raises(UserError, match="unpack the zip file, and give the run directory in it"):
+        find_checkpoint(str(path), "ckpt")
     files = unpacked(path)
     assert {name for name in files if not name.startswith("samples/")} == {
         "MODEL_CARD.md",

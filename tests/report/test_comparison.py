@@ -17,7 +17,7 @@ def comparisons(path):
     return {(each.column.title, each.first.label, each.second.label): each for each in found}
 
 
-def test_verdict_names_the_better_group(outputs):
+def test_verdict_names_the_better_configuration(outputs):
     found = comparisons(outputs)
     fid = found["fid_classifier best", "loss=hinge", "loss=wgan_gp"]
     inception_score = found["is_classifier last", "loss=hinge", "loss=wgan_gp"]
@@ -27,7 +27,7 @@ def test_verdict_names_the_better_group(outputs):
     assert inception_score.difference.mean > 0
 
 
-def test_groups_that_seeds_do_not_separate_have_no_winner(tmp_path, hinge, wgan_gp):
+def test_configurations_that_are_not_separable_have_no_winner(tmp_path, hinge, wgan_gp):
     for loss, text, fids in (("hinge", hinge, (20, 25, 22)), ("wgan_gp", wgan_gp, (21, 22, 24))):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss})
@@ -88,6 +88,23 @@ def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
     assert "for fid_classifier (last evaluation) alone" in content.comparisons_text
 
 
+def test_holm_counts_only_pairs_that_can_be_tested(tmp_path, hinge):
+    """Two of four configurations have two seeds: one pair is tested, by the main score and by two others."""
+    for index, fids in enumerate([(20.0, 20.0), (23.0, 23.2), (26.0,), (29.0,)]):
+        text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
+        for seed, fid in enumerate(fids):
+            make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
+    content = Report.from_runs(collect([tmp_path]))
+    differences = {"fid": (3.0, 3.2), "is": (3 - 60 / 23, 3 - 60 / 23.2)}
+    ts = {score: (first + second) / (second - first) for score, (first, second) in differences.items()}
+    p = {score: 1 - 2 / math.pi * math.atan(t) for score, t in ts.items()}
+    assert [each.p for each in content.tested_by_main] == pytest.approx([p["fid"]])
+    assert [each.p for each in content.tested_by_others] == pytest.approx(
+        [2 * p["is"]] * 2
+    )  # the smaller p is that of IS
+    assert len(content.comparisons) - len(content.tested) == 5 * 3  # of the best and the last FID, and of the IS
+
+
 def test_scores_are_one_family_without_a_declared_main_score(tmp_path, hinge):
     for best_by in ("fid", "is"):
         for seed in range(2):
@@ -100,19 +117,19 @@ def test_scores_are_one_family_without_a_declared_main_score(tmp_path, hinge):
 
 
 def test_scores_are_corrected_for_each_other(tmp_path, hinge, wgan_gp):
-    """One of many scores differs between two groups by chance."""
+    """One of many scores differs between two configurations by chance."""
     for loss, text, fids in (("hinge", hinge, (20.0, 20.1)), ("wgan_gp", wgan_gp, (23.0, 23.4))):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss})
     runs = collect([tmp_path])
     column = next(each for each in Report.from_runs(runs).columns if each.title == "fid_classifier best")
-    groups = group_runs(runs)
-    assert [each.verdict for each in compare(groups, [column])] == ["first is better"]
-    among_many = compare(groups, [column] * 20)
+    configurations = group_runs(runs)
+    assert [each.verdict for each in compare(configurations, [column])] == ["first is better"]
+    among_many = compare(configurations, [column] * 20)
     assert {each.verdict for each in among_many} == {"not separable at n=2 (Holm, 20 comparisons)"}
 
 
-def test_many_groups_are_compared_with_the_best_only(tmp_path, hinge):
+def test_many_configurations_are_compared_with_the_best_only(tmp_path, hinge):
     for index in range(14):
         text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
         for seed in range(2):

@@ -55,7 +55,7 @@ def test_commands_can_be_copied_into_a_shell(tmp_path, hinge):
         assert set(commands[label]) == {"command"}
 
 
-def test_details_name_group_seed_and_command(outputs):
+def test_details_name_configuration_seed_and_command(outputs):
     details = details_by_label(outputs)["hinge/seed-1"]
     assert (details.status_class, details.remarks) == ("finished", ["loss=hinge", "seed 1"])
     assert details.environment["torch"] == "2.15.0"

@@ -101,7 +101,7 @@ def test_label_shows_the_override_that_was_typed(tmp_path):
     make_run(tmp_path / "a", template(*model), groups={"model": "dcgan"}, overrides=["model=dcgan", "seed=1"])
     typed = ["model=dcgan", "model.conditional=true"]
     make_run(tmp_path / "b", template(*model, typed[1]), groups={"model": "dcgan"}, overrides=typed)
-    labels = {group.label for group in content_of(tmp_path).groups}
+    labels = {each.label for each in content_of(tmp_path).configurations}
     assert labels == {"model.conditional=false", "model.conditional=true"}
 
 

@@ -1,4 +1,4 @@
-"""Which runs form a group, which of them count, and what the groups are called."""
+"""Which runs form a configuration, which of them count, and what the configurations are called."""
 
 import pytest
 from helpers.runs import make_run
@@ -8,13 +8,13 @@ from ganexp.report.report import Report
 
 
 def labels(path):
-    return [group.label for group in Report.from_runs(collect([path])).groups]
+    return [each.label for each in Report.from_runs(collect([path])).configurations]
 
 
 def test_runs_of_one_configuration_are_one_group(outputs):
-    groups = Report.from_runs(collect([outputs])).groups
-    assert [group.label for group in groups] == ["loss=hinge", "loss=wgan_gp"]
-    assert [len(group.counted) for group in groups] == [3, 3]
+    configurations = Report.from_runs(collect([outputs])).configurations
+    assert [each.label for each in configurations] == ["loss=hinge", "loss=wgan_gp"]
+    assert [len(each.counted) for each in configurations] == [3, 3]
 
 
 def test_only_the_newest_finished_run_of_a_seed_counts(outputs, hinge):
@@ -22,22 +22,22 @@ def test_only_the_newest_finished_run_of_a_seed_counts(outputs, hinge):
     make_run(outputs / "running", hinge, 4, 900, status="running")
     make_run(outputs / "again", hinge, 0, 20.5, started="2026-02-01T00:00:00+00:00", groups={"loss": "hinge"})
     content = Report.from_runs(collect([outputs]))
-    group = next(group for group in content.groups if group.label == "loss=hinge")
-    assert (len(group.runs), len(group.counted)) == (6, 3)
-    assert content.columns[2].values(group) == {0: 20.5, 1: pytest.approx(20.12), 2: pytest.approx(20.28)}
+    hinge_runs = next(each for each in content.configurations if each.label == "loss=hinge")
+    assert (len(hinge_runs.runs), len(hinge_runs.counted)) == (6, 3)
+    assert content.columns[2].values(hinge_runs) == {0: 20.5, 1: pytest.approx(20.12), 2: pytest.approx(20.28)}
     assert [run.label for run in content.uncounted] == ["failed", "hinge/seed-0", "running"]
     replaced = content.uncounted[1]
     assert replaced.warnings == ["not counted: again is newer and has the same settings and seed"]
 
 
-def test_group_warns_of_unequal_versions_and_devices(outputs, hinge):
+def test_configuration_warns_of_unequal_versions_and_devices(outputs, hinge):
     make_run(outputs / "other", hinge, 5, 20, ganexp="0.2.0", device="GPU", groups={"loss": "hinge"})
-    groups = Report.from_runs(collect([outputs])).groups
-    assert groups[0].warnings == ["2 versions of ganexp", "2 kinds of devices"]
-    assert groups[1].warnings == []
+    configurations = Report.from_runs(collect([outputs])).configurations
+    assert configurations[0].warnings == ["2 versions of ganexp", "2 kinds of devices"]
+    assert configurations[1].warnings == []
 
 
-def test_label_is_as_short_as_distinguishes_the_groups(tmp_path, hinge, wgan_gp):
+def test_label_is_as_short_as_distinguishes_the_configurations(tmp_path, hinge, wgan_gp):
     longer = hinge.replace("steps: 1000", "steps: 2000")
     for name, text, loss in (("a", hinge, "hinge"), ("b", longer, "hinge"), ("c", wgan_gp, "wgan_gp")):
         make_run(tmp_path / name, text, groups={"data": "digits", "loss": loss})
@@ -90,12 +90,12 @@ def test_label_does_not_name_callbacks_and_loggers(tmp_path, hinge, wgan_gp):
     assert [label.split("=")[0] for label in labels(tmp_path)] == ["loss.adversarial", "loss.adversarial"]
 
 
-def test_single_group_is_called_by_its_name(tmp_path, hinge):
+def test_single_configuration_is_called_by_its_name(tmp_path, hinge):
     make_run(tmp_path / "a", hinge, name="first")
     assert labels(tmp_path) == ["first"]
 
 
-def test_labels_of_indistinguishable_groups_are_numbered(tmp_path, hinge):
+def test_labels_of_equal_configurations_are_numbered(tmp_path, hinge):
     for name, slope in (("a", "0.2"), ("b", "0.2000000001")):  # both are shown as 0.2
         make_run(tmp_path / name, hinge.replace("slope: 0.2", f"slope: {slope}", 1))
     assert labels(tmp_path) == ["default", "default (2)"]

@@ -82,9 +82,9 @@ def test_filter_hides_rows(page):
 def test_legend_toggles_lines(page):
     page.select_option("#quantity", "score/fid_classifier [?]")
     assert count_lines(page) == 7  # the stranger's has another protocol
-    group = page.locator("#legend button", has_text="loss=wgan_gp")
-    group.click()
-    assert group.get_attribute("aria-pressed") == "false"
+    configuration = page.locator("#legend button", has_text="loss=wgan_gp")
+    configuration.click()
+    assert configuration.get_attribute("aria-pressed") == "false"
     assert count_lines(page) == 4
     page.locator("#legend button", has_text="seed 1").first.click()
     assert count_lines(page) == 3
@@ -111,8 +111,9 @@ def test_logarithmic_axis_has_whole_numbers(page):
 def test_few_means_have_bands(page):
     count_bands = """(count) => {
       const curve = { axes: { step: [0, 9] }, values: { x: [1, 2] } };
-      const runs = Array.from({ length: 2 * count }, (_, run) => ({ group: run >> 1, counts: true, curves: [curve] }));
-      const data = { t: [0, 0, 12.7], groups: Array(count).fill("x"), runs };
+      const seeds = Array.from({ length: 2 * count }, (_, run) => run >> 1);
+      const runs = seeds.map((configuration) => ({ configuration, counts: true, curves: [curve] }));
+      const data = { t: [0, 0, 12.7], configurations: Array(count).fill("x"), runs };
       const means = makeMeans(data, new Set(runs.keys()), "x", "step");
       return [means.length, means.filter((trace) => trace.fill).length];
     }"""

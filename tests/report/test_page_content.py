@@ -67,8 +67,8 @@ def test_chart_offers_scores_first_in_their_recorded_order(outputs):
         "d_logit/fake",
         "d_logit/train",
     ]
-    assert data["groups"] == ["loss=hinge", "loss=wgan_gp"]
-    assert [run["group"] for run in data["runs"]] == [0, 0, 0, 1, 1, 1]
+    assert data["configurations"] == ["loss=hinge", "loss=wgan_gp"]
+    assert [run["configuration"] for run in data["runs"]] == [0, 0, 0, 1, 1, 1]
 
 
 def test_chart_takes_the_scale_of_a_score_from_the_run(outputs):

@@ -18,7 +18,9 @@ def test_scatter_prefers_evaluated_scores(tmp_path, hinge):
         save_evaluated(run, 5.0, scores={"precision_classifier": 0.7, "recall_classifier": 0.6})
     (scatter,) = precision_recall(Report.from_runs(collect([tmp_path])))
     assert scatter["title"] == "classifier, evaluated"
-    assert scatter["points"] == [{"group": 0, "label": str(seed), "recall": 0.6, "precision": 0.7} for seed in range(2)]
+    assert scatter["points"] == [
+        {"configuration": 0, "label": str(seed), "recall": 0.6, "precision": 0.7} for seed in range(2)
+    ]
 
 
 def test_runs_without_both_scores_have_no_scatter(tmp_path, hinge):

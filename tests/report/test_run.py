@@ -46,7 +46,17 @@ def test_warnings_name_length_and_uncommitted_changes(tmp_path, hinge):
     assert runs[0].warnings[0] == "shorter than planned: step 1000 of 2000"
     assert runs[0].warnings[1].startswith("uncommitted changes")
     assert "diverged: a loss or score is not finite" in runs[1].warnings
-    assert content.groups[0].warnings == ["runs of different length"]
+    assert content.configurations[0].warnings == ["runs of different length"]
+
+
+def test_run_that_trained_to_a_worse_score_has_a_warning(outputs, hinge):
+    scores = {"best": {"step": 900, "fid_classifier": 812.0}, "untrained": {"step": 0, "fid_classifier": 640.5}}
+    make_run(outputs / "worse", hinge, 7, groups={"loss": "hinge"}, scores=scores, init_from={"checkpoint": "a.ckpt"})
+    runs = collect([outputs])
+    text = "best: fid_classifier 812 at step 900; the initial networks at step 0 scored better (640.5)"
+    assert [run.label for run in runs if text in run.warnings] == ["worse"]
+    warnings = [each.warnings for each in Report.from_runs(runs).configurations]
+    assert warnings == [["the networks at step 0 of 1 of 4 runs scored better than the best checkpoint"], []]
 
 
 @pytest.mark.parametrize(

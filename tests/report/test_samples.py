@@ -44,7 +44,7 @@ def test_steps_of_a_single_run_give_way_to_shared_ones(choose_of):
     assert [moment.title for moment in chosen.moments] == [f"step {step}" for step in shared]
 
 
-def test_groups_take_turns(tmp_path, monkeypatch, hinge, wgan_gp):
+def test_configurations_take_turns(tmp_path, monkeypatch, hinge, wgan_gp):
     monkeypatch.setattr(samples, "MAX_RUNS", 3)
     for loss, text in (("hinge", hinge), ("wgan_gp", wgan_gp)):
         for seed in range(2):
@@ -58,9 +58,9 @@ def test_groups_take_turns(tmp_path, monkeypatch, hinge, wgan_gp):
 def test_caption_has_configuration_and_seed_if_they_name_one_run(tmp_path, hinge):
     for name, seed in (("a", 0), ("b", 1), ("c", 1)):
         make_run(tmp_path / name, hinge, seed, pictures=True, status="running")
-    groups = group_runs(collect([tmp_path]))
-    groups[0].label = "loss=hinge"
-    grids = choose_samples(groups).moments[0].grids
+    configurations = group_runs(collect([tmp_path]))
+    configurations[0].label = "loss=hinge"
+    grids = choose_samples(configurations).moments[0].grids
     assert [(grid.label, grid.run) for grid in grids] == [("loss=hinge, seed 0", "a"), ("b", "b"), ("c", "c")]
 
 

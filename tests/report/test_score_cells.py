@@ -17,7 +17,7 @@ def test_bar_scale_keeps_values_within_it(value, percent):
 def test_cell_holds_mean_interval_and_bar(outputs):
     hinge, wgan_gp = score_rows(Report.from_runs(collect([outputs])))
     best_fid = hinge.cells[2]
-    assert hinge.group.label == "loss=hinge"
+    assert hinge.configuration.label == "loss=hinge"
     assert best_fid.text == "20.13 ± 0.35"
     assert best_fid.value == pytest.approx(20.1333333)
     assert best_fid.remark == "95 % interval · sd 0.14"

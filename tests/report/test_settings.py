@@ -31,24 +31,24 @@ def test_what_changes_training_is_a_setting(key):
     assert is_setting(key)
 
 
-def test_runs_with_other_callbacks_and_loggers_are_one_group(tmp_path, hinge):
+def test_runs_with_other_callbacks_and_loggers_are_one_configuration(tmp_path, hinge):
     other = hinge.replace("callbacks:\n", "callbacks:\n  more:\n    _target_: my.Callback\n")
     other = other.replace("logger:\n", "logger:\n  csv:\n    _target_: my.Logger\n    save_dir: here\n")
     assert other.count("my.") == 2
     make_run(tmp_path / "a", hinge, 0)
     make_run(tmp_path / "b", other, 1)
-    groups = group_runs(collect([tmp_path]))
-    assert [len(group.counted) for group in groups] == [2]
+    configurations = group_runs(collect([tmp_path]))
+    assert [len(each.counted) for each in configurations] == [2]
 
 
-def test_runs_with_other_tags_or_time_limits_are_one_group(tmp_path, hinge):
+def test_runs_with_other_tags_or_time_limits_are_one_configuration(tmp_path, hinge):
     make_run(tmp_path / "a", hinge, 0)
     make_run(tmp_path / "b", template("loss=hinge", "tags=[long]", "trainer.max_time='00:01:00:00'"), 1)
-    groups = group_runs(collect([tmp_path]))
-    assert [len(group.counted) for group in groups] == [2]
+    configurations = group_runs(collect([tmp_path]))
+    assert [len(each.counted) for each in configurations] == [2]
 
 
-def test_runs_with_another_optimizer_or_score_are_two_groups(tmp_path, hinge):
+def test_runs_with_another_optimizer_or_score_are_two_configurations(tmp_path, hinge):
     for name, text in (
         ("a", hinge),
         ("b", hinge.replace("torch.optim.Adam", "torch.optim.SGD", 1)),
@@ -62,8 +62,8 @@ def test_place_of_weights_is_not_a_setting(tmp_path):
     for seed in range(2):
         text = template("metrics=inception", f"metrics.weights=/machine-{seed}/inception.pth")
         make_run(tmp_path / str(seed), text, seed)
-    groups = group_runs(collect([tmp_path]))
-    assert [len(group.counted) for group in groups] == [2]
+    configurations = group_runs(collect([tmp_path]))
+    assert [len(each.counted) for each in configurations] == [2]
 
 
 def test_image_directories_count_by_their_name(tmp_path, hinge):

@@ -8,20 +8,21 @@ from helpers.runs import make_run
 from rich.console import Console
 from scipy import stats
 
+from ganexp.console import TableConsole
 from ganexp.report.collect import collect
 from ganexp.report.formatting import mean_and_half, number
 from ganexp.report.page import as_page
 from ganexp.report.report import Report
 from ganexp.report.statistics import LEVEL, summarize
 from ganexp.report.tables import as_csv, as_markdown
-from ganexp.report.terminal import MAX_ROWS, MAX_VERDICTS, left_out, score_table, verdict_lines
+from ganexp.report.terminal import MAX_ROWS, MAX_VERDICTS, label_lines, left_out, numbered, score_table, verdict_lines
 
 
 def csv_rows(content):
     return {row["configuration"]: row for row in csv.DictReader(io.StringIO(as_csv(content)))}
 
 
-def test_csv_has_a_row_for_each_group_with_all_digits(outputs):
+def test_csv_has_a_row_for_each_configuration_with_all_digits(outputs):
     rows = csv_rows(Report.from_runs(collect([outputs])))
     assert set(rows) == {"loss=hinge", "loss=wgan_gp"}
     row = rows["loss=hinge"]
@@ -98,9 +99,34 @@ def test_terminal_tells_what_it_leaves_out(tmp_path, hinge):
         text = hinge.replace("batch_size: 64", f"batch_size: {size}")
         make_run(tmp_path / str(size), text, extra_scores={"kid_classifier": 1.0, "density": 1.0})
     content = Report.from_runs(collect([tmp_path]))
-    assert left_out(content, 80) == "2 more scores and 2 more configurations in the files below"
+    assert left_out(content, 80) == "1 more score and 2 more configurations in the files below"
     assert left_out(content, 1000) == "2 more configurations in the files below"
     assert score_table(content, 1000).row_count == MAX_ROWS
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_long_labels_are_cut_and_explained_below(tmp_path, hinge, width):
+    for index in range(2):
+        text = hinge.replace("batch_size: 64", f"batch_size: {8 + index}")
+        for seed in range(2):
+            groups = {"loss": f"{'l' * 80}{index}"}
+            make_run(
+                tmp_path / f"{index}-{seed}", text, seed, 20.0 + 5 * index + seed * (1 + 0.1 * index), groups=groups
+            )
+    content = Report.from_runs(collect([tmp_path]))
+    console = TableConsole(width=width, record=True, file=io.StringIO())
+    console.print(score_table(content, width))
+    lines = console.export_text().splitlines()
+    assert max(map(len, lines)) <= width
+    (row,) = [line for line in lines if line.startswith("│ 2 ")]
+    assert "│ loss=llllllll" in row
+    assert "… │ 2 of 2 │" in row
+    labels = [each.label for each in content.configurations]
+    assert label_lines(content, width) == [f"#1 {labels[0]}", f"#2 {labels[1]}"]
+    with numbered(content):
+        assert verdict_lines(content)[0] == "fid_classifier last: #1 against #2: first is better"
+    assert [each.label for each in content.configurations] == labels
+    assert label_lines(content, 1000) == []
 
 
 def test_interval_has_the_level_of_the_statistics(outputs):

@@ -1,6 +1,7 @@
 """Run `ganexp report`: parse its arguments, and write the files of a report or the bundle of a run."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from ganexp.report.page import as_page
 from ganexp.report.report import Report
 from ganexp.report.samples import choose_samples
 from ganexp.report.tables import as_csv, as_markdown
-from ganexp.report.terminal import left_out, score_table, verdict_lines
+from ganexp.report.terminal import label_lines, left_out, numbered, score_table, verdict_lines
 from ganexp.runs.atomic import write_text
 
 SETTINGS = """Settings
@@ -101,7 +102,7 @@ def report(directories: Sequence[str], output: str | None = None, images: bool =
     target = Path(output).expanduser() if output else Path(directories[0]).expanduser() / "report"
     _refuse_links([target / MARKER] if output else [target, target / MARKER])
     _prepare(target)
-    samples = choose_samples(content.groups, content.best_run) if images else None
+    samples = choose_samples(content.configurations, content.best_run) if images else None
     write_text(target / "index.html", as_page(content, samples, target))
     write_text(target / "table.md", as_markdown(content))
     write_text(target / "table.tex", as_latex(content))
@@ -166,9 +167,10 @@ def _prepare(target: Path) -> None:
 def _print(content: Report, target: Path) -> None:
     console = make_console()
     console.print(score_table(content, console.width))
-    if hidden := left_out(content, console.width):
-        say(hidden)
-    for line in filter(None, [finding(content), other_differences(content), *verdict_lines(content)]):
+    labels, differences = label_lines(content, console.width), other_differences(content)
+    with numbered(content) if labels else nullcontext():
+        sentences = [finding(content), differences, *verdict_lines(content)]
+    for line in filter(None, [*labels, left_out(content, console.width), *sentences]):
         say(line)
     unreadable = [run for run in content.uncounted if run.status == "unreadable"]
     for run in unreadable[:MAX_UNREADABLE]:

@@ -67,29 +67,29 @@ def chart_data(report: Report) -> dict[str, Any]:
     axes        title of each axis
     quantities  description of each quantity by its key, in the order in which to offer them, with the scores of real
                 images as baselines
-    groups      labels of the groups
-    runs        label, seed, the index of the group, whether it counts in means, and curves: positions by axis and
-                values by quantity
+    configurations  labels of the configurations
+    runs        label, seed, the index of the configuration, whether it counts in means, and curves: positions by axis
+                and values by quantity
     scatters    precision and recall, see precision_recall.py
     t           quantiles of Student's t by number of runs, from 0, for the intervals of means over seeds
     """
     runs = []
-    for index, group in enumerate(report.groups):
-        for run in group.runs:
+    for index, configuration in enumerate(report.configurations):
+        for run in configuration.runs:
             seed = run.label if run.seed is None else f"seed {run.seed}"
             curves = [_curve(report, run, curve) for curve in run.curves]
-            counts = any(run is counted for counted in group.counted)
-            runs.append({"group": index, "label": run.label, "seed": seed, "counts": counts, "curves": curves})
+            counts = any(run is counted for counted in configuration.counted)
+            runs.append({"configuration": index, "label": run.label, "seed": seed, "counts": counts, "curves": curves})
     return {
         "axes": AXIS_TITLES,
         "quantities": {
             quantity.key: quantity.description() | {"baselines": _baselines(report, quantity)}
             for quantity in _sorted_quantities(report)
         },
-        "groups": [group.label for group in report.groups],
+        "configurations": [configuration.label for configuration in report.configurations],
         "runs": runs,
         "scatters": precision_recall(report),
-        "t": t_quantiles(max((len(group.counted) for group in report.groups), default=0)),
+        "t": t_quantiles(max((len(configuration.counted) for configuration in report.configurations), default=0)),
     }
 
 
@@ -128,8 +128,8 @@ def _sorted_quantities(report: Report) -> list[Quantity]:
     """Return all quantities, sorted by kind, then by the order of `score_info`, then by the number of runs."""
     counts = Counter(
         quantity
-        for group in report.groups
-        for run in group.runs
+        for configuration in report.configurations
+        for run in configuration.runs
         for curve in run.curves
         for quantity in _quantities(report, run, curve).values()
     )

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ganexp.report.evaluated import EVALUATED, UNKNOWN_PROTOCOL
-from ganexp.report.grouping import Group
+from ganexp.report.grouping import Configuration
 from ganexp.report.run import Run
 from ganexp.report.score_info import UNKNOWN, ScoreInfo
 
@@ -49,9 +49,9 @@ class Column:
         """Return whether the scores are those of `ganexp evaluate`."""
         return self.evaluation not in SHOWN_EVALUATIONS
 
-    def values(self, group: Group) -> dict[Hashable, float]:
-        """Return the score by seed for the counted runs in `group` that have this score under this protocol."""
-        scores = {run.seed: run.scores_under(self.evaluation, self.protocol) for run in group.counted}
+    def values(self, configuration: Configuration) -> dict[Hashable, float]:
+        """Return the score by seed for the counted runs in `configuration` that have this score under this protocol."""
+        scores = {run.seed: run.scores_under(self.evaluation, self.protocol) for run in configuration.counted}
         return {seed: values[self.score] for seed, values in scores.items() if self.score in values}
 
 
@@ -82,13 +82,15 @@ def _differ_in_protocol(runs: Iterable[Run]) -> bool:
     return any(count > 1 for count in Counter(score for score, _ in pairs).values())
 
 
-def score_columns(groups: Iterable[Group], letters: dict[str, str], score_info: dict[str, ScoreInfo]) -> list[Column]:
+def score_columns(
+    configurations: Iterable[Configuration], letters: dict[str, str], score_info: dict[str, ScoreInfo]
+) -> list[Column]:
     """Return a column for each score of the counted runs: by protocol, then in the order of `score_info`.
 
     Of each score, the column of `ganexp evaluate` stands before the one of the last evaluation. Those of the best
     evaluation, which was chosen by its score, are at the end.
     """
-    runs = [run for group in groups for run in group.counted]
+    runs = [run for configuration in configurations for run in configuration.counted]
     keys = {
         (run.protocol_id, score, shown)
         for run in runs
@@ -114,22 +116,24 @@ def score_columns(groups: Iterable[Group], letters: dict[str, str], score_info: 
     ]
 
 
-def preferred(columns: Sequence[Column], groups: Sequence[Group]) -> list[Column]:
-    """Return the columns to compare groups by.
+def preferred(columns: Sequence[Column], configurations: Sequence[Configuration]) -> list[Column]:
+    """Return the columns to compare configurations by.
 
     If `ganexp evaluate` has computed a score for every run that counts, the scores of the training are left out: the
     best one was chosen by a score of the same samples.
     """
-    covered = {column.score for column in columns if column.is_evaluated and _is_complete(column, columns, groups)}
+    covered = {
+        column.score for column in columns if column.is_evaluated and _is_complete(column, columns, configurations)
+    }
     return [column for column in columns if column.is_evaluated or column.score not in covered]
 
 
-def _is_complete(column: Column, columns: Sequence[Column], groups: Sequence[Group]) -> bool:
+def _is_complete(column: Column, columns: Sequence[Column], configurations: Sequence[Configuration]) -> bool:
     """Return whether every counted run that has the score of a column from its training has it in this column, too."""
     others = [other for other in columns if other.score == column.score and not other.is_evaluated]
-    for group in groups:
-        seeds = {seed for other in others for seed in other.values(group)}
-        if not seeds <= column.values(group).keys():
+    for configuration in configurations:
+        seeds = {seed for other in others for seed in other.values(configuration)}
+        if not seeds <= column.values(configuration).keys():
             return False
     return True
 

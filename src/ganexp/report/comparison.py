@@ -1,4 +1,4 @@
-"""Compare groups of runs in pairs, and test whether the number of seeds is sufficient to separate them."""
+"""Compare configurations of runs in pairs, and test whether the number of seeds is sufficient to separate them."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -6,30 +6,31 @@ from dataclasses import dataclass
 from itertools import chain, combinations
 
 from ganexp.report.columns import BEST, LAST, Column
-from ganexp.report.grouping import Group
+from ganexp.report.grouping import Configuration
 from ganexp.report.statistics import Difference, difference, holm, summarize
 
-MAX_ALL_PAIRS = 12  # of more groups, not every pair is compared
+MAX_ALL_PAIRS = 12  # of more configurations, not every pair is compared
 SIGNIFICANCE = 0.05
 
 
 @dataclass
 class Comparison:
-    """The comparison of two groups by one score.
+    """The comparison of two configurations by one score.
 
     Attributes:
         column: the column of the score.
-        first: the first group.
-        second: the second group.
+        first: the first configuration.
+        second: the second configuration.
         difference: the scores of `first` minus the scores of `second`.
-        pairs: the number of pairs of groups with this score, without those that another column compares.
+        pairs: the number of pairs with enough seeds for a test of this score, without those that another column
+            compares.
         tests: the number of pairs over all scores of the same family, for which p is corrected.
-        p: Holm's adjusted p value; None if a group has a single seed.
+        p: Holm's adjusted p value; None if a configuration has a single seed.
     """
 
     column: Column
-    first: Group
-    second: Group
+    first: Configuration
+    second: Configuration
     difference: Difference
     pairs: int
     tests: int = 1
@@ -47,7 +48,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Return the result of the comparison as text. If the direction is unknown, no group is called better."""
+        """Return the result of the comparison as text. None is called better if the direction is unknown."""
         if not self.is_separable:
             correction = f" (Holm, {self.tests} comparisons)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"
@@ -64,16 +65,16 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class _ScoredGroup:
-    """A group and its scores by seed, with at least one score.
+class _Scored:
+    """A configuration and its scores by seed, with at least one score.
 
     Attributes:
-        group: the group.
+        configuration: the configuration.
         scores: the scores by seed.
         is_last: whether these are the scores of the best evaluation, and equal those of the last one.
     """
 
-    group: Group
+    configuration: Configuration
     scores: dict[Hashable, float]
     is_last: bool = False
 
@@ -82,23 +83,26 @@ class _ScoredGroup:
         return summarize(list(self.scores.values())).mean
 
 
-def compare(groups: Sequence[Group], columns: Sequence[Column], declared: Column | None = None) -> list[Comparison]:
-    """Return the comparisons of `groups` by each of `columns`.
+def compare(
+    configurations: Sequence[Configuration], columns: Sequence[Column], declared: Column | None = None
+) -> list[Comparison]:
+    """Return the comparisons of `configurations` by each of `columns`.
 
-    All pairs of groups are compared. With more than MAX_ALL_PAIRS groups, each group is compared only with the group of
-    the best mean (the lowest mean if the direction is unknown). If the last checkpoint of every run of two groups is
-    its best one, too, the two are compared by the last one only.
+    All pairs of configurations are compared. With more than MAX_ALL_PAIRS configurations, each one is compared only
+    with the one of the best mean (the lowest mean if the direction is unknown). If the last checkpoint of every run of
+    two configurations is its best one, too, the two are compared by the last one only.
 
-    p is corrected for all pairs of groups, also those that are not compared, because the best group was chosen by its
-    score, and for all scores: of twenty scores that do not differ, one would seem to. A main score that was declared
-    before the training is a family of its own, as is customary for the primary outcome of a study.
+    p is corrected for all pairs of configurations that have enough seeds for a test, also those that are not compared,
+    because the best configuration was chosen by its score, and for all scores: of twenty scores that do not differ, one
+    would seem to. A main score that was declared before the training is a family of its own, as is customary for the
+    primary outcome of a study.
 
     Args:
-        groups: the groups.
+        configurations: the configurations.
         columns: the columns.
         declared: the column of the declared main score; None if there is none.
     """
-    by_column = [_compare_by(column, groups, _last_of(column, columns)) for column in columns]
+    by_column = [_compare_by(column, configurations, _last_of(column, columns)) for column in columns]
     _correct([found for column, found in zip(columns, by_column, strict=True) if column == declared])
     _correct([found for column, found in zip(columns, by_column, strict=True) if column != declared])
     return list(chain.from_iterable(by_column))
@@ -124,24 +128,27 @@ def _last_of(column: Column, columns: Sequence[Column]) -> Column | None:
     return next((other for other in columns if (other.score, other.protocol, other.evaluation) == wanted), None)
 
 
-def _compare_by(column: Column, groups: Sequence[Group], last: Column | None) -> list[Comparison]:
-    """Return the comparisons by a column, without pairs of groups whose values are all equal to those of `last`."""
+def _compare_by(column: Column, configurations: Sequence[Configuration], last: Column | None) -> list[Comparison]:
+    """Return the comparisons by a column, without pairs whose values are all equal to those of `last`."""
     scored = []
-    for group in groups:
-        scores = column.values(group)
+    for configuration in configurations:
+        scores = column.values(configuration)
         if scores:
-            scored.append(_ScoredGroup(group, scores, is_last=last is not None and last.values(group) == scores))
-    pairs = math.comb(len(scored), 2) - math.comb(sum(each.is_last for each in scored), 2)
+            scored.append(
+                _Scored(configuration, scores, is_last=last is not None and last.values(configuration) == scores)
+            )
+    testable = [each for each in scored if len(each.scores) > 1]
+    pairs = math.comb(len(testable), 2) - math.comb(sum(each.is_last for each in testable), 2)
     return [
-        Comparison(column, first.group, second.group, difference(first.scores, second.scores), pairs)
+        Comparison(column, first.configuration, second.configuration, difference(first.scores, second.scores), pairs)
         for first, second in _choose_pairs(column, scored)
         if not (first.is_last and second.is_last)
     ]
 
 
-def _choose_pairs(column: Column, scored: Sequence[_ScoredGroup]) -> list[tuple[_ScoredGroup, _ScoredGroup]]:
+def _choose_pairs(column: Column, scored: Sequence[_Scored]) -> list[tuple[_Scored, _Scored]]:
     if len(scored) <= MAX_ALL_PAIRS:
         return list(combinations(scored, 2))
     choose = max if column.info.higher_is_better else min
-    best = choose(scored, key=lambda group: group.mean)
+    best = choose(scored, key=lambda configuration: configuration.mean)
     return [(best, other) for other in scored if other is not best]

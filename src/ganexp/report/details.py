@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ganexp.report.evaluated import PICTURES
-from ganexp.report.grouping import Group
+from ganexp.report.grouping import Configuration
 from ganexp.report.report import Report
 from ganexp.report.run import Run
 from ganexp.report.values import as_dict, plain
@@ -39,7 +39,7 @@ class RunDetails:
     Attributes:
         run: the run, with its label, status, warnings and scores.
         status_class: the CSS class for the colour of the status.
-        remarks: the group, the seed and the number of warnings.
+        remarks: the configuration, the seed and the number of warnings.
         score_names: the names of the scores at any evaluation.
         unusual_settings: the unusual settings; empty for a run that cannot be read.
         environment: versions and machine by name.
@@ -64,19 +64,21 @@ def run_details(report: Report, directory: Path | None = None) -> list[RunDetail
         report: the report.
         directory: the directory of the page, from which pictures are linked; None leaves the links out.
     """
-    groups = report.groups
-    common = max(groups, key=lambda group: len(group.runs)).settings if groups else {}
-    group_of = {run.path: group for group in groups for run in group.runs}
-    return [_details(run, group_of.get(run.path), common, directory) for run in report.runs]
+    configurations = report.configurations
+    common = max(configurations, key=lambda configuration: len(configuration.runs)).settings if configurations else {}
+    configuration_of = {run.path: configuration for configuration in configurations for run in configuration.runs}
+    return [_details(run, configuration_of.get(run.path), common, directory) for run in report.runs]
 
 
-def _details(run: Run, group: Group | None, common: Mapping[str, Any], directory: Path | None) -> RunDetails:
+def _details(
+    run: Run, configuration: Configuration | None, common: Mapping[str, Any], directory: Path | None
+) -> RunDetails:
     return RunDetails(
         run,
         status_class=run.status if run.status in CALM_STATUSES else "failed",
-        remarks=_remarks(run, group),
+        remarks=_remarks(run, configuration),
         score_names=list(dict.fromkeys(name for scores in run.scores.values() for name in scores)),
-        unusual_settings=_unusual_settings(run.settings, common) if group else [],
+        unusual_settings=_unusual_settings(run.settings, common) if configuration else [],
         environment=_environment(run),
         commands=_commands(run),
         pictures={} if directory is None else _pictures(run, directory),
@@ -89,9 +91,9 @@ def _pictures(run: Run, directory: Path) -> dict[str, str]:
     return {file.name: quote(os.path.relpath(file, directory.resolve())) for file in files if file.is_file()}
 
 
-def _remarks(run: Run, group: Group | None) -> list[str]:
+def _remarks(run: Run, configuration: Configuration | None) -> list[str]:
     remarks = [
-        group.label if group else "",
+        configuration.label if configuration else "",
         f"seed {run.seed}" if run.seed is not None else "",
         f"warnings: {len(run.warnings)}" if run.warnings else "",
     ]

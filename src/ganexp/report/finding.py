@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from ganexp.report.comparison import SIGNIFICANCE, Comparison
 from ganexp.report.formatting import mean_and_half
-from ganexp.report.grouping import Group, shared_metadata
+from ganexp.report.grouping import Configuration, shared_metadata
 from ganexp.report.report import Report, Row
 from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.statistics import LEVEL_TEXT
@@ -15,9 +15,9 @@ MAX_SETTINGS = 6  # that a sentence names
 
 def title(report: Report) -> str:
     """Return the title of a report: the dataset, if the runs have one in common, and the configurations."""
-    datasets = {run.dataset for group in report.groups for run in group.runs}
+    datasets = {run.dataset for configuration in report.configurations for run in configuration.runs}
     dataset = datasets.pop() if len(datasets) == 1 else ""
-    labels = [group.label for group in report.groups]
+    labels = [configuration.label for configuration in report.configurations]
     compared = f"{labels[0]} and {labels[1]}" if len(labels) == 2 else f"{len(labels)} configurations"
     content = labels[0] if len(labels) == 1 else compared
     return f"{dataset}: {content}" if dataset else content
@@ -30,7 +30,7 @@ def best_score(report: Report) -> str:
         return ""
     cell = ranked[0].cells[report.main]
     seeds = "one seed" if cell.n == 1 else f"{LEVEL_TEXT} interval over {cell.n} seeds"
-    return f"Best mean {report.main.phrase}: {mean_and_half(cell, cell.n)} ({seeds}), {ranked[0].group.label}"
+    return f"Best mean {report.main.phrase}: {mean_and_half(cell, cell.n)} ({seeds}), {ranked[0].configuration.label}"
 
 
 def finding(report: Report) -> str:
@@ -44,7 +44,7 @@ def finding(report: Report) -> str:
         return f"Only one configuration has {name}, so there is nothing to compare it with."
     if report.main.info.higher_is_better is None:
         return f"The runs do not record which direction of {name} is better, so the configurations are not ranked."
-    first = ranked[0].group
+    first = ranked[0].configuration
     against = _against(first, report.comparisons, report)
     beaten = [other for other, comparison in against if comparison.is_separable]
     untested = [other for other, comparison in against if comparison.p is None]
@@ -72,9 +72,9 @@ def other_differences(report: Report) -> str:
 
 def _other_circumstances(report: Report) -> str:
     """Return one sentence on the versions, commits and devices that the runs which count have in several values."""
-    runs = [run for group in report.groups for run in group.counted]
+    runs = [run for configuration in report.configurations for run in configuration.counted]
     several = [f"{count} {name}" for name, count in shared_metadata(runs).items()]
-    return f"The runs have {_listed(several)}." if several and len(report.groups) > 1 else ""
+    return f"The runs have {_listed(several)}." if several and len(report.configurations) > 1 else ""
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -89,9 +89,9 @@ def _other_settings(report: Report) -> str:
     """
     keys = [key for key in report.unlabelled_settings if not key.startswith("metrics.")]
     shown = [setting_name(key) for key in keys[:MAX_SETTINGS]]
-    if len(report.groups) == 2:
+    if len(report.configurations) == 2:
         shown = [
-            f"{setting_name(key)} ({' and '.join(_value(key, group) for group in report.groups)})"
+            f"{setting_name(key)} ({' and '.join(_value(key, each) for each in report.configurations)})"
             for key in keys[:MAX_SETTINGS]
         ]
     if len(keys) > MAX_SETTINGS:
@@ -99,8 +99,8 @@ def _other_settings(report: Report) -> str:
     return f"The configurations also differ in {_listed(shown)}, which their names do not say." if keys else ""
 
 
-def _value(key: str, group: Group) -> str:
-    return setting_text(key, group.settings.get(key)) or "none"
+def _value(key: str, configuration: Configuration) -> str:
+    return setting_text(key, configuration.settings.get(key)) or "none"
 
 
 def ranked_rows(report: Report) -> list[Row]:
@@ -108,8 +108,10 @@ def ranked_rows(report: Report) -> list[Row]:
     return [] if report.main is None else [row for row in report.rows if row.cells[report.main].n]
 
 
-def _against(first: Group, comparisons: Sequence[Comparison], report: Report) -> list[tuple[Group, Comparison]]:
-    """Return the groups that `first` was compared with by the main score, and the comparisons."""
+def _against(
+    first: Configuration, comparisons: Sequence[Comparison], report: Report
+) -> list[tuple[Configuration, Comparison]]:
+    """Return the configurations that `first` was compared with by the main score, and the comparisons."""
     found = []
     for comparison in comparisons:
         if comparison.column == report.main and first in (comparison.first, comparison.second):
@@ -117,11 +119,11 @@ def _against(first: Group, comparisons: Sequence[Comparison], report: Report) ->
     return found
 
 
-def _names(groups: Sequence[Group], others: int) -> str:
-    """Return the labels of some of the `others` groups, or only their number if they are many, or several and all."""
-    if len(groups) == others > 2:
+def _names(configurations: Sequence[Configuration], others: int) -> str:
+    """Return the labels of some of the `others` configurations, or only their number if there are many."""
+    if len(configurations) == others > 2:
         return f"the other {others} configurations"
-    if len(groups) > MAX_NAMES:
-        return f"{len(groups)} other configurations"
-    *first, last = [group.label for group in groups]
+    if len(configurations) > MAX_NAMES:
+        return f"{len(configurations)} other configurations"
+    *first, last = [configuration.label for configuration in configurations]
     return f"{'; '.join(first)} and {last}" if first else last  # a label may have commas

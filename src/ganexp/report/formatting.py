@@ -1,13 +1,12 @@
 """Format numbers for tables on the page and in text."""
 
-import math
 from dataclasses import dataclass
 
 from ganexp.report.comparison import Comparison
+from ganexp.report.rounding import rounded_texts
 from ganexp.report.statistics import Summary
 
 MISSING = "–"
-MAX_DECIMALS = 6  # of a mean and of half the width of its interval
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ def mean_and_half(summary: Summary, counted: int) -> str:
 
     Args:
         summary: the summary of the scores of some seeds.
-        counted: the number of counted runs of the group; if the summary has another number, the text states it.
+        counted: the number of counted runs of the configuration; if the summary has another number, the text states it.
     """
     if summary.n == 0:
         return MISSING
@@ -44,16 +43,11 @@ def mean_and_half_texts(summary: Summary) -> tuple[str, str]:
     """
     if summary.mean is None or summary.high is None:
         return number(summary.mean), ""
-    half = summary.high - summary.mean
-    decimals = 1 - math.floor(math.log10(half)) if half > 0 else MAX_DECIMALS + 1
-    if decimals > MAX_DECIMALS:
-        return number(summary.mean), f"{half:.2g}"
-    shown = max(decimals, 0)
-    return f"{round(summary.mean, decimals):.{shown}f}", f"{round(half, decimals):.{shown}f}"
+    return rounded_texts(summary.mean, summary.high - summary.mean)
 
 
 def own_sample_size(summary: Summary, counted: int) -> str:
-    """Return " (n=2)" if a score has another number of values than its group has counted runs, otherwise ""."""
+    """Return " (n=2)" if a score has another number of values than its configuration has counted runs, otherwise ""."""
     return "" if summary.n == counted else f" (n={summary.n})"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ganexp.report.run import Run
 from ganexp.report.values import plain
 
-# Keys of run.json that should be equal for all runs of a group, and their names in warnings.
+# Keys of run.json that should be equal for all runs of a configuration, and their names in warnings.
 SHARED_METADATA = {"ganexp": "versions of ganexp", "ganexp_commit": "commits of ganexp", "device": "kinds of devices"}
 CPU = "CPU"
 
@@ -27,13 +27,13 @@ def device_kind(name: str) -> str:
 
 
 @dataclass
-class Group:
+class Configuration:
     """The runs of one configuration.
 
     Attributes:
         settings: settings of all its runs.
         runs: the runs in the order of their paths.
-        label: the name of the group in the report.
+        label: the name of the configuration in the report.
         counted: the runs that are included in means: the newest finished run of each seed.
         warnings: differences between the counted runs that are not settings.
     """
@@ -45,18 +45,18 @@ class Group:
     warnings: list[str] = field(default_factory=list)
 
 
-def group_runs(runs: Iterable[Run]) -> list[Group]:
-    """Return the groups in the order of their first run, without labels; unreadable runs are in no group."""
-    groups: dict[tuple, Group] = {}
+def group_runs(runs: Iterable[Run]) -> list[Configuration]:
+    """Return the configurations in the order of their first run, without labels; unreadable runs are left out."""
+    configurations: dict[tuple, Configuration] = {}
     for run in runs:
         if run.status == "unreadable":
             continue
         key = tuple(sorted(run.settings.items(), key=lambda item: item[0]))
-        groups.setdefault(key, Group(run.settings, [])).runs.append(run)
-    for group in groups.values():
-        group.counted = _newest_of_each_seed(group.runs)
-        group.warnings = _warnings(group.counted)
-    return list(groups.values())
+        configurations.setdefault(key, Configuration(run.settings, [])).runs.append(run)
+    for configuration in configurations.values():
+        configuration.counted = _newest_of_each_seed(configuration.runs)
+        configuration.warnings = _warnings(configuration.counted)
+    return list(configurations.values())
 
 
 def differing_keys(rows: Sequence[dict[Hashable, Any]]) -> list[Any]:
@@ -80,4 +80,8 @@ def _warnings(counted: list[Run]) -> list[str]:
     warnings = []
     if len({run.last_step for run in counted}) > 1:
         warnings.append("runs of different length")
+    if count := sum(bool(run.untrained_remark) for run in counted):
+        warnings.append(
+            f"the networks at step 0 of {count} of {len(counted)} runs scored better than the best checkpoint"
+        )
     return warnings + [f"{count} {name}" for name, count in shared_metadata(counted).items()]

@@ -1,11 +1,11 @@
-"""Label each group of runs with the settings that distinguish it from the others."""
+"""Label each configuration of runs with the settings that distinguish it from the others."""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganexp.report.grouping import Group, differing_keys
+from ganexp.report.grouping import Configuration, differing_keys
 from ganexp.report.settings import NOT_SETTING_GROUPS, is_setting, setting_name, setting_text
 from ganexp.report.values import as_dict, plain
 
@@ -29,71 +29,75 @@ TOLD_LENGTHS = tuple(f"{key}=" for key in (LENGTH, "schedule.epochs"))  # how a 
 
 @dataclass
 class _Draft:
-    """The incomplete label of a group.
+    """The incomplete label of a configuration.
 
     Attributes:
-        group: the group to label.
+        configuration: the configuration to label.
         candidates: the texts that the label may contain, by key.
         parts: the texts chosen so far.
     """
 
-    group: Group
+    configuration: Configuration
     candidates: dict[Hashable, str]
     parts: tuple[str, ...] = ()
 
 
-def set_labels(groups: Sequence[Group]) -> None:
-    """Label each group with as few options and settings as possible that distinguish it from the others.
+def set_labels(configurations: Sequence[Configuration]) -> None:
+    """Label each configuration with as few options and settings as possible that distinguish it from the others.
 
-    Options come before overrides that users typed, and these before settings. A single group gets the name of its run.
-    If the groups differ in the number of steps, every label has it, because an option such as schedule=quick hides it.
+    Options come before overrides that users typed, and these before settings. A single configuration gets the name of
+    its run. If the configurations differ in the number of steps, every label has it, because an option such as
+    schedule=quick hides it.
     """
-    if len(groups) == 1:
-        groups[0].label = groups[0].runs[0].name
+    if len(configurations) == 1:
+        configurations[0].label = configurations[0].runs[0].name
         return
-    typed = list(dict.fromkeys(key for group in groups for key in _typed(group)))
-    drafts = [_Draft(group, _candidates(group, typed)) for group in groups]
+    typed = list(dict.fromkeys(key for configuration in configurations for key in _typed(configuration)))
+    drafts = [_Draft(configuration, _candidates(configuration, typed)) for configuration in configurations]
     for key in differing_keys([draft.candidates for draft in drafts]):
         _extend(drafts, key)
     used: Counter[str] = Counter()
-    has_lengths = len({group.settings.get(LENGTH) for group in groups}) > 1
+    has_lengths = len({configuration.settings.get(LENGTH) for configuration in configurations}) > 1
     for draft in drafts:
         parts = [part for part in draft.parts if part]
         if has_lengths and not any(part.startswith(TOLD_LENGTHS) for part in parts):
-            parts.append(f"{LENGTH}={setting_text(LENGTH, draft.group.settings.get(LENGTH))}")
+            parts.append(f"{LENGTH}={setting_text(LENGTH, draft.configuration.settings.get(LENGTH))}")
         label = ", ".join(parts) or "default"
         used[label] += 1
-        draft.group.label = label if used[label] == 1 else f"{label} ({used[label]})"
+        draft.configuration.label = label if used[label] == 1 else f"{label} ({used[label]})"
 
 
-def is_in_labels(key: str, groups: Sequence[Group]) -> bool:
-    """Return whether the labels of all `groups` tell the setting `key`: they name it, or the option that sets it.
+def is_in_labels(key: str, configurations: Sequence[Configuration]) -> bool:
+    """Return whether all labels tell the setting `key`: they name it, or the option that sets it.
 
-    An option, such as loss=hinge, tells the settings of its config group in which the groups with this option agree.
-    Settings without a value need not be told.
+    An option, such as loss=hinge, tells the settings of its config group in which the configurations with this option
+    agree. Settings without a value need not be told.
     """
-    values = [group.settings.get(key) for group in groups]
+    values = [configuration.settings.get(key) for configuration in configurations]
     names = key.split(".")
     options = ["/".join(names[:depth]) for depth in range(1, len(names))]
     own = [f"{setting_name(key)}={setting_text(key, value)}" for value in values]
     if all(
-        value is None or f", {text}," in f", {group.label},"
-        for value, text, group in zip(values, own, groups, strict=True)
+        value is None or f", {text}," in f", {configuration.label},"
+        for value, text, configuration in zip(values, own, configurations, strict=True)
     ):
         return True
-    return any(_sets(option, values, groups) for option in options)
+    return any(_sets(option, values, configurations) for option in options)
 
 
-def _sets(option: str, values: Sequence[Any], groups: Sequence[Group]) -> bool:
-    """Return whether the label of each group names an option of the config group that decides its value."""
-    named = ["".join(part for part in group.label.split(", ") if part.startswith(f"{option}=")) for group in groups]
+def _sets(option: str, values: Sequence[Any], configurations: Sequence[Configuration]) -> bool:
+    """Return whether the label of each configuration names an option of the config group that decides its value."""
+    named = [
+        "".join(part for part in configuration.label.split(", ") if part.startswith(f"{option}="))
+        for configuration in configurations
+    ]
     pairs = set(zip(named, map(str, values), strict=True))
     are_named = all(name or value is None for name, value in zip(named, values, strict=True))
     return are_named and len(pairs) == len(set(named))
 
 
 def _extend(drafts: Sequence[_Draft], key: Hashable) -> None:
-    """Add the text of `key` to labels that several groups share, if this increases the number of different labels."""
+    """Add the text of `key` to labels that several configurations share, if this gives more different labels."""
     counts = Counter(draft.parts for draft in drafts)
     extended = [
         (*draft.parts, draft.candidates.get(key, "")) if counts[draft.parts] > 1 else draft.parts for draft in drafts
@@ -103,32 +107,32 @@ def _extend(drafts: Sequence[_Draft], key: Hashable) -> None:
             draft.parts = parts
 
 
-def _typed(group: Group) -> dict[str, str]:
-    """Return the value of each override of a group's first run, by key, as typed."""
-    overrides = group.runs[0].metadata.get("overrides")
+def _typed(configuration: Configuration) -> dict[str, str]:
+    """Return the value of each override of a configuration's first run, by key, as typed."""
+    overrides = configuration.runs[0].metadata.get("overrides")
     parts = [plain(each).lstrip("+").partition("=") for each in (overrides if isinstance(overrides, list) else [])]
     return {key: value for key, _, value in parts if is_setting(key) or key in TYPED_LENGTHS}
 
 
-def _candidates(group: Group, typed: Sequence[str]) -> dict[Hashable, str]:
-    """Return the options (loss=hinge), the typed overrides, then the settings, that can be part of a group's label.
+def _candidates(configuration: Configuration, typed: Sequence[str]) -> dict[Hashable, str]:
+    """Return the options (loss=hinge), the typed overrides, then the settings, that can be part of a label.
 
     Args:
-        group: the group.
-        typed: the keys of the overrides of all groups.
+        configuration: the configuration.
+        typed: the keys of the overrides of all configurations.
     """
-    recorded = as_dict(group.runs[0].metadata.get("groups"))
+    recorded = as_dict(configuration.runs[0].metadata.get("groups"))
     options = {plain(name): plain(option) for name, option in recorded.items() if option}
     names = [name for name in dict.fromkeys([*CONFIG_GROUPS, *options]) if name.split("/")[0] not in NOT_SETTING_GROUPS]
     candidates: dict[Hashable, str] = {
         ("option", name): f"{name}={options[name]}" if name in options else "" for name in names
     }
-    own = _typed(group)
+    own = _typed(configuration)
     for key in typed:
-        if key in group.settings:
-            candidates["override", key] = f"{setting_name(key)}={setting_text(key, group.settings[key])}"
+        if key in configuration.settings:
+            candidates["override", key] = f"{setting_name(key)}={setting_text(key, configuration.settings[key])}"
         elif key not in options:
             candidates["override", key] = f"{key}={own[key]}" if key in own else ""
-    for key, value in group.settings.items():
+    for key, value in configuration.settings.items():
         candidates[key] = f"{setting_name(key)}={setting_text(key, value)}"
     return candidates

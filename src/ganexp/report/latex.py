@@ -32,9 +32,9 @@ def as_latex(report: Report) -> str:
     bold = {column: _best_mean(report, column) for column in columns}
     lines = []
     for row in report.rows:
-        counted = len(row.group.counted)
+        counted = len(row.configuration.counted)
         cells = [_cell(row.cells[column], counted, bold[column]) for column in columns]
-        lines.append(_line([_escape(row.group.label), str(counted), *cells]))
+        lines.append(_line([_escape(row.configuration.label), str(counted), *cells]))
     parts = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _line(heads), r"\midrule", *lines]
     note = _line([rf"\multicolumn{{{len(heads)}}}{NOTE}"])
     return HEAD + "\n".join([*parts, r"\bottomrule", note, r"\end{tabular}"]) + "\n"

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ganexp.report.columns import BEST, Column
-from ganexp.report.grouping import Group
+from ganexp.report.grouping import Configuration
 from ganexp.report.run import Run
 from ganexp.report.score_info import ScoreInfo
 
@@ -16,57 +16,56 @@ def main_score_first(runs: Sequence[Run], score_info: dict[str, ScoreInfo]) -> d
     direction is known.
     """
     directed = [name for name, info in score_info.items() if info.higher_is_better is not None]
-    chosen = Counter(name for run in runs if (name := _chosen_by(run, directed)))
+    chosen = Counter(name for run in runs if (name := run.chosen_by(directed)))
     main = chosen.most_common(1)[0][0] if chosen else next(iter(directed), None)
     return score_info if main is None else {main: score_info[main]} | score_info
-
-
-def _chosen_by(run: Run, names: Sequence[str]) -> str | None:
-    """Return the score, one of `names`, that chose the best checkpoint of a run; None if none of them did."""
-    best_by = run.settings.get("metrics.best_by")
-    exact = f"{best_by}_{run.protocol.get('extractor')}"
-    return exact if exact in names else next((name for name in names if name.startswith(f"{best_by}_")), None)
 
 
 def is_declared(score: str, runs: Sequence[Run], score_info: dict[str, ScoreInfo]) -> bool:
     """Return whether `metrics.best_by` of every run names `score`, as the main score before the training."""
     directed = [name for name, info in score_info.items() if info.higher_is_better is not None]
-    return {_chosen_by(run, directed) for run in runs} == {score}
+    return {run.chosen_by(directed) for run in runs} == {score}
 
 
-def main_column(columns: Sequence[Column], groups: Sequence[Group], score_info: dict[str, ScoreInfo]) -> Column | None:
-    """Return the column to rank groups by: of the first score of `score_info`, and not the best evaluation.
+def main_column(
+    columns: Sequence[Column], configurations: Sequence[Configuration], score_info: dict[str, ScoreInfo]
+) -> Column | None:
+    """Return the column to rank configurations by: of the first score of `score_info`, and not the best evaluation.
 
-    The best evaluation was chosen by its score. Of several protocols, it is the one under which most groups have the
-    score. Returns None if there are no such scores.
+    The best evaluation was chosen by its score. Of several protocols, it is the one under which most configurations
+    have the score. Returns None if there are no such scores.
     """
     unselected = [column for column in columns if column.evaluation != BEST]
     main = next(iter(score_info), None)
     candidates = [column for column in unselected if column.score == main] or unselected
-    return max(candidates, key=lambda column: sum(bool(column.values(group)) for group in groups), default=None)
+    return max(
+        candidates,
+        key=lambda column: sum(bool(column.values(configuration)) for configuration in configurations),
+        default=None,
+    )
 
 
-def sort_by_score(groups: Sequence[Group], column: Column | None) -> list[Group]:
-    """Return `groups` with the best mean in `column` first (the lowest, if the direction is unknown).
+def sort_by_score(configurations: Sequence[Configuration], column: Column | None) -> list[Configuration]:
+    """Return `configurations` with the best mean in `column` first (the lowest, if the direction is unknown).
 
-    Groups without this score are last.
+    Configurations without this score are last.
     """
     if column is None:
-        return list(groups)
+        return list(configurations)
 
-    def place(group: Group) -> tuple[bool, float]:
-        values = list(column.values(group).values())
+    def place(configuration: Configuration) -> tuple[bool, float]:
+        values = list(column.values(configuration).values())
         mean = sum(values) / len(values) if values else 0.0
         return not values, -mean if column.info.higher_is_better else mean
 
-    return sorted(groups, key=place)
+    return sorted(configurations, key=place)
 
 
-def best_run(group: Group, column: Column) -> Run | None:
-    """Return the counted run of `group` with the best score in `column`; None if no run has it."""
-    values = column.values(group)
+def best_run(configuration: Configuration, column: Column) -> Run | None:
+    """Return the counted run of `configuration` with the best score in `column`; None if no run has it."""
+    values = column.values(configuration)
     if not values:
         return None
     choose = max if column.info.higher_is_better else min
     seed = choose(values, key=values.__getitem__)
-    return next(run for run in group.counted if run.seed == seed)
+    return next(run for run in configuration.counted if run.seed == seed)

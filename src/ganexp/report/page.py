@@ -88,7 +88,9 @@ def _pack(content: str) -> str:
 def _summary(report: Report) -> str:
     counts = Counter(run.status for run in report.runs)
     statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    groups = len(report.groups)
+    configurations = len(report.configurations)
     number = f"{len(report.runs)} run{'' if len(report.runs) == 1 else 's'}"
     sizes = [f"{name} {report.shared[key]}" for key, name in SIZES.items() if key in report.shared]
-    return "; ".join([f"{number} ({statuses}) of {groups} configuration{'' if groups == 1 else 's'}", *sizes])
+    return "; ".join(
+        [f"{number} ({statuses}) of {configurations} configuration{'' if configurations == 1 else 's'}", *sizes]
+    )

@@ -12,7 +12,7 @@ def precision_recall(report: Report) -> list[dict[str, Any]]:
     """Return the scatters that a report offers, those of `ganexp evaluate` first.
 
     title   name of the extractor or of the reference images, and the evaluation
-    points  group (its index in the report), label, recall and precision of each run that counts
+    points  configuration (its index in the report), label, recall and precision of each run that counts
     """
     columns = {(column.score, column.evaluation, column.protocol): column for column in report.unselected}
     scatters = []
@@ -26,11 +26,11 @@ def precision_recall(report: Report) -> list[dict[str, Any]]:
 
 def _points(report: Report, precision: Column, recall: Column) -> list[dict[str, Any]]:
     points = []
-    for index, group in enumerate(report.groups):
-        x, y = recall.values(group), precision.values(group)
+    for index, configuration in enumerate(report.configurations):
+        x, y = recall.values(configuration), precision.values(configuration)
         points += [
-            {"group": index, "label": run.label, "recall": x[run.seed], "precision": y[run.seed]}
-            for run in group.counted
+            {"configuration": index, "label": run.label, "recall": x[run.seed], "precision": y[run.seed]}
+            for run in configuration.counted
             if run.seed in x and run.seed in y
         ]
     return points

@@ -1,6 +1,5 @@
 """The content of a report, independent of its format as a table or a page."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from ganexp.report.baseline import Baseline
 from ganexp.report.columns import BEST, Column, preferred, protocol_letters, score_columns
 from ganexp.report.comparison import MAX_ALL_PAIRS, SIGNIFICANCE, Comparison, compare
 from ganexp.report.evaluated import UNKNOWN_PROTOCOL
-from ganexp.report.grouping import Group, differing_keys, group_runs
+from ganexp.report.grouping import Configuration, differing_keys, group_runs
 from ganexp.report.labels import is_in_labels, set_labels
 from ganexp.report.main_score import best_run, is_declared, main_column, main_score_first, sort_by_score
 from ganexp.report.run import Run
@@ -58,9 +57,9 @@ UNKNOWN_PROTOCOL_TEXT = (
 
 @dataclass(frozen=True)
 class Row:
-    """A group and the summary of its scores in each column."""
+    """A configuration and the summary of its scores in each column."""
 
-    group: Group
+    configuration: Configuration
     cells: dict[Column, Summary]
 
 
@@ -83,15 +82,15 @@ class Report:
 
     Attributes:
         runs: all runs, sorted by path.
-        rows: a row for each group of runs, the best one by the main score first.
+        rows: a row for each configuration of runs, the best one by the main score first.
         columns: a column for each score, protocol and evaluation.
-        preferred: the columns by which groups are compared.
-        main: the column by which groups are ranked; None if there are no scores.
+        preferred: the columns by which configurations are compared.
+        main: the column by which configurations are ranked; None if there are no scores.
         main_is_declared: whether every run that counts names the score of `main` in `metrics.best_by`.
-        settings: the keys of the settings in which the groups differ.
+        settings: the keys of the settings in which the configurations differ.
         letters: letters of the protocols by id; empty if all runs share one.
         score_info: the information about the scores in run.json, the main score first.
-        comparisons: the comparisons of pairs of groups by each score.
+        comparisons: the comparisons of pairs of configurations by each score.
         baselines: the scores of real images.
     """
 
@@ -110,48 +109,50 @@ class Report:
     @classmethod
     def from_runs(cls, runs: list[Run], baselines: Sequence[Baseline] = ()) -> "Report":
         """Return the report on `runs`, with the scores of real images if there are any."""
-        groups = group_runs(runs)
-        set_labels(groups)
+        configurations = group_runs(runs)
+        set_labels(configurations)
         letters = protocol_letters(runs)
         of_evaluated = (each.score_info for run in runs for each in run.evaluated)
         merged = merge_score_info(chain((run.score_info for run in runs), of_evaluated))
-        score_info = main_score_first([run for group in groups for run in group.runs], merged)
-        columns = score_columns(groups, letters, score_info)
-        compared = preferred(columns, groups)
-        main = main_column(compared, groups, score_info)
-        groups = sort_by_score(groups, main)
-        counted = [run for group in groups for run in group.counted]
+        score_info = main_score_first([run for configuration in configurations for run in configuration.runs], merged)
+        columns = score_columns(configurations, letters, score_info)
+        compared = preferred(columns, configurations)
+        main = main_column(compared, configurations, score_info)
+        configurations = sort_by_score(configurations, main)
+        counted = [run for configuration in configurations for run in configuration.counted]
         declared = main is not None and is_declared(main.score, counted, score_info)
         return cls(
             runs,
-            rows=[_summarize(group, columns) for group in groups],
+            rows=[_summarize(configuration, columns) for configuration in configurations],
             columns=columns,
             preferred=compared,
             main=main,
             main_is_declared=declared,
-            settings=differing_keys([group.settings for group in groups]),
+            settings=differing_keys([configuration.settings for configuration in configurations]),
             letters=letters,
             score_info=score_info,
-            comparisons=compare(groups, compared, main if declared else None),
+            comparisons=compare(configurations, compared, main if declared else None),
             baselines=baselines,
         )
 
     @property
-    def groups(self) -> list[Group]:
-        """Return the groups of runs in the order of the rows."""
-        return [row.group for row in self.rows]
+    def configurations(self) -> list[Configuration]:
+        """Return the configurations of runs in the order of the rows."""
+        return [row.configuration for row in self.rows]
 
     @property
     def uncounted(self) -> list[Run]:
         """Return the runs that are not included in any mean."""
-        counted = {run.path for group in self.groups for run in group.counted}
+        counted = {run.path for configuration in self.configurations for run in configuration.counted}
         return [run for run in self.runs if run.path not in counted]
 
     @property
     def best_run(self) -> Run | None:
-        """Return the run with the best main score of the best group; None if there are no such scores."""
+        """Return the run with the best main score of the best configuration; None if there are no such scores."""
         has_direction = self.main is not None and self.main.info.higher_is_better is not None
-        return best_run(self.groups[0], self.main) if self.main and has_direction and self.groups else None
+        return (
+            best_run(self.configurations[0], self.main) if self.main and has_direction and self.configurations else None
+        )
 
     @property
     def unselected(self) -> list[Column]:
@@ -160,13 +161,13 @@ class Report:
 
     @property
     def unlabelled_settings(self) -> list[str]:
-        """Return the keys of the settings in which the groups differ and which their labels do not tell."""
-        return [key for key in self.settings if not is_in_labels(key, self.groups)]
+        """Return the keys of the settings in which the configurations differ and which their labels do not tell."""
+        return [key for key in self.settings if not is_in_labels(key, self.configurations)]
 
     @property
     def shared(self) -> dict[str, Any]:
         """Return the settings that all configurations share, by key."""
-        first = self.groups[0].settings if self.groups else {}
+        first = self.configurations[0].settings if self.configurations else {}
         return {key: value for key, value in first.items() if key not in self.settings}
 
     @property
@@ -188,7 +189,7 @@ class Report:
     def untested_text(self) -> str:
         """Return one sentence on the comparisons without enough seeds for a test; "" if all have enough."""
         count = len(self.comparisons) - len(self.tested)
-        singles = [group.label for group in self.groups if len(group.counted) == 1]
+        singles = [configuration.label for configuration in self.configurations if len(configuration.counted) == 1]
         if not count:
             return ""
         are = "comparison is" if count == 1 else "comparisons are"
@@ -204,8 +205,8 @@ class Report:
 
     @property
     def lacks_pairs(self) -> bool:
-        """Return whether there are too many groups to compare all pairs."""
-        return any(comparison.pairs > math.comb(MAX_ALL_PAIRS, 2) for comparison in self.comparisons)
+        """Return whether there are too many configurations to compare all pairs."""
+        return any(sum(row.cells[column].n > 0 for row in self.rows) > MAX_ALL_PAIRS for column in self.preferred)
 
     @property
     def protocol_is_unknown(self) -> bool:
@@ -262,5 +263,5 @@ def _short(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else LONG_DIGEST.sub(r"\1…", str(value))
 
 
-def _summarize(group: Group, columns: list[Column]) -> Row:
-    return Row(group, {column: summarize(list(column.values(group).values())) for column in columns})
+def _summarize(configuration: Configuration, columns: list[Column]) -> Row:
+    return Row(configuration, {column: summarize(list(column.values(configuration).values())) for column in columns})

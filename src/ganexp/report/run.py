@@ -1,6 +1,7 @@
 """Read a run directory without executing any code from it, because it may come from an untrusted source."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ganexp.report.curves import Curve, read_curves
 from ganexp.report.evaluated import UNKNOWN_PROTOCOL, Evaluated, read_evaluated
 from ganexp.report.score_info import ScoreInfo, read_score_info
 from ganexp.report.settings import read_config, select_settings
+from ganexp.report.untrained import untrained_remark
 from ganexp.report.values import as_dict, as_list, flatten, is_number, plain
 from ganexp.runs.links import refuse_links
 from ganexp.runs.process import DIED, current_status
@@ -92,6 +94,20 @@ class Run:
         """Return the id of the protocol; scores with the same id are comparable. UNKNOWN_PROTOCOL if not recorded."""
         return str(self.protocol.get("id", UNKNOWN_PROTOCOL))
 
+    def chosen_by(self, names: Sequence[str]) -> str | None:
+        """Return the score, one of `names`, that chose the best checkpoint; None if none of them did."""
+        best_by = self.settings.get("metrics.best_by")
+        exact = f"{best_by}_{self.protocol.get('extractor')}"
+        return exact if exact in names else next((name for name in names if name.startswith(f"{best_by}_")), None)
+
+    @property
+    def untrained_remark(self) -> str:
+        """Return one line if the networks at step 0 scored better than the best checkpoint, otherwise ""."""
+        directions = {name: info.higher_is_better for name, info in self.score_info.items()}
+        name = self.chosen_by([name for name, higher_is_better in directions.items() if higher_is_better is not None])
+        is_initial = bool(self.metadata.get("init_from"))
+        return untrained_remark(self.scores, name, bool(directions.get(name)), is_initial)
+
     def scores_under(self, evaluation: str, protocol: str) -> dict[str, float]:
         """Return the scores of an evaluation, one of EVALUATIONS or of `ganexp evaluate`, under a protocol."""
         if evaluation in EVALUATIONS:
@@ -162,6 +178,8 @@ def _warnings(run: Run) -> list[str]:
         warnings.append(by_status[run.status])
     elif run.status == "finished" and run.curves and is_number(planned) and run.last_step < planned:
         warnings.append(f"shorter than planned: {progress}")
+    if run.untrained_remark:
+        warnings.append(run.untrained_remark)
     warnings += [
         f"at step {plain(found.get('step'))} the guard found: {plain(found.get('message'))}"
         for found in run.metadata.get("guard") or []

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganexp.report.grouping import Group
+from ganexp.report.grouping import Configuration
 from ganexp.report.run import Run
 from ganexp.report.statistics import evenly
 from ganexp.runs.run_directory import RunDirectory
@@ -85,21 +85,21 @@ class _Source:
     files: dict[str, Path]
 
 
-def choose_samples(groups: Sequence[Group], first: Run | None = None) -> Samples:
+def choose_samples(configurations: Sequence[Configuration], first: Run | None = None) -> Samples:
     """Return the sample grids of at most MAX_RUNS runs at MAX_STEPS steps.
 
-    Runs are chosen in rounds: the first run of each group, then the second run of each group, and so on. They are shown
-    by group. The steps are evenly spread over the steps that most of these runs have; a run without one of them shows
-    its nearest step.
+    Runs are chosen in rounds: the first run of each configuration, then the second run of each, and so on. They are
+    shown by configuration. The steps are evenly spread over the steps that most of these runs have; a run without one
+    of them shows its nearest step.
 
     Args:
-        groups: the groups of runs.
-        first: a run of the first group that is shown first; None shows the runs of each group in their order.
+        configurations: the configurations of runs.
+        first: a run of the first configuration that is shown first; None shows all runs in their order.
     """
-    place = {run.path: number for number, group in enumerate(groups) for run in group.runs}
-    by_turns = chain(*zip_longest(*(group.counted or group.runs for group in groups)))
+    place = {run.path: number for number, configuration in enumerate(configurations) for run in configuration.runs}
+    by_turns = chain(*zip_longest(*(configuration.counted or configuration.runs for configuration in configurations)))
     ordered = sorted(filter(None, by_turns), key=lambda run: run is not first)
-    sources = [_Source(run, _caption(run, groups[place[run.path]]), _sample_files(run)) for run in ordered]
+    sources = [_Source(run, _caption(run, configurations[place[run.path]]), _sample_files(run)) for run in ordered]
     sources = [source for source in sources if source.files]
     chosen = sorted(sources[:MAX_RUNS], key=lambda source: place[source.run.path])
     counts = Counter(name for source in chosen for name in source.files)
@@ -114,10 +114,14 @@ def choose_samples(groups: Sequence[Group], first: Run | None = None) -> Samples
     )
 
 
-def _caption(run: Run, group: Group) -> str:
+def _caption(run: Run, configuration: Configuration) -> str:
     """Return the configuration and the seed of a run, or its own label if these do not tell it from other runs."""
-    is_only_one = [other.seed for other in group.runs].count(run.seed) == 1
-    return f"{group.label}, seed {run.seed}" if group.label and run.seed is not None and is_only_one else run.label
+    is_only_one = [other.seed for other in configuration.runs].count(run.seed) == 1
+    return (
+        f"{configuration.label}, seed {run.seed}"
+        if configuration.label and run.seed is not None and is_only_one
+        else run.label
+    )
 
 
 def _real_images(runs: Sequence[Run]) -> Grid | None:

@@ -1,10 +1,10 @@
-"""The cells of the score table on the page: a mean, its interval, and a bar to compare it with the other groups."""
+"""The cells of the score table on the page: a mean, its interval, and a bar to compare it with the other rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ganexp.report.formatting import MISSING, mean_and_half, typographic_minus
-from ganexp.report.grouping import Group
+from ganexp.report.grouping import Configuration
 from ganexp.report.report import Report
 from ganexp.report.statistics import LEVEL_TEXT, Summary
 
@@ -39,7 +39,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class ScoreCell:
-    """One score of a group.
+    """One score of a configuration.
 
     Attributes:
         text: the mean, or a dash if no run has the score.
@@ -56,20 +56,20 @@ class ScoreCell:
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """A group and its cells in the order of the report's columns."""
+    """A configuration and its cells in the order of the report's columns."""
 
-    group: Group
+    configuration: Configuration
     cells: list[ScoreCell]
 
 
 def score_rows(report: Report) -> list[ScoreRow]:
-    """Return the rows of the table, one for each group."""
+    """Return the rows of the table, one for each configuration."""
     scales = {column: _bar_scale([row.cells[column] for row in report.rows]) for column in report.columns}
     rows = []
     for row in report.rows:
-        counted = len(row.group.counted)
+        counted = len(row.configuration.counted)
         cells = [_cell(row.cells[column], counted, scale) for column, scale in scales.items()]
-        rows.append(ScoreRow(row.group, cells))
+        rows.append(ScoreRow(row.configuration, cells))
     return rows
 
 

@@ -118,7 +118,7 @@ def _schema_defaults() -> dict[str, Any]:
 
 def _default(field: Field) -> Any:
     value = field.default if field.default_factory is MISSING else field.default_factory()
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         return asdict(value)
     return None if value in (MISSING, omegaconf.MISSING) else value
 

@@ -25,11 +25,11 @@ def as_csv(report: Report) -> str:
     score_heads = [f"{_csv_name(column)}_{statistic}" for column in report.columns for statistic in STATISTICS]
     writer.writerow(["configuration", "runs", "n", *score_heads, *report.settings])
     for row in report.rows:
-        group = row.group
+        configuration = row.configuration
         numbers = [getattr(row.cells[column], statistic) for column in report.columns for statistic in STATISTICS]
-        settings = [_without_formula(group.settings.get(key)) for key in report.settings]
-        label = _without_formula(group.label)
-        writer.writerow([label, len(group.runs), len(group.counted), *numbers, *settings])
+        settings = [_without_formula(configuration.settings.get(key)) for key in report.settings]
+        label = _without_formula(configuration.label)
+        writer.writerow([label, len(configuration.runs), len(configuration.counted), *numbers, *settings])
     return text.getvalue()
 
 
@@ -62,9 +62,9 @@ def _scores(report: Report) -> str:
     heads = ["configuration", f"seeds (± is the {LEVEL_TEXT} interval)", *(column.title for column in report.columns)]
     rows = []
     for row in report.rows:
-        group, counted = row.group, len(row.group.counted)
+        configuration, counted = row.configuration, len(row.configuration.counted)
         scores = [mean_and_half(row.cells[column], counted) for column in report.columns]
-        rows.append([group.label, str(counted), *scores])
+        rows.append([configuration.label, str(counted), *scores])
     return _table(heads, rows)
 
 

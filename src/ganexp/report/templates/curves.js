@@ -14,10 +14,10 @@ const PLOT_CONFIG = {
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
 };
 
-function lineStyle(group) {
+function lineStyle(configuration) {
   return {
-    colour: COLOURS[group % COLOURS.length],
-    dash: DASHES[Math.floor(group / COLOURS.length) % DASHES.length],
+    colour: COLOURS[configuration % COLOURS.length],
+    dash: DASHES[Math.floor(configuration / COLOURS.length) % DASHES.length],
   };
 }
 
@@ -46,7 +46,7 @@ function addPoint(trace, x, y, text) {
   trace.text.push(text);
 }
 
-// The mean over the shown seeds of a group at each step that two of them or more have, with the ends of its interval.
+// The mean over the shown seeds of a configuration at each step that two of them or more have, with the ends of its interval.
 function meanPoints(data, runs, quantity, axis) {
   const bySteps = new Map();
   for (const run of runs) {
@@ -72,12 +72,12 @@ function meanPoints(data, runs, quantity, axis) {
 }
 
 function makeMeans(data, shown, quantity, axis) {
-  const means = data.groups.map((label, group) => {
-    const runs = data.runs.filter((run, index) => run.group === group && run.counts && shown.has(index));
-    return { label, group, points: meanPoints(data, runs, quantity, axis) };
+  const means = data.configurations.map((label, configuration) => {
+    const runs = data.runs.filter((run, index) => run.configuration === configuration && run.counts && shown.has(index));
+    return { label, configuration, points: meanPoints(data, runs, quantity, axis) };
   }).filter(({ points }) => points.length);
-  return means.flatMap(({ label, group, points }) => {
-    const { colour, dash } = lineStyle(group);
+  return means.flatMap(({ label, configuration, points }) => {
+    const { colour, dash } = lineStyle(configuration);
     const x = points.map((point) => point.x);
     const outline = { type: "scatter", mode: "lines", fill: "toself", fillcolor: `${colour}33`, line: { width: 0 } };
     const ends = [...points.map((point) => point.high), ...points.map((point) => point.low).reverse()];
@@ -95,7 +95,7 @@ function makeTraces(data, shown, quantity, axis) {
   const traces = new Map();
   data.runs.forEach((run, index) => {
     if (!shown.has(index)) return;
-    const style = lineStyle(run.group);
+    const style = lineStyle(run.configuration);
     const key = style.colour + style.dash;
     for (const curve of run.curves) {
       if (!(quantity in curve.values)) continue;
@@ -178,24 +178,24 @@ function makeButton(text, runs, shown, redraw) {
   return button;
 }
 
-function legendLine(group) {
-  const { colour, dash } = lineStyle(group);
+function legendLine(configuration) {
+  const { colour, dash } = lineStyle(configuration);
   const template = document.createElement("template");
   template.innerHTML = `<svg width="26" height="8" aria-hidden="true"><line x1="1" x2="25" y1="4" y2="4"
     stroke="${colour}" stroke-width="3" stroke-dasharray="${SVG_DASHES[dash]}"/></svg>`;
   return template.content;
 }
 
-// A row for each group: a button for all its runs, then one for each run. Returns the buttons.
+// A row for each configuration: a button for all its runs, then one for each run. Returns the buttons.
 function fillLegend(data, shown, redraw) {
   const buttons = [];
-  data.groups.forEach((label, group) => {
-    const runs = [...data.runs.keys()].filter((run) => data.runs[run].group === group);
-    const groupButton = makeButton(label, runs, shown, redraw);
-    groupButton.prepend(legendLine(group));
+  data.configurations.forEach((label, configuration) => {
+    const runs = [...data.runs.keys()].filter((run) => data.runs[run].configuration === configuration);
+    const configurationButton = makeButton(label, runs, shown, redraw);
+    configurationButton.prepend(legendLine(configuration));
     const runButtons = runs.map((run) => makeButton(data.runs[run].seed, [run], shown, redraw));
     const row = document.createElement("div");
-    row.append(groupButton, ...(runs.length > 1 ? runButtons : []));
+    row.append(configurationButton, ...(runs.length > 1 ? runButtons : []));
     buttons.push(...row.children);
     byId("legend").append(row);
   });

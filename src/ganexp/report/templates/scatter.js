@@ -4,9 +4,9 @@
 
 const SYMBOLS = { circle: "●", square: "■", diamond: "◆", "triangle-up": "▲" }; // of plotly, and in the key
 
-function markerStyle(group) {
+function markerStyle(configuration) {
   const names = Object.keys(SYMBOLS);
-  return { color: COLOURS[group % COLOURS.length], symbol: names[Math.floor(group / COLOURS.length) % names.length] };
+  return { color: COLOURS[configuration % COLOURS.length], symbol: names[Math.floor(configuration / COLOURS.length) % names.length] };
 }
 
 // The range of an axis: around the values, within 0 and 1, and not so small that noise looks large.
@@ -19,24 +19,24 @@ function markerRange(values) {
 
 function drawScatter(data) {
   const { title, points } = data.scatters[byId("scatter-choice").selectedIndex];
-  const groups = [...new Set(points.map((point) => point.group))];
-  const traces = groups.map((group) => {
-    const own = points.filter((point) => point.group === group);
+  const configurations = [...new Set(points.map((point) => point.configuration))];
+  const traces = configurations.map((configuration) => {
+    const own = points.filter((point) => point.configuration === configuration);
     return {
       type: "scatter",
       mode: "markers",
       x: own.map((point) => point.recall),
       y: own.map((point) => point.precision),
-      text: own.map((point) => `${escaped(point.label)}<br>${escaped(data.groups[group])}`),
-      marker: { ...markerStyle(group), size: 10, opacity: 0.85 },
+      text: own.map((point) => `${escaped(point.label)}<br>${escaped(data.configurations[configuration])}`),
+      marker: { ...markerStyle(configuration), size: 10, opacity: 0.85 },
       hovertemplate: "precision %{y:.3f}, recall %{x:.3f}<br>%{text}<extra></extra>",
     };
   });
-  byId("scatter-key").replaceChildren(...groups.map((group) => {
+  byId("scatter-key").replaceChildren(...configurations.map((configuration) => {
     const [item, mark] = [document.createElement("li"), document.createElement("span")];
-    mark.textContent = `${SYMBOLS[markerStyle(group).symbol]} `;
-    mark.style.color = markerStyle(group).color;
-    item.append(mark, data.groups[group]);
+    mark.textContent = `${SYMBOLS[markerStyle(configuration).symbol]} `;
+    mark.style.color = markerStyle(configuration).color;
+    item.append(mark, data.configurations[configuration]);
     return item;
   }));
   byId("scatter").setAttribute("aria-label", `Precision against recall: ${title}, ${points.length} runs`);
