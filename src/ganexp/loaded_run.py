@@ -67,6 +67,11 @@ def find_checkpoint(given: str, key: str) -> Path:
     if path.is_dir():
         run = RunDirectory(path)
         path = next((file for file in (run.best, run.last) if file.exists()), run.best)
+    if path.suffix == ".zip" and path.is_file():
+        raise UserError(
+            f"{key}={given}: unpack the zip file, and give the run directory in it. The zip file of ganexp report "
+            "--bundle has a checkpoint if it was written with checkpoint=true"
+        )
     if not path.is_file():
         hint = newest_run_below(given)
         raise UserError(f"{key}={given}: no such checkpoint. Give a .ckpt file or a run directory.{hint}")

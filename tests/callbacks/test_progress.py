@@ -3,6 +3,7 @@
 import time
 from types import SimpleNamespace
 
+import pytest
 import torch
 from helpers.config import TINY, config
 
@@ -65,6 +66,22 @@ def test_slow_steps_are_shown_before_they_are_logged(monkeypatch, capsys):
     for gan.step in (1, 2):  # after 10 seconds, and after 35
         progress.on_train_batch_end(None, gan)
     assert capsys.readouterr().out == "step 2/100  40:50 left\n"  # 98 steps of 25 seconds, without the first step of 10
+
+
+@pytest.mark.parametrize(("steps", "warnings"), [(4_000, 0), (5_000, 1)])
+def test_run_of_more_than_a_day_is_announced_once(monkeypatch, capsys, steps, warnings):
+    gan = build_gan(config(*TINY))
+    gan.log_every, gan.steps, gan.step = 50, steps, 0
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    progress = ProgressLine()
+    progress.on_train_start(None, gan)
+    for gan.step in range(1, 6):
+        now[0] += 20
+        progress.on_train_batch_end(None, gan)
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert len(lines) == warnings
+    assert all("the rest of the run takes about 1.2 days" in line and "on a GPU" in line for line in lines)
 
 
 def test_disabled_line_prints_nothing(capsys):

@@ -15,19 +15,20 @@ RUN = {
     "auxiliary": {},
     "keep_at": [],
     "steps": 3000,
-    "estimate": {"hours": 0.5, "notes": ["random images are used", "assuming 5 images"]},
+    "estimate": {"hours": 0.5, "evaluation_share": 0.0614, "notes": ["random images are used", "assuming 5 images"]},
 }
 LINES = [
-    "data.source:          digits",
-    "data.flip:            false",
-    "data.images.train:    1,520 in 2 classes: 0 1,500, 1 20",
-    "data.images.test:     300",
-    "generator:            mlp.Generator(channels=1, hidden=[256, 2])",
-    "generator.parameters: 98,880",
-    "optimizers.generator: Adam(lr=0.001, fused=true)",
-    "steps:                3,000",
-    "estimate.hours:       0.5",
-    "estimate.notes:       random images are used; assuming 5 images",
+    "data.source:               digits",
+    "data.flip:                 false",
+    "data.images.train:         1,520 in 2 classes: 0 1,500, 1 20",
+    "data.images.test:          300",
+    "generator:                 mlp.Generator(channels=1, hidden=[256, 2])",
+    "generator.parameters:      98,880",
+    "optimizers.generator:      Adam(lr=0.001, fused=true)",
+    "steps:                     3,000",
+    "estimate.hours:            0.5 (30:00)",
+    "estimate.evaluation_share: 6.1%",
+    "estimate.notes:            random images are used; assuming 5 images",
 ]
 
 
@@ -61,5 +62,5 @@ def test_sweep_shows_what_the_jobs_share_once(printed):
         "  seed: 2",
         "all jobs",
         "  steps: 3,000",
-        "estimate of the sweep.hours: 2",
+        "estimate of the sweep.hours: 2 (2:00:00)",
     ]

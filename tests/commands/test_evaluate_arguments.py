@@ -17,9 +17,32 @@ def test_settings_of_metrics_become_those_of_the_command():
     assert adapted(*given) == ["ckpt=a", "samples=5", "fid_at=[3]", "metrics.scores.kid.subsets=2"]
 
 
-def test_chosen_metrics_keep_their_settings():
-    given = ["ckpt=a", "metrics=inception", "metrics.samples=5", "metrics.splits=2"]
-    assert adapted(*given) == given
+def test_chosen_metrics_keep_their_other_settings():
+    given = ("ckpt=a", "metrics=inception", "metrics.references=[test]", "metrics.splits=2")
+    assert adapted(*given) == ["ckpt=a", "metrics=inception", "references=[test]", "metrics.splits=2"]
+
+
+@pytest.mark.parametrize("metrics", [[], ["metrics=inception"]])
+def test_two_values_of_one_setting_are_refused(metrics):
+    for values in [("samples=40", "metrics.samples=null"), ("labels=reference", "metrics.labels=uniform")]:
+        for first, second in (values, values[::-1]):
+            with pytest.raises(UserError, match=rf"^{values[0]} and {values[1]}: these are one setting"):
+                adapted("ckpt=a", first, *metrics, second)
+    equal, repeated = ("samples=4", "metrics.samples=4"), ("metrics.samples=3", "metrics.samples=4")
+    assert adapted("ckpt=a", *metrics, *equal) == ["ckpt=a", *metrics, *["samples=4"] * 2]
+    assert adapted("ckpt=a", *metrics, *repeated) == [
+        "ckpt=a",
+        *metrics,
+        "samples=3",
+        "samples=4",
+    ]  # the last one counts
+
+
+@pytest.mark.parametrize("given", [["images=a"], ["real=test"], ["images=a", "real=b"]])
+@pytest.mark.parametrize("number", ["samples=9", "metrics.samples=9", "samples=null"])
+def test_number_of_existing_images_is_refused(given, number):
+    with pytest.raises(UserError, match=f"^{number}: every image is scored"):
+        adapted(*given, number)
 
 
 def test_ignored_setting_of_metrics_is_refused():

@@ -78,6 +78,24 @@ def test_settings_are_logged_at_the_start_and_with_the_result(tmp_path, settings
     assert logger.calls == [("settings", settings), ("result", settings, scores, 4)]
 
 
+@pytest.mark.parametrize(
+    ("mode", "values", "remark"),
+    [
+        ("min", (1.0, 3.0, 2.0), "best: x 2 at step 4; the untrained networks at step 0 scored better (1)"),
+        ("max", (5.0, 3.0, 2.0), "best: x 3 at step 2; the untrained networks at step 0 scored better (5)"),
+        ("min", (2.0, 3.0, 2.0), None),
+        ("max", (1.0, 3.0, 2.0), None),
+    ],
+)
+def test_best_score_is_compared_with_step_0(tmp_path, capsys, mode, values, remark):
+    run = RunDirectory(tmp_path)
+    points = [{"step": 2 * place, "score/x": value} for place, value in enumerate(values)]
+    run.metrics.write_text("".join(json.dumps(point) + "\n" for point in points))
+    record_result(config(*TINY), run, [], "x", mode, "finished")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("best:")] == ([remark] if remark else [])
+
+
 def test_result_without_scores_has_the_last_losses(tmp_path):
     run, logger = RunDirectory(tmp_path), Recorder()
     run.metrics.write_text('{"step": 4, "loss/generator": 0.5, "axis/images": 9}\n')

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ganexp.commands.score_table import warn_of_few_images
+from ganexp.commands.score_table import score_table, warn_of_few_images
 from ganexp.metrics.fid import FID
 from ganexp.metrics.intra_fid import IntraFID
 from ganexp.metrics.kid import KID
@@ -24,4 +24,23 @@ def test_few_images_are_named_if_they_bias_a_score(capsys, metrics, samples, rea
     scores = {metric.__name__: metric for metric in metrics}
     warn_of_few_images(SimpleNamespace(references=references, samples=samples, scores=scores))
     printed = capsys.readouterr().out
+    warn_of_few_images(SimpleNamespace(references=references, samples=samples, scores=scores), only_samples=True)
+    assert capsys.readouterr().out == (printed if "samples are few" in beginning else "")
     assert (printed.startswith(beginning) and printed.count("\n") == 1) if beginning else not printed
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"x": 7.54451}, "7.545"),
+        ({"x": 7.54451, "x_std": 0.0951}, "7.545 ± 0.095"),
+        ({"x": 12.3456, "x_std": 3.21}, "12.3 ± 3.2"),
+        ({"x": 7.54451, "x_std": 0.0}, "7.545 ± 0"),
+        ({"x": 7.54451, "x_std": float("nan")}, "7.545 ± nan"),
+        ({"x": 20.0, "x_low": 18.123, "x_high": 22.0}, "20  (18.12 to 22)"),
+    ],
+)
+def test_score_has_the_digits_of_its_deviation(values, text):
+    info = {name: {"spread_of": "x"} for name in values if name != "x"}
+    table = score_table(values, info, ["train"])
+    assert [list(column.cells) for column in table.columns] == [["x"], [text]]

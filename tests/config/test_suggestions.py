@@ -180,6 +180,7 @@ def test_missing_parent_of_an_experiment_is_explained(tmp_path):
         (["data.path=a,b"], "One string:              \"data.path='a,b'\""),
         (["data.path=a,b"], "A sweep over the values: ganexp -m data.path=a,b"),
         (["tags=a,b"], "A list of values:        tags=[a,b]"),
+        (["metrics/score=is,fid"], "A list of values:        metrics/score=[is,fid]"),
         (["seed=1,2"], "A sweep over the values: ganexp -m seed=1,2"),
     ],
 )
@@ -207,6 +208,7 @@ def test_number_or_option_is_not_offered_as_text():
     assert "One string" not in explanation("seed=1,2")
     assert "One string" not in explanation("experiment=a,b")
     assert "A list" not in explanation("data.path=a,b")
+    assert "A list" not in explanation("loss=hinge,wgan")
 
 
 def test_other_errors_keep_their_text():

@@ -132,6 +132,9 @@ def test_flags_may_stand_anywhere(tmp_path):
         (["--loss=hinge"], "write loss=hinge\n"),
         (["--schedule.steps", "3", "loss=hinge"], "write schedule.steps=3\n"),
         (["sample", "--ckpt=run", "--n=4"], "write ckpt=run n=4\n"),
+        (["--steps", "3"], "write schedule.steps=3\n"),
+        (["--batch-size=3", "--nothing"], "write schedule.batch_size=3\n"),
+        (["--lr=1"], "write optimizer.generator.lr=1 or optimizer.discriminator.lr=1\n"),
         (["\N{EN DASH}m", "seed=1,2"], "write -m\n"),
     ],
 )

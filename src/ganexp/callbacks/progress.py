@@ -8,10 +8,11 @@ from pytorch_lightning.callbacks import ProgressBar
 from rich.progress import BarColumn, Progress, TextColumn
 
 from ganexp import log_keys
-from ganexp.console import clock_time, make_console, say
+from ganexp.console import clock_time, count, make_console, say
 from ganexp.training.gan import GAN
 
 MAX_SILENCE_SECONDS = 30  # between two lines, unless a single step takes longer
+LONG_SECONDS = 24 * 60 * 60  # a day; a run that takes longer is probably not meant to
 SHOWN_SCORES = 2  # the first ones of the run
 
 
@@ -42,17 +43,21 @@ class ProgressLine(ProgressBar):
         """Start the bar and the measurement of speed."""
         self.printed_at = time.monotonic()
         self._measure_from(pl_module)
-        self.has_stepped = False
+        self.has_stepped = self.has_checked_length = False
         total = pl_module.steps
         self.task = self.bar.add_task("", total=total, completed=pl_module.step, line=self.line(pl_module))
         self.bar.start()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
         """Refresh the bar at the first step and when losses are logged, or print a line after half a minute."""
-        silent = time.monotonic() - self.printed_at > MAX_SILENCE_SECONDS
+        now = time.monotonic()
+        silent = now - self.printed_at > MAX_SILENCE_SECONDS
         is_first, self.has_stepped = not self.has_stepped, True
         if is_first:
             self._measure_from(pl_module)  # the first step of a process takes longer than the others
+        elif not self.has_checked_length and now - self.started_at > MAX_SILENCE_SECONDS:
+            self.has_checked_length = True
+            self._warn_if_long(pl_module)
         if self.live and (silent or is_first or pl_module.losses_logged_at == pl_module.step):
             self.printed_at = time.monotonic()
             self.bar.update(self.task, completed=pl_module.step, line=self.line(pl_module), refresh=True)
@@ -82,6 +87,17 @@ class ProgressLine(ProgressBar):
         """Remove the bar."""
         self.bar.stop()
 
+    def _warn_if_long(self, gan: GAN) -> None:
+        """Print how long the rest of the run takes and what shortens it, if it is more than a day."""
+        seconds_left = self._seconds_left(gan)
+        if self.enabled and seconds_left > LONG_SECONDS:
+            gpu = ", or train on a GPU" if gan.device.type == "cpu" else ""
+            days = count(round(seconds_left / LONG_SECONDS, 1), "day")
+            say(
+                f"warning: at this speed, the rest of the run takes about {days}. Take "
+                f"fewer steps (schedule.steps=… or schedule=quick), smaller images (data.resolution=…){gpu}"
+            )
+
     def _print(self, gan: GAN) -> None:
         self.printed_at = time.monotonic()
         if self.enabled:
@@ -90,12 +106,14 @@ class ProgressLine(ProgressBar):
     def line(self, gan: GAN) -> str:
         """Return the progress as one line of text. The time left includes evaluations, which the speed leaves out."""
         parts = [part for part in (self._d_steps(gan), *self._losses(gan), self._scores(gan)) if part]
-        done = share_done(gan) - self.first_share
-        if done:
-            seconds = time.monotonic() - self.started_at
-            seconds_left = seconds / done * (1 - share_done(gan))
-            parts = [*self._speed(gan), *parts, f"{clock_time(seconds_left)} left"]
+        if share_done(gan) > self.first_share:
+            parts = [*self._speed(gan), *parts, f"{clock_time(self._seconds_left(gan))} left"]
         return " · ".join(parts)
+
+    def _seconds_left(self, gan: GAN) -> float:
+        """Return the time left, by the share of the run that was done since the measurement of speed started."""
+        seconds = time.monotonic() - self.started_at
+        return seconds / (share_done(gan) - self.first_share) * (1 - share_done(gan))
 
     def _speed(self, gan: GAN) -> list[str]:
         seconds = gan.clock.seconds() - self.first_seconds

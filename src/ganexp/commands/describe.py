@@ -22,7 +22,7 @@ def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
     With `cfg.estimate` it includes the estimated cost of the run on this machine.
     """
     cfg = in_steps(cfg, known_images(cfg))
-    chosen = {group: groups.get(group) for group in ("experiment", "as_published")}
+    chosen = {group: groups.get(group) for group in ("experiment", "as_published", "metrics")}
     cost = {"estimate": estimate(cfg)} if cfg.estimate else {}
     return chosen | description(cfg) | cost
 
@@ -53,8 +53,9 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         "keep_at": schedule["keep_at"],
         "lr_decay": schedule["lr_decay"],
         "growth": schedule["growth"],
-        "ema": schedule["ema"],
-        "metrics": target_name(cfg.metrics.extractor) if cfg.metrics.extractor else None,
+        "ema": None if schedule["ema"]["decay"] is None else schedule["ema"],
+        "scores": [name for name, node in cfg.metrics.scores.items() if node] if cfg.metrics.extractor else None,
+        "samples": cfg.metrics.samples if cfg.metrics.extractor else None,
         "seed": cfg.seed,
     }
 

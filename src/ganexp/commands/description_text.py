@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import fill
 from typing import Any
 
-from ganexp.console import count, is_terminal, make_console, say
+from ganexp.console import clock_time, count, is_terminal, make_console, say
 
 Rows = dict[str, str]  # the dotted key of each value, and its text
 
@@ -49,7 +49,7 @@ def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     if value in (None, {}, []):
         return
     if not isinstance(value, Mapping) or "_target_" in value:
-        yield key, f"{value:,}" if type(value) is int else _text(value)
+        yield key, _with_unit(key, value)
     elif key.startswith("data.images.") or key == "data.passed_over":
         yield key, _counts(value)
     else:
@@ -58,6 +58,17 @@ def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for name, child in value.items():
             if "settings" not in value or name not in ("name", "settings"):
                 yield from _rows(child, f"{key}.{name}".lstrip("."))
+
+
+def _with_unit(key: str, value: Any) -> str:
+    """Return a value as text; of an estimate, hours as a time too, and shares in percent."""
+    if key.startswith("estimate"):
+        name = key.rpartition(".")[2]
+        if name == "hours":
+            return f"{_text(value)} ({clock_time(3600 * value)})"
+        if "share" in name:
+            return f"{value:.1%}"
+    return f"{value:,}" if type(value) is int else _text(value)
 
 
 def _counts(sizes: Mapping[str, int]) -> str:

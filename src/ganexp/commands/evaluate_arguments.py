@@ -1,6 +1,5 @@
 """Translate arguments of `ganexp evaluate` into the settings of its configs. Must not import torch."""
 
-import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,35 +16,54 @@ def adapt(command: Command) -> Command:
     """Return a command with the settings of the configs of `ganexp evaluate`; other commands are returned unchanged.
 
     Raises:
-        UserError: a setting of the metrics would be ignored, or the directories of images cannot be compared.
+        UserError: a setting would be ignored or has two values, or the directories of images cannot be compared.
     """
     if command.config_name == "evaluate":
         return replace(command, arguments=tuple(_without_metrics(command.arguments)))
     if command.config_name == "evaluate_images":
+        _refuse_number(command.arguments)
         return replace(command, arguments=tuple(_with_real_directory(command.arguments)))
     return command
 
 
 def _without_metrics(arguments: Sequence[str]) -> list[str]:
-    """Return arguments with `samples=…` for `metrics.samples=…`, unless the command chooses metrics of its own.
+    """Return arguments with `samples=…` for `metrics.samples=…`, and the like for all settings in OF_METRICS.
 
     Raises:
-        UserError: another setting of the metrics would be ignored.
+        UserError: a setting is given twice with different values, or a setting of the metrics would be ignored, because
+            the command does not choose metrics of its own.
     """
-    if any(argument.startswith("metrics=") for argument in arguments):
-        return list(arguments)
+    given = {argument.partition("=")[0]: argument for argument in arguments}
+    for name in OF_METRICS:
+        both = [given[key] for key in (name, f"metrics.{name}") if key in given]
+        if len({argument.partition("=")[2] for argument in both}) > 1:
+            raise UserError(f"{both[0]} and {both[1]}: these are one setting. Give one of the two")
     adapted = []
     for argument in arguments:
         name = argument.partition("=")[0].removeprefix("metrics.")
         if argument.startswith("metrics.") and name in OF_METRICS:
             argument = argument.removeprefix("metrics.")
-        elif argument.startswith("metrics.") and not argument.startswith("metrics.scores."):
+        elif argument.startswith("metrics.") and "metrics" not in given and not name.startswith("scores."):
             raise UserError(
                 f"{argument}: choose the metrics too, for example metrics=classifier. The run's metrics can be changed "
                 "by samples=, references=, fid_at=, labels=, weights= and metrics/score=[…]"
             )
         adapted.append(argument)
     return adapted
+
+
+def _refuse_number(arguments: Sequence[str]) -> None:
+    """Refuse a number of samples, because every existing image is scored.
+
+    Raises:
+        UserError: `samples` or `metrics.samples` is given.
+    """
+    for argument in arguments:
+        if argument.removeprefix("metrics.").startswith("samples="):
+            raise UserError(
+                f"{argument}: every image is scored, so leave it out. To score fewer images, put them into a directory "
+                "of their own and give it as images=DIRECTORY"
+            )
 
 
 def _with_real_directory(arguments: Sequence[str]) -> list[str]:
@@ -73,9 +91,9 @@ def _side(path: str) -> int:
     Raises:
         UserError: it has no images, or the first one is damaged or not square.
     """
-    from PIL import Image  # imported late, because only this comparison needs them
-
+    # imported late, because only this comparison needs them
     from ganexp.data.archive import ZipReader
+    from ganexp.data.decoding import DECODING_ERRORS, open_image
     from ganexp.data.listing import list_images
 
     try:
@@ -85,9 +103,9 @@ def _side(path: str) -> int:
     name = listing.names[0]
     content = (listing.root / name).read_bytes() if listing.root.is_dir() else ZipReader(listing.root).read(name)
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with open_image(content) as image:
             width, height = image.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except DECODING_ERRORS as error:
         raise UserError(f"real={path}: {name} is not a readable image: {error}") from None
     if width != height:
         raise UserError(

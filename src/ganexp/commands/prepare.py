@@ -1,20 +1,21 @@
 """Build and check the parts of a training, before its run directory is created."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 
-from ganexp import build, build_scores
+from ganexp import build, build_scores, offline
 from ganexp.commands.data_summary import data_summary
 from ganexp.commands.launched import check_launch
 from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
 from ganexp.commands.warm_start import warm_start
 from ganexp.config.device_checks import check_hardware
-from ganexp.console import count, say_once
+from ganexp.console import count, say, say_once
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
 from ganexp.data.stream import ImageStream
@@ -90,10 +91,10 @@ def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
 
 
 def check_only(cfg: DictConfig) -> None:
-    """Build the networks, read the images, and check that there are enough images, without training.
+    """Build the networks, read the images, check that there are enough, and load the feature extractor's weights.
 
     Raises:
-        UserError: settings are wrong or incompatible, data are missing, or a score needs more images.
+        UserError: settings are wrong or incompatible, data or given weights are missing, or a score needs more images.
     """
     gan = build.build_gan(cfg)
     warm_start(cfg.get("init_from"), gan)
@@ -102,6 +103,21 @@ def check_only(cfg: DictConfig) -> None:
     build.build_stream(cfg, image_sets["train"], torch.device("cpu"))
     if cfg.metrics.extractor is not None:
         build_scores.prepare_sets(cfg, image_sets["train"], gan.num_classes, for_training=True)
+        _check_weights(cfg, image_sets["train"])
+
+
+def _check_weights(cfg: DictConfig, image_set: ImageSet) -> None:
+    """Build the feature extractor unless it is a classifier, which is trained; print that its weights are missing.
+
+    Raises:
+        UserError: a package is missing, or a file has no weights of this extractor.
+    """
+    if "network" in cfg.metrics.extractor:
+        return
+    try:
+        build_scores.build_extractor(cfg, image_set, Path(cfg.metrics.cache).expanduser(), torch.device("cpu"))
+    except offline.NotHere as error:
+        say(f"feature extractor: {error} A run downloads it, unless you name the file: metrics.weights=FILE")
 
 
 def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:

@@ -1,6 +1,7 @@
 """Record the settings and the result of a run in run.json and in the loggers, and print a table of the scores."""
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,10 @@ from rich.table import Table
 
 from ganexp import log_keys
 from ganexp.commands.sweep_job import sweep_of
-from ganexp.console import make_console, say_once, short_path
+from ganexp.console import make_console, say, say_once, short_path
 from ganexp.loggers.result import log_hyperparameters, log_result
 from ganexp.report.settings import is_setting, select_settings, setting_name, setting_text
+from ganexp.report.untrained import untrained_remark
 from ganexp.report.values import flatten
 from ganexp.runs.environment import now
 from ganexp.runs.run_directory import RunDirectory
@@ -50,7 +52,9 @@ def record_result(
     extractor = metadata.get("protocol", {}).get("extractor")
     objective = scores.get("best", {}).get(f"{OBJECTIVE}_{extractor}") if scores else None
     run.update_metadata(status=status, ended=now(), scores=scores, objective=objective)
-    _print_result(run, scores, spreads)
+    is_initial = bool(metadata.get("init_from"))
+    remark = untrained_remark(scores, monitor, higher_is_better=mode == "max", is_initial=is_initial)
+    _print_result(run, scores, spreads, remark)
     return objective
 
 
@@ -107,7 +111,7 @@ def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, A
     return chosen | settings | {"seed": cfg.seed, "tags": ",".join(cfg.get("tags") or [])}
 
 
-def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spreads: set[str]) -> None:
+def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spreads: set[str], remark: str = "") -> None:
     console = make_console()
     if scores:
         names = [name for name in scores["last"] if name != "step" and name not in spreads]
@@ -118,6 +122,8 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
             cells = [f"{values[name]:.4g}" if name in values else "" for name in names]
             table.add_row(first if which == "untrained" else which, f"{values['step']:,}", *cells)
         console.print(table)
+    if remark:
+        say(remark)
     if sweep_of(run):
         return  # it prints a table of all jobs
     pictures = sorted(run.samples.glob("step-*.png"))
@@ -125,3 +131,5 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
     for name, path in files.items():
         if path is not None and path.exists():
             console.print(f"{name:12} {short_path(path)}", soft_wrap=True, highlight=False)
+    if scores:
+        say(f"{'evaluate':12} ganexp evaluate ckpt={shlex.quote(short_path(run.path))}")

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ganexp.console import count, make_console, say, say_once, short_path
 from ganexp.metrics.collection import Scores
+from ganexp.report.rounding import rounded_texts
 from ganexp.runs import atomic
 from ganexp.runs.environment import environment, now
 
@@ -31,9 +32,15 @@ def print_scores(record: Mapping[str, Any]) -> None:
     say(f"step {record['step']:,}: {text}" if "step" in record else text)
 
 
-def warn_of_few_images(scores: Scores) -> None:
-    """Print a warning if there are few samples or real images, and a score that has a bias then."""
-    counts = {reference.count: "real images" for reference in scores.references.values()} | {scores.samples: "samples"}
+def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
+    """Print a warning if there are few samples or real images, and a score that has a bias then.
+
+    Args:
+        scores: the scores.
+        only_samples: whether few real images are not named, as at the start of a training on a small dataset.
+    """
+    counts = {} if only_samples else {real.count: "real images" for real in scores.references.values()}
+    counts[scores.samples] = "samples"
     fewest = min(counts)
     if fewest < FEW_IMAGES and any(score.is_biased_by_few_images for score in scores.scores.values()):
         say_once(
@@ -76,9 +83,9 @@ def spread_lines(values: Mapping[str, float], info: Mapping[str, Mapping[str, An
 
 
 def _cell(name: str, value: float, values: Mapping[str, float]) -> str:
-    text = f"{value:.5g}"
+    text = f"{value:.4g}"
     if f"{name}_std" in values:
-        text += f" ± {values[f'{name}_std']:.2g}"
+        text = " ± ".join(rounded_texts(value, values[f"{name}_std"]))
     if f"{name}_low" in values:
         text += f"  ({values[f'{name}_low']:.4g} to {values[f'{name}_high']:.4g})"
     return text

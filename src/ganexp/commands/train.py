@@ -24,6 +24,7 @@ from ganexp.commands.data_identity import describe_content
 from ganexp.commands.prepare import Prepared, check_only, prepare
 from ganexp.commands.result import record_result, record_settings
 from ganexp.commands.run_status import recorded_status
+from ganexp.commands.score_table import warn_of_few_images
 from ganexp.commands.slurm import requeued_if_preempted
 from ganexp.commands.sweep_job import how_to_resume
 from ganexp.config.averaging import average_warning
@@ -234,5 +235,6 @@ def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
         shown = f"{value:.2%}" if isinstance(value, float) else value
         say_once(f"{fact.replace('_', ' ')}: {shown}")
     say_once(f"feature extractor: {extractor.name} (input: {extractor.input})")
+    warn_of_few_images(scores, only_samples=True)
     protocol = scores.protocol() | sampling_protocol(gan) | {"seed": EVALUATION_SEED}
     run.update_metadata(extractor=extractor.facts, protocol=protocol, score_info=scores.info())

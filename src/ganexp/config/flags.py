@@ -6,11 +6,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.config import schema
 from ganexp.config.composition import CONF, compose_config
+from ganexp.config.suggestions import SYNONYMS, settings_called
 from ganexp.config.texts import is_group
+from ganexp.errors import MAX_SUGGESTIONS
 
 
 def as_overrides(flags: Sequence[str], argv: Sequence[str], config_name: str) -> list[str]:
     """Return the correct override for each unknown flag; flags that name neither a setting nor a group are left out.
+
+    Of --lr, which is a part of several keys, it is every override, separated by `or`.
 
     Args:
         flags: the unknown flags, such as --loss=hinge or --loss.
@@ -21,14 +25,22 @@ def as_overrides(flags: Sequence[str], argv: Sequence[str], config_name: str) ->
     cfg = compose_config(config_name, [], [CONF])
     overrides = []
     for flag in flags:
-        key, equals, value = flag.lstrip("-").partition("=")
-        if not flag.startswith("-") or not (is_group(key, [CONF]) or _has_setting(cfg, key)):
-            continue
+        name, equals, value = flag.lstrip("-").partition("=")
+        keys = _keys_called(name, cfg) if flag.startswith("-") else []
         following = argv[argv.index(flag) + 1 :][:1]
         if not equals and following and not following[0].startswith("-") and "=" not in following[0]:
             value = following[0]
-        overrides.append(f"{key}={value or '…'}")
+        if keys:
+            overrides.append(" or ".join(f"{key}={value or '…'}" for key in keys))
     return overrides
+
+
+def _keys_called(name: str, cfg: DictConfig) -> list[str]:
+    """Return the group or the key that a flag without dashes names, or the dotted keys that end in this name."""
+    if is_group(name, [CONF]) or _has_setting(cfg, name):
+        return [name]
+    name = name.replace("-", "_")
+    return list(settings_called(SYNONYMS.get(name, name), cfg))[:MAX_SUGGESTIONS]
 
 
 def _has_setting(cfg: DictConfig, key: str) -> bool:

@@ -6,6 +6,7 @@ There is one function for each kind of error, which returns an empty string for 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -82,13 +83,19 @@ def text_or_sweep(error: Exception, line: CommandLine) -> str:
         command = "" if line.config_name == "train" else f" {line.config_name.partition('_')[0]}"
         forms = {"A sweep over the values": f"ganexp{command} -m {override}"}
         key, _, value = override.partition("=")
-        if holds_list(line.config_name, key.lstrip("+")):
+        if holds_list(line.config_name, key.lstrip("+")) or _takes_several(key, line.folders):
             forms["A list of values"] = f"{key}=[{value}]"
         elif not is_group(key, line.folders) and (quoted := quoted_form(override, line.config_name)):
             forms["One string"] = quoted
         listed = "\n".join(f"{f'{name}:':25}{form}" for name, form in forms.items())
         return f"{override}: a comma separates the values of a sweep, but this is a single run.\n{listed}"
     return ""
+
+
+def _takes_several(group: str, folders: list[Path]) -> bool:
+    """Return whether a group, such as callbacks, has a list of options by default."""
+    config: Any = OmegaConf.to_container(OmegaConf.load(folders[0] / "run.yaml"))
+    return any(isinstance(entry, dict) and isinstance(entry.get(group), list) for entry in config["defaults"])
 
 
 def unknown_option(error: Exception, line: CommandLine) -> str:
@@ -240,11 +247,11 @@ def list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str
     names = {child for child in names if not child.startswith("_") and child != "hydra"}
     if not within:
         names |= set(_groups(line))
-    meant = list(_settings_called(SYNONYMS.get(name, name), parent))
+    meant = list(settings_called(SYNONYMS.get(name, name), parent))
     return _list_names(key, within, name, sorted(names), meant)
 
 
-def _settings_called(name: str, node: DictConfig | None) -> Iterator[str]:
+def settings_called(name: str, node: DictConfig | None) -> Iterator[str]:
     """Yield the dotted keys below a node of the config that end in `name`, such as optimizer.generator.lr for lr."""
     if not isinstance(node, DictConfig):
         return
@@ -253,7 +260,7 @@ def _settings_called(name: str, node: DictConfig | None) -> Iterator[str]:
             yield child
         elif child not in OF_OTHER_PARTS and not OmegaConf.is_interpolation(node, child):
             below = None if OmegaConf.is_missing(node, child) else node[child]
-            yield from (f"{child}.{key}" for key in _settings_called(name, below))
+            yield from (f"{child}.{key}" for key in settings_called(name, below))
 
 
 def _list_names(key: str, within: str, name: str, names: list[str], meant: list[str] | None = None) -> str:

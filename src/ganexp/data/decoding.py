@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, ImageColor, TiffImagePlugin
+from PIL import ExifTags, Image, ImageColor, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
@@ -110,7 +110,7 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
         Exception: One of `DECODING_ERRORS`, if the file is broken or of another format.
     """
     done = set()
-    with Image.open(io.BytesIO(content), formats=PILLOW_FORMATS) as opened:
+    with open_image(content) as opened:
         if getattr(opened, "is_animated", False):
             done.add(FIRST_FRAME)
         raw_mode = _raw_mode(opened)
@@ -133,6 +133,18 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
                 image = image.transpose(_TURN[turns])
         pixels = transforms.pil_to_tensor(_to_channels(image, decoding.channels))
     return pixels, done
+
+
+def open_image(content: bytes) -> Image.Image:
+    """Open an image file, without decoding its pixels.
+
+    Raises:
+        Exception: One of `DECODING_ERRORS`, if the file is broken or of another format.
+    """
+    try:
+        return Image.open(io.BytesIO(content), formats=PILLOW_FORMATS)
+    except UnidentifiedImageError:  # whose message names the bytes instead of the file
+        raise UnidentifiedImageError("cannot identify the file as an image") from None
 
 
 def _orientation(image: Image.Image) -> int:
