@@ -10,7 +10,7 @@ import torch
 from bench_cases import build_case, compose_case, machine
 
 from ganexp.callbacks.progress import ProgressLine
-from ganexp.commands.timing import clock
+from ganexp.commands.estimation.timing import clock
 from ganexp.data.datamodule import StreamData
 from ganexp.data.stream import ImageStream
 from ganexp.loggers.metrics_file import MetricsFile

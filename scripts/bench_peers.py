@@ -14,7 +14,7 @@ from bench_cases import build_case, compose_case, machine
 from bench_step import Rounds
 from torch import Tensor
 
-from ganexp.commands.timing import clock
+from ganexp.commands.estimation.timing import clock
 from ganexp.data.datamodule import StreamData
 from ganexp.data.stream import ImageStream
 from ganexp.training import trainer as trainers

@@ -12,9 +12,9 @@ import torch
 from bench_cases import CASES, build_case, compose_case, machine
 from torch.profiler import ProfilerActivity, profile
 
-from ganexp.commands.device_rate import best_rate
-from ganexp.commands.flops import FlopCounter
-from ganexp.commands.timing import clock
+from ganexp.commands.estimation.device_rate import best_rate
+from ganexp.commands.estimation.flops import FlopCounter
+from ganexp.commands.estimation.timing import clock
 from ganexp.data.datamodule import StreamData
 from ganexp.training import trainer as trainers
 

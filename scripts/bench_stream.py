@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ganexp import build
-from ganexp.commands.timing import clock
+from ganexp.commands.estimation.timing import clock
 from ganexp.data.images import ImageSet
 from ganexp.pixels import PixelRange, from_uint8
 

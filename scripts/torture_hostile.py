@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = (
     "tests/hostile",
     "tests/config/test_trust.py",
-    "tests/commands/test_sweep_overrides.py",
+    "tests/commands/sweeps/test_overrides.py",
     "tests/runs/test_links.py",
 )
 

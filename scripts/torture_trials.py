@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from ganexp import cli
-from ganexp.commands import describe, evaluate, evaluate_images, report, resume, sample, train  # noqa: F401 (preloaded)
+from ganexp.commands.evaluation import images as evaluate_images  # noqa: F401 (preloaded)
 
 RUN = "run"  # the directory of the trained run in trials of `evaluate`, `sample` and `resume`
 SHORT = ("trainer=cpu", "schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4")

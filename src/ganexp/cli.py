@@ -29,13 +29,13 @@ from ganexp import __version__
 from ganexp.arguments import Command, UsageError, parse
 from ganexp.commands.completion import complete
 from ganexp.commands.description_text import print_description
-from ganexp.commands.evaluate_arguments import adapt
+from ganexp.commands.evaluation.arguments import adapt
 from ganexp.commands.help import command_help, general_help
-from ganexp.commands.launched import together
+from ganexp.commands.launching.together import together
 from ganexp.commands.resume_arguments import parse_resume
-from ganexp.commands.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
-from ganexp.commands.sweep_overrides import added_overrides, resumed_overrides, task_overrides
-from ganexp.commands.sweep_settings import hand_settings_to_jobs
+from ganexp.commands.sweeps.overrides import added_overrides, resumed_overrides, task_overrides
+from ganexp.commands.sweeps.settings import hand_settings_to_jobs
+from ganexp.commands.sweeps.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
 from ganexp.commands.task_places import check_places, given_places, places
 from ganexp.commands.tasks import TASKS, Task, chosen_groups, output_directory
 from ganexp.config import schema

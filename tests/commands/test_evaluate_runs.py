@@ -8,7 +8,7 @@ from helpers.cli import ganexp
 from helpers.config import TINY
 from helpers.images import photo
 
-from ganexp.commands.evaluate_checkpoint import is_known
+from ganexp.commands.evaluation.checkpoint import is_known
 from ganexp.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow

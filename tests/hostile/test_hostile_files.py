@@ -11,7 +11,7 @@ from helpers.cli import ganexp
 from helpers.runs import make_run, template
 
 from ganexp.checkpoint import AtomicCheckpointIO, read_checkpoint
-from ganexp.commands.sweep_overrides import resumed_overrides
+from ganexp.commands.sweeps.overrides import resumed_overrides
 from ganexp.config import trust
 from ganexp.data.decoding import DECODING_ERRORS, Decoding, decode_image
 from ganexp.errors import UserError

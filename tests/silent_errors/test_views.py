@@ -11,7 +11,7 @@ from helpers.config import TINY
 from helpers.sweeps import FAST
 from rich.table import Table
 
-from ganexp.commands.sweep_table import print_jobs
+from ganexp.commands.sweeps.table import print_jobs
 from ganexp.console import CLOSED_OUTPUT, TableConsole
 from ganexp.runs.run_directory import RunDirectory
 

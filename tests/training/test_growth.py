@@ -10,7 +10,7 @@ from helpers.config import TINY, config
 from helpers.states import last_checkpoint, logged_points, same_state
 
 from ganexp import build
-from ganexp.commands.estimate import estimate
+from ganexp.commands.estimation.estimate import estimate
 from ganexp.errors import UserError
 from ganexp.loaded_run import load_run
 from ganexp.training.schedules import ProgressiveGrowth

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from ganexp.build import build_gan
-from ganexp.commands.estimate import estimate
+from ganexp.commands.estimation.estimate import estimate
 from ganexp.config.instantiate import target_name, to_plain
 from ganexp.data.contents import contents
 from ganexp.losses.objective import Batch

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from ganexp.commands.evaluate_checkpoint import evaluate_checkpoint
+from ganexp.commands.evaluation.checkpoint import evaluate_checkpoint
 from ganexp.config import schema
 from ganexp.console import count, say, saying_once, short_path, short_paths
 from ganexp.errors import UserError

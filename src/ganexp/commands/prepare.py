@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from ganexp import build, build_scores, offline
 from ganexp.commands.data_summary import data_summary
-from ganexp.commands.launched import check_launch
+from ganexp.commands.launching.launched import check_launch
 from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
 from ganexp.commands.warm_start import warm_start

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import Logger
 from rich.table import Table
 
 from ganexp import log_keys
-from ganexp.commands.sweep_job import sweep_of
+from ganexp.commands.sweeps.job import sweep_of
 from ganexp.console import make_console, say, say_once, short_path
 from ganexp.loggers.result import log_hyperparameters, log_result
 from ganexp.report.settings import is_setting, select_settings, setting_name, setting_text

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ganexp.commands.sweep_job import how_to_resume
+from ganexp.commands.sweeps.job import how_to_resume
 from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.environment import now

@@ -10,8 +10,8 @@ from hydra.conf import HydraConf
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from ganexp.commands.launched import reason_against_devices
-from ganexp.commands.sweep_overrides import task_overrides
+from ganexp.commands.launching.launched import reason_against_devices
+from ganexp.commands.sweeps.overrides import task_overrides
 from ganexp.config import schema
 from ganexp.config.overlays import check_overlay
 from ganexp.config.units import choose_units
@@ -116,7 +116,7 @@ def _evaluate(task: Task) -> None:
 
 
 def _evaluate_images(task: Task) -> None:
-    from ganexp.commands.evaluate_images import evaluate_images
+    from ganexp.commands.evaluation.images import evaluate_images
 
     evaluate_images(_resolve(task))
 

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 from omegaconf import DictConfig
 
-from ganexp.commands.flops import FlopCounter
+from ganexp.commands.estimation.flops import FlopCounter
 from ganexp.console import say_once
 from ganexp.training import processes
 from ganexp.training.gan import GAN

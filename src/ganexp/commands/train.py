@@ -19,14 +19,14 @@ from ganexp.callbacks.rollback import must_roll_back, roll_back
 from ganexp.callbacks.shared_stop import signals_delayed
 from ganexp.callbacks.time_limit import TimeLimit
 from ganexp.checkpoint import check_fits, latest_checkpoint, read_checkpoint, remove_preemption_checkpoints
-from ganexp.commands.connection import connected
 from ganexp.commands.data_identity import describe_content
+from ganexp.commands.launching.connection import connected
+from ganexp.commands.launching.slurm import requeued_if_preempted
 from ganexp.commands.prepare import Prepared, check_only, prepare
 from ganexp.commands.result import record_result, record_settings
 from ganexp.commands.run_status import recorded_status
 from ganexp.commands.score_table import warn_of_few_images
-from ganexp.commands.slurm import requeued_if_preempted
-from ganexp.commands.sweep_job import how_to_resume
+from ganexp.commands.sweeps.job import how_to_resume
 from ganexp.config.averaging import average_warning
 from ganexp.console import clock_time, logged_to, say, say_once, short_path
 from ganexp.errors import UserError

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from omegaconf import DictConfig
 
-from ganexp.commands.launched import Launch, launched
-from ganexp.commands.meeting import Meeting, SharedRun, current_meeting
+from ganexp.commands.launching.launched import Launch, launched
+from ganexp.commands.launching.meeting import Meeting, SharedRun, current_meeting
 from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
@@ -113,6 +113,6 @@ def _start(launch: Launch) -> "subprocess.Popen[bytes]":
     """Start a process of this machine, which ignores Ctrl-C in the terminal."""
     variables = {"RANK": str(launch.rank), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     place = [launch.rank, launch.local_rank, launch.address, launch.port]
-    command = [sys.executable, "-m", "ganexp.commands.worker", *map(str, place)]
+    command = [sys.executable, "-m", "ganexp.commands.launching.worker", *map(str, place)]
     environment = os.environ | variables  # with a RANK, nothing is printed
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)

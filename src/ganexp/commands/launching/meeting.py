@@ -14,7 +14,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from torch.distributed import PrefixStore, Store, TCPStore
 
-from ganexp.commands.launched import Launch
+from ganexp.commands.launching.launched import Launch
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 

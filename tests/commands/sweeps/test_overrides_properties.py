@@ -7,7 +7,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ganexp.commands.sweep_overrides import quoted, resumed_overrides
+from ganexp.commands.sweeps.overrides import quoted, resumed_overrides
 from ganexp.runs.sweep_directory import SweepDirectory
 
 KEYS = st.sampled_from(["name", "schedule.steps", "model.generator.slope", "optimizer.generator.lr"])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hydra.errors import HydraException
 
-from ganexp.commands.sweep_settings import PARAMETERS, of_parameters
+from ganexp.commands.sweeps.settings import PARAMETERS, of_parameters
 from ganexp.config import trust
 from ganexp.errors import UserError
 

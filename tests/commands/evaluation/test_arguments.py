@@ -4,7 +4,7 @@ import pytest
 from helpers.images import photo
 
 from ganexp.arguments import parse
-from ganexp.commands.evaluate_arguments import adapt
+from ganexp.commands.evaluation.arguments import adapt
 from ganexp.errors import UserError
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ganexp.commands.flops import FlopCounter
+from ganexp.commands.estimation.flops import FlopCounter
 
 
 def test_matrix_product_has_two_operations_a_term():

@@ -12,8 +12,8 @@ from ganexp import build, build_scores
 from ganexp.callbacks.discriminator_logits import DiscriminatorLogits, probability_greater
 from ganexp.callbacks.scoring_progress import ScoringProgress
 from ganexp.commands.data_identity import changes, describe_content
-from ganexp.commands.evaluate_loggers import log_evaluated
-from ganexp.commands.evaluate_pictures import save_pictures
+from ganexp.commands.evaluation.loggers import log_evaluated
+from ganexp.commands.evaluation.pictures import save_pictures
 from ganexp.commands.score_table import print_scores, save_scores, warn_of_few_images
 from ganexp.config import checks, schema
 from ganexp.config.instantiate import target_name

@@ -1,17 +1,13 @@
 """Find out whether torchrun, srun or a user started several processes for one training. Must not import torch."""
 
 import os
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ganexp.console import count, say
+from ganexp.console import count
 from ganexp.errors import UserError
 
-TRAININGS = ("train", "resume")  # commands that several processes can run together
 BY_HAND = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 FIRST_PORT = 15000  # plus the last four digits of SLURM's job, as in Lightning, and its step
 
@@ -145,31 +141,3 @@ def reason_against_devices(trainer: Any) -> str:
         "device. Leave trainer=ddp out (jobs can run side by side, see docs/sweeps.md), or start each training without "
         "-m"
     )
-
-
-@contextmanager
-def together(command: str) -> Iterator[Path | None]:
-    """Run a command in the first of several processes. The others train with it, and exit instead.
-
-    Without a launcher, this does nothing. If torchrun has restarted the processes of `ganexp train` after a failure, it
-    yields the directory of the run that they have begun, which is then to be resumed.
-
-    Raises:
-        UserError: the processes cannot meet.
-        SystemExit: this process is not the first, and has ended its part.
-    """
-    launch = launched() if command in TRAININGS else None
-    if launch is None or launch.size == 1:
-        yield None
-        return
-    if not launch.is_first:
-        from ganexp.commands.worker import take_part
-
-        sys.exit(take_part(launch))
-    from ganexp.commands.meeting import opened
-
-    with opened(launch) as meeting:
-        begun = meeting.begun_run() if command == "train" else None
-        if begun is not None:
-            say(f"{launch.by} has restarted the processes: they resume the run that they have begun")
-        yield begun

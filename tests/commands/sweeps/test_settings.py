@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from ganexp.arguments import parse
 from ganexp.cli import CONF
-from ganexp.commands.sweep_settings import hand_settings_to_jobs, of_parameters
+from ganexp.commands.sweeps.settings import hand_settings_to_jobs, of_parameters
 from ganexp.config import schema
 
 CASES = ("experiment=sagan/cifar10_3,sagan/cifar10_4,sagan/cifar10_5",)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from ganexp.commands.slurm import requeued_if_preempted
+from ganexp.commands.launching.slurm import requeued_if_preempted
 
 
 def end(code):

@@ -6,7 +6,7 @@ from helpers.config import config
 from helpers.scores import EVERY_SCORE
 
 from ganexp.build import build_gan, build_image_set
-from ganexp.commands.estimate_scores import time_scores
+from ganexp.commands.estimation.scores import time_scores
 from ganexp.errors import UserError
 from ganexp.metrics.score import Score
 

@@ -7,7 +7,7 @@ from hydra.errors import OverrideParseException
 from omegaconf import OmegaConf
 
 from ganexp.arguments import parse
-from ganexp.commands.sweep_overrides import added_overrides, stored_overrides, task_overrides
+from ganexp.commands.sweeps.overrides import added_overrides, stored_overrides, task_overrides
 
 NAMING = "hydra.job.config.override_dirname.exclude_keys="
 

@@ -26,7 +26,7 @@ WORDS = (
 def children(process):
     """Return the process ids of the children of a command that are Python programs of ganexp."""
     numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [number for number in numbers if "ganexp.commands.worker" in _command(number)]
+    return [number for number in numbers if "ganexp.commands.launching.worker" in _command(number)]
 
 
 def _command(number):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganexp.commands.launched import check_launch, launched
+from ganexp.commands.launching.launched import check_launch, launched
 from ganexp.errors import UserError
 
 TORCHRUN = {"RANK": "3", "LOCAL_RANK": "1", "WORLD_SIZE": "4", "MASTER_ADDR": "first", "MASTER_PORT": "29500"}

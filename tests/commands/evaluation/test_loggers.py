@@ -7,7 +7,7 @@ from helpers.runs import make_run, template
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.summary.writer import event_file_writer
 
-from ganexp.commands.evaluate_loggers import log_evaluated
+from ganexp.commands.evaluation.loggers import log_evaluated
 from ganexp.loggers.tensorboard import TensorBoard
 from ganexp.runs.run_directory import RunDirectory
 

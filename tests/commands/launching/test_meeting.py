@@ -12,9 +12,9 @@ import pytest
 from omegaconf import DictConfig
 from torch.distributed import TCPStore
 
-from ganexp.commands.connection import _reason, connected
-from ganexp.commands.launched import Launch
-from ganexp.commands.meeting import SharedRun, current_meeting, meet
+from ganexp.commands.launching.connection import _reason, connected
+from ganexp.commands.launching.launched import Launch
+from ganexp.commands.launching.meeting import SharedRun, current_meeting, meet
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
@@ -76,11 +76,11 @@ def test_restarted_training_meets_anew_with_the_begun_run(tmp_path):
 
 def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tmp_path):
     first, other = meetings
-    connection = "ganexp.commands.connection"
+    connection = "ganexp.commands.launching.connection"
     monkeypatch.setattr(f"{connection}.current_meeting", lambda: first)
     monkeypatch.setattr(f"{connection}.others_of_machine", lambda *_: nullcontext([]))
     monkeypatch.setattr(f"{connection}.processes.join", lambda *_: None)
-    monkeypatch.setattr("ganexp.commands.meeting.SECONDS_TO_MEET", 5)
+    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_TO_MEET", 5)
     cfg = DictConfig({"trainer": {"devices": 3, "num_nodes": 1}, "schedule": {"batch_size": 6}})
     thread = threading.Thread(target=lambda: (other.run(), other.store.add("present", 1)))  # it starts another one
     thread.start()
@@ -90,7 +90,7 @@ def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tm
 
 def test_wait_for_others_says_how_many_and_ends_at_a_signal(meetings, monkeypatch, capfd):
     first, other = meetings
-    monkeypatch.setattr("ganexp.commands.meeting.SECONDS_OF_SILENCE", 0.01)
+    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_OF_SILENCE", 0.01)
     with pytest.raises(SystemExit) as stop:
         first.wait_for_others(3, lambda: first.store.add("asked", 1) > 2 and signal.raise_signal(signal.SIGTERM))
     assert stop.value.code == 128 + signal.SIGTERM
@@ -118,7 +118,7 @@ def test_meeting_of_one_machine_is_closed_to_others():
 
 
 def test_processes_that_do_not_meet_name_the_address(monkeypatch):
-    monkeypatch.setattr("ganexp.commands.meeting.SECONDS_TO_MEET", 0.1)
+    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_TO_MEET", 0.1)
     launch = Launch("NODE_RANK=1", None, None, 0, "127.0.0.1", 9, node=1)
     with pytest.raises(UserError, match=r"NODE_RANK=1: the processes .* at 127\.0\.0\.1, port 9"):
         meet(launch)

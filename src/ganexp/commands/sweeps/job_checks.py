@@ -12,8 +12,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from ganexp.commands.sweep_overrides import task_overrides
-from ganexp.commands.sweep_settings import check_settings
+from ganexp.commands.sweeps.overrides import task_overrides
+from ganexp.commands.sweeps.settings import check_settings
 from ganexp.config.paths import absolute
 from ganexp.console import short_path
 from ganexp.errors import UserError

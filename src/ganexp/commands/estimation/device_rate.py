@@ -7,7 +7,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from ganexp.commands.timing import clock
+from ganexp.commands.estimation.timing import clock
 
 SECONDS = 0.4  # for each of the two
 

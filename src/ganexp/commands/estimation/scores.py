@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torchvision.models import inception_v3
 
 from ganexp import build_scores, offline
-from ganexp.commands.timing import timed
+from ganexp.commands.estimation.timing import timed
 from ganexp.data.images import ImageSet
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.extractors.base import Extractor

@@ -5,7 +5,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from ganexp.commands.sweep_overrides import resume_command
+from ganexp.commands.sweeps.overrides import resume_command
 from ganexp.console import short_path
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory

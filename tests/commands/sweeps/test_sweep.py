@@ -15,9 +15,9 @@ from omegaconf import OmegaConf
 
 from ganexp.callbacks.pruning import Pruning
 from ganexp.cli import CONF
-from ganexp.commands.sweep import run_job
-from ganexp.commands.sweep_overrides import resumed_overrides
-from ganexp.commands.sweep_table import print_jobs
+from ganexp.commands.sweeps.overrides import resumed_overrides
+from ganexp.commands.sweeps.sweep import run_job
+from ganexp.commands.sweeps.table import print_jobs
 from ganexp.runs.run_directory import RunDirectory
 
 OVERRIDES = ("loss=hinge,wgan_gp", "seed=1,2", *FAST)
@@ -281,7 +281,7 @@ def test_sweep_whose_check_fails_runs_no_job(tmp_path, monkeypatch):
     def broken(config):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("ganexp.commands.sweep.check_jobs", broken)
+    monkeypatch.setattr("ganexp.commands.sweeps.sweep.check_jobs", broken)
     done = ganexp("-m", "seed=1,2", *QUICK, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "ZeroDivisionError" in done.stderr

@@ -14,8 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp.arguments import Command
-from ganexp.commands.sweep_settings import of_parameters
-from ganexp.commands.sweep_trust import SWEEPER_OVERRIDE, refuse_unsafe
+from ganexp.commands.sweeps.settings import of_parameters
+from ganexp.commands.sweeps.trust import SWEEPER_OVERRIDE, refuse_unsafe
 from ganexp.console import short_path
 from ganexp.errors import UserError
 from ganexp.runs.links import refuse_links

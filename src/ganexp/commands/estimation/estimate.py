@@ -17,12 +17,12 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp import build, log_keys, offline
 from ganexp.callbacks.random_state import RandomState
-from ganexp.commands.device_rate import best_rate
-from ganexp.commands.estimate_scores import ScoringTime, time_scores
-from ganexp.commands.flops import FlopCounter
+from ganexp.commands.estimation.device_rate import best_rate
+from ganexp.commands.estimation.flops import FlopCounter
+from ganexp.commands.estimation.scores import ScoringTime, time_scores
+from ganexp.commands.estimation.timing import clock, timed
 from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
-from ganexp.commands.timing import clock, timed
 from ganexp.config.instantiate import target_name
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from ganexp.callbacks.shared_stop import signals_delayed
-from ganexp.commands.connection import broken_connection, others_of_machine
-from ganexp.commands.launched import Launch
-from ganexp.commands.meeting import Meeting, SharedRun, meet
+from ganexp.commands.launching.connection import broken_connection, others_of_machine
+from ganexp.commands.launching.launched import Launch
+from ganexp.commands.launching.meeting import Meeting, SharedRun, meet
 from ganexp.commands.prepare import prepare
 from ganexp.commands.train import fit_with_others
 from ganexp.errors import UserError

@@ -18,9 +18,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.description_text import print_description
-from ganexp.commands.launched import reason_against_devices
-from ganexp.commands.sweep_jobs import check_jobs, check_same_job
-from ganexp.commands.sweep_overrides import (
+from ganexp.commands.launching.launched import reason_against_devices
+from ganexp.commands.sweeps.job_checks import check_jobs, check_same_job
+from ganexp.commands.sweeps.overrides import (
     NAMING,
     SEED,
     SWEEP_DIRECTORY,
@@ -28,7 +28,7 @@ from ganexp.commands.sweep_overrides import (
     resume_command,
     stored_overrides,
 )
-from ganexp.commands.sweep_table import print_jobs
+from ganexp.commands.sweeps.table import print_jobs
 from ganexp.config import schema
 from ganexp.config.texts import expand_home
 from ganexp.console import count, join_saying_once, said_lines, say, saying_once, short_path
@@ -211,7 +211,7 @@ class Sweep(Callback):
     def _print_descriptions(self, as_json: bool) -> None:
         result: dict[str, Any] = {"jobs": self.descriptions}
         if estimates := [job["estimate"] for job in self.descriptions if "estimate" in job]:
-            from ganexp.commands.estimate import total
+            from ganexp.commands.estimation.estimate import total
 
             result["estimate"] = total(estimates)
         print_description(result, as_json)

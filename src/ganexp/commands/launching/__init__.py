@@ -1,0 +1,1 @@
+"""Let several processes, on one machine or several, train one network together."""

@@ -1,0 +1,39 @@
+"""Run a command in the first of the processes that a launcher has started. Must not import torch at import time."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ganexp.commands.launching.launched import launched
+from ganexp.console import say
+
+TRAININGS = ("train", "resume")  # commands that several processes can run together
+
+
+@contextmanager
+def together(command: str) -> Iterator[Path | None]:
+    """Run a command in the first of several processes. The others train with it, and exit instead.
+
+    Without a launcher, this does nothing. If torchrun has restarted the processes of `ganexp train` after a failure, it
+    yields the directory of the run that they have begun, which is then to be resumed.
+
+    Raises:
+        UserError: the processes cannot meet.
+        SystemExit: this process is not the first, and has ended its part.
+    """
+    launch = launched() if command in TRAININGS else None
+    if launch is None or launch.size == 1:
+        yield None
+        return
+    if not launch.is_first:
+        from ganexp.commands.launching.worker import take_part  # only now, because it imports torch
+
+        sys.exit(take_part(launch))
+    from ganexp.commands.launching.meeting import opened
+
+    with opened(launch) as meeting:
+        begun = meeting.begun_run() if command == "train" else None
+        if begun is not None:
+            say(f"{launch.by} has restarted the processes: they resume the run that they have begun")
+        yield begun

@@ -1,0 +1,1 @@
+"""Start, check, resume and list the jobs of a sweep."""
