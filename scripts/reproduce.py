@@ -30,7 +30,7 @@ from ganexp.report.run import Run
 from ganexp.report.statistics import summarize
 from ganexp.runs.run_directory import RunDirectory
 
-PUBLISHED = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
+PUBLISHED: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
 COLOURS = {"corrected": "tab:blue", "published": "tab:orange"}  # of the forms of a case
 COLUMNS = ("case", "form", "score", "published", "best", "evaluations", "last", "n", "steps", "protocol")
 EXPLANATION = (

@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.bench import BASE
 from helpers.config import TINY, config
+from PIL import Image
 
 from ganexp.build import build_callbacks, build_gan, build_image_set, build_loggers, build_stream
 from ganexp.build_scores import best_score, build_scores
@@ -20,6 +21,14 @@ def test_dataset_is_read_once(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where a relative path would be another dataset
     assert build_image_set(config(*BASE)) is not train
     assert build_image_set(config(*BASE, "data.resolution=16")).images.shape[-1] == 16
+
+
+def test_training_on_a_split_that_a_dataset_lacks_is_refused(tmp_path):
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    images = ["data=folder", f"data.path={tmp_path}", "data.resolution=8", "data.num_classes=0"]
+    assert build_image_set(config(*images), "test") is None
+    with pytest.raises(UserError, match=r"data\.split=test: this dataset has no such split"):
+        build_image_set(config(*images, "data.split=test"))
 
 
 def test_stream_refuses_a_batch_larger_than_the_dataset():

@@ -200,7 +200,7 @@ def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
         name: name of the command; None if the command line has none.
         usage: usage of the command, for messages; None for that of its help.
     """
-    usage = usage or (COMMANDS[name].usage if name in COMMANDS else GENERAL_USAGE)
+    usage = usage or (COMMANDS[name].usage if name and name in COMMANDS else GENERAL_USAGE)
     parser = Parser(f"ganexp {name}" if name else "ganexp", usage=usage, add_help=False)
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     flags = parser.add_argument_group("Flags")
@@ -213,7 +213,7 @@ def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
     as_json = "print JSON on a terminal too, instead of readable lines" if name == "describe" else argparse.SUPPRESS
     flags.add_argument(JSON_FLAG, action="store_true", help=as_json)
     for names, has_value, text in HYDRA_FLAGS:
-        form = {"metavar": "VALUE"} if has_value else {"action": "store_true"}
+        form: dict[str, Any] = {"metavar": "VALUE"} if has_value else {"action": "store_true"}
         is_shown = name in (None, "train") or names[0] in SHARED_FLAGS
         flags.add_argument(*names, help=text if is_shown else argparse.SUPPRESS, **form)
     return parser

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import hydra.utils
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning import Callback
 from pytorch_lightning.loggers import Logger
 
@@ -103,21 +103,25 @@ def build_objective(cfg: DictConfig, joint_batch: bool = False) -> Objective:
 # Data
 
 
+@overload
+def build_image_set(cfg: DictConfig) -> ImageSet: ...
+@overload
+def build_image_set(cfg: DictConfig, split: str) -> ImageSet | None: ...
 def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | None:
-    """Return a split of the dataset, by default the training split; None if the dataset has no such test split.
+    """Return the training split, or another split of the dataset; None if the dataset has no such test split.
 
     Label k of every split means the k-th class of data.classes; without data.classes, the k-th class of the training
     split. Recently used splits stay in memory, so that training, scores and the next job of a sweep share them.
 
     Raises:
-        UserError: files are missing, the number of classes differs from data.num_classes, or the split has a class
-            that is not in this list.
+        UserError: files are missing, there is no training split, the number of classes differs from data.num_classes,
+            or the split has a class that is not in this list.
     """
     data = cfg.data
-    image_set = _read_split(cfg, split or data.split)
+    image_set = _read_split(cfg, split) if split else _read_training_split(cfg)
     if image_set is None:
         return None
-    classes = list(data.classes or _read_split(cfg, data.split).classes)
+    classes = list(data.classes or _read_training_split(cfg).classes)
     if classes:
         matched = _match_classes(image_set, classes, split or data.split)
     else:  # a test split cannot have labels that no network has been trained on
@@ -137,10 +141,17 @@ def _match_classes(image_set: ImageSet, classes: list[str], split: str) -> Image
         raise UserError(f"{split} split: {error}") from None
 
 
+def _read_training_split(cfg: DictConfig) -> ImageSet:
+    image_set = _read_split(cfg, cfg.data.split)
+    if image_set is None:
+        raise UserError(f"data.split={cfg.data.split}: this dataset has no such split")
+    return image_set
+
+
 def _read_split(cfg: DictConfig, split: str) -> ImageSet | None:
     """Return a split with the labels of the dataset itself."""
     data = cfg.data
-    node = OmegaConf.to_container(data.source)
+    node = to_plain(data.source)
     node |= _arguments_for(node, {"background": data.background})
     source = json.dumps(node, sort_keys=True)
     root = str(Path(data.root).expanduser())
@@ -156,14 +167,14 @@ def _read_split(cfg: DictConfig, split: str) -> ImageSet | None:
 def _read_source(source: str, root: str, split: str, resolution: int, channels: int, _cwd: Path) -> ImageSet | None:
     """Read a split. `_cwd` is part of the cache key, because paths may be relative to the working directory."""
     size = {"resolution": resolution, "channels": channels}
-    return instantiate(OmegaConf.create(source), "data.source", root=root, split=split, **size)
+    return instantiate(json.loads(source), "data.source", root=root, split=split, **size)
 
 
 def build_image_sets(cfg: DictConfig) -> dict[str, ImageSet]:
     """Return the training split as `train`, and the test split as `test` if the dataset has a separate one."""
     image_sets = {"train": build_image_set(cfg)}
-    if "test" in available_splits(cfg)[1:]:
-        image_sets["test"] = build_image_set(cfg, "test")
+    if "test" in available_splits(cfg)[1:] and (held_out := build_image_set(cfg, "test")) is not None:
+        image_sets["test"] = held_out
     return image_sets
 
 

@@ -70,7 +70,7 @@ def build_scores(
 
         def class_reference(index: int) -> Reference:
             real = sets.first_reference
-            chosen = (real.labels == index).nonzero().flatten()
+            chosen = (real.known_labels == index).nonzero().flatten()
             batches = _batches(real, chosen, metrics.batch_size, f"reference: class {sets.classes[index]}")
             content = f"{real.fingerprint()} class {index}"
             return load_reference(extractor, batches, len(chosen), content, cache, device, kept=1)
@@ -154,7 +154,9 @@ def _sample_labels(
             "name another split first in metrics.references, or use metrics.labels=uniform"
         )
     counts = real.class_counts if shares == "reference" else [1] * num_classes
-    drawn = SampleLabels(draw_labels(cfg.metrics.samples, counts), classes, shares)
+    values = draw_labels(cfg.metrics.samples, counts)
+    assert values is not None  # there are classes
+    drawn = SampleLabels(values, classes, shares)
     if shares == "reference" and not drawn.are_even:
         say(f"classes of the scored samples, in the shares of the {split} split: {drawn.counts_text()}")
     return drawn
@@ -244,7 +246,7 @@ def _classifier_images(image_set: ImageSet, test: ImageSet | None) -> tuple[Labe
 
 
 def _labelled(image_set: ImageSet, chosen: Tensor) -> LabelledImages:
-    return LabelledImages(image_set.batch(chosen), image_set.labels[chosen])
+    return LabelledImages(image_set.batch(chosen), image_set.known_labels[chosen])
 
 
 def _classifier_file(node: DictConfig, image_set: ImageSet, test: ImageSet | None, cache: Path) -> Path:

@@ -180,7 +180,7 @@ def _message(error: Exception, command: Command) -> str:
         raise error
     if reason := explain_encoding(_folders(command)) or explain_content(_folders(command)):
         return reason
-    if isinstance(error, yaml.MarkedYAMLError):
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"
     return explain(error, list(command.arguments), _folders(command), str(command.config_name))
 
@@ -248,7 +248,7 @@ def _run_task(task: Task) -> Any:
     """
     try:
         check_places(task)
-        return TASKS[task.hydra_config.job.config_name](task)
+        return TASKS[str(task.hydra_config.job.config_name)](task)
     except UserError as error:
         error.args = (with_sources(str(error), task.cfg),)
         raise

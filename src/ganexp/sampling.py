@@ -29,11 +29,14 @@ class SampledGAN(Protocol):
     latent: Latent
     num_classes: int
     pixel_range: PixelRange
-    averaged_generator: nn.Module | None
 
     @property
     def device(self) -> torch.device:
         """The device of the networks."""
+
+    @property
+    def averaged_generator(self) -> nn.Module | None:
+        """The moving average of the generator, if there is one."""
 
     @property
     def sampling_generator(self) -> nn.Module:
@@ -67,6 +70,7 @@ class FixedLatents:
     def __init__(self, latent: Latent, seed: int, truncation: float | None = None) -> None:
         self.latent, self.seed, self.truncation = latent, seed, truncation
         self._next_chunk = 0
+        self._chunk: Tensor  # that of number _next_chunk - 1
         self._generator = torch.Generator()
 
     def __getitem__(self, indices: Tensor) -> Tensor:

@@ -75,7 +75,8 @@ def _discriminate(gan: GAN, batches: Iterable[Tensor], labels: Tensor | None) ->
             asked = None if labels is None else labels[start : start + len(images)].to(gan.device)
             logits.append(gan.objective.logit(discriminator, images.to(gan.device), asked))
             start += len(images)
-    return None if logits[0] is None else torch.cat(logits).float().cpu()
+    known = [part for part in logits if part is not None]
+    return torch.cat(known).float().cpu() if known else None
 
 
 def probability_greater(first: Tensor, second: Tensor) -> float:

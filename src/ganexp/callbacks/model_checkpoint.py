@@ -30,6 +30,6 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
         def moved(value: Any) -> Any:
             if isinstance(value, dict):
                 return {moved(key): score for key, score in value.items()}
-            return value.replace(state_dict["dirpath"], self.dirpath, 1) if isinstance(value, str) else value
+            return value.replace(state_dict["dirpath"], str(self.dirpath), 1) if isinstance(value, str) else value
 
         super().load_state_dict({key: moved(value) for key, value in state_dict.items()})

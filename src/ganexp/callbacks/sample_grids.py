@@ -76,7 +76,7 @@ class SampleGrids(Callback):
         rows = class_rows(gan, self.rows)
         chosen = evenly_spaced(len(image_set), rows * self.columns)
         if classes := grid_classes(gan, rows):
-            labels = image_set.labels.cpu()
+            labels = image_set.known_labels.cpu()
             of_rows = [(labels == label).nonzero()[:, 0] for label in classes]
             chosen = torch.cat([_filled(of_row, self.columns) for of_row in of_rows])
         images = image_set.batch(chosen.clamp_min(0))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from ganexp.build import build_gan
@@ -31,21 +31,21 @@ def description(cfg: DictConfig) -> dict[str, Any]:
     """Return the data, networks, losses, update rule, optimizers and length of the run that `cfg` describes."""
     gan = build_gan(cfg)
     adversarial = cfg.loss.adversarial
-    loss, schedule = OmegaConf.to_container(cfg.loss), OmegaConf.to_container(cfg.schedule)
+    loss, schedule = to_plain(cfg.loss), to_plain(cfg.schedule)
     return {
         "data": _data(cfg),
         "conditional": cfg.model.conditional,
-        "latent": OmegaConf.to_container(cfg.model.latent),
+        "latent": to_plain(cfg.model.latent),
         **{name: _network(network, _network_config(cfg, name)) for name, network in gan.networks.items()},
         "loss": {"name": target_name(adversarial), "settings": _settings(adversarial)} | _terms(cfg, gan),
         "auxiliary": loss["auxiliary"],
         "penalties": loss["penalties"],
         "modifiers": loss["modifiers"],
         "constraint": loss["constraint"],
-        "augment": OmegaConf.to_container(cfg.augment),
+        "augment": to_plain(cfg.augment),
         "joint_batch": gan.objective.joint_batch,
         "updates": schedule["updates"],
-        "optimizers": OmegaConf.to_container(cfg.optimizer),
+        "optimizers": to_plain(cfg.optimizer),
         "learning_rates": gan.learning_rates(),
         **_length(cfg, gan),
         "evaluate_every": cfg.schedule.evaluate_every,
@@ -103,7 +103,7 @@ def _network(network: nn.Module, node: DictConfig) -> dict[str, Any]:
 
 
 def _settings(node: DictConfig) -> dict[str, Any]:
-    return {key: value for key, value in OmegaConf.to_container(node).items() if key != "_target_"}
+    return {key: value for key, value in to_plain(node).items() if key != "_target_"}
 
 
 def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:

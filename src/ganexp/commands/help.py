@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 from ganexp.arguments import Command, hydra_parser
 from ganexp.commands.catalogue import COMMANDS
 from ganexp.config.comments import file_comments, schema_comments, with_comments
-from ganexp.config.composition import compose_config, group_options
+from ganexp.config.composition import compose_config, group_options, root_type
+from ganexp.config.instantiate import to_plain
 
 LINE_LENGTH = 120
 OVERLAYS = (
@@ -78,7 +79,7 @@ def examples(name: str) -> str:
 def _list_groups(config_name: str, folders: Sequence[Path]) -> str:
     """Return a paragraph for each config group: its name and its options. The most frequent groups come first."""
     options = group_options(config_name, folders)
-    layout = {"initial_indent": "  ", "subsequent_indent": "      ", "break_long_words": False}
+    layout: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "      ", "break_long_words": False}
     paragraphs = [f"{group}: {', '.join(options[group])}" for group in by_frequency(options)]
     return "\n".join(fill(text, LINE_LENGTH, break_on_hyphens=False, **layout) for text in paragraphs)
 
@@ -96,10 +97,11 @@ def _settings(command: Command, folders: Sequence[Path]) -> str:
     """
     cfg = compose_config(command.config_name, command.arguments, folders, with_hydra=True)
     choices = cfg.hydra.runtime.choices
-    settings: Any = OmegaConf.to_container(OmegaConf.masked_copy(cfg, [key for key in cfg if key != "hydra"]))
+    shown = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    settings = to_plain(shown, resolve=False)
     if command.config_name == "evaluate" and not choices.metrics:  # samples=, references=, … set those of the run
         settings["metrics"] = {"scores": settings["metrics"]["scores"]}
-    schema = OmegaConf.get_type(cfg)
+    schema = root_type(cfg)
     inherited = getattr(schema.__base__, "__dataclass_fields__", {})
     order = sorted(settings, key=lambda name: (isinstance(settings[name], dict), name in inherited))
     comments = schema_comments(schema)

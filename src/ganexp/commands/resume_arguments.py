@@ -60,7 +60,8 @@ def parse_resume(arguments: Sequence[str]) -> ResumeArguments:
         parser.error("schedule.steps and schedule.epochs: give one of the two, because each determines the other")
     return ResumeArguments(
         given.path,
-        **lengths,
+        steps=lengths.get("steps"),
+        epochs=lengths.get("epochs"),
         data_root=values.get("data.root"),
         data_path=values.get("data.path"),
         data_changed=values.get("data.changed") == "accept",

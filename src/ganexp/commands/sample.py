@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_STORED, ZipFile
 
 import numpy as np
@@ -200,7 +201,7 @@ def _write_npz(batches: Iterator[Tensor], count: int, classes: Classes, output: 
     The entry `classes` has the name of each label.
     """
     images = torch.cat([to_uint8(batch.cpu()).permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
-    arrays = {"arr_0": images}
+    arrays: dict[str, Any] = {"arr_0": images}
     if classes.labels is not None:
         arrays |= {"arr_1": classes.labels.numpy(), "classes": np.array(classes.names)}
     np.savez_compressed(output / "images.npz", **arrays)

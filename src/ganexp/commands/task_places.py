@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.commands.tasks import Task
+from ganexp.config.composition import root_type
 from ganexp.config.paths import absolute, path_keys
 from ganexp.runs.places import check_writable
 
@@ -19,7 +20,7 @@ def places(task: Task) -> dict[str, str]:
     is_job = task.hydra_config.mode == RunMode.MULTIRUN
     found = {str(task.directory.absolute()): f"hydra.{'sweep' if is_job else 'run'}.dir=DIRECTORY"}
     texts = OmegaConf.to_container(task.cfg, resolve=False)
-    for key in path_keys(OmegaConf.get_type(task.cfg)):
+    for key in path_keys(root_type(task.cfg)):
         if (path := _path_at(task.cfg, key)) is not None:
             found[path] = _how_to_move(key, _at(texts, key))
     return found

@@ -4,7 +4,7 @@ import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.conf import HydraConf
 from hydra.types import RunMode
@@ -62,7 +62,7 @@ def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
     if hydra_config.mode == RunMode.RUN:
         path = reserve(path)
     try:
-        save_hydra_files(path, cfg, hydra_config)
+        save_hydra_files(path, cfg, cast(DictConfig, hydra_config))  # HydraConf is its schema
     except OSError as error:
         remove_if_empty(path)
         raise UserError(explain_place(error, {str(path.absolute()): "hydra.run.dir=DIRECTORY"}) or str(error)) from None

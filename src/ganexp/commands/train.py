@@ -172,7 +172,8 @@ def _fit(
     checkpoint = processes.of_first(checkpoint)
     callbacks = trainers.of_this_process(build.build_callbacks(cfg, run, prepared.image_sets))
     prunes = cfg.sweep.prune and processes.rank() == 0
-    pruning = [Pruning(run, *build_scores.best_score(cfg, gan.scores))] if prunes else []
+    monitor, mode = build_scores.best_score(cfg, gan.scores)
+    pruning = [Pruning(run, monitor, mode)] if prunes and monitor else []
     time_limits = [TimeLimit(cfg.trainer.max_time)] if cfg.trainer.max_time else []
     kept = [KeptCheckpoints(run, cfg.schedule.keep_at)] if cfg.schedule.keep_at else []
     arguments = trainers.lightning_arguments(cfg.trainer, run.path) | {"log_every_n_steps": gan.log_every}

@@ -167,13 +167,13 @@ def _describe_limits(limits: list[Any]) -> str:
     """Return the range of a number: "at least 1", "above 0 and below 1", "from 0 to 1"; empty without limits."""
     lower = upper = ""
     for limit in limits:
-        if isinstance(limit, Ge) and limit.ge > -math.inf:
+        if isinstance(limit, Ge) and limit.ge != -math.inf:
             lower = f"at least {show(limit.ge)}"
-        elif isinstance(limit, Gt) and limit.gt > -math.inf:
+        elif isinstance(limit, Gt) and limit.gt != -math.inf:
             lower = f"above {show(limit.gt)}"
-        elif isinstance(limit, Le) and limit.le < math.inf:
+        elif isinstance(limit, Le) and limit.le != math.inf:
             upper = f"at most {show(limit.le)}"
-        elif isinstance(limit, Lt) and limit.lt < math.inf:
+        elif isinstance(limit, Lt) and limit.lt != math.inf:
             upper = f"below {show(limit.lt)}"
     if lower.startswith("at least") and upper.startswith("at most"):
         return f"from {lower.removeprefix('at least ')} to {upper.removeprefix('at most ')}"

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from ganexp.config import batch_checks, device_checks, network_checks, output_checks, schema, score_checks
 from ganexp.config.fields import field_violations
-from ganexp.config.instantiate import UnknownArgument
+from ganexp.config.instantiate import UnknownArgument, to_plain
 from ganexp.errors import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def suggestion_for_unknown_argument(error: UnknownArgument, groups: dict[str, st
 
 def values_are_allowed(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that every value is allowed by the schema, even if it was changed after the config was composed."""
-    yield from field_violations(OmegaConf.to_container(cfg, resolve=True), schema.Train)
+    yield from field_violations(to_plain(cfg), schema.Train)
 
 
 def every_network_has_an_optimizer(cfg: DictConfig, gan: "GAN") -> Complaints:

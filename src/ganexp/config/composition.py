@@ -70,6 +70,11 @@ def composing(folders: Sequence[Path]) -> Iterator[Callable[[str, Sequence[str],
         yield compose_one
 
 
+def root_type(cfg: DictConfig) -> type:
+    """Return the dataclass that a config was composed from; dict for a config without a schema."""
+    return OmegaConf.get_type(cfg) or dict
+
+
 def group_options(config_name: str, folders: Sequence[Path]) -> dict[str, list[str]]:
     """Return the options of each config group that a primary config has, sorted.
 
@@ -91,5 +96,6 @@ def _belongs_to(config_name: str, group: Sequence[str]) -> bool:
 
 def register_resolver(name: str, function: Callable[..., Any]) -> None:
     """Make `function` available in interpolations as ${name:…}, and replace an existing function with this name."""
-    register = OmegaConf.register_new_resolver if IS_HYDRA_1_3 else OmegaConf.register_resolver
+    new_name = OmegaConf.register_resolver  # in OmegaConf 2.3 another, deprecated function
+    register: Callable[..., None] = OmegaConf.register_new_resolver if IS_HYDRA_1_3 else new_name
     register(name, function, replace=True)

@@ -72,9 +72,10 @@ def instantiate_all(nodes: Mapping[str, Any], key: str, /, **arguments: Any) -> 
     return {name: instantiate(node, f"{key}.{name}", **arguments) for name, node in nodes.items() if node is not None}
 
 
-def to_plain(node: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `node` as plain dictionaries and lists, with every interpolation resolved."""
-    return OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else dict(node)
+def to_plain(node: Mapping[str, Any], resolve: bool = True) -> dict[str, Any]:
+    """Return `node` as plain dictionaries and lists, by default with every interpolation resolved."""
+    plain: Any = OmegaConf.to_container(node, resolve=resolve) if OmegaConf.is_config(node) else dict(node)
+    return plain
 
 
 def target_name(node: Mapping[str, Any]) -> str:

@@ -64,7 +64,7 @@ def make_optimizer_factory(
     return partial(_make, settings, key)
 
 
-def _make(settings: Mapping[str, Any], key: str, parameters: "Iterable[Parameter]") -> "Optimizer":
+def _make(settings: dict[str, Any], key: str, parameters: "Iterable[Parameter]") -> "Optimizer":
     factory = instantiate(settings | {"_partial_": True}, key)
     try:
         return factory(parameters)

@@ -12,7 +12,7 @@ from ganexp.errors import UserError
 PATH = {"path": True}  # metadata of a field that holds the path of a file or directory, or null
 
 
-def path_keys(schema: type | None, prefix: str = "") -> Iterator[str]:
+def path_keys(schema: type, prefix: str = "") -> Iterator[str]:
     """Yield the dotted key of each field of `schema` with a path; nothing if `schema` is not a dataclass."""
     if not is_dataclass(schema):
         return

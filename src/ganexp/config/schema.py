@@ -3,7 +3,7 @@
 `sections.py` declares the sections of a root.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
@@ -13,8 +13,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.config.comments import schema_comments
-from ganexp.config.composition import register_resolver
+from ganexp.config.composition import register_resolver, root_type
 from ganexp.config.fields import NODES, field_violations, limited, limits, node_violations
+from ganexp.config.instantiate import to_plain
 from ganexp.config.interpolations import explain_interpolation
 from ganexp.config.paths import PATH, make_absolute, path_keys
 from ganexp.config.sections import (
@@ -138,7 +139,7 @@ def register() -> None:
     store.store(name="images_schema", node=EvaluateImages)
     store.store(name="evaluate_schema", node=Evaluate)
     store.store(name="sample_schema", node=Sample)
-    resolvers = {
+    resolvers: dict[str, Callable[..., Any]] = {
         "slug": slug,
         "run_name": run_name,
         "job_name": job_name,
@@ -160,14 +161,13 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
     Raises:
         UserError: a key is unknown or has no value, its interpolation fails, or its value is not allowed.
     """
-    root, unknown = OmegaConf.get_type(cfg), list(unknown_settings(cfg))
-    cfg = OmegaConf.masked_copy(cfg, [key for key in cfg if key not in without]) if without else cfg.copy()
+    root, unknown = root_type(cfg), list(unknown_settings(cfg))
+    cfg = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in without]) if without else cfg.copy()
     try:
         make_absolute(cfg, path_keys(root))
-        values = OmegaConf.to_container(cfg, resolve=True)
+        values = to_plain(cfg)
     except OmegaConfBaseException as error:
-        nodes = OmegaConf.to_container(cfg, resolve=False)
-        reasons = list(node_violations(nodes, root)) or [explain_interpolation(error, cfg=cfg)]
+        reasons = list(node_violations(to_plain(cfg, resolve=False), root)) or [explain_interpolation(error, cfg=cfg)]
         raise _user_error_behind(error) or UserError("\n".join(reasons)) from None
     if missing := sorted(_missing(values)):
         comments = schema_comments(root)

@@ -4,7 +4,7 @@ import inspect
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -63,7 +63,7 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
                 f"If it is yours: MLFLOW_TRACKING_URI={value} ganexp …"
             )
     try:
-        return schema.resolve(OmegaConf.merge(OmegaConf.structured(schema.Train), values))
+        return schema.resolve(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(schema.Train), values)))
     except (OmegaConfBaseException, UserError) as error:
         raise UserError(f"{path} is not the config of a run: {str(error).splitlines()[0]}") from None
 
@@ -71,7 +71,7 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         refuse_extreme_yaml(Path(path).read_text(encoding="utf-8"))
-        values = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
+        values: Any = OmegaConf.to_container(OmegaConf.load(Path(path)), resolve=False)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. A checkpoint needs the config.yaml of its run directory.") from None
     except Exception as error:  # whatever the YAML reader makes of the text

@@ -1,12 +1,13 @@
 """A LightningDataModule with the training stream and the indices of the validation samples."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import repeat
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from torch import distributed
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from ganexp.data.stream import ImageStream
 
@@ -17,15 +18,23 @@ class StreamData(pl.LightningDataModule):
     The real images do not pass through Lightning. The GAN takes its batches directly from `stream`.
 
     Args:
-        stream: The real batches.
+        stream: The real batches; None for validations without training.
         validation_indices: Number of samples in a validation.
         validation_batch_size: Number of samples in a batch of a validation.
     """
 
-    def __init__(self, stream: ImageStream, validation_indices: int = 0, validation_batch_size: int = 500) -> None:
+    def __init__(
+        self, stream: ImageStream | None, validation_indices: int = 0, validation_batch_size: int = 500
+    ) -> None:
         super().__init__()
-        self.stream = stream
+        self._stream = stream
         self.validation_indices, self.validation_batch_size = validation_indices, validation_batch_size
+
+    @property
+    def stream(self) -> ImageStream:
+        """The real batches of a training."""
+        assert self._stream is not None
+        return self._stream
 
     def train_dataloader(self) -> Iterable[int]:
         """Return endless zeros: the GAN takes its batches from the stream, and ends Lightning's epochs itself."""
@@ -37,11 +46,10 @@ class StreamData(pl.LightningDataModule):
         There is at least one batch, because Lightning runs the hooks of a validation only if there are data. Of several
         processes that train together, each gets its share of the batches.
         """
-        indices = range(max(self.validation_indices, 1))
-        own_generator = torch.Generator()  # without one, a DataLoader draws from the global random state
+        indices, size = max(self.validation_indices, 1), self.validation_batch_size
         if distributed.is_initialized():
-            return DataLoader(self._share(len(indices)), batch_size=None, generator=own_generator)
-        return DataLoader(indices, batch_size=self.validation_batch_size, generator=own_generator)
+            return _loader(self._share(indices), None)
+        return _loader(range(indices), size)
 
     def _share(self, count: int) -> list[torch.Tensor]:
         """Return the batches of indices for this process: at least one, which is empty if there are too few."""
@@ -57,3 +65,9 @@ class StreamData(pl.LightningDataModule):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Continue the stream at the batch number in `state`."""
         self.stream.position = state["position"]
+
+
+def _loader(items: Sequence[Any], batch_size: int | None) -> DataLoader:
+    dataset = cast(Dataset[Any], items)  # any sequence is one
+    own_generator = torch.Generator()  # without one, a DataLoader draws from the global random state
+    return DataLoader(dataset, batch_size=batch_size, generator=own_generator)

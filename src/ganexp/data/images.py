@@ -50,6 +50,12 @@ class ImageSet:
         """Return the number of classes, 0 if the images have none."""
         return len(self.classes)
 
+    @property
+    def known_labels(self) -> Tensor:
+        """Return the labels, int64 (N,), of images that have classes."""
+        assert self.labels is not None
+        return self.labels
+
     def batch(self, indices: Tensor) -> Tensor:
         """Return the images at `indices` (n,) as uint8 (n, C, H, W)."""
         if isinstance(self.images, Tensor):

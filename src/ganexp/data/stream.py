@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from ganexp.data.images import ImageSet
 from ganexp.pixels import PixelRange, from_uint8
@@ -63,8 +63,8 @@ class ImageStream:
         self._first_batch: Batch | None = None
         self.batches_per_epoch = len(image_set) // batch_size
         self.labels = None if image_set.labels is None else image_set.labels.to(self.device)
-        self._resident = resident and isinstance(image_set.images, Tensor)
-        self._images = image_set.images.to(self.device) if self._resident else None
+        images = image_set.images
+        self._images = images.to(self.device) if resident and isinstance(images, Tensor) else None
         self._loader: Iterator[Tensor] | None = None
         self._loader_position = -1  # the number of the batch that the loader gives next
         self._epoch = -1
@@ -94,7 +94,7 @@ class ImageStream:
             self._epoch, self._order, self._mirrored = epoch, order, mirrored
         chosen = self._share(index)
         indices = self._order[chosen]
-        pixels = self._images[indices] if self._resident else self._next_from_loader(number)
+        pixels = self._next_from_loader(number) if self._images is None else self._images[indices]
         images = from_uint8(pixels, self.pixel_range)
         if self.flip:
             images = torch.where(self._mirrored[chosen, None, None, None], images.flip(-1), images)
@@ -132,7 +132,7 @@ class ImageStream:
         self._loader, self._loader_position = None, -1
 
     def _start_loader(self, start: int) -> Iterator[Tensor]:
-        loader = DataLoader(
+        loader: DataLoader[Tensor] = DataLoader(
             _BatchesByIndex(self.image_set),
             batch_size=None,
             sampler=_IndexBatches(self._shuffle, self._share, self.batches_per_epoch, start),
@@ -144,7 +144,7 @@ class ImageStream:
         return iter(loader)
 
 
-class _BatchesByIndex:
+class _BatchesByIndex(Dataset[Tensor]):
     """A dataset with whole batches as items: indices (N,) -> uint8 (N, C, H, W)."""
 
     def __init__(self, image_set: ImageSet) -> None:

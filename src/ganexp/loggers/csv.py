@@ -4,6 +4,7 @@ import csv
 import io
 import warnings
 from argparse import Namespace
+from collections.abc import Mapping
 from typing import Any
 
 from pytorch_lightning.core.saving import save_hparams_to_yaml
@@ -36,9 +37,9 @@ class CSV(CSVLogger):
         self._columns = list(dict.fromkeys(key for row in self._rows for key in row))
         self._rewrite()
 
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Append a row. If there is a new column, rewrite the table."""
-        row = metrics | {"step": step}
+        row = {**metrics, "step": step}
         self._rows.append(row)
         new = [key for key in row if key not in self._columns]
         self._columns += new

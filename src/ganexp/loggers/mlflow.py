@@ -1,6 +1,6 @@
 """Send a run to MLflow, https://mlflow.org."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,7 +76,7 @@ class MLflow(MLFlowLogger):
         """Check that MLflow is installed; raise a UserError otherwise."""
         require(PACKAGE)
 
-    def log_hyperparams(self, params: Mapping[str, Any]) -> None:
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Set the parameters of the run. MLflow keeps the first value of each, even if the run is lengthened."""
         known = self.experiment.get_run(self.run_id).data.params
         super().log_hyperparams({key: value for key, value in params.items() if key not in known})
@@ -116,7 +116,7 @@ class MLflow(MLFlowLogger):
         except MlflowException as error:
             raise UserError(f"MLflow: {error}") from error
 
-    def finalize(self, status: str) -> None:
+    def finalize(self, status: str = "success") -> None:
         """End a run that failed. A successful run ends in `log_result`."""
         if status == "failed":
             self.experiment.set_terminated(self.run_id, "FAILED")

@@ -71,7 +71,7 @@ class WeightsAndBiases(WandbLogger):
         """Check that W&B is installed; raise a UserError otherwise."""
         require(PACKAGE)
 
-    def log_hyperparams(self, params: Mapping[str, Any]) -> None:
+    def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
         """Set the config of the run. It is nested, because W&B advises against dots in keys."""
         super().log_hyperparams(nest(params))
 
@@ -79,9 +79,9 @@ class WeightsAndBiases(WandbLogger):
         """Send values together with the step as a metric, because W&B's own step counter cannot go back."""
         self.experiment.log({**metrics, "step": step})
 
-    def log_image(self, key: str, images: list[Tensor], step: int | None = None) -> None:
+    def log_image(self, key: str, images: list[Tensor], step: int | None = None, **kwargs: Any) -> None:
         """Send pictures, each uint8 (3, H, W)."""
-        super().log_image(key, to_pil(images), step=step)  # pixel for pixel; W&B would rescale a dark tensor
+        super().log_image(key, to_pil(images), step, **kwargs)  # pixel for pixel; W&B would rescale a dark tensor
 
     def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
         """Write the final scores to the summary of the run, and finish the run."""

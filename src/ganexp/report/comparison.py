@@ -80,7 +80,9 @@ class _Scored:
 
     @property
     def mean(self) -> float:
-        return summarize(list(self.scores.values())).mean
+        mean = summarize(list(self.scores.values())).mean
+        assert mean is not None  # there is a score
+        return mean
 
 
 def compare(
@@ -112,11 +114,11 @@ def _correct(family: Sequence[Sequence[Comparison]]) -> None:
     """Set the corrected p values of the comparisons of a family, which has a list for each score."""
     tests = sum(found[0].pairs for found in family if found)
     comparisons = list(chain.from_iterable(family))
-    testable = [comparison for comparison in comparisons if comparison.difference.p is not None]
-    adjusted = holm([comparison.difference.p for comparison in testable], tests)
+    testable = [(comparison, p) for comparison in comparisons if (p := comparison.difference.p) is not None]
+    adjusted = holm([p for _, p in testable], tests)
     for comparison in comparisons:
         comparison.tests = tests
-    for comparison, p in zip(testable, adjusted, strict=True):
+    for (comparison, _), p in zip(testable, adjusted, strict=True):
         comparison.p = p
 
 

@@ -1,8 +1,8 @@
 """Group runs that differ only in their seed."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ganexp.report.run import Run
 from ganexp.report.values import plain
@@ -10,6 +10,8 @@ from ganexp.report.values import plain
 # Keys of run.json that should be equal for all runs of a configuration, and their names in warnings.
 SHARED_METADATA = {"ganexp": "versions of ganexp", "ganexp_commit": "commits of ganexp", "device": "kinds of devices"}
 CPU = "CPU"
+
+Key = TypeVar("Key", bound=Hashable)
 
 
 def shared_metadata(runs: Sequence[Run]) -> dict[str, int]:
@@ -59,7 +61,7 @@ def group_runs(runs: Iterable[Run]) -> list[Configuration]:
     return list(configurations.values())
 
 
-def differing_keys(rows: Sequence[dict[Hashable, Any]]) -> list[Any]:
+def differing_keys(rows: Sequence[Mapping[Key, Any]]) -> list[Key]:
     """Return the keys that do not have the same value in all `rows`, in the order of the rows."""
     keys = {key: None for row in rows for key in row}
     return [key for key in keys if any(row.get(key) != rows[0].get(key) for row in rows)]

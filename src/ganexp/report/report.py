@@ -199,8 +199,8 @@ class Report:
     @property
     def comparisons_text(self) -> str:
         """Return how to read the comparisons."""
-        is_declared = self.main is not None and self.main_is_declared
-        families = TWO_FAMILIES_TEXT.format(self.main.phrase) if is_declared else ONE_FAMILY_TEXT
+        declared = self.main if self.main_is_declared else None
+        families = ONE_FAMILY_TEXT if declared is None else TWO_FAMILIES_TEXT.format(declared.phrase)
         return f"{COMPARISONS_TEXT} {families}"
 
     @property

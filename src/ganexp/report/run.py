@@ -80,9 +80,9 @@ class Run:
         return _quoted(overrides) if SweepDirectory(self.path.parent).file.is_file() and not has_folder else ""
 
     @property
-    def last_step(self) -> int:
+    def last_step(self) -> float:
         """Return the last logged step."""
-        return max((curve.axes["step"][-1] for curve in self.curves), default=0)
+        return max((step for curve in self.curves if (step := curve.axes["step"][-1]) is not None), default=0)
 
     @property
     def has_scores(self) -> bool:
@@ -106,7 +106,7 @@ class Run:
         directions = {name: info.higher_is_better for name, info in self.score_info.items()}
         name = self.chosen_by([name for name, higher_is_better in directions.items() if higher_is_better is not None])
         is_initial = bool(self.metadata.get("init_from"))
-        return untrained_remark(self.scores, name, bool(directions.get(name)), is_initial)
+        return untrained_remark(self.scores, name, bool(name and directions[name]), is_initial)
 
     def scores_under(self, evaluation: str, protocol: str) -> dict[str, float]:
         """Return the scores of an evaluation, one of EVALUATIONS or of `ganexp evaluate`, under a protocol."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 MAX_LENGTH = 300  # characters of a value that is shown
 MAX_NUMBER = 1e60  # fourth powers, which Welch's test needs, stay finite
@@ -16,7 +16,7 @@ def plain(text: Any, limit: int = MAX_LENGTH) -> str:
     return line if len(line) <= limit else line[:limit] + "…"
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Return whether `value` is a number below MAX_NUMBER; NaN, True and False do not count as numbers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
 

@@ -163,7 +163,7 @@ def save_hydra_files(path: Path, cfg: DictConfig, hydra_config: DictConfig) -> N
         cfg: the composed config, unresolved.
         hydra_config: Hydra's own settings of the run.
     """
-    settings = OmegaConf.to_container(hydra_config)
+    settings: Any = OmegaConf.to_container(hydra_config)
     settings["runtime"]["output_dir"] = str(path)
     overrides = settings["overrides"]["task"]
     directory = path / HYDRA_DIRECTORY

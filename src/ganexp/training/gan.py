@@ -5,7 +5,7 @@ One `training_step` is one step, which is one generator update. Optimizers step 
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -135,8 +135,8 @@ class GAN(ScoredModule):
 
     # Training
 
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, Any]]]:
-        """Return an optimizer for each network, in the order of the networks, and their schedulers, if any."""
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, Any]]]:  # type: ignore[override]
+        """Return each network's optimizer, and the schedulers, if any: as dicts, which Lightning does not declare."""
         self._parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         optimizers = {name: self.optimizer_factories[name](list_) for name, list_ in self._parameters_of.items()}
         return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, self.steps)
@@ -175,7 +175,7 @@ class GAN(ScoredModule):
         before = self._counter
         self._run_phases()
         self.step += 1
-        for scheduler in self.lr_schedulers() or ():
+        for scheduler in cast(list, self.lr_schedulers() or []):
             scheduler.step()
         if self.averaged_generator is not None:
             self.averaged_generator.update(self.generator, self.step)
@@ -202,8 +202,7 @@ class GAN(ScoredModule):
 
     def _run_phases(self) -> None:
         phases = self.update_rule.phases(self.further_networks)
-        carried_out = []
-        result = None
+        carried_out, result = [], None
         try:
             while not self._d_steps_are_used_up:
                 phase = phases.send(result)
@@ -236,6 +235,7 @@ class GAN(ScoredModule):
     def _backward(self, phase: Backward) -> Tensor:
         """Compute a network's gradients, and return its loss, detached from the graph."""
         if phase.real == "next":
+            assert self.stream is not None
             self._real = next(self.stream)
         results = self.accumulated(self.gradient_function, phase, self._real)
         self._values.add_loss(phase.network, results.loss)
@@ -267,8 +267,8 @@ class GAN(ScoredModule):
 
     def _optimizers_by_network(self) -> dict[str, Any]:
         """Return the optimizers by network. Lightning wraps only the generator's, so it counts generator updates."""
-        optimizers = dict(zip(self.networks, self.optimizers(use_pl_optimizer=False), strict=True))
-        return optimizers | {"generator": self.optimizers()[0]}
+        optimizers = dict(zip(self.networks, cast(list, self.optimizers(use_pl_optimizer=False)), strict=True))
+        return optimizers | {"generator": cast(list, self.optimizers())[0]}
 
     # Logging
 

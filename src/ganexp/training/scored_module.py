@@ -13,6 +13,7 @@ from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange
 from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate
 from ganexp.training.clock import TrainingClock
+from ganexp.training.ema import AveragedGenerator
 
 COUNTERS = ("step", "d_steps", "images_seen")
 
@@ -38,7 +39,7 @@ class ScoredModule(pl.LightningModule):
         clock: the seconds of training so far.
     """
 
-    averaged_generator: nn.Module | None
+    averaged_generator: AveragedGenerator | None
 
     def __init__(self, latent: Latent, num_classes: int, pixel_range: PixelRange) -> None:
         super().__init__()

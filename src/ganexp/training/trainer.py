@@ -16,7 +16,7 @@ from pytorch_lightning import Callback
 from pytorch_lightning.callbacks import ModelCheckpoint as LightningModelCheckpoint
 from pytorch_lightning.callbacks import ProgressBar
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.plugins import CheckpointIO, LayerSync
+from pytorch_lightning.plugins import CheckpointIO, LayerSync, Precision
 from pytorch_lightning.plugins.environments import ClusterEnvironment
 from pytorch_lightning.profilers import (
     AdvancedProfiler,
@@ -48,6 +48,7 @@ PROFILERS: dict[str, type[Profiler]] = {
     "advanced": AdvancedProfiler,
     "pytorch": PyTorchProfiler,
 }
+Plugin = Precision | ClusterEnvironment | CheckpointIO | LayerSync
 # arguments that evaluations need too
 NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "num_nodes", "sync_batchnorm")
 
@@ -55,8 +56,8 @@ NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "num_nod
 class NoProfiler(PassThroughProfiler):
     """Measure nothing. Lightning asks its profiler about 100 times a step, and its own class for this is slow."""
 
-    def profile(self, action_name: str) -> AbstractContextManager[None]:
-        """Return a context that does nothing."""
+    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
+        """Return a context that does nothing. Lightning declares a generator, which would be slow."""
         return nullcontext()
 
 
@@ -117,7 +118,7 @@ def lightning_arguments(settings: Mapping[str, Any], root: Path) -> dict[str, An
 def make_trainer(
     device: torch.device,
     root: Path,
-    precision: str = "32-true",
+    precision: Literal["32-true", "bf16-mixed"] = "32-true",
     callbacks: Sequence[Callback] = (),
     loggers: Sequence[Logger] = (),
     arguments: Mapping[str, Any] | None = None,
@@ -128,7 +129,7 @@ def make_trainer(
         device: device to train on.
         root: directory in which Lightning looks for checkpoints that it wrote when SLURM preempted a job. No other run
             may use it.
-        precision: 32-true or bf16-mixed.
+        precision: of the computations within the networks.
         callbacks: all callbacks.
         loggers: all loggers.
         arguments: further arguments of `pl.Trainer`, see `lightning_arguments`.
@@ -142,9 +143,9 @@ def make_trainer(
     if not torch.cuda.is_available():
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning lets each step of an optimizer ask NVML, slowly
     given = dict(arguments or {})
-    plugins: list[CheckpointIO | ClusterEnvironment | LayerSync] = [AtomicCheckpointIO(root)]
+    plugins: list[Plugin] = [AtomicCheckpointIO(root)]
     several = _several_processes(given, plugins)
-    defaults = {
+    defaults: dict[str, Any] = {
         "num_sanity_val_steps": 0,
         "inference_mode": False,  # as evaluations within a training, so that callbacks need not tell them apart
         "log_every_n_steps": 0,  # the GAN logs by itself
@@ -169,9 +170,7 @@ def make_trainer(
         raise UserError(f"Lightning's Trainer refuses callbacks=, logger= or trainer=: {error}") from None
 
 
-def _several_processes(
-    given: dict[str, Any], plugins: list[CheckpointIO | ClusterEnvironment | LayerSync]
-) -> dict[str, Any]:
+def _several_processes(given: dict[str, Any], plugins: list[Plugin]) -> dict[str, Any]:
     """Take what belongs to several processes out of the `given` arguments; return its form for `pl.Trainer`.
 
     The plugins that it needs are added to `plugins`. Without a process group, there is one process.
@@ -217,7 +216,7 @@ def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode:
         monitor: name of the score, such as fid_classifier; None saves no best.ckpt.
         mode: `min` or `max`, whichever is better.
     """
-    where = {
+    where: dict[str, Any] = {
         "dirpath": run_directory.last.parent,
         "enable_version_counter": False,
         "save_on_train_epoch_end": True,

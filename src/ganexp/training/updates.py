@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ganexp.types import PositiveInt, UpdateCount
 
+Real = Literal["next", "same"]
 Order = Literal["discriminator_first", "generator_first", "simultaneous"]
 Fakes = Literal["fresh", "shared"]
 Labels = Literal["real", "uniform"]
@@ -36,7 +37,7 @@ class Backward:
     """
 
     network: str
-    real: Literal["next", "same"] = "same"
+    real: Real = "same"
     fakes: Fakes = "fresh"
     part: int = 0
 
@@ -48,7 +49,7 @@ class Step:
     network: str
 
 
-Phases = Generator[Backward | Step, Tensor | None, None]
+Phases = Generator[Backward | Step, Any, None]  # the answer to a Backward is its loss, a Tensor
 
 
 @dataclass
@@ -93,7 +94,7 @@ class FixedRatio:
             others: further networks, such as a classifier. Each is updated once, before generator and discriminator.
         """
         self._steps_in_cycle = (self._steps_in_cycle + 1) % self.n_gen
-        real = "next"
+        real: Real = "next"
         for network in others:
             yield Backward(network, real)
             yield Step(network)
@@ -114,10 +115,10 @@ class FixedRatio:
             yield from self._discriminator_updates("same")
             yield Step("generator")
 
-    def _discriminator_updates(self, real: Literal["next", "same"]) -> Phases:
+    def _discriminator_updates(self, real: Real) -> Phases:
         updates, done = 0, False
         while not done:
-            loss = yield Backward("discriminator", real, self.fakes)
+            loss: Tensor = yield Backward("discriminator", real, self.fakes)
             yield Step("discriminator")
             updates += 1
             done = self.discriminator_is_done(updates, loss)

@@ -23,9 +23,10 @@ from ganexp.commands.estimation.scores import ScoringTime, time_scores
 from ganexp.commands.estimation.timing import clock, timed
 from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
-from ganexp.config.instantiate import target_name
+from ganexp.config.instantiate import target_name, to_plain
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
+from ganexp.data.stream import ImageStream
 from ganexp.loggers.metrics_file import MetricsFile
 from ganexp.loggers.tensorboard import TensorBoard
 from ganexp.plots import grids
@@ -75,7 +76,7 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
     A dataset that is not on this machine is replaced by random images of the same shape. Nothing is downloaded, and no
     files are left.
     """
-    cfg = OmegaConf.create(OmegaConf.to_container(cfg))
+    cfg = OmegaConf.create(to_plain(cfg))
     with (
         tempfile.TemporaryDirectory(prefix="ganexp-") as scratch,
         redirect_stdout(sys.stderr),
@@ -138,8 +139,9 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     if device.type == "cpu":
         choose_threads(cfg, gan)
     choose_precision(cfg, gan, device)
-    gan.connect(build.build_stream(cfg, image_set, device))
-    stopwatch, trainer = _time_steps(cfg, gan, run)
+    stream = build.build_stream(cfg, image_set, device)
+    gan.connect(stream)
+    stopwatch, trainer = _time_steps(cfg, gan, stream, run)
     seconds_a_step, peak = stopwatch.seconds_a_step(), _peak(cfg, device)
     drawing_seconds, picture_bytes = timed(device, lambda: _draw_pictures(gan.to(device), run))
     saving_seconds, _ = timed(device, lambda: trainer.save_checkpoint(run.last, weights_only=False))
@@ -212,23 +214,24 @@ class _Stopwatch(pl.Callback):
     and attention, forward and backward.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gan: GAN) -> None:
+        self.gan = gan
         self.times: list[float] = []
         self.flops: int | None = None
         self._counter = FlopCounter()
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: GAN, *args: Any) -> None:
-        if pl_module.step == COUNTED_STEP:
-            self._gradient_function = pl_module.gradient_function
-            pl_module.gradient_function = pl_module.compute_gradients  # graphs and compiled functions hide operations
+    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
+        if self.gan.step == COUNTED_STEP:
+            self._gradient_function = self.gan.gradient_function
+            self.gan.gradient_function = self.gan.compute_gradients  # graphs and compiled functions hide operations
             self._counter.__enter__()
 
-    def on_train_batch_end(self, trainer: pl.Trainer, pl_module: GAN, *args: Any) -> None:
-        if pl_module.step == COUNTED_STEP + 1:
+    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
+        if self.gan.step == COUNTED_STEP + 1:
             self._counter.__exit__(None, None, None)
             self.flops = self._counter.flops
-            pl_module.gradient_function = self._gradient_function
-        self.times.append(clock(pl_module.device))
+            self.gan.gradient_function = self._gradient_function
+        self.times.append(clock(self.gan.device))
         if len(self.times) > 1 and self.times[-1] - self.times[0] > MAX_TIMING_SECONDS:
             trainer.should_stop = True
 
@@ -238,18 +241,18 @@ class _Stopwatch(pl.Callback):
         return (times[-1] - times[0]) / (len(times) - 1)
 
 
-def _time_steps(cfg: DictConfig, gan: GAN, run: RunDirectory) -> tuple[_Stopwatch, pl.Trainer]:
+def _time_steps(cfg: DictConfig, gan: GAN, stream: ImageStream, run: RunDirectory) -> tuple[_Stopwatch, pl.Trainer]:
     """Train for some steps, and return what was measured and the trainer."""
-    stopwatch = _Stopwatch()
+    stopwatch = _Stopwatch(gan)
     steps = WARM_UP_STEPS + TIMED_STEPS + 1
     gan.steps, gan.max_d_steps, gan.evaluate_every = steps, None, steps + 1  # no evaluation within the timed steps
     gan.evaluate_by = "steps"
     run.path.mkdir()
     loggers = [MetricsFile(run), TensorBoard(run)]
-    precision, device = cfg.trainer.precision, gan.stream.device
+    precision, device = cfg.trainer.precision, stream.device
     callbacks = [RandomState(), stopwatch]
     trainer = trainers.make_trainer(device, run.path, precision, callbacks=callbacks, loggers=loggers)
-    trainers.fit(trainer, gan, StreamData(gan.stream), None)
+    trainers.fit(trainer, gan, StreamData(stream), None)
     return stopwatch, trainer
 
 

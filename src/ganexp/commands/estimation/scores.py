@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -148,9 +149,8 @@ def _extractor(
     for few in (FEW_UPDATES, MORE_UPDATES):
         node.updates = few
         cache = scratch / f"updates-{few}"
-        seconds[few], extractor = timed(
-            device, lambda cache=cache: build_scores.build_extractor(cfg, image_set, cache, device)
-        )
+        train = partial(build_scores.build_extractor, cfg, image_set, cache, device)
+        seconds[few], extractor = timed(device, train)
     seconds_an_update = max(seconds[MORE_UPDATES] - seconds[FEW_UPDATES], 0.0) / (MORE_UPDATES - FEW_UPDATES)
     training_seconds = seconds[FEW_UPDATES] + max(updates - FEW_UPDATES, 0) * seconds_an_update
     return extractor.to(device), training_seconds, []

@@ -49,6 +49,7 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     image_sets = build.build_image_sets(run_cfg)
     image_set = image_sets["train"]
     gan.scores = scores = build_scores.build_scores(run_cfg, image_set, gan.device, gan.num_classes)
+    assert scores is not None  # metrics=none has been refused
     gan.evaluation_latents = FixedLatents(gan.latent, settings.seed)
     protocol = scores.protocol() | sampling_protocol(gan) | changes_since_training(loaded.run, image_sets)
     record = {
