@@ -90,7 +90,9 @@ def test_parse_reads_the_config_dir_as_an_absolute_path(argv, name, flags, direc
         ("--config-name mine", "--config-name=mine: use one of train, evaluate"),
         ("train --epochs 3", "ganexp train: error: unrecognized arguments: --epochs"),
         ("--epochs 3", "ganexp: error: unrecognized arguments: --epochs"),
-        ("--multi seed=1,2", "unrecognized arguments: --multi"),
+        ("--multi seed=1,2", "unrecognized arguments: --multi. Did you mean --multirun or"),
+        ("--dryrun", "unrecognized arguments: --dryrun. Did you mean --dry-run"),
+        ("--zzz", "unrecognized arguments: --zzz\n"),
         ("seed=1 --cfg", "argument --cfg/-c: expected one argument"),
     ],
 )

@@ -190,7 +190,10 @@ def _describe_unknown(unknown: Sequence[str], argv: Sequence[str], name: str | N
 
     text = f"unrecognized arguments: {' '.join(unknown)}"
     overrides = as_overrides(unknown, argv, name or "train")
-    return f"{text}\nSettings have no dashes: write {' '.join(overrides)}" if overrides else text
+    if overrides:
+        return f"{text}\nSettings have no dashes: write {' '.join(overrides)}"
+    flags = [DRY_RUN_FLAG, JSON_FLAG, *(flag for names, _, _ in HYDRA_FLAGS for flag in names if flag.startswith("--"))]
+    return f"{text}. {did_you_mean(unknown[0], flags)}".rstrip(". ")
 
 
 def hydra_parser(name: str | None, usage: str | None = None) -> Parser:

@@ -95,6 +95,8 @@ def interrupt(name, step, hook=BATCH, times=1):
         ([("SIGTERM", 5), ("SIGINT", 6)], [6, 7]),  # twice
         ([("SIGTERM", 3)], [0]),  # the last step of a period: the evaluation after it is interrupted
         ([("SIGTERM", 8, VALIDATION)], [4]),
+        ([("SIGTERM", 0, VALIDATION)], [0]),
+        ([("SIGTERM", 0, "on_validation_epoch_end")], [0]),  # after the last batch
         ([("SIGINT", 6, BATCH, 2)], [4]),  # the second one at once, within a step
     ],
     ids=str,

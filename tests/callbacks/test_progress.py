@@ -84,6 +84,16 @@ def test_run_of_more_than_a_day_is_announced_once(monkeypatch, capsys, steps, wa
     assert all("the rest of the run takes about 1.2 days" in line and "on a GPU" in line for line in lines)
 
 
+def test_long_evaluation_shows_its_progress(monkeypatch, capsys):
+    gan, progress, now = build_gan(config(*TINY)), ProgressLine(), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    trainer = SimpleNamespace(num_val_batches=[4])
+    progress.on_validation_start(trainer, gan)
+    for index, now[0] in enumerate((20.0, 40.0, 60.0, 80.0)):
+        progress.on_validation_batch_end(trainer, gan, None, None, index)
+    assert capsys.readouterr().out.splitlines() == ["step 0/4  evaluation: 50%", "step 0/4  evaluation: 100%"]
+
+
 def test_disabled_line_prints_nothing(capsys):
     gan = build_gan(config(*TINY))
     progress = ProgressLine()

@@ -21,9 +21,12 @@ def test_directory_is_listed_without_decoding(tmp_path):
 
 
 def test_missing_directory_is_a_problem_and_no_error(tmp_path):
-    assert of("folder", path=str(tmp_path / "none")) == {
-        "problem": f"path={tmp_path / 'none'}: no such directory or zip. Put the images into it, or give another path."
+    path = tmp_path / "none"
+    assert of("folder", path=str(path)) == {
+        "problem": f"path={path}: no such directory or zip. Put the images into it."
     }
+    (tmp_path / "nine").mkdir()
+    assert of("folder", path=str(path))["problem"].endswith(f"no such directory or zip. Did you mean {tmp_path}/nine?")
 
 
 def test_sets_of_the_package_have_class_sizes():

@@ -61,6 +61,13 @@ def test_comparison_prefers_evaluated_scores(evaluated):
     assert not {"fid_classifier last", "fid_classifier best"} & set(heads)
 
 
+def test_terminal_shows_scores_that_most_configurations_have(evaluated):
+    for seed in range(3):
+        (evaluated / "hinge" / f"seed-{seed}" / "scores.json").unlink()
+    heads = [" ".join(str(column.header).split()) for column in score_table(content_of(evaluated), 60).columns]
+    assert heads[2] == "fid_classifier last"
+
+
 def test_scores_of_training_stay_if_a_run_is_not_evaluated(evaluated):
     (evaluated / "hinge" / "seed-1" / "scores.json").unlink()
     content = content_of(evaluated)

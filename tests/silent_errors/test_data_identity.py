@@ -226,7 +226,7 @@ def test_dry_run_downloads_nothing(tmp_path, monkeypatch, overrides):
     assert not list(tmp_path.iterdir())
 
 
-def test_dry_run_refuses_what_a_training_refuses(tmp_path):
+def test_dry_run_refuses_what_a_training_refuses(tmp_path, monkeypatch):
     two_classes(tmp_path / "images")
     fill(tmp_path / "images" / "rare", 1, 230)
     few = ("model.conditional=true", "metrics/score=[intra_fid]", "debug.dry_run=true")
@@ -237,6 +237,9 @@ def test_dry_run_refuses_what_a_training_refuses(tmp_path):
         *SMALL, "data.path=images", "debug.dry_run=true", "schedule.batch_size=99", cwd=tmp_path, check=False
     )
     assert "schedule.batch_size=99" in too_large.stderr
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    no_gpu = ganexp(*SMALL, "data.path=images", "debug.dry_run=true", "trainer=gpu", cwd=tmp_path, check=False)
+    assert "torch finds no GPU here" in no_gpu.stderr
 
 
 @pytest.mark.parametrize("change", [add_images, replace_an_image])

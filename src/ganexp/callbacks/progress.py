@@ -29,7 +29,7 @@ class ProgressLine(ProgressBar):
         self.live = console.is_terminal and not console.is_dumb_terminal
         columns = (TextColumn("{task.completed:,}/{task.total:,}"), BarColumn(), TextColumn("{task.fields[line]}"))
         self.bar = Progress(*columns, console=console, auto_refresh=False, disable=not self.live)
-        self.scored_at = 0
+        self.scored_at, self.printed_at = 0, 0.0
 
     def disable(self) -> None:
         """Show nothing; Lightning calls it in every process but the first."""
@@ -69,6 +69,22 @@ class ProgressLine(ProgressBar):
         self.started_at = time.monotonic()
         self.first_share, self.first_step = share_done(gan), gan.step
         self.first_seconds = gan.clock.seconds()
+
+    def on_validation_start(self, trainer: Trainer, pl_module: GAN) -> None:
+        """Start to measure the silence of an evaluation."""
+        self.printed_at = time.monotonic()
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int, *args: Any
+    ) -> None:
+        """Show the progress of an evaluation after half a minute."""
+        if time.monotonic() - self.printed_at > MAX_SILENCE_SECONDS:
+            self.printed_at = time.monotonic()
+            line = f"evaluation: {(batch_idx + 1) / sum(trainer.num_val_batches):.0%}"
+            if self.bar.tasks:
+                self.bar.update(self.task, line=line, refresh=True)
+            if self.enabled and not (self.live and self.bar.tasks):
+                say(f"step {pl_module.step:,}/{pl_module.steps:,}  {line}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
         """Store the step at which the scores were computed."""

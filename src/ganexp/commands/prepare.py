@@ -96,6 +96,7 @@ def check_only(cfg: DictConfig) -> None:
     Raises:
         UserError: settings are wrong or incompatible, data or given weights are missing, or a score needs more images.
     """
+    check_hardware(cfg.trainer, trainers.choose_device(cfg.trainer.accelerator))
     gan = build.build_gan(cfg)
     warm_start(cfg.get("init_from"), gan)
     build.check_callbacks_and_loggers(cfg)

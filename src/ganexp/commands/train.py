@@ -85,7 +85,7 @@ def _dry_run(cfg: DictConfig) -> None:
             f"{error} A dry run downloads nothing, so the images cannot be checked.\nWithout --dry-run they are "
             f"downloaded to data.root={cfg.data.root}. If they are in another directory: data.root=DIRECTORY"
         ) from None
-    say("debug.dry_run=true: the networks were built and the images were read. Nothing was trained or written.")
+    say("dry run: the networks were built and the images were read. Nothing was trained or written.")
 
 
 def _with_steps(cfg: DictConfig) -> DictConfig:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from ganexp.errors import UserError
+from ganexp.errors import UserError, did_you_mean
 
 FORMATS = {
     ".png": "PNG",
@@ -59,7 +59,9 @@ def scan(root: Path) -> Scan:
     """
     try:
         if not root.exists():
-            raise UserError(f"path={root}: no such directory or zip. Put the images into it, or give another path.")
+            siblings = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
+            meant = did_you_mean(root.name, siblings, f"{root.parent}/")
+            raise UserError(f"path={root}: no such directory or zip. {meant or 'Put the images into it.'}")
         found = _scan_directory(root) if root.is_dir() else _scan_zip(root)
     except BadZipFile:
         raise UserError(f"path={root}: this file is not a zip. Give a directory or a zip of images.") from None

@@ -55,17 +55,17 @@ def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
     return figure
 
 
-def panels(count: int, title: str) -> Figure:
-    """Return a figure with `count` empty panels, at most `PANELS_IN_A_ROW` beside each other."""
+def panels(count: int, title: str, above: float = ABOVE) -> Figure:
+    """Return a figure with `count` empty panels, at most `PANELS_IN_A_ROW` in a row, with `above` inches above each."""
     rows = math.ceil(count / PANELS_IN_A_ROW)
     columns = math.ceil(count / rows)
     width = columns * (LEFT + PANEL_SIZE[0] + RIGHT)
-    height = TITLE_HEIGHT + rows * (ABOVE + PANEL_SIZE[1] + BELOW)
+    height = TITLE_HEIGHT + rows * (above + PANEL_SIZE[1] + BELOW)
     figure = Figure(figsize=(width, height), dpi=110)
     figure.suptitle(title, y=1 - 0.1 / height, va="top")
     places = {"left": LEFT / width, "right": 1 - RIGHT / width, "wspace": (LEFT + RIGHT) / PANEL_SIZE[0]}
-    places |= {"bottom": BELOW / height, "top": 1 - (TITLE_HEIGHT + ABOVE) / height}
-    places |= {"hspace": (ABOVE + BELOW) / PANEL_SIZE[1]}
+    places |= {"bottom": BELOW / height, "top": 1 - (TITLE_HEIGHT + above) / height}
+    places |= {"hspace": (above + BELOW) / PANEL_SIZE[1]}
     for unused in figure.subplots(rows, columns, squeeze=False, gridspec_kw=places).flat[count:]:
         unused.remove()
     return figure

@@ -38,7 +38,7 @@ def plot_diagnostics(
     """
     quantities = {name: values for name, values in by_class.items() if name not in CLASS_FACTS}
     count = bool(logits) + (features is not None) + len(quantities)
-    figure = panels(count, title)
+    figure = panels(count, title, above=0.4)
     axes = list(figure.axes)
     if logits:
         plot_logit_histogram(axes.pop(0), logits)
@@ -75,7 +75,7 @@ def plot_class_values(
         expected: expected value for each class, which is drawn as a line across its bar.
     """
     heights = [math.nan if value is None else value for value in values]
-    axes.bar(range(len(values)), heights, color="tab:green")
+    axes.bar(range(len(values)), heights, color=IMAGE_COLOURS["fake"])
     axes.set(title=f"{CLASS_TITLES.get(quantity, quantity)} by class", xlabel="class")
     if len(expected) == len(values):
         edges = [place - 0.5 for place in range(len(values))]

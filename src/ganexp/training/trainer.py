@@ -263,6 +263,8 @@ def validate(
         try:
             with exit_code_of_signal(trainer):
                 trainer.validate(gan, datamodule=data, verbose=False)
+                if trainer.received_sigterm:  # in the last batch, after which Lightning does not look
+                    raise SIGTERMException
         except torch.OutOfMemoryError as error:
             raise UserError(
                 f"out of memory in an evaluation: {str(error).splitlines()[0]}\nIts batches have "

@@ -83,7 +83,7 @@ def test_table_shows_own_overrides_and_no_spreads(capsys):
     table = {}
     for number, fid in enumerate((2.0, 1.0)):
         table[str(number)] = {
-            "overrides": ["loss=hinge", f"seed={number}"],
+            "overrides": ["loss=hinge", f"seed={number}", f"lr=0.1234567890{number}e-05"],
             "status": "finished",
             "objective": fid,
             "scores": {"best": {"step": 12345, "fid_x": fid, "fid_x_spread": 0.123}},
@@ -93,7 +93,8 @@ def test_table_shows_own_overrides_and_no_spreads(capsys):
     table["2"] = {"overrides": ["loss=hinge"], "status": "failed", "error": "why"}
     print_jobs(table)
     printed = capsys.readouterr().out
-    assert "seed=1" in printed
+    assert "seed=1 lr=1.23457e-06" in printed
+    assert "\nbest: seed=1 lr=1.23457e-06\n" in printed
     assert "loss=hinge" not in printed
     assert "12,345" in printed
     assert "0.123" not in printed

@@ -1,5 +1,6 @@
 """Print the jobs of a sweep as a table. Must not import torch."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,10 @@ def print_jobs(jobs: Jobs) -> None:
         jobs: the content of each job's run.json, by the job's directory.
     """
     labels = _labels(jobs)
-    make_console().print(_table(jobs, labels))
+    best = _best_job(jobs)
+    make_console().print(_table(jobs, labels, best))
+    if best is not None:
+        say(f"best: {labels[best]}")
     for name, job in jobs.items():
         if job["status"] == "failed":
             say(f"failed: {labels[name]}\n  {job.get('error')}")
@@ -26,17 +30,20 @@ def print_jobs(jobs: Jobs) -> None:
             say(f"died: {labels[name]}\n  its process is gone: it was killed, or the machine stopped")
 
 
-def _table(jobs: Jobs, labels: Mapping[str, str]) -> Table:
+def _best_job(jobs: Jobs) -> str | None:
+    """Return the job with the lowest objective; None if fewer than two jobs have one."""
+    objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
+    return min(objectives, key=lambda name: objectives[name]) if len(objectives) > 1 else None
+
+
+def _table(jobs: Jobs, labels: Mapping[str, str], best_job: str | None) -> Table:
     """Return the table with the overrides, the status and the best scores of each job; the best job is bold."""
     values = {name: _best_scores(job) for name, job in jobs.items()}
     scores = dict.fromkeys(score for best in values.values() for score in best)
-    objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
-    lowest = min(objectives.values(), default=None)
     table = Table("job", "status", *scores)
     for name, job in jobs.items():
         cells = [_format(values[name][score]) if score in values[name] else "" for score in scores]
-        is_best = name in objectives and objectives[name] == lowest
-        table.add_row(labels[name], job["status"], *cells, style="bold" if is_best else None)
+        table.add_row(labels[name], job["status"], *cells, style="bold" if name == best_job else None)
     return table
 
 
@@ -53,8 +60,13 @@ def _format(value: float) -> str:
 
 
 def _labels(jobs: Jobs) -> dict[str, str]:
-    """Return for each job the overrides that are not shared by all jobs."""
+    """Return for each job the overrides that are not shared by all jobs, with six digits of each number."""
     overrides = {name: job.get("overrides", [name]) for name, job in jobs.items()}
     shared = set.intersection(*map(set, overrides.values())) if len(jobs) > 1 else set()
     own = {name: [override for override in given if override not in shared] for name, given in overrides.items()}
-    return {name: " ".join(given) or "(no overrides)" for name, given in own.items()}
+    return {name: _short(" ".join(given)) or "(no overrides)" for name, given in own.items()}
+
+
+def _short(text: str) -> str:
+    """Return a text in which numbers with many digits are rounded to six."""
+    return re.sub(r"\d+\.\d{6,}(e[-+]?\d+)?", lambda number: f"{float(number[0]):.6g}", text)
