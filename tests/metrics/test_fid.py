@@ -58,7 +58,7 @@ def test_fid_at_counts_is_that_of_the_first_samples():
 
 def test_fid_direction_and_scale():
     scores = make_scores({"fid": FID}, torch.rand(9, 1), 9, Stub(1))
-    assert scores.info() == {"fid_stub": {"higher_is_better": False, "plot_scale": "log"}}
+    assert scores.info() == {"fid_stub": {"higher_is_better": False, "plot_scale": "log", "fewest_images": 5_000}}
 
 
 def test_fid_states_do_not_grow():

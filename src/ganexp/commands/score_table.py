@@ -13,8 +13,6 @@ from ganexp.report.rounding import rounded_texts
 from ganexp.runs import atomic
 from ganexp.runs.environment import environment, now
 
-FEW_IMAGES = 5_000  # the fewest for which articles state an FID
-
 
 def print_scores(record: Mapping[str, Any]) -> None:
     """Print a table with a row for each score and a column for each reference, and lines on its deviations and images.
@@ -42,9 +40,10 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
     counts = {} if only_samples else {real.count: "real images" for real in scores.references.values()}
     counts[scores.samples] = "samples"
     fewest = min(counts)
-    if fewest < FEW_IMAGES and any(score.is_biased_by_few_images for score in scores.scores.values()):
+    needed = max((score.fewest_images or 0 for score in scores.scores.values()), default=0)
+    if fewest < needed:
         say_once(
-            f"warning: {fewest:,} {counts[fewest]} are few: an FID of fewer than {FEW_IMAGES:,} images is too high, by "
+            f"warning: {fewest:,} {counts[fewest]} are few: an FID of fewer than {needed:,} images is too high, by "
             "an amount that differs between generators (Chong and Forsyth 2020). Compare it only with an FID of as "
             "many images, or use KID"
         )

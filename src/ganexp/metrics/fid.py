@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor
 
-from ganexp.metrics.frechet import gaussian
+from ganexp.metrics.frechet import FEWEST_IMAGES, gaussian
 from ganexp.metrics.score import Minimum, Score, ScoreContext
 
 SampleCount = Annotated[int, Ge(2)]  # a covariance needs two samples
@@ -26,7 +26,7 @@ class FID(Score):
 
     higher_is_better = False
     plot_scale = "log"
-    is_biased_by_few_images = True
+    fewest_images = FEWEST_IMAGES
     edges: Tensor  # (parts - 1,)
     totals: Tensor  # (parts, d)
     outers: Tensor  # (parts, d, d)

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+FEWEST_IMAGES = 5_000  # for which articles state an FID
+
 
 def gaussian(total: Tensor, outer: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
     """Return mean (d,) and unbiased covariance (d, d) from the sums Σx (d,) and Σxxᵀ (d, d) of `count` samples.

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ganexp.errors import UserError
-from ganexp.metrics.frechet import fit_gaussian
+from ganexp.metrics.frechet import FEWEST_IMAGES, fit_gaussian
 from ganexp.metrics.score import Minimum, SampleScore, ScoreContext
 
 
@@ -18,7 +18,7 @@ class IntraFID(SampleScore):
     """
 
     higher_is_better = False
-    is_biased_by_few_images = True
+    fewest_images = FEWEST_IMAGES
     plot_scale = "log"
     kept_samples: ClassVar[int | None] = None
 

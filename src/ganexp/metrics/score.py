@@ -86,7 +86,8 @@ class Score(Metric):
         higher_is_better: direction of the values; None if neither direction is better.
         plot_scale: scale of the axis on which the values are plotted.
         kept_samples: number of first samples for which features are kept in memory; None keeps all.
-        is_biased_by_few_images: whether the expected values change with the number of images, as those of the FID do.
+        fewest_images: number of images below which the values have a bias that differs between generators, as those of
+            the FID do; None if they have none.
         spread: what the deviations or interval ends of `spread_names` are, such as "standard deviation over 10 splits".
         by_class: lists with a value for each class, available after `compute`: `share`, `accuracy`, `fid`,
             `diversity`. A class without a value has None.
@@ -102,7 +103,7 @@ class Score(Metric):
     higher_is_better: bool | None = None
     plot_scale: Literal["linear", "log"] = "linear"
     kept_samples: ClassVar[int | None] = 0
-    is_biased_by_few_images: ClassVar[bool] = False
+    fewest_images: ClassVar[int | None] = None
     spread = ""
 
     def __init__(self, context: ScoreContext) -> None:
@@ -132,11 +133,12 @@ class Score(Metric):
     def value_info(self) -> dict[str, dict[str, Any]]:
         """Return how to interpret each value, by its name.
 
-        The info of a value is its direction and scale, `{"higher_is_better": False, "plot_scale": "log"}`. The info of
-        a deviation or an interval end is the value that it belongs to, and what it is:
-        `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
+        The info of a value is its direction and scale, `{"higher_is_better": False, "plot_scale": "log"}`, and
+        `fewest_images` if there is such a number. The info of a deviation or an interval end is the value that it
+        belongs to, and what it is: `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
         """
-        info = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
+        info: dict[str, Any] = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
+        info |= {} if self.fewest_images is None else {"fewest_images": self.fewest_images}
         values = {name: dict(info) for name in self.value_names()}
         return values | {
             name: {"spread_of": value, "spread": self.spread} for name, value in self.spread_names().items()

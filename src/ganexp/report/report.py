@@ -10,6 +10,7 @@ from ganexp.report.baseline import Baseline
 from ganexp.report.columns import BEST, Column, preferred, protocol_letters, score_columns
 from ganexp.report.comparison import MAX_ALL_PAIRS, SIGNIFICANCE, Comparison, compare
 from ganexp.report.evaluated import UNKNOWN_PROTOCOL
+from ganexp.report.few_samples import few_samples
 from ganexp.report.grouping import Configuration, differing_keys, group_runs
 from ganexp.report.labels import is_in_labels, set_labels
 from ganexp.report.main_score import best_run, is_declared, main_column, main_score_first, sort_by_score
@@ -243,7 +244,7 @@ class Report:
             of = "ganexp evaluate" if is_evaluated else "the training"
             listed = ", ".join(f"{key}={_short(value)}" for key, value in values.items())
             sentences.append(f"Scores of {of}: {listed}." if listed else "")
-        return [*filter(None, sentences), *scoring_devices(self.runs)]
+        return [*filter(None, sentences), *few_samples(self.columns, protocols), *scoring_devices(self.runs)]
 
     def directions(self) -> str:
         """Return one or two sentences about which direction is better for each score."""

@@ -1,7 +1,7 @@
 """Read the information about scores in run.json: the better direction, the plot scale, and which are deviations."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ganexp.report.values import as_dict, plain
@@ -15,11 +15,13 @@ class ScoreInfo:
         higher_is_better: whether higher values are better; None if the direction is unknown.
         log_scale: whether to plot the score on a logarithmic axis.
         spread_of: the score that this value is a deviation or an interval end of; None for other values.
+        fewest_images: number of images below which the score is too high; None if it has no such bias.
     """
 
     higher_is_better: bool | None = None
     log_scale: bool = False
     spread_of: str | None = None
+    fewest_images: int | None = field(default=None, compare=False)  # older runs do not record it
 
     @property
     def direction(self) -> str:
@@ -62,4 +64,5 @@ def _read_entry(name: str, entry: dict[Any, Any]) -> ScoreInfo:
         higher_is_better=direction if isinstance(direction, bool) else None,
         log_scale=entry.get("plot_scale") == "log",
         spread_of=plain(spread_of) if is_spread else None,
+        fewest_images=fewest if isinstance(fewest := entry.get("fewest_images"), int) else None,
     )
