@@ -25,6 +25,8 @@ def test_missing_directory_is_a_problem_and_no_error(tmp_path):
     assert of("folder", path=str(path)) == {
         "problem": f"path={path}: no such directory or zip. Put the images into it."
     }
+    (tmp_path / "nonet").touch()  # neither a directory nor a zip
+    assert of("folder", path=str(path))["problem"].endswith("Put the images into it.")
     (tmp_path / "nine").mkdir()
     assert of("folder", path=str(path))["problem"].endswith(f"no such directory or zip. Did you mean {tmp_path}/nine?")
 

@@ -45,6 +45,12 @@ def test_fid_of_a_dataset_with_itself_is_zero():
     assert score_features(FID, real, real)["fid_stub"] == pytest.approx(0, abs=1e-6)
 
 
+def test_fid_at_a_count_records_its_number_of_samples():
+    references = torch.rand(9, 1)
+    info = make_scores({"fid": lambda context: FID(context, [3])}, references, 9, Stub(1)).info()
+    assert {name: facts.get("samples") for name, facts in info.items()} == {"fid_stub_3": 3, "fid_stub": None}
+
+
 def test_fid_at_counts_is_that_of_the_first_samples():
     real = {split: gaussian_features(90, 4, seed) for split, seed in (("train", 0), ("test", 1))}
     fake = gaussian_features(90, 4, 2)

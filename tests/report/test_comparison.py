@@ -134,10 +134,11 @@ def test_many_configurations_are_compared_with_the_best_only(tmp_path, hinge):
         text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
         for seed in range(2):
             make_run(tmp_path / f"{index}-{seed}", text, seed, 30.0 - index + 0.1 * seed * index)
+    make_run(tmp_path / "single", hinge.replace("batch_size: 64", "batch_size: 99"), 0, 10.0)  # cannot be tested
     content = Report.from_runs(collect([tmp_path]))
     for title in ("fid_classifier best", "is_classifier last"):  # the best has the lowest FID and the highest IS
         found = [each for each in content.comparisons if each.column.title == title]
-        assert len(found) == 13
+        assert len(found) == 14
         assert {each.pairs for each in found} == {91}
         assert {each.first.label for each in found} == {"schedule.batch_size=77"}
     assert content.lacks_pairs

@@ -9,11 +9,13 @@ def test_scores_of_few_samples_are_named_once():
     info = read_score_info({"fid_x": {"fewest_images": 5000}, "is_x": {"fewest_images": None}})
     columns = [Column(score, evaluation, "a", "", info[score]) for score in info for evaluation in (LAST, "best")]
     (sentence,) = few_samples(columns, {"a": {"samples": 200}})
-    assert sentence.startswith("fid_x of fewer than 5,000 samples is too high")
-    assert sentence.endswith("Here it is of 200.")
+    assert sentence.startswith("fid_x is of 200 samples: with fewer than 5,000 images, ")
     assert not few_samples(columns, {"a": {"samples": 5000}})
     assert not few_samples(columns, {"a": {"samples": "many"}})
     assert not few_samples(columns, {})
+    at_200 = Column("fid_x_200", LAST, "a", "A", ScoreInfo(fewest_images=5000, samples=200))
+    (sentence,) = few_samples([at_200], {"a": {"samples": 10_000}})
+    assert sentence.startswith("fid_x_200 [A] is of 200 samples: ")
 
 
 def test_runs_that_do_not_record_the_number_still_agree():

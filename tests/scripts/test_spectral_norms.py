@@ -22,6 +22,7 @@ SMALL = (
     "schedule.steps=60",
     "schedule.evaluate_every=60",
     "metrics=none",
+    "callbacks=progress",
     "trainer=cpu",
     "model.generator.widths=[8,8,8]",
     "model.generator.attention=8",

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from ganexp.console import count, make_console, say, say_once, short_path
 from ganexp.metrics.collection import Scores
+from ganexp.report.few_samples import FEW_IMAGES_TEXT
 from ganexp.report.rounding import rounded_texts
 from ganexp.runs import atomic
 from ganexp.runs.environment import environment, now
@@ -43,9 +44,8 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
     needed = max((score.fewest_images or 0 for score in scores.scores.values()), default=0)
     if fewest < needed:
         say_once(
-            f"warning: {fewest:,} {counts[fewest]} are few: an FID of fewer than {needed:,} images is too high, by "
-            "an amount that differs between generators (Chong and Forsyth 2020). Compare it only with an FID of as "
-            "many images, or use KID"
+            f"warning: {fewest:,} {counts[fewest]} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare it only with a "
+            "score of as many images, or use KID"
         )
 
 

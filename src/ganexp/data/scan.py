@@ -59,8 +59,7 @@ def scan(root: Path) -> Scan:
     """
     try:
         if not root.exists():
-            siblings = [path.name for path in root.parent.iterdir()] if root.parent.is_dir() else []
-            meant = did_you_mean(root.name, siblings, f"{root.parent}/")
+            meant = did_you_mean(root.name, _siblings(root), f"{root.parent}/")
             raise UserError(f"path={root}: no such directory or zip. {meant or 'Put the images into it.'}")
         found = _scan_directory(root) if root.is_dir() else _scan_zip(root)
     except BadZipFile:
@@ -71,6 +70,14 @@ def scan(root: Path) -> Scan:
     if not found.images:
         raise UserError(_nothing_found(root, found.passed_over))
     return found
+
+
+def _siblings(root: Path) -> list[str]:
+    """Return the names of the directories and zips beside `root`; none if they cannot be listed."""
+    try:
+        return [path.name for path in root.parent.iterdir() if path.is_dir() or path.suffix == ".zip"]
+    except OSError:
+        return []
 
 
 def _scan_directory(root: Path) -> Scan:

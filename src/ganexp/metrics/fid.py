@@ -71,3 +71,11 @@ class FID(Score):
         """Return the names of the distances to each reference, for each number of samples."""
         names = [name for name, _ in self.context.named_references()]
         return [f"fid_{name}{ending}" for ending in self.endings for name in names]
+
+    def value_info(self) -> dict[str, dict[str, Any]]:
+        """Return how to interpret each value, with the number of samples of those of fewer samples."""
+        info = super().value_info()
+        for count in self.edges.tolist():
+            for name, _ in self.context.named_references():
+                info[f"fid_{name}_{count}"]["samples"] = count
+        return info

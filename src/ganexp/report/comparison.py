@@ -152,5 +152,6 @@ def _choose_pairs(column: Column, scored: Sequence[_Scored]) -> list[tuple[_Scor
     if len(scored) <= MAX_ALL_PAIRS:
         return list(combinations(scored, 2))
     choose = max if column.info.higher_is_better else min
-    best = choose(scored, key=lambda configuration: configuration.mean)
+    testable = [each for each in scored if len(each.scores) > 1]
+    best = choose(testable or scored, key=lambda configuration: configuration.mean)
     return [(best, other) for other in scored if other is not best]

@@ -3,8 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ganexp.report.columns import Column
+from ganexp.report.columns import Column, with_letter
 from ganexp.report.values import is_number
+
+FEW_IMAGES_TEXT = (
+    "with fewer than {:,} images, such a score has a bias that differs between generators, and an FID is too high "
+    "(Chong and Forsyth 2020)"
+)
 
 
 def few_samples(columns: Iterable[Column], protocols: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -16,10 +21,10 @@ def few_samples(columns: Iterable[Column], protocols: Mapping[str, Mapping[str, 
     """
     sentences = []
     for column in columns:
-        fewest, samples = column.info.fewest_images, protocols.get(column.protocol, {}).get("samples")
+        fewest, samples = column.info.fewest_images, column.info.samples
+        if samples is None:
+            samples = protocols.get(column.protocol, {}).get("samples")
         if fewest is not None and is_number(samples) and samples < fewest:
-            sentences.append(
-                f"{column.score} of fewer than {fewest:,} samples is too high, by an amount that differs between "
-                f"generators (Chong and Forsyth 2020). Here it is of {samples:,}."
-            )
+            name = with_letter(column.score, column.letter)
+            sentences.append(f"{name} is of {samples:,} samples: {FEW_IMAGES_TEXT.format(fewest)}.")
     return list(dict.fromkeys(sentences))

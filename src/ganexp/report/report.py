@@ -37,12 +37,12 @@ COMPARISONS_TEXT = (
     "of both configurations is also its best one, they are compared once."
 )
 ONE_FAMILY_TEXT = (
-    "p is corrected by Holm's method for all pairs of configurations and all scores together, because the runs do not "
-    "declare one main score (metrics.best_by)."
+    "p is corrected by Holm's method for all pairs with at least two seeds each and all scores together, because the "
+    "runs do not declare one main score (metrics.best_by)."
 )
 TWO_FAMILIES_TEXT = (
-    "p is corrected by Holm's method for all pairs of configurations: for {} alone, which metrics.best_by of every run "
-    "names as the main score, and for all other scores together."
+    "p is corrected by Holm's method for all pairs with at least two seeds each: for {} alone, which metrics.best_by "
+    "of every run names as the main score, and for all other scores together."
 )
 BEST_ONLY_TEXT = (
     f"More than {MAX_ALL_PAIRS} configurations have scores: each is compared with the one of the best mean only (of "
@@ -234,7 +234,7 @@ class Report:
         return notes
 
     def common_protocols(self) -> list[str]:
-        """Return a sentence for each protocol without a letter: how its scores were measured."""
+        """Return how the scores of each protocol without a letter were measured, and what limits the scores."""
         protocols = {run.protocol_id: run.protocol for run in self.runs}
         protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
         names = {column.protocol: column.is_evaluated for column in self.columns if not column.letter}

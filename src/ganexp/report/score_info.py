@@ -15,13 +15,15 @@ class ScoreInfo:
         higher_is_better: whether higher values are better; None if the direction is unknown.
         log_scale: whether to plot the score on a logarithmic axis.
         spread_of: the score that this value is a deviation or an interval end of; None for other values.
-        fewest_images: number of images below which the score is too high; None if it has no such bias.
+        fewest_images: number of images below which the score has a bias; None if it has none.
+        samples: number of samples of the score; None if it is that of its protocol.
     """
 
     higher_is_better: bool | None = None
     log_scale: bool = False
     spread_of: str | None = None
-    fewest_images: int | None = field(default=None, compare=False)  # older runs do not record it
+    fewest_images: int | None = field(default=None, compare=False)  # older runs do not record these two
+    samples: int | None = field(default=None, compare=False)
 
     @property
     def direction(self) -> str:
@@ -57,6 +59,10 @@ def merge_score_info(infos: Iterable[dict[str, ScoreInfo]]) -> dict[str, ScoreIn
     return merged
 
 
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
 def _read_entry(name: str, entry: dict[Any, Any]) -> ScoreInfo:
     direction, spread_of = entry.get("higher_is_better"), entry.get("spread_of")
     is_spread = isinstance(spread_of, str) and spread_of != name
@@ -64,5 +70,6 @@ def _read_entry(name: str, entry: dict[Any, Any]) -> ScoreInfo:
         higher_is_better=direction if isinstance(direction, bool) else None,
         log_scale=entry.get("plot_scale") == "log",
         spread_of=plain(spread_of) if is_spread else None,
-        fewest_images=fewest if isinstance(fewest := entry.get("fewest_images"), int) else None,
+        fewest_images=_number(entry.get("fewest_images")),
+        samples=_number(entry.get("samples")),
     )

@@ -15,7 +15,7 @@ def untrained_remark(
         is_initial: whether the networks at step 0 came from another run, so that they were trained.
     """
     best, untrained = scores.get("best", {}), scores.get("untrained", {})
-    if name is None or name not in best or name not in untrained:
+    if name is None or not {name, "step"} <= best.keys() or name not in untrained:
         return ""
     is_better = untrained[name] > best[name] if higher_is_better else untrained[name] < best[name]
     networks = "initial" if is_initial else "untrained"

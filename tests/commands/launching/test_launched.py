@@ -64,3 +64,5 @@ def test_launch_that_fits_the_config_is_accepted(monkeypatch):
 def test_launch_with_a_wrong_number_is_refused():
     with pytest.raises(UserError, match="environment variables of a launcher"):
         launched(TORCHRUN | {"RANK": "one"})
+    with pytest.raises(UserError, match="MASTER_PORT=295000: must be from 1 to 65535"):
+        launched(TORCHRUN | {"MASTER_PORT": "295000"})

@@ -122,3 +122,12 @@ def test_processes_that_do_not_meet_name_the_address(monkeypatch):
     launch = Launch("NODE_RANK=1", None, None, 0, "127.0.0.1", 9, node=1)
     with pytest.raises(UserError, match=r"NODE_RANK=1: the processes .* at 127\.0\.0\.1, port 9"):
         meet(launch)
+
+
+def test_program_that_is_no_store_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_TO_MEET", 0.1)
+    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_TO_CONNECT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        launch = Launch("NODE_RANK=1", None, None, 0, "127.0.0.1", silent.getsockname()[1], node=1)
+        with pytest.raises(UserError, match="another program answers there"):
+            meet(launch)

@@ -102,6 +102,16 @@ def test_table_shows_own_overrides_and_no_spreads(capsys):
     assert "failed: (no overrides)\n  why\n" in printed
 
 
+def test_best_job_is_named_if_all_are_scored_alike(capsys):
+    jobs = {name: {"status": "finished", "objective": fid} for name, fid in (("a", 2.0), ("b", 1.0))}
+    jobs["b"]["overrides"] = ["data.path=/v1.12345678/x"]
+    print_jobs(jobs)
+    assert capsys.readouterr().out.endswith("\nbest: data.path=/v1.12345678/x\n")
+    jobs["a"]["protocol"] = {"id": "another"}
+    print_jobs(jobs)
+    assert "best:" not in capsys.readouterr().out
+
+
 def test_table_names_jobs_without_overrides_by_directory(capsys):
     print_jobs({"00-a": {"status": "died"}, "01-b": {"status": "finished", "overrides": ["loss=hinge"]}})
     printed = capsys.readouterr().out

@@ -9,6 +9,7 @@ from ganexp.console import count
 from ganexp.errors import UserError
 
 BY_HAND = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
+MAX_PORT = 65_535
 FIRST_PORT = 15000  # plus the last four digits of SLURM's job, as in Lightning, and its step
 
 
@@ -56,12 +57,15 @@ def launched(environ: Mapping[str, str] = os.environ) -> Launch | None:
     """Return how this process was started together with others; None if `ganexp` was started by itself.
 
     Raises:
-        UserError: a number in the environment variables is not one.
+        UserError: a number in the environment variables is not one, or is no port.
     """
     try:
-        return _by_torchrun(environ) or _by_srun(environ) or _by_hand(environ)
+        launch = _by_torchrun(environ) or _by_srun(environ) or _by_hand(environ)
     except ValueError as error:
         raise UserError(f"the environment variables of a launcher are wrong: {error}") from None
+    if launch is not None and not 0 < launch.port <= MAX_PORT:
+        raise UserError(f"MASTER_PORT={launch.port}: must be from 1 to {MAX_PORT}")
+    return launch
 
 
 def _by_torchrun(environ: Mapping[str, str]) -> Launch | None:

@@ -6,10 +6,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Thread, current_thread, main_thread
 
 from omegaconf import DictConfig, OmegaConf
 from torch.distributed import PrefixStore, Store, TCPStore
@@ -93,7 +95,7 @@ class Meeting:
             count = size - 1 - self.store.add(PRESENT, 0)
             return f"waiting for {count} of {size} processes at {_shown(self.place)}" if count > 0 else ""
 
-        with _ended_by_sigterm():
+        with _ended_by_sigterm() if current_thread() is main_thread() else nullcontext():
             for _ in _tries(missing):
                 check()
                 if not missing():
@@ -223,15 +225,40 @@ def _connect(launch: Launch) -> TCPStore:
     Raises:
         UserError: it does not answer in time.
     """
-    place, limit = (launch.address, launch.port), timedelta(seconds=SECONDS_TO_CONNECT)
+    place = (launch.address, launch.port)
     failure: dict[str, Exception] = {}
     for _ in _tries(lambda: f"{launch.by}: waiting for the first process at {_shown(place)} ({failure['last']})"):
-        try:  # first without torch, whose waiting Ctrl-C does not end
+        try:
             socket.create_connection(place, SECONDS_TO_CONNECT).close()
-            return TCPStore(*place, wait_for_workers=False, timeout=limit)
+            return _store_at(place)
         except (OSError, RuntimeError) as error:
             failure["last"] = error
     raise UserError(_not_met(launch, failure["last"]))
+
+
+def _store_at(place: tuple[str, int]) -> TCPStore:
+    """Connect with a store in another thread, because torch waits for ever for a program that is no store.
+
+    Raises:
+        OSError: it does not answer in time.
+        RuntimeError: it is no store.
+    """
+    made: SimpleQueue[TCPStore | RuntimeError] = SimpleQueue()
+
+    def connect() -> None:
+        try:
+            made.put(TCPStore(*place, wait_for_workers=False, timeout=timedelta(seconds=SECONDS_TO_CONNECT)))
+        except RuntimeError as error:
+            made.put(error)
+
+    Thread(target=connect, daemon=True).start()
+    try:
+        store = made.get(timeout=SECONDS_TO_CONNECT + 1)
+    except Empty:
+        raise OSError("another program answers there, or none") from None
+    if isinstance(store, RuntimeError):
+        raise store
+    return store
 
 
 def _tries(describe: Callable[[], str]) -> Iterator[None]:

@@ -31,9 +31,10 @@ def print_jobs(jobs: Jobs) -> None:
 
 
 def _best_job(jobs: Jobs) -> str | None:
-    """Return the job with the lowest objective; None if fewer than two jobs have one."""
+    """Return the job with the lowest objective; None for fewer than two jobs, or if they are scored differently."""
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
-    return min(objectives, key=lambda name: objectives[name]) if len(objectives) > 1 else None
+    protocols = {(jobs[name].get("protocol") or {}).get("id") for name in objectives}
+    return min(objectives, key=lambda name: objectives[name]) if len(objectives) > 1 == len(protocols) else None
 
 
 def _table(jobs: Jobs, labels: Mapping[str, str], best_job: str | None) -> Table:
@@ -69,4 +70,4 @@ def _labels(jobs: Jobs) -> dict[str, str]:
 
 def _short(text: str) -> str:
     """Return a text in which numbers with many digits are rounded to six."""
-    return re.sub(r"\d+\.\d{6,}(e[-+]?\d+)?", lambda number: f"{float(number[0]):.6g}", text)
+    return re.sub(r"(?<==)\d+\.\d{6,}(e[-+]?\d+)?(?=\s|$)", lambda number: f"{float(number[0]):.6g}", text)
