@@ -27,7 +27,11 @@ def test_run_logs_logits_and_protocol(run):
     protocol = metadata["protocol"]
     assert (protocol["samples"], protocol["weights"], protocol["seed"]) == (60, "raw", 10_000)
     assert protocol["references"]["train"]["images"] == 1438
-    assert metadata["score_info"]["fid_classifier"] == {"higher_is_better": False, "plot_scale": "log"}
+    assert metadata["score_info"]["fid_classifier"] == {
+        "higher_is_better": False,
+        "plot_scale": "log",
+        "fewest_images": 5_000,
+    }
     assert metadata["score_info"]["is_classifier_std"]["spread_of"] == "is_classifier"
 
 

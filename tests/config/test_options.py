@@ -14,12 +14,13 @@ from helpers.options import options
 from omegaconf import OmegaConf
 from torch.nn.utils import parametrizations
 
+from ganexp import build
 from ganexp.build import build_gan, build_objective
 from ganexp.cli import CONF
 from ganexp.config import checks, schema, trust
 from ganexp.config.annotations import is_node
 from ganexp.config.checks import BATCH_NORMS
-from ganexp.config.instantiate import check
+from ganexp.config.instantiate import check, instantiate
 from ganexp.errors import UserError
 
 PARTS = ("data", "model", "loss", "augment", "schedule", "optimizer", "metrics")
@@ -125,6 +126,22 @@ def penalty_nodes():
     return {name: config("loss=hinge", f"loss/penalty={name}").loss.penalties[name] for name in PENALTIES}
 
 
+@pytest.fixture
+def networks_built_once(monkeypatch):
+    """Share the networks of equal nodes, which have no weights here."""
+    networks = {}
+
+    def remembered(node, key, /, **arguments):
+        if key not in ("model.generator", "model.discriminator"):
+            return instantiate(node, key, **arguments)
+        name = f"{key}: {node}"
+        if name not in networks:
+            networks[name] = instantiate(node, key)
+        return networks[name]
+
+    monkeypatch.setattr(build, "instantiate", remembered)
+
+
 def go_together(loss, model, conditional):
     """Return whether a loss suits a model."""
     has_vectors = not conditional or model in VECTOR_MODELS
@@ -141,6 +158,7 @@ def attempt(function, *arguments):
 
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.usefixtures("networks_built_once")
 def test_every_loss_and_penalty_fits_a_model_or_is_refused(loss_nodes, penalty_nodes, monkeypatch, model, conditional):
     """Build every loss with every model, and check every penalty with one loss of each model, without their weights.
 

@@ -34,10 +34,10 @@ class FID(Score):
 
     def __init__(self, context: ScoreContext, sample_counts: Sequence[SampleCount] = ()) -> None:
         super().__init__(context)
-        below = sorted({count for count in sample_counts if count < context.samples})
-        self.endings = [*(f"_{count}" for count in below), ""]
+        self.fewer = sorted({count for count in sample_counts if count < context.samples})
+        self.endings = [*(f"_{count}" for count in self.fewer), ""]
         # Sums over the samples between two counts; together with those before, they are the sums up to a count.
-        self.register_buffer("edges", torch.tensor(below, dtype=torch.int64), persistent=False)
+        self.register_buffer("edges", torch.tensor(self.fewer, dtype=torch.int64), persistent=False)
         parts, dim = len(self.endings), context.feature_dim
         self.add_state("totals", torch.zeros(parts, dim, dtype=torch.float64), dist_reduce_fx="sum")
         self.add_state("outers", torch.zeros(parts, dim, dim, dtype=torch.float64), dist_reduce_fx="sum")
@@ -75,7 +75,7 @@ class FID(Score):
     def value_info(self) -> dict[str, dict[str, Any]]:
         """Return how to interpret each value, with the number of samples of those of fewer samples."""
         info = super().value_info()
-        for count in self.edges.tolist():
+        for count in self.fewer:
             for name, _ in self.context.named_references():
                 info[f"fid_{name}_{count}"]["samples"] = count
         return info
