@@ -14,7 +14,7 @@ from torch import Tensor
 from ganexp import console
 from ganexp.build import build_image_set, build_image_sets
 from ganexp.config.instantiate import SPECIAL, check, instantiate, locate, to_plain
-from ganexp.config.score_checks import best_by_error, check_best_by
+from ganexp.config.score_checks import best_by_error, check_best_by, is_trained_extractor
 from ganexp.config.set_sizes import SetSizes, check_set_sizes
 from ganexp.console import say
 from ganexp.data.images import ImageSet
@@ -115,7 +115,7 @@ def prepare_sets(
     check_set_sizes(_minimums(cfg), sizes)
     if for_training:
         check_best_by(cfg, num_classes)
-    if "network" in metrics.extractor:
+    if is_trained_extractor(metrics.extractor):
         _check_classifier(image_set, _test_set(cfg))
     return ScoredSets(references, sample_labels, image_set.classes)
 
@@ -192,7 +192,7 @@ def _batches(image_set: ImageSet, chosen: Tensor, size: int, description: str) -
 def build_extractor(cfg: DictConfig, image_set: ImageSet, cache: Path, device: torch.device) -> Extractor:
     """Return the feature extractor of `cfg.metrics`. A classifier that is not cached is trained on `image_set`."""
     node = cfg.metrics.extractor
-    if "network" not in node:
+    if not is_trained_extractor(node):
         extractor = instantiate(node, "metrics.extractor").to(device)
         if isinstance(extractor, Extractor):
             return extractor
@@ -262,7 +262,7 @@ def _as_text(node: DictConfig) -> str:
 def extractor_is_ready(cfg: DictConfig, image_set: ImageSet) -> bool:
     """Return whether the extractor is pretrained or cached, so that it needs no training before the run."""
     node, cache = cfg.metrics.extractor, Path(cfg.metrics.cache).expanduser()
-    return "network" not in node or _classifier_file(node, image_set, _test_set(cfg), cache).exists()
+    return not is_trained_extractor(node) or _classifier_file(node, image_set, _test_set(cfg), cache).exists()
 
 
 def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]:

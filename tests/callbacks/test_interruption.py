@@ -97,6 +97,8 @@ def interrupt(name, step, hook=BATCH, times=1):
         ([("SIGTERM", 8, VALIDATION)], [4]),
         ([("SIGTERM", 0, VALIDATION)], [0]),
         ([("SIGTERM", 0, "on_validation_epoch_end")], [0]),  # after the last batch
+        ([("SIGINT", 0, "on_validation_epoch_end")], [0]),
+        ([("SIGTERM", 4, "on_validation_epoch_end")], [4]),
         ([("SIGINT", 6, BATCH, 2)], [4]),  # the second one at once, within a step
     ],
     ids=str,

@@ -81,9 +81,9 @@ class ProgressLine(ProgressBar):
         if time.monotonic() - self.printed_at > MAX_SILENCE_SECONDS:
             self.printed_at = time.monotonic()
             line = f"evaluation: {(batch_idx + 1) / sum(trainer.num_val_batches):.0%}"
-            if self.bar.tasks:
+            if self.live and self.bar.tasks:  # the bar starts after the first evaluation
                 self.bar.update(self.task, line=line, refresh=True)
-            if self.enabled and not (self.live and self.bar.tasks):
+            elif self.enabled:
                 say(f"step {pl_module.step:,}/{pl_module.steps:,}  {line}")
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:

@@ -15,6 +15,7 @@ from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
 from ganexp.commands.warm_start import warm_start
 from ganexp.config.device_checks import check_hardware
+from ganexp.config.score_checks import is_trained_extractor
 from ganexp.console import count, say, say_once
 from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
@@ -113,7 +114,7 @@ def _check_weights(cfg: DictConfig, image_set: ImageSet) -> None:
     Raises:
         UserError: a package is missing, or a file has no weights of this extractor.
     """
-    if "network" in cfg.metrics.extractor:
+    if is_trained_extractor(cfg.metrics.extractor):
         return
     try:
         build_scores.build_extractor(cfg, image_set, Path(cfg.metrics.cache).expanduser(), torch.device("cpu"))

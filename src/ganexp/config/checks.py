@@ -141,7 +141,7 @@ def conditional_models_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
 def trained_extractors_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that the dataset has classes if the feature extractor is trained on it."""
     extractor = cfg.metrics.extractor
-    if extractor and "network" in extractor and cfg.data.num_classes < 2:
+    if extractor and score_checks.is_trained_extractor(extractor) and cfg.data.num_classes < 2:
         yield (
             "metrics=classifier needs a labelled dataset, and this one has no classes: use metrics=inception, "
             "metrics=imagenet or metrics=none"

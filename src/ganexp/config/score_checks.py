@@ -1,6 +1,6 @@
 """Check the arguments of the scores, even if they are not computed. `checks.py` lists this rule."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +12,11 @@ from ganexp.metrics.score import ScoreContext
 
 if TYPE_CHECKING:
     from ganexp.training.gan import GAN
+
+
+def is_trained_extractor(extractor: Mapping[str, Any]) -> bool:
+    """Return whether the node of a feature extractor has a network, which is trained to classify the dataset."""
+    return "network" in extractor
 
 
 def arguments_of_scores_are_allowed(cfg: DictConfig, gan: "GAN") -> Iterator[str]:

@@ -413,10 +413,17 @@ def test_preset_combines_with_overrides(tmp_path):
     assert [job["seed"] for job in described] == [1, 2, 1, 2]
 
 
-def test_describe_sweep_reports_a_job_that_cannot_run(tmp_path):
-    done = ganexp("describe", "-m", "model.discriminator.dropout=0,2", cwd=tmp_path, check=False)
+@pytest.mark.parametrize(
+    ("override", "reason"),
+    [
+        ("model.discriminator.dropout=0,2", "model.discriminator.dropout=2"),
+        ("metrics.splits=10,9000", "metrics.samples=10000 is too few for metrics.splits=9000"),
+    ],
+)
+def test_describe_sweep_reports_a_job_that_cannot_run(tmp_path, override, reason):
+    done = ganexp("describe", "-m", override, cwd=tmp_path, check=False)
     assert done.returncode == 1
     good, bad = json.loads(done.stdout)["jobs"]
     assert "error" not in good
-    assert "model.discriminator.dropout=2" in bad["error"]
+    assert reason in bad["error"]
     assert 'some jobs cannot run: see "error"' in done.stderr

@@ -12,6 +12,7 @@ from torchvision.models import inception_v3
 
 from ganexp import build_scores, offline
 from ganexp.commands.estimation.timing import timed
+from ganexp.config.score_checks import is_trained_extractor
 from ganexp.data.images import ImageSet
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.extractors.base import Extractor
@@ -138,7 +139,7 @@ def _extractor(
 ) -> tuple[Extractor, float, list[str]]:
     """Return the extractor or one of the same speed, the seconds that its training will take, and notes."""
     node = cfg.metrics.extractor
-    if "network" not in node or (is_here and build_scores.extractor_is_ready(cfg, image_set)):
+    if not is_trained_extractor(node) or (is_here and build_scores.extractor_is_ready(cfg, image_set)):
         try:
             cache = Path(cfg.metrics.cache).expanduser()
             return build_scores.build_extractor(cfg, image_set, cache, device).to(device), 0.0, []

@@ -34,7 +34,9 @@ def _best_job(jobs: Jobs) -> str | None:
     """Return the job with the lowest objective; None for fewer than two jobs, or if they are scored differently."""
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
     protocols = {(jobs[name].get("protocol") or {}).get("id") for name in objectives}
-    return min(objectives, key=lambda name: objectives[name]) if len(objectives) > 1 == len(protocols) else None
+    if len(objectives) < 2 or len(protocols) > 1:
+        return None
+    return min(objectives, key=lambda name: objectives[name])
 
 
 def _table(jobs: Jobs, labels: Mapping[str, str], best_job: str | None) -> Table:
