@@ -4,6 +4,7 @@
     python scripts/bench.py step [--seconds 1] [CASES… | OVERRIDES…]          a step, with each switch on and off
     python scripts/bench.py peers [--package DIRECTORY] [OVERRIDES…]          a step, compared with torch-mimicry's
     python scripts/bench.py scores [--images 256] [--batch-size 32]           IS, FID and KID, compared with libraries
+    python scripts/bench.py evaluation [--images 256] [--batch-size 32]       to generate and score images
     python scripts/bench.py stream [--seconds 1] [OVERRIDES…]                 real images, compared with a DataLoader
     python scripts/bench.py scaling [--steps 200] [OVERRIDES…]                a step on two devices, and on one
     python scripts/bench.py sweep [--rounds 3] [--steps 600] [OVERRIDES…]     a sweep with two workers, and one by one
@@ -18,7 +19,7 @@ import argparse
 
 import torch
 
-CHOICES = ["overhead", "step", "peers", "scores", "stream", "scaling", "sweep", "memory", "startup"]
+CHOICES = ["overhead", "step", "peers", "scores", "evaluation", "stream", "scaling", "sweep", "memory", "startup"]
 
 
 def main() -> None:
@@ -53,6 +54,10 @@ def main() -> None:
         from bench_scores import scores
 
         scores(device, rounds or 5, arguments.images, arguments.batch_size)
+    elif arguments.what == "evaluation":
+        from bench_evaluation import evaluation
+
+        evaluation(device, rounds or 3, arguments.images, arguments.batch_size)
     elif arguments.what == "stream":
         from bench_stream import stream
 

@@ -20,20 +20,22 @@ from ganexp.training import trainer as trainers
 
 WARM_UP = 8  # steps before the first round
 PLAIN = ("trainer.channels_last=false", "schedule.joint_batch=false", "trainer.tf32=false")
+EAGER, GRAPH = ("trainer.cuda_graph=false",), ("trainer.cuda_graph=true",)
+BF16, COMPILE = ("trainer.precision=bf16-mixed",), ("trainer.compile=true",)
 SWITCHES: dict[str, tuple[str, ...]] = {
-    "plain": PLAIN,
-    "channels_last": PLAIN[1:],
-    "joint_batch": (PLAIN[0], PLAIN[2]),
-    "both": (PLAIN[2],),
-    "tf32": (),
-    "tf32 graph": ("trainer.cuda_graph=true",),
-    "bf16": ("trainer.precision=bf16-mixed",),
-    "bf16 graph": ("trainer.precision=bf16-mixed", "trainer.cuda_graph=true"),
-    "tf32 compile": ("trainer.compile=true",),
-    "tf32 compile graph": ("trainer.compile=true", "trainer.cuda_graph=true"),
-    "bf16 compile graph": ("trainer.precision=bf16-mixed", "trainer.compile=true", "trainer.cuda_graph=true"),
-    "tf32 graph nchw": ("trainer.cuda_graph=true", PLAIN[0]),
-    "bf16 graph nchw": ("trainer.precision=bf16-mixed", "trainer.cuda_graph=true", PLAIN[0]),
+    "plain": (*EAGER, *PLAIN),
+    "channels_last": (*EAGER, *PLAIN[1:]),
+    "joint_batch": (*EAGER, PLAIN[0], PLAIN[2]),
+    "both": (*EAGER, PLAIN[2]),
+    "tf32": EAGER,
+    "tf32 graph": GRAPH,
+    "bf16": (*BF16, *EAGER),
+    "bf16 graph": (*BF16, *GRAPH),
+    "tf32 compile": (*COMPILE, *EAGER),
+    "tf32 compile graph": (*COMPILE, *GRAPH),
+    "bf16 compile graph": (*BF16, *COMPILE, *GRAPH),
+    "tf32 graph nchw": (*GRAPH, PLAIN[0]),
+    "bf16 graph nchw": (*BF16, *GRAPH, PLAIN[0]),
 }
 ON_A_CPU = ("plain", "channels_last", "joint_batch", "both")
 

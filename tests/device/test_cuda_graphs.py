@@ -317,6 +317,6 @@ def test_jobs_of_a_sweep_release_their_graphs(case, tmp_path):
     with mock.patch.object(GAN, "on_fit_start", watched):
         ganexp(*sweep, *CHOICES, *CASES[case], *SHORT, cwd=tmp_path)
     assert len(allocated) == 3
-    assert max(allocated) - min(allocated) < 2**20
+    assert allocated[2] - allocated[0] < 2**20  # tests before may have left some memory to the first job
     statuses = [json.loads(file.read_text())["status"] for file in (tmp_path / "sweep").glob("*/run.json")]
     assert statuses == ["finished"] * 3

@@ -179,7 +179,7 @@ def test_updates_that_change_objects_are_not_compiled(words, reason, capsys):
 
 @pytest.mark.parametrize(("device", "compiles"), [("cpu", False), ("cuda", True)])
 def test_auto_compiles_on_a_gpu_only(device, compiles):
-    gan = Bench("trainer.compile=auto").gan
+    gan = Bench("trainer.compile=auto", "trainer.cuda_graph=false").gan
     gan._trainer.optimizers = []
     with mock.patch.object(GAN, "device", torch.device(device)):
         gan.on_train_start()

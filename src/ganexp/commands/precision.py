@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from ganexp.commands.threads import count_flops
 from ganexp.training.gan import GAN
+from ganexp.training.processes import total
 
 CAPABILITY = 8  # of GPUs since 2020, from which bfloat16 is fast
 # floating-point operations of both networks on a batch. The SNGAN for 32x32 images with batch 64, which has 242e9, is
@@ -26,7 +27,8 @@ def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> bool:
     if cfg.trainer.precision != "auto":
         return False
     capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
-    suits = cfg.trainer.cuda_graph and capability >= CAPABILITY
+    has_graphs = cfg.trainer.cuda_graph and cfg.schedule.accumulate == 1 and total(cfg.trainer) == 1
+    suits = has_graphs and capability >= CAPABILITY
     cfg.trainer.precision = "bf16-mixed" if suits and _are_large(gan, cfg.schedule.batch_size) else "32-true"
     return True
 

@@ -27,7 +27,7 @@ def batch_has_equal_parts(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 def parts_are_not_recorded(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that no CUDA graph is recorded of an update in parts."""
-    if cfg.schedule.accumulate > 1 and cfg.trainer.cuda_graph:
+    if cfg.schedule.accumulate > 1 and cfg.trainer.cuda_graph is True:
         yield (
             f"schedule.accumulate={cfg.schedule.accumulate} trainer.cuda_graph=true: a CUDA graph is of a whole batch: "
             "use one of the two"

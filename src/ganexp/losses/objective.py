@@ -91,6 +91,12 @@ class Objective(nn.Module):
         """Whether an update changes the state of a part, such as BEGAN's k."""
         return bool(self.stateful_parts) or isinstance(self.adversarial, nn.Module)
 
+    @property
+    def parts(self) -> list[object]:
+        """The adversarial loss, the penalties, the auxiliary terms, the augmentations and the modifiers."""
+        named = (*self.penalties.values(), *self.auxiliary.values(), *self.modifiers.values())
+        return [self.adversarial, *named, *self.augmentations]
+
     def terms(self, network: str, networks: Networks, batch: Batch) -> Terms:
         """Return the named scalar terms of the network's update.
 
@@ -118,7 +124,7 @@ class Objective(nn.Module):
     def values(self) -> Terms:
         """Return further named scalars to log, such as BEGAN's k, from every part that has a method `values`."""
         values: Terms = {}
-        for part in (self.adversarial, *self.penalties.values(), *self.auxiliary.values(), *self.augmentations):
+        for part in self.parts:
             if hasattr(part, "values"):
                 values |= part.values()
         return values

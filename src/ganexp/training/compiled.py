@@ -132,9 +132,15 @@ def _update(evaluate: Evaluate, network: str, parameters: list[nn.Parameter]) ->
         results = evaluate(phase, RealBatch(images, labels))
         with torch.autocast(images.device.type, enabled=False):
             gradients = torch.autograd.grad(results.loss, parameters, allow_unused=True)
-        return gradients, results.loss.detach(), results.terms, results.accuracies
+        stored = [_stored_like(*pair) for pair in zip(parameters, gradients, strict=True)]
+        return stored, results.loss.detach(), results.terms, results.accuracies
 
     return update
+
+
+def _stored_like(parameter: nn.Parameter, gradient: Tensor | None) -> Tensor | None:
+    """Return the gradient in the memory format of its parameter, which a fused optimizer on a GPU requires."""
+    return None if gradient is None else torch.empty_like(parameter).copy_(gradient)
 
 
 def _is_rounded(device: torch.device) -> bool:

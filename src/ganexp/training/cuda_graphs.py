@@ -74,6 +74,7 @@ class GraphedUpdates:
             graph.gradients = [parameter.grad for parameter in graph.parameters]
             error = difference(lambda: graph.replay(real), lambda: self.compute(phase, real), graph.parameters, state)
         except RuntimeError as problem:
+            _leave_recording(real.images.device)
             self._fail(f"the update of the {phase.network} cannot be recorded: {str(problem).splitlines()[0]}")
         else:
             if error <= TOLERANCE:
@@ -113,6 +114,16 @@ class _Graph:
         for parameter, gradient in zip(self.parameters, self.gradients, strict=True):
             parameter.grad = gradient  # Lightning removes the gradients before each validation
         return self.results
+
+
+def _leave_recording(device: torch.device) -> None:
+    """Let the device draw random numbers again after a recording has failed.
+
+    torch does not tell the random generator that the recording is over, and the generator would refuse to draw. It gets
+    a new state, with another seed, which the caller must set.
+    """
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].graphsafe_set_state(torch.Generator(device))
 
 
 @contextmanager

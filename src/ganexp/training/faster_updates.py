@@ -19,11 +19,12 @@ class FasterUpdates:
 
     Args:
         compile: whether torch.compile makes one function of an update; auto: on a GPU.
-        cuda_graph: whether a GPU replays the updates, or with `compile` the compiled functions, as CUDA graphs.
+        cuda_graph: whether a GPU that is the only device replays the updates, or with `compile` the compiled functions,
+            as CUDA graphs; auto: if all parts of the GAN come from ganexp or torch.
     """
 
     compile: bool | Literal["auto"] = False
-    cuda_graph: bool = False
+    cuda_graph: bool | Literal["auto"] = False
 
     def choose(self, gan: "GAN", is_told_progress: bool) -> Compute:
         """Return the function that computes the gradients of the GAN's updates.
@@ -33,21 +34,40 @@ class FasterUpdates:
             is_told_progress: whether a part is told the progress of the run before each step.
         """
         on_gpu, compute = gan.device.type == "cuda", gan.compute_gradients
-        compiles = self.compile is True or (self.compile == "auto" and on_gpu and processes.count() == 1)
+        is_alone = on_gpu and processes.count() == 1
+        compiles = self.compile is True or (self.compile == "auto" and is_alone)
         if obstacle := _obstacle(gan, is_told_progress):
             if compiles:
                 warn(obstacle)
             return compute
         if compiles:
             compute = CompiledUpdates(compute, gan.evaluate, gan.networks)
-        if self.cuda_graph and on_gpu:
+        if is_alone and self._records(gan):
             compute = GraphedUpdates(compute, gan.networks)
         return compute
+
+    def _records(self, gan: "GAN") -> bool:
+        """Return whether to record the updates, if each is of a whole batch and nothing is read from the GPU.
+
+        An update in parts replaces buffers, which a graph would not notice. Searching for NaN reads every result.
+        """
+        is_wanted = _is_known(gan) if self.cuda_graph == "auto" else self.cuda_graph
+        return is_wanted and gan.accumulated.parts == 1 and not torch.is_anomaly_enabled()
 
     def free(self) -> None:
         """Free what compilation has stored."""
         if self.compile:
             torch.compiler.reset()
+
+
+def _is_known(gan: "GAN") -> bool:
+    """Return whether all networks, and all parts of the loss, come from ganexp or torch.
+
+    Those of others might use Python's random numbers or count their calls, and a graph would repeat what they did once.
+    """
+    parts = [*gan.networks.modules(), gan.latent, *gan.objective.parts]
+    functions = [getattr(part, "func", part) for part in parts]  # of functools.partial
+    return all(each.__module__.startswith(("ganexp.", "torch.")) for each in functions)
 
 
 def _obstacle(gan: "GAN", is_told_progress: bool) -> str:
