@@ -142,6 +142,15 @@ def test_fit_waits_only_where_losses_are_logged(case, precision, tmp_path):
     assert not watch.waits
 
 
+def test_networks_stay_on_the_device_after_an_evaluation():
+    cfg = config(*CHOICES, *CASES["ema_and_decay"])
+    gan = build.build_gan(cfg)
+    with pretend_cuda(), pretend_trainer("32-true"):
+        gan.connect(build.build_stream(cfg, build.build_image_set(cfg), CUDA))
+        trainers.validate(gan, build.build_data(cfg, gan), CUDA)
+        assert {value.device for value in gan.state_dict().values()} == {CUDA}
+
+
 @pytest.mark.parametrize("case", ["ema_and_decay", "wgan_clipping"])
 def test_checkpoint_of_a_cpu_resumes_on_the_device(case, tmp_path):
     cfg = config(*CHOICES, *CASES[case], "schedule.steps=2", "schedule.evaluate_every=2")

@@ -270,6 +270,7 @@ def validate(
                 f"out of memory in an evaluation: {str(error).splitlines()[0]}\nIts batches have "
                 f"metrics.batch_size={data.validation_batch_size} images: use a smaller number"
             ) from error
+        gan.to(device)  # Lightning has moved it to the CPU, and pictures follow
 
 
 @contextmanager
