@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 import torch
 from helpers.cli import ganexp
-from helpers.speed import cpu_time
+from helpers.speed import cpu_seconds
 from omegaconf import OmegaConf
 
 import ganexp as package
@@ -31,9 +32,9 @@ def own_configs(tmp_path):
 
 def test_help_answers_quickly_without_torch(tmp_path):
     command = [sys.executable, "-m", "ganexp", "--help"]
-    with cpu_time() as taken:
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert taken.seconds < 1
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    hydra = cpu_seconds(sys.executable, "-c", "import hydra, omegaconf")  # a third of a second on a slow machine
+    assert cpu_seconds(*command) < 4 * hydra
     for command in COMMANDS:
         assert f"\n  {command} " in done.stdout
     assert "\n  loss: began, cramer, hinge, " in done.stdout
@@ -53,9 +54,9 @@ def test_help_can_be_cut_short(tmp_path):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_a_help(tmp_path, command):
-    with cpu_time() as taken:
-        text = ganexp(command, "--help", cwd=tmp_path).stdout
-    assert taken.seconds < 1
+    before = time.process_time()
+    text = ganexp(command, "--help", cwd=tmp_path).stdout
+    assert time.process_time() - before < 1
     assert text.startswith("usage: ganexp ")
     assert "\nExamples\n  ganexp" in text
     assert "\n  --help, -h" in text or "\n  -h, --help" in text
