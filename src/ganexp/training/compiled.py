@@ -21,7 +21,7 @@ from ganexp.training.updates import Backward
 
 BACKEND = "inductor"
 # Random numbers are drawn by the same operations in the same order as without compilation.
-OPTIONS = {"fallback_random": True, "reorder_for_locality": False, "reorder_for_peak_memory": False}
+OPTIONS: dict[str, Any] = {"fallback_random": True, "reorder_for_locality": False, "reorder_for_peak_memory": False}
 RECOMPILE_LIMIT = 64  # more than networks x backends x sizes of a batch
 # of the self-test, relative to the norm of the gradient. With TF32, gradients differ by some per cent from those in 32
 # bits; in half precision, compiled operations differ from the others by 2 %, because fewer results between are rounded
