@@ -91,6 +91,8 @@ def test_compiled_steps_equal_plain_ones(kind, capsys):
     assert torch.equal(torch.get_rng_state(), after)
     assert_equal(bench, plain, **ROUNDING)
     assert sorted(calls) == ["discriminator"] * 2 + ["generator"] * 2  # in the self-tests only
+    used = [each for each in bench.gan.networks.parameters() if each.grad is not None]
+    assert [each.grad.stride() for each in used] == [each.stride() for each in used]  # as fused optimizers require
     assert WARNING not in capsys.readouterr().out
 
 
