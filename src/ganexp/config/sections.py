@@ -158,7 +158,8 @@ class Trainer:
     # on a GPU: whether convolutions and matrix products in 32 bits use TF32, with 10-bit mantissas; never for scores
     tf32: bool = True
     channels_last: bool = True  # whether feature maps are stored with the channels of a pixel together, which is faster
-    # on a GPU: whether the gradients of an update are launched as one CUDA graph; auto: if it is the only device
+    # on a GPU that is the only device: whether the gradients of an update are launched as one CUDA graph; auto: if all
+    # networks and parts of the loss come from ganexp or torch
     cuda_graph: Any = field(default="auto", metadata=limits(bool | Literal["auto"]))
     # whether the gradients of an update are computed by one compiled function, where possible; auto: on a GPU
     compile: Any = field(default=False, metadata=limits(bool | Literal["auto"]))
