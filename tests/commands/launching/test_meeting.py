@@ -2,6 +2,8 @@
 
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +17,12 @@ from torch.distributed import TCPStore
 from ganexp.commands.launching.connection import _reason, connected
 from ganexp.commands.launching.launched import Launch
 from ganexp.commands.launching.meeting import SharedRun, current_meeting, meet
+from ganexp.commands.launching.together import together
+from ganexp.commands.launching.worker import take_part
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
+
+STORE = "ganexp.commands.launching.store"
 
 
 @pytest.fixture
@@ -80,7 +86,7 @@ def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tm
     monkeypatch.setattr(f"{connection}.current_meeting", lambda: first)
     monkeypatch.setattr(f"{connection}.others_of_machine", lambda *_: nullcontext([]))
     monkeypatch.setattr(f"{connection}.processes.join", lambda *_: None)
-    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_TO_MEET", 5)
+    monkeypatch.setattr(f"{STORE}.SECONDS_TO_MEET", 5)
     cfg = DictConfig({"trainer": {"devices": 3, "num_nodes": 1}, "schedule": {"batch_size": 6}})
     thread = threading.Thread(target=lambda: (other.run(), other.store.add("present", 1)))  # it starts another one
     thread.start()
@@ -88,9 +94,48 @@ def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tm
         thread.join()
 
 
+def test_process_that_ends_at_its_start_on_another_machine_ends_the_wait(meetings, monkeypatch, tmp_path):
+    first, other = meetings
+    connection, worker = "ganexp.commands.launching.connection", "ganexp.commands.launching.worker"
+    ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    ended.wait()
+    monkeypatch.setattr(f"{connection}.current_meeting", lambda: first)
+    monkeypatch.setattr(f"{connection}.others_of_machine", lambda *_: nullcontext([]))
+    monkeypatch.setattr(f"{worker}.meet", lambda _: other)
+    monkeypatch.setattr(f"{worker}.signals_delayed", lambda _: nullcontext())
+    monkeypatch.setattr(f"{worker}.others_of_machine", lambda *_: nullcontext([ended]))
+    monkeypatch.setenv("RANK", "")  # which the other process sets
+    cfg = DictConfig({"trainer": {"devices": 2, "num_nodes": 2}, "schedule": {"batch_size": 8}})
+    launch = Launch("NODE_RANK=1", None, None, 0, *first.place, node=1, starts_others=True)
+    with ThreadPoolExecutor() as pool:
+        code = pool.submit(take_part, launch)
+        with pytest.raises(UserError, match="with NODE_RANK=1, a process ended at its start, with exit code 3"):
+            connected(cfg, RunDirectory(tmp_path)).__enter__()
+        assert code.result() == 1
+
+
+def test_single_process_that_torchrun_restarts_resumes_the_run(monkeypatch, tmp_path):
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    variables = {"RANK": 0, "LOCAL_RANK": 0, "WORLD_SIZE": 1, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": store.port}
+    for name, value in (variables | {"TORCHELASTIC_USE_AGENT_STORE": True, "TORCHELASTIC_RUN_ID": "1"}).items():
+        monkeypatch.setenv(name, str(value))
+    cfg = DictConfig({"trainer": {"devices": 1, "num_nodes": 1}})
+
+    def begin_and_fail():
+        with together("train") as begun, connected(cfg, RunDirectory(tmp_path)):
+            assert begun is None
+            (tmp_path / "run.json").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin_and_fail()
+    with together("train") as begun:
+        assert begun == tmp_path
+
+
 def test_wait_for_others_says_how_many_and_ends_at_a_signal(meetings, monkeypatch, capfd):
     first, other = meetings
-    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_OF_SILENCE", 0.01)
+    monkeypatch.setattr(f"{STORE}.SECONDS_OF_SILENCE", 0.01)
     with pytest.raises(SystemExit) as stop:
         first.wait_for_others(3, lambda: first.store.add("asked", 1) > 2 and signal.raise_signal(signal.SIGTERM))
     assert stop.value.code == 128 + signal.SIGTERM
@@ -118,15 +163,15 @@ def test_meeting_of_one_machine_is_closed_to_others():
 
 
 def test_processes_that_do_not_meet_name_the_address(monkeypatch):
-    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_TO_MEET", 0.1)
+    monkeypatch.setattr(f"{STORE}.SECONDS_TO_MEET", 0.1)
     launch = Launch("NODE_RANK=1", None, None, 0, "127.0.0.1", 9, node=1)
     with pytest.raises(UserError, match=r"NODE_RANK=1: the processes .* at 127\.0\.0\.1, port 9"):
         meet(launch)
 
 
 def test_program_that_is_no_store_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_TO_MEET", 0.1)
-    monkeypatch.setattr("ganexp.commands.launching.meeting.SECONDS_TO_CONNECT", 0.1)
+    monkeypatch.setattr(f"{STORE}.SECONDS_TO_MEET", 0.1)
+    monkeypatch.setattr(f"{STORE}.SECONDS_TO_CONNECT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         launch = Launch("NODE_RANK=1", None, None, 0, "127.0.0.1", silent.getsockname()[1], node=1)
         with pytest.raises(UserError, match="another program answers there"):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from omegaconf import DictConfig
 
 from ganexp.commands.launching.launched import Launch, launched
-from ganexp.commands.launching.meeting import Meeting, SharedRun, current_meeting
+from ganexp.commands.launching.meeting import Meeting, SharedRun, current_meeting, remember_begun
 from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
@@ -34,6 +34,7 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
     """
     group = Group(0, processes.total(cfg.trainer), cfg.trainer.devices)
     if group.size == 1:
+        remember_begun(run.path)
         yield
         return
     meeting = current_meeting()
@@ -41,7 +42,7 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
     with others_of_machine(launch, group) as others:
         try:
             meeting.hand_out(SharedRun(cfg, str(run.path.absolute())))
-            meeting.wait_for_others(group.size, lambda: _check_running(others))  # other machines start some only now
+            meeting.wait_for_others(group.size, lambda: _check_running(others, meeting))  # some are started only now
             processes.join(group, meeting.store)
             say(f"processes: {group.size}, each with {cfg.schedule.batch_size // group.size} images of a batch")
             yield
@@ -51,14 +52,17 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
             processes.leave()
 
 
-def _check_running(others: Processes) -> None:
-    """Check that no process has ended.
+def _check_running(others: Processes, meeting: Meeting) -> None:
+    """Check that no process has failed, or ended.
 
     Raises:
-        RuntimeError: one has.
+        UserError: a process of another machine has failed.
+        RuntimeError: a process of this machine has ended.
     """
     if any(other.poll() is not None for other in others):
         raise RuntimeError("before the training began")
+    if failure := meeting.failure():
+        raise _failed(failure)
 
 
 def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserError | None:
@@ -67,12 +71,16 @@ def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserErr
     if codes is None and not reason:  # an error of this process, which the others may have met, too
         return None
     if failure := meeting.failure():
-        return UserError(f"Another process of this training has failed. {failure}")
+        return _failed(failure)
     if codes is not None:
         return UserError(f"Another process of this training has ended, with exit code {codes}: {reason or error}")
     if reason:
         return UserError(f"Another process of this training has ended, see its output: {reason}")
     return None
+
+
+def _failed(reason: str) -> UserError:
+    return UserError(f"Another process of this training has failed. {reason}")
 
 
 def broken_connection(error: RuntimeError) -> str:

@@ -2,31 +2,25 @@
 
 import json
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from threading import Thread, current_thread, main_thread
+from threading import current_thread, main_thread
 
 from omegaconf import DictConfig, OmegaConf
-from torch.distributed import PrefixStore, Store, TCPStore
+from torch.distributed import PrefixStore, Store
 
 from ganexp.commands.launching.launched import Launch
+from ganexp.commands.launching.store import POLL, SECONDS_TO_MEET, private_store, shown, store_of, tries
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
-SECONDS_TO_MEET = 600.0
-SECONDS_TO_CONNECT = 10.0  # with a store that answers
-SECONDS_OF_SILENCE = 10.0  # before a process says for whom it waits; then three times as many, and so on
 SECONDS_TO_HEAR = 10.0  # of the others, before the first process ends with its store
-POLL = 0.1  # seconds
 BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"  # of all starts by a launcher that keeps the store
-RUN, PRESENT, HEARD, FAILURE = "run", "present", "heard", "failure"  # of one start of the processes
+RUN, PRESENT, COMPLETE, HEARD, FAILURE = "run", "present", "complete", "heard", "failure"  # of one start
 
 
 @dataclass(frozen=True)
@@ -93,19 +87,32 @@ class Meeting:
         def missing() -> str:
             self._answer()
             count = size - 1 - self.store.add(PRESENT, 0)
-            return f"waiting for {count} of {size} processes at {_shown(self.place)}" if count > 0 else ""
+            return f"waiting for {count} of {size} processes at {shown(self.place)}" if count > 0 else ""
 
         with _ended_by_sigterm() if current_thread() is main_thread() else nullcontext():
-            for _ in _tries(missing):
+            for _ in tries(missing):
                 check()
                 if not missing():
+                    self.store.set(COMPLETE, "")
                     return
         raise UserError(f"{missing()}: they did not come within {SECONDS_TO_MEET / 60:.0f} minutes. See their output")
+
+    def wait_until_complete(self, check: Callable[[], None]) -> None:
+        """Wait in another process until the first one knows that all are there.
+
+        Args:
+            check: a function that is called again and again, and may raise an error.
+        """
+        _wait_for(self.store, COMPLETE, check)
 
     def begun_run(self) -> Path | None:
         """Return the directory of the run that the processes have begun before their launcher restarted them."""
         path = Path(self._all_starts.get(BEGUN).decode()) if self._all_starts.check([BEGUN]) else None
         return path if path is not None and RunDirectory(path).metadata_file.exists() else None
+
+    def begin(self, path: str) -> None:
+        """Remember the directory of the run, for a later start of the processes."""
+        self._all_starts.set(BEGUN, path)
 
     def hand_out(self, run: SharedRun | int) -> None:
         """Give the other processes the run, or an exit code if there is nothing to train. Only the first call does.
@@ -117,7 +124,7 @@ class Meeting:
             return
         self._handed_out = True
         if isinstance(run, SharedRun):
-            self._all_starts.set(BEGUN, run.path)
+            self.begin(run.path)
         self.store.set(RUN, str(run) if isinstance(run, int) else run.to_text())
         deadline = time.monotonic() + SECONDS_TO_HEAR
         while isinstance(run, int) and self.store.add(HEARD, 0) < self._others() and time.monotonic() < deadline:
@@ -155,9 +162,10 @@ class Meeting:
         return None
 
 
-def _wait_for(store: Store, key: str) -> None:
+def _wait_for(store: Store, key: str, check: Callable[[], None] = lambda: None) -> None:
     """Wait until a store has a key. The first process may prepare a dataset for hours; a signal ends this wait."""
     while not store.check([key]):
+        check()
         time.sleep(POLL)
 
 
@@ -190,86 +198,23 @@ def current_meeting() -> Meeting:
     """Return the meeting with the processes of a launcher, or a new one that only this machine can reach."""
     if _open:
         return _open[-1]
-    store = _serve(socket.create_server(("127.0.0.1", 0)))
+    store = private_store()
     return Meeting(store, ("127.0.0.1", store.port))
 
 
+def remember_begun(path: Path) -> None:
+    """Remember the directory of the run of one process, if its launcher may start it again."""
+    if _open:
+        _open[-1].begin(str(path.absolute()))
+
+
 def meet(launch: Launch) -> Meeting:
-    """Connect with the store of the first process; in that process, create it, unless the launcher has one.
+    """Return the meeting with the other processes of a launch.
 
     Raises:
         UserError: the store cannot be created, or reached in time.
     """
-    if launch.is_first and not launch.has_store:
-        is_dual = socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if is_dual else socket.AF_INET
-        try:
-            store = _serve(socket.create_server(("", launch.port), family=family, dualstack_ipv6=is_dual))
-        except OSError as error:
-            raise UserError(_not_met(launch, error)) from None
-    else:
-        store = _connect(launch)
-    store.set_timeout(timedelta(seconds=SECONDS_TO_MEET))
-    return Meeting(store, (launch.address, launch.port), launch.size, launch.name, launch.is_first)
-
-
-def _serve(listening: socket.socket) -> TCPStore:
-    """Return a new store that other processes reach through a socket."""
-    port = listening.getsockname()[1]
-    return TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False, master_listen_fd=listening.detach())
-
-
-def _connect(launch: Launch) -> TCPStore:
-    """Wait until the store of another process answers, and connect with it.
-
-    Raises:
-        UserError: it does not answer in time.
-    """
-    place = (launch.address, launch.port)
-    failure: dict[str, Exception] = {}
-    for _ in _tries(lambda: f"{launch.by}: waiting for the first process at {_shown(place)} ({failure['last']})"):
-        try:
-            socket.create_connection(place, SECONDS_TO_CONNECT).close()
-            return _store_at(place)
-        except (OSError, RuntimeError) as error:
-            failure["last"] = error
-    raise UserError(_not_met(launch, failure["last"]))
-
-
-def _store_at(place: tuple[str, int]) -> TCPStore:
-    """Connect with a store in another thread, because torch waits for ever for a program that is no store.
-
-    Raises:
-        OSError: it does not answer in time.
-        RuntimeError: it is no store.
-    """
-    made: SimpleQueue[TCPStore | RuntimeError] = SimpleQueue()
-
-    def connect() -> None:
-        try:
-            made.put(TCPStore(*place, wait_for_workers=False, timeout=timedelta(seconds=SECONDS_TO_CONNECT)))
-        except RuntimeError as error:
-            made.put(error)
-
-    Thread(target=connect, daemon=True).start()
-    try:
-        store = made.get(timeout=SECONDS_TO_CONNECT + 1)
-    except Empty:
-        raise OSError("another program answers there, or none") from None
-    if isinstance(store, RuntimeError):
-        raise store
-    return store
-
-
-def _tries(describe: Callable[[], str]) -> Iterator[None]:
-    """Yield every `POLL` seconds for at most `SECONDS_TO_MEET`, and print now and then for what this process waits."""
-    begin, silence = time.monotonic(), SECONDS_OF_SILENCE
-    while (waited := time.monotonic() - begin) < SECONDS_TO_MEET:
-        yield
-        if waited > silence:
-            print(describe(), file=sys.stderr, flush=True)
-            silence *= 3
-        time.sleep(POLL)
+    return Meeting(store_of(launch), (launch.address, launch.port), launch.size, launch.name, launch.is_first)
 
 
 @contextmanager
@@ -285,15 +230,3 @@ def _ended_by_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _shown(place: tuple[str, int]) -> str:
-    return f"{place[0]}:{place[1]}"
-
-
-def _not_met(launch: Launch, error: Exception) -> str:
-    reason = str(error).partition("\n")[0]
-    return (
-        f"{launch.by}: the processes of this training do not meet at {launch.address}, port {launch.port}, which "
-        f"MASTER_ADDR and MASTER_PORT can change: {reason}"
-    )

@@ -23,7 +23,7 @@ def together(command: str) -> Iterator[Path | None]:
         SystemExit: this process is not the first, and has ended its part.
     """
     launch = launched() if command in TRAININGS else None
-    if launch is None or launch.size == 1:
+    if launch is None or (launch.size == 1 and not launch.has_store):
         yield None
         return
     if not launch.is_first:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ganexp.callbacks.shared_stop import signals_delayed
-from ganexp.commands.launching.connection import broken_connection, others_of_machine
+from ganexp.commands.launching.connection import Processes, broken_connection, others_of_machine
 from ganexp.commands.launching.launched import Launch
 from ganexp.commands.launching.meeting import Meeting, SharedRun, meet
 from ganexp.commands.prepare import prepare
@@ -70,12 +70,24 @@ def _work(shared: SharedRun, meeting: Meeting, launch: Launch) -> None:
     devices = cfg.trainer.devices
     group = Group(launch.rank_among(devices), processes.total(cfg.trainer), devices)
     os.environ["RANK"] = str(group.rank)  # with which nothing is printed
-    with signals_delayed(group.size), others_of_machine(launch, group):
+    with signals_delayed(group.size), others_of_machine(launch, group) as others:
+        meeting.wait_until_complete(lambda: _check_running(others, launch))
         processes.join(group, meeting.store)
         prepared = prepare(cfg, resumed=run.last.exists())
         own = np.random.SeedSequence([cfg.seed, group.rank]).generate_state(1, np.uint64)[0] >> np.uint64(1)
         torch.manual_seed(int(own))  # latents of its own, with the same initial weights
         fit_with_others(cfg, run, prepared)
+
+
+def _check_running(others: Processes, launch: Launch) -> None:
+    """Check that no process has ended that this one has started for another device of its machine.
+
+    Raises:
+        UserError: one has.
+    """
+    codes = [other.returncode for other in others if other.poll() is not None]
+    if codes:
+        raise UserError(f"On the machine with {launch.by}, a process ended at its start, with exit code {codes[0]}")
 
 
 def _end_with_parent() -> None:
