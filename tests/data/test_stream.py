@@ -1,9 +1,12 @@
 """The stream: a pure function of (seed, k), resumable, and the same from memory and from workers."""
 
 import multiprocessing
+import time
 
 import pytest
 import torch
+from helpers.processes import command_line, wait_for_end
+from torch.utils.data._utils.worker import ManagerWatchdog
 
 from ganexp.data import sets
 from ganexp.data.images import ImageSet
@@ -83,6 +86,27 @@ def test_workers_give_the_batches_of_memory(numbered, lazy, workers):
         assert torch.equal(a.images, b.images)
         assert torch.equal(a.labels, b.labels)
     from_workers.close()
+
+
+def test_killed_process_leaves_no_workers(lazy, monkeypatch):
+    """Also where torch's own check finds the parent alive, which is then a fork server."""
+    monkeypatch.setattr(ManagerWatchdog, "is_alive", lambda _: True)
+    fork = multiprocessing.get_context("fork")
+    started = fork.SimpleQueue()
+
+    def train():
+        next(ImageStream(lazy, 6, seed=1, workers=2))
+        started.put([child.pid for child in multiprocessing.active_children()])
+        time.sleep(60)
+
+    process = fork.Process(target=train)
+    process.start()
+    workers = started.get()
+    assert len(workers) == 2
+    assert all(command_line(worker) for worker in workers)
+    process.kill()
+    wait_for_end(workers)
+    process.join()
 
 
 def test_closed_stream_ends_its_workers_and_can_go_on(numbered, lazy):

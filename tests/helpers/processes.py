@@ -1,6 +1,6 @@
-"""Start the command line in separate processes, without importing torch and Lightning in each of them.
+"""Run code in separate processes, without importing torch and Lightning in each of them.
 
-A server process imports both once, and every command is a fork of it. test_cli.py tests `python -m ganexp` itself.
+A server process imports both once, and every other process is a fork of it. test_cli.py tests `python -m ganexp`.
 """
 
 import multiprocessing
@@ -8,7 +8,11 @@ import os
 import signal
 import sys
 import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -82,7 +86,30 @@ def _run(arguments: tuple[str, ...], cwd: str, environ: dict[str, str], output: 
         stream.flush()
         os.dup2(file, stream.fileno())
     torch.set_num_threads(1)  # as in the tests' own process
+    multiprocessing.set_start_method(None, force=True)  # the platform's own, as for a user
     sys.argv = ["ganexp", *arguments]
     from ganexp import cli
 
     cli.main()
+
+
+def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return `function(*arguments)`, computed in a process of its own with one thread."""
+    with ProcessPoolExecutor(1, _context, torch.set_num_threads, (1,)) as pool:
+        return pool.submit(function, *arguments).result(timeout=200)
+
+
+def command_line(number: int | str) -> str:
+    """Return the command line of a process; "" if it has ended."""
+    try:
+        return Path(f"/proc/{number}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def wait_for_end(numbers: Iterable[int | str]) -> None:
+    """Wait until the processes with these ids have ended; fail after 20 seconds."""
+    deadline = time.monotonic() + 20
+    while any(command_line(number) for number in numbers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

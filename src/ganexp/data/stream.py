@@ -1,5 +1,8 @@
 """An endless stream of batches of real images. Batch k depends only on the seed and k; the state is only k."""
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -140,8 +143,25 @@ class ImageStream:
             generator=torch.Generator(),  # without one, a DataLoader draws from the global random state
             pin_memory=self.device.type == "cuda",
             prefetch_factor=4 if self.workers else None,
+            worker_init_fn=_watch_parent if self.workers else None,
         )
         return iter(loader)
+
+
+def _watch_parent(_: int) -> None:
+    """End this worker process when the process of the training is killed.
+
+    torch compares the id of the parent instead, which stays the same if a fork server has started the workers, as it
+    does by default in Python 3.14.
+    """
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 class _BatchesByIndex(Dataset[Tensor]):

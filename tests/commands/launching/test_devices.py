@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 from helpers.cli import ganexp, ganexp_process
 from helpers.config import TINY
+from helpers.processes import command_line, wait_for_end
 from helpers.states import WITH_STATE, last_checkpoint, logged_points, same_state, wait_for_step
 from torch.distributed import TCPStore
 
@@ -26,21 +27,7 @@ WORDS = (
 def children(process):
     """Return the process ids of the children of a command that are Python programs of ganexp."""
     numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [number for number in numbers if "ganexp.commands.launching.worker" in _command(number)]
-
-
-def _command(number):
-    try:
-        return Path(f"/proc/{number}/cmdline").read_text()  # empty for a process that has ended
-    except OSError:
-        return ""
-
-
-def wait_for_end(numbers):
-    deadline = time.monotonic() + 20
-    while any(_command(number) for number in numbers):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    return [number for number in numbers if "ganexp.commands.launching.worker" in command_line(number)]
 
 
 def launched(cwd, store, *words):
@@ -94,6 +81,15 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     assert [path.name for path in tmp_path.glob("run*")] == ["run"]
 
     process = ganexp_process("resume", "run", cwd=tmp_path)
+    wait_for_step(run, 40, process)
+    (other,) = children(process)
+    os.kill(int(other), signal.SIGKILL)
+    text, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, text
+    assert "Another process of this training has ended, with exit code -9" in text
+    assert json.loads((run / "run.json").read_text())["status"] == "failed"
+
+    process = ganexp_process("resume", "run", cwd=tmp_path)
     wait_for_step(run, 50, process)
     others = children(process)
     assert len(others) == 1
@@ -101,9 +97,10 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     process.wait()
     wait_for_end(others)
 
-    process = ganexp_process("resume", "run", cwd=tmp_path)
-    text, _ = process.communicate(timeout=100)
-    assert process.returncode == 0, text
+    store = new_store()
+    first, second = launched(tmp_path, store, "resume", "run")
+    text, _ = first.communicate(timeout=100)
+    assert (first.returncode, second.wait(60)) == (0, 0), text
     undisturbed = tmp_path / "whole" / "run"
     for part in ("state_dict", "optimizer_states", "StreamData"):
         assert same_state(last_checkpoint(run)[part], last_checkpoint(undisturbed)[part]), part
@@ -121,19 +118,6 @@ def test_refused_config_is_printed_once_and_ends_all(tmp_path):
     assert [first.returncode, second.returncode] == [1, 1]
     assert "RANK=0 WORLD_SIZE=2 started 2 processes, and trainer.devices=3 trainer.num_nodes=1 needs 3" in texts[0]
     assert texts[1] == ""
-
-
-@pytest.mark.slow
-def test_death_of_another_process_ends_the_command(tmp_path):
-    endless = ("schedule.steps=100000", "schedule.evaluate_every=1000", "hydra.run.dir=run")
-    process = ganexp_process(*DDP, *TINY, *endless, cwd=tmp_path)
-    wait_for_step(tmp_path / "run", 2, process)
-    (other,) = children(process)
-    os.kill(int(other), signal.SIGKILL)
-    text, _ = process.communicate(timeout=60)
-    assert process.returncode == 1, text
-    assert "Another process of this training has ended, with exit code -9" in text
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "failed"
 
 
 @pytest.mark.parametrize(
