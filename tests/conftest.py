@@ -1,4 +1,4 @@
-"""Fixtures of all tests."""
+"""Fixtures of all tests. The process that only hands out tests to others reads this file, too: it needs no torch."""
 
 import gc
 import os
@@ -10,12 +10,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 gc.disable()  # until all tests are collected
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
-import torch  # noqa: E402
-from helpers import config_cache  # noqa: E402
-from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: E402
 
-torch.set_num_threads(1)
-config_cache.install()
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)  # on slow machines, too
 hypothesis.settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it starts in the background
@@ -34,6 +29,14 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def configs_composed_faster():
+    """Let Hydra remember what it has read and merged."""
+    from helpers import config_cache
+
+    config_cache.install()
+
+
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path_factory, monkeypatch):
     """Keep every test away from the user's caches and from the network."""
@@ -44,16 +47,18 @@ def own_caches(tmp_path_factory, monkeypatch):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
 
 
-class RandomInception(FeatureExtractorInceptionV3):
-    """torch-fidelity's Inception network with its random initial weights instead of the weights of its file."""
-
-    def load_state_dict(self, *args, **options):
-        pass
-
-
 @pytest.fixture(scope="session")
 def random_inception(tmp_path_factory):
     """Return a file with seeded random weights of torch-fidelity's Inception."""
+    import torch
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    class RandomInception(FeatureExtractorInceptionV3):
+        """torch-fidelity's Inception network with its initial weights instead of the weights of its file."""
+
+        def load_state_dict(self, *args, **options):
+            pass
+
     path = tmp_path_factory.mktemp("weights") / "inception.pth"
     torch.save({}, path)
     torch.manual_seed(0)

@@ -82,8 +82,8 @@ REPLACEMENTS = {
     "n=64": "n=4",
     "output=DIRECTORY": "output=drawn",
     "metrics.extractor.updates=2000": "metrics.extractor.updates=2",
-    "schedule.steps=20000": "schedule.steps=302",
-    "schedule.steps=60000": "schedule.steps=302",
+    "schedule.steps=20000": "schedule.steps=102",
+    "schedule.steps=60000": "schedule.steps=102",
     "metrics/score=[fid,fid_interval]": "metrics/score=[fid]",  # whose interval takes long
     "estimate=true": "estimate=true metrics=none schedule.batch_size=2 model=mlp",
     "sagan": "textbook",
@@ -114,7 +114,7 @@ def documented_places(tmp_path):
     save_images(tmp_path / "DIRECTORY_OR_ZIP")
     save_images(tmp_path / "CIFAR", ("train", "test"), ("cat", "dog"), size=32)
     images = ("data=folder", "data.path=DIRECTORY", "data.resolution=8", "model=mlp", "model.conditional=true")
-    short = ("schedule.batch_size=8", "metrics=classifier", "metrics.samples=20", "metrics.extractor.updates=2")
+    short = ("schedule.batch_size=24", "metrics=classifier", "metrics.samples=20", "metrics.extractor.updates=2")
     epochs = ("loss=hinge", "schedule.epochs=50", "schedule.evaluate_every_epochs=25", "schedule.keep_at=[10,50]")
     ganexp(*images, *short, *epochs, "callbacks=progress", "hydra.run.dir=outputs/demo/TIME", cwd=tmp_path)
     ganexp("-m", "seed=1,2", *TINY, *short, "hydra.sweep.dir=outputs/sweep/TIME", cwd=tmp_path)

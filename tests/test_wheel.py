@@ -80,20 +80,6 @@ def test_wheel_names_its_commit(wheel):
     assert stored == git_state(ROOT)
 
 
-def test_wheel_runs_with_a_users_own_experiment(installed, tmp_path):
-    empty = tmp_path / "empty"
-    (empty / "mine" / "experiment").mkdir(parents=True)
-    (empty / "mine" / "experiment" / "case.yaml").write_text(
-        "# @package _global_\n"
-        "defaults: [override /loss: hinge]\n"
-        "schedule: {steps: 2, evaluate_every: 2, batch_size: 8}\n"
-    )
-    installed("--config-dir", "mine", "experiment=case", "metrics=none", "trainer=cpu", cwd=empty)
-    (run,) = (empty / "outputs" / "case").iterdir()
-    assert (run / "samples" / "step-0000002.png").exists()
-    assert "Hinge" in (run / "config.yaml").read_text()
-
-
 @pytest.mark.parametrize("group", CHOICES)
 def test_extension_is_one_python_file_and_one_yaml(group):
     option = CHOICES[group].strip("[]").split(",")[-1]
@@ -102,14 +88,21 @@ def test_extension_is_one_python_file_and_one_yaml(group):
     assert not re.search(r"^(import|from) my_", (EXTENSIONS / f"{module}.py").read_text(), re.MULTILINE)
 
 
-def test_users_own_extensions_work_together(installed, tmp_path):
+def test_users_own_experiment_and_extensions_work_together(installed, tmp_path):
     directory = tmp_path / "user"
     shutil.copytree(EXTENSIONS, directory)
-    settings = ["schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=8", "trainer.log_every=1"]
-    settings += ["metrics.samples=20", "metrics.extractor.updates=5", "trainer=cpu", "name=mine"]
+    (directory / "my_conf" / "experiment").mkdir()
+    (directory / "my_conf" / "experiment" / "case.yaml").write_text(
+        "# @package _global_\n"
+        "defaults: [override /schedule/lr_decay: linear]\n"
+        "schedule: {steps: 4, evaluate_every: 2, batch_size: 8}\n"
+    )
+    settings = ["trainer.log_every=1", "metrics.samples=20", "metrics.extractor.updates=5", "trainer=cpu"]
     choices = [f"{group}={option}" for group, option in CHOICES.items()]
-    installed("--config-dir", "my_conf", *choices, *settings, cwd=directory)
-    (run,) = (directory / "outputs" / "mine").iterdir()
+    installed("--config-dir", "my_conf", "experiment=case", *choices, *settings, cwd=directory)
+    (run,) = (directory / "outputs" / "case").iterdir()
+    assert "lr_decay:\n" in (run / "config.yaml").read_text()
+    assert (run / "samples" / "step-0000004.png").exists()
 
     points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     logged = set().union(*points)

@@ -198,7 +198,7 @@ def test_ended_run_leaves_no_worker_processes(tmp_path):
 
 
 def test_slurm_preemption_resumes_with_the_same_bits(tmp_path, monkeypatch):
-    length = ("schedule.steps=150", "schedule.evaluate_every=100", "schedule.batch_size=32", "trainer.log_every=10")
+    length = ("schedule.steps=100", "schedule.evaluate_every=80", "schedule.batch_size=32", "trainer.log_every=10")
     base = (*length, *SCORED, "trainer=cpu", "callbacks=[progress,sample_grids]")
     ganexp(*base, "hydra.run.dir=whole", cwd=tmp_path)
     for name, value in SLURM.items():

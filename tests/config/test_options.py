@@ -109,7 +109,7 @@ def nodes_of(value, key=""):
 
 LOSSES = [option for option in options("loss") if "/" not in option]
 PENALTIES = options("loss/penalty")
-MODELS = options("model")
+MODELS = [name for name in options("model") if not name.endswith(("48", "96"))]  # these have the same layers
 # Losses of discriminators with vectors, which most conditional discriminators do not have.
 VECTOR_LOSSES, VECTOR_MODELS = ("two_class", "cramer"), ("mlp",)
 

@@ -6,7 +6,11 @@ CHOICES = (
 )
 NARROW = ("model.generator.width=4", "model.discriminator.width=4")
 TWICE = ("loss.n_critic=2",)  # two discriminator updates in a step
-RESIDUAL = ("model.generator.widths=[8,8,8,8]", "model.discriminator.widths=[8,8,8,8]", "data.resolution=32")
+RESIDUAL = (
+    *("model.generator.widths=[8,8]", "model.discriminator.widths=[8,8]", "model.discriminator.halvings=2"),
+    "data.resolution=8",
+)
+ATTENTION = ("model.generator.attention=8", "model.discriminator.attention=4")
 
 CASES = {
     "mlp": ("model=mlp", "loss=saturating", "model.generator.hidden=[16,16]", "model.discriminator.hidden=[16,16]"),
@@ -16,7 +20,7 @@ CASES = {
     "wgan_clipping": ("model=dcgan", "loss=wgan", "optimizer=rmsprop", *TWICE, *NARROW),
     "sngan_conditional": ("model=sngan", "model.conditional=true", "loss=hinge", *TWICE, *RESIDUAL),
     "sngan_cnn_r1": ("model=sngan_cnn", "loss=least_squares", "loss/penalty=r1", *NARROW),
-    "sagan_loss_limit": ("model=sagan", "loss=hinge", "schedule/updates=loss_limit", *RESIDUAL),
+    "sagan_loss_limit": ("model=sagan", "loss=hinge", "schedule/updates=loss_limit", *RESIDUAL, *ATTENTION),
     "ema_and_decay": ("model=dcgan", "loss=hinge", "schedule.ema.decay=0.9", "schedule/lr_decay=linear", *NARROW),
     "classifier": (
         *("model=dcgan", "loss=hinge", "loss/auxiliary=classifier", "model.auxiliary.classifier.width=4", *NARROW),

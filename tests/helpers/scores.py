@@ -1,6 +1,7 @@
 """Feature extractors and references without networks or files, and functions to score given features."""
 
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,6 +12,8 @@ from ganexp.cli import CONF
 from ganexp.config.instantiate import SPECIAL, instantiate, locate
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.extractors.base import Extractor
+from ganexp.metrics.fid import FID
+from ganexp.metrics.inception_score import InceptionScore
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import Reference
 from ganexp.metrics.score import Minimum, Score, ScoreContext
@@ -113,3 +116,16 @@ def score_features(factory, references, features, logits=None, labels=None, **op
     extractor = Stub(features.shape[1], width, options.pop("knows_labels", False))
     scores = make_scores({"score": factory}, references, len(features), extractor, **options)
     return feed(scores, features, logits, labels).compute()
+
+
+def peaks_of_memory(counts: Sequence[int]) -> list[int]:
+    """Return the peak memory of this process in MB after IS and FID of each number of samples, with 512 features."""
+    peaks = []
+    for count in counts:
+        scores = make_scores({"is": InceptionScore, "fid": FID}, torch.randn(5000, 512), count, Stub(512, 10))
+        for indices in torch.arange(count).split(500):
+            features = torch.randn(500, 512)
+            scores.update_features(features, features[:, :10], None, indices)
+        scores.compute()
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    return peaks

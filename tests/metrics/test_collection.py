@@ -5,13 +5,12 @@ import json
 import math
 import multiprocessing
 import random
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
-from helpers.scores import CPU, EVERY_SCORE, Pixels, Stub, feed, make_reference, make_scores
+from helpers.processes import in_new_process
+from helpers.scores import CPU, EVERY_SCORE, Pixels, Stub, feed, make_reference, make_scores, peaks_of_memory
 from torch import nn
 from torch_fidelity import calculate_metrics
 from torchvision.utils import save_image
@@ -319,29 +318,10 @@ def test_two_processes_compute_the_values_of_one(tmp_path):
         assert by_class["accuracy"] == alone.by_class["accuracy"]
 
 
-MEMORY = """
-import resource, torch
-from helpers.scores import CPU, Stub, make_scores
-from ganexp.metrics.fid import FID
-from ganexp.metrics.inception_score import InceptionScore
-
-for count in (5000, 50_000):
-    scores = make_scores({"is": InceptionScore, "fid": FID}, torch.randn(5000, 512), count, Stub(512, 10))
-    for indices in torch.arange(count).split(500):
-        features = torch.randn(500, 512)
-        scores.update_features(features, features[:, :10], None, indices)
-    scores.compute()
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
-"""
-
-
 @pytest.mark.slow
-def test_memory_of_is_and_fid_does_not_grow_with_samples(pytestconfig):
+def test_memory_of_is_and_fid_does_not_grow_with_samples():
     """The features of ten times the samples would take 92 MB more."""
-    environment = {"PYTHONPATH": str(pytestconfig.rootpath / "tests"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", MEMORY]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    few, many = map(int, done.stdout.split())
+    few, many = in_new_process(peaks_of_memory, (5000, 50_000))
     assert many - few < 40
 
 

@@ -1,31 +1,21 @@
 """The script that measures the memory of a long run, with a short one."""
 
-import json
-import os
-import subprocess
 import sys
 
+import bench_memory
 import pytest
-from bench_memory import Use, growth
-
-CODE = """
-import json, bench_memory
-bench_memory.SETTLED = 0.5
-found = bench_memory.growth(bench_memory.measure(400, ["callbacks=[curves,progress]"], evaluations=4))
-print(json.dumps([found["memory"], found["files"], found["threads"]]))
-"""
+from bench_memory import Use, growth, measure
+from helpers.processes import in_new_process
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the script reads /proc")
-def test_memory_files_and_threads_of_a_run_stay_constant(pytestconfig):
+def test_memory_files_and_threads_of_a_run_stay_constant(monkeypatch):
     """In a process of its own, without the threads of other tests."""
-    environment = os.environ | {"PYTHONPATH": str(pytestconfig.rootpath / "scripts")}
-    command = [sys.executable, "-c", CODE]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    memory, files, threads = json.loads(done.stdout.splitlines()[-1])
-    assert memory < 0.01
-    assert len(files) == len(threads) == 1
+    monkeypatch.setattr(bench_memory, "SETTLED", 0.5)
+    found = growth(in_new_process(measure, 400, ["callbacks=[curves,progress]"], 4))
+    assert found["memory"] < 0.01
+    assert len(found["files"]) == len(found["threads"]) == 1
 
 
 def test_growth_is_that_after_the_first_tenth():
