@@ -1,4 +1,4 @@
-"""Let the disk run full at each file that a run writes, and check that the run says so, keeps its checkpoint, resumes.
+"""Let the disk run full at each file of a run, and check that the run reports it, keeps its checkpoint and resumes.
 
 The limit of the operating system on the size of files stands for the full disk: with a limit just below the size that a
 file has in an undisturbed run, writing this file fails. Where a tmpfs can be mounted, whole disks of several sizes run
@@ -17,7 +17,7 @@ from pathlib import Path
 from torture_training import CONFIGURATIONS, SMALL, differences, read, run
 
 MAX_LINES = 10
-SIZES_KB = (40, 200, 400, 700, 1000, 1500, 2500)  # of the disks
+SIZES_KB = (40, 200, 400, 700, 1000, 1500, 2500)  # sizes of the disks
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run every trial; return 1 if a run was lost, unclear or different."""
+    """Run every trial; return 1 if a run was lost, gave an unclear error, or differs from the undisturbed run."""
     command = (*SMALL, *CONFIGURATIONS[arguments.only], "logger=[tensorboard,csv]", "callbacks=[sample_grids,curves]")
     faults = []
     with tempfile.TemporaryDirectory(prefix="torture-") as scratch:
@@ -112,6 +112,15 @@ def _disk(path: Path, size: int) -> Iterator[Callable[[], None] | None]:
         subprocess.run(["umount", str(path)], check=True)
 
 
+def _damage(checkpoint: Path) -> list[str]:
+    """Return what is wrong with a checkpoint that was saved when there was not enough space."""
+    try:
+        read(checkpoint)
+    except Exception as error:
+        return [f"{checkpoint.name} is damaged: {error}"]
+    return []
+
+
 def _tried(
     arguments: tuple[str, ...],
     command: tuple[str, ...],
@@ -121,17 +130,17 @@ def _tried(
     limit: Callable[[], None] | None,
     enlarge: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """Return what is wrong with a run without enough space, and with the same run after there is enough."""
+    """Return what is wrong with a run without enough space, and with the same run when it has enough."""
     last = path / "checkpoints" / "last.ckpt"
     code, out, err = run(arguments, path.parent, cache, preexec_fn=limit)
     faults = [] if code == 1 else [f"exit code {code}"]
     lines = err.strip().splitlines()
-    if code and (len(lines) > MAX_LINES or "Traceback" in err or "error is one of ganexp" in err):
+    if code and (len(lines) > MAX_LINES or "Traceback" in err or "error in ganexp" in err):
         faults.append(f"{len(lines)} lines: {err.strip()[-600:]}")
     if code and not any(reason in err for reason in ("File too large", "No space left")):
         faults.append(f"the reason is not given: {err.strip()[-300:]}")
     if last.exists():
-        read(last)
+        faults += _damage(last)
     enlarge()
     is_started = (path / "config.yaml").exists()
     if not is_started:
@@ -139,5 +148,5 @@ def _tried(
     again = ("resume", "run") if is_started else (*command, "hydra.run.dir=run")
     code, out, err = run(again, path.parent, cache)
     if code:
-        return [*faults, f"resume ends with {code}: {err.strip()[-300:]}"]
+        return [*faults, f"resume ends with exit code {code}: {err.strip()[-300:]}"]
     return faults + (differences(path, whole) if "nothing to do" not in out else [])
