@@ -70,7 +70,7 @@ def compose_case(overrides: Sequence[str]) -> DictConfig:
 
 
 def build_case(cfg: DictConfig, device: torch.device) -> tuple[GAN, ImageStream]:
-    """Return the GAN of a config, and its stream of real images on the device."""
+    """Return the GAN of a config, and the stream of real images on the device."""
     torch.manual_seed(0)
     gan = build.build_gan(cfg)
     image_set = build.build_image_set(cfg)

@@ -15,7 +15,7 @@ from ganexp.metrics.collection import Scores
 from ganexp.sampling import generate
 from ganexp.training.gan import GAN
 
-REAL = 10_000  # images of the reference at most, whose number does not affect the time of an evaluation
+REAL = 10_000  # largest number of reference images; this number does not affect the time of an evaluation
 
 
 def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
@@ -44,7 +44,7 @@ def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -
             times.append((added - started, clock(device) - added))
     shares = [last / (first + last) for first, last in times]
     print(
-        f"{count:,} images, batch {batch_size}: {100 * statistics.median(shares):.0f} % of the time computes the scores"
+        f"{count:,} images, batch {batch_size}: scoring them takes {100 * statistics.median(shares):.0f} % of the time"
     )
     if device.type == "cuda":
         totals = [sum(each) for each in times]
@@ -52,7 +52,7 @@ def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -
 
 
 def build_evaluation(device: torch.device, count: int, batch_size: int, weights: Path) -> tuple[GAN, Scores]:
-    """Return a GAN, and the scores of its samples with the statistics of real images."""
+    """Return a GAN, and the scores for its samples, which have the statistics of the real images."""
     cfg = compose_case(
         [
             *CASES["sngan"],

@@ -51,7 +51,7 @@ class MemoryUse(Callback):
     measured: ClassVar[list[Use]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget an earlier run."""
+        """Forget what was measured in an earlier run."""
         self.measured.clear()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -72,7 +72,7 @@ def current_use(step: int) -> Use:
 
 
 def measure(steps: int, overrides: list[str], evaluations: int = EVALUATIONS) -> list[Use]:
-    """Train for `steps` steps with some evaluations in a temporary directory, and return what was measured."""
+    """Train for `steps` steps with `evaluations` evaluations in a temporary directory; return what was measured."""
     length = (f"schedule.steps={steps}", f"schedule.evaluate_every={steps // evaluations}")
     with tempfile.TemporaryDirectory() as scratch:
         train(compose_case([*CASE, *length, *overrides]), f"{scratch}/run", {}, [])

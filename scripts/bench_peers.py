@@ -59,7 +59,7 @@ class MimicryLoop:
 
 
 class InTurns(Rounds):
-    """After each round of ganexp, let mimicry take steps for as long."""
+    """After each round of ganexp, let mimicry take steps for the same time."""
 
     def __init__(self, device: torch.device, rounds: int, seconds: float, peer: MimicryLoop) -> None:
         super().__init__(device, rounds + 1, seconds)
@@ -79,12 +79,12 @@ class InTurns(Rounds):
 
 
 def peers(device: torch.device, rounds: int, seconds: float, package: str | None, overrides: list[str]) -> None:
-    """Print how many times faster than mimicry ganexp's step is, for several widths and numbers of critic updates.
+    """Print how many times faster ganexp's step is than mimicry's, for several widths and numbers of critic updates.
 
     Args:
         device: the device to train on.
         rounds: number of rounds of each comparison, after one to warm up.
-        seconds: least length of a round.
+        seconds: shortest length of a round.
         package: directory that contains `torch_mimicry`; None installs it into a temporary directory.
         overrides: further overrides of ganexp.
     """

@@ -33,9 +33,9 @@ def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
 
 
 def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str]) -> None:
-    """Print the time of a step on two devices as a share of that on one, with the same total batch.
+    """Print the time of a step on two devices as a share of the time on one, with the same total batch.
 
-    ½ is the best that is possible. On a CPU, each process has one thread.
+    The best possible share is ½. On a CPU, each process has one thread.
     """
     case = ["data=fake", "data.source.size=2000", "model=dcgan", "loss=non_saturating", "schedule.batch_size=64"]
     quiet = ["metrics=none", "callbacks=none", "logger=none", f"trainer.log_every={max(steps // 10, 1)}"]
@@ -56,7 +56,7 @@ def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str])
 
 
 def seconds_a_step(points: Iterable[Mapping[str, Any]]) -> float:
-    """Return the time of a step between the first and the last logged losses of a run, so without its start."""
+    """Return the mean time of a step between the first and the last logged losses of a run, which omits its start."""
     logged = [point for point in points if "loss/generator" in point]
     first, last = logged[0], logged[-1]
     return float((last["axis/seconds"] - first["axis/seconds"]) / (last["step"] - first["step"]))
@@ -81,7 +81,7 @@ def startup(rounds: int) -> None:
 
 
 def _seconds_to_first_step(run: Path) -> float:
-    """Start the default run in a directory, and stop it after the first step that it logs."""
+    """Start the default run in a directory, stop it after the first logged step, and return the seconds until then."""
     command = [sys.executable, "-m", "ganexp", f"hydra.run.dir={run}", "trainer.log_every=1"]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

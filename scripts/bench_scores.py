@@ -67,7 +67,7 @@ def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> No
 
 
 class Ganexp:
-    """All scores from one pass through one Inception network."""
+    """All scores of ganexp, from one pass of the images through one Inception network."""
 
     def __init__(self, device: torch.device, count: int, weights: Path) -> None:
         self.device, self.count = device, count
@@ -88,7 +88,7 @@ class Ganexp:
 
 
 class Torchmetrics:
-    """Three separate metrics, each with its own Inception network."""
+    """Three separate metrics of torchmetrics, each with its own Inception network."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -113,7 +113,7 @@ class Torchmetrics:
 
 
 class TorchFidelity:
-    """All scores from one pass through one Inception network, without a cache."""
+    """All scores of torch-fidelity, from one pass of the images through one Inception network, without a cache."""
 
     def __init__(self, device: torch.device, batch_size: int) -> None:
         self.device, self.batch_size = device, batch_size

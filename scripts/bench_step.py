@@ -1,4 +1,4 @@
-"""Time a training step of published networks, with the switches that make it faster on and off."""
+"""Time a training step of published networks, with and without the settings that make it faster."""
 
 import json
 import statistics
@@ -45,7 +45,7 @@ class Rounds(pl.Callback):
 
     def __init__(self, device: torch.device, rounds: int, seconds: float) -> None:
         self.device, self.rounds, self.seconds = device, rounds, seconds
-        self.times: list[float] = []  # seconds a step, of each round
+        self.times: list[float] = []  # seconds per step in each round
         self._steps, self._next_check = -WARM_UP, 1
         self._started = 0.0
 
@@ -59,7 +59,7 @@ class Rounds(pl.Callback):
 
     def _end_of_round(self, trainer: pl.Trainer) -> None:
         elapsed = clock(self.device) - self._started
-        if elapsed < self.seconds:  # look again when the time is probably over, because looking waits for the device
+        if elapsed < self.seconds:  # check again when the time is probably over, because a check waits for the device
             self._next_check = max(self._steps + 1, int(self._steps * self.seconds / elapsed) + 1)
             return
         self.times.append(elapsed / self._steps)
@@ -69,19 +69,19 @@ class Rounds(pl.Callback):
 
 
 class Launches(pl.Callback):
-    """Count the launches by the CPU in step number `step`."""
+    """Count the launches of kernels and CUDA graphs by the CPU in step number `step`."""
 
     def __init__(self, step: int) -> None:
         self.step, self.count = step, 0
         self.profile = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], acc_events=True)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Begin to count."""
+        """Start to count, if this is the step."""
         if trainer.global_step == self.step:
             self.profile.__enter__()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Keep the number of launches."""
+        """Store the number of launches at the end of the step."""
         if trainer.global_step == self.step + 1:
             torch.cuda.synchronize()
             self.profile.__exit__(None, None, None)
@@ -96,14 +96,14 @@ def step(
     switches: Sequence[str],
     output: str | None,
 ) -> None:
-    """Print a line for each case and switch, and write them to the file `output` as JSON.
+    """Print a line for each case and switch, and write all results to the file `output` as JSON.
 
     Args:
         device: the device to train on.
         rounds: number of rounds of each measurement.
-        seconds: least length of a round.
-        cases: names of CASES, or overrides of one case; all of CASES if empty.
-        switches: names of SWITCHES; all that the device has if empty.
+        seconds: shortest length of a round.
+        cases: names of CASES, or overrides of one case; if empty, all of CASES.
+        switches: names of SWITCHES; if empty, all that apply to the device.
         output: file for the results; None writes none.
     """
     print(machine(device))
@@ -149,7 +149,7 @@ def _case(
 
 
 def measure(device: torch.device, rounds: int, seconds: float, overrides: Sequence[str]) -> dict[str, Any]:
-    """Train a case with Lightning, and return the seconds of a step and what else is known of it."""
+    """Train a case with Lightning, and return the median seconds of a step and further facts about the steps."""
     cfg = compose_case([*overrides, "schedule.steps=100000000", "schedule.evaluate_every=100000000"])
     trainers.choose_algorithms(False, cfg.trainer.tf32)
     gan, stream = build_case(cfg, device)
@@ -170,7 +170,7 @@ def measure(device: torch.device, rounds: int, seconds: float, overrides: Sequen
 
 
 def _flops(overrides: Sequence[str], device: torch.device) -> int:
-    """Return the floating-point operations of a plain step."""
+    """Return the number of floating-point operations in a step with the overrides PLAIN."""
     gan, _ = build_case(compose_case([*overrides, *PLAIN]), device)
     gan.to(device)
     optimizers, _ = gan.configure_optimizers()

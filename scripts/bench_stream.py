@@ -47,7 +47,7 @@ def endless(loader: DataLoader[Tensor], device: torch.device) -> Iterator[Tensor
 
 
 def images_per_second(batches: Iterator[Any], batch_size: int, seconds: float, device: torch.device) -> float:
-    """Return how many images a second come from `batches`, which is read for at least some seconds."""
+    """Return how many images per second `batches` yields, when it is read for at least `seconds` seconds."""
     started, count = clock(device), 0
     while True:
         next(batches)
@@ -57,12 +57,12 @@ def images_per_second(batches: Iterator[Any], batch_size: int, seconds: float, d
 
 
 def stream(device: torch.device, rounds: int, seconds: float, overrides: list[str]) -> None:
-    """Print the images a second of ganexp's stream, of torch's DataLoader, and their ratio.
+    """Print the images per second of ganexp's stream and of torch's DataLoader, and their ratio.
 
     Args:
-        device: the device on which batches are wanted.
+        device: the device to which batches are moved.
         rounds: number of turns that count.
-        seconds: least length of a turn.
+        seconds: shortest length of a turn.
         overrides: for example `data.in_memory=false data.workers=4`, or a dataset of files.
     """
     cfg = compose_case([*CASE, *overrides])

@@ -15,7 +15,7 @@ PLACES = {"wheel": "ganexp", "sdist": "src/ganexp"}  # the directory of the pack
 class CommitHook(BuildHookInterface):
     """Add the file with the commit to a wheel or a source distribution.
 
-    An editable install asks Git at run time, and a wheel that is built from a source distribution has its file.
+    An editable install asks Git at run time. A wheel that is built from a source distribution gets the file from there.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

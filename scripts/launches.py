@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch._ops import OpOverload
 
-# Operations that only describe or allocate memory. Views are recognised by themselves.
+# Operations that only describe or allocate memory. Views are recognised separately.
 WITHOUT_KERNEL = (
     *("empty", "new_empty", "lift_fresh", "detach", "alias", "_unsafe_view", "set_", "_local_scalar_dense"),
     *("is_same_size", "_has_compatible_shallow_copy_type", "sym_", "size", "stride", "is_pinned"),
 )
-TENSORS_IN_A_KERNEL = 30  # of an operation on a list of tensors
+TENSORS_IN_A_KERNEL = 30  # tensors that one kernel handles, in an operation on a list of tensors
 BLOCKS_IN_A_KERNEL = 320
 ELEMENTS_IN_A_BLOCK = 65536
 
@@ -27,7 +27,7 @@ def count_launches(function: OpOverload, arguments: tuple[Any, ...]) -> int:
         bias = arguments[2]
         return 1 if bias is None else 2
     if name == "convolution_backward":
-        wanted = arguments[-1]  # gradients of the input, of the weight and of the bias
+        wanted = arguments[-1]  # whether the gradients of the input, the weight and the bias are wanted
         return sum(wanted)
     if name.startswith(("_foreach", "_fused")):
         return _launches_for_a_list(arguments[0])

@@ -23,7 +23,7 @@ from ganexp.config.composition import CONF, PACKAGE
 
 PAGE = PACKAGE.parents[1] / "docs" / "methods.md"
 LINE_LENGTH = 120
-# The groups whose options have a section of their own, and those with a row of a table, with their titles.
+# The titles of the groups whose options each have a section (DETAILED) or a row of a table (LISTED).
 DETAILED = {
     "loss": "Losses",
     "loss/penalty": "Penalties",
@@ -40,7 +40,7 @@ INTRODUCTION = """# Methods
 This page is generated from the comments in `conf/` and the docstrings in `src/ganexp/` by `make docs`; change it there.
 `ganexp list losses` prints the same options in the terminal. D is the discriminator, G the generator.
 
-"Published cases" are the experiments that use a method in their corrected form; `ganexp experiment=NAME` trains one.
+"Published cases" of a method are the experiments whose corrected form uses it; `ganexp experiment=NAME` trains one.
 """
 SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields|Example|Examples|Values):", re.MULTILINE)
 
@@ -126,7 +126,7 @@ def _escape(text: str) -> str:
 
 @cache
 def _cases_by_option() -> dict[tuple[str, str], list[str]]:
-    """Return the experiments that choose an option, by its group and name."""
+    """Return the experiments that choose each option, by the group and the name of the option."""
     cases = defaultdict(list)
     for experiment in groups([CONF])[EXPERIMENTS]:
         for group, options in chosen_options(experiment).items():
@@ -136,7 +136,7 @@ def _cases_by_option() -> dict[tuple[str, str], list[str]]:
 
 
 def _cases(group: str, name: str) -> str:
-    """Return the experiments that choose an option; ARTICLE/* if these are all of an article."""
+    """Return the experiments that choose an option; ARTICLE/* stands for all experiments of an article."""
     everything, chosen = groups([CONF])[EXPERIMENTS], _cases_by_option()[group, name]
     names = []
     for article, members in groupby(chosen, lambda case: case.partition("/")[0]):
@@ -184,7 +184,7 @@ def _model_targets(option: str) -> list[str]:
 
 
 def _references() -> Iterator[tuple[str, set[str]]]:
-    """Yield MODULE.NAME of each definition in `ganexp.models` with the definitions there that its code mentions."""
+    """Yield MODULE.NAME of each definition in `ganexp.models`, and those of the definitions there that it mentions."""
     for file in (PACKAGE / "models").glob("*.py"):
         nodes = ast.parse(file.read_text(encoding="utf-8")).body
         known: dict[str, str] = {}  # what each name in the module stands for

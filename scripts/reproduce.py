@@ -31,7 +31,7 @@ from ganexp.report.statistics import summarize
 from ganexp.runs.run_directory import RunDirectory
 
 PUBLISHED: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
-COLOURS = {"corrected": "tab:blue", "published": "tab:orange"}  # of the forms of a case
+COLOURS = {"corrected": "tab:blue", "published": "tab:orange"}  # colours of the forms of a case
 COLUMNS = ("case", "form", "score", "published", "best", "evaluations", "last", "n", "steps", "protocol")
 EXPLANATION = (
     "best and last: mean ± standard deviation over n seeds. The best checkpoint is chosen among all evaluations by "
@@ -58,7 +58,7 @@ def main() -> None:
     """Read the runs, and write the table and the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIRECTORY")
-    parser.add_argument("--output", type=Path, help="default: the first directory")
+    parser.add_argument("--output", type=Path, help="directory of table and picture; default: the first DIRECTORY")
     arguments = parser.parse_args()
     output = arguments.output or arguments.directories[0]
     measurements = measure(collect(arguments.directories))
@@ -94,7 +94,7 @@ def case_and_form(run: Run) -> tuple[str, str]:
 
 
 def protocol_and_length(run: Run) -> tuple[str, float]:
-    """Return the protocol of the scores and the step of the last ones."""
+    """Return the protocol of the scores and the step of the last scores."""
     return run.protocol_id, run.scores["last"]["step"]
 
 
@@ -126,13 +126,13 @@ def rows(part: Measurement) -> Iterator[list[str]]:
 
 
 def published_text(entry: dict[str, Any]) -> str:
-    """Return published scores as text: 6.53 best, 3.43 last."""
+    """Return published scores as text, such as: 6.53 best, 3.43 last."""
     labels = {"best": " best", "last": " last", "reported": ""}
     return ", ".join(f"{entry[key]:g}{label}" for key, label in labels.items() if key in entry)
 
 
 def mean_and_deviation(values: list[float]) -> str:
-    """Return the mean ± the standard deviation as text; of a single value, only the value."""
+    """Return the mean ± the standard deviation as text; for a single value, only the value."""
     summary = summarize(values)
     if summary.mean is None:
         return "not measured"

@@ -48,8 +48,9 @@ CASES = {
     "dropout": ("model=dcgan_mnist", "data.resolution=16", "loss=non_saturating", "metrics/score=[is,fid,kid]"),
 }
 
-# Overrides with which this tree does what an older one did that lacks the key.
-# the classes of scored samples in turn; one pass and one power iteration for each kind of images; images in one piece
+# Overrides that make this tree behave as an older tree, which may lack their keys. In this order: the scored samples
+# have each class in turn; real and generated images go through D in two batches, each with its own power iteration;
+# the values of each channel of an image are stored together.
 OLD_BEHAVIOUR = ("metrics.labels=uniform", "schedule.joint_batch=false", "trainer.channels_last=false")
 
 # Keys that were renamed: old -> new. Overrides in CASES use the new names.

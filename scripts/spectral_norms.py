@@ -17,7 +17,7 @@ from ganexp.loaded_run import load_run
 
 
 def spectral_norms(network: torch.nn.Module) -> dict[str, float]:
-    """Return ‖W‖₂ by layer, where W is the weight that the forward pass uses, as a matrix (outputs, all other axes)."""
+    """Return ‖W‖₂ by layer, where the matrix W (outputs, all other axes) is the weight in the forward pass."""
     network.eval()  # in training mode, reading a weight would run its power iteration
     layers = {name: layer for name, layer in network.named_modules() if hasattr(layer, "parametrizations")}
     return {name: torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for name, layer in layers.items()}

@@ -1,11 +1,11 @@
-"""Try what users, machines and strangers do to ganexp, and list everything that it does not survive.
+"""Try wrong input, hostile files, kills and full disks on ganexp, and list every fault that is found.
 
     python scripts/torture.py bad-input --n 1000      # wrong values, wrong syntax, damaged files
-    python scripts/torture.py hostile                 # files of strangers that try to run code or to reach other files
+    python scripts/torture.py hostile                 # strangers' files that try to run code or to reach other files
     python scripts/torture.py kills --n 200           # kill training at random moments, and resume it
     python scripts/torture.py disk-full               # let the disk run full at each file that a run writes
 
-The exit code is 0 if nothing was found. docs/reliability.md has the promises that are tested and the figures.
+The exit code is 0 if no fault was found. docs/reliability.md has the promises that are tested, and the results.
 """
 
 import argparse

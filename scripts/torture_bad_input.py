@@ -1,8 +1,8 @@
 """Try wrong values for every setting, wrong command lines and damaged files.
 
-The values come from the declared types of the settings. A command may run, or fail with the exit code 1 or 2 and at
-most ten lines that name the key or the file, without a traceback, within 30 s, and without leaving anything behind.
-A run that starts with a legitimate value and then fails, such as one with an extreme learning rate, keeps its
+The values come from the declared types of the settings. A command may run. If it fails, it must end within 30 s with
+the exit code 1 or 2, print at most ten lines that name the key or the file, without a traceback, and leave nothing
+behind. A run that starts with a legitimate value and then fails, such as one with an extreme learning rate, keeps its
 directory. Every input runs in an empty directory, in a fork of this process; some run as separate processes.
 """
 
@@ -30,21 +30,21 @@ from torture_trials import HANG, RUN, Outcome, Trial, fault, run_in, run_trial
 
 SHOWN = 600  # characters of the output of a faulty command
 KINDS = ("values", "lines", "damage")
-SHARES = {"values": 0.6, "lines": 0.15, "damage": 0.25}  # of the inputs of each kind
+SHARES = {"values": 0.6, "lines": 0.15, "damage": 0.25}  # share of each kind among the inputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
     parser.add_argument("--n", type=int, default=1000, help="number of inputs, drawn at random (1000)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the choice (0)")
-    parser.add_argument("--processes", type=int, default=50, help="how many of them run as separate processes (50)")
-    parser.add_argument("--only", choices=KINDS, help="inputs of one kind only")
-    parser.add_argument("--matching", default="", help="inputs whose command line contains this text only")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random choice (0)")
+    parser.add_argument("--processes", type=int, default=50, help="how many inputs run as separate processes (50)")
+    parser.add_argument("--only", choices=KINDS, help="try only inputs of this kind")
+    parser.add_argument("--matching", default="", help="try only inputs whose command line contains this text")
     parser.add_argument("--json", type=Path, help="write every input and its outcome to this file")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run the inputs, and print each fault and the shares; return 0 if there is no fault."""
+    """Run the inputs, and print each fault and the number of each outcome; return 0 if there is no fault."""
     with tempfile.TemporaryDirectory(prefix="torture-runs-") as directory:
         chosen = _choose(arguments, _runs(Path(directory)))
         results, start = [], time.monotonic()

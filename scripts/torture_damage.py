@@ -202,7 +202,7 @@ def _bomb(directory: Path) -> None:
 
 
 def _sparse(directory: Path) -> None:
-    """Write images of which one has 20 GB of zeros, which take no space on the disk."""
+    """Write images, one of which has 20 GB of zeros that take no space on the disk."""
     _folder(None, directory)
     with open(directory / "folder" / "sparse.png", "wb") as file:
         file.truncate(20 << 30)

@@ -1,6 +1,7 @@
 """Try files of strangers that would run code, or read, write or delete files outside of their directory.
 
-These are the tests in tests/hostile, together with those of the classes that a config may name.
+The files come from tests/hostile, and from the tests for the classes that a config may name, for the overrides of
+sweeps and for links.
 """
 
 import argparse

@@ -137,7 +137,7 @@ def command_lines() -> Iterator[Trial]:
 
 
 def wrong_values() -> Iterator[Trial]:
-    """Yield one trial for each setting of each base and each value, good ones included."""
+    """Yield one trial for each setting of each base and each value, including valid values."""
     schema.register()
     for base in BASES:
         yield from _values_of("train", base, base)

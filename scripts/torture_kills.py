@@ -1,7 +1,7 @@
 """Kill training at random moments, once or several times in a run, resume it, and compare it with an undisturbed run.
 
-The signals are SIGKILL, SIGTERM and SIGINT, in turn. After every stop there must be a checkpoint that loads if there
-was one before; the finished run must have the same bits as the undisturbed one.
+The signals are SIGKILL, SIGTERM and SIGINT, in turn. If there was a checkpoint before a stop, there must be one after
+it. The checkpoint must load, and the finished run must have the same bits as the undisturbed one.
 """
 
 import argparse
@@ -24,9 +24,9 @@ REFERENCE = "reference"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this topic."""
     parser.add_argument("--n", type=int, default=200, help="number of signals in all")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random moments")
     parser.add_argument("--only", help="names of configurations, joined by commas")
-    parser.add_argument("--keep", type=Path, help="directory for the runs; they are removed without it")
+    parser.add_argument("--keep", type=Path, help="directory for the runs; default: a temporary one")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -56,7 +56,7 @@ def _reference(name: str, root: Path) -> float:
     """Train the undisturbed run of a configuration, and return how many seconds it took."""
     cwd = root / name
     cwd.mkdir(parents=True)
-    run(_command(name, "warm"), cwd, root / "cache")  # which fills the cache
+    run(_command(name, "warm"), cwd, root / "cache")  # this run fills the cache
     shutil.rmtree(cwd / "warm")
     begin = time.monotonic()
     code, out, err = run(_command(name, REFERENCE), cwd, root / "cache")
@@ -87,7 +87,7 @@ def _tortured(
     shutil.rmtree(path, ignore_errors=True) if not is_started else None
     code, out, err = run(("resume", directory) if is_started else _command(name, directory), cwd, root / "cache")
     if code:
-        return [*faults, f"resume ends with {code}: {err.strip() or out[-500:]}"]
+        return [*faults, f"resume ends with exit code {code}: {err.strip() or out[-500:]}"]
     faults += differences(path, root / name / REFERENCE)
     shutil.rmtree(path)
     return faults
@@ -113,6 +113,6 @@ def _lost(path: Path, had_checkpoint: bool) -> list[str]:
         return ["last.ckpt is lost"] if had_checkpoint else []
     try:
         read(last)
-    except Exception as error:  # whatever a damaged file leads to
+    except Exception as error:  # a damaged file can lead to any error
         return [f"last.ckpt is damaged: {error}"]
     return []

@@ -21,7 +21,7 @@ SMALL = (
     "callbacks=[sample_grids,progress]",
     "trainer=cpu",
 )
-# Names, and what each configuration adds to the small one: the ways in which a run keeps state.
+# What each configuration adds to SMALL, by name. Together they cover the ways in which a run keeps state.
 CONFIGURATIONS: Mapping[str, tuple[str, ...]] = {
     "plain": ("loss=non_saturating", "optimizer=dcgan", "model.discriminator.dropout=0.3"),
     "penalty": ("loss=wgan_gp",),

@@ -1,4 +1,4 @@
-"""Run command lines in forks of this process, and tell what is wrong with how they end."""
+"""Run command lines in forks of this process, and report what is wrong with how they end."""
 
 import json
 import os
@@ -22,8 +22,8 @@ RUN = "run"  # the directory of the trained run in trials of `evaluate`, `sample
 SHORT = ("trainer=cpu", "schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4")
 LIMIT_S = 30
 MAX_LINES = 10
-MEMORY_BYTES = 12 << 30  # of address space; a command that needs more has not bounded what it allocates
-HANG = "hang"  # stopped after the time limit
+MEMORY_BYTES = 12 << 30  # limit of the address space; a command that needs more does not bound what it allocates
+HANG = "hang"  # in place of the exit code of a command that was stopped after the time limit
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Outcome:
 
     @property
     def shows_progress(self) -> bool:
-        """Return whether the last printed line is that of a progress, which may legitimately take long."""
+        """Return whether the last printed line shows the progress of a run, which may legitimately take long."""
         lines = self.text.split()
         return bool(lines) and lines[-1] == "left"
 
@@ -95,7 +95,7 @@ def run_in(directory: Path, arguments: Sequence[str]) -> None:
     """Run a command line that must succeed in `directory`.
 
     Raises:
-        RuntimeError: it fails.
+        RuntimeError: the command fails.
     """
     with tempfile.TemporaryFile() as output:
         if code := _in_fork(arguments, directory, output.fileno()):
@@ -110,7 +110,7 @@ def fault(trial: Trial, outcome: Outcome) -> str:
     left = "" if outcome.started else ", ".join(new[:3])
     found = {
         "hangs": outcome.code == HANG and not outcome.shows_progress,
-        "traceback": "Traceback" in outcome.text or "This error is one of ganexp" in outcome.text,
+        "traceback": "Traceback" in outcome.text or "This is an error in ganexp" in outcome.text,
         "accepts a forbidden value": outcome.code == 0 and trial.must_fail,
     }
     if outcome.code not in (0, HANG):
@@ -196,7 +196,7 @@ def _exit_code() -> int:
             print(stop.code, file=sys.stderr)
             return 1
         return stop.code or 0
-    except BaseException as error:  # noqa: RUF100 (whatever leaves the program is a traceback for the user)
+    except BaseException as error:  # noqa: RUF100 (any exception that gets here is a traceback for the user)
         print(f"Traceback: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -1,4 +1,4 @@
-"""Fixtures of all tests. The process that only hands out tests to others reads this file, too: it needs no torch."""
+"""Fixtures of all tests. The process that only distributes the tests reads this file, too, and does not need torch."""
 
 import gc
 import os
@@ -11,21 +11,21 @@ gc.disable()  # until all tests are collected
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)  # on slow machines, too
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)  # no deadline, for slow machines
 hypothesis.settings.load_profile("repeatable")
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it starts in the background
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and nohup this one
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes of a shell ignore it
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # processes started by nohup ignore it
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage less often: the thousands of objects of torch and Lightning, searched each time, stay alive."""
+    """Collect garbage less often: each time, thousands of living objects of torch and Lightning are searched."""
     gc.freeze()
     gc.set_threshold(20_000, 50, 50)
     gc.enable()
 
 
 def pytest_unconfigure() -> None:
-    """Let the interpreter free everything at its end."""
+    """Let the interpreter free all objects when it ends."""
     gc.unfreeze()
 
 

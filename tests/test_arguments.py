@@ -1,4 +1,4 @@
-"""From arguments to a command."""
+"""How arguments become a command."""
 
 from pathlib import Path
 
@@ -170,7 +170,7 @@ def test_empty_arguments_are_passed_over():
 
 
 def test_flags_are_those_of_hydra():
-    """A flag that Hydra gets must be known here, or it would be refused."""
+    """A flag of Hydra must be known to ganexp, or it would be refused."""
     own = {name for names, _, _ in HYDRA_FLAGS for name in names} | {"--help", "-h", "--version"}
     actions = get_args_parser()._actions
     assert own == {name for action in actions for name in action.option_strings}

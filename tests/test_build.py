@@ -18,7 +18,7 @@ def test_dataset_is_read_once(tmp_path, monkeypatch):
     train, test = (build_image_set(config(*BASE), split) for split in (None, "test"))
     assert build_image_set(config(*BASE)) is train
     assert build_image_set(config(*BASE), "test") is test is not train
-    monkeypatch.chdir(tmp_path)  # where a relative path would be another dataset
+    monkeypatch.chdir(tmp_path)  # here, a relative path would name another dataset
     assert build_image_set(config(*BASE)) is not train
     assert build_image_set(config(*BASE, "data.resolution=16")).images.shape[-1] == 16
 

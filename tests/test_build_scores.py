@@ -15,7 +15,7 @@ SMALL = (*BASE, "metrics.extractor.updates=2", "metrics.samples=100", "metrics/s
 
 
 def image_set(counts, seed=0, classes=NAMES):
-    """Return random images, so many of each class."""
+    """Return random images, with the given number of each class."""
     labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 256, (len(labels), 1, 8, 8), generator=generator, dtype=torch.uint8)
@@ -28,7 +28,7 @@ def without_labels(images):
 
 @pytest.fixture
 def splits(monkeypatch):
-    """Return a dictionary whose image sets stand for those of the dataset."""
+    """Return a dictionary of the image sets that replace the splits of the dataset."""
     sets = {"train": image_set([70, 20, 10])}
     monkeypatch.setattr(build_scores, "build_image_set", lambda cfg, split=None: sets.get(split or "train"))
     monkeypatch.setattr(build_scores, "build_image_sets", lambda cfg: sets)
@@ -105,7 +105,7 @@ def test_arguments_of_scores_are_checked_before_anything_is_computed(splits, mon
 
 
 def test_function_that_makes_a_score_has_no_minimum(splits):
-    """A score that is no subclass of Score, such as a function that makes one, has no minimum."""
+    """A target that is not a subclass of Score, such as a function that makes a score, has no minimum."""
     override = f"metrics.scores.fid._target_={__name__}.make_fid"
     assert prepared(splits, override, "~metrics.scores.fid.sample_counts").labels is not None
 
@@ -161,7 +161,7 @@ def test_classifier_is_trained_anew_with_other_settings(splits, tmp_path, overri
 
 
 def test_test_split_without_labels_is_not_used_to_test(splits, tmp_path):
-    """A tenth is held out, as without a test split; both have the same classifier."""
+    """A tenth of the images is held out, as without a test split, so that both cases have the same classifier."""
     cfg = config(*SMALL)
     held_out = build_scores.build_extractor(cfg, splits["train"], tmp_path, CPU)
     splits["test"] = without_labels(image_set([9, 9, 9]))

@@ -38,7 +38,7 @@ def test_help_answers_quickly_without_torch(tmp_path):
     for command in COMMANDS:
         assert f"\n  {command} " in done.stdout
     assert "\n  loss: began, cramer, hinge, " in done.stdout
-    assert "base" not in done.stdout  # files that options share
+    assert "base" not in done.stdout  # base has files that options share
     assert 'eval "$(ganexp -sc install=bash)"' in done.stdout
     code = "import sys; from ganexp import cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -83,8 +83,8 @@ def test_help_lists_groups_and_settings(tmp_path, own_configs):
         ("sample", "truncation: null  # "),
         ("evaluate", "  root: null  # "),
         ("describe", "estimate: false  # "),
-        ("train", "  steps: 3000  # generator updates"),  # of conf/schedule/default.yaml
-        ("train", "  prune: false  # "),  # of the schema
+        ("train", "  steps: 3000  # generator updates"),  # the comment of conf/schedule/default.yaml
+        ("train", "  prune: false  # "),  # the comment of the schema
     ],
 )
 def test_help_of_a_command_explains_its_settings(tmp_path, command, line):
@@ -95,7 +95,7 @@ def test_help_of_evaluate_depends_on_what_is_scored(tmp_path):
     of_checkpoint = ganexp("evaluate", "--help", cwd=tmp_path).stdout
     assert "\nckpt: ???" in of_checkpoint
     assert "\n  metrics: " in of_checkpoint
-    assert "\n  model: " not in of_checkpoint  # the run's
+    assert "\n  model: " not in of_checkpoint  # the model is the run's
     assert of_checkpoint.count("\nsamples: ") + of_checkpoint.count("\n  samples: ") == 1
     assert "\n  samples: 10000" in ganexp("evaluate", "metrics=inception", "--help", cwd=tmp_path).stdout
     of_images = ganexp("evaluate", "images=a", "--help", cwd=tmp_path).stdout
@@ -125,7 +125,7 @@ def test_version_is_printed(tmp_path):
         (["resume", "a", "seed=1"], "it accepts only schedule.steps=N"),
         (["resume", "a", "--force"], "unrecognized arguments: --force"),
         (["report"], "the following arguments are required: DIRECTORY"),
-        (["report", "output=a"], "name a directory that holds runs"),
+        (["report", "output=a"], "give a directory that holds runs"),
         (["report", "a", "image=false"], "image=false is neither a directory nor one of output=, images="),
         (["report", "a", "images=no"], "use images=true or images=false"),
         (["report", "--bundle", "a", "b"], "--bundle needs exactly one run directory"),

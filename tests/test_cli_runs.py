@@ -1,4 +1,4 @@
-"""Train, evaluate and sample on the command line: what a run leaves in its directory, and what is made of it."""
+"""Train, evaluate and sample on the command line: what a run leaves in its directory, and how other commands use it."""
 
 import json
 import shutil
@@ -177,7 +177,7 @@ def test_images_score_as_the_checkpoint_that_drew_them(run, tmp_path):
         ganexp("evaluate", f"images={images}", *arguments, cwd=tmp_path)
         scored = json.loads((tmp_path / "b" / "scores.json").read_text())
         assert set(scored["scores"]) == set(expected["scores"])  # the directories are the classes
-        for name in set(scored["scores"]) - {"is_classifier_std"}:  # which depends on the order of the images
+        for name in set(scored["scores"]) - {"is_classifier_std"}:  # it depends on the order of the images
             value = scored["scores"][name]
             assert value == pytest.approx(expected["scores"][name], rel=1e-3, abs=1e-6), name
         assert scored["protocol"]["references"] == expected["protocol"]["references"]

@@ -1,4 +1,4 @@
-"""Progress, paths, silence on other ranks, and terminals that know ASCII only."""
+"""Progress, paths, silence on other ranks, and terminals that can show only ASCII."""
 
 import io
 import os
@@ -81,7 +81,7 @@ def test_other_process_repeats_no_line_on_the_same_output(capsys):
         say_once("b")
         lines = said_lines()
         Context().run(say_in_another_process, lines[1])
-        Context().run(say_in_another_process, (-1, -1))  # which has a log file of its own
+        Context().run(say_in_another_process, (-1, -1))  # a process with a log file of its own
     assert capsys.readouterr().out.split("\n") == ["b", "c", "#1 d", "b", "c", "c", "d", ""]
 
 

@@ -18,8 +18,8 @@ from ganexp.config.composition import CONF
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OTHER_COMMANDS = ("evaluate", "help", "list", "report", "resume", "sample")
-OWN_PARTS = "--config-dir"  # the test of extending.md runs these commands with the files of the page
-FOR_THE_READER = re.compile(r"…|\b(COMMON|WIDTHS|METHOD)\b|\[as_published")  # stand for something else
+OWN_PARTS = "--config-dir"  # commands with it need the reader's own files
+FOR_THE_READER = re.compile(r"…|\b(COMMON|WIDTHS|METHOD)\b|\[as_published")  # placeholders that a reader replaces
 FLAGS = ("-m", "--dry-run", "--multirun")
 
 
@@ -34,10 +34,10 @@ def commands(page):
 
 
 def trainings():
-    """Return the page and the overrides of every training, described ones too."""
+    """Yield the overrides of every training, also of trainings that are only described."""
     for page in PAGES:
         for command in commands(page):
-            with_preset = any(word.startswith("sweep=") for word in command)  # test_sweep_settings.py composes them
+            with_preset = any(word.startswith("sweep=") for word in command)  # test_sweep.py checks the presets
             if not (OWN_PARTS in command or with_preset or (command[:1] and command[0] in OTHER_COMMANDS)):
                 overrides = [each for each in command if each not in (*FLAGS, "describe", "estimate=true")]
                 yield pytest.param(overrides, id=f"{page.stem}: {' '.join(command)}")
@@ -70,13 +70,13 @@ def test_pages_have_trainings():
     assert len(list(trainings())) > 40
 
 
-# What is replaced in a command so that it takes a second, without a download.
+# Replacements in commands so that a command takes a second, and needs no download.
 REPLACEMENTS = {
     "metrics=inception": "metrics=classifier metrics.samples=20 metrics.extractor.updates=2",
     "data=cifar10": "data=digits metrics.extractor.updates=2",
     "data=mnist": "data=digits metrics.extractor.updates=2",
     "data=digits": "data=digits metrics.extractor.updates=2",
-    "real=DIRECTORY_OR_ZIP": "real=DIRECTORY",  # which has the classes that a classifier needs
+    "real=DIRECTORY_OR_ZIP": "real=DIRECTORY",  # it has the classes that a classifier needs
     "samples=50000": "samples=20",
     "n=50000": "n=4",
     "n=64": "n=4",
@@ -84,7 +84,7 @@ REPLACEMENTS = {
     "metrics.extractor.updates=2000": "metrics.extractor.updates=2",
     "schedule.steps=20000": "schedule.steps=102",
     "schedule.steps=60000": "schedule.steps=102",
-    "metrics/score=[fid,fid_interval]": "metrics/score=[fid]",  # whose interval takes long
+    "metrics/score=[fid,fid_interval]": "metrics/score=[fid]",  # the interval takes long
     "estimate=true": "estimate=true metrics=none schedule.batch_size=2 model=mlp",
     "sagan": "textbook",
     "sweep=losses": "sweep=losses loss=hinge",
@@ -128,10 +128,10 @@ def test_documented_commands_run(documented_places):
     failed = {}
     for command in documented_commands():
         words = [part for word in command for part in REPLACEMENTS.get(word, word).split()]
-        if {"real", "images"} & {word.partition("=")[0] for word in words}:  # whose number is not a setting
+        if {"real", "images"} & {word.partition("=")[0] for word in words}:  # the number of images is not a setting
             words = [word for word in words if not word.startswith("metrics.samples=")]
         done = ganexp(*words, cwd=documented_places, check=False)
-        for bundle in documented_places.rglob("*.zip"):  # the next command may write one of the same name
+        for bundle in documented_places.rglob("*.zip"):  # the next command may write a file of the same name
             bundle.unlink()
         if done.returncode:
             failed[" ".join(command)] = done.stderr[-600:]

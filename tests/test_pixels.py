@@ -18,7 +18,7 @@ def test_from_uint8_fills_the_range():
         assert values.dtype == torch.float32
         assert (values.min(), values.max()) == (low, 1)
     assert torch.equal(to_uint8(from_uint8(LEVELS)), LEVELS)
-    assert LEVELS[3] == 3  # the input is left alone
+    assert LEVELS[3] == 3  # the input is not changed
 
 
 def test_display_range_clamps_unit_images():

@@ -1,4 +1,4 @@
-"""Sampling: modes put back, latents by index, truncation, grids, interpolations, and what the protocol says."""
+"""Sampling: restored modes, latents by index, truncation, grids, interpolations, and what the protocol says."""
 
 import math
 
@@ -76,7 +76,7 @@ def test_numbers_of_labels_are_the_shares(count, shares, expected):
 
 
 def test_first_labels_have_the_shares_of_all():
-    """FID at fewer samples, KID and precision take the first ones only."""
+    """FID at fewer samples, KID and precision use only the first samples."""
     labels = sample_labels(1000, [70, 20, 10])
     assert labels[:100].bincount().tolist() == [70, 20, 10]
     assert labels[:10].bincount().tolist() == [7, 2, 1]
@@ -108,7 +108,7 @@ def test_truncated_latents_are_truncated_normal():
     assert torch.equal(cut[z.abs() <= 0.7], z[z.abs() <= 0.7])
     normal = torch.distributions.Normal(0, 1)
     inside = 2 * normal.cdf(torch.tensor(0.7)) - 1
-    variance = 1 - 2 * 0.7 * normal.log_prob(torch.tensor(0.7)).exp() / inside  # of a normal cut at ±0.7
+    variance = 1 - 2 * 0.7 * normal.log_prob(torch.tensor(0.7)).exp() / inside  # variance of a normal cut at ±0.7
     assert cut.var().item() == pytest.approx(variance.item(), rel=0.03)
 
 

@@ -1,4 +1,4 @@
-"""The wheel holds what a checkout holds, and runs from an empty directory with a user's own configs and code."""
+"""The wheel has what a checkout has, and runs from an empty directory with a user's own configs and code."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture
 def installed(wheel, tmp_path):
-    """Unpack the wheel, and return a function that runs ganexp from it in a directory."""
+    """Unpack the wheel, and return a function that runs this ganexp in a given directory."""
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)

@@ -13,7 +13,7 @@ from ganexp.errors import did_you_mean
 
 CONFIGS = ("train", "evaluate", "evaluate_images", "sample", "describe")  # Hydra's primary configs
 INFO_TOPICS = ("all", "aliases", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-LINE_LENGTH = 120  # of a help text
+LINE_LENGTH = 120  # characters in a line of a help text
 PRESETS = ("sweep", "hparams_search")  # groups whose options imply --multirun
 NAME_FLAGS = ("--config-name", "-cn")
 MULTIRUN_FLAGS = ("--multirun", "-m")
@@ -28,16 +28,16 @@ HYDRA_FLAGS = (
     (NAME_FLAGS, True, f"the primary config; VALUE: {', '.join(CONFIGS)}"),
     (("--info", "-i"), True, "print how the config is composed; VALUE: all, config, defaults, searchpath, …"),
     (("--experimental-rerun",), True, "run a recorded job again; VALUE: its file, or with Hydra 1.4 the run directory"),
-    (("--shell-completion", "-sc"), False, "install or uninstall tab completion: install=bash (for zsh, too) or fish"),
-    (("--run", "-r"), False, "run the config, as without any flag"),
+    (("--shell-completion", "-sc"), False, "install or uninstall tab completion: install=bash (also for zsh) or fish"),
+    (("--run", "-r"), False, "run the config, which is the default"),
     (("--hydra-help",), False, "show the help of Hydra itself"),
 )
-SHARED_FLAGS = ("--multirun", "--cfg", "--resolve", "--package", "--config-dir")  # useful with every command
+SHARED_FLAGS = ("--multirun", "--cfg", "--resolve", "--package", "--config-dir")  # these suit every command
 DRY_RUN_FLAG, JSON_FLAG = "--dry-run", "--json"
-DRY_RUN, JSON = "debug.dry_run=true", "json=true"  # the overrides that they stand for
+DRY_RUN, JSON = "debug.dry_run=true", "json=true"  # the overrides that these two flags stand for
 HELP = "help"  # `ganexp help COMMAND` is `ganexp COMMAND --help`
 GENERAL_USAGE = "ganexp [COMMAND] [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]"
-OTHER_DASHES = "‐‑‒–—―−"  # which word processors and web pages put in place of a hyphen
+OTHER_DASHES = "‐‑‒–—―−"  # dashes that word processors and web pages put in place of a hyphen
 
 
 class UsageError(Exception):
@@ -63,7 +63,8 @@ class Command:
 
     Attributes:
         name: name of the command, one of `COMMANDS`, or --version.
-        arguments: overrides, including --dry-run and --json; for `resume` and `report`, all arguments.
+        arguments: overrides, including those for --dry-run and --json; all arguments of a command without a primary
+            config, such as `resume`.
         flags: Hydra's flags with their values, except --config-name and --multirun.
         config_name: Hydra's primary config, one of `CONFIGS`; empty for a command without one.
         config_dir: the value of --config-dir.
@@ -90,7 +91,7 @@ class Command:
 
 
 def parse(argv: Sequence[str]) -> Command:
-    """Return the command in `argv`, which may follow flags and overrides; the default is train.
+    """Return the parsed command line. The command's name may follow flags and overrides; the default is train.
 
     Raises:
         UsageError: there is no such command or flag, or an argument is not an override.
@@ -154,10 +155,12 @@ def _own_flags(parser: Parser, options: argparse.Namespace, config_name: str, is
 
 
 def find_command(argv: Sequence[str]) -> str | None:
-    """Return the name of the command: the first argument that is not a flag, the value of a flag or an override.
+    """Return the name of the command; None if `argv` does not name one.
+
+    It is the first argument that is neither a flag, nor the value of a flag, nor an override.
 
     Raises:
-        UsageError: this argument is not a command.
+        UsageError: this argument is not the name of a command.
     """
     parser = hydra_parser(None)
     options, unknown = parser.parse_known_intermixed_args(argv)
@@ -177,8 +180,8 @@ def find_command(argv: Sequence[str]) -> str | None:
 
 
 def _topic_hint(name: str) -> str:
-    """Return how to list the options of a group, if `name` is one instead of a command; otherwise an empty string."""
-    from ganexp.commands.options import find_group, groups  # imported late: only a mistake needs the config
+    """Return a sentence on how to list the options of the config group `name`; empty if there is no such group."""
+    from ganexp.commands.options import find_group, groups  # imported late: only error messages need the config
     from ganexp.config.composition import CONF
 
     return f"To see its options: ganexp list {name}." if find_group(name, list(groups([CONF]))) else ""
@@ -186,7 +189,7 @@ def _topic_hint(name: str) -> str:
 
 def _describe_unknown(unknown: Sequence[str], argv: Sequence[str], name: str | None) -> str:
     """Return an error message for unknown flags, with the correct overrides if they name settings or groups."""
-    from ganexp.config.flags import as_overrides  # imported late: only a mistake needs the config
+    from ganexp.config.flags import as_overrides  # imported late: only error messages need the config
 
     text = f"unrecognized arguments: {' '.join(unknown)}"
     overrides = as_overrides(unknown, argv, name or "train")
@@ -201,15 +204,15 @@ def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
 
     Args:
         name: name of the command; None if the command line has none.
-        usage: usage of the command, for messages; None for that of its help.
+        usage: usage of the command, for messages; None takes the usage from its help.
     """
     usage = usage or (COMMANDS[name].usage if name and name in COMMANDS else GENERAL_USAGE)
     parser = Parser(f"ganexp {name}" if name else "ganexp", usage=usage, add_help=False)
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     flags = parser.add_argument_group("Flags")
-    flags.add_argument("--help", "-h", action="store_true", help="show this help; with overrides, their settings")
+    flags.add_argument("--help", "-h", action="store_true", help="show this help, with the given overrides applied")
     flags.add_argument("--version", action="store_true", help="show the version of ganexp")
-    dry_run = "build everything and show what would be trained on, without training; leaves nothing behind"
+    dry_run = "build everything and show what would be trained on; train nothing, and keep no files"
     flags.add_argument(
         DRY_RUN_FLAG, action="store_true", help=dry_run if name in (None, "train") else argparse.SUPPRESS
     )

@@ -36,7 +36,7 @@ from ganexp.training.faster_updates import FasterUpdates
 from ganexp.training.gan import GAN
 from ganexp.training.schedules import batch_size_scale, set_stage
 
-CALLBACK_ARGUMENTS = ("run_directory", "image_sets")  # that are filled in
+CALLBACK_ARGUMENTS = ("run_directory", "image_sets")  # arguments that are filled in
 LOGGER_ARGUMENTS = ("save_dir", "run_directory", "resume_step", "name", "tags")
 
 # Networks and what they minimise
@@ -59,7 +59,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         name: make_optimizer_factory(node, name, scale) for name, node in cfg.optimizer.items() if node is not None
     }
     ema, growth = schedule.ema, instantiate(schedule.growth, "schedule.growth")
-    set_stage(networks.values(), 0, growth)  # an evaluation before the first step has its stage too
+    set_stage(networks.values(), 0, growth)  # so that an evaluation before the first step has a stage, too
     gan = GAN(
         networks=networks,
         objective=objective,
@@ -73,7 +73,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         lr_decay=instantiate(schedule.lr_decay, "schedule.lr_decay"),
         clip_gradients=schedule.clip_gradients,
         averaged_generator=AveragedGenerator(networks["generator"], ema.decay, ema.start) if ema.decay else None,
-        log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # at least one point in each period
+        log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # at least one point between evaluations
         growth=growth,
         evaluate_every=schedule.evaluate_every,
         evaluate_by=schedule.evaluate_by,
@@ -82,7 +82,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         on_oom=cfg.trainer.on_oom,
     )
     checks.check(cfg, gan)
-    gan.configure_optimizers()  # a wrong setting of an optimizer shows here, before anything is written
+    gan.configure_optimizers()  # finds a wrong setting of an optimizer before anything is written
     return gan
 
 
@@ -108,14 +108,14 @@ def build_image_set(cfg: DictConfig) -> ImageSet: ...
 @overload
 def build_image_set(cfg: DictConfig, split: str) -> ImageSet | None: ...
 def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | None:
-    """Return the training split, or another split of the dataset; None if the dataset has no such test split.
+    """Return the training split, or the split of this name; None for the test split of a dataset that has none.
 
     Label k of every split means the k-th class of data.classes; without data.classes, the k-th class of the training
     split. Recently used splits stay in memory, so that training, scores and the next job of a sweep share them.
 
     Raises:
         UserError: files are missing, there is no training split, the number of classes differs from data.num_classes,
-            or the split has a class that is not in this list.
+            or the split has a class that is not in data.classes or, without data.classes, in the training split.
     """
     data = cfg.data
     image_set = _read_split(cfg, split) if split else _read_training_split(cfg)
@@ -149,7 +149,7 @@ def _read_training_split(cfg: DictConfig) -> ImageSet:
 
 
 def _read_split(cfg: DictConfig, split: str) -> ImageSet | None:
-    """Return a split with the labels of the dataset itself."""
+    """Return a split with the labels of the dataset itself; None for the test split of a dataset that has none."""
     data = cfg.data
     node = to_plain(data.source)
     node |= _arguments_for(node, {"background": data.background})
@@ -163,7 +163,7 @@ def _read_split(cfg: DictConfig, split: str) -> ImageSet | None:
         raise UserError(f"data.{error}") from None
 
 
-@lru_cache(maxsize=2)  # two splits of one dataset
+@lru_cache(maxsize=2)  # for two splits of one dataset
 def _read_source(source: str, root: str, split: str, resolution: int, channels: int, _cwd: Path) -> ImageSet | None:
     """Read a split. `_cwd` is part of the cache key, because paths may be relative to the working directory."""
     size = {"resolution": resolution, "channels": channels}
@@ -196,8 +196,8 @@ def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> 
     devices = processes.total(cfg.trainer)
     if batch_size % devices:
         raise UserError(
-            f"schedule.batch_size={batch_size}: is shared by {devices} devices, so it must be a multiple of {devices}: "
-            f"use schedule.batch_size={batch_size // devices * devices or devices}"
+            f"schedule.batch_size={batch_size}: {devices} devices share a batch, so its size must be a multiple of "
+            f"{devices}: use schedule.batch_size={batch_size // devices * devices or devices}"
         )
     resident = data.in_memory
     if resident == "auto":
@@ -221,7 +221,7 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
     """Return the Lightning data module, which determines the number of samples in a validation.
 
     Raises:
-        UserError: the last batch would have a single sample, and the generator needs larger batches.
+        UserError: the last batch would have a single sample, but the generator needs larger batches.
     """
     samples, batch_size = cfg.metrics.samples if gan.scores else 0, cfg.metrics.batch_size
     if samples % batch_size == 1 and needs_batches(gan):
@@ -236,7 +236,7 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
 
 
 def build_callbacks(cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> list[Callback]:
-    """Return the callbacks of `callbacks=`. The arguments `run_directory` and `image_sets` are passed if they exist."""
+    """Return the callbacks of `callbacks=`. Those with arguments `run_directory` or `image_sets` receive them."""
     available = dict(zip(CALLBACK_ARGUMENTS, (run, image_sets), strict=True))
     return list(_build_all(cfg.callbacks, "callbacks", available).values())
 
@@ -255,7 +255,7 @@ def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[
 def check_callbacks_and_loggers(cfg: DictConfig) -> None:
     """Check the arguments of callbacks and loggers, and that the packages of the loggers are installed.
 
-    Call this before the run directory is created, which the callbacks and loggers themselves need.
+    Call this before the run directory is created; the callbacks and loggers are built after that, because they need it.
 
     Raises:
         UserError: an argument is wrong, or a package is missing.

@@ -29,7 +29,7 @@ from ganexp.metrics.score import Minimum, Score, ScoreContext
 from ganexp.sampling import sample_labels as draw_labels
 from ganexp.scored_sets import ScoredSets
 
-HELD_OUT = 10  # one image of so many tests a classifier, if there is no test split with classes
+HELD_OUT = 10  # one in this many images is held out to test a classifier, if no test split has classes
 
 
 def build_scores(
@@ -50,10 +50,10 @@ def build_scores(
         device: device on which to compute the scores.
         num_classes: number of classes of the samples to score; 0 if they have no labels.
         labels: the classes (samples,) of existing samples; None chooses the classes according to metrics.labels.
-        for_training: whether a score chooses the best checkpoint, so that metrics.best_by must name one of them.
+        for_training: whether a score chooses the best checkpoint, so that metrics.best_by must name a score.
 
     Raises:
-        UserError: see `prepare_sets`; also if weights are missing.
+        UserError: as in `prepare_sets`, or weights are missing.
         OSError: the cache cannot be written.
     """
     metrics = cfg.metrics
@@ -94,13 +94,13 @@ def build_scores(
 def prepare_sets(
     cfg: DictConfig, image_set: ImageSet, num_classes: int, labels: Tensor | None = None, for_training: bool = False
 ) -> ScoredSets:
-    """Return the references and the labels of the samples, after checking that every score can be computed.
+    """Return the reference images and the labels of the samples, after checking that every score can be computed.
 
     The arguments are those of `build_scores`.
 
     Raises:
         UserError: the dataset lacks a split, a score needs more images, a setting of a score is wrong, a score needs
-            labels and there are none, or metrics.best_by names no score.
+            labels but there are none, or metrics.best_by does not name a score.
     """
     metrics = cfg.metrics
     references = _reference_sets(cfg, image_set)
@@ -151,7 +151,7 @@ def _sample_labels(
     if shares == "reference" and real.labels is None:
         raise UserError(
             f"metrics.labels=reference: the {split} split, the first of metrics.references, has no classes: "
-            "name another split first in metrics.references, or use metrics.labels=uniform"
+            "put another split first in metrics.references, or use metrics.labels=uniform"
         )
     counts = real.class_counts if shares == "reference" else [1] * num_classes
     values = draw_labels(cfg.metrics.samples, counts)
@@ -176,7 +176,7 @@ def _minimums(cfg: DictConfig) -> dict[str, Minimum]:
 
 
 def score_factories(cfg: DictConfig) -> dict[str, Callable[[ScoreContext], Score]]:
-    """Return a function for each score of `cfg.metrics.scores` that creates the score from its context."""
+    """Return, for each score of `cfg.metrics.scores`, a function that creates it from its context."""
     return {name: _score_factory(node, name) for name, node in cfg.metrics.scores.items() if node is not None}
 
 
@@ -212,7 +212,7 @@ def build_extractor(cfg: DictConfig, image_set: ImageSet, cache: Path, device: t
 
 
 def _test_set(cfg: DictConfig) -> ImageSet | None:
-    """Return the test split, if the dataset has one with labels."""
+    """Return the test split; None if the dataset has none with labels."""
     test = build_image_sets(cfg).get("test")
     return None if test is None or test.labels is None else test
 
@@ -266,7 +266,7 @@ def extractor_is_ready(cfg: DictConfig, image_set: ImageSet) -> bool:
 
 
 def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]:
-    """Return the name of the score that chooses the best checkpoint, and `min` or `max`, whichever is better.
+    """Return the name of the score that chooses the best checkpoint, and `min` if lower is better, else `max`.
 
     Raises:
         UserError: metrics.best_by does not name one of the scores, or names a score without a direction.

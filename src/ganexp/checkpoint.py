@@ -21,8 +21,8 @@ MAX_NAMED = 6  # differing weights that an error lists
 class AtomicCheckpointIO(TorchCheckpointIO):
     """Write a checkpoint to a temporary file in the same directory, and then replace the old checkpoint with it.
 
-    Lightning's class writes to the system's temporary directory first. If this is on another disk, the move is a copy
-    over the old file, and if the process is killed during the copy, both checkpoints are lost.
+    Lightning's class writes to the system's temporary directory first. If this is on another disk, the file is then
+    copied over the old one, and if the process is killed during the copy, both checkpoints are lost.
 
     Args:
         root: the run directory, in which checkpoints of earlier processes may be removed.
@@ -48,7 +48,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Remove the checkpoint in `path`, if this process saved it or it is a .ckpt file in the run directory.
 
-        Lightning removes the paths that a resumed checkpoint names, so those of a stranger could name any file.
+        Lightning removes the paths that a resumed checkpoint names, so a stranger's checkpoint could name any file.
         """
         file = Path(path).resolve()
         if not file.is_file():
@@ -69,10 +69,10 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 class _File:
-    """A file for torch.save, which else hides why it cannot write: a full disk, for example.
+    """A file for torch.save, which would otherwise hide the reason why it cannot write, such as a full disk.
 
     Attributes:
-        error: the first error of writing.
+        error: the first error that occurred while writing; None if there was none.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -135,8 +135,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # torch.load raises whatever the damage leads to
         raise UserError(
             f"{path} cannot be read: it is damaged, or not a checkpoint of ganexp ({type(error).__name__}).\n"
-            "Give another checkpoint of the run to evaluate or sample. To train it again from its beginning, remove "
-            "last.ckpt and use ganexp resume."
+            "To evaluate or sample, give another checkpoint of the run. To train the run again from its beginning, "
+            "remove last.ckpt and use ganexp resume."
         ) from None
 
 
@@ -158,11 +158,11 @@ def check_fits(checkpoint: Mapping[str, Any], module: nn.Module, path: Path, con
 
 
 def differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """Return a line for each weight that a stored state lacks, has too much, or has in another shape; at most 7 lines.
+    """Return at most 7 lines: one for each weight of a stored state that is missing, unexpected or of another shape.
 
     Args:
         stored: the state in a checkpoint.
-        expected: the state by the config.
+        expected: the state of a module that was built from the config.
     """
     stored, expected = _shapes(stored), _shapes(expected)
     differing = [name for name in expected | stored if stored.get(name) != expected.get(name)]

@@ -120,13 +120,13 @@ def _run_hydra(command: Command) -> None:
     kept = keep_texts(command.arguments, command.config_name, _folders(command))
     exact = replace(command, arguments=tuple(kept))
     try:
-        with env_override({"HYDRA_FULL_ERROR": "1"}):  # Hydra raises what it would print
+        with env_override({"HYDRA_FULL_ERROR": "1"}):  # lets Hydra raise errors instead of printing them
             _show_help_or_run(exact)
     except (HydraException, CompactHydraException, OmegaConfBaseException, yaml.YAMLError, ValueError) as error:
         if wants_traceback():
             raise
         raise UserError(_message(error, command)) from None
-    except OSError:  # among others, OmegaConf's for a file without settings
+    except OSError:  # such as that of OmegaConf for a file without settings
         if wants_traceback() or not (reason := explain_content(_folders(command))):
             raise
         raise UserError(reason) from None
@@ -167,9 +167,9 @@ def _message(error: Exception, command: Command) -> str:
     """
     if isinstance(error, JobFailed):
         return str(error)
-    if str(error).startswith("No trials are completed"):  # of Optuna
+    if str(error).startswith("No trials are completed"):  # an error of Optuna
         return "No job of the search has a score: see above why they failed."
-    if re.fullmatch(r"File .* does not exist!", str(error)):  # Hydra's, of its flag
+    if re.fullmatch(r"File .* does not exist!", str(error)):  # Hydra's error about the file of this flag
         return f"--experimental-rerun: {error}"
     from ganexp.config.hydra_messages import is_group_value_error
     from ganexp.config.suggestions import explain
@@ -195,7 +195,7 @@ def _run_config(cfg: DictConfig) -> Any:
         result = _start(cfg, hydra_config)
     except UserError as error:
         message = _with_short_paths(str(error), sys.argv)
-        raise SystemExit(message) from None  # of an Exception, Hydra would print more than the message
+        raise SystemExit(message) from None  # for an Exception, Hydra would print more than the message
     if hydra_config.job.config_name == "describe":
         print_description(result, cfg.json)
     return result
@@ -230,7 +230,7 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
         directory = output_directory(cfg, hydra_config)
         return _run_task(Task(cfg, groups, hydra_config, directory))
     except Exception as error:
-        if hydra_config.mode == RunMode.RUN:  # that of a job holds the reason of its failure
+        if hydra_config.mode == RunMode.RUN:  # the directory of a job has the reason for its failure
             remove_if_empty(directory)
         if isinstance(error, UnknownArgument):
             from ganexp.config.checks import suggestion_for_unknown_argument

@@ -22,26 +22,26 @@ from rich.progress import track
 from rich.table import Table
 
 T = TypeVar("T")
-SaidLines = tuple[Path | None, tuple[int, int] | None]  # the file of the lines, and the identity of the output
+SaidLines = tuple[Path | None, tuple[int, int] | None]  # the file with the lines, and the identity of the output
 
-UNLIMITED = 100_000  # characters in a line of a file or pipe
+UNLIMITED = 100_000  # characters in a line, where the output is a file or pipe
 LOG_WIDTH = 200  # characters of a table in the log of a run
-LINE_EVERY = 20  # seconds between two lines of progress that are not on a terminal
+LINE_EVERY = 20  # seconds between two lines of progress, where the output is not a terminal
 CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
 
 _said: ContextVar[Path | None] = ContextVar("said", default=None)  # the file of the lines that are not printed again
-_prefix: ContextVar[str] = ContextVar("prefix", default="")  # of each printed line
+_prefix: ContextVar[str] = ContextVar("prefix", default="")  # text before each printed line
 
 
 class RunLog:
-    """What is printed, with the time of each line in UTC: in the file of a run, or kept until there is one.
+    """A log of all printed lines with their times in UTC. It is kept in memory until a run has a file for it.
 
-    A file that cannot be written is passed over, so that a full disk does not hide the message about it.
+    A file that cannot be written is ignored, so that a full disk does not hide the message about it.
     """
 
     def __init__(self) -> None:
         self.path: Path | None = None
-        self.kept: deque[str] = deque(maxlen=1000)  # lines
+        self.kept: deque[str] = deque(maxlen=1000)  # lines that are not in the file
 
     def write(self, text: str) -> None:
         """Write the lines of a text."""
@@ -81,7 +81,7 @@ def is_terminal() -> bool:
 
 
 def progress(items: Iterable[T], description: str, total: float | None = None) -> Iterator[T]:
-    """Yield `items` with a progress bar, which is removed at the end. Without a terminal, print a line now and then."""
+    """Yield `items` with a progress bar, which is removed at the end. Without a terminal, print lines instead."""
     if is_terminal() and is_rank_zero():
         yield from track(items, description, total=total, transient=True)
     else:
@@ -125,7 +125,7 @@ def say(*values: object) -> None:
 
 @contextmanager
 def saying_once() -> Iterator[None]:
-    """Let `say_once` print each line a single time within the block, such as all jobs of a sweep."""
+    """Let `say_once` print each line only once within the block, for example for all jobs of a sweep."""
     with tempfile.TemporaryDirectory(prefix="ganexp-") as directory:
         token = _said.set(Path(directory) / "said")
         try:
@@ -135,12 +135,12 @@ def saying_once() -> Iterator[None]:
 
 
 def said_lines() -> SaidLines:
-    """Return what another process needs to print no line of the current block of `saying_once` again."""
+    """Return what `join_saying_once` needs in another process to join the current block of `saying_once`."""
     return _said.get(), _output()
 
 
 def join_saying_once(lines: SaidLines, prefix: str) -> None:
-    """Print no line again that the process of `lines` has printed with `say_once`, if both have the same output.
+    """Let `say_once` skip the lines that another process has printed with it, if both have the same output.
 
     Args:
         lines: the result of `said_lines` in the other process.
@@ -162,7 +162,7 @@ def _output() -> tuple[int, int] | None:
 
 
 def say_once(line: str) -> None:
-    """Print a line, unless it has been printed within the same block of `saying_once`; the log of a run gets it."""
+    """Print a line, unless it was printed before in this block of `saying_once`; write it to the log in any case."""
     file = _said.get()
     if file is None:
         say(line)
@@ -175,7 +175,7 @@ def say_once(line: str) -> None:
 
 
 def _is_first(file: Path, line: str) -> bool:
-    """Return whether `line` was not in the file of printed lines, and add it."""
+    """Add `line` to the file of printed lines, and return whether it was not in it before."""
     entry = f"{json.dumps(line)}\n"
     with suppress(OSError), FileLock(f"{file}.lock"), open(file, "a+", encoding="utf-8") as printed:
         printed.seek(0)
@@ -195,7 +195,7 @@ def allow_any_encoding() -> None:
 def flush_output() -> bool:
     """Flush the output, and return whether its reader is still there.
 
-    If the reader has closed the pipe, this also prevents the warning of the flush that Python does at exit.
+    If the reader has closed the pipe, this also prevents a warning when Python flushes the output at exit.
     """
     is_read = True
     for stream in (sys.stdout, sys.stderr):
@@ -213,7 +213,7 @@ class TableConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print the objects as rich's console does."""
         super().print(*(self._fit(item) if isinstance(item, Table) else item for item in objects), **options)
-        if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # not the steps of a live bar
+        if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # not the steps of a progress bar
             text = io.StringIO()
             Console(file=text, width=LOG_WIDTH).print(*objects, **options)
             LOG.write(text.getvalue())
@@ -261,14 +261,14 @@ def short_paths(text: str, given: Iterable[str] = ()) -> str:
 
     Args:
         text: the message, with absolute paths.
-        given: the values on the command line. Those that begin with `..` or `~` are paths outside of the directory.
+        given: the values on the command line. Those that begin with `..` or `~` are paths outside of that directory.
     """
     shown = {re.escape(os.getcwd() + os.sep): ""} if os.getcwd() != os.sep else {}
     for value in given:
         if value.startswith(("..", "~")):
             shown[re.escape(os.path.abspath(os.path.expanduser(value))) + r"(?![\w-])"] = value
     for absolute, path in shown.items():
-        text = re.sub(rf"(?<![\w./~-])(?<![A-Z]=){absolute}", path.replace("\\", r"\\"), text)  # not NAME=value
+        text = re.sub(rf"(?<![\w./~-])(?<![A-Z]=){absolute}", path.replace("\\", r"\\"), text)  # not in NAME=path
     return text
 
 

@@ -1,11 +1,11 @@
-"""The error class for mistakes that the user can correct, and what to print for all others."""
+"""The error class for mistakes that the user can correct, and the texts to print for all other errors."""
 
 import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-MAX_LINES = 5  # of a message that ganexp did not write
+MAX_LINES = 5  # lines shown of a message that ganexp did not write
 MAX_SUGGESTIONS = 3
 
 
@@ -22,8 +22,8 @@ def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
     """Return a question that suggests the names most similar to a mistyped one; empty if no name is similar.
 
     Args:
-        name: what was written.
-        names: what could have been meant.
+        name: the mistyped name.
+        names: the names that could have been meant.
         prefix: text before each suggestion.
     """
     close = get_close_matches(name, list(names), n=MAX_SUGGESTIONS, cutoff=0.5)
@@ -59,7 +59,7 @@ def explain_unforeseen(error: Exception) -> str:
             f"{type(error).__name__}: {lines[0]}",
             *lines[1:MAX_LINES],
             *more,
-            "This error is one of ganexp, or of code of your own. The files of a run that had started are intact.",
+            "This is an error in ganexp, or in code of your own. The files of a run that had started are intact.",
             "To see where it occurred, for example to report it: GANEXP_TRACEBACK=1 ganexp …",
         ]
     )

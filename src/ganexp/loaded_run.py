@@ -43,7 +43,7 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
     """
     path = find_checkpoint(ckpt, "ckpt")
     run = RunDirectory(path.parent.parent)
-    cfg = trust.load(run.config, without=("callbacks", "logger"))  # which no one runs here
+    cfg = trust.load(run.config, without=("callbacks", "logger"))  # these do not run here
     gan = build_gan(cfg)
     checkpoint = read_checkpoint(path)
     check_fits(checkpoint, gan, path, run.config)
@@ -54,11 +54,11 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
 
 
 def find_checkpoint(given: str, key: str) -> Path:
-    """Return the path of a checkpoint, or of the best one of a run directory, or of the last one if it has no best.
+    """Return the path of the given checkpoint, or of the best one of a run, or of the last one if there is no best.
 
     Args:
         given: path of a checkpoint or a run directory.
-        key: the key of the config that has this path.
+        key: the config key with this path, for messages.
 
     Raises:
         UserError: there is no such checkpoint.

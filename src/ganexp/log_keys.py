@@ -1,8 +1,8 @@
 """The names under which a run logs its values: in metrics.jsonl, in TensorBoard and in every other logger.
 
-`step` counts generator updates. In addition, each logged point has the other axes and one kind of values: losses (with
-the discriminator's accuracy, gradient norms and further values of the objective), scores, or the discriminator's mean
-logits (with the mean probabilities of them). Must not import torch.
+Each logged point has `step`, which counts generator updates, the other axes, and values of one kind: losses (with the
+discriminator's accuracy, gradient norms and further values of the objective), scores, or the discriminator's mean
+logits (with the corresponding mean probabilities). Must not import torch.
 """
 
 LOSS = "loss/"
@@ -21,11 +21,11 @@ LEARNING_RATE = "learning_rate/"
 SPEED = "speed/"
 MEMORY = "memory/"
 
-IMAGES_PER_SECOND = SPEED + "images_per_second"  # real images in a second of training
+IMAGES_PER_SECOND = SPEED + "images_per_second"  # real images per second of training
 D_STEPS = AXIS + "d_steps"  # discriminator updates
 IMAGES = AXIS + "images"  # real images that the discriminator has seen
 EPOCHS = AXIS + "epochs"  # batches taken from the training split, divided by the batches of an epoch
-SECONDS = AXIS + "seconds"  # of training, evaluation not included
+SECONDS = AXIS + "seconds"  # seconds of training, without evaluation
 
 
 def loss_key(network: str, term: str | None = None) -> str:
@@ -39,7 +39,7 @@ def mean_key(network: str) -> str:
 
 
 def accuracy_key(images: str) -> str:
-    """Return the key of the share of images that D takes for what they are: discriminator/accuracy_real, …_fake."""
+    """Return the key of the share of images that D classifies correctly: discriminator/accuracy_real, …_fake."""
     return f"{ACCURACY}{images}"
 
 
@@ -74,5 +74,5 @@ def probability_key(images: str) -> str:
 
 
 def guard_key(kind: str) -> str:
-    """Return the key of a failure that the guard has found, with the value 1 where it is found: guard/floor."""
+    """Return the key of a failure that the guard has found: guard/floor. Its value is 1 at the step of the failure."""
     return f"{GUARD}{kind}"

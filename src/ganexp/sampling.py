@@ -18,9 +18,9 @@ from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange, to_display_range
 from ganexp.tf32 import without_tf32
 
-EVALUATION_SEED = 10_000  # of the latents by which checkpoints are chosen and pictures drawn during training
+EVALUATION_SEED = 10_000  # seed of the latents for scores and pictures during training
 CHUNK = 10_000  # latents that are drawn together
-MAX_CLASS_ROWS = 20  # of a grid with a class a row
+MAX_CLASS_ROWS = 20  # rows of a grid with one class in each row
 
 
 class SampledGAN(Protocol):
@@ -57,7 +57,7 @@ def sampling_mode(network: nn.Module) -> Iterator[nn.Module]:
 
 
 class FixedLatents:
-    """Latents by index. A latent depends only on the seed and its index, on every machine.
+    """Latents by index. On every machine, a latent depends only on the seed and its index.
 
     Latents are drawn in chunks on the CPU, and only the last chunk is kept, so that memory use is constant.
 
@@ -70,7 +70,7 @@ class FixedLatents:
     def __init__(self, latent: Latent, seed: int, truncation: float | None = None) -> None:
         self.latent, self.seed, self.truncation = latent, seed, truncation
         self._next_chunk = 0
-        self._chunk: Tensor  # that of number _next_chunk - 1
+        self._chunk: Tensor  # chunk number _next_chunk - 1
         self._generator = torch.Generator()
 
     def __getitem__(self, indices: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ class FixedLatents:
         return latents
 
     def _draw_chunk(self, number: int) -> Tensor:
-        """Return chunk `number`. Chunks are drawn in order, so an earlier chunk restarts from the beginning."""
+        """Return chunk `number`. Chunks are drawn in order, so an earlier chunk is drawn again from the first on."""
         if number == self._next_chunk - 1:
             return self._chunk
         if number < self._next_chunk:
@@ -233,7 +233,7 @@ def interpolation_grid(
 
 
 def interpolation_heads(columns: int) -> list[str]:
-    """Return the text above each column of interpolations: the two latents at the ends, and the share between them."""
+    """Return the text above each column of interpolations: latent names at the ends, and percentages between them."""
     between = [f"{100 * column / (columns - 1):.0f} %" for column in range(1, columns - 1)]
     return ["latent A", *between, "latent B"][:columns]
 

@@ -11,10 +11,10 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 PositiveInt = Annotated[int, Ge(1)]
 ImageCount = Annotated[int, Ge(1), Le(10_000_000)]  # generated images: more would take days, or fill the disk
-UpdateCount = Annotated[int, Ge(1), Le(10_000)]  # of a network in one step: more would look like a program that hangs
+UpdateCount = Annotated[int, Ge(1), Le(10_000)]  # updates of a network in one step: more would look like a hang
 GridSide = Annotated[int, Ge(1), Le(100)]  # images along one side of a grid
 NonNegativeInt = Annotated[int, Ge(0)]
-Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # what numpy accepts
+Seed = Annotated[int, Ge(0), Le(2**32 - 1)]  # seeds that numpy accepts
 PositiveFloat = Annotated[float, Gt(0), Lt(math.inf)]
 Truncation = Annotated[float, Ge(0.01), Lt(math.inf)]  # a smaller limit would reject nearly every number that is drawn
 NonNegativeFloat = Annotated[float, Ge(0), Lt(math.inf)]

@@ -36,7 +36,7 @@ def test_logits_are_the_discriminators_and_change_nothing():
 
 
 def test_generated_images_have_the_shares_of_the_first_set():
-    """Otherwise the means differ although the discriminator gives each class the same logit on both."""
+    """With other shares, the means would differ although each class has the same logit on both kinds of images."""
     gan, _, pixels = watched("loss=hinge", "model.conditional=true")
     labels = torch.tensor([0] * 27 + [4] * 3)
     gan.networks["generator"] = LabelAsBrightness()

@@ -55,11 +55,11 @@ class Watched:
         (NonSaturating(), 0.001, ["floor"]),
         (NonSaturating(), 0.1, []),
         (NonSaturating(real_target=0.9), 0.33, ["floor"]),  # the entropy of 0.9 is 0.325
-        (NonSaturating(real_target=1.2), -3.0, []),  # no lower bound
+        (NonSaturating(real_target=1.2), -3.0, []),  # this loss has no lower bound
         (TwoClass(real_target=[0.8, 1.0]), 0.33, ["floor"]),
         (Hinge(), 0.0, ["floor"]),
         (Wasserstein(), -20.0, []),
-        (object(), 0.0, []),  # a loss of the user's
+        (object(), 0.0, []),  # a user's own loss
     ],
 )
 def test_loss_at_its_floor_is_found_after_three_evaluations(tmp_path, adversarial, loss, expected):
@@ -69,7 +69,7 @@ def test_loss_at_its_floor_is_found_after_three_evaluations(tmp_path, adversaria
     assert watched.kinds == []
     for _ in range(3):
         watched.evaluate([loss, loss])
-    assert watched.kinds == expected  # once
+    assert watched.kinds == expected  # found only once
     assert watched.sent == [{"guard/floor": 1.0}] * len(expected)
     assert not watched.trainer.should_stop
 
@@ -91,8 +91,8 @@ def test_rise_between_two_evaluations_is_found(tmp_path):
     ("fids", "expected"),
     [
         ([9, 5, 7, 7, 7, 7, 7], ["score"]),
-        ([9, 5, 6, 6, 6, 6, 6, 6], []),  # noise
-        ([9, 5, 7, 7, 7, 7, 4, 6, 6, 6, 6], []),  # a new best one
+        ([9, 5, 6, 6, 6, 6, 6, 6], []),  # only noise
+        ([9, 5, 7, 7, 7, 7, 4, 6, 6, 6, 6], []),  # with a new best score
         ([9, 5, 7, 7, 7, 7, float("nan"), 7], []),
     ],
 )
@@ -146,7 +146,7 @@ class Failing(NonSaturating):
 
 @pytest.fixture
 def failing(tmp_path, monkeypatch):
-    """Overrides of a run with a loss that the guard takes for failed at every evaluation but the first one."""
+    """Return overrides of a run whose loss looks failed to the guard at every evaluation except the first."""
     (tmp_path / "failing_loss.py").write_text(FAILING)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("GANEXP_TRUST", "failing_loss")
@@ -193,7 +193,7 @@ def test_rollback_repeats_steps_with_other_random_numbers(tmp_path, failing):
 
 
 def test_rollback_continues_as_a_resumed_run_would(tmp_path, failing):
-    """The best checkpoint that belongs to the good one returns, too."""
+    """The best checkpoint that was kept with the good checkpoint returns, too."""
     run = RunDirectory(tmp_path / "run")
     ganexp(*failing, "schedule.steps=4", f"hydra.run.dir={run.path}", cwd=tmp_path)
     run.best.write_bytes(b"best of before")

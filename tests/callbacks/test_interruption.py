@@ -64,7 +64,7 @@ BATCH, VALIDATION = "on_train_batch_start", "on_validation_batch_start"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The undisturbed run."""
+    """Train the run without interruptions, and return its directory."""
     cwd = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANEXP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))  # as in each test
@@ -74,7 +74,7 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def importable(tmp_path, monkeypatch):
-    """The module of the callback that sends signals."""
+    """Make the module of the callback that sends signals importable."""
     (tmp_path / "interrupting.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("GANEXP_TRUST", "interrupting")
@@ -92,14 +92,14 @@ def interrupt(name, step, hook=BATCH, times=1):
         ([("SIGTERM", 1)], [2]),
         ([("SIGINT", 1)], [2]),
         ([("SIGTERM", 4)], [5]),  # the first step of a period
-        ([("SIGTERM", 5), ("SIGINT", 6)], [6, 7]),  # twice
+        ([("SIGTERM", 5), ("SIGINT", 6)], [6, 7]),  # a run that is stopped twice
         ([("SIGTERM", 3)], [0]),  # the last step of a period: the evaluation after it is interrupted
         ([("SIGTERM", 8, VALIDATION)], [4]),
         ([("SIGTERM", 0, VALIDATION)], [0]),
-        ([("SIGTERM", 0, "on_validation_epoch_end")], [0]),  # after the last batch
+        ([("SIGTERM", 0, "on_validation_epoch_end")], [0]),  # after the last batch of the evaluation
         ([("SIGINT", 0, "on_validation_epoch_end")], [0]),
         ([("SIGTERM", 4, "on_validation_epoch_end")], [4]),
-        ([("SIGINT", 6, BATCH, 2)], [4]),  # the second one at once, within a step
+        ([("SIGINT", 6, BATCH, 2)], [4]),  # the second signal follows at once, within a step
     ],
     ids=str,
 )
@@ -138,7 +138,7 @@ def test_time_of_training_is_counted_over_an_interruption(whole, tmp_path, impor
     seconds = [point["axis/seconds"] for point in points]
     assert seconds == sorted(seconds)
     losses = [point["axis/seconds"] for point in points if "loss/generator" in point]
-    assert len(set(losses)) == 8  # it never stands still
+    assert len(set(losses)) == 8  # the time differs at every point
 
 
 def test_slurm_preemption_waits_for_the_end_of_the_step(tmp_path, importable, monkeypatch):
@@ -151,7 +151,7 @@ def test_slurm_preemption_waits_for_the_end_of_the_step(tmp_path, importable, mo
     ganexp(*WORDS, interrupt("SIGUSR1", 2), interrupt("SIGUSR1", 4, VALIDATION), "hydra.run.dir=run", cwd=tmp_path)
     (saved,) = (tmp_path / "run").glob("hpc_ckpt_1.ckpt")
     assert torch.load(saved, weights_only=True)["ganexp"]["step"] == 3
-    assert (tmp_path / "run" / "hpc_ckpt_2.ckpt").exists()  # in the evaluation
+    assert (tmp_path / "run" / "hpc_ckpt_2.ckpt").exists()  # saved in the evaluation
     assert last_checkpoint(tmp_path / "run")["ganexp"]["step"] == 8
 
 

@@ -9,7 +9,7 @@ from ganexp.commands.checkpoint_choice import choose_checkpoint
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
-EPOCHS = ("schedule.batch_size=400", "schedule.epochs=4", "schedule.evaluate_every_epochs=4")  # of 3 batches
+EPOCHS = ("schedule.batch_size=400", "schedule.epochs=4", "schedule.evaluate_every_epochs=4")  # epochs of 3 batches
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_kept_checkpoints_are_those_of_the_epochs(run):
 
 def test_checkpoint_of_the_last_epoch_is_kept_and_later_ones_are_named(tmp_path):
     tiny = [override for override in TINY if not override.startswith("schedule.")]
-    length = ("schedule.epochs=1", "schedule.evaluate_every_epochs=1", "schedule.keep_at=[1,5,7]")  # of 2.2 steps
+    length = ("schedule.epochs=1", "schedule.evaluate_every_epochs=1", "schedule.keep_at=[1,5,7]")  # epoch = 2.2 steps
     done = ganexp(*tiny, *length, "hydra.run.dir=run", cwd=tmp_path)
     assert list(RunDirectory(tmp_path / "run").kept_checkpoints()) == [(3, 1)]
     assert "schedule.keep_at: the run ends before epoch 5, 7" in done.stdout
@@ -44,7 +44,7 @@ def test_checkpoint_is_chosen_by_step_or_epoch(run):
 
 @pytest.mark.parametrize(
     ("step", "epoch", "message"),
-    [(None, 2, "only epochs 1, 3, 4$"), (4, None, "only steps 2, 5, 6$"), (2, 1, "give one of the two")],
+    [(None, 2, "It has: epochs 1, 3, 4$"), (4, None, "It has: steps 2, 5, 6$"), (2, 1, "give one of the two")],
 )
 def test_missing_checkpoint_is_refused_with_the_choices(run, step, epoch, message):
     with pytest.raises(UserError, match=message):

@@ -38,7 +38,7 @@ def test_signal_ends_a_training_after_the_step(monkeypatch, trainer, sent, is_pr
         callback.on_train_batch_end(trainer, None)
         assert trainer._signal_connector.received_sigterm
         assert callback.is_preempted == is_preempted
-        for name in sent:  # another one while the last checkpoint is written
+        for name in sent:  # further signals while the last checkpoint is written
             signal.raise_signal(getattr(signal, name))
 
 
@@ -53,7 +53,7 @@ def test_preemption_before_the_first_step_ends_the_training(monkeypatch, trainer
     assert signal.getsignal(signal.SIGUSR1) == handlers[signal.SIGUSR1]
     callback = SharedStop()
     callback.on_train_batch_end(trainer, None)
-    assert not callback.is_preempted  # the next run knows nothing of it
+    assert not callback.is_preempted  # the preemption has no effect on the next run
 
 
 @pytest.mark.parametrize(("job", "count"), [(None, 2), ("1", 1)])

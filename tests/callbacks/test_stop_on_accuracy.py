@@ -9,7 +9,7 @@ from ganexp.errors import UserError
 
 
 def steps_until_stop(callback, accuracies, log_every=1):
-    """Return the step at which the callback stops a run with these accuracies; None if it does not stop."""
+    """Return the step at which the callback stops a run with these accuracies, or None if it does not stop the run."""
     trainer = SimpleNamespace(should_stop=False)
     for step, accuracy in enumerate(accuracies, 1):
         gan = SimpleNamespace(step=step, losses_logged_at=step // log_every * log_every, is_done=False, logged={})
@@ -27,7 +27,7 @@ def steps_until_stop(callback, accuracies, log_every=1):
         ([1.0, 1.0, 1.0], 3),
         ([1.0, 1.0, 0.9, 1.0, 1.0, 1.0], 6),
         ([0.9] * 5, None),
-        ([(1.0, 0.8)] * 5, None),  # the mean counts
+        ([(1.0, 0.8)] * 5, None),  # the mean of both accuracies counts
         ([0.2, 1.0, 0.2], 3),
     ],
 )

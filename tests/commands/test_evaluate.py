@@ -46,13 +46,13 @@ def test_evaluate_scores_by_class_and_plots_diagnostics(run, tmp_path):
     assert {"accuracy", "share", "fid"} <= record["by_class"].keys()
     assert 0 <= record["d_logit"]["train_above_test"] <= 1
     own = json.loads((run / "run.json").read_text())["protocol"]
-    assert record["protocol"]["id"] != own["id"]  # other references
+    assert record["protocol"]["id"] != own["id"]  # the references differ
     for name in ("nearest.png", "diagnostics.png"):
         assert Image.open(tmp_path / name).size[0] > 300
 
 
 def test_evaluate_equals_the_runs_own_score_on_its_latents(run, tmp_path):
-    """Same latents, same metrics, same checkpoint: training and evaluation must agree."""
+    """Latents, metrics and checkpoint are the same, so the scores of training and evaluation must agree."""
     overrides = (f"ckpt={run / 'checkpoints' / 'last.ckpt'}", "seed=10000", "references=[train]", f"output={tmp_path}")
     ganexp("evaluate", *overrides, cwd=tmp_path)
     evaluated = json.loads((tmp_path / "scores.json").read_text())["scores"]

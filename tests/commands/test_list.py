@@ -34,7 +34,7 @@ def test_every_option_is_listed_with_a_sentence(group):
 
 
 def test_cases_have_descriptions_of_their_own():
-    """A list of cases is of no use if two of them read the same, or do not name their dataset."""
+    """A list of cases is of no use if two descriptions are equal, or if a description does not name its dataset."""
     listed = {entry.name: entry.description for entry in entries("experiment", [CONF])}
     assert len(set(listed.values())) == len(listed)
     for name, description in listed.items():
@@ -113,7 +113,7 @@ def test_case_has_its_facts(few_cases):
 
 def test_list_prints_cases_from_the_cache(few_cases, capsys, monkeypatch):
     first = listed(capsys, "sagan")
-    listed(capsys, "textbook")  # which must not remove the others from the cache
+    listed(capsys, "textbook")  # this must not remove the others from the cache
     monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("computed again"))
     assert listed(capsys, "sagan") == first
     assert "sagan: the article on SAGAN" in first

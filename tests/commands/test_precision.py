@@ -19,7 +19,7 @@ BATCH = 8
         ((), "cuda", 8, FLOPS, "bf16-mixed"),
         ((), "cuda", 7, FLOPS, "32-true"),
         ((), "cuda", 9, FLOPS - BATCH, "32-true"),
-        ((), "cuda", 9, float("inf"), "32-true"),  # of networks whose operations cannot be counted
+        ((), "cuda", 9, float("inf"), "32-true"),  # networks whose operations cannot be counted
         (("trainer.cuda_graph=false",), "cuda", 9, FLOPS, "32-true"),
         ((), "cpu", 9, FLOPS, "32-true"),
         (("trainer.precision=bf16-mixed",), "cpu", 9, FLOPS, "bf16-mixed"),

@@ -22,7 +22,7 @@ WORDS = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """The undisturbed run."""
+    """Train the run without interruptions, and return its directory."""
     cwd = tmp_path_factory.mktemp("whole")
     ganexp_process(*WORDS, "hydra.run.dir=run", cwd=cwd).wait(timeout=200)
     return cwd / "run"
@@ -34,7 +34,7 @@ def test_killed_run_ends_with_the_same_bits(whole, tmp_path, kills):
     for attempt in range(kills):
         words = (*WORDS, "hydra.run.dir=run") if attempt == 0 else ("resume", "run")
         process = ganexp_process(*words, cwd=tmp_path)
-        wait_for_step(folder, 25 + 20 * attempt, process)  # past a checkpoint, inside a period
+        wait_for_step(folder, 25 + 20 * attempt, process)  # after a checkpoint, within a period
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert json.loads((folder / "run.json").read_text())["status"] == "running"
@@ -68,7 +68,7 @@ def test_run_that_is_training_is_left_alone(tmp_path):
 
 
 def test_run_killed_after_its_last_checkpoint(whole, tmp_path):
-    """All steps done, pictures and final scores still to come."""
+    """All steps are done, but pictures and final scores are missing."""
     folder = tmp_path / "run"
     shutil.copytree(whole, folder)
     for picture in (folder / "samples").glob("interpolation-*"):
@@ -103,7 +103,7 @@ LONGER = (*WORDS, "schedule.lr_decay=null", "callbacks=[sample_grids,progress]",
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory):
-    """A run of 47 steps, evaluated every 20."""
+    """Train a run of 47 steps with an evaluation every 20 steps, and return its directory."""
     cwd = tmp_path_factory.mktemp("long")
     with pytest.MonkeyPatch.context() as patch:
         for name in ("cache", "data"):  # as in each test
@@ -114,7 +114,7 @@ def long(tmp_path_factory):
 
 @pytest.mark.parametrize("first", [7, 33, 40], ids=["in the first period", "in the second", "at its end"])
 def test_finished_run_is_trained_longer(long, tmp_path, first):
-    """As if it had been meant to be that long, to the bit, with evaluations at the same steps."""
+    """The result is bitwise that of a run of this length from the start, with evaluations at the same steps."""
     ganexp(*LONGER, f"schedule.steps={first}", "hydra.run.dir=run", cwd=tmp_path)
     run = tmp_path / "run"
     assert "schedule.steps=…" in ganexp("resume", "run", cwd=tmp_path).stdout
@@ -124,7 +124,7 @@ def test_finished_run_is_trained_longer(long, tmp_path, first):
     ganexp("resume", "run", "schedule.steps=47", cwd=tmp_path)
     assert last_checkpoint(run)["ganexp"]["step"] == 47
     assert same_state(last_checkpoint(run)["state_dict"], last_checkpoint(long)["state_dict"])
-    at_its_first_end = [] if first % 20 == 0 else [first]  # evaluated there, too
+    at_its_first_end = [] if first % 20 == 0 else [first]  # an additional evaluation
     kept = [point for point in logged_points(run) if point["step"] not in at_its_first_end]
     assert kept == logged_points(long)
     assert (run / "config.yaml").read_text() == (long / "config.yaml").read_text()
@@ -235,7 +235,7 @@ LIMITED = (
 
 
 def test_loss_limit_resumes_and_ends_by_discriminator_updates(tmp_path):
-    """The rule's memory is in the checkpoint, and the run ends at its last discriminator update."""
+    """The checkpoint holds the rule's state, and the run ends at its last discriminator update."""
     folders = [tmp_path / "whole", tmp_path / "killed"]
     text, _ = ganexp_process(*LIMITED, "hydra.run.dir=whole", cwd=tmp_path).communicate(timeout=200)
     process = ganexp_process(*LIMITED, "hydra.run.dir=killed", cwd=tmp_path)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """A directory with a whole run, one that was stopped half-way, and one of another configuration."""
+    """Return a directory with a finished run, one that was stopped half-way, and one of another configuration."""
     cwd = tmp_path_factory.mktemp("runs")
     base = (*TINY, "callbacks=none", "trainer=cpu")
     ganexp(*base, "hydra.run.dir=whole", cwd=cwd)
@@ -34,7 +34,7 @@ def test_damaged_checkpoint_falls_back_to_the_newest_whole_one(runs, tmp_path, d
     (run / "checkpoints" / "best.ckpt").write_bytes(b"damaged, too")
     content = last.read_bytes()
     last.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "text": b"no checkpoint"}[damage])
-    (run / "run.json").write_text("{}")  # as if the run had been killed
+    (run / "run.json").write_text("{}")  # a killed run has no final status
     done = ganexp("resume", "run", cwd=tmp_path)
     assert "last.ckpt is damaged: using step-2.ckpt" in done.stdout
     assert "resuming from step 2" in done.stdout

@@ -24,14 +24,14 @@ METHODS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_killed_run_of_a_method_ends_with_the_same_bits(method, tmp_path):
-    widths = [word for word in WORDS if ".width=" in word and "model=mlp" in METHODS[method]]  # the MLP has none
+    widths = [word for word in WORDS if ".width=" in word and "model=mlp" in METHODS[method]]  # the MLP has no width
     words = (*METHODS[method], *(word for word in WORDS if word not in widths))
     for name in ("whole", "killed"):
         (tmp_path / name).mkdir()
     ganexp(*words, cwd=tmp_path / "whole")
     process = ganexp_process(*words, cwd=tmp_path / "killed")
     run = tmp_path / "killed" / "run"
-    wait_for_step(run, 15, process)  # past a checkpoint, inside a period
+    wait_for_step(run, 15, process)  # after a checkpoint, within a period
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert json.loads((run / "run.json").read_text())["status"] == "running"

@@ -1,4 +1,4 @@
-"""How a run ends is recorded, also where nothing can be written, and told when it is resumed."""
+"""The end of a run: how it is recorded, what happens where nothing can be written, and what a resumed run prints."""
 
 import errno
 
@@ -17,7 +17,7 @@ FULL = OSError(errno.ENOSPC, "No space left on device", "last.ckpt")
 
 
 def end(run, error):
-    """Let a run end with an error, and return the exception that leaves the block."""
+    """Let a run end with an error, and return the exception that `recorded_status` raises."""
     with pytest.raises(BaseException) as raised, recorded_status(run):  # noqa: PT011 (KeyboardInterrupt, too)
         raise error
     return raised.value

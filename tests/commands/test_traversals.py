@@ -10,7 +10,7 @@ from ganexp.models.latent import Latent
 
 
 class Levels(nn.Module):
-    """An image whose level is the sum of the second and a tenth of the third component."""
+    """Images whose level is half of the second component plus a twentieth of the third."""
 
     def forward(self, z, labels=None):
         level = z[:, 1] / 2 + z[:, 2] / 20

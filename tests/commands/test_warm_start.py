@@ -16,7 +16,7 @@ AVERAGED = "schedule.ema.decay=0.9"
 
 
 def saved(path, *overrides, step=7, seed=1):
-    """Save a checkpoint of new networks as that of a run, and return the networks and the run."""
+    """Save new networks as the checkpoint of a run, and return the GAN and the run."""
     torch.manual_seed(seed)
     gan = build_gan(config(*TINY, *overrides))
     for tensor in gan.state_dict().values():

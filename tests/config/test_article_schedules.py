@@ -33,12 +33,12 @@ AS_PUBLISHED = {
     "textbook/cgan": (300, 300, 10, []),
     "sagan/cifar10_4": (200, 256, 5, []),
 }
-# One of the article's epochs is 2,000 updates: 128,000 images of 60,000.
+# An epoch of the article is 2,000 updates with 128,000 images, and the dataset has 60,000 images.
 DCGAN_EPOCHS = pytest.approx(30 * 128 / 60, rel=0.01)
 
 
 def schedule_of(*overrides):
-    """Return the epochs, batch size, epochs between two evaluations, and kept epochs of a case."""
+    """Return a case's epochs, batch size, epochs between two evaluations, and epochs whose checkpoints are kept."""
     cfg = config(*overrides)
     schedule, images = cfg.schedule, known_images(cfg)
     drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step

@@ -1,4 +1,4 @@
-"""Averages that span longer than their run are named; those of the published cases are not."""
+"""A warning names averages that span more steps than their run; the published cases have no such averages."""
 
 import pytest
 from helpers.config import config
@@ -21,7 +21,7 @@ def test_warning_names_a_decay_that_does_not_warn(steps):
 
 def test_very_short_run_is_told_to_leave_the_average_out():
     assert average_warning(config("schedule.steps=4", "schedule.ema.decay=0.5")).endswith(
-        "leave it out in so short a run"
+        "leave it out in such a short run"
     )
 
 

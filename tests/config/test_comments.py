@@ -84,9 +84,9 @@ def test_schemas_of_ganexp_have_comments():
     ("group", "option", "key"),
     [
         ("schedule", "default", "schedule.steps"),
-        ("schedule", "standard", "schedule.max_d_steps"),  # of default.yaml, which it includes
+        ("schedule", "standard", "schedule.max_d_steps"),  # a key of default.yaml, which standard.yaml includes
         ("trainer", "cpu", "trainer.log_every"),
-        ("schedule/updates", "fixed_ratio", "schedule.updates.order"),  # a package of its own
+        ("schedule/updates", "fixed_ratio", "schedule.updates.order"),  # this option sets its own package
         ("loss/penalty", "gradient_penalty", "loss.penalties.gradient_penalty.center"),
     ],
 )

@@ -16,5 +16,5 @@ def test_remembered_config_files_compose_the_same_config():
         config_cache.uninstall()
         expected = OmegaConf.to_yaml(composed(overrides))
         config_cache.install()
-        for _ in range(2):  # the first one fills the memory
+        for _ in range(2):  # the first composition fills the memory
             assert OmegaConf.to_yaml(composed(overrides)) == expected

@@ -13,20 +13,20 @@ FILES = [str(file.relative_to(CONF)) for file in sorted(CONF.rglob("*.yaml"))]
 EXPERIMENTS = options("experiment")
 CASES = [name for name in EXPERIMENTS if "/base/" not in name]
 BASES = [name for name in EXPERIMENTS if "/base/" in name]
-PARTS = ("Source", "Command", "Published", "Deviations")  # and Measured, where something was measured
+PARTS = ("Source", "Command", "Published", "Deviations")  # cases with a measurement also have Measured
 PUBLISHED = yaml.safe_load((ROOT / "scripts" / "published.yaml").read_text())
 NUMBER = re.compile(r"\d[\d,]*\.\d+")
 
 
 def header(file):
-    """Return the comment lines at the top of a YAML file, without the line that Hydra reads."""
+    """Return the comment lines at the top of a YAML file, without the `@package` line."""
     lines = (CONF / file).read_text().splitlines()
     comments = lines[: next(place for place, line in enumerate([*lines, ""]) if not line.startswith("#"))]
     return [line[2:] for line in comments if not line.startswith("# @package")]
 
 
 def parts(name):
-    """Return the text of each part in the header of an experiment; that of the title is `Title`."""
+    """Return the text of each part in the header of an experiment by the part's name; the title is named `Title`."""
     found, part = {"Title": ""}, "Title"
     for line in header(f"experiment/{name}.yaml"):
         start = re.match(r"([A-Z][a-z]+): ", line)

@@ -1,4 +1,4 @@
-"""Interpolations that cannot be resolved: the error names the key at which the mistake stands."""
+"""Interpolations that cannot be resolved: the error names the key that has the mistake."""
 
 import pytest
 from helpers.cli import ganexp
@@ -12,7 +12,7 @@ from ganexp.errors import UserError
 @pytest.mark.parametrize(
     ("override", "key"),
     [
-        ('loss.discriminator_norm=${oc.decode:"["}', "loss.discriminator_norm"),  # which the discriminator refers to
+        ('loss.discriminator_norm=${oc.decode:"["}', "loss.discriminator_norm"),  # the discriminator refers to this key
         ("loss.discriminator_norm=${nope}", "loss.discriminator_norm"),
         ("seed=${oc.env:NOPE_NOT_SET}", "seed"),
         ("model.latent.dim=${data.nope}", "model.latent.dim"),

@@ -52,7 +52,7 @@ def test_whole_betas_become_fractions():
 def test_learning_rate_is_scaled():
     make = make_optimizer_factory(ADAM | {"lr": 4e-4}, "generator", 0.25)
     assert make(parameters()).defaults["lr"] == 1e-4
-    assert make(parameters()).defaults["lr"] == 1e-4  # and only once
+    assert make(parameters()).defaults["lr"] == 1e-4  # scaled only once
 
 
 def test_scale_needs_a_learning_rate():
@@ -114,7 +114,7 @@ def test_factory_can_be_pickled():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda value: value.__name__)
 def test_numbers_of_torch_optimizers_have_ranges(optimizer):
-    """Every number that torch declares without a range is in the table; the defaults are within."""
+    """The table has a range for every number that torch declares without one."""
     for name, parameter in inspect.signature(optimizer, eval_str=True).parameters.items():
         if name in ("params", "defaults"):
             continue

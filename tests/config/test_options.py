@@ -56,7 +56,7 @@ NARROW = {
 NARROW |= {name: (f"model={name}", *RESIDUAL, *(ATTENTION if "sagan" in name else ())) for name in DATASETS}
 
 
-NEEDED = {  # by an option of a group, beside itself
+NEEDED = {  # the overrides that an option needs in addition
     ("loss", "began"): ["model=autoencoder"],
     ("metrics", "timm"): ["metrics.extractor.model=resnet18"],
     ("model", "dcgan_strided"): ["data.resolution=16"],
@@ -89,7 +89,7 @@ def overrides_for(group, option, tmp_path):
 def test_option_composes_and_builds(group, option, tmp_path):
     cfg = config(*overrides_for(group, option, tmp_path))
     data = cfg.data
-    with torch.device("meta"):  # without weights
+    with torch.device("meta"):  # the networks have no weights
         gan = build_gan(cfg)
     latents = gan.latent.sample(2).to("meta")
     images = gan.generator(latents, torch.zeros(2, dtype=torch.long, device="meta"))
@@ -110,7 +110,7 @@ def nodes_of(value, key=""):
 LOSSES = [option for option in options("loss") if "/" not in option]
 PENALTIES = options("loss/penalty")
 MODELS = [name for name in options("model") if not name.endswith(("48", "96"))]  # these have the same layers
-# Losses of discriminators with vectors, which most conditional discriminators do not have.
+# Losses that need a discriminator with vector outputs, which most conditional discriminators do not have.
 VECTOR_LOSSES, VECTOR_MODELS = ("two_class", "cramer"), ("mlp",)
 
 
@@ -160,9 +160,9 @@ def attempt(function, *arguments):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.usefixtures("networks_built_once")
 def test_every_loss_and_penalty_fits_a_model_or_is_refused(loss_nodes, penalty_nodes, monkeypatch, model, conditional):
-    """Build every loss with every model, and check every penalty with one loss of each model, without their weights.
+    """Build every loss with every model, and check every penalty with the first fitting loss of each model.
 
-    The penalties are checked with every loss of one model.
+    Networks have no weights here. With the model dcgan, every penalty is checked with every fitting loss.
     """
     monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())  # it does not know the meta device
     monkeypatch.setattr(parametrizations._SpectralNorm, "_power_method", lambda *args: None)  # slow, and without effect
@@ -191,7 +191,7 @@ def assert_penalties_fit_or_are_refused(cfg, gan, nodes):
         _, refused = attempt(checks.check, added, gan)
         mixes_samples = any(isinstance(layer, BATCH_NORMS) for layer in gan.discriminator.modules())
         assert refused is None or re.search(rf"penalties\.{name}.*(use |set |leave )", refused, re.DOTALL), refused
-        assert refused or not mixes_samples or name == "drift"  # which needs no gradient
+        assert refused or not mixes_samples or name == "drift"  # drift needs no gradient
 
 
 def assert_both_networks_learn(bench):

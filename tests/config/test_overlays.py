@@ -92,7 +92,7 @@ OVERLAYS = {
         "schedule.updates.fakes": ("fresh", "shared"),
     },
 }
-# Settings of overlays that every network or update rule takes, so that they fail with none.
+# Settings of overlays that every network or every update rule accepts, so that none refuses them.
 COMMON = {
     *("defaults", "published_cases", "range", "lr", "betas", "order", "fakes", "generator", "discriminator"),
     *("epsilon", "probabilities", "joint_batch"),
@@ -128,7 +128,7 @@ def test_overlay_of_another_case_is_refused(experiment, overlay, fix, tmp_path):
 
 
 def test_overlay_of_the_users_own_experiment_is_accepted():
-    """It may extend a case of the article."""
+    """The user's experiment may extend a case of the article."""
     cfg = config("experiment=sagan/cifar10_2", "as_published=sagan")
     assert "published_cases" not in cfg
     raw = raw_config("experiment=sagan/cifar10_2", "as_published=sagan")

@@ -40,7 +40,7 @@ def overlay(article):
 
 
 def has_overlay(name):
-    """Return whether the overlay of the article, if there is one, is for this case."""
+    """Return whether the article has an overlay, and this case can use it."""
     article = name.split("/")[0]
     if article not in options("as_published"):
         return False
@@ -65,7 +65,7 @@ def as_published(name):
 
 
 def differences(cfg, settings):
-    """Return the settings that differ from the config, each with its value there."""
+    """Return the settings that differ from the config, each with the config's value."""
     values = flat(cfg)
     return {key: values.get(key, "missing") for key, value in settings.items() if values.get(key, "missing") != value}
 
@@ -87,7 +87,7 @@ def test_overlay_makes_a_case_as_published(name):
 
 
 def test_cases_as_published_are_those_of_the_overlays():
-    """An overlay changes settings that make sense for these cases only, and is refused for others."""
+    """An overlay changes settings that make sense for its cases only, and other cases refuse it."""
     assert [name for name in AS_PUBLISHED if name not in TRAINED_AS_PUBLISHED] == []
 
 
@@ -118,7 +118,7 @@ def count_parameters(node):
     """Return the number of trainable parameters of a network, without drawing them."""
     arguments = OmegaConf.to_container(node)
     if "spectral_norm" in arguments:
-        arguments["spectral_norm"] = "none"  # as many parameters, in less time
+        arguments["spectral_norm"] = "none"  # the same number of parameters in less time
     with torch.device("meta"):
         network = instantiate(arguments, "model")
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

@@ -65,7 +65,7 @@ def test_other_commands_have_ranges_too(config_name, override, expected):
 
 
 def test_part_of_a_config_is_resolved():
-    cfg = raw_config("ckpt=a", "samples=7", config="evaluate")  # whose metrics refer to the data of the run
+    cfg = raw_config("ckpt=a", "samples=7", config="evaluate")  # its metrics refer to the data of the run
     assert "metrics" not in schema.resolve(cfg, without=["metrics"])
     cfg.samples = 0
     with pytest.raises(UserError, match=r"^samples=0: must be a whole number from 1 to 10000000, or null$"):

@@ -223,7 +223,7 @@ def test_facts_in_hydras_texts():
     assert unmatched_group(Exception("Could not override 'a/b@c'. No match in the defaults list.")) == "a/b@c"
     assert unmatched_group(Exception("Could not override 'a'.\nDid you mean to override b?")) == "a"
     text = "Invalid Defaults List override '/data: x'.\nNo earlier Group Default for 'data@experiment.data' exists"
-    assert unmatched_group(Exception(text)) == "data@experiment.data"  # of Hydra 1.4
+    assert unmatched_group(Exception(text)) == "data@experiment.data"  # the text of Hydra 1.4
     assert unmatched_group(Exception("Something else")) == ""
     assert missing_deletion(Exception("Could not delete from config. 'a.b' does not exist.")) == "a.b"
     assert missing_deletion(Exception("Could not delete from config. The value of 'a' is 3 and not 4.")) == ""

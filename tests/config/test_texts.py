@@ -42,7 +42,7 @@ def schemas():
         ("data", False),
         ("data.flip", False),
         ("data.in_memory", False),
-        ("data.source.path", False),  # nothing declares it
+        ("data.source.path", False),  # no schema declares this key
         ("metrics.fid_at", False),
         ("hydra.sweeper.n_jobs", False),
         ("nothing.here", False),
@@ -79,12 +79,12 @@ def test_lists_of_options_and_of_other_settings_pass():
         ("name=nan", "name='nan'"),
         ("name=range(1,3)", "name=range(1,3)"),  # its arguments are numbers
         ("name='1e5'", "name='1e5'"),
-        ("name=007", "name=007"),  # no number to Hydra
+        ("name=007", "name=007"),  # not a number for Hydra
         ("name=null", "name=null"),
         ("name=", "name="),
         ("~name", "~name"),
         ("name=${seed}/1e5", "name=${seed}/1e5"),
-        ("name=1 (2)", "name=1 (2)"),  # refused by Hydra, with the text as it was given
+        ("name=1 (2)", "name=1 (2)"),  # Hydra refuses it, and its message shows the text as given
         ("name=~/a b", "name='/home/me/a b'"),
         ("name=['~/a',~,b]", "name=['/home/me/a','/home/me',b]"),
         ("name='~/a'", "name='/home/me/a'"),

@@ -29,7 +29,7 @@ def test_refused_argument_gets_the_reason(argument):
 
 
 def test_settings_that_reasons_name_exist():
-    """Each key in a reason, such as schedule.steps, is one of the config."""
+    """Each key that a reason names, such as schedule.steps, is a key of the config."""
     keys = {
         key for reason in REASONS.values() for key in re.findall(r"\b(?:schedule|trainer|metrics)\.[\w.]+\w", reason)
     }

@@ -21,7 +21,7 @@ COUNT = 24
 
 @pytest.fixture
 def images(tmp_path):
-    """The pixels (COUNT, 3, 8, 8) of the images in set.zip."""
+    """Write set.zip, and return the pixels (COUNT, 3, 8, 8) of its images."""
     pixels = []
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as target:
         for i in range(COUNT):

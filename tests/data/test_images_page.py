@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "images.md").read_text()
 
 
 def rows(header):
-    """Return the cells of the table with this first line."""
+    """Return the cells of the table whose first line begins with `header`."""
     lines = PAGE[PAGE.index(header) :].split("\n\n")[0].splitlines()[2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
 

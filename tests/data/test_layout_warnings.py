@@ -7,7 +7,7 @@ from ganexp.data.layout_warnings import class_warnings
 
 
 def warnings_of(counts, files="{n}.png", from_folders=True):
-    """Return the warnings of classes with these numbers of images, numbered in each folder or through all."""
+    """Return the warnings about classes with `counts` images that `files` numbers by folder or through all folders."""
     images, total = [], 0
     for name, count in counts.items():
         for number in range(count):

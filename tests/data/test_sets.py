@@ -43,7 +43,7 @@ def test_unknown_split_is_rejected_with_choices(load):
 
 
 def write_idx(path, array):
-    """Write the array in the format of MNIST, compressed and not."""
+    """Write the array in the format of MNIST, once plain and once compressed."""
     content = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
     path.write_bytes(content)
     with gzip.open(f"{path}.gz", "wb") as file:

@@ -15,7 +15,7 @@ from ganexp.data.stream import ImageStream
 
 @pytest.fixture
 def numbered():
-    """Image i has the value i, plus 100 in its left half: it shows its index and whether it is mirrored."""
+    """Return images with the value of their index, plus 100 in the left half, which shows whether they are mirrored."""
     images = torch.arange(20, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 2, 4)
     images[..., :2] += 100
     return ImageSet(images, torch.arange(20), [str(i) for i in range(20)])
@@ -23,7 +23,7 @@ def numbered():
 
 @pytest.fixture
 def lazy(numbered):
-    """The same images, read one by one."""
+    """Return the same images as a set that is read image by image."""
     return ImageSet(list(numbered.images), numbered.labels, numbered.classes)
 
 
@@ -89,7 +89,7 @@ def test_workers_give_the_batches_of_memory(numbered, lazy, workers):
 
 
 def test_killed_process_leaves_no_workers(lazy, monkeypatch):
-    """Also where torch's own check finds the parent alive, which is then a fork server."""
+    """No workers are left even where torch's own check finds their parent alive, which is then a fork server."""
     monkeypatch.setattr(ManagerWatchdog, "is_alive", lambda _: True)
     fork = multiprocessing.get_context("fork")
     started = fork.SimpleQueue()

@@ -37,18 +37,18 @@ os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for trainer.deterministic; 
 
 PRECISIONS = ("32-true", "bf16-mixed")
 TRAINER = "trainer=gpu" if ON_GPU else "trainer=cpu"
-ACCELERATOR = "accelerator=gpu" if ON_GPU else "accelerator=cpu"  # of evaluate and sample
+ACCELERATOR = "accelerator=gpu" if ON_GPU else "accelerator=cpu"  # the override for evaluate and sample
 LENGTH = ("schedule.steps=4", "schedule.evaluate_every=2", "trainer.log_every=2", "callbacks=none", "hydra.run.dir=run")
 SHORT = (*LENGTH, TRAINER)
-TOLERANCE = 1e-5  # of a gradient, relative to its norm
+TOLERANCE = 1e-5  # allowed error of a gradient, relative to its norm
 WAITS = "called a synchronizing CUDA operation"  # torch's warning
 
 
 @pytest.fixture(autouse=True)
 def usual_algorithms():
-    """Undo what a run before has set: each test starts with algorithms that need not be deterministic, without TF32."""
+    """Undo what an earlier run has set: tests start with algorithms that need not be deterministic, without TF32."""
     trainers.choose_algorithms(deterministic=False, tf32=False)
-    torch.backends.cudnn.benchmark = False  # which a run before may have set: two timings may choose two algorithms
+    torch.backends.cudnn.benchmark = False  # an earlier run may have set it; two timings may choose two algorithms
     yield
     trainers.choose_algorithms(deterministic=False, tf32=True)
     set_waiting("default")
@@ -183,7 +183,7 @@ def test_updates_can_be_recorded_as_graphs(case, precision, tmp_path):
 
 
 class NoWaiting(Callback):
-    """Make every step an error that waits for the GPU, unless its losses are logged."""
+    """Raise an error in every step that waits for the GPU, unless its losses are logged."""
 
     steps = 0
 
@@ -221,7 +221,7 @@ def test_resumed_run_has_the_same_bits(case, tmp_path):
         assert same_state(ours[part], undisturbed[part]), part
     assert logged_points(run) == logged_points(tmp_path / "whole")
     if ON_GPU:
-        assert len(ours["callbacks"]["RandomState"]["cuda"]) == 1  # the state of the GPU that trained, and of no other
+        assert len(ours["callbacks"]["RandomState"]["cuda"]) == 1  # only the state of the GPU that trained
 
 
 @pytest.mark.skipif(not ON_GPU, reason="needs two kinds of devices")
@@ -262,8 +262,8 @@ def test_scores_agree_with_the_cpu(tmp_path):
     images = torch.rand(200, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 1.5 - 1
     values = {}
     for device in ("cpu", DEVICE):
-        use_tf32(True)  # as in a run; scores do without
-        cfg = config(*SCORED, f"metrics.cache={tmp_path}")  # both use the classifier of the first
+        use_tf32(True)  # on, as in a run; scores are computed without TF32
+        cfg = config(*SCORED, f"metrics.cache={tmp_path}")  # both devices use the classifier of the first
         shutil.rmtree(tmp_path / "references", ignore_errors=True)  # each device computes its own
         scores = build_scores(cfg, build.build_image_set(cfg), torch.device(device), num_classes=4)
         scores.reset()

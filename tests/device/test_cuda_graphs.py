@@ -30,7 +30,7 @@ RECORDED = [case for case in CASES if case not in NOT_RECORDED]
 CASES_ON_DEVICES = [(case, "cpu") for case in ("mlp", "sngan_conditional", "classifier", "sagan_loss_limit")]
 CASES_ON_DEVICES += [pytest.param(case, "cuda", marks=NEEDS_GPU) for case in RECORDED]
 SHORT = ("schedule.steps=4", "schedule.evaluate_every=2", "trainer.log_every=2", "callbacks=none", "trainer=gpu")
-TOLERANCES = {"32-true": 1e-3, "bf16-mixed": 5e-2}  # of the change of the weights, relative to its norm
+TOLERANCES = {"32-true": 1e-3, "bf16-mixed": 5e-2}  # allowed error of the change of the weights, relative to its norm
 WARNING = "warning: trainer.cuda_graph"
 
 
@@ -94,7 +94,7 @@ def is_recording(device):
 
 
 def steps(case, device, precision="32-true", compute=None):
-    """Make three steps of gradient descent, with graphs of `compute` if it is given.
+    """Make three steps of gradient descent, and replay graphs of `compute` if it is given.
 
     Returns:
         The GAN, and the change of its weights as one vector.
@@ -174,7 +174,7 @@ def test_further_updates_compute_nothing_outside_graphs(device, graphs):
     steps("sngan_conditional", device, compute=counted)
     not_recorded = [recording for recording in calls if not recording]
     warm_ups = cuda_graphs.WARM_UPS if device == "cuda" else 0
-    assert len(not_recorded) == 2 * (warm_ups + 2)  # for each network, and two updates of the self-test
+    assert len(not_recorded) == 2 * (warm_ups + 2)  # for each network: warm-ups, and two updates of the self-test
 
 
 @pytest.mark.parametrize("device", ["cpu", ON_GPU])
@@ -317,6 +317,6 @@ def test_jobs_of_a_sweep_release_their_graphs(case, tmp_path):
     with mock.patch.object(GAN, "on_fit_start", watched):
         ganexp(*sweep, *CHOICES, *CASES[case], *SHORT, cwd=tmp_path)
     assert len(allocated) == 3
-    assert allocated[2] - allocated[0] < 2**20  # tests before may have left some memory to the first job
+    assert allocated[2] - allocated[0] < 2**20  # earlier tests may still hold memory during the first job
     statuses = [json.loads(file.read_text())["status"] for file in (tmp_path / "sweep").glob("*/run.json")]
     assert statuses == ["finished"] * 3

@@ -19,14 +19,14 @@ NEEDS_GPU = (
 )
 ON_GPU = pytest.param("cuda", marks=NEEDS_GPU)
 SHORT = ("schedule.steps=2", "schedule.evaluate_every=2", "callbacks=none", "hydra.run.dir=run")
-TOLERANCE = 1e-5  # of a gradient in 32 bits, relative to its norm
-TF32_TOLERANCE = 0.05  # the same with TF32, whose numbers have 10 bits
+TOLERANCE = 1e-5  # allowed error of a gradient in 32 bits, relative to its norm
+TF32_TOLERANCE = 0.05  # the allowed error with TF32, whose numbers have 10 bits
 PENALISED = ("wgan_gp_resnet", "class_head", "sngan_cnn_r1", "dragan_replay")
 
 
 @pytest.fixture(autouse=True)
 def without_tf32_by_default():
-    """Undo what a run before has set, and compute in 32 bits."""
+    """Undo what an earlier run has set, and compute in 32 bits."""
     trainers.choose_algorithms(deterministic=False, tf32=False)
     yield
     trainers.choose_algorithms(deterministic=False, tf32=True)
@@ -63,7 +63,7 @@ def largest_error(found, expected):
 def errors_of_products():
     """Return the relative errors of a convolution and of a matrix product in 32 bits."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(64, 128, 32, 32, generator=generator).double().cuda()  # small ones are never done in TF32
+    images = torch.randn(64, 128, 32, 32, generator=generator).double().cuda()  # small images would never use TF32
     kernel = torch.randn(128, 128, 3, 3, generator=generator).double().cuda()
     matrix = torch.randn(512, 512, generator=generator).double().cuda()
     errors = []

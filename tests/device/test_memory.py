@@ -28,7 +28,7 @@ def test_jobs_of_a_sweep_release_their_networks(device, tmp_path):
         built.append(weakref.ref(gan))
         return gan
 
-    gc.collect()  # what other tests have left
+    gc.collect()  # free what other tests have left
     if device == "gpu":
         torch.cuda.empty_cache()
     length = ("schedule.steps=2", "schedule.evaluate_every=2", "callbacks=none", f"trainer={device}")
@@ -36,4 +36,4 @@ def test_jobs_of_a_sweep_release_their_networks(device, tmp_path):
     with mock.patch.object(build, "build_gan", watched):
         ganexp(*sweep, *CHOICES, *CASES["mlp"], *length, cwd=tmp_path)
     assert alive == [0, 0, 0]
-    assert allocated[-1] - allocated[0] < ONE_MEBIBYTE  # the first may still have something of other tests
+    assert allocated[-1] - allocated[0] < ONE_MEBIBYTE  # other tests may still hold memory at the start

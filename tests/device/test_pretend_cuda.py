@@ -45,7 +45,7 @@ def autocast(precision):
 
 
 def second_step(bench, precision):
-    """Make two steps on pretend CUDA tensors, and return what was recorded of the second."""
+    """Make two steps on pretend CUDA tensors, and return the recorder of the second."""
     with pretend_cuda() as recorder:
         bench.move("cuda")
         with autocast(precision):
@@ -82,7 +82,7 @@ def test_penalties_are_computed_in_float32(case):
         products.append(second_step(bench, "bf16-mixed").products)
     penalty = products[0] - products[1]
     assert {dtype for _, dtype in products[1]} == {torch.bfloat16}
-    assert {dtype for _, dtype in penalty} == {torch.float32}  # of the second-order gradient too
+    assert {dtype for _, dtype in penalty} == {torch.float32}  # the second-order gradient, too
     assert products[0] == products[1] + penalty
 
 
@@ -103,7 +103,7 @@ def test_conditional_norm_keeps_half_precision():
 
 
 class Watch(Callback):
-    """Collect what waits for the device in the steps whose losses are not logged, and where optimizers have states."""
+    """Collect what waits for the device in steps without logged losses, and the devices of the optimizers' states."""
 
     def __init__(self, recorder):
         self.recorder, self.waits, self.steps, self.devices_of_states = recorder, Counter(), 0, set()
@@ -127,7 +127,7 @@ def fit_on_pretend_cuda(case, precision, tmp_path, checkpoint=None):
     content = checkpoint and read_checkpoint(checkpoint)
     loading = mock.patch.object(SingleDeviceStrategy, "load_checkpoint", return_value=content)
     with pretend_cuda() as recorder, pretend_trainer(precision), loading, mock.patch.object(torch, "set_rng_state"):
-        recorder.truth = True  # the weights are finite
+        recorder.truth = True  # the check for finite weights reads this value
         gan.connect(build.build_stream(cfg, image_set, CUDA))
         watch = Watch(recorder)
         trainer = trainers.make_trainer(CUDA, tmp_path, precision, [*trainers.required_callbacks(), watch])

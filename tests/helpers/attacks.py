@@ -30,10 +30,10 @@ TRAIN = (*SMALL, "callbacks=[progress,sample_grids,curves]", "hydra.run.dir=run"
 SECRET = "a secret of the user"
 MINE = {"secret.txt": SECRET.encode(), "thesis.ckpt": b"years of work"}
 HACKED = "hacked"  # the file that the code of a stranger creates
-TARGET = "logging.FileHandler"  # creates its file; in no list of dangerous functions
+TARGET = "logging.FileHandler"  # it creates its file, and is in no list of dangerous functions
 NODE = f"{{_target_: {TARGET}, filename: {HACKED}}}"
 PROGRAM = f"#!/bin/sh\ntouch {HACKED}\n"
-UP = "../" * 24  # to the root, from any directory of config files
+UP = "../" * 24  # leads to the root from any directory of config files
 
 Write = Callable[[Path], None]
 
@@ -101,7 +101,7 @@ def _sweep(*overrides: str) -> Write:
         sweep.mkdir()
         shared = "hydra.job.config.override_dirname.exclude_keys=['schedule.steps']"
         given = sorted((*overrides, *SMALL, "seed=1,2", shared), key=lambda override: override.startswith("hydra"))
-        stored = [override.replace("HERE", str(sweep)) for override in given]  # in the order of real ones
+        stored = [override.replace("HERE", str(sweep)) for override in given]  # in the order of a real sweep
         (sweep / "sweep.json").write_text(json.dumps({"overrides": stored, "started": "2026-01-01T00:00:00+00:00"}))
         (sweep / "evil.yaml").write_text(f"adversarial: {NODE}\n")
 
@@ -159,7 +159,7 @@ def _pickled_code(name: str, directory: Path) -> None:
 
 
 def _paths_in_checkpoint(directory: Path) -> None:
-    """Let the state of each callback in last.ckpt name a file of the user as an old checkpoint, which is removed."""
+    """Let the callbacks' states in last.ckpt name a file of the user as an old checkpoint that is to be removed."""
     path = directory / "run" / "checkpoints" / "last.ckpt"
     thesis = str(directory / "mine" / "thesis.ckpt")
     named = {"best_k_models": {thesis: torch.tensor(1.0)}, "dirpath": str(directory / "mine")}

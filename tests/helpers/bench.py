@@ -29,7 +29,7 @@ class Bench:
         self.move(device)
 
     def move(self, device):
-        """Move the networks to a device, with a stream and optimizers of their own there."""
+        """Move the networks to a device, and make a new stream and new optimizers there."""
         gan = self.gan
         gan.connect(build_stream(self.cfg, self.image_set, torch.device(device)))
         gan.to(device)
@@ -38,7 +38,7 @@ class Bench:
         gan.lr_schedulers = lambda: [each["scheduler"] for each in schedulers]
         gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
         gan.log_every = 10**9
-        gan._end_period = lambda: None  # without a Trainer there is none
+        gan._end_period = lambda: None  # without a Trainer there is no period
         gan._trainer = type("Trainer", (), {"should_stop": False})()
         self.events = []
         for name, optimizer in zip(("G", "D", "C"), self.optimizers, strict=False):

@@ -41,7 +41,7 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
             code = 0
         except SystemExit as exit_:
             code = exit_.code or 0
-            if isinstance(code, str):  # as Python itself treats a text
+            if isinstance(code, str):  # Python itself prints such a text and exits with 1
                 print(code, file=sys.stderr)
                 code = 1
         finally:
@@ -54,7 +54,7 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
 
 @contextlib.contextmanager
 def _one_composition() -> Iterator[None]:
-    """Stop Hydra from composing the whole config a first time, only to read hydra.mode from it.
+    """Prevent Hydra's first composition of the whole config, which only serves to read hydra.mode.
 
     Commands in separate processes compose twice, as they do for users.
     """

@@ -23,12 +23,12 @@ TINY = (
 
 
 def raw_config(*overrides, config="train", with_hydra=False):
-    """Return the composed config, unresolved; with or without Hydra's own part."""
+    """Return the composed, unresolved config with or without Hydra's own part."""
     return pickle.loads(_pickled(overrides, config, with_hydra))
 
 
 def config(*overrides):
-    """Return the composed and resolved config of a training run, with epochs as steps."""
+    """Return the composed and resolved config of a training run, with epochs converted to steps."""
     raw = raw_config(*overrides)
     choose_units(raw, overrides)
     cfg = schema.resolve(raw)
@@ -41,7 +41,7 @@ def _pickled(overrides, config, with_hydra):
 
 
 def composed(overrides, config="train", with_hydra=False):
-    """Return the composed config, unresolved, without a memory of earlier ones."""
+    """Return the composed, unresolved config without using earlier ones."""
     schema.register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), **VERSION_BASE):

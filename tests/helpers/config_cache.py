@@ -25,19 +25,19 @@ from omegaconf import DictConfig, grammar_parser
 from ganexp.config.composition import CONF
 
 PATCHES = pytest.MonkeyPatch()
-STEP = 6  # files
+STEP = 6  # files from one remembered merge to the next
 
 
 @dataclass
 class _Merged:
-    """The merge of several config files, in place of the first default that chooses one."""
+    """Several merged config files, which replace the defaults that choose them."""
 
     config: DictConfig
     config_path: str = "several files"
 
 
 def install() -> None:
-    """Replace functions of Hydra by functions that remember their results, and return copies of them."""
+    """Replace functions of Hydra by functions that remember their results."""
     Plugins.instance()  # fills the registry
     for scheme in ("file", "pkg"):
         source: Any = SourcesRegistry.instance().resolve(scheme)
@@ -63,7 +63,7 @@ def uninstall() -> None:
 
 
 def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function with a memory of pickled results. What has no key is not kept."""
+    """Return a function with a memory of pickled results. A result whose key is None is not kept."""
     results: dict[Any, bytes] = {}
 
     @functools.wraps(function)
@@ -79,7 +79,7 @@ def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Cal
 
 
 def _from_a_head(merge: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
-    """Return a function that merges chosen files into the remembered merge of the first of them, a multiple of `STEP`.
+    """Return a function that merges files, and remembers the merge of the first ones, a multiple of `STEP`.
 
     Merging a file into a config takes a millisecond, because it visits all of its nodes.
     """
@@ -139,7 +139,7 @@ def _choices_of_the_package(_loader: Any, defaults: Sequence[ResultDefault], rep
 
 
 def _only_if_needed(create_map: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
-    """Return a function that does not list what interpolations may refer to where there is none."""
+    """Return a function that lists what interpolations can refer to only if there are interpolations."""
 
     def create(overrides: Any, items: Sequence[InputDefault], self_added: bool) -> DictConfig:
         is_needed = any(item.is_interpolation() for item in items)

@@ -40,4 +40,4 @@ CASES = {
         *("loss=non_saturating", "loss/auxiliary=feature_denoising", "model.auxiliary.denoiser.layers=3", *NARROW),
     ),
 }
-READS_A_LOSS = ("sagan_loss_limit",)  # an update rule that must know a loss waits for the device
+READS_A_LOSS = ("sagan_loss_limit",)  # the update rule must know a loss, so it waits for the device

@@ -51,7 +51,7 @@ def write_files(root: Path, files: Mapping[str, bytes | int]) -> Path:
 
 
 def write_zip(path: Path, files: Mapping[str, bytes | int], separator: str = "/") -> Path:
-    """Write a zip with the same files as `write_files`, and return its path.
+    """Write a zip with the files that `write_files` would write, and return its path.
 
     Args:
         path: The zip.
@@ -99,20 +99,20 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def tiff(values: np.ndarray, photometric: int, sample_format: int = 1, bits: int | None = None) -> bytes:
-    """Return an uncompressed TIFF of any type, with the byte order of `values`.
+    """Return an uncompressed TIFF of values of any type, in the byte order of `values`.
 
     Args:
         values: Values (H, W, C) of an integer or floating-point type with an explicit byte order.
         photometric: 0 white is zero, 1 black is zero, 2 RGB.
         sample_format: 1 unsigned, 2 signed, 3 floating point.
-        bits: Number of bits of a sample; default: that of the type. Samples of 12 bits are packed.
+        bits: Number of bits of a sample, by default that of the type. Samples of 12 bits are packed.
     """
     order = ">" if values.dtype.byteorder == ">" else "<"
     height, width, channels = values.shape
     pixels = _packed_12_bits(values) if bits == 12 else values.tobytes()
     per_sample = [bits or values.dtype.itemsize * 8] * channels
     directory = 8 + len(pixels)
-    extra = directory + 2 + 10 * 12 + 4  # where values lie that do not fit into an entry
+    extra = directory + 2 + 10 * 12 + 4  # the position of values that do not fit into an entry
 
     def entry(tag: int, numbers: Sequence[int], place: int = 0) -> bytes:
         data = struct.pack(f"{order}{len(numbers)}H", *numbers)

@@ -74,7 +74,7 @@ def batch_norm(x: Tensor, layer: nn.Module, eps: float, training: bool) -> Tenso
 
 
 def conditional_norm(x: Tensor, layer: nn.Module, training: bool) -> Tensor:
-    """Return conditional batch norm for `LABELS`: eps 1e-4; without classes affine batch norm, eps 1e-5."""
+    """Return x after conditional batch norm for `LABELS` (eps 1e-4), or without classes after batch norm (eps 1e-5)."""
     if layer.scale is None:
         return batch_norm(x, layer.norm, 1e-5, training)
     assert layer.norm.weight is None
@@ -83,5 +83,5 @@ def conditional_norm(x: Tensor, layer: nn.Module, training: bool) -> Tensor:
 
 
 def project_labels(features: Tensor, embedding: Tensor) -> Tensor:
-    """Return the label term (N,) of a projection head for `LABELS`: features (N, F), embedding (CLASSES, F)."""
+    """Return the label term (N,) of a projection head for `LABELS`, from features (N, F) and embedding (CLASSES, F)."""
     return ((CODES @ embedding) * features).sum(1)

@@ -57,7 +57,7 @@ class PretendCuda(TorchDispatchMode):
         waits: what made the CPU wait for the GPU, as (kind, line of the code) with counts.
         launches: the number of kernels.
         products: convolutions and matrix products on the device, as (name, data type) with counts.
-        truth: what code is told that reads a boolean.
+        truth: the value of each boolean tensor when code reads it.
     """
 
     def __init__(self):
@@ -73,7 +73,7 @@ class PretendCuda(TorchDispatchMode):
         self.waits, self.products, self.launches = Counter(), Counter(), 0
 
     def keep_leaf(self, tensor):
-        """Let autograd make its node of a leaf now, as if outside of autocast."""
+        """Let autograd make its node of a leaf now, as it would outside of autocast."""
         self.autocasts.append(False)
         self.leaves.append(tensor.view_as(tensor).grad_fn.next_functions[0][0])
         self.autocasts.pop()
@@ -120,7 +120,7 @@ class PretendCuda(TorchDispatchMode):
         return self.truth if tensor.dtype == torch.bool else 1.0 if tensor.dtype.is_floating_point else 1
 
     def _result_of_unknown_size(self, name, args, kwargs, on_device):
-        """Return a result of some size, because the true one depends on values."""
+        """Return a result of some size, because the true size depends on values."""
         if on_device:
             self._wait(name)
         tensor = args[0]
@@ -144,7 +144,7 @@ class PretendCuda(TorchDispatchMode):
             self._wait(f"copy to {target.type}")
 
     def _with_indices_of_known_size(self, args):
-        """Return the arguments with boolean indices as integers, which have a size that does not depend on values."""
+        """Return the arguments with boolean indices replaced by integers, whose number does not depend on values."""
         tensor, indices = args[0], []
         for index in args[1]:
             if is_cuda(index) and not is_cuda(tensor):
@@ -167,7 +167,7 @@ class PretendCuda(TorchDispatchMode):
 
 
 def some_of(tensor):
-    """Return a number of elements for a selection."""
+    """Return a possible number of elements that a selection takes from a tensor."""
     return max(1, tensor.numel() // 2)
 
 

@@ -38,10 +38,10 @@ class Autocast:
 
 
 class Leaves:
-    """Let autograd make the nodes of tensors that require a gradient before an autocast begins.
+    """Before an autocast begins, let autograd make the nodes of tensors that require a gradient.
 
     Args:
-        recorder: the mode that keeps them.
+        recorder: the mode that keeps the nodes.
     """
 
     def __init__(self, recorder):
@@ -60,7 +60,7 @@ class Leaves:
         return leaf
 
     def _apply(self, module, function):
-        """Apply a function to the tensors of a module, with new parameters: pretend tensors cannot be swapped."""
+        """Apply a function to a module's tensors with new parameters, because pretend tensors cannot be swapped."""
         for child in module.children():
             child._apply(function)
         for name, parameter in module._parameters.items():

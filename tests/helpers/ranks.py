@@ -1,4 +1,4 @@
-"""Train and score in two processes, each with its share of the same random draws, or in one with all of them."""
+"""Train and score in two processes, each with its share of the same random draws, or in one process with all draws."""
 
 import math
 import os
@@ -35,7 +35,7 @@ COMMON = (
     "metrics=none",
     "callbacks=none",
     "data.flip=true",
-    "optimizer.generator.eps=1e-3",  # with a small one, Adam makes steps of full size along rounding errors
+    "optimizer.generator.eps=1e-3",  # with a small eps, Adam makes steps of full size along rounding errors
     "optimizer.discriminator.eps=1e-3",
 )
 SCORED = (
@@ -75,7 +75,7 @@ def share_draws() -> None:
 
     def share(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         def draw_share(*arguments: Any, **options: Any) -> torch.Tensor:
-            if options.get("generator") is not None:  # the order of the images, and fixed latents
+            if options.get("generator") is not None:  # these draws are the order of the images and fixed latents
                 return draw(*arguments, **options)
             *others, shape = arguments
             count = shape[0]

@@ -20,7 +20,7 @@ from ganexp.metrics.score import Minimum, Score, ScoreContext
 from ganexp.pixels import to_uint8
 
 CPU = torch.device("cpu")
-SETTINGS = {"splits": 3, "fid_at": [30, 50]}  # of metrics, to which the scores refer
+SETTINGS = {"splits": 3, "fid_at": [30, 50]}  # settings of the group metrics to which the scores refer
 
 
 def _score_node(name: str) -> dict[str, Any]:
@@ -40,7 +40,7 @@ EVERY_SCORE = {name: _factory(node, name) for name, node in SCORE_NODES.items()}
 
 
 def minimum_of(name: str) -> Minimum:
-    """Return the minimum numbers of images for a score of EVERY_SCORE."""
+    """Return the minimum numbers of images that a score of EVERY_SCORE needs."""
     node = SCORE_NODES[name]
     settings = {argument: value for argument, value in node.items() if argument not in SPECIAL}
     return locate(node, name).func.minimum(**settings)
@@ -119,7 +119,7 @@ def score_features(factory, references, features, logits=None, labels=None, **op
 
 
 def peaks_of_memory(counts: Sequence[int]) -> list[int]:
-    """Return the peak memory of this process in MB after IS and FID of each number of samples, with 512 features."""
+    """Return the peak memory of this process in MB after computing IS and FID for each count of samples."""
     peaks = []
     for count in counts:
         scores = make_scores({"is": InceptionScore, "fid": FID}, torch.randn(5000, 512), count, Stub(512, 10))

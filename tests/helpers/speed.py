@@ -1,4 +1,4 @@
-"""Measure CPU time, to compare it with that of other work on the same machine, which may be slow or busy."""
+"""Measure CPU time, to compare it with the CPU time of other work on the same machine, which may be slow or busy."""
 
 import resource
 import subprocess

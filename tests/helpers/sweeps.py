@@ -20,7 +20,7 @@ QUICK = ("schedule.steps=1", "schedule.evaluate_every=1", "metrics=none", "callb
 
 
 def contents(sweep: Path, names: Iterable[str]) -> dict[Path, tuple[int, bytes]]:
-    """Return the modification time and the content of every file but the locks in the directories of some jobs."""
+    """Return the modification time and content of every file in the directories of some jobs, except the locks."""
     files = [file for name in names for file in (sweep / name).rglob("*") if file.is_file() and file.name != ".lock"]
     return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
 

@@ -14,7 +14,7 @@ from helpers.sweeps import wait_until
 needs_wandb = pytest.mark.skipif(find_spec("wandb") is None, reason="needs pip install 'ganexp[wandb]'")
 needs_mlflow = pytest.mark.skipif(find_spec("mlflow") is None, reason="needs pip install 'ganexp[mlflow]'")
 
-BLOCK = 2**15  # bytes; a record that does not fit is continued in the next block
+BLOCK = 2**15  # bytes of a block; a record that does not fit continues in the next one
 HEADER = struct.Struct("<IHB")  # checksum, length and kind of a part of a record
 WHOLE, LAST = 1, 4  # kinds of parts that end a record
 

@@ -22,7 +22,7 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage
 
 @pytest.fixture
 def run(tmp_path):
-    """A run directory without checkpoints, and next to it a file of the user."""
+    """Return a run directory without checkpoints, which has a file of the user next to it."""
     (tmp_path / "secret").write_text("of the user")
     return make_run(tmp_path / "run", template())
 

@@ -1,4 +1,4 @@
-"""A run that all loggers follow: they have the same scores, and training does not notice them."""
+"""A run with all loggers: they record the same scores, and training does not depend on them."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ LOGGERS = "logger=[tensorboard,csv,wandb,mlflow]"
 
 @pytest.fixture(scope="module")
 def cwd(tmp_path_factory):
-    """Train a run, train it further, and evaluate it; train the same without loggers."""
+    """Train a run, train it further, and evaluate it; train the same run without loggers. Return their directory."""
     cwd = tmp_path_factory.mktemp("all")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")

@@ -25,7 +25,7 @@ def quiet(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def empty_database(tmp_path_factory):
-    """A database with MLflow's tables, which take seconds to create."""
+    """Return a database with MLflow's tables, whose creation takes seconds."""
     from mlflow import MlflowClient
 
     file = tmp_path_factory.mktemp("empty") / "mlflow.db"
@@ -35,7 +35,7 @@ def empty_database(tmp_path_factory):
 
 @pytest.fixture
 def database(tmp_path, empty_database):
-    """The default database."""
+    """Return the path of the default database, with empty tables."""
     file = tmp_path / "outputs" / "mlflow.db"
     file.parent.mkdir()
     return shutil.copy(empty_database, file)
@@ -43,7 +43,7 @@ def database(tmp_path, empty_database):
 
 @pytest.fixture
 def run(tmp_path):
-    """A job of a sweep."""
+    """Return the run of a job in a sweep."""
     path = tmp_path / "lr" / "00-seed-1"
     path.mkdir(parents=True)
     (tmp_path / "lr" / "sweep.json").write_text("{}")
@@ -134,7 +134,7 @@ def test_run_that_the_store_does_not_know_is_new(run, database):
 
 
 def test_stored_address_of_a_server_is_not_used(run, database):
-    """run.json may be a stranger's; only the config is checked."""
+    """A stranger may have written run.json, and the address that it stores is not checked."""
     run.update_metadata(mlflow={"run_id": "0" * 32, "tracking_uri": "http://127.0.0.1:9"})
     MLflow(run)
     assert len(mlflow_runs(database)) == 1

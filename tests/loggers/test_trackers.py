@@ -11,7 +11,7 @@ from ganexp.runs.run_directory import RunDirectory
 
 @pytest.fixture
 def job(tmp_path):
-    """The directory of a job in a sweep."""
+    """Return the directory of a job in a sweep."""
     (tmp_path / "lr").mkdir()
     (tmp_path / "lr" / "sweep.json").write_text("{}")
     return RunDirectory(tmp_path / "lr" / "00-seed-1")

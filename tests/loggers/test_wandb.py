@@ -21,7 +21,7 @@ def offline(monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    """A job of a sweep."""
+    """Return the run of a job in a sweep."""
     path = tmp_path / "lr" / "00-seed-1"
     path.mkdir(parents=True)
     (tmp_path / "lr" / "sweep.json").write_text("{}")
@@ -29,7 +29,7 @@ def run(tmp_path):
 
 
 def run_record(run):
-    """Return the first description of the run."""
+    """Return the first record that describes the run."""
     return next(record.run for record in wandb_records(run.path) if record.HasField("run"))
 
 
@@ -126,7 +126,7 @@ def test_runs_of_one_process_are_separate(tmp_path):
 @pytest.mark.parametrize(("status", "code"), [("failed", 1), ("finished", 0)])
 def test_exit_code_is_that_of_the_run(run, status, code):
     logger = WeightsAndBiases(run)
-    logger.finalize("success")  # of the validation at step 0: the run continues
+    logger.finalize("success")  # the validation at step 0 ends, and the run continues
     logger.log_metrics({"loss/generator": 1.0}, 0)
     if status == "failed":
         logger.finalize("failed")

@@ -28,7 +28,7 @@ def total(terms):
 
 
 def gradient_at(loss, logit):
-    """d(generator loss)/d(logit) for one sample."""
+    """Return d(generator loss)/d(logit) for one sample."""
     x = torch.tensor([logit], requires_grad=True)
     (gradient,) = torch.autograd.grad(sum(loss.generator(x).values()), x)
     return gradient.item()

@@ -1,4 +1,4 @@
-"""Class terms: closed forms, a head on the trunk, a classifier of its own, and who learns from what."""
+"""Class terms: closed forms, a head on the trunk, a separate classifier, and which network learns from which images."""
 
 import math
 from copy import deepcopy
@@ -114,12 +114,12 @@ def test_the_generators_class_term_flows_through_the_classifier():
         "loss=hinge", "loss/auxiliary=classifier", "loss.auxiliary.classifier.weight=1e6", *SMALL, model=DCGAN
     )
     gan = bench.gan
-    bench.optimizers[0].step = lambda: None  # keep the gradient
+    bench.optimizers[0].step = lambda: None  # the generator keeps its gradient
     bench.step()
     heavy = [p.grad.norm().item() for p in gan.generator.parameters()]
     assert max(heavy) > 1e2
     own = [p.grad.norm().item() for p in gan.networks["classifier"].parameters()]
-    assert max(own) < 1e2  # of the classifier's own update
+    assert max(own) < 1e2  # the gradient of the classifier's own update
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ def vectors():
 
 
 def energy(real, fake):
-    """E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖ with g' the next fake."""
+    """Return E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖, where g' is the fake beside g."""
     n, total = len(real), 0.0
     for i in range(n):
         x, g, other = real[i], fake[i], fake[(i - 1) % n]
@@ -24,7 +24,7 @@ def energy(real, fake):
 
 
 def surrogate(real, fake):
-    """E[f(x) - f(g)], f(a) = ‖a - g'‖ - ‖a‖, which the critic maximises."""
+    """Return E[f(x) - f(g)] with f(a) = ‖a - g'‖ - ‖a‖, which the critic maximises."""
     n, total = len(real), 0.0
     for i in range(n):
         x, g, other = real[i], fake[i], fake[(i - 1) % n]
@@ -74,7 +74,7 @@ class Critic(nn.Module):
 
 
 def penalty_by_hand(critic, real, fake, epsilon, detach):
-    """10·E[(‖∇f(x̂)‖ - 1)²], with h(G') detached or not."""
+    """Return 10·E[(‖∇f(x̂)‖ - 1)²], with h(G') detached or not."""
     mixed = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
     other = critic(fake).roll(1, 0)
     if detach:
@@ -109,13 +109,13 @@ def test_penalty_passes_each_batch_its_labels(vectors):
 
     images, real_labels, fake_labels = torch.randn(2, 5, 3, 2, 2), torch.arange(5), torch.arange(5)
     CramerPenalty(10.0)(critic, images[0], real_labels, images[1], fake_labels)
-    assert received[0] is fake_labels  # h(G')
-    assert received[1] is real_labels  # h(x̂)
+    assert received[0] is fake_labels  # the labels for h(G')
+    assert received[1] is real_labels  # the labels for h(x̂)
     assert len(received) == 2
 
 
 def test_detached_vectors_drop_a_part_of_the_second_order_term():
-    """The value stays; the gradient is that of ‖Jᵀ∂f/∂h‖ with a constant ∂f/∂h, J the Jacobian of h(x̂)."""
+    """The value stays; the gradient is that of ‖Jᵀ∂f/∂h‖ with a constant ∂f/∂h, where J is the Jacobian of h(x̂)."""
     critic = Critic()
     torch.manual_seed(2)
     real, fake = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 3, 2, 2).double()

@@ -27,7 +27,7 @@ def test_vectors_of_a_pair_are_flipped_together():
 
 
 def numbered(start, count=4):
-    """Return images and labels that equal their number."""
+    """Return images and labels whose values are numbers that count up from `start`."""
     numbers = torch.arange(start, start + count)
     return numbers.float()[:, None, None, None], numbers
 
@@ -46,7 +46,7 @@ def test_replay_shows_a_share_of_old_images_with_their_labels():
         assert numbers[:2] == [start + 2, start + 3]
         assert set(numbers[2:]) <= set(before)
         now = replay.images.flatten().tolist()
-        assert {start, start + 1} <= set(now)  # which replace two of the buffer
+        assert {start, start + 1} <= set(now)  # these two replace two images of the buffer
         assert len(set(now) & set(before)) == 4
         assert torch.equal(replay.images.flatten(), replay.labels.float())
 

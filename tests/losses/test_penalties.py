@@ -1,4 +1,4 @@
-"""Gradient penalties against closed forms, finite differences, and their own values outside autocast."""
+"""Gradient penalties against closed forms, finite differences, and the values that they have outside autocast."""
 
 import pytest
 import torch
@@ -13,14 +13,14 @@ SHAPE = (5, 3, 4, 4)
 
 
 def linear_critic(norm):
-    """D(x) = <w, x> with ‖w‖ = norm."""
+    """Return the critic D(x) = <w, x> with ‖w‖ = norm."""
     w = torch.randn(SHAPE[1:], generator=torch.Generator().manual_seed(0))
     w *= norm / w.norm()
     return lambda images, labels: (images * w).flatten(1).sum(1)
 
 
 def quadratic_critic(images, labels):
-    """D(x) = ‖x‖², whose gradient is 2x."""
+    """Return D(x) = ‖x‖², whose gradient is 2x."""
     return images.flatten(1).square().sum(1)
 
 

@@ -30,7 +30,7 @@ IMAGES = torch.rand(90, 1, 2, 2, generator=torch.Generator().manual_seed(0)) * 2
 
 
 def every_score(extractor=None):
-    """All scores at once, of samples with four classes."""
+    """Return all scores for samples with four classes."""
     real = {split: to_uint8(-IMAGES * scale).flatten(1).float() for split, scale in (("train", 1.0), ("test", 0.9))}
     return make_scores(
         EVERY_SCORE,
@@ -112,7 +112,7 @@ def test_each_score_gets_the_arguments_it_names():
 
     scores = make_scores({"fid": FID, "brightness": Brightness}, torch.rand(9, 4), 90, Pixels(), num_classes=4)
     values = validate(scores)
-    assert values["brightness_pixels"] == pytest.approx(IMAGES.mean().item())  # of images in [-1, 1]
+    assert values["brightness_pixels"] == pytest.approx(IMAGES.mean().item())  # the mean of images in [-1, 1]
     assert torch.cat([labels for _, labels in given.values()]).tolist() == [i % 4 for i in range(90)]
 
 
@@ -146,7 +146,7 @@ def test_scores_are_the_same_under_autocast():
 
 
 class Projection(Pixels):
-    """Has a matrix product, which autocast would compute in 16 bits."""
+    """An extractor with a matrix product, which autocast would compute in 16 bits."""
 
     def __init__(self):
         super().__init__(knows_labels=True)
@@ -178,7 +178,7 @@ def test_by_class_begins_with_names_and_expected_shares():
 
 
 def test_scores_are_no_module():
-    """Otherwise the extractor would enter the checkpoints of the LightningModule that holds the scores."""
+    """As a module, they would bring the extractor into the checkpoints of the LightningModule that holds them."""
     assert not isinstance(every_score(), nn.Module)
 
 
@@ -282,13 +282,13 @@ def test_protocol_id_depends_on_the_shares_of_classes():
     assert uniform["id"] == even["id"]  # the same samples
     unlabelled = protocol(train=torch.rand(9, 3))
     assert "labels" not in unlabelled
-    given = labelled_protocol([30, 10], None)  # images that exist already: their classes are no setting
+    given = labelled_protocol([30, 10], None)  # images that exist already: their classes are not a setting
     assert given["id"] == unlabelled["id"]
     assert "labels" not in given
 
 
 def score_on_rank(rank, store, results):
-    """Score the odd or the even samples; only the first process has samples whose features KID keeps."""
+    """Score the first or the last samples; only the first process has samples whose features KID keeps."""
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     scores = every_score()
     scores.scores["kid"].kept_samples = 30

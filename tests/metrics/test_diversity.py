@@ -33,7 +33,7 @@ def test_diversity_by_class_follows_the_extractors_guess():
     unit = mean_distances(pairwise_distances(real))["distance"]
     expected = mean_distances(pairwise_distances(fake), logits.argmax(1))
     assert values == {f"{key}_stub": pytest.approx(value / unit) for key, value in expected.items()}
-    assert list(score_features(Diversity, real, fake, logits)) == ["distance_stub"]  # Inception's classes are others
+    assert list(score_features(Diversity, real, fake, logits)) == ["distance_stub"]  # Inception has other classes
 
 
 def test_diversity_is_of_the_first_2000_samples():
@@ -74,7 +74,7 @@ def test_class_diversity_shows_a_collapse_of_each_class():
     assert collapsed == (0, [0, 0, 0])
     assert as_real[0] == pytest.approx(1, rel=1e-3)
     assert partly[1] == pytest.approx([3, 1, 0], rel=1e-3)
-    assert partly[0] == pytest.approx(4 / 3, rel=1e-3)  # every class has the same weight
+    assert partly[0] == pytest.approx(4 / 3, rel=1e-3)  # all classes have the same weight
 
 
 def test_class_diversity_needs_labels_of_real_images():

@@ -10,7 +10,7 @@ from ganexp.metrics.fid import FID
 
 
 class Features(nn.Identity):
-    """Stands where torchmetrics' FID expects a network: the features are given."""
+    """An identity in place of the network that torchmetrics' FID expects, because the features are given."""
 
     def __init__(self, num_features):
         super().__init__()
@@ -32,7 +32,7 @@ def test_fid_is_torchmetrics(count):
 
 
 def test_fid_is_the_closed_form_of_two_gaussians():
-    """‖μ₁-μ₂‖² + tr(Σ₁ + Σ₂ - 2(Σ₁Σ₂)^½) for scaled copies, whose covariances commute: tr Σ₁ (1 - s)²."""
+    """FID is ‖μ₁-μ₂‖² + tr(Σ₁ + Σ₂ - 2(Σ₁Σ₂)^½); the covariances commute, so that the trace is tr Σ₁ (1 - s)²."""
     real = gaussian_features(4000, 4, 0)
     fake = (real * 0.5 + 20)[torch.randperm(4000, generator=torch.Generator().manual_seed(0))]
     x = real.double()

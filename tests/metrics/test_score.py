@@ -15,7 +15,7 @@ every_score = pytest.mark.parametrize("name", EVERY_SCORE)
 
 
 def samples(seed=0):
-    """Features, logits and labels of COUNT samples."""
+    """Return features, logits and labels of COUNT samples."""
     generator = torch.Generator().manual_seed(seed)
     features = torch.randn(COUNT, DIM, generator=generator)
     return features, torch.randn(COUNT, CLASSES, generator=generator), torch.arange(COUNT) % CLASSES
@@ -66,7 +66,7 @@ def test_update_works_after_inference_mode_and_reset(name):
     assert scores.by_class == {}
     assert feed(scores, *samples()).compute() == first
     scores.reset()
-    assert feed(scores, *samples(seed=9)).compute() != first  # nothing is left of the samples before
+    assert feed(scores, *samples(seed=9)).compute() != first  # nothing is left of the earlier samples
 
 
 @every_score
@@ -102,7 +102,7 @@ def state_size(name, count, kept):
 
 @every_score
 def test_score_keeps_as_many_samples_as_it_declares(name):
-    """The memory of a score with `kept_samples = 0` does not grow, and others stop growing at their number."""
+    """The memory of a score with `kept_samples = 0` does not grow, and that of other scores stops at their number."""
     kept = scores_of(name).scores[name].kept_samples
     if kept == 0:
         assert state_size(name, 100, 0) == state_size(name, 300, 0)
@@ -113,7 +113,7 @@ def test_score_keeps_as_many_samples_as_it_declares(name):
 
 @every_score
 def test_score_of_its_minimum_of_images_is_finite(name):
-    """What a score says it needs is enough for every one of its values."""
+    """The minimum that a score declares is enough for each of its values."""
     minimum = minimum_of(name)
     images, count = max(minimum.images, CLASSES * minimum.of_class), max(minimum.samples, CLASSES * minimum.of_class)
     generator = torch.Generator().manual_seed(0)
@@ -128,7 +128,7 @@ def test_score_of_its_minimum_of_images_is_finite(name):
         num_classes=CLASSES,
     )
     guesses = torch.zeros(count, dtype=torch.long)
-    guesses[: count // 2] = 1  # diversity within and between classes needs two classes and a pair in one
+    guesses[: count // 2] = 1  # diversity needs two classes, and two samples in one of them
     logits = torch.eye(CLASSES)[guesses] if count > 2 else torch.eye(CLASSES)[[0, 0]]
     features = torch.randn(count, DIM, generator=generator)
     for key, value in feed(scores, features, logits, labels).compute().items():

@@ -100,7 +100,7 @@ def test_class_head_returns_class_logits():
 @either_mode
 @pytest.mark.parametrize("article", [False, True])
 def test_generator_matches_reference(article, training):
-    """The article has a label code of ±1 beside z, no norm after the linear layer, and LeakyReLU(0.2) for ReLU."""
+    """The article has a label code of ±1 beside z, no norm after the linear layer, and LeakyReLU(0.2), not ReLU."""
     network = randomise(dcgan.Generator(5, 16, 3, 4, **(ARTICLE if article else {})), training)
     norms, ups = layers_of(network, nn.BatchNorm2d), layers_of(network, nn.ConvTranspose2d)
     slope = 0.2 if article else 0.0

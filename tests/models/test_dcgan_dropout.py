@@ -21,7 +21,7 @@ def test_numbers_are_uniform_and_independent():
     assert numbers.min() >= 0
     assert numbers.max() < 1
     assert torch.histc(numbers, 10, 0, 1).sub(15_000).abs().max() < 600  # 5 standard deviations
-    for table in (numbers, numbers.T):  # neighbours, and latents, are not correlated
+    for table in (numbers, numbers.T):  # the numbers of two latents, or two places, are not correlated
         assert torch.corrcoef(table[:2])[0, 1].abs() < 0.3
     assert numbers.unique().numel() > 140_000
 
@@ -45,7 +45,7 @@ def test_dropout_sets_its_share_to_zero_and_keeps_the_mean(training):
     first, last = seen
     assert (first == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
     assert first.mean().item() == pytest.approx(1, abs=0.05)
-    assert (last[last.flatten(1).abs().sum(1) > 0] == 0).float().mean() < 0.9  # ReLU only
+    assert (last[last.flatten(1).abs().sum(1) > 0] == 0).float().mean() < 0.9  # zeros of ReLU, not of dropout
 
 
 def test_image_depends_on_its_latent_alone():

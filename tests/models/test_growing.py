@@ -56,13 +56,13 @@ def test_shrinking_undoes_enlarging():
 def test_blend_mixes_an_image_with_half_its_size():
     torch.manual_seed(0)
     images = torch.randn(2, 3, 8, 8, dtype=torch.double)
-    means = images.unflatten(2, (4, 2)).unflatten(4, (4, 2)).mean((3, 5))  # of blocks of 2x2 pixels
+    means = images.unflatten(2, (4, 2)).unflatten(4, (4, 2)).mean((3, 5))  # the means of blocks of 2x2 pixels
     expected = 0.3 * images + 0.7 * means.repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert torch.allclose(blend(images, 0.3), expected, rtol=1e-12)
 
 
 def test_gradient_penalty_is_that_of_small_images():
-    """A target of the gradient's norm means the same at full size as at the size of the stage."""
+    """A target for the gradient's norm has the same meaning at full size as at the size of the stage."""
     torch.manual_seed(0)
     weight = torch.randn(5, 3, 3, 3, dtype=torch.double)
     small_real, small_fake = torch.randn(2, 4, 3, 4, 4, dtype=torch.double)
@@ -105,5 +105,5 @@ def test_shrinking_has_second_order_gradients():
     (second,) = torch.autograd.grad(norm, large)
     small = large.detach().unflatten(2, (2, 2)).unflatten(4, (2, 2)).mean((3, 5))
     assert norm.item() == pytest.approx((3 * small**2).square().sum().item(), rel=1e-12)
-    expected = (36 * small**3 * 2 / 4).repeat_interleave(2, 2).repeat_interleave(2, 3)  # of 9·small⁴, times 2/4
+    expected = (36 * small**3 * 2 / 4).repeat_interleave(2, 2).repeat_interleave(2, 3)  # d(9·small⁴), times 2/4
     assert torch.allclose(second, expected, rtol=1e-10)

@@ -99,7 +99,7 @@ def test_mlp_weights_are_those_of_keras():
 
 @pytest.mark.parametrize("option", ["sagan", "sagan48", "sagan96"])
 def test_sagan_weights_are_those_of_torch(option):
-    """Layers with spectral norm have zero biases; the last ones without it have torch's."""
+    """Layers with spectral norm have zero biases; the last layers without it have torch's biases."""
     for network in build(option):
         for layer in layers_of(network, *WEIGHTED):
             normalised = is_parametrized(layer, "weight")
@@ -125,7 +125,7 @@ def test_sngan_cnn_weights_are_glorots_in_g_and_torchs_in_d():
     assert is_uniform(generator.project.weight, torch_bound(generator.project.weight))
     assert not is_zero(generator.project.bias)
     for embedding in layers_of(generator, nn.Embedding):
-        assert is_uniform(embedding.weight, len(embedding.weight) ** -0.5)  # a linear layer of one-hot labels
+        assert is_uniform(embedding.weight, len(embedding.weight) ** -0.5)  # as in a linear layer of one-hot labels
     for layer in layers_of(discriminator, *WEIGHTED):
         weight = layer.parametrizations.weight.original
         assert is_uniform(weight, torch_bound(weight)), layer
@@ -168,7 +168,7 @@ def names_of_plain_layers(network):
 
 
 DCGANS = ("dcgan", "dcgan_dropout", "dcgan_mnist", "dcgan_strided")
-# The layers of the generator and of the discriminator without spectral norm; None if no layer has it.
+# The layers without spectral norm in the generator and the discriminator; None if no layer has spectral norm.
 PLAIN_LAYERS = {
     "sagan": (set(), set()),
     "sagan48": ({"out"}, set()),

@@ -20,7 +20,7 @@ def random_biases(network):
 
 
 def side_and_share(stage):
-    """Return the side of 32-pixel images at a stage, and the share of its layers, as the article states them."""
+    """Return a stage's image side and the share of its newest layers, for 32 pixels, as the article states them."""
     table = {0: (4, 1), 1: (8, stage - 1), 2: (8, 1), 3: (16, stage - 3), 4: (16, 1), 5: (32, stage - 5)}
     return table.get(int(stage), (32, 1))
 
@@ -149,7 +149,7 @@ def convolution(inputs, outputs, kernel):
 
 
 def test_parameters_at_32_pixels_equal_those_by_hand():
-    block = 2 * convolution(512, 512, 3)  # from 4 to 8 pixels, and from 8 to 16
+    block = 2 * convolution(512, 512, 3)  # the block from 4 to 8 pixels, and that from 8 to 16
     last_block = convolution(512, 256, 3) + convolution(256, 256, 3)
     images = 3 * convolution(512, 3, 1) + convolution(256, 3, 1)
     first = convolution(512, 512, 4) + convolution(512, 512, 3)

@@ -54,13 +54,13 @@ either_mode = pytest.mark.parametrize("training", [False, True], ids=["eval", "t
 )
 def test_published_counts(side, classes, attention, g_count, d_count):
     shared = {"num_classes": classes, "spectral_norm": "none", "attention": ATTENTION[side] if attention else None}
-    with torch.device("meta"):  # without spectral norm there are as many parameters, in less time
+    with torch.device("meta"):  # without spectral norm, building is faster and the count is the same
         assert count_parameters(resnet.Generator(128, side, 3, **G[side], **shared)) == g_count
         assert count_parameters(resnet.Discriminator(side, 3, **D[side], **shared)) == d_count
 
 
 def test_published_count_with_the_hidden_width_of_the_input():
-    """Miyato et al. 2018 have as many channels between two convolutions of D's blocks as before them: 10.1 M."""
+    """In Miyato et al. 2018, D's blocks have as many channels between their convolutions as at their input: 10.1 M."""
     count = (3 * 9 + 1) * 64 + (64 * 9 + 1) * 64 + (3 + 1) * 64
     for inputs in (64, 128, 256, 512):
         outputs = 2 * inputs
@@ -121,7 +121,7 @@ def test_only_first_block_relu_ignores_negative_pixels(kind, sees):
 @pytest.mark.parametrize(
     ("settings", "count"),
     [
-        ({"widths": [64, 128, 256, 512, 512], "halvings": 4}, 9_578_689),  # koshian2's SNGAN, the last width 512
+        ({"widths": [64, 128, 256, 512, 512], "halvings": 4}, 9_578_689),  # koshian2's SNGAN, whose last width is 512
         ({"widths": [32, 64, 128, 256, 512, 1024], "halvings": 5, "first_block": "convolution"}, 19_562_849),
     ],
 )

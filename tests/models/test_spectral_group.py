@@ -1,4 +1,4 @@
-"""Tests that weights which are normalised together equal those of torch's spectral norm, layer by layer."""
+"""Weights that are normalised together equal those of torch's spectral norm, layer by layer."""
 
 from copy import deepcopy
 
@@ -56,13 +56,13 @@ def test_one_pass_in_a_group_equals_torch(networks: tuple[Network, Network]) -> 
         for name, parameter in torchs.named_parameters():
             ours_parameter = ours.get_parameter(name)
             torch.testing.assert_close(ours_parameter.grad, parameter.grad, msg=name)
-            assert ours_parameter.grad.stride() == ours_parameter.stride(), name  # else optimizers are slow on a GPU
+            assert ours_parameter.grad.stride() == ours_parameter.stride(), name  # otherwise slow on a GPU
         for name, buffer in torchs.named_buffers():
             torch.testing.assert_close(ours.get_buffer(name), buffer, msg=name)
 
 
 def test_two_passes_in_a_group_use_the_same_weights(networks: tuple[Network, Network]) -> None:
-    """Only the first pass makes a power iteration; outside the context each pass makes one."""
+    """Only the first forward pass makes a power iteration; outside the context, each forward pass makes one."""
     _, network = networks
     inputs = torch.randn(2, 3, 6, 6, dtype=torch.float64), torch.tensor([1, 7])
     before = network.first.parametrizations.weight[0]._u.clone()
@@ -74,7 +74,7 @@ def test_two_passes_in_a_group_use_the_same_weights(networks: tuple[Network, Net
         assert not torch.equal(before, after)
         assert torch.equal(after, network.first.parametrizations.weight[0]._u)
         assert torch.equal(first, second)
-        second.sum().backward()  # the pass without gradients came first
+        second.sum().backward()  # the forward pass without gradients came first
     network(*inputs)
     assert not torch.equal(after, network.first.parametrizations.weight[0]._u)
 
@@ -90,7 +90,7 @@ def test_evaluation_mode_in_a_group_makes_no_iteration(networks: tuple[Network, 
 
 
 def test_double_backward_penalty_in_a_group_equals_torch(networks: tuple[Network, Network]) -> None:
-    """A penalty on the gradient at the images has the same gradients of the weights."""
+    """A penalty on the gradient at the images gives the weights the same gradients."""
     gradients = []
     for network, groups in ((networks[0], []), (networks[1], [SpectralNormGroup(networks[1])])):
         images = torch.linspace(-1, 1, 216, dtype=torch.float64).view(2, 3, 6, 6).requires_grad_()

@@ -14,7 +14,7 @@ LOWER, HIGHER = {"higher_is_better": False, "plot_scale": "log"}, {"higher_is_be
 
 
 def stars(figure):
-    """Return the marked point of each panel by its title; None without one."""
+    """Return the marked point of each panel by the panel's title; None stands for no mark."""
     marked = {}
     for axes in figure.axes:
         points = [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"]
@@ -78,7 +78,7 @@ def test_losses_are_means_below_an_axis_of_epochs():
     figure = plot_curves(points, {"is_x": HIGHER}, "")
     losses, score = figure.axes
     assert [list(line.get_ydata()) for line in losses.lines] == [[], [5.0]]
-    assert [list(line.get_ydata()) for line in score.lines] == [[1.0, 4.0], [4.0]]  # and its best value
+    assert [list(line.get_ydata()) for line in score.lines] == [[1.0, 4.0], [4.0]]  # the curve, and its best value
     (epochs,) = losses.child_axes
     figure.draw_without_rendering()
     assert epochs.get_xlim() == pytest.approx([x / 10 for x in losses.get_xlim()])

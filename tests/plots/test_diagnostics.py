@@ -1,4 +1,4 @@
-"""Diagnostics are drawn for what there is."""
+"""Diagnostics are drawn for the values that there are."""
 
 import math
 
@@ -21,7 +21,7 @@ def test_a_panel_for_each_quantity():
 def test_classes_without_a_value_have_no_bar():
     by_class = {"classes": ["a", "b", "c"], "expected_share": [0.7, 0.3, 0.0], "share": [0.6, 0.4, 0.0]}
     figure = plot_diagnostics({}, by_class | {"fid": [1.0, None, 2.0]}, ["a", "b", "c"])
-    share, fid = figure.axes  # names and expected shares are no quantities
+    share, fid = figure.axes  # names and expected shares have no panels
     assert [bar.get_height() for bar in fid.patches[::2]] == [1.0, 2.0]
     assert math.isnan(fid.patches[1].get_height())
     (lines,) = share.collections

@@ -39,6 +39,6 @@ def test_row_names_stand_beside_their_rows():
     column = named[0, :, :width]
     first, second = (column[rows] for rows in (slice(2, 50), slice(52, 100)))
     assert column[0].eq(grids.GREY).all()
-    assert 0 < first.ne(grids.GREY).sum() < second.ne(grids.GREY).sum()  # a letter, and a long text
+    assert 0 < first.ne(grids.GREY).sum() < second.ne(grids.GREY).sum()  # the names are a letter and a long text
     assert width < 200
     assert grids.image_grid(images, 3, ["b", "b"]).shape[2] < named.shape[2]

@@ -46,7 +46,7 @@ def test_verdict_names_the_correction_that_decides(tmp_path, hinge):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
     found = [each for (title, *_), each in comparisons(tmp_path).items() if title == "fid_classifier best"]
-    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 12 comparisons)"}  # 6 pairs by 2 scores
+    assert {each.verdict for each in found} == {"not separable at n=2 (Holm, 12 comparisons)"}  # 6 pairs, 2 scores
     assert all(each.difference.p < 0.05 < each.p for each in found)
 
 
@@ -78,11 +78,11 @@ def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
     content = Report.from_runs(collect([tmp_path]))
-    p_of_fid = [1 - 2 / math.pi * math.atan(t) for t in (20, 11, 2)]  # of 19 and 21, 20 and 24, 1 and 3
+    p_of_fid = [1 - 2 / math.pi * math.atan(t) for t in (20, 11, 2)]  # differences 19 and 21, 20 and 24, 1 and 3
     main = sorted(each.p for each in content.comparisons if each.column == content.main)
     assert main == pytest.approx([3 * p_of_fid[0], 2 * p_of_fid[1], p_of_fid[2]])
     others = [each for each in content.comparisons if each.column != content.main]
-    assert {each.tests for each in others} == {6}  # 3 pairs by the best FID and by the Inception Score
+    assert {each.tests for each in others} == {6}  # 3 pairs, each by the best FID and by the Inception Score
     least = min(others, key=lambda each: each.difference.p)
     assert least.p == pytest.approx(6 * least.difference.p)
     assert "for fid_classifier (last evaluation) alone" in content.comparisons_text
@@ -101,8 +101,8 @@ def test_holm_counts_only_pairs_that_can_be_tested(tmp_path, hinge):
     assert [each.p for each in content.tested_by_main] == pytest.approx([p["fid"]])
     assert [each.p for each in content.tested_by_others] == pytest.approx(
         [2 * p["is"]] * 2
-    )  # the smaller p is that of IS
-    assert len(content.comparisons) - len(content.tested) == 5 * 3  # of the best and the last FID, and of the IS
+    )  # the smaller p of the two scores is that of IS
+    assert len(content.comparisons) - len(content.tested) == 5 * 3  # 5 pairs, each by the best FID, last FID and IS
 
 
 def test_scores_are_one_family_without_a_declared_main_score(tmp_path, hinge):
@@ -134,7 +134,7 @@ def test_many_configurations_are_compared_with_the_best_only(tmp_path, hinge):
         text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
         for seed in range(2):
             make_run(tmp_path / f"{index}-{seed}", text, seed, 30.0 - index + 0.1 * seed * index)
-    make_run(tmp_path / "single", hinge.replace("batch_size: 64", "batch_size: 99"), 0, 10.0)  # cannot be tested
+    make_run(tmp_path / "single", hinge.replace("batch_size: 64", "batch_size: 99"), 0, 10.0)  # one seed
     content = Report.from_runs(collect([tmp_path]))
     for title in ("fid_classifier best", "is_classifier last"):  # the best has the lowest FID and the highest IS
         found = [each for each in content.comparisons if each.column.title == title]

@@ -9,7 +9,7 @@ def test_scores_of_few_samples_are_named_once():
     info = read_score_info({"fid_x": {"fewest_images": 5000}, "is_x": {"fewest_images": None}})
     columns = [Column(score, evaluation, "a", "", info[score]) for score in info for evaluation in (LAST, "best")]
     (sentence,) = few_samples(columns, {"a": {"samples": 200}})
-    assert sentence.startswith("fid_x is of 200 samples: with fewer than 5,000 images, ")
+    assert sentence.startswith("fid_x is computed from 200 samples: with fewer than 5,000 images, ")
     assert not few_samples(columns, {"a": {"samples": 5000}})
     assert not few_samples(columns, {"a": {"samples": "many"}})
     assert not few_samples(columns, {})

@@ -1,4 +1,4 @@
-"""What the head of a report claims, the LaTeX table, and labels by what users typed."""
+"""What the head of a report claims, the LaTeX table, and labels made of what users typed."""
 
 import pytest
 from helpers.runs import make_run, template
@@ -54,7 +54,7 @@ def test_finding_names_similar_and_untested_configurations(tmp_path, hinge, wgan
 
 def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):
     content = two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3), (20.0, 20.2, 20.3)))
-    assert title(content) == "digits: loss=wgan_gp and loss=hinge"  # the best one is first
+    assert title(content) == "digits: loss=wgan_gp and loss=hinge"  # the best loss is first
     assert (
         best_score(content)
         == "Best mean fid_classifier (last evaluation): 21.17 ± 0.38 (95 % interval over 3 seeds), loss=wgan_gp"
@@ -84,7 +84,7 @@ def test_names_that_say_all_differences_need_no_sentence(tmp_path, hinge):
     for size in (32, 64):
         text = hinge.replace("batch_size: 64", f"batch_size: {size}").replace("samples: 10000", f"samples: {size}")
         make_run(tmp_path / str(size), text)
-    assert content_of(tmp_path).unlabelled_settings == ["metrics.samples"]  # which does not change the training
+    assert content_of(tmp_path).unlabelled_settings == ["metrics.samples"]  # it does not change the training
     assert other_differences(content_of(tmp_path)) == ""
 
 
@@ -109,7 +109,7 @@ def test_single_seeds_are_one_line_instead_of_comparisons(tmp_path, hinge, wgan_
     content = two_losses(tmp_path, hinge, wgan_gp, ((20.0,), (30.0,)))
     assert content.tested == []
     assert content.untested_text.startswith("3 comparisons are left out")
-    assert content.untested_text.endswith("(loss=hinge; loss=wgan_gp).")  # labels may contain commas
+    assert content.untested_text.endswith("(loss=hinge; loss=wgan_gp).")  # not a comma, which labels may contain
 
 
 def test_run_with_empty_metadata_is_skipped_by_name(outputs):

@@ -63,7 +63,7 @@ def test_column_head_sorts_by_click_and_key(page):
     assert head.get_attribute("aria-sort") == "ascending"
     assert len(ascending) == 2
     assert ascending == sorted(ascending)
-    assert sort_keys(page, number)[-1] == ""  # the stranger has none under this protocol
+    assert sort_keys(page, number)[-1] == ""  # the stranger's run has no score under this protocol
     head.locator("button").focus()
     page.keyboard.press("Enter")
     assert head.get_attribute("aria-sort") == "descending"
@@ -81,7 +81,7 @@ def test_filter_hides_rows(page):
 
 def test_legend_toggles_lines(page):
     page.select_option("#quantity", "score/fid_classifier [?]")
-    assert count_lines(page) == 7  # the stranger's has another protocol
+    assert count_lines(page) == 7  # the stranger's run has another protocol
     configuration = page.locator("#legend button", has_text="loss=wgan_gp")
     configuration.click()
     assert configuration.get_attribute("aria-pressed") == "false"
@@ -183,7 +183,7 @@ def test_run_section_has_warnings_and_unusual_settings(page):
     failed.locator("summary").click()
     assert "failed: The run diverged" in failed.text_content()
     other = page.locator("details.run", has_text="wgan_gp/seed-0")
-    assert "Wasserstein" in other.text_content()  # unlike the most common configuration
+    assert "Wasserstein" in other.text_content()  # the most common configuration has another loss
     assert "2.15.0" in other.text_content()
 
 

@@ -116,7 +116,7 @@ def test_packed_curves_are_the_chart_data(outputs):
 
 def test_text_from_runs_is_not_markup(page_directory):
     page = (page_directory / "index.html").read_text()
-    assert "pwned" in page  # as text
+    assert "pwned" in page  # shown as text
     for markup in ("<img src=x", "</script><img", "<script>document"):
         assert markup not in page
         assert markup not in (page_directory / "table.md").read_text()

@@ -56,7 +56,7 @@ def test_run_that_trained_to_a_worse_score_has_a_warning(outputs, hinge):
     text = "best: fid_classifier 812 at step 900; the initial networks at step 0 scored better (640.5)"
     assert [run.label for run in runs if text in run.warnings] == ["worse"]
     warnings = [each.warnings for each in Report.from_runs(runs).configurations]
-    assert warnings == [["the networks at step 0 of 1 of 4 runs scored better than the best checkpoint"], []]
+    assert warnings == [["in 1 of 4 runs, the networks at step 0 scored better than the best checkpoint"], []]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ def test_steps_that_most_runs_share_are_shown(choose_of):
     chosen = choose_of(range(0, 900, 100), range(0, 500, 100), (0, 7000))
     assert len(chosen.moments) == MAX_STEPS
     assert chosen.moments[0].title == "step 0"
-    assert chosen.first.title == "step 400"  # two of the three runs have it
+    assert chosen.first.title == "step 400"  # two of the three runs have this step
     assert [grid.uri is None for grid in chosen.first.grids] == [False, False, False]
     assert [grid.remark for grid in chosen.first.grids] == ["", "", "nearest: step 7,000"]
     assert chosen.left_out == "4 more steps"

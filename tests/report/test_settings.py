@@ -1,4 +1,4 @@
-"""What of a config is a setting, and how settings are shown."""
+"""Which parts of a config are settings, and how settings are shown."""
 
 import re
 

@@ -58,7 +58,7 @@ def test_welchs_difference_agrees_with_students_example():
 
 
 def test_paired_difference_of_two_seeds_has_a_closed_form():
-    """With one degree of freedom, t is distributed as Cauchy's."""
+    """With one degree of freedom, t has Cauchy's distribution."""
     result = difference({0: 3.0, 1: 7.0}, {0: 1.0, 1: 2.0})  # differences 2 and 5: mean 3.5, standard error 1.5
     half = 1.5 * math.tan(0.475 * math.pi)
     expected = (3.5 - half, 3.5 + half, 1 - 2 / math.pi * math.atan(3.5 / 1.5))
@@ -66,7 +66,7 @@ def test_paired_difference_of_two_seeds_has_a_closed_form():
 
 
 def test_welchs_difference_of_two_seeds_has_a_closed_form():
-    """With two degrees of freedom, the distribution of t is algebraic."""
+    """With two degrees of freedom, the distribution function of t is algebraic."""
     result = difference({0: 1.0, 1: 2.0}, {2: 2.0, 3: 3.0})  # mean -1, standard error sqrt(1/2)
     half = math.sqrt(0.5) * 0.95 * math.sqrt(2 / (1 - 0.95**2))
     assert numbers(result) == pytest.approx((-1 - half, -1 + half, 1 - math.sqrt(0.5)), rel=1e-9)

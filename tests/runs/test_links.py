@@ -32,7 +32,7 @@ def test_link_of_wandb_to_its_log_is_allowed(tmp_path):
 
 def test_pipe_is_refused(tmp_path):
     os.mkfifo(tmp_path / "run.json")
-    with pytest.raises(UserError, match=r"run\.json is no regular file"):
+    with pytest.raises(UserError, match=r"run\.json is not a regular file"):
         refuse_links(tmp_path)
 
 

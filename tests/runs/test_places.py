@@ -18,8 +18,8 @@ def error(number, path=None):
     ("path", "settings"),
     [
         ("/a/cache/classifiers/x.pt", ["metrics.cache=PATH"]),
-        ("/a/cache/data/mnist", ["data.root=PATH"]),  # the nearest
-        ("/a", ["metrics.cache=PATH", "data.root=PATH"]),  # which holds both
+        ("/a/cache/data/mnist", ["data.root=PATH"]),  # the nearest setting
+        ("/a", ["metrics.cache=PATH", "data.root=PATH"]),  # a directory that holds both
         ("/elsewhere", []),
     ],
 )

@@ -1,4 +1,4 @@
-"""A run that died is told from one that is running."""
+"""A run that died is distinguished from one that is running."""
 
 import os
 import subprocess

@@ -45,7 +45,7 @@ def test_create_unique_adds_a_number_to_a_taken_path(tmp_path):
 
 
 def test_create_unique_takes_an_empty_directory(tmp_path):
-    (tmp_path / "run").mkdir()  # as Hydra makes it
+    (tmp_path / "run").mkdir()  # Hydra makes it
     assert RunDirectory.create_unique(tmp_path / "run").path == tmp_path / "run"
 
 
@@ -64,7 +64,7 @@ def test_reserve_gives_every_process_a_directory_of_its_own(tmp_path):
 def test_reserve_passes_over_a_run_without_hydra_files(tmp_path):
     RunDirectory.create_unique(tmp_path / "run")
     assert reserve(tmp_path / "run") == tmp_path / "run-2"
-    assert RunDirectory.create_unique(tmp_path / "run-2").path == tmp_path / "run-2"  # what is reserved can be used
+    assert RunDirectory.create_unique(tmp_path / "run-2").path == tmp_path / "run-2"  # a reserved directory can be used
 
 
 def test_hydra_files_are_those_that_hydra_writes(tmp_path):
@@ -151,7 +151,7 @@ def test_remove_if_empty_keeps_what_holds_something(tmp_path):
     (path := tmp_path / "own" / "run").mkdir(parents=True)
     remove_if_empty(path)
     assert not path.exists()
-    assert path.parent.exists()  # not one of the default directories
+    assert path.parent.exists()  # kept: not one of the default directories
 
 
 def test_remove_if_empty_removes_hydras_files(tmp_path):
@@ -213,5 +213,5 @@ def test_lines_that_are_no_points_are_dropped_and_counted(tmp_path, capsys):
     run.metrics.write_bytes(b"\n".join(lines))
     assert [point["step"] for point in run.points()] == [1, 3]
     run.drop_points_after(2)
-    assert capsys.readouterr().out == "metrics.jsonl: 6 lines removed that cannot be read\n"
+    assert capsys.readouterr().out == "metrics.jsonl: removed 6 lines that cannot be read\n"
     assert run.metrics.read_text() == '{"step": 1}\n'

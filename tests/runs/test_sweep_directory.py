@@ -39,8 +39,8 @@ def test_jobs_are_the_run_directories_in_their_order(tmp_path):
         run.path.mkdir(parents=True)
         run.update_metadata(status="finished", overrides=[name])
     (tmp_path / "11-seed-11").mkdir()
-    (tmp_path / "11-seed-11" / "run.json").touch()  # the directory has just been taken
-    (tmp_path / "12-seed-12" / ".hydra").mkdir(parents=True)  # not started
+    (tmp_path / "11-seed-11" / "run.json").touch()  # a job that has just taken its directory
+    (tmp_path / "12-seed-12" / ".hydra").mkdir(parents=True)  # a job that has not started
     jobs = SweepDirectory(tmp_path).jobs()
     assert list(jobs) == ["2-seed-2", "9-seed-9", "10-seed-10", "11-seed-11", "nested/3"]
     assert jobs["9-seed-9"] == {"status": "finished", "overrides": ["9-seed-9"]}
@@ -58,7 +58,7 @@ def test_job_whose_process_is_gone_has_died(tmp_path):
 def test_discard_removes_a_sweep_without_jobs(tmp_path):
     sweep = SweepDirectory(tmp_path)
     sweep.create(["seed=0,1"])
-    (tmp_path / "multirun.yaml").touch()  # Hydra's
+    (tmp_path / "multirun.yaml").touch()  # a file of Hydra
     sweep.discard_if_no_job_started()
     assert not list(tmp_path.iterdir())
 

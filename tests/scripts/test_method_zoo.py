@@ -1,4 +1,4 @@
-"""docs/methods.md: it is what the configs and docstrings say, and it has everything that can be chosen."""
+"""The page docs/methods.md agrees with the configs and docstrings, and lists everything that can be chosen."""
 
 import inspect
 import re
@@ -53,7 +53,7 @@ def test_chosen_options_are_those_that_hydra_chooses(case):
     schema.register()
     composed = compose_config("train", [f"experiment={case}"], [CONF], with_hydra=True)
     choices = OmegaConf.to_container(composed.hydra.runtime.choices)
-    others = ("hydra", "experiment", "sweep")  # and groups with lists of options are not in the choices
+    others = ("hydra", "experiment", "sweep")  # the choices also lack groups with lists of options
     expected = {group: name for group, name in choices.items() if name and not group.startswith(others)}
     assert len(expected) > 8
     chosen = chosen_options(case)

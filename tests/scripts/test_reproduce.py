@@ -30,7 +30,7 @@ def write(monkeypatch, *arguments):
 
 
 def lines_of(directory, case, form, score):
-    """Return the cells of the lines of a score in the table below `directory`, without case, form and score."""
+    """Return the further cells of each line of the table below `directory` that begins with case, form and score."""
     start = f"| {case} | {form} | {score} |"
     lines = (directory / "table.md").read_text().splitlines()
     return [[cell.strip() for cell in line[len(start) : -1].split("|")] for line in lines if line.startswith(start)]

@@ -13,7 +13,7 @@ from ganexp import checkpoint
 from ganexp.checkpoint import AtomicCheckpointIO, read_checkpoint
 
 writes: list[tuple[str, str, str]] = []
-_watched: list[str] = []  # a directory, while it is watched
+_watched: list[str] = []  # the watched directory, if there is one
 
 
 def _record(event, arguments):
@@ -29,7 +29,7 @@ def _record(event, arguments):
         writes.append((event, str(arguments[1]), str(arguments[0])))
 
 
-sys.addaudithook(_record)  # it stays for the whole process, and does nothing but here
+sys.addaudithook(_record)  # the hook stays, but records only while a directory is watched
 
 
 @contextlib.contextmanager
@@ -52,7 +52,7 @@ def test_every_file_of_a_run_is_replaced_beside_itself(tmp_path):
         ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
         ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
     opened = [os.path.basename(path) for kind, path, _source in found if kind != "os.rename"]
-    assert set(opened) <= {".lock"}  # which is empty
+    assert set(opened) <= {".lock"}  # an empty file
     moves = [(source, target) for kind, target, source in found if kind == "os.rename"]
     moved = {os.path.basename(target) for _source, target in moves}
     assert {"last.ckpt", "best.ckpt", "run.json", "config.yaml", "curves.png", "scores.json"} <= moved
@@ -64,7 +64,7 @@ def test_kill_while_saving_leaves_the_previous_checkpoint(tmp_path, monkeypatch,
     path = tmp_path / "checkpoints" / name
     state = {"state_dict": {"a": torch.ones(2)}, "ganexp": {"step": 7}}
     AtomicCheckpointIO(tmp_path).save_checkpoint(state, path)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # another disk has no part in it
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # saving must not use another disk
 
     def stop_halfway(content, file):
         file.write(b"half a checkpoint")

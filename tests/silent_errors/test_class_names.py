@@ -18,7 +18,7 @@ METRICS = ("data.resolution=8", "trainer=cpu", "metrics=classifier", "metrics.ex
 
 
 def noisy(folder, names, count=12):
-    """Return PNGs of 8x8 pixels: in folders below `folder` called as the keys of `names`, of the classes' levels."""
+    """Return PNGs of 8x8 pixels by path; keys of `names` are folders, and their values the classes they look like."""
     files = {}
     for name, looks_as in names.items():
         for number in range(count):
@@ -84,7 +84,9 @@ def test_single_folder_that_is_no_class_has_no_labels(tmp_path):
     write_files(tmp_path, noisy("train", same("abc"), 2) | noisy("test", {"unknown": "a"}, 2))
     held_out = load(tmp_path, "test")
     assert held_out.labels is None
-    assert held_out.warnings == ["folder unknown of the test split is not a class of the training split: no labels."]
+    assert held_out.warnings == [
+        "folder unknown of the test split is not a class of the training split: the test split has no labels."
+    ]
     assert held_out.match_classes(["a", "b", "c"]) is held_out
 
 
@@ -141,7 +143,7 @@ def test_class_directories_with_other_names_are_refused(tmp_path, dataset):
 
 
 def test_directories_that_sample_has_drawn_are_its_classes(tmp_path):
-    names = {"b:c": "a", "last.": "b"}  # neither is a directory's name on every system
+    names = {"b:c": "a", "last.": "b"}  # on some systems, directories cannot have these names
     dataset = write_files(tmp_path, noisy("pets", names, 20)) / "pets"
     small = ("schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4", "callbacks=none")
     settings = ("data=folder", f"data.path={dataset}", *METRICS)

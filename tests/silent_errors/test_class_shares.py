@@ -1,7 +1,7 @@
-"""Samples of a conditional model have the classes of the images that they are compared with, in their shares.
+"""Samples of a conditional model have the same shares of classes as the images that they are compared with.
 
-The generator here draws each class exactly as the images are. Its FID is near 0 whatever the sizes of the classes; of
-samples with equally many of each class it is not.
+The generator here draws each class exactly as the images are. With these shares, its FID is near 0 for all sizes of the
+classes; with equally many samples of each class, it is not.
 """
 
 import io
@@ -107,7 +107,7 @@ def protocol_of(run: Path) -> dict:
 
 @pytest.mark.slow
 def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
-    """Two classes, 900 and 100 images, in training and in `evaluate`; equal shares give something else."""
+    """Two classes, 900 and 100 images, in training and in `evaluate`; equal shares give a larger FID."""
     write(project / "two.zip", {"a": 900, "b": 100})
     done = ganexp(*TRAIN, "data.path=two.zip", "metrics.samples=1000", cwd=project)
     assert "classes of the scored samples, in the shares of the train split: a 900, b 100" in done.stdout
@@ -137,7 +137,7 @@ def test_shares_are_those_of_the_first_reference(project):
 
 
 def test_class_without_reference_images_gets_no_samples(project):
-    """The test split lacks class b: no sample is of it, no score suffers, and the output says so."""
+    """The test split lacks class b: no sample has this class, no score gets worse, and the output says so."""
     write(project / "lack.zip", {"train/a": 60, "train/b": 60, "train/c": 30, "test/a": 20, "test/c": 60})
     overrides = ("data.path=lack.zip", "metrics.references=[test]", "metrics.samples=200")
     done = ganexp(*TRAIN, *overrides, "metrics/score=[fid,intra_fid,accuracy]", cwd=project)

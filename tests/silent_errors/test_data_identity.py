@@ -1,4 +1,4 @@
-"""A run knows the images it was trained on: others are refused, or named in what was scored against them."""
+"""A run knows the images that it was trained on: other images are refused, or named in the scores against them."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ SMALL = (
 
 @pytest.fixture(autouse=True)
 def read_anew():
-    """Forget the images that were read: another command would be another process."""
+    """Forget the images that were read, because a user's next command would be a new process."""
     _forget_images()
     yield
     _forget_images()
@@ -182,7 +182,7 @@ def test_dataset_below_the_root_moves_with_it(tmp_path):
     ganexp(*SMALL[1:], *own_dataset, cwd=tmp_path)
     (run,) = (tmp_path / "outputs" / "run").iterdir()
     shutil.move(tmp_path / "old", tmp_path / "new")
-    shutil.rmtree(tmp_path / "new" / "pets" / "light")  # other content, so that the old images cannot be meant
+    shutil.rmtree(tmp_path / "new" / "pets" / "light")  # other images, which the message must count
     fill(tmp_path / "new" / "pets" / "light", 10, 190)
     _forget_images()
     done = ganexp("evaluate", f"ckpt={run}", "data.root=new", cwd=tmp_path)

@@ -15,15 +15,15 @@ from PIL import ExifTags, Image, ImageOps
 from ganexp.data import sets
 from ganexp.errors import UserError
 
-RAMP = np.linspace(0, 65535, 64).round().astype(np.uint16).reshape(8, 8, 1)  # of mean 127.5 in 8 bits
-COLOUR = np.concatenate([RAMP, 65535 - RAMP, np.full_like(RAMP, 51 * 257)], 2)  # of means 127.5, 127.5 and 51
+RAMP = np.linspace(0, 65535, 64).round().astype(np.uint16).reshape(8, 8, 1)  # its mean is 127.5 in 8 bits
+COLOUR = np.concatenate([RAMP, 65535 - RAMP, np.full_like(RAMP, 51 * 257)], 2)  # its means are 127.5, 127.5 and 51
 OPAQUE = np.full_like(RAMP, 65535)
-LEFT = np.indices((8, 8))[1] < 4  # where the images of half transparency are transparent
+LEFT = np.indices((8, 8))[1] < 4  # where half-transparent images are transparent
 GREY, OF_COLOUR = (127.5,) * 3, (127.5, 127.5, 51)
 
 
 def half_transparent(mode, hidden, seen):
-    """Return an image whose right half is seen; the colour of the left half is hidden by transparency."""
+    """Return an image whose right half is visible; transparency hides the colour of its left half."""
     pixels = np.where(LEFT[..., None], hidden, seen).astype(np.uint8)
     alpha = np.where(LEFT, 0, 255).astype(np.uint8)
     bands = pixels[..., :1] if mode == "LA" else pixels
@@ -31,7 +31,7 @@ def half_transparent(mode, hidden, seen):
 
 
 def palette(transparent):
-    """Return an image of two palette colours, red and blue, of which the left one can be declared transparent."""
+    """Return a palette image with red on the left and blue on the right; red can be declared transparent."""
     image = Image.fromarray(np.where(LEFT, 0, 1).astype(np.uint8)).convert("P")
     image.putpalette([255, 0, 0, 0, 0, 255])
     return encoded(image, "PNG", **({"transparency": 0} if transparent else {}))
@@ -42,7 +42,7 @@ def frames(kind, **options):
     return encoded(pages[0], kind, save_all=True, append_images=pages[1:], **options)
 
 
-CMYK = Image.new("CMYK", (8, 8), (255, 0, 51, 0))  # no red, all green, and 204 of blue
+CMYK = Image.new("CMYK", (8, 8), (255, 0, 51, 0))  # red 0, green 255, blue 204
 SCALED, FIRST, ON_WHITE = "scaled from more than 8 bits", "first frame", "laid on white"
 HALF_RED = Image.fromarray(np.where(LEFT[..., None], (255, 0, 0), (0, 0, 0)).astype(np.uint8))
 # name of the file -> its content, the mean of its red, green and blue, and what is said about it

@@ -1,4 +1,4 @@
-"""Labels have names wherever they appear, and what is cached for labels is not used for others."""
+"""Labels have names wherever they appear, and what is cached for some labels is not used for other labels."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ SCORED = ("metrics=classifier", "metrics.extractor.updates=60", "metrics.samples
 
 @pytest.fixture(autouse=True)
 def read_anew():
-    """Forget the images that were read: another command would be another process."""
+    """Forget the images that were read, because a user's next command would be a new process."""
     build._read_source.cache_clear()
 
 
@@ -50,7 +50,7 @@ def recorded_accuracy(cwd: Path, name: str) -> float:
 
 @pytest.mark.slow
 def test_accuracy_follows_the_test_split(tmp_path):
-    """Wrong test images are mended, moved to another class, and removed; each time the accuracy is the true one."""
+    """Wrong test images are corrected, moved to another class, and removed; the accuracy is right each time."""
     for split, count in (("train", 30), ("test", 10)):
         fill(tmp_path / "set" / split / "dark", count, 50)
         fill(tmp_path / "set" / split / "light", count, 200)
@@ -66,7 +66,7 @@ def test_accuracy_follows_the_test_split(tmp_path):
     assert len(weights) == 1  # the training images were the same all the time
     (tmp_path / "set" / "test").rename(tmp_path / "elsewhere")
     assert recorded_accuracy(tmp_path, "set") == 1
-    assert len(list((tmp_path / "cache" / "classifiers").iterdir())) == 2  # a tenth is held out now
+    assert len(list((tmp_path / "cache" / "classifiers").iterdir())) == 2  # a tenth of the images is held out now
 
 
 @pytest.fixture

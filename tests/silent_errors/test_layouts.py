@@ -39,7 +39,7 @@ OF_STYLE_GAN = BUCKETS | index([[name.replace("/", "\\"), label] for name, label
 
 @dataclass
 class Layout:
-    """Files, and what they should mean: classes with their numbers of images, None for images without classes."""
+    """Files, and what they should mean: the number of images of each class, or in total without classes."""
 
     files: dict
     train: dict | int
@@ -249,7 +249,7 @@ def test_circle_of_links_ends(tmp_path):
 
 
 def age(directory):
-    """Let all files and directories be changed long ago, so that their listing is kept."""
+    """Set the times of all files and directories to a distant past, so that their listing is kept."""
     for path in [directory, *directory.rglob("*")]:
         os.utime(path, (1e9, 1e9))
 

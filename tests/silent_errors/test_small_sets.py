@@ -27,7 +27,7 @@ BASE = (
 
 
 def write(directory: Path, counts: dict[str, int]) -> None:
-    """Write so many noisy images of each class."""
+    """Write the given number of noisy images of each class."""
     for name, count in counts.items():
         for index in range(count):
             photo(directory / name / f"{index}.png", (8, 8))

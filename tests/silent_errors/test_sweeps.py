@@ -66,12 +66,12 @@ def test_job_whose_config_file_has_changed_is_refused(tmp_path):
     done = ganexp("--config-dir", "mine", "sweep.resume=swept", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert f"swept/{names[0]} has a run with other settings: model.latent.dim.\n" in done.stderr
-    assert f"swept/{names[1]} has a run" in done.stderr  # the first one did not hide it
+    assert f"swept/{names[1]} has a run" in done.stderr  # the first run does not hide the second
     assert contents(swept, names) == before
 
 
 def test_same_job_is_not_run_again(tmp_path, monkeypatch):
-    """What depends on the machine, or was found out in the run, makes no other job."""
+    """A job stays the same if only values change that depend on the machine or are found during the run."""
     monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "here"))
     ganexp("-m", "seed=1", *SWEPT, cwd=tmp_path)
     before = contents(tmp_path / "swept", jobs(tmp_path / "swept"))

@@ -20,7 +20,7 @@ def composed(*arguments, cwd, command="train"):
 
 @pytest.fixture
 def folders(tmp_path):
-    """Make folders of images whose names are numbers to Hydra, and one that such a number would name."""
+    """Make image folders with names that Hydra reads as numbers, and folders that these numbers would name."""
     for name, count in (("2024_01_01", 5), ("1e3", 6), ("20240101", 7), ("1000.0", 8)):
         for number in range(count):
             photo(tmp_path / name / f"{number}.png", (8, 8))
@@ -49,7 +49,7 @@ def test_search_keeps_texts_too(folders):
     """Optuna hands the chosen values to Hydra without their quotes."""
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
-    scored = ("metrics=inception", "metrics.samples=40")  # refused in the job, for the lack of weights
+    scored = ("metrics=inception", "metrics.samples=40")  # the job is refused, because the weights are missing
     images = ("data=folder", "data.path=choice(2024_01_01,2024_01_01)", "data.resolution=8", "name=1e5")
     ganexp("-m", *images, *search, *SMALL, *scored, cwd=folders, check=False)
     (job,) = (folders / "swept").glob("*/.hydra/config.yaml")

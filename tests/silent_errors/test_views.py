@@ -1,4 +1,4 @@
-"""What is printed is whole, ends quietly when nobody reads it, and names the places that cannot be used."""
+"""Output is complete, stops quietly when nobody reads it, and names the places that cannot be used."""
 
 import io
 import os

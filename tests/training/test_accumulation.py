@@ -19,7 +19,7 @@ from ganexp.training import trainer as trainers
 from ganexp.training.scored_module import ScoredModule
 
 PARTS, IMAGES, STEPS = 2, 8, 4
-EPSILON = ("optimizer.generator.eps=1e-3", "optimizer.discriminator.eps=1e-3")  # rounding errors are no full steps
+EPSILON = ("optimizer.generator.eps=1e-3", "optimizer.discriminator.eps=1e-3")  # no full steps by rounding errors
 DCGAN = ("data.resolution=16", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4")
 NO_NORM = ("model.generator.norm=none", "model.discriminator.norm=none")
 SPECTRAL = (*DCGAN, *NO_NORM, "loss=hinge", "model.discriminator.spectral_norm=persistent")
@@ -46,7 +46,7 @@ def draw_whole_batches(patch):
         return rows[:count]
 
     def rand_share(shape, **options):
-        if options.get("generator") is not None:  # the order of the images
+        if options.get("generator") is not None:  # this draws the order of the images
             return rand(shape, **options)
         return share("epsilon", shape[0], lambda: rand((IMAGES, *shape[1:]), **options))
 
@@ -70,7 +70,7 @@ def trained(case, parts, steps=STEPS):
 
 
 def differences(ours, theirs):
-    """Return the largest norm of a difference of two states, relative to the norm of the state."""
+    """Return the largest norm of a tensor's difference between two states, relative to its norm in `theirs`."""
     assert ours.keys() == theirs.keys()
     pairs = [(ours[name].float(), theirs[name].float()) for name in ours]
     return max((a - b).norm() / b.norm().clamp_min(1e-3) for a, b in pairs)
@@ -86,7 +86,7 @@ def test_parts_train_as_the_whole_batch(case):
 
 
 def test_sum_of_parts_trains_differently():
-    """The comparison above would find a sum of gradients instead of a mean, also with Adam."""
+    """The comparison above would detect a sum of gradients in place of their mean, also with Adam."""
     whole = trained("plain", 1)
     with mock.patch.object(torch, "_foreach_div", lambda sums, parts: sums):
         parts = trained("plain", PARTS)
@@ -121,7 +121,7 @@ def test_batches_that_cannot_be_divided_are_refused(words, fix):
 
 
 def limited(images, affected=lambda images: True):
-    """Let the discriminator run out of memory with more than some images, if they are `affected`."""
+    """Let the discriminator run out of memory for a batch of more than `images` images that is `affected`."""
     forward = Discriminator.forward
 
     def limited_forward(network, x, labels=None):
@@ -143,7 +143,7 @@ def test_run_out_of_memory_equals_one_in_parts(tmp_path):
     with limited(4):
         done = ganexp(*OOM, cwd=first)
         ganexp(*OOM, "schedule.steps=6", "schedule.accumulate=2", cwd=second)
-        ganexp("resume", "run", "schedule.steps=6", cwd=first)  # must not run out of memory again
+        ganexp("resume", "run", "schedule.steps=6", cwd=first)  # this must not run out of memory again
     assert done.stdout.count("the 8 images of an update go through the networks in 2 parts") == 1
     recorded = json.loads((first / "run/run.json").read_text())
     assert recorded["out_of_memory"] == {"step": 0, "update": "discriminator", "accumulate": 2}

@@ -13,7 +13,7 @@ def test_clock_counts_only_while_it_runs(monkeypatch):
     assert clock.seconds() == 0
     clock.start()
     now += 3
-    clock.start()  # has no effect while it runs
+    clock.start()  # has no effect while the clock runs
     assert clock.seconds() == 3
     clock.pause()
     now += 10

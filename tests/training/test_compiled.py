@@ -1,4 +1,4 @@
-"""Compiled updates take the same steps as those without compilation, and fall back where they would not."""
+"""Compiled updates take the same steps as plain updates; where they would take others, plain updates are used."""
 
 import logging
 import shutil
@@ -43,7 +43,7 @@ RUN = (
 
 @pytest.fixture(autouse=True)
 def without_code_generation(monkeypatch):
-    """Compile as for a real run, except for the last part, which is slow: that makes machine code of the operations."""
+    """Compile as for a real run, but without the slow last part, which turns the operations into machine code."""
     monkeypatch.setattr(compiled, "BACKEND", "aot_eager")
     yield
     torch.compiler.reset()
@@ -54,7 +54,7 @@ def steps(words, compute=lambda gan: None, parts=1):
 
     Args:
         words: the overrides.
-        compute: returns how to compute gradients; None is the usual way.
+        compute: function from the GAN to a function that computes gradients, or to None for the usual one.
         parts: number of parts of a batch.
     """
     bench = Bench(*words, f"schedule.accumulate={parts}", base=CHOICES, model=())
@@ -90,7 +90,7 @@ def test_compiled_steps_equal_plain_ones(kind, capsys):
     bench = steps(KINDS[kind], counted)
     assert torch.equal(torch.get_rng_state(), after)
     assert_equal(bench, plain, **ROUNDING)
-    assert sorted(calls) == ["discriminator"] * 2 + ["generator"] * 2  # in the self-tests only
+    assert sorted(calls) == ["discriminator"] * 2 + ["generator"] * 2  # calls in the self-tests only
     used = [each for each in bench.gan.networks.parameters() if each.grad is not None]
     assert [each.grad.stride() for each in used] == [each.stride() for each in used]  # as fused optimizers require
     assert WARNING not in capsys.readouterr().out
@@ -101,7 +101,7 @@ def test_machine_code_computes_the_same_steps(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(compiled, "BACKEND", "inductor")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
 
-    def compile_discriminator(gan):  # whose update has the second-order gradients
+    def compile_discriminator(gan):  # its update has the second-order gradients
         update = compile_updates(gan)
         return lambda phase, real: (update if phase.network == "discriminator" else gan.compute_gradients)(phase, real)
 
@@ -126,7 +126,7 @@ def test_compiled_parts_of_a_batch_equal_plain_ones(capsys):
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_lost_second_order_gradients_are_found(precision, monkeypatch, capsys):
-    """In half precision, the gradient penalty's weight is so small that rounding has a larger effect."""
+    """In half precision, the gradient penalty's weight is so small that rounding outweighs the penalty."""
     weight = 10 if precision == "32-true" else 0.003
     words = (*GRADIENT_PENALTY, f"loss.penalties.gradient_penalty.weight={weight}")
 

@@ -21,11 +21,11 @@ CASES = {
 }
 
 
-MACHINES = {"accumulated": 2}  # with one device each; otherwise one with both devices
+MACHINES = {"accumulated": 2}  # machines with one device each; other cases have one machine with two
 
 
 def largest_difference(ours, theirs):
-    """Return the largest norm of a difference of two weights, relative to the norm of the weight."""
+    """Return the largest norm of a weight's difference between the two, relative to its norm in `theirs`."""
     assert ours.keys() == theirs.keys()
     norms = {name: (np.linalg.norm(ours[name] - theirs[name]), np.linalg.norm(theirs[name])) for name in ours}
     return max(difference / max(norm, 1e-3) for difference, norm in norms.values())

@@ -10,7 +10,7 @@ def test_average_equals_the_weighted_sum_of_all_weights():
     network = nn.Linear(2, 1, bias=False)
     average = AveragedGenerator(network, decay=0.9, start=1)
     weights = [torch.full((1, 2), float(value)) for value in (1, 5, -3)]
-    expected = weights[0]  # up to the start the average is the network
+    expected = weights[0]  # up to the start, the average equals the network
     for step, weight in enumerate(weights, start=1):
         with torch.no_grad():
             network.weight.copy_(weight)

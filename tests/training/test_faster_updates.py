@@ -61,7 +61,7 @@ def test_auto_records_no_parts_of_others(part):
 
 
 def test_updates_in_parts_are_not_recorded():
-    """Their number is doubled if memory is short, and a resumed run keeps it."""
+    """The number of parts doubles if memory is short, and a resumed run keeps the number."""
     gan = Bench("trainer.cuda_graph=true").gan
     gan.accumulated.load_state_dict({"accumulate": 2})
     assert not is_recorded(gan)

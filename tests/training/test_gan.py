@@ -54,7 +54,7 @@ def test_order_of_updates(words, events):
 
 
 def test_simultaneous_gradients_are_taken_at_the_same_weights():
-    """The generator's gradient must come from D before its update, so freezing D's step changes nothing."""
+    """The generator's gradient comes from D before D's update, so freezing D's step does not change the generator."""
     words = ("loss=non_saturating", "schedule.updates.n_critic=1", "schedule.updates.order=simultaneous")
     generators = []
     for frozen in (False, True):
@@ -155,7 +155,7 @@ def test_losses_of_half_precision_networks_are_taken_in_full(loss):
 def test_average_of_the_generator():
     bench = Bench("schedule.ema.decay=0.9", "schedule.ema.start=1", "model.generator.norm=batch", "loss=hinge")
     gan = bench.gan
-    bench.step()  # before the start the average is the generator
+    bench.step()  # before the start, the average equals the generator
     first = [p.detach().clone() for p in gan.generator.parameters()]
     assert all(torch.equal(a, b) for a, b in zip(gan.averaged_generator.parameters(), first, strict=True))
     bench.step()
@@ -169,7 +169,7 @@ def test_average_of_the_generator():
 
 
 def test_learning_rates_decay_to_zero():
-    """Step k of N uses the rate times 1 - k / N, to 1e-15, so that the weights keep their bits."""
+    """Step k of N uses the rate times 1 - k / N, exact to 1e-15, so that the weights keep their bits."""
     bench = Bench("schedule/lr_decay=linear", "schedule.steps=7", "schedule.evaluate_every=7", "optimizer=ttur")
     for step in range(8):
         factor = 1 - step / 7

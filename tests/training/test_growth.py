@@ -38,7 +38,7 @@ def test_stage_of_a_step_in_the_published_case(step, stage):
 def test_all_networks_and_the_average_have_the_stage_of_the_step():
     grown = bench(*GROWTH)
     networks = [grown.gan.generator, grown.gan.discriminator, grown.gan.averaged_generator.network]
-    assert [network.stage for network in networks] == [0.0] * 3  # for the evaluation before the first step
+    assert [network.stage for network in networks] == [0.0] * 3  # the stage of the evaluation before the first step
     for step in range(7):
         grown.step()
         assert [network.stage for network in networks] == [min(step * 8 / 12, 4.0)] * 3
@@ -113,7 +113,7 @@ def test_run_that_stops_within_a_fade_resumes_exactly(tmp_path):
         checkpoint = last_checkpoint(run)
         assert checkpoint["ganexp"]["step"] == step
         stages = {value for name, value in checkpoint["state_dict"].items() if name.endswith("_extra_state")}
-        assert stages == {(step - 1) * 8 / 12}  # of the last step
+        assert stages == {(step - 1) * 8 / 12}  # the stage of the last step
         ganexp("resume", "run", cwd=tmp_path)
     ours, undisturbed = last_checkpoint(run), last_checkpoint(tmp_path / "whole")
     for part in ("state_dict", "optimizer_states", "StreamData"):

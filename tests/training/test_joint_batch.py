@@ -1,4 +1,4 @@
-"""One pass of the discriminator over real and generated images together: when it is used, and what it computes."""
+"""One forward pass of the discriminator over real and generated images: when it is used, and what it computes."""
 
 import pytest
 import torch

@@ -10,7 +10,7 @@ IMAGES, BATCH = 1050, 100  # 10 batches; the incomplete one is left out
 
 
 def planned(rule="FixedRatio", epochs=6, every=3, **arguments):
-    """Return a config whose schedule has epochs."""
+    """Return a config whose schedule is given in epochs."""
     updates = {"_target_": f"ganexp.training.updates.{rule}", **arguments}
     schedule = {"steps": None, "epochs": epochs, "evaluate_every": None, "evaluate_every_epochs": every}
     return OmegaConf.create(
@@ -25,7 +25,7 @@ def planned(rule="FixedRatio", epochs=6, every=3, **arguments):
         ({"n_critic": 5}, 12, 6),
         ({"n_critic": 5, "reuse_real": True}, 60, 30),
         ({"n_critic": 4}, 15, 8),  # 7.5 steps are rounded up
-        ({"rule": "LossLimit"}, 60, 30),  # without a limit
+        ({"rule": "LossLimit"}, 60, 30),  # a rule without a limit
     ],
 )
 def test_epochs_become_steps_by_the_batches_of_a_step(arguments, steps, every):
@@ -33,12 +33,12 @@ def test_epochs_become_steps_by_the_batches_of_a_step(arguments, steps, every):
     schedule = in_steps(cfg, IMAGES).schedule
     assert (schedule.steps, schedule.evaluate_every, schedule.evaluate_by) == (steps, every, "steps")
     assert schedule.max_d_steps is None
-    assert cfg.schedule.steps is None  # a copy was changed
+    assert cfg.schedule.steps is None  # only a copy was changed
     assert epochs_of(in_steps(cfg, IMAGES), IMAGES) == 6
 
 
 def test_last_step_completes_the_epochs():
-    """So that the checkpoint of the last epoch can be kept."""
+    """Only then can the checkpoint of the last epoch be kept."""
     for n_critic in range(1, 12):
         cfg = in_steps(planned(epochs=1, every=1, n_critic=n_critic), IMAGES)
         assert 1 <= epochs_of(cfg, IMAGES) < 1 + n_critic / 10

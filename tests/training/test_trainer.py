@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def flags(monkeypatch):
-    """Leave torch's flags as they were."""
+    """Restore torch's flags after a test."""
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
     benchmark = torch.backends.cudnn.benchmark
     yield

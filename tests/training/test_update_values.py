@@ -62,7 +62,7 @@ def test_d_steps_decide_evaluations_and_loss_points(tmp_path):
     length = ("schedule.steps=100", "callbacks=[interpolations,progress]", "metrics.interpolate=true")
     ganexp(*TINY, *words, *length, *D_STEPS, "hydra.run.dir=run", cwd=tmp_path)
     points = [point for point in logged_points(tmp_path / "run") if "loss/generator" in point]
-    assert [point["axis/d_steps"] for point in points] == [10, 15, 20, 24]  # five in each step
+    assert [point["axis/d_steps"] for point in points] == [10, 15, 20, 24]  # five updates in each step
     assert [point["axis/epochs"] for point in points] == pytest.approx([n / 179 for n in (10, 15, 20, 24)])
     pictures = sorted(file.name for file in (tmp_path / "run" / "samples" / "interpolations").iterdir())
     assert pictures == [f"step-{step:07d}.png" for step in (0, 2, 4, 5)]  # after 0, 10, 20 and 24 updates

@@ -7,7 +7,7 @@ from ganexp.training.updates import Backward, FixedRatio, LossLimit, Step
 
 
 def sequence(rule, losses=None, others=()):
-    """Return the phases of one step as text: n or s for next or same real batch, then the network, then its step."""
+    """Return a step's phases as text: nD or sD for D's gradient on the next or same real batch, stepD for its step."""
     losses = iter(losses or [])
     phases, result, text = rule.phases(others), None, []
     while True:
@@ -97,7 +97,7 @@ def test_fixed_ratio_resumes_within_its_cycle():
 
 
 def play(rule, losses):
-    """Return the number of discriminator updates in each step, for one loss an update."""
+    """Return the number of discriminator updates in each step, given the loss of every update."""
     steps, remaining = [], list(losses)
     while remaining:
         phases, result, updates = rule.phases(), None, 0
@@ -116,7 +116,7 @@ def play(rule, losses):
 
 
 def as_coded(losses, limit, window=5, burst=4):
-    """Return the generator updates of one epoch by the counter of the article's code, batch by batch."""
+    """Return the number of generator updates in one epoch, counted batch by batch as in the article's code."""
     held = generator_updates = 0
     for index in range(len(losses)):
         if held == 0:
@@ -143,7 +143,7 @@ def test_epoch_of_the_dataset_has_its_number_of_batches():
         LossLimit(limit=0.5, repeat_burst=True, epoch=113),
     )
     ours.set_batches_per_epoch(113)
-    fixed.set_batches_per_epoch(7)  # without effect
+    fixed.set_batches_per_epoch(7)  # has no effect on a fixed epoch
     assert play(ours, [1.0] * 226) == play(fixed, [1.0] * 226)
 
 
@@ -156,7 +156,7 @@ def test_loss_limit_as_published_is_the_articles_counter():
 
 def test_loss_limit_window_and_bursts():
     rule = LossLimit(limit=0.5, window=2, burst=2)
-    # mean 0.4; 0.8 -> a burst; after it the mean of (0, 0.1); then (0.1, 1.0) -> a burst
+    # the means 0.4 and 0.8 start a burst; after it, those of (0, 0.1) and (0.1, 1.0) start another one
     assert play(rule, [0.4, 1.2, 0.0, 0.0, 0.1, 1.0, 0.0, 0.0]) == [1, 3, 1, 3]
 
 

@@ -9,11 +9,11 @@ from ganexp.types import NonNegativeFloat, UnitInterval
 class InstanceNoise(nn.Module):
     """Add N(0, s²) to every value of an image, with s = std · max(0, 1 - p/end) at the share p of the run.
 
-    The noise makes the distributions of real and generated images overlap, so that a discriminator that is far ahead
-    still has a gradient. Use it when the discriminator's loss tends to 0.
+    The noise makes the distributions of real and generated images overlap, so that a discriminator that separates
+    them well still gives a gradient. Use it when the discriminator's loss tends to 0.
 
     Args:
-        std: Standard deviation s at the start of the run, where images have the range [-1, 1].
+        std: Standard deviation s at the start of the run, for images in the range [-1, 1].
         end: Share of the run in [0, 1] at which the noise reaches 0; 0 keeps it constant.
 
     Example:
@@ -23,7 +23,7 @@ class InstanceNoise(nn.Module):
         0.1
     """
 
-    deviation: Tensor  # a scalar, in checkpoints
+    deviation: Tensor  # a scalar, which checkpoints include
 
     def __init__(self, std: NonNegativeFloat, end: UnitInterval = 1.0) -> None:
         super().__init__()

@@ -36,10 +36,10 @@ class Curves(Callback):
 
 @contextmanager
 def young_garbage_freed() -> Iterator[None]:
-    """Free what the block has left: the parts of a figure refer to each other, so that only the collector frees them.
+    """Free what the block leaves: parts of a figure refer to each other, so that only the garbage collector frees them.
 
-    In the block nothing is collected, because what survives a collection is searched rarely. Figures of several
-    megabytes would add up until then.
+    Within the block nothing is collected, because objects that survive a collection are searched again only rarely.
+    Figures of several megabytes would add up until then.
     """
     was_enabled = gc.isenabled()
     gc.disable()

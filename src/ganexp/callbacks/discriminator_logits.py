@@ -16,15 +16,15 @@ from ganexp.pixels import from_uint8
 from ganexp.sampling import EVALUATION_SEED, sample_images, sample_labels, sampling_mode
 from ganexp.training.gan import GAN
 
-IMAGES = 1000  # of each kind
+IMAGES = 1000  # number of images of each kind
 BATCH = 250
 
 
 class DiscriminatorLogits(Callback):
     """Compute the discriminator's logits on up to 1,000 images of each kind, and log their means.
 
-    For losses of a probability, such as `NonSaturating`, the mean of sigmoid(logit) is logged, too: D's probability
-    that an image is real.
+    For losses in which D estimates a probability, such as `NonSaturating`, the mean of sigmoid(logit) is logged, too:
+    D's probability that an image is real.
 
     Args:
         image_sets: real images by split: `train`, and `test` if there are held-out images.

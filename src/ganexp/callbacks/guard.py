@@ -17,8 +17,8 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.training.gan import GAN
 from ganexp.types import PositiveFloat, PositiveInt, UnitInterval
 
-RECENT, BEFORE = 3, 20  # logged points whose medians are compared to find a sudden rise
-TERMS = ("real", "fake")  # of a loss that declares a floor
+RECENT, BEFORE = 3, 20  # numbers of logged points whose medians are compared to find a rise
+TERMS = ("real", "fake")  # names of D's terms in a loss that declares a floor
 AT_FLOOR = (
     "D's loss is {loss:.2g}, and cannot be below {floor:.2g}: D separates all images, so that G gets hardly any "
     "gradient. Try fewer D updates, a penalty such as loss/penalty=r1, or spectral norm"
@@ -32,7 +32,7 @@ WORSE = "{name} is {value:.4g}, and was {best:.4g} at step {step:,}: the run has
 
 
 class Guard(Callback):
-    """Warn of a run that fails, at its evaluations; or end it, or continue it from an earlier checkpoint.
+    """Look for failures at the evaluations of a run, and warn, end the run, or continue from an earlier checkpoint.
 
     Four failures are found:
 
@@ -43,7 +43,8 @@ class Guard(Callback):
 
     A loss or weight that is NaN or infinite always ends a run, see `stop_when_not_finite.py`.
 
-    The default limits come from this project's runs on MNIST and on photos. They leave all runs that train well alone.
+    The default limits come from this project's runs on MNIST and on photos. With these limits, the guard finds no
+    failure in runs that train well.
 
     Args:
         run_directory: directory of the run; the warnings are stored in its run.json.
@@ -51,16 +52,16 @@ class Guard(Callback):
         action: what to do. `warn` only names the failure. `stop` ends the run, too. `rollback` continues from the last
             checkpoint before the failure, with other random numbers. `off` does nothing.
         patience: number of evaluations in a row with the failure `floor` or `diversity`, before the action.
-        floor_margin: distance from the floor that counts as being at the floor. Where D won against a saturating loss,
-            its loss was below 0.001; in the runs that trained, it was above 0.15.
-        rise: sudden rise of D's loss, in robust standard deviations of the points before. The largest in a run that
-            trained was 8.5, of the textbook GAN.
-        lowest_diversity: mean distance between two samples, as a share of that between two real images. It was 0 for a
-            generator that ignores its latent, and 0.34 or more in the runs that trained.
+        floor_margin: distance from the floor that counts as being at the floor. Where G had a saturating loss and D
+            separated all images, D's loss was below 0.001; in the runs that trained well, it was above 0.15.
+        rise: sudden rise of D's loss, in robust standard deviations of the points before it. The largest in a run that
+            trained well was 8.5, in the textbook GAN.
+        lowest_diversity: limit on the mean distance between two samples, as a share of that between two real images. It
+            was 0 for a generator that ignores its latent, and 0.34 or more in the runs that trained well.
         score_patience: number of evaluations in a row with a worse score, before the action. The FID of DCGAN on MNIST
-            went from 3.2 to 4.1, 4.2 and 5.3 in a run of 20 epochs, which is too early to call it failed.
+            went from 3.2 to 4.1, 4.2 and 5.3 in a run of 20 epochs, which is too early to call the run failed.
         score_margin: share by which the score must be worse than its best value. A single evaluation can be worse by
-            more in a run that goes on to improve: FID 28.0, 37.6, 29.1.
+            more in a run that improves afterwards: FID 28.0, 37.6, 29.1.
         max_rollbacks: number of rollbacks in a run; the next failure ends it.
     """
 

@@ -4,8 +4,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-TO_DEVIATION = 1.4826  # of a median absolute deviation, for a normal distribution
-SMALLEST_DEVIATION = 0.01  # as a share of the median, for points that are nearly the same
+TO_DEVIATION = 1.4826  # standard deviation of a normal distribution / its median absolute deviation
+SMALLEST_DEVIATION = 0.01  # smallest standard deviation, as a share of the median; for points that are nearly the same
 
 
 def risen_to(points: Sequence[float], recent: int, before: int, limit: float) -> tuple[float, float] | None:
@@ -16,7 +16,7 @@ def risen_to(points: Sequence[float], recent: int, before: int, limit: float) ->
     Args:
         points: values in order.
         recent: number of last points that are compared with those before them.
-        before: number of points before them. If there are fewer, nothing is found.
+        before: number of points before the recent ones. If there are fewer, nothing is found.
         limit: smallest rise, in standard deviations, which are estimated by the median absolute deviation.
     """
     if len(points) < recent + before or not all(map(math.isfinite, points)):
@@ -34,7 +34,7 @@ def best_of(best: Sequence[float], candidate: Sequence[float], mode: str) -> lis
     Args:
         best: the pair so far; empty if there is none.
         candidate: the new pair.
-        mode: `min` or `max`, whichever is better.
+        mode: `min` if lower scores are better, `max` if higher scores are better.
     """
     if math.isnan(candidate[0]):
         return list(best)
@@ -45,6 +45,6 @@ def best_of(best: Sequence[float], candidate: Sequence[float], mode: str) -> lis
 
 
 def is_worse(value: float, best: float, margin: float, mode: str) -> bool:
-    """Return whether a score is worse than the best one by more than `margin`, a share of its absolute value."""
+    """Return whether a score is worse than the best one by more than `margin`, a share of the best one's size."""
     loss = value - best if mode == "min" else best - value
     return loss > margin * abs(best)

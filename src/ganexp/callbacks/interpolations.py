@@ -28,7 +28,7 @@ class Interpolations(Callback):
 
     Args:
         run_directory: directory of the run.
-        image_sets: real images; `train` names the classes.
+        image_sets: real images; the names of the classes come from `train`.
         rows: number of rows, each with an interpolation between two latents.
         columns: number of images in a row.
         at_evaluations: whether every evaluation saves samples/interpolations/step-*.png, too: samples, and beside them

@@ -34,7 +34,7 @@ class Interruption(Callback):
         if threading.current_thread() is not threading.main_thread():
             return
         self._replace_handler(signal.SIGINT, self._end_after_step)
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
             self._replace_handler(signal.SIGHUP, self._end_after_step)
         preempt = signal.getsignal(signal.SIGUSR1) if hasattr(signal, "SIGUSR1") else None
         if callable(preempt):

@@ -13,11 +13,11 @@ from ganexp.training.gan import GAN
 class KeptCheckpoints(Callback):
     """Save checkpoints/step-STEP-epoch-EPOCH.ckpt at the first step that completes one of the epochs.
 
-    A run is resumed from last.ckpt only; these checkpoints are to draw samples from and to score.
+    A run is resumed from last.ckpt only; these checkpoints are kept for drawing samples and for scoring.
 
     Args:
         run_directory: directory of the run.
-        epochs: numbers of passes over the training split after which a checkpoint is kept.
+        epochs: numbers of epochs after which a checkpoint is kept.
     """
 
     def __init__(self, run_directory: RunDirectory, epochs: Iterable[int]) -> None:
@@ -25,7 +25,7 @@ class KeptCheckpoints(Callback):
         self._epochs_before = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Store the epochs that a resumed run has completed."""
+        """Store the number of epochs that a resumed run has completed."""
         self._epochs_before = self._epochs_of(pl_module)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:

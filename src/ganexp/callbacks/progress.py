@@ -12,8 +12,8 @@ from ganexp.console import clock_time, count, make_console, say
 from ganexp.training.gan import GAN
 
 MAX_SILENCE_SECONDS = 30  # between two lines, unless a single step takes longer
-LONG_SECONDS = 24 * 60 * 60  # a day; a run that takes longer is probably not meant to
-SHOWN_SCORES = 2  # the first ones of the run
+LONG_SECONDS = 24 * 60 * 60  # a day; a run that takes longer is probably a mistake
+SHOWN_SCORES = 2  # number of scores in the line
 
 
 class ProgressLine(ProgressBar):
@@ -71,7 +71,7 @@ class ProgressLine(ProgressBar):
         self.first_seconds = gan.clock.seconds()
 
     def on_validation_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Start to measure the silence of an evaluation."""
+        """Start to measure how long the evaluation prints nothing."""
         self.printed_at = time.monotonic()
 
     def on_validation_batch_end(
@@ -104,14 +104,14 @@ class ProgressLine(ProgressBar):
         self.bar.stop()
 
     def _warn_if_long(self, gan: GAN) -> None:
-        """Print how long the rest of the run takes and what shortens it, if it is more than a day."""
+        """If the rest of the run takes more than a day, print how long it takes, and what shortens it."""
         seconds_left = self._seconds_left(gan)
         if self.enabled and seconds_left > LONG_SECONDS:
             gpu = ", or train on a GPU" if gan.device.type == "cpu" else ""
             days = count(round(seconds_left / LONG_SECONDS, 1), "day")
             say(
-                f"warning: at this speed, the rest of the run takes about {days}. Take "
-                f"fewer steps (schedule.steps=… or schedule=quick), smaller images (data.resolution=…){gpu}"
+                f"warning: at this speed, the rest of the run takes about {days}. Use "
+                f"fewer steps (schedule.steps=… or schedule=quick) or smaller images (data.resolution=…){gpu}"
             )
 
     def _print(self, gan: GAN) -> None:
@@ -127,7 +127,7 @@ class ProgressLine(ProgressBar):
         return " · ".join(parts)
 
     def _seconds_left(self, gan: GAN) -> float:
-        """Return the time left, by the share of the run that was done since the measurement of speed started."""
+        """Return the time left, from the share of the run that was done since the measurement of speed started."""
         seconds = time.monotonic() - self.started_at
         return seconds / (share_done(gan) - self.first_share) * (1 - share_done(gan))
 
@@ -141,7 +141,7 @@ class ProgressLine(ProgressBar):
 
     @staticmethod
     def _losses(gan: GAN) -> list[str]:
-        """Return the losses that were logged at this step, or otherwise their means over the steps since then."""
+        """Return the losses if they were logged at this step; otherwise, their means since they were last logged."""
         networks = {"D": "discriminator", "G": "generator"}
         if gan.losses_logged_at == gan.step:
             keys = {network: log_keys.loss_key(network) for network in networks.values()}

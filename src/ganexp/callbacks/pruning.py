@@ -20,7 +20,7 @@ class Pruning(Callback):
     Args:
         run_directory: directory of this run.
         monitor: name of the score, such as fid_classifier.
-        mode: `min` or `max`, whichever is better.
+        mode: `min` if lower scores are better, `max` if higher scores are better.
         warm_up: number of other jobs that must finish before this one can be pruned.
     """
 
@@ -51,7 +51,7 @@ class Pruning(Callback):
             )
 
     def _best_score(self, run: RunDirectory, step: int) -> float | None:
-        """Return the best score of a trained network up to `step`; None if the run was not scored at `step` itself."""
+        """Return the best score after step 0 and up to `step`; None if the run was not scored at `step` itself."""
         key = log_keys.score_key(self.monitor)
         points = [point for point in run.points() if key in point and 0 < point["step"] <= step]
         scores = {point["step"]: point[key] for point in points if math.isfinite(point[key])}

@@ -13,7 +13,7 @@ from ganexp.training import processes
 class RandomState(Callback):
     """Save torch's and Python's random state with each checkpoint, and restore it when training starts again.
 
-    On a GPU, this includes the state of the GPU that trains, and of no other. Of several processes that train together,
+    On a GPU, this includes the state of the GPU that trains, and of no other. If several processes train together,
     the state of each is saved.
     """
 
@@ -33,7 +33,7 @@ class RandomState(Callback):
         return state if processes.count() == 1 else state | {"processes": processes.of_all(state)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Keep `state` until training starts, because other code may draw random numbers before."""
+        """Keep `state` until training starts, because other code may draw random numbers before that."""
         self.restored = state
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

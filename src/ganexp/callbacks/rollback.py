@@ -15,12 +15,12 @@ from ganexp.console import say
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
-GOOD, GOOD_BEST = "good.ckpt", "good-best.ckpt"  # last.ckpt and best.ckpt to return to, beside them
+GOOD, GOOD_BEST = "good.ckpt", "good-best.ckpt"  # copies of last.ckpt and best.ckpt to return to
 RANDOM_STATE, GUARD = "RandomState", "Guard"  # the callbacks' keys in a checkpoint
 
 
 def keep_as_good(run: RunDirectory) -> None:
-    """Keep the present last.ckpt, and the best.ckpt that belongs to it, also when new ones are saved."""
+    """Keep copies of the present last.ckpt and of the best.ckpt that belongs to it, to return to."""
     _copy(run.last, run.last.with_name(GOOD))
     if run.best.exists():
         _copy(run.best, run.best.with_name(GOOD_BEST))
@@ -40,12 +40,12 @@ def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
     """Replace last.ckpt by the good checkpoint, with other random numbers; record it in run.json.
 
     A run that continues from last.ckpt then repeats the steps, with the same real images and with other latents. The
-    best checkpoint of before returns, too. last.ckpt is replaced at the end, so that a rollback that was killed can be
-    made again, with the same result.
+    best.ckpt that belongs to the good checkpoint returns, too. last.ckpt is replaced at the end, so that a rollback
+    that was killed can be made again, with the same result.
 
     Args:
         run: the run directory.
-        failed: content of the checkpoint at which the guard has decided so.
+        failed: content of the checkpoint at which the guard has decided to roll back.
     """
     good = read_checkpoint(run.last.with_name(GOOD))
     step, earlier = good["ganexp"]["step"], failed["callbacks"][GUARD]["rollbacks"]
@@ -64,7 +64,7 @@ def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Replace `target` by `source`, if possible by a second name of the file, because new checkpoints are new files."""
+    """Replace `target` by `source`: by a hard link if possible, because a new checkpoint is always a new file."""
     with replacing(target) as temporary:
         try:
             os.link(source, temporary)
@@ -73,7 +73,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _other_state(state: dict[str, Any], step: int, number: int) -> dict[str, Any]:
-    """Return a random state that depends on the state, the step and the number of the rollback."""
+    """Return a random state that depends on `state`, on the step and on the number of the rollback."""
     drawn = torch.Generator()
     drawn.set_state(state["cpu"])
     own = int(torch.randint(2**62, (1,), generator=drawn))

@@ -9,15 +9,15 @@ from ganexp.pixels import from_uint8
 from ganexp.sampling import EVALUATION_SEED, sample_images, sample_labels
 from ganexp.training.gan import GAN
 
-IMAGES = 256  # of each kind
+IMAGES = 256  # number of images of each kind
 BATCH = 64
 
 
 class SampleDiversity:
-    """The mean distance of pixels between two samples, in units of that between two real images.
+    """The mean distance between the pixels of two samples, relative to that between two real images.
 
-    If both have classes, only images of the same class are compared: where all samples of a class are the same, the
-    classes still differ from each other.
+    If both have classes, only images of the same class are compared, because the classes still differ from each
+    other when all samples of each class are the same.
 
     Args:
         image_set: the real images.
@@ -31,7 +31,7 @@ class SampleDiversity:
         self._real: float | None = None  # the mean distance between two real images, once it is known
 
     def relative(self, gan: GAN) -> float:
-        """Return the mean distance of the samples of fixed latents, relative to real images; 1 if it is unknown."""
+        """Return the mean distance between samples of fixed latents, relative to real images; 1 if theirs is 0."""
         labels = sample_labels(IMAGES, self._class_counts or [1] * gan.num_classes) if gan.num_classes else None
         samples = torch.cat([part.cpu() for part in sample_images(gan, IMAGES, BATCH, EVALUATION_SEED, labels=labels)])
         has_classes = labels is not None and self._labels is not None
@@ -42,7 +42,7 @@ class SampleDiversity:
 
 @torch.no_grad()
 def mean_distance(images: Tensor, labels: Tensor | None = None) -> float:
-    """Return the mean Euclidean distance between two images (N, C, H, W); 0 if there are no two.
+    """Return the mean Euclidean distance between two of the images (N, C, H, W); 0 without two to compare.
 
     Args:
         images: the images.

@@ -23,12 +23,12 @@ from ganexp.types import GridSide
 class SampleGrids(Callback):
     """Save samples/step-*.png after every evaluation, and send the picture to the loggers.
 
-    The first evaluation also saves samples/real.png, real images in the same arrangement. At the end of the training
-    samples/real-and-generated.png has both side by side, and samples/training.gif shows all grids in turn.
+    The first evaluation also saves samples/real.png, real images in the same arrangement. At the end of the training,
+    samples/real-and-generated.png shows both side by side, and samples/training.gif shows all grids in turn.
 
     Args:
         run_directory: directory of the run.
-        image_sets: real images; `train` names the classes.
+        image_sets: real images; the names of the classes come from `train`.
         rows: number of rows; a conditional GAN has one row for each class instead, up to 20 rows.
         columns: number of columns.
     """
@@ -72,7 +72,7 @@ class SampleGrids(Callback):
         return grids.image_grid(images, self.columns, grid_names(gan, self.classes, class_rows(gan, self.rows)))
 
     def _real_grid(self, gan: GAN, image_set: ImageSet) -> Tensor:
-        """Return evenly spaced real images as a picture, uint8 (3, H, W), with the classes of the rows of samples."""
+        """Return evenly spaced real images as a picture, uint8 (3, H, W), with the sample grid's class in each row."""
         rows = class_rows(gan, self.rows)
         chosen = evenly_spaced(len(image_set), rows * self.columns)
         if classes := grid_classes(gan, rows):
@@ -80,7 +80,7 @@ class SampleGrids(Callback):
             of_rows = [(labels == label).nonzero()[:, 0] for label in classes]
             chosen = torch.cat([_filled(of_row, self.columns) for of_row in of_rows])
         images = image_set.batch(chosen.clamp_min(0))
-        images[(chosen < 0).to(images.device)] = 0  # a class with fewer images than columns
+        images[(chosen < 0).to(images.device)] = 0  # the rest of a row, if its class has too few images
         return grids.image_grid(from_uint8(images), self.columns, grid_names(gan, self.classes, rows))
 
 

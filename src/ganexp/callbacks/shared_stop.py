@@ -19,11 +19,11 @@ _received: set[int] = set()  # the signals that this process has received
 def signals_delayed(count: int) -> Iterator[None]:
     """Delay the signals that end a training of `count` processes until the end of a step.
 
-    Signals reach the processes one after another. One that has received its own would be ended by it while it still
-    works with the others, such as for the last checkpoint. Under SLURM, the signal of a preemption, SIGUSR1, is also
-    delayed before the first step. A single process is left to Lightning.
+    Signals reach the processes one after another. Without the delay, a signal would end its process while the others
+    still need it, for example for the last checkpoint. Under SLURM, the signal of a preemption, SIGUSR1, is also
+    delayed before the first step. In a single process, nothing is delayed here.
     """
-    if count == 1 or threading.current_thread() is not threading.main_thread():  # no other thread can handle signals
+    if count == 1 or threading.current_thread() is not threading.main_thread():  # others cannot handle signals
         yield
         return
     numbers = [signal.SIGUSR1] if "SLURM_JOB_ID" in os.environ else []
@@ -43,8 +43,9 @@ def _keep(number: int, frame: FrameType | None) -> None:
 class SharedStop(Callback):
     """Share after each step whether the training ends, so that no process waits for another one that has ended.
 
-    Lightning's handler of SIGTERM talks to the other processes in the middle of a step, which must not happen. This one
-    stays until Lightning restores the handlers from before the training, after the last checkpoint.
+    Lightning's handler of SIGTERM talks to the other processes in the middle of a step, which must not happen. The
+    handler of this class stays until Lightning restores the handlers from before the training, after the last
+    checkpoint.
 
     Attributes:
         is_preempted: whether SLURM's signal ends the training.

@@ -30,9 +30,9 @@ class StopOnAccuracy(Callback):
 
     def __init__(self, highest: UnitInterval, lowest: UnitInterval, patience: PositiveInt) -> None:
         if lowest > highest:
-            raise ValueError(f"lowest={lowest}: must not be above highest={highest}")
+            raise ValueError(f"lowest={lowest} must not be above highest={highest}")
         self.highest, self.lowest, self.patience = highest, lowest, patience
-        self.points = 0  # in a row outside the interval
+        self.points = 0  # number of logged points in a row outside the interval
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
         """Check the accuracy if this step was logged.
@@ -59,9 +59,9 @@ class StopOnAccuracy(Callback):
             )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the number of points in a row for a checkpoint."""
+        """Return the number of points in a row outside the interval, for a checkpoint."""
         return {"points": self.points}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the number of points in a row."""
+        """Restore the number of points in a row outside the interval."""
         self.points = state["points"]

@@ -31,7 +31,7 @@ class StopWhenNotFinite(Callback):
             )
 
     def on_validation_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Check the weights before they are scored: the losses of single logged updates can be finite all the same.
+        """Check the weights before they are scored: they can be NaN or infinite while the logged losses are finite.
 
         Raises:
             UserError: a weight is not finite.

@@ -38,11 +38,11 @@ class Case:
         description: what the case is.
         source: the article or project, with its code.
         published: the published scores, without their protocol; empty if there are none.
-        dataset: the option of `data`; None if the case cannot be composed, or without facts.
+        dataset: the option of `data`; None if the case cannot be composed, or if facts are not requested.
         generator_parameters: number of trainable parameters; None if the networks cannot be built.
         discriminator_parameters: the same for the discriminator.
-        steps: length of the run in generator updates; None if it is not known before the images are read. Under a
-            loss limit it is the largest possible number.
+        steps: length of the run in generator updates; None if it is not known before the images are read. If the
+            updates depend on the losses, it is the largest possible number.
         epochs: length of the run in passes over the training split; None if the number of images is not known.
     """
 

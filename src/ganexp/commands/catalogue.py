@@ -1,7 +1,7 @@
 """The commands of ganexp, with their help texts. Must not import torch.
 
-A command without its own config has a module of the same name in this package; `main(arguments)` in it runs the
-command.
+A command without its own config, except `resume`, has a module of the same name in this package, whose
+`main(arguments)` runs the command.
 """
 
 from collections.abc import Mapping
@@ -116,8 +116,8 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """
         Without a topic, list the experiments: the published cases with their article, published scores and a sentence
         each. For an article, such as sagan, show the datasets, numbers of parameters and lengths of its cases. Other
-        topics are the config groups, such as losses, penalties, models, data or updates, and layers, and have a line
-        for each of their options. docs/methods.md has the details.
+        topics are layers and the config groups, such as losses, penalties, models, data or updates: print a line for
+        each of their options. docs/methods.md has the details.
         """,
         """
         ganexp list

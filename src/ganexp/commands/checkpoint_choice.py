@@ -36,7 +36,7 @@ def choose_checkpoint(ckpt: str, step: int | None, epoch: int | None) -> str:
     else:
         chosen = _of_step(run, step)
     if chosen is None:
-        raise UserError(f"{given}: {ckpt} has no such checkpoint, only {_choices(run, by_epoch=epoch is not None)}")
+        raise UserError(f"{given}: {ckpt} has no such checkpoint. It has: {_choices(run, by_epoch=epoch is not None)}")
     return str(chosen)
 
 
@@ -45,7 +45,7 @@ def _of_step(run: RunDirectory, step: int | None) -> Path | None:
 
 
 def _by_step(run: RunDirectory) -> list[tuple[int, Path]]:
-    """Return the checkpoints with their steps. The files of the best and the last one do not name their steps."""
+    """Return the checkpoints with their steps. The file names of the best and the last one do not contain the step."""
     unnamed = [file for file in (run.best, run.last) if file.exists()]
     steps = [(step, file) for (step, _), file in run.kept_checkpoints().items()]
     return sorted(steps + [(read_checkpoint(file)["ganexp"]["step"], file) for file in unnamed])
@@ -57,7 +57,7 @@ def _choices(run: RunDirectory, by_epoch: bool) -> str:
         return (
             f"epochs {', '.join(epochs)}"
             if epochs
-            else "the best and the last one: train with schedule.keep_at=[EPOCH]"
+            else "the best and the last one. To keep others, train with schedule.keep_at=[EPOCH]"
         )
     steps = [f"{step}" for step in dict(_by_step(run))]
-    return f"{'step' if len(steps) == 1 else 'steps'} {', '.join(steps)}" if steps else "none at all"
+    return f"{'step' if len(steps) == 1 else 'steps'} {', '.join(steps)}" if steps else "none"

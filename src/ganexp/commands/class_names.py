@@ -8,7 +8,7 @@ from ganexp.errors import UserError
 
 MAX_SHOWN = 10  # names in an error
 MAX_DIRECTORY_BYTES = 120  # file systems allow 255
-UNSAFE = re.compile(r'[/\\:*?"<>|%\x00-\x1f\x7f]|^[. ]+|[. ]+$')  # in the name of a directory, on any system
+UNSAFE = re.compile(r'[/\\:*?"<>|%\x00-\x1f\x7f]|^[. ]+|[. ]+$')  # replaced in the names of directories
 
 
 def class_names(classes: Sequence[str] | None, num_classes: int) -> list[str]:
@@ -57,5 +57,5 @@ def _directory(name: str, number: int) -> str:
     safe = UNSAFE.sub(lambda match: "".join(f"%{ord(character):02X}" for character in match[0]), name)
     if not safe or len(safe.encode()) > MAX_DIRECTORY_BYTES:
         start = safe.encode()[:MAX_DIRECTORY_BYTES].decode(errors="ignore")
-        return f"{start}%{number}"  # a number keeps it apart from names with the same start
+        return f"{start}%{number}"  # the number distinguishes it from names with the same start
     return safe

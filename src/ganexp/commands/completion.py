@@ -1,4 +1,4 @@
-"""Complete a command line in the shell where Hydra does not: commands, experiments and paths. Must not import torch."""
+"""Complete what Hydra does not complete in the shell: commands, experiments and paths. Must not import torch."""
 
 import glob
 import os
@@ -19,16 +19,17 @@ DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir", "sweep.resume")  # further se
 
 
 def complete(command: Command, folders: Sequence[Path]) -> Command:
-    """Print own offers, and return the command whose other offers Hydra prints; any other command is not changed.
+    """Print ganexp's own completions, and return the command for which Hydra prints further ones.
 
-    The name of the command is removed from the line that Hydra reads.
+    The name of the command is removed from the line that Hydra reads. Outside a completion, `command` is returned
+    unchanged.
 
     Args:
         command: the parsed command line of the process itself, which is -sc query=SHELL for a completion.
         folders: the directories of config files.
 
     Raises:
-        SystemExit: Hydra has nothing to add. Without any offer, the shell completes paths.
+        SystemExit: Hydra has nothing to add. If nothing is printed, the shell completes paths.
     """
     line = os.environ.get(LINE)
     if line is None:
@@ -63,7 +64,7 @@ def _values(word: str, name: str | None, folders: Sequence[Path]) -> Iterator[st
     elif not equals:
         return
     elif (group := key.lstrip("+")) == EXPERIMENTS or ("," in value and group in groups(folders)):
-        first, comma, last = value.rpartition(",")  # of a sweep over options
+        first, comma, last = value.rpartition(",")  # a sweep has several options
         options = groups(folders)[group]
         yield from (f"{key}={first}{comma}{option}" for option in options if option.startswith(last))
     elif key in {*path_keys(ROOTS.get(name or "train", schema.Train)), *DIRECTORIES}:
@@ -71,7 +72,7 @@ def _values(word: str, name: str | None, folders: Sequence[Path]) -> Iterator[st
 
 
 def _paths(value: str) -> list[str]:
-    """Return the paths that begin with `value`, directories with a slash, without those that have spaces."""
+    """Return the paths that begin with `value` and have no spaces. Directories end with a slash."""
     typed = os.path.expanduser(value)
     found = sorted(glob.glob(f"{glob.escape(typed)}*"))
     names = [f"{value}{path[len(typed) :]}{'/' if os.path.isdir(path) else ''}" for path in found]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ganexp.console import count
 from ganexp.data.images import ImageSet
 
-LISTED_CLASSES = 10  # of more classes, some are named
+LISTED_CLASSES = 10  # if there are more classes, only some are listed
 NAMED_CLASSES = 3
 
 

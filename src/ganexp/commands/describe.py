@@ -17,7 +17,7 @@ from ganexp.training.length import epochs_of, in_steps, known_images
 
 
 def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of the resolved `cfg`, with the experiment and the overlay from the chosen `groups`.
+    """Return the description of the resolved `cfg`, with the experiment, overlay and metrics chosen in `groups`.
 
     With `cfg.estimate` it includes the estimated cost of the run on this machine.
     """
@@ -72,7 +72,7 @@ def _data(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
-    """Return the length of the run in steps, discriminator updates and images; None if it depends on losses."""
+    """Return the length of the run in several units; None for those in which it depends on losses or is not known."""
     d_steps = cfg.schedule.max_d_steps
     ratio = gan.update_rule.updates_per_step
     if d_steps is None and ratio is not None:

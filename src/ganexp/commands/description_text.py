@@ -36,7 +36,7 @@ def print_description(description: Mapping[str, Any], as_json: bool) -> None:
 
 
 def _print_rows(rows: Rows, indent: int = 0) -> None:
-    """Print a line for each row, with the texts below each other."""
+    """Print a line for each row, with the texts aligned in a column."""
     width = max(map(len, rows), default=0) + indent + 2
     columns = max(make_console().width, width + 40)
     for key, text in rows.items():
@@ -53,7 +53,7 @@ def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     elif key.startswith("data.images.") or key == "data.passed_over":
         yield key, _counts(value)
     else:
-        if "settings" in value:  # of a network or loss
+        if "settings" in value:  # the value describes a network or loss
             yield key, _call(value["name"], value["settings"])
         for name, child in value.items():
             if "settings" not in value or name not in ("name", "settings"):
@@ -61,7 +61,7 @@ def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _with_unit(key: str, value: Any) -> str:
-    """Return a value as text; of an estimate, hours as a time too, and shares in percent."""
+    """Return a value as text. In an estimate, hours are also shown as a time, and shares in percent."""
     if key.startswith("estimate"):
         name = key.rpartition(".")[2]
         if name == "hours":
@@ -72,7 +72,7 @@ def _with_unit(key: str, value: Any) -> str:
 
 
 def _counts(sizes: Mapping[str, int]) -> str:
-    """Return the sum of the sizes of classes, and the sizes if there are few."""
+    """Return the sum of the class sizes, and each class size if there are few classes."""
     listed = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
     return f"{sum(sizes.values()):,} in {count(len(sizes), 'class')}" + (f": {listed}" if len(sizes) <= 10 else "")
 

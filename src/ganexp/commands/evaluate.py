@@ -33,13 +33,13 @@ def evaluate(cfg: DictConfig) -> None:
 
 
 def runs_below(path: Path) -> list[Path]:
-    """Return the runs in a directory, sorted; none if `path` is a run itself or no directory."""
+    """Return the runs in a directory, sorted; none if `path` is a run itself or not a directory."""
     is_run = (path / "run.json").exists() or (path / "checkpoints").is_dir()
     return [] if is_run or not path.is_dir() else sorted(find_runs(path))
 
 
 def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[str, Any]) -> None:
-    """Score each finished run that has not been scored under the same protocol, and print which ones are left out.
+    """Score each finished run that has not been scored under the same protocol, and print which runs are left out.
 
     Args:
         runs: run directories.
@@ -67,7 +67,7 @@ def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[s
 
 
 def _score_once(run: Path, settings: DictConfig, metrics: Mapping[str, Any]) -> bool | UserError:
-    """Score a run, and return whether it was scored, because it had no such scores; or why it cannot be scored."""
+    """Score a run unless it already has such scores. Return whether it was scored, or why it cannot be scored."""
     say(f"\n{short_path(run)}")
     of_run = settings.copy()
     of_run.ckpt = str(run)

@@ -23,7 +23,7 @@ OVERLAYS = (
     "as_published",
     "sweep",
     "hparams_search",
-)  # groups whose comments are on a case, not on a setting
+)  # groups whose comments describe a case, not a setting
 
 FIRST_GROUPS = ("data", "model", "loss", "metrics", "schedule", "optimizer", "trainer")  # the most frequent choices
 
@@ -99,7 +99,7 @@ def _settings(command: Command, folders: Sequence[Path]) -> str:
     choices = cfg.hydra.runtime.choices
     shown = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     settings = to_plain(shown, resolve=False)
-    if command.config_name == "evaluate" and not choices.metrics:  # samples=, references=, … set those of the run
+    if command.config_name == "evaluate" and not choices.metrics:  # samples=, … change the metrics of the run
         settings["metrics"] = {"scores": settings["metrics"]["scores"]}
     schema = root_type(cfg)
     inherited = getattr(schema.__base__, "__dataclass_fields__", {})

@@ -84,7 +84,7 @@ def _by_article(found: Sequence[Case]) -> Iterator[list[Case]]:
 
 
 def _filled(text: str, indent: int = 0) -> str:
-    """Return a text in lines of at most `LINE_LENGTH` characters, in which all but the first are indented."""
+    """Return a text in lines of at most `LINE_LENGTH` characters, of which all but the first are indented."""
     return fill(text, LINE_LENGTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 

@@ -9,17 +9,17 @@ from ganexp.commands.threads import count_flops
 from ganexp.training.gan import GAN
 from ganexp.training.processes import total
 
-CAPABILITY = 8  # of GPUs since 2020, from which bfloat16 is fast
-# floating-point operations of both networks on a batch. The SNGAN for 32x32 images with batch 64, which has 242e9, is
-# the smallest case that was measured to be faster in half precision, see docs/benchmarks.md
+CAPABILITY = 8  # compute capability of the GPUs since 2020, on which bfloat16 is fast
+# floating-point operations of both networks on a batch from which half precision is used. The SNGAN for 32x32 images
+# with batch 64, which has 242e9, is the smallest case that was measured to be faster in it, see docs/benchmarks.md
 FLOPS = 200_000_000_000
 
 
 def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> bool:
     """Replace `trainer.precision=auto` in `cfg` by the precision for the device, so that a resumed run keeps it.
 
-    It is bf16-mixed for large networks on a GPU whose updates are launched as CUDA graphs. Without graphs, half
-    precision makes a step slower, because it adds conversions, each of which the CPU must launch.
+    The precision is bf16-mixed for large networks on a recent GPU if updates are launched as CUDA graphs. Without
+    graphs, half precision makes a step slower, because it adds conversions, each of which the CPU must launch.
 
     Returns:
         Whether `cfg` was changed.

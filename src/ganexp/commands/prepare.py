@@ -35,7 +35,7 @@ class Prepared:
         data: the data module.
         device: the device of the training.
         image_sets: the splits of the dataset by name.
-        initial: what run.json records of the run that `init_from` names; None without it.
+        initial: what run.json records about the checkpoint of `init_from`; None without `init_from`.
     """
 
     gan: GAN
@@ -92,7 +92,7 @@ def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
 
 
 def check_only(cfg: DictConfig) -> None:
-    """Build the networks, read the images, check that there are enough, and load the feature extractor's weights.
+    """Build the networks, read the images, check that these are enough, and load the feature extractor's weights.
 
     Raises:
         UserError: settings are wrong or incompatible, data or given weights are missing, or a score needs more images.
@@ -109,7 +109,7 @@ def check_only(cfg: DictConfig) -> None:
 
 
 def _check_weights(cfg: DictConfig, image_set: ImageSet) -> None:
-    """Build the feature extractor unless it is a classifier, which is trained; print that its weights are missing.
+    """Build the feature extractor, unless it is one that is trained; if its weights are missing, print a message.
 
     Raises:
         UserError: a package is missing, or a file has no weights of this extractor.
@@ -119,7 +119,7 @@ def _check_weights(cfg: DictConfig, image_set: ImageSet) -> None:
     try:
         build_scores.build_extractor(cfg, image_set, Path(cfg.metrics.cache).expanduser(), torch.device("cpu"))
     except offline.NotHere as error:
-        say(f"feature extractor: {error} A run downloads it, unless you name the file: metrics.weights=FILE")
+        say(f"feature extractor: {error} A run downloads it, unless you give the file by metrics.weights=FILE")
 
 
 def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:

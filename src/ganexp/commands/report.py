@@ -26,7 +26,7 @@ SETTINGS = """Settings
   images=false      leave the samples out of the page; default: true
   checkpoint=true   with --bundle: add the best checkpoint; default: false"""
 FILES = ("index.html", "table.md", "table.tex", "table.csv")
-MAX_UNREADABLE = 5  # runs that are named on the terminal
+MAX_UNREADABLE = 5  # unreadable runs that are listed on the terminal
 MARKER = ".ganexp-report"  # marks a directory whose FILES may be overwritten, because a report wrote them
 
 
@@ -95,8 +95,8 @@ def report(directories: Sequence[str], output: str | None = None, images: bool =
         images: whether the page shows samples.
 
     Raises:
-        UserError: there are no runs, or the output directory has files that no report has written, or is a link that
-            the user has not named.
+        UserError: there are no runs, the output directory has files that no report has written, or ganexp would
+            write through a link that the user has not given.
     """
     content = Report.from_runs(collect(directories), find_baselines(directories))
     target = Path(output).expanduser() if output else Path(directories[0]).expanduser() / "report"
@@ -116,7 +116,7 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, str | None]) -> Argum
 
     Args:
         arguments: directories and OPTION=VALUE, in any order.
-        defaults: the values of all options.
+        defaults: the default values of all options.
 
     Raises:
         UsageError: an argument is neither a directory nor an option, or no directory is given.
@@ -132,7 +132,7 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, str | None]) -> Argum
         else:
             paths.append(argument)
     if not paths:
-        report_parser().error("name a directory that holds runs, for example: ganexp report outputs")
+        report_parser().error("give a directory that holds runs, for example: ganexp report outputs")
     return Arguments(paths, options)
 
 
@@ -153,7 +153,7 @@ def _prepare(target: Path) -> None:
     existing = [name for name in FILES if (target / name).exists()]
     if existing and not (target / MARKER).exists():
         raise UserError(
-            f"{target} has a {existing[0]} that no report has written. Give another directory: output=DIRECTORY"
+            f"{target} has a file {existing[0]} that no report has written. Give another directory: output=DIRECTORY"
         )
     try:
         target.mkdir(parents=True, exist_ok=True)

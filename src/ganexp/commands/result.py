@@ -75,7 +75,7 @@ def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -
     chosen = {"last": max(trained, key=lambda point: point["step"])}
     if finite := [point for point in trained if math.isfinite(point[key])]:
         chosen = {"best": (max if mode == "max" else min)(finite, key=lambda point: point[key])} | chosen
-    if untrained := [point for point in scored if point["step"] == 0]:  # none after the images have changed
+    if untrained := [point for point in scored if point["step"] == 0]:  # missing after the images have changed
         chosen["untrained"] = untrained[0]
     return {which: _scores_of(point) for which, point in chosen.items()}
 
@@ -95,7 +95,7 @@ def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, A
     """Return the settings by which loggers compare runs: numbers, Booleans and strings by dotted key.
 
     They are the seed, the tags, the chosen option of each group, and every config value that `report` treats as a
-    setting, with classes represented by their names.
+    setting, with Python classes represented by their names.
 
     Args:
         cfg: the resolved config.
@@ -125,7 +125,7 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
     if remark:
         say(remark)
     if sweep_of(run):
-        return  # it prints a table of all jobs
+        return  # the sweep prints a table of all jobs
     pictures = sorted(run.samples.glob("step-*.png"))
     files = {"samples": pictures[-1] if pictures else None, "curves": run.curves, "checkpoints": run.last.parent}
     for name, path in files.items():

@@ -73,10 +73,10 @@ def _absolute(path: str | None) -> str | None:
 
 
 def _steps_of(cfg: DictConfig, epochs: int | None) -> int:
-    """Return the number of steps of a run in `epochs`.
+    """Return the number of steps that a run has in `epochs` epochs.
 
     Raises:
-        UserError: it depends on the losses, or the images cannot be read.
+        UserError: the number depends on the losses, or the images cannot be read.
     """
     longer = cfg.copy()
     longer.schedule.epochs, longer.schedule.max_d_steps = epochs, None

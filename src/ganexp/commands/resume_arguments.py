@@ -9,7 +9,7 @@ from ganexp.arguments import Parser
 from ganexp.commands.help import COMMANDS, description, examples
 from ganexp.runs.sweep_directory import SweepDirectory
 
-OVERRIDES = {  # of a run, with the values that they may have
+OVERRIDES = {  # those that a resumed run accepts, with the form of their values
     "schedule.steps": re.compile(r"\d+"),
     "schedule.epochs": re.compile(r"\d+"),
     "data.root": re.compile(r".+"),

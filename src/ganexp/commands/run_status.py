@@ -30,13 +30,13 @@ def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[
     except BaseException as error:
         _record_end(run, "failed", f"{type(error).__name__}: {error}")
         if isinstance(error, OSError) and error.errno in FULL and can_be_resumed:
-            error.filename = error.filename or str(run.path)  # a writer of logs names no file
+            error.filename = error.filename or str(run.path)  # the error of a log's writer has no filename
             say(f"\nStopped: no space. When there is some: {how_to_resume(run)}")
         raise
 
 
 def _record_end(run: RunDirectory, status: str, error: str | None = None) -> None:
-    """Record the end of a run. If the disk is full, the run is left as running, and is shown as died."""
+    """Record the end of a run. On a full disk, run.json keeps the status `running`, later shown as `died`."""
     try:
         run.update_metadata(status=status, ended=now(), **({} if error is None else {"error": error}))
     except OSError as reason:

@@ -87,8 +87,8 @@ def _check(cfg: DictConfig, gan: GAN) -> None:
         raise UserError(f"truncation={cfg.truncation}: needs normal latents, but they are {gan.latent.distribution}")
     if cfg.n % BATCH == 1 and needs_batches(gan):
         raise UserError(
-            f"n={cfg.n}: this generator's batch norm uses the batch's statistics, so a single image cannot be drawn: "
-            f"use n={cfg.n + 1}"
+            f"n={cfg.n}: this generator's batch norm uses the batch's statistics, so a last batch of "
+            f"a single image cannot be drawn: use n={cfg.n + 1}"
         )
 
 
@@ -107,7 +107,7 @@ def _classes(cfg: DictConfig, loaded: LoadedRun) -> Classes:
 
 
 def _output_directory(cfg: DictConfig, loaded: LoadedRun, classes: Classes) -> Path:
-    """Return the output directory: that of the user, which must be empty, or a new one among the run's samples."""
+    """Return the output directory: the given one, which must be empty, or a new one in the run's samples."""
     name = f"drawn-step-{loaded.gan.step:07d}-seed-{cfg.seed}"
     name += f"-truncation-{cfg.truncation:g}" if cfg.truncation is not None else ""
     name += f"-class-{class_directories(classes.names)[classes.label]}" if classes.label is not None else ""
@@ -196,9 +196,9 @@ def _write_zip(batches: Iterator[Tensor], count: int, classes: Classes, output: 
 
 
 def _write_npz(batches: Iterator[Tensor], count: int, classes: Classes, output: Path) -> None:
-    """Save the images as arr_0, uint8 (N, H, W, C), and with classes also the labels (N,) as arr_1 and `classes`.
+    """Save the images as `arr_0`, uint8 (N, H, W, C).
 
-    The entry `classes` has the name of each label.
+    With classes, the file also has the labels (N,) as `arr_1`, and the name of each label as `classes`.
     """
     images = torch.cat([to_uint8(batch.cpu()).permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
     arrays: dict[str, Any] = {"arr_0": images}

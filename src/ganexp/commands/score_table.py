@@ -16,7 +16,7 @@ from ganexp.runs.environment import environment, now
 
 
 def print_scores(record: Mapping[str, Any]) -> None:
-    """Print a table with a row for each score and a column for each reference, and lines on its deviations and images.
+    """Print a table with a row for each score and a column for each reference, and lines that explain it.
 
     Args:
         record: `scores` by name, their `score_info`, the `protocol`, and the `step` of a checkpoint.
@@ -32,11 +32,11 @@ def print_scores(record: Mapping[str, Any]) -> None:
 
 
 def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
-    """Print a warning if there are few samples or real images, and a score that has a bias then.
+    """Print a warning if a score has a bias because there are few samples or few real images.
 
     Args:
         scores: the scores.
-        only_samples: whether few real images are not named, as at the start of a training on a small dataset.
+        only_samples: whether to warn only of few samples, as at the start of a training on a small dataset.
     """
     counts = {} if only_samples else {real.count: "real images" for real in scores.references.values()}
     counts[scores.samples] = "samples"
@@ -72,7 +72,7 @@ def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any
 
 
 def spread_lines(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a line for each kind of deviation and interval in a table of scores: what it is, and of which scores."""
+    """Return a line for each kind of deviation and interval in a table of scores, with the names of its scores."""
     names: dict[str, dict[str, None]] = {}
     for name in values:
         if spread := info.get(name, {}).get("spread"):

@@ -1,4 +1,4 @@
-"""Name the setting that moves a directory or file of a command, for errors about a place. Must not import torch."""
+"""Find the setting that changes a path of a command, for errors about this path. Must not import torch."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from ganexp.runs.places import check_writable
 
 
 def places(task: Task) -> dict[str, str]:
-    """Return the settings that change the directories and files of a task, by absolute path."""
+    """Return, for the absolute path of each directory or file of a task, the setting that changes this path."""
     is_job = task.hydra_config.mode == RunMode.MULTIRUN
     found = {str(task.directory.absolute()): f"hydra.{'sweep' if is_job else 'run'}.dir=DIRECTORY"}
     texts = OmegaConf.to_container(task.cfg, resolve=False)
@@ -56,7 +56,7 @@ def _how_to_move(key: str, text: Any) -> str:
 
 
 def given_places(argv: Sequence[str]) -> dict[str, str]:
-    """Return the settings on a command line that have paths, and the setting for new runs, by absolute path."""
+    """Return a command line's settings by their values as absolute paths; the key outputs/ has those for new runs."""
     pairs = [argument.split("=", 1) for argument in argv if "=" in argument]
     given = {absolute(value.strip("'\"")): f"{key}=PATH" for key, value in pairs}
     new_runs = "hydra.run.dir=DIRECTORY, or hydra.sweep.dir=DIRECTORY for a sweep; or another working directory"

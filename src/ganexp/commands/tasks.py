@@ -50,7 +50,7 @@ def chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
 
 
 def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
-    """Return the reserved run directory with Hydra's files; for other commands, return Hydra's output directory.
+    """Return a training's reserved run directory with Hydra's files; for other commands, Hydra's output directory.
 
     Raises:
         UserError: the files cannot be written, for example because the disk is full.

@@ -13,7 +13,7 @@ from ganexp.console import say_once
 from ganexp.training import processes
 from ganexp.training.gan import GAN
 
-FLOPS_PER_THREAD = 500_000_000  # of both networks on a batch; with fewer, threads wait for each other
+FLOPS_PER_THREAD = 500_000_000  # operations of both networks on a batch; with fewer, threads wait for each other
 PROBED_IMAGES = 2  # the fewest that batch norm accepts
 VARIABLE = "OMP_NUM_THREADS"
 
@@ -27,7 +27,7 @@ def available_threads() -> int:
 def choose_threads(cfg: DictConfig, gan: GAN) -> None:
     """Set the number of torch's threads for a training, and store it in `cfg`, so that a resumed run keeps it.
 
-    A run of an older version, whose config has no number, keeps that of the process.
+    For a run of an older version, whose config has no such setting, the number is not changed.
     """
     setting = cfg.trainer.get("threads")
     if setting is not None:
@@ -45,8 +45,8 @@ def use_threads(setting: int | Literal["auto"], gan: GAN, batch_size: int, devic
     """Set the number of torch's threads for a training, and return it.
 
     Args:
-        setting: trainer.threads. With `auto` it is `OMP_NUM_THREADS` if that is set, and otherwise one for each
-            `FLOPS_PER_THREAD` of both networks on a batch, up to the number of cores.
+        setting: trainer.threads. With `auto` the number is `OMP_NUM_THREADS` if that is set, and otherwise one thread
+            for each `FLOPS_PER_THREAD` operations of both networks on a batch, up to the number of cores.
         gan: the networks, which are not changed.
         batch_size: the number of images in an update, of all devices of this machine together.
         devices: the number of processes of this machine that train together. They share the images and the cores.
@@ -65,7 +65,7 @@ def use_threads(setting: int | Literal["auto"], gan: GAN, batch_size: int, devic
 
 
 def count_flops(gan: GAN) -> float:
-    """Return the floating-point operations of drawing an image and passing it through the discriminator.
+    """Return the number of floating-point operations for drawing an image and passing it through the discriminator.
 
     They are counted with copies of the networks and without changing the state of the random generator. Networks that
     do not accept two images count as infinitely large.
@@ -84,7 +84,7 @@ def warn_of_busy_machine(threads: int) -> None:
     """Print a warning if other programs leave fewer cores than the run has threads."""
     try:
         load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    except (AttributeError, OSError):  # not on this platform
+    except (AttributeError, OSError):  # this platform does not report a load
         return
     if load + threads > cores + 1:  # the load of this program's own start is below 1
         fewer = " Fewer threads may be faster: trainer.threads=1" if threads > 1 else ""

@@ -42,7 +42,7 @@ from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
 from ganexp.training.length import in_steps
 
-ROLLED_BACK = "rolled back"  # of a part of a run that an earlier checkpoint replaces
+ROLLED_BACK = "rolled back"  # the status if the run must continue from an earlier checkpoint
 
 
 def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequence[str]) -> float | None:
@@ -59,7 +59,7 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
     """
     if cfg.debug.dry_run:
         _dry_run(cfg)
-        remove_if_empty(path)  # which Hydra has created
+        remove_if_empty(path)  # Hydra has created this directory
         return None
     cfg = _with_steps(cfg)
     prepared = prepare(cfg)
@@ -89,7 +89,7 @@ def _dry_run(cfg: DictConfig) -> None:
 
 
 def _with_steps(cfg: DictConfig) -> DictConfig:
-    """Return `cfg` with the epochs of its schedule as steps, for the images that there are; warn if averaging is slow.
+    """Return `cfg` with the epochs of its schedule converted to steps for its dataset; warn if averaging is slow.
 
     Raises:
         UserError: data are missing, or there are fewer images than a batch has.
@@ -113,7 +113,7 @@ def new_run_directory(path: str, keep: bool) -> Iterator[RunDirectory]:
         with tempfile.TemporaryDirectory(prefix="ganexp-") as scratch:
             yield RunDirectory(Path(scratch))
     finally:
-        remove_if_empty(path)  # which Hydra has created
+        remove_if_empty(path)  # Hydra has created this directory
     say("done: no run directory is left")
 
 
@@ -146,7 +146,7 @@ def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> s
     if checkpoint is not None:
         content = read_checkpoint(checkpoint)
         check_fits(content, prepared.gan, checkpoint, run.config)
-        if must_roll_back(content):  # also if the run was killed before
+        if must_roll_back(content):  # also if the run was killed before it was rolled back
             roll_back(run, content)
             checkpoint, resume_step = latest_checkpoint(run)
     with closing([MetricsFile(run, resume_step)]) as loggers:
@@ -159,7 +159,7 @@ def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> s
 
 
 def fit_with_others(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> None:
-    """Train in a process that is not the first of several, which writes no files."""
+    """Train in a process that is not the first one, and therefore writes no files."""
     while _fit(cfg, run, prepared, [], None) == ROLLED_BACK:
         pass
 
@@ -167,7 +167,7 @@ def fit_with_others(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> N
 def _fit(
     cfg: DictConfig, run: RunDirectory, prepared: Prepared, loggers: Sequence[Logger], checkpoint: Path | None
 ) -> str:
-    """Train from `checkpoint`, or evaluate the untrained networks and train; return the status of the run."""
+    """Train from `checkpoint`; without one, first evaluate the untrained networks. Return the status of the run."""
     gan, data, device = prepared.gan, prepared.data, prepared.device
     checkpoint = processes.of_first(checkpoint)
     callbacks = trainers.of_this_process(build.build_callbacks(cfg, run, prepared.image_sets))
@@ -216,7 +216,7 @@ def _status(cfg: DictConfig, run: RunDirectory, gan: GAN, callbacks: Sequence[Ca
 
 @contextmanager
 def evaluation_share_shown(gan: GAN) -> Iterator[None]:
-    """Print at the end which share of the time evaluations took, with their pictures and checkpoints."""
+    """Print at the end of the block which share of its time evaluations took, including pictures and checkpoints."""
     started = time.monotonic()
     yield
     seconds = time.monotonic() - started
@@ -224,7 +224,7 @@ def evaluation_share_shown(gan: GAN) -> Iterator[None]:
 
 
 def _monitor(cfg: DictConfig, gan: GAN) -> tuple[str | None, str]:
-    """Return the score that chooses the best checkpoint, or None, and `min` or `max`, whichever is better."""
+    """Return the score that chooses the best checkpoint, or None; and whether its `min` or its `max` is best."""
     monitor, mode = build_scores.best_score(cfg, gan.scores)
     return monitor if cfg.debug.keep_scores else None, mode
 

@@ -7,7 +7,7 @@ from ganexp.plots.grids import image_grid
 from ganexp.sampling import FixedLatents, SampledGAN, generate
 
 BATCH = 100
-EXTENT = {"normal": 2.0, "uniform": 1.0}  # a component goes from -extent to extent, by the distribution of latents
+EXTENT = {"normal": 2.0, "uniform": 1.0}  # by distribution of latents: a component goes from -extent to extent
 
 
 def traversal_picture(gan: SampledGAN, seed: int, rows: int, columns: int, label: int | None = None) -> Tensor:

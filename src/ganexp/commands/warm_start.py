@@ -13,8 +13,9 @@ from ganexp.training.schedules import set_stage
 def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
     """Load the weights of each network that a checkpoint has under the same name; other networks keep theirs.
 
-    The averaged generator starts as that of the checkpoint, or as the loaded generator if the checkpoint has none. The
-    optimizers, the step and the random state are those of a new run. Only tensors and plain values are read.
+    The averaged generator gets the weights of the checkpoint's averaged generator, or those of the loaded generator if
+    the checkpoint has none. The optimizers, the step and the random state are those of a new run. Only tensors and
+    plain values are read.
 
     Args:
         init_from: a checkpoint, or a run directory for its best checkpoint; None changes nothing.
@@ -24,7 +25,7 @@ def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
         The path and step of the checkpoint and the names of the loaded networks; None without `init_from`.
 
     Raises:
-        UserError: the checkpoint is missing or damaged, or a network has other weights than that of the same name.
+        UserError: the checkpoint is missing or damaged, or the weights of a network do not fit the new network.
     """
     if init_from is None:
         return None
@@ -45,7 +46,7 @@ def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
         averages = _below(state, "averaged_generator.")
         network = {f"network.{name}": value for name, value in gan.generator.state_dict().items()}
         gan.averaged_generator.load_state_dict(averages or network)
-    set_stage(gan.modules(), 0, gan.growth)  # which the loaded states contain
+    set_stage(gan.modules(), 0, gan.growth)  # the loaded states contain the stage of the other run
     step = checkpoint["ganexp"]["step"]
     say(f"initial weights: {', '.join(loaded)} of {short_path(path)} at step {step:,}")
     return {"checkpoint": str(path), "step": step, "networks": loaded}

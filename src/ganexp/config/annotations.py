@@ -1,7 +1,7 @@
 """Check values of a config against type annotations, and describe the allowed values in plain English.
 
 Numbers, strings and Booleans are checked strictly: 3.0, '3' and true are not whole numbers, but 3 is a number.
-Sequences are lists, as in YAML. Must not import torch.
+Values of every sequence type are lists, as in YAML. Must not import torch.
 """
 
 import json
@@ -17,16 +17,16 @@ SCALARS = {int: "a whole number", float: "a number", str: "a text", bool: "true 
 PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
 LISTS = (list, tuple, Sequence)
 MAPPINGS = (dict, Mapping)
-MAX_INT = 2**32 - 1  # the largest seed; sizes and numbers of steps beyond it would overflow in the libraries below
-MAX_FLOAT = (2 - 2**-23) * 2.0**127  # of 32 bits, in which networks are trained
+MAX_INT = 2**32 - 1  # the largest seed; larger sizes and step numbers would overflow in the libraries that ganexp uses
+MAX_FLOAT = (2 - 2**-23) * 2.0**127  # the largest number of 32 bits, in which networks are trained
 MAX_SHOWN = 80  # characters of a value in an error message
 
 
 def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
-    """Yield a line for each part of `value` that `annotation` does not allow: key, value and allowed values.
+    """Yield a line with key, value and allowed values for each part of `value` that `annotation` does not allow.
 
     An annotation that is not plain data (a class, a callable, Any) allows everything. Nodes with a `_target_` are
-    skipped, because the type of the object is not known.
+    skipped, because the type of their object is not known.
     """
     if is_node(value):
         return
@@ -61,7 +61,7 @@ def allows(annotation: Any, value: Any) -> bool:
 
 
 def whole_form(value: Any, annotation: Any) -> str:
-    """Return how to write a whole number such as 1e3, which YAML reads as 1000.0; "" if this is not the mistake."""
+    """Return how to write a whole number such as 1e3, which YAML reads as 1000.0; "" if `value` is not of this kind."""
     is_whole = isinstance(value, float) and value.is_integer() and allows(annotation, int(value))
     return f". Write {int(value)}" if is_whole else ""
 
@@ -115,7 +115,7 @@ def _union_members(annotation: Any) -> tuple[Any, ...]:
 
 
 def describe(annotation: Any) -> str:
-    """Describe the values that `annotation` allows in plain English.
+    """Describe in plain English the values that `annotation` allows.
 
     Examples are "a whole number, at least 1", "one of fresh, shared", "a number above 0, or null" and "a non-empty list
     of whole numbers, each at least 1".
@@ -190,7 +190,7 @@ def _least_length(limits: list[Any]) -> int:
 
 def _describe_list(kind: Any, limits: list[Any]) -> str:
     items = [item for item in get_args(kind) if item is not ...] or [Any]
-    if len(set(items)) > 1:  # a tuple of different things
+    if len(set(items)) > 1:  # a tuple of values with different annotations
         return f"a list of {len(items)} values: {', then '.join(describe(item) for item in items)}"
     most = min((limit.max_length for limit in limits if isinstance(limit, MaxLen)), default=None)
     least = _least_length(limits)
@@ -207,7 +207,7 @@ def _describe_list(kind: Any, limits: list[Any]) -> str:
 
 
 def _describe_size(least: int, most: int | None) -> str:
-    """Return "a list of {}" with its length: "a list of 2 {}", "a non-empty list of {}"."""
+    """Return "a list of {}" with the allowed lengths, such as "a list of 2 {}" or "a non-empty list of {}"."""
     if most is not None:
         return f"a list of {most} {{}}" if least == most else f"a list of {least} to {most} {{}}"
     if least > 1:
@@ -221,7 +221,7 @@ def _describe_mapping(kind: Any) -> str:
 
 
 def show(value: Any) -> str:
-    """Return `value` as in an override: null, true, [1, 2]. A string that looks like another type gets quotes."""
+    """Return `value` as written in an override: null, [1, 2]. A string that looks like another type gets quotes."""
     if isinstance(value, str):
         text = repr(value) if _looks_like_another_type(value) else value
     elif isinstance(value, Mapping):

@@ -1,17 +1,17 @@
-"""Warn about an average of the generator's weights that spans more steps than the run. Must not import torch."""
+"""Warn if the average of the generator's weights spans more steps than the run. Must not import torch."""
 
 from omegaconf import DictConfig
 
 from ganexp.console import count
 
-MAX_UNTRAINED_SHARE = 0.01  # of the first weights in the average at the end of a run
-FEWEST_STEPS = 40  # an average over fewer is of no use
+MAX_UNTRAINED_SHARE = 0.01  # share of the weights of step `schedule.ema.start` in the average at the end of a run
+FEWEST_STEPS = 40  # an average over fewer steps is of no use
 
 
 def average_warning(cfg: DictConfig) -> str:
-    """Return a warning if the averaged weights would still be close to the initial weights; empty otherwise.
+    """Return a warning if the averaged weights would still be close to those at `schedule.ema.start`; empty otherwise.
 
-    After n steps, the initial weights have the share decay^n in the average.
+    After n averaged steps, the weights of step `start` have the share decay^n in the average.
 
     Args:
         cfg: the resolved config of a run.
@@ -26,9 +26,9 @@ def average_warning(cfg: DictConfig) -> str:
     if share <= MAX_UNTRAINED_SHARE:
         return ""
     fitting = 1 - float(f"{10 / averaged:.0e}")
-    fix = f"use schedule.ema.decay={fitting:g}" if averaged >= FEWEST_STEPS else "leave it out in so short a run"
+    fix = f"use schedule.ema.decay={fitting:g}" if averaged >= FEWEST_STEPS else "leave it out in such a short run"
     return (
         f"schedule.ema.decay={decay:g} averages over about {round(1 / (1 - decay)):,} steps, and this run averages "
-        f"{averaged:,}: at its end, {share:.0%} of the weights that draw samples are still those of step {start:,}. "
+        f"only {averaged:,} steps: at its end, the weights of step {start:,} still make up {share:.0%} of the average. "
         f"Train longer, or {fix}"
     )

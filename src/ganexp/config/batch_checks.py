@@ -26,11 +26,11 @@ def batch_has_equal_parts(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 
 def parts_are_not_recorded(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that no CUDA graph is recorded of an update in parts."""
+    """Check that no CUDA graph is requested if the batch of an update is divided into parts."""
     if cfg.schedule.accumulate > 1 and cfg.trainer.cuda_graph is True:
         yield (
-            f"schedule.accumulate={cfg.schedule.accumulate} trainer.cuda_graph=true: a CUDA graph is of a whole batch: "
-            "use one of the two"
+            f"schedule.accumulate={cfg.schedule.accumulate} trainer.cuda_graph=true: a CUDA graph needs whole batches: "
+            "use only one of the two settings"
         )
 
 

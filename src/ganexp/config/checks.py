@@ -1,4 +1,4 @@
-"""Refuse incompatible settings, each with a suggested fix. There is one function for each rule.
+"""Refuse incompatible settings, and suggest a fix for each problem. There is one function for each rule.
 
 A rule yields a line for each problem. The allowed values of a single setting are declared in `schema.py` and in the
 signatures of the targets.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Complaints = Iterator[str]
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-# Arguments that conf/as_published sets, and that only the networks and update rules of the article's cases take.
+# Arguments that an option of as_published sets for the networks and update rules of its article's experiments.
 PUBLISHED_ARGUMENTS = frozenset({"batch_statistics_only", "dropout", "norm", "reuse_real", "spectral_norm"})
 
 
@@ -39,7 +39,7 @@ def check(cfg: DictConfig, gan: "GAN") -> None:
 
 
 def suggestion_for_unknown_argument(error: UnknownArgument, groups: dict[str, str | None]) -> str:
-    """Return which chosen option sets the unknown argument, and which model to use it with.
+    """Return which chosen option sets the unknown argument, and with which models the option is used.
 
     Args:
         error: the error with the unknown argument and the target.
@@ -50,7 +50,7 @@ def suggestion_for_unknown_argument(error: UnknownArgument, groups: dict[str, st
     """
     auxiliary, article = groups.get("loss/auxiliary"), groups.get("as_published")
     if error.key == "model.discriminator" and error.argument == "head" and auxiliary:
-        return f"loss/auxiliary={auxiliary} needs a discriminator that offers head: use model=dcgan"
+        return f"loss/auxiliary={auxiliary} needs a discriminator with the argument head: use model=dcgan"
     if article and article != "none" and error.argument in PUBLISHED_ARGUMENTS:
         return f"as_published={article} is meant for the article's own networks: see docs/published.md"
     return ""
@@ -153,7 +153,7 @@ def logits_match_the_loss(cfg: DictConfig, gan: "GAN") -> Complaints:
     given = cfg.model.discriminator.get("logits", 1)
     if given != cfg.loss.logits:
         yield (
-            f"this loss needs {cfg.loss.logits} logits for each image, model.discriminator.logits is {given}: "
+            f"this loss needs {cfg.loss.logits} logits for each image, but model.discriminator.logits is {given}: "
             "leave it at its default, or use another loss"
         )
 
@@ -162,7 +162,7 @@ def probabilities_belong_to_a_cross_entropy(cfg: DictConfig, gan: "GAN") -> Comp
     """Check that `loss.probabilities` is used only with a cross-entropy loss."""
     if cfg.loss.probabilities and not cfg.loss.adversarial.get("probabilities"):
         yield (
-            "loss.probabilities=true changes cross-entropies, and this loss is not one: use loss=non_saturating or "
+            "loss.probabilities=true changes a cross-entropy, and this loss is not one: use loss=non_saturating or "
             "loss=saturating, or leave it (and as_published=g_loss) out"
         )
 
@@ -215,7 +215,7 @@ def loss_limits_replace_n_critic(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that the loss needs one discriminator update per step if there is a loss limit."""
     if "limit" in cfg.schedule.updates and cfg.loss.n_critic != 1:
         yield (
-            f"this loss needs {cfg.loss.n_critic} discriminator updates per step, but a loss limit starts from 1: "
+            f"this loss needs {cfg.loss.n_critic} discriminator updates per step, but a loss limit starts with 1: "
             "use schedule/updates=fixed_ratio, or loss.n_critic=1"
         )
 
@@ -242,13 +242,13 @@ def samples_suffice_for_the_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
 def references_are_named(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that the scores have at least one reference split."""
     if not cfg.metrics.references:
-        yield "metrics.references=[]: name a split, such as [train]"
+        yield "metrics.references=[]: give at least one split, such as [train]"
 
 
 def pruning_has_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that there are scores if the jobs of a sweep are pruned."""
     if cfg.sweep.prune and not cfg.metrics.extractor:
-        yield "sweep.prune=true compares scores, and metrics=none has none: use metrics=classifier or metrics=inception"
+        yield "sweep.prune=true needs scores: replace metrics=none by metrics=classifier or metrics=inception"
 
 
 def time_limits_can_be_read(cfg: DictConfig, gan: "GAN") -> Complaints:
@@ -259,7 +259,7 @@ def time_limits_can_be_read(cfg: DictConfig, gan: "GAN") -> Complaints:
 
 
 def _entries(mapping: Any) -> list[str]:
-    """Return the names of the entries in a mapping of nodes that are not null."""
+    """Return the names of those entries of a mapping that are not null."""
     return [str(name) for name, node in mapping.items() if node is not None]
 
 

@@ -30,7 +30,7 @@ def takes_list(group: str) -> bool:
 
 
 def chosen_options(experiment: str) -> Choices:
-    """Return the options of each group with which an experiment runs, including the default options.
+    """Return, by group, the options with which an experiment runs, including the default options.
 
     Args:
         experiment: an option of the group `experiment`, such as sagan/cifar10_2.
@@ -46,7 +46,7 @@ def chosen_options(experiment: str) -> Choices:
 
 
 def _own_choices(name: str) -> Choices:
-    """Return the options that a file and the files that it includes choose of other groups; its own choices win."""
+    """Return the options of other groups that a file or its included files choose; its own choices take precedence."""
     inherited: Choices = {}
     own: Choices = {}
     for entry in _defaults(name):

@@ -47,7 +47,7 @@ def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -
 
 
 def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the key and the comment of each setting in a YAML text with a comment after the value or above it."""
+    """Yield key and comment of each setting that has a comment after its value or above its line, in a YAML text."""
     path: list[str] = []
     above: list[str] = []
     for line in text.splitlines():
@@ -61,7 +61,7 @@ def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
         path[depth:] = [setting["name"].strip("'\"")]
         if comment := COMMENT.search(setting["value"]):
             yield ".".join(path), comment["text"]
-        elif above and not is_first:  # above the first setting stands the comment on the file
+        elif above and not is_first:  # the comment above the first setting describes the file
             yield ".".join(path), " ".join(above)
         above = []
 
@@ -100,7 +100,7 @@ def first_sentence(text: str) -> str:
 
 
 def schema_comments(schema: type, prefix: str = "") -> dict[str, str]:
-    """Return the comment of each field that has one, by its key in the config, with the fields of nested schemas.
+    """Return the comment of each field that has one, by the field's key in the config, including nested fields.
 
     The comment is on the line of the field or on the lines above it, as in `config/sections.py`.
 
@@ -149,7 +149,7 @@ def _python_comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
 
 
 def with_comments(text: str, comments: Mapping[str, str]) -> str:
-    """Add the `comments` of keys to a YAML text, each after the value or above the line."""
+    """Return a YAML text with the comment of each key in `comments` added after its value or above its line."""
     lines: list[str] = []
     path: list[str] = []
     for line in text.splitlines():

@@ -14,10 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 PACKAGE = Path(__file__).resolve().parents[1]
 CONF = (
     PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"
-)  # in a wheel, else in a checkout
+)  # the first path in a wheel, the second in a checkout
 IS_HYDRA_1_3 = hydra.__version__.startswith("1.3.")
-VERSION_BASE = {"version_base": "1.3"} if IS_HYDRA_1_3 else {}  # 1.4 has one set of defaults, and warns of the argument
-PARTS = "base"  # directory of files that options of the group share; they are no options
+VERSION_BASE = {"version_base": "1.3"} if IS_HYDRA_1_3 else {}  # 1.4 warns about this argument
+PARTS = "base"  # directory of files that options of a group share; the files are not options themselves
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def compose_config(
         config_name: the primary config, such as train.
         overrides: the overrides on the command line, without flags.
         folders: the directories of config files: ganexp's own first, then the user's.
-        with_hydra: whether to keep Hydra's own part.
+        with_hydra: whether to keep Hydra's own part of the config.
 
     Raises:
         hydra.errors.HydraException: the config cannot be composed.
@@ -91,11 +91,11 @@ def _belongs_to(config_name: str, group: Sequence[str]) -> bool:
     """Return whether a primary config has the group with these name parts."""
     if group[0] in (".", "hydra") or group[-1] == PARTS or config_name == "sample":
         return False
-    return config_name != "evaluate" or group[0] == "metrics"  # the other groups are those of the run
+    return config_name != "evaluate" or group[0] == "metrics"  # the evaluated run determines the other groups
 
 
 def register_resolver(name: str, function: Callable[..., Any]) -> None:
     """Make `function` available in interpolations as ${name:…}, and replace an existing function with this name."""
-    new_name = OmegaConf.register_resolver  # in OmegaConf 2.3 another, deprecated function
+    new_name = OmegaConf.register_resolver  # OmegaConf 2.3 has another, deprecated function of this name
     register: Callable[..., None] = OmegaConf.register_new_resolver if IS_HYDRA_1_3 else new_name
     register(name, function, replace=True)

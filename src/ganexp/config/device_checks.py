@@ -52,7 +52,7 @@ def modifiers_suit_several_devices(cfg: DictConfig, gan: "GAN") -> Iterator[str]
 
 
 def batch_norm_can_be_synchronised(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that every batch norm is one of torch's if batch norm is synchronised."""
+    """Check that every batch norm layer is one of torch's if batch norm is synchronised."""
     if total(cfg.trainer) == 1 or not cfg.trainer.sync_batchnorm:
         return
     for name, network in gan.networks.items():

@@ -18,7 +18,7 @@ MARKS = {
 
 
 def explain_encoding(folders: Sequence[Path]) -> str:
-    """Return a message about the user's first config file with another encoding, and the fix; empty if there is none.
+    """Return a message about the user's first config file with a wrong encoding, and the fix; empty if there is none.
 
     With a byte order mark at the beginning of a file, Hydra does not recognise `# @package _global_` in the first line.
 
@@ -33,7 +33,7 @@ def explain_encoding(folders: Sequence[Path]) -> str:
 
 
 def refuse_extreme_files(folders: Sequence[Path]) -> None:
-    """Check the user's config files before Hydra reads them, because one with too many values would stop it.
+    """Check the user's config files before Hydra reads them, because Hydra would never finish with too many values.
 
     Args:
         folders: the directories of config files: ganexp's own first, then the user's.

@@ -9,7 +9,7 @@ from omegaconf import MISSING
 
 from ganexp.config.annotations import is_data, is_node, show, violations
 
-NODES = {"nodes": True}  # metadata of a field that maps names to nodes with a `_target_`; one that is null is left out
+NODES = {"nodes": True}  # metadata of a field that maps names to nodes with a `_target_`; a null node is left out
 NODE = {"node": True}  # metadata of a field that holds a node
 NODE_OR_NULL = {"node": False}  # metadata of a field that holds a node or null
 
@@ -51,7 +51,7 @@ def field_violations(values: Mapping[str, Any], schema: type, key: str = "") -> 
 
 
 def node_violations(values: Mapping[str, Any], schema: type, key: str = "") -> Iterator[str]:
-    """Yield the lines of `field_violations` about missing nodes only, which other settings may refer to.
+    """Yield only those lines of `field_violations` that are about missing nodes, to which other settings may refer.
 
     Args:
         values: a config, which may have interpolations, or the part of it below `key`.

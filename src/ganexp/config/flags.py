@@ -14,7 +14,7 @@ from ganexp.errors import MAX_SUGGESTIONS
 def as_overrides(flags: Sequence[str], argv: Sequence[str], config_name: str) -> list[str]:
     """Return the correct override for each unknown flag; flags that name neither a setting nor a group are left out.
 
-    Of --lr, which is a part of several keys, it is every override, separated by `or`.
+    A flag such as --lr, the last part of several keys, gets several overrides, separated by `or`.
 
     Args:
         flags: the unknown flags, such as --loss=hinge or --loss.
@@ -36,7 +36,7 @@ def as_overrides(flags: Sequence[str], argv: Sequence[str], config_name: str) ->
 
 
 def _keys_called(name: str, cfg: DictConfig) -> list[str]:
-    """Return the group or the key that a flag without dashes names, or the dotted keys that end in this name."""
+    """Return `name`, a flag without dashes, if it is a group or a key, and else the dotted keys that end in it."""
     if is_group(name, [CONF]) or _has_setting(cfg, name):
         return [name]
     name = name.replace("-", "_")

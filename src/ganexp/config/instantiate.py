@@ -147,13 +147,13 @@ def locate(node: Mapping[str, Any], key: str) -> partial:
 
 @cache
 def _imported(target: str) -> partial:
-    """Return the partial of a target. It is kept, because a command needs the same ones often, and Hydra takes long."""
-    with any_target_allowed():  # Hydra refuses unsafe ones
+    """Return the partial of a target. It is cached, because commands need a target often, and Hydra is slow."""
+    with any_target_allowed():  # Hydra still refuses unsafe targets
         return hydra.utils.instantiate({"_target_": target, "_partial_": True})
 
 
 def _reason(error: BaseException) -> str:
-    """Return the message of the error that caused `error`."""
+    """Return the message of the first error in the chain of causes of `error`."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line for line in str(error).splitlines() if not line.startswith("full_key:")]
@@ -172,7 +172,7 @@ def parameters_of(target: Any) -> Parameters | None:
 
 
 def _settable(parameters: Parameters, given: Mapping[str, Any]) -> list[str]:
-    """Return the names that a config can set."""
+    """Return the names of the parameters that a config can set."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [name for name, parameter in parameters.items() if parameter.kind in kinds and name not in given]
 
@@ -247,7 +247,7 @@ def _build(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> Any:
         return call()
     except UserError:
         raise
-    except InstantiationException as error:  # of Hydra's own rules for targets
+    except InstantiationException as error:  # the target breaks one of Hydra's own rules
         raise UserError(f"{key}: {_reason(error)}") from error
     except CONSTRUCTOR_ERRORS as error:
         raise UserError(f"{key}: {shorten(error)}") from error

@@ -8,8 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 RAISED = re.compile(r"^\w+ raised while resolving interpolation: ")
-REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # to the value of another key
-KEY = re.compile(r"^([\w.]+)(?=[=:])", re.MULTILINE)  # at which a line of an error message points
+REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # an interpolation of another key's value
+KEY = re.compile(r"^([\w.]+)(?=[=:])", re.MULTILINE)  # the key at the start of a line in an error message
 MAX_SHOWN = 200  # characters of the reason
 
 
@@ -30,7 +30,7 @@ def explain_interpolation(
     lines = [f"{key}: {shown}" if key else shown]
     if given:
         lines = [f"{' '.join(given)}: {shown}", "${KEY} stands for the value of the setting KEY."]
-        lines += [f"It is needed for {key}."] if key and not any(text.startswith(f"{key}=") for text in given) else []
+        lines += [f"{key} needs this value."] if key and not any(text.startswith(f"{key}=") for text in given) else []
     return "\n".join(lines)
 
 
@@ -58,10 +58,10 @@ def _is_broken(cfg: DictConfig, key: str) -> bool:
 
 
 def with_sources(message: str, cfg: DictConfig) -> str:
-    """Return an error message that also names the settings from which the keys in it take their values.
+    """Return `message` with added lines that name the settings from which its keys take their values.
 
     Args:
-        message: lines that begin with KEY: or KEY=VALUE:, and others.
+        message: lines that begin with KEY: or KEY=VALUE:, and other lines.
         cfg: the composed config, whose interpolations are not resolved.
     """
     references = {
@@ -72,7 +72,7 @@ def with_sources(message: str, cfg: DictConfig) -> str:
     lines = []
     for key in dict.fromkeys(KEY.findall(message)):
         chain = [key]
-        while (source := references.get(chain[-1])) and source not in chain:  # those of a stranger may form a circle
+        while (source := references.get(chain[-1])) and source not in chain:  # references may form a circle
             chain.append(source)
         if any(source not in message for source in chain):
             lines.append(f"{key} takes its value from {', which takes it from '.join(chain[1:])}.")

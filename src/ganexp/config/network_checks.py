@@ -1,6 +1,7 @@
 """Refuse networks whose size is not that of the images, latents or classes. `checks.py` lists this rule.
 
-The options of `model=` take these sizes from the dataset. An override of a single network can contradict them.
+The options of `model=` take these sizes from the dataset and the latent. An override of a single network can contradict
+them.
 """
 
 from collections.abc import Iterator
@@ -51,7 +52,7 @@ def _wrong_classes(key: str, node: DictConfig, cfg: DictConfig) -> Iterator[str]
 
 
 def _wrong_class_logits(key: str, node: DictConfig, cfg: DictConfig) -> Iterator[str]:
-    """Yield an error line if a network beside generator and discriminator has other logits than one for each class."""
+    """Yield an error line if an auxiliary network does not have one logit for each class."""
     given, classes = node.get("logits"), cfg.data.num_classes
     if key.startswith("model.auxiliary.") and given not in (None, classes):
         yield f"{key}.logits={given}: must be {classes}, one for each class of the dataset: leave it out"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
-# The classes of torch.optim do not declare the ranges of their numbers, so they stand here, by the parameter's name.
+# Ranges by parameter name, because the classes of torch.optim do not declare the ranges of their numbers.
 RANGES: dict[str, Any] = {
     "lr": NonNegativeFloat,
     "betas": Annotated[list[BelowOne], Len(2, 2)],

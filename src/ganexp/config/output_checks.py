@@ -12,7 +12,7 @@ from torch import nn
 if TYPE_CHECKING:
     from ganexp.training.gan import GAN
 
-LOGITS = "logits"  # what a discriminator returns, and a loss takes, that declares nothing else
+LOGITS = "logits"  # what a discriminator returns, or a loss takes, unless it declares something else
 
 
 def outputs_suit_the_loss(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
@@ -21,7 +21,7 @@ def outputs_suit_the_loss(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     taken, returned = getattr(loss, "takes", LOGITS), getattr(discriminator, "returns", LOGITS)
     if taken != returned:
         fix = " or ".join(f"use {part.suits}" for part in (loss, discriminator) if hasattr(part, "suits"))
-        yield f"this loss takes {taken} of the discriminator, and this discriminator returns {returned}: {fix}"
+        yield f"this loss takes {taken} from the discriminator, but this discriminator returns {returned}: {fix}"
 
 
 def features_are_there(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
@@ -32,7 +32,7 @@ def features_are_there(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 
 def penalties_see_single_samples(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that the discriminator does not compare the samples of a batch if a penalty needs single gradients."""
+    """Check that the discriminator does not mix samples if a penalty needs the gradient of each sample by itself."""
     mixing = [name for name, layer in gan.discriminator.named_modules() if _mixes_samples(layer)]
     penalties = [name for name, part in gan.objective.penalties.items() if getattr(part, "needs_gradient", True)]
     if penalties and mixing:

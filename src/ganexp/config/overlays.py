@@ -20,13 +20,14 @@ def check_overlay(cfg: DictConfig, groups: Mapping[str, Any]) -> None:
         groups: the chosen options by group.
 
     Raises:
-        UserError: the experiment is of another article, or there is none.
+        UserError: no experiment is chosen, it is of another article, or `published_cases` is set without an option of
+            as_published.
     """
     experiment, cases = groups.get("experiment"), list(cfg.get("published_cases") or [])
     if not cases or any(fnmatch(str(experiment), case) for case in cases):
         return
     if groups.get("as_published") in (None, "none"):
-        raise UserError(f"published_cases={cases}: options of as_published set this key. Leave it out.")
+        raise UserError(f"published_cases={cases}: only options of as_published may set this key. Leave it out.")
     overlay = f"as_published={groups.get('as_published')} reproduces the code of an article"
     choices = f"experiment={', '.join(cases)}"
     if experiment is None:

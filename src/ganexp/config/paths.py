@@ -13,7 +13,7 @@ PATH = {"path": True}  # metadata of a field that holds the path of a file or di
 
 
 def path_keys(schema: type, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted key of each field of `schema` with a path; nothing if `schema` is not a dataclass."""
+    """Yield the dotted key of each field of `schema` that holds a path; nothing if `schema` is not a dataclass."""
     if not is_dataclass(schema):
         return
     for field_ in fields(schema):
@@ -42,7 +42,7 @@ def absolute(path: str) -> str:
 
 
 def moved(values: Any, before: str, after: str) -> Any:
-    """Return `values` with the path `before` replaced by `after`, also if it is a parent directory of a path.
+    """Return `values` with the path `before` replaced by `after`, also where `before` is a parent directory of a path.
 
     Args:
         values: plain values in mappings and lists.

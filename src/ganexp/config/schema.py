@@ -47,7 +47,7 @@ class Train:
     data: Data = MISSING
     model: Model = MISSING
     loss: Loss = MISSING
-    # augmentations of the discriminator's inputs, applied in this order
+    # augmentations of the discriminator's inputs, applied in the given order
     augment: dict[str, Any] = field(default_factory=dict, metadata=NODES)
     schedule: Schedule = MISSING
     optimizer: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # optimizers by network
@@ -55,13 +55,13 @@ class Train:
     trainer: Trainer = MISSING
     callbacks: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # callbacks by name
     logger: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # loggers by name
-    name: str | None = None  # name of the run; default: the chosen options of the groups
+    name: str | None = None  # name of the run; default: the experiment, or else the chosen options
     seed: int = limited(Seed, 0)  # seed of the weights, the latents and the order of the images
-    # a run, or a checkpoint, whose networks are the initial ones; null: random weights
+    # a run directory or checkpoint with the networks from which the training starts; null: random weights
     init_from: str | None = field(default=None, metadata=PATH)
     # tags of the run, for loggers that have tags
     tags: list[str] = field(default_factory=list, metadata=limits(list[str]))
-    # the experiments that the option of as_published is for, such as sagan/*; set by that option, empty for any
+    # experiments that the option of as_published suits, such as sagan/*; set only by that option; empty: all
     published_cases: list[str] = field(default_factory=list, metadata=limits(list[str]))
     sweep: Sweep = field(default_factory=Sweep)
     debug: Debug = field(default_factory=Debug)
@@ -102,7 +102,7 @@ class Evaluate:
     samples: int | None = limited(ImageCount | None, None)  # number of samples; default: as in the run
     references: list[str] | None = None  # splits to compare with; default: the training split, and test if it exists
     output: str | None = field(default=None, metadata=PATH)  # directory for scores.json; default: the run directory
-    seed: int = limited(Seed, 1000)  # seed of the latents; training uses another one
+    seed: int = limited(Seed, 1000)  # seed of the latents; training uses another seed
     labels: str | None = limited(Literal["reference", "uniform"] | None, None)  # default: as in the run
     # further sample counts at which FID is computed
     fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
@@ -123,8 +123,8 @@ class Sample:
     output: str | None = field(default=None, metadata=PATH)  # directory for the images; default: samples/drawn-…
     # png or zip: a file for each image; npz: uint8 (N, H, W, C) as arr_0, labels as arr_1
     format: str = limited(Literal["png", "zip", "npz"], "png")
-    step: int | None = limited(NonNegativeInt | None, None)  # of a checkpoint in a run directory; null: the best
-    epoch: int | None = limited(PositiveInt | None, None)  # of a checkpoint that schedule.keep_at kept
+    step: int | None = limited(NonNegativeInt | None, None)  # step of a checkpoint in a run directory; null: the best
+    epoch: int | None = limited(PositiveInt | None, None)  # epoch of a checkpoint that schedule.keep_at kept
     truncation: float | None = limited(Truncation | None, None)  # limit beyond which latent values are drawn again
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
     data: Moved = field(default_factory=Moved)
@@ -176,14 +176,14 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
     trainer = values.get("trainer", {})
     if complaints := [*unknown, *field_violations(values, root), *reasons_against_values(trainer)]:
         raise UserError("\n".join(complaints))
-    values.pop("published_cases", None)  # no setting of a run: see `overlays.check_overlay`
+    values.pop("published_cases", None)  # not a setting of a run: see `overlays.check_overlay`
     if "precision" in trainer:
         trainer["precision"] = FULL_NAMES.get(trainer["precision"], trainer["precision"])
     return OmegaConf.create(values)
 
 
 def _missing(values: Any, key: str = "") -> Iterator[str]:
-    """Yield the key of each value that must be set."""
+    """Yield the key of each value that must be set but is not."""
     if values == MISSING:
         yield key
     elif isinstance(values, Mapping):

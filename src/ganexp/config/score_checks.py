@@ -1,4 +1,4 @@
-"""Check the arguments of the scores, even if they are not computed. `checks.py` lists this rule."""
+"""Check the arguments of the scores, even if the scores are not computed. `checks.py` lists this rule."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def is_trained_extractor(extractor: Mapping[str, Any]) -> bool:
-    """Return whether the node of a feature extractor has a network, which is trained to classify the dataset."""
+    """Return whether a feature extractor is trained to classify the dataset: its node then has the key `network`."""
     return "network" in extractor
 
 
@@ -34,7 +34,7 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
     """Check that metrics.best_by names a score, before a classifier is trained for the scores.
 
     Raises:
-        UserError: it names none, or one without a direction.
+        UserError: it names no computed score, or a score that does not define whether higher values are better.
     """
     metrics, names = cfg.metrics, []
     for name, node in metrics.scores.items():
@@ -52,15 +52,15 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
 
 
 def best_by_error(best_by: str, usable: str) -> UserError:
-    """Return the error for a value of metrics.best_by that is none of the `usable` scores, which are one text."""
+    """Return the error for a value of metrics.best_by that is not among the scores in the text `usable`."""
     return UserError(
-        f"metrics.best_by={best_by}: must be one of {usable}, which are the computed scores with a direction; add "
-        "other scores to metrics/score"
+        f"metrics.best_by={best_by}: must be one of {usable} (the computed scores that define whether higher "
+        "values are better); to use another score, add it to metrics/score"
     )
 
 
 def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:
-    """Return a context with the right names and black real images, whose extractor is called x."""
+    """Return a context with the right names, with black real images, and with an extractor called x."""
     references: dict[str, Any] = dict.fromkeys(cfg.metrics.references)
     of_class: Any = (lambda index: None) if num_classes else None
     data, cpu = cfg.data, torch.device("cpu")

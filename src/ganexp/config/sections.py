@@ -26,7 +26,8 @@ class Data:
     resolution: int = limited(Resolution)  # pixels along each side
     channels: int = limited(Literal[1, 3])  # 1: grey, 3: colour
     num_classes: int = limited(NonNegativeInt)  # 0: no labels
-    images: int | None = limited(PositiveInt | None, None)  # of the training split, to plan epochs before they are read
+    # number of images in the training split, to plan epochs before the images are read
+    images: int | None = limited(PositiveInt | None, None)
     source: Any = field(default=MISSING, metadata=NODE)  # the function that loads a split
     # directory of the datasets
     root: str = field(default="${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}", metadata=PATH)
@@ -55,25 +56,27 @@ class Ema:
 class Schedule:
     """The length of the training and the order of its updates. A step is one generator update."""
 
-    steps: int | None = limited(PositiveInt | None)  # null: as many as `epochs` need
+    steps: int | None = limited(PositiveInt | None)  # null: as many steps as `epochs` need
     epochs: int | None = limited(PositiveInt | None, None)  # passes over the training split; null: given by `steps`
     evaluate_every: int | None = limited(PositiveInt | None)  # null: given by `evaluate_every_epochs`
     evaluate_every_epochs: int | None = limited(PositiveInt | None, None)  # null: given by `evaluate_every`
     evaluate_by: str = limited(Literal["steps", "d_steps"], "steps")  # what evaluate_every and log_every count
-    keep_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))  # epochs of kept checkpoints
+    # epochs after which a checkpoint is kept
+    keep_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))
     batch_size: int = limited(PositiveInt)  # images in each update, of all devices together
-    # equal parts of a batch that go through the networks one after another; their gradients are averaged
+    # number of equal parts of a batch that go through the networks one after another; their gradients are averaged
     accumulate: int = limited(PositiveInt, 1)
     updates: Any = field(default=MISSING, metadata=NODE)  # which network is updated when
-    # auto: real and generated images go through D in one batch if it treats each image by itself, and spectral norm
-    # makes one power iteration for each update; false: two batches, and an iteration for every pass through a layer
+    # auto: if D treats each image by itself, real and generated images go through D in one batch, and each update makes
+    # one power iteration of spectral norm; false: two batches, and an iteration for every forward pass of a layer
     joint_batch: Any = field(default="auto", metadata=limits(Literal["auto", False]))
     max_d_steps: int | None = limited(PositiveInt | None, None)  # discriminator updates after which the run ends
     # decay of the learning rates over the run; null: constant
     lr_decay: Any = field(default=None, metadata=NODE_OR_NULL)
     # stage of networks that grow, at each step; null: such networks have full size
     growth: Any = field(default=None, metadata=NODE_OR_NULL)
-    lr_reference_batch: int | None = limited(PositiveInt | None, None)  # batch size of the given learning rates
+    # batch size for which the learning rates are given, to scale them with batch_size; null: no scaling
+    lr_reference_batch: int | None = limited(PositiveInt | None, None)
     ema: Ema = field(default_factory=Ema)
     # maximum norm of each network's gradient; null: not clipped
     clip_gradients: dict[str, Any] = field(
@@ -140,10 +143,11 @@ class Metrics:
 
 @dataclass
 class Trainer:
-    """Arguments of Lightning's Trainer, and log_every. The file trainer_arguments.py lists the other arguments."""
+    """Settings of ganexp, and arguments of Lightning's Trainer. trainer_arguments.py lists its other arguments."""
 
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
-    devices: int = limited(PositiveInt, 1)  # of each machine; several train one network together, see docs/devices.md
+    # devices of each machine; several devices train one network together, see docs/devices.md
+    devices: int = limited(PositiveInt, 1)
     num_nodes: int = limited(PositiveInt, 1)  # machines that train one network together, see docs/devices.md
     sync_batchnorm: bool = False  # with several GPUs: whether batch norm uses the images of all of them
     # threads of a CPU; auto: few for small networks, which are slower with many
@@ -151,7 +155,8 @@ class Trainer:
     # auto: bf16-mixed where it was measured to be faster, see commands/precision.py
     precision: Any = field(default="32-true", metadata=limits(Precision))
     log_every: int = limited(PositiveInt, 50)  # steps between two logged losses
-    # an update that runs out of memory; halve: repeat it, and all later ones, with schedule.accumulate doubled, once
+    # what to do if an update runs out of memory; halve: once in a run, repeat it with schedule.accumulate doubled,
+    # and keep the doubled number
     on_oom: str = limited(Literal["halve", "raise"], "halve")
     # true: bitwise repeatable on the same kind of machine, or an error; warn: a warning instead of the error
     deterministic: Any = field(default=False, metadata=limits(bool | Literal["warn"]))
@@ -163,7 +168,7 @@ class Trainer:
     cuda_graph: Any = field(default="auto", metadata=limits(bool | Literal["auto"]))
     # whether the gradients of an update are computed by one compiled function, where possible; auto: on a GPU
     compile: Any = field(default=False, metadata=limits(bool | Literal["auto"]))
-    benchmark: bool | None = None  # whether cuDNN times convolutions; null: yes, unless deterministic
+    benchmark: bool | None = None  # whether cuDNN times convolution algorithms; null: yes, unless deterministic
     detect_anomaly: bool = False  # whether to report the operation with a NaN gradient; slow
     enable_model_summary: bool = False  # whether to print a table of the layers at the start
     max_time: str | None = None  # DD:HH:MM:SS after which the run stops at its next evaluation; it can be resumed

@@ -8,7 +8,7 @@ from ganexp.errors import UserError
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.score import Minimum
 
-SHOWN_CLASSES = 3  # of those that are too small for one score
+SHOWN_CLASSES = 3  # number of listed classes with too few images for one score
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def _complaints(name: str, minimum: Minimum, sizes: SetSizes) -> Iterator[str]:
     if sizes.samples < minimum.samples:
         yield (
             f"metrics.samples={sizes.samples}: metrics.scores.{name} needs {minimum.samples} generated images or more: "
-            f"score more, or {without}"
+            f"score more images, or {without}"
         )
     for split, images in sizes.references.items():
         if images < minimum.images:
             yield (
                 f"metrics.references: metrics.scores.{name} needs {minimum.images} real images, and the {split} "
-                f"split has {images}: name another split, add images, or {without}"
+                f"split has {images}: use another split, add images, or {without}"
             )
     if minimum.of_class:
         yield from _class_complaints(name, minimum.of_class, sizes, without)
@@ -75,7 +75,7 @@ def _class_complaints(name: str, minimum: int, sizes: SetSizes, without: str) ->
     elif not sizes.class_images:
         yield (
             f"The score {name} compares the images of each class, but the {sizes.first_split} split, the first of "
-            f"metrics.references, has no classes: name another split first, or {without}"
+            f"metrics.references, has no classes: put another split first, or {without}"
         )
     else:
         lines = list(_small_classes(name, minimum, sizes, sizes.labels, without))

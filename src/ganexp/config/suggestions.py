@@ -32,7 +32,7 @@ SYNONYMS = {  # names in other programs, and those of ganexp
     "z_dim": "dim",
     "latent_dim": "dim",
 }
-OF_OTHER_PARTS = ("hydra", "metrics")  # have settings of the same names that are rarely meant
+OF_OTHER_PARTS = ("hydra", "metrics")  # parts with settings of the same names, which are rarely meant
 NO_OPTION = {"null", "None", ""}
 
 
@@ -216,7 +216,7 @@ EXPLANATIONS = (
 
 
 def options_of(group: str, folders: list[Path]) -> list[str]:
-    """Return the options of a group, as DIRECTORY/OPTION if it has only directories, such as experiment."""
+    """Return the options of a group, as DIRECTORY/OPTION if the group has only directories, like experiment."""
     if not group:
         return []
     has_files = any((folders[0] / group).glob("*.yaml"))

@@ -1,4 +1,4 @@
-"""Keep strings on the command line unchanged, because Hydra reads 2024_01_01 as a number, and does not expand `~`.
+"""Quote strings on the command line, because Hydra reads 2024_01_01 as a number. Expand `~`, because Hydra does not.
 
 The types in the schemas of ganexp and Hydra show which keys have string values. Must not import torch.
 """
@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.errors import UserError
 
-SCHEMAS = {"evaluate_images": "images_schema"}  # of primary configs, where it is not NAME_schema
+SCHEMAS = {"evaluate_images": "images_schema"}  # schemas by primary config, where their name is not NAME_schema
 # Quoted texts, interpolations, and what stands between the values of a list or of a sweep.
 SEPARATORS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\$\{[^}]*\}|[\[\](),])""")
 QUOTES = ("'", '"')
@@ -88,7 +88,7 @@ def may_hold_text(config_name: str, key: str) -> bool:
 
 
 def holds_list(config_name: str, key: str) -> bool:
-    """Return whether a key of a primary config has a list as its value, or optionally a list."""
+    """Return whether the schema of a primary config allows a list as the value of a key."""
     annotation = _annotation(_schema(config_name), key)
     return any(get_origin(member) is list for member in (annotation, *get_args(annotation)))
 
@@ -111,7 +111,7 @@ def is_group(key: str, folders: Sequence[Path]) -> bool:
 
 
 def without_plus(overrides: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """Return overrides with loss=hinge for +loss=hinge, because the config has each of ganexp's groups already.
+    """Return the overrides with +loss=hinge replaced by loss=hinge, because the config already has ganexp's groups.
 
     Args:
         overrides: the overrides, without flags.
@@ -126,7 +126,7 @@ def _group(override: str) -> str:
 
 
 def check_choices(overrides: Sequence[str], folders: Sequence[Path]) -> None:
-    """Check that each choice of a group is an option or a list of options, which Hydra takes for granted.
+    """Check that each choice of a group is an option or a list of options, which Hydra does not check.
 
     Args:
         overrides: the overrides, without flags.
@@ -230,6 +230,6 @@ def _looks_like_a_number(text: str) -> bool:
 
 def _quote(text: str) -> str:
     """Return a string in quotes, so that Hydra does not change any of its characters."""
-    is_easier = bool(OF_SHELLS.search(text)) or ("'" in text and '"' not in text)  # to type in a shell
+    is_easier = bool(OF_SHELLS.search(text)) or ("'" in text and '"' not in text)  # double quotes in a shell
     quote = Quote.double if is_easier else Quote.single
     return QuotedString(text.replace("${", "\\${"), quote).with_quotes()

@@ -15,7 +15,7 @@ from ganexp.config.yaml_limits import refuse_extreme_yaml
 from ganexp.errors import UserError
 from ganexp.runs.links import refuse_links
 
-# Where trusted classes are defined. Of Lightning's, only those that cannot call anything that a config names.
+# Where trusted classes are defined. Only those classes of Lightning are trusted that cannot call what a config names.
 CLASSES = (
     "ganexp.augment.",
     "ganexp.callbacks.",
@@ -29,7 +29,7 @@ CLASSES = (
     "pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor",
     "torch.optim.",
 )
-ADDRESS_KEY = "tracking_uri"  # of a server, to which MLflow sends the user's password
+ADDRESS_KEY = "tracking_uri"  # key for the address of a server to which MLflow sends the user's password
 FUNCTIONS = ("ganexp.data.sets.", "ganexp.metrics.extractors.classifier.train_classifier")
 
 
@@ -74,7 +74,7 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
         values: Any = OmegaConf.to_container(OmegaConf.load(Path(path)), resolve=False)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. A checkpoint needs the config.yaml of its run directory.") from None
-    except Exception as error:  # whatever the YAML reader makes of the text
+    except Exception as error:  # the YAML reader raises errors of many kinds
         raise UserError(f"{path} is not a config: {error}") from None
     if not isinstance(values, dict):
         raise UserError(f"{path} is not the config of a run: it is a list")
@@ -84,8 +84,8 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
 def trusted(target: Any) -> bool:
     """Return whether calling `target`, a dotted path, runs only trusted code.
 
-    Trusted code is ganexp's own code and torch's optimizers, checked by the module that defines them and not by the
-    name in the config, and the packages in the environment variable GANEXP_TRUST, a comma-separated list.
+    Trusted code is in `CLASSES`, in `FUNCTIONS`, or in the packages that the environment variable GANEXP_TRUST lists,
+    separated by commas. For the first two, the module that defines the target is decisive, not its name in the config.
     """
     if str(target).startswith(_own_packages()):
         return True

@@ -1,4 +1,4 @@
-"""Choose between steps and epochs where a config sets the length or the cadence in both. Must not import torch."""
+"""Choose steps or epochs where a config sets the length or the evaluation interval in both. Must not import torch."""
 
 from collections.abc import Iterator, Sequence
 

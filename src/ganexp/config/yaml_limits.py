@@ -1,4 +1,4 @@
-"""Refuse YAML texts that a reader would never finish, or that crash it. Must not import torch."""
+"""Refuse YAML texts that a YAML reader would never finish reading, or that would crash it. Must not import torch."""
 
 import yaml
 
@@ -7,7 +7,7 @@ MAX_VALUES = 100_000  # after the aliases are replaced by what they stand for
 
 
 def refuse_extreme_yaml(text: str) -> None:
-    """Check the depth and the size of a YAML text without building its values. Texts that are not YAML pass.
+    """Check the depth and the size of a YAML text without building its values. Texts that are not YAML are accepted.
 
     Raises:
         ValueError: the text is nested too deeply, an alias contains itself, or the aliases stand for too many values.

@@ -8,7 +8,7 @@ from zipfile import BadZipFile, ZipFile
 
 from ganexp.data.scan import members
 
-MAX_IMAGE_BYTES = 1 << 29  # of one file; a larger one would fill the memory
+MAX_IMAGE_BYTES = 1 << 29  # of one file; a larger file would fill the memory
 
 _lock = Lock()  # held during every read, and while this process forks: no child inherits a read in progress
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
@@ -18,7 +18,7 @@ def refuse_huge(size: int) -> None:
     """Check the size in bytes of an image file before it is read.
 
     Raises:
-        OSError: it is larger than any image.
+        OSError: it is larger than `MAX_IMAGE_BYTES`.
     """
     if size > MAX_IMAGE_BYTES:
         raise OSError(f"it has {size:,} bytes, and an image may have at most {MAX_IMAGE_BYTES:,}")
@@ -38,7 +38,7 @@ class ZipReader:
         self.path = path
         self._archive: ZipFile | None = None
         self._members: dict[str, str] = {}  # names in the zip, by the names of the listing
-        self._process: int | None = None  # that opened `_archive`
+        self._process: int | None = None  # id of the process that opened `_archive`
 
     def read(self, name: str) -> bytes:
         """Return the content of the member `name`, with slashes between folders, as in a listing.

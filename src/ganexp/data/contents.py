@@ -15,7 +15,7 @@ PUBLISHED = {
     "stl10": {"train": 5_000, "test": 8_000, "train+test": 13_000, "unlabeled": 100_000},
     "flowers102": {"all": 8_189, "train": 1_020, "val": 1_020},
 }
-IN_THE_PACKAGE = ("digits", "fake")  # nothing is read for them
+IN_THE_PACKAGE = ("digits", "fake")  # datasets that need no files besides the package
 
 
 def contents(source: Mapping[str, Any], resolution: int, channels: int) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def contents(source: Mapping[str, Any], resolution: int, channels: int) -> dict[
 
     Returns:
         `images`, the size of each split, or of each of its classes by name. For a directory or zip also `passed_over`,
-        the number of skipped files by reason, and `warnings`; or `problem`, if it cannot be listed.
+        the number of skipped files by reason, and `warnings`. If it cannot be listed, only `problem`, the reason.
     """
     module, _, name = str(source["_target_"]).rpartition(".")
     if module != sets.__name__:

@@ -43,8 +43,8 @@ class StreamData(pl.LightningDataModule):
     def val_dataloader(self) -> DataLoader:
         """Return the indices 0, 1, … of the samples, in batches, int64 (validation_batch_size,).
 
-        There is at least one batch, because Lightning runs the hooks of a validation only if there are data. Of several
-        processes that train together, each gets its share of the batches.
+        There is at least one batch, because Lightning runs the hooks of a validation only if there are data. If
+        several processes train together, each gets its share of the batches.
         """
         indices, size = max(self.validation_indices, 1), self.validation_batch_size
         if distributed.is_initialized():
@@ -52,7 +52,7 @@ class StreamData(pl.LightningDataModule):
         return _loader(range(indices), size)
 
     def _share(self, count: int) -> list[torch.Tensor]:
-        """Return the batches of indices for this process: at least one, which is empty if there are too few."""
+        """Return this process's batches of indices: at least one batch, which is empty if there are too few indices."""
         rank, processes = distributed.get_rank(), distributed.get_world_size()
         size = min(self.validation_batch_size, -(-count // processes))
         batches = torch.arange(count).split(size)
@@ -68,6 +68,6 @@ class StreamData(pl.LightningDataModule):
 
 
 def _loader(items: Sequence[Any], batch_size: int | None) -> DataLoader:
-    dataset = cast(Dataset[Any], items)  # any sequence is one
+    dataset = cast(Dataset[Any], items)  # any sequence can be used as a dataset
     own_generator = torch.Generator()  # without one, a DataLoader draws from the global random state
     return DataLoader(dataset, batch_size=batch_size, generator=own_generator)

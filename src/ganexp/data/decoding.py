@@ -34,7 +34,7 @@ SCALED = "scaled from more than 8 bits per channel"
 UPRIGHT = "turned upright according to their EXIF data"
 FIRST_FRAME = "animated or multi-page, with only the first frame read"
 TRANSPARENT = "with transparent parts, laid on {background}"
-DARK = "with values in the lowest eighth of their range"  # which may be an older camera's 12 bits
+DARK = "with values in the lowest eighth of their range"  # which may be 12-bit values of older cameras
 
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,7 +45,7 @@ _TURN = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation -> what makes the image upright
-_DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # of one channel with more than 8 bits
+_DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # Pillow's modes of one channel with more than 8 bits
 _TIFF_SIGNED, _TIFF_WHITE_IS_ZERO = 2, 0  # values of the tags SampleFormat and PhotometricInterpretation
 
 
@@ -103,7 +103,7 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
         decoding: How to decode it.
 
     Returns:
-        The image, uint8 (channels, H, W), and a list of changes to it in addition to decoding.
+        The image, uint8 (channels, H, W), and the set of changes to it in addition to decoding.
 
     Raises:
         UserError: If its values have no known range.
@@ -129,7 +129,7 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
             done |= {TRANSPARENT} if is_seen else set()
         if turns in _TURN:
             done.add(UPRIGHT)
-            if opened.format != "TIFF":  # which Pillow has turned
+            if opened.format != "TIFF":  # Pillow has already turned a TIFF
                 image = image.transpose(_TURN[turns])
         pixels = transforms.pil_to_tensor(_to_channels(image, decoding.channels))
     return pixels, done
@@ -143,7 +143,7 @@ def open_image(content: bytes) -> Image.Image:
     """
     try:
         return Image.open(io.BytesIO(content), formats=PILLOW_FORMATS)
-    except UnidentifiedImageError:  # whose message names the bytes instead of the file
+    except UnidentifiedImageError:  # its message names the bytes instead of the file
         raise UnidentifiedImageError("cannot identify the file as an image") from None
 
 
@@ -172,7 +172,7 @@ def _texts(argument: Any) -> list[str]:
 
 
 def _to_8_bits(image: Image.Image, value_range: Sequence[float] | None) -> Image.Image:
-    """Return an image with one channel of more than 8 bits in mode L, or LA if one of its values means transparent."""
+    """Convert an image of one channel with more than 8 bits to mode L, or to LA if one value means transparent."""
     values = np.asarray(image).astype(np.float64)  # (H, W)
     black, white = value_range or _range_of_file(image)
     if not np.isfinite(values).all():
@@ -201,7 +201,7 @@ def _range_of_file(image: Image.Image) -> tuple[float, float]:
     if kind is None:
         bits = _tiff_tag(image, TiffImagePlugin.BITSPERSAMPLE)
         return 0, 2 ** (bits[0] if bits else 16) - 1
-    if image.mode == "I" and image.format in ("PNG", "PPM"):  # which Pillow reads to 16 bits
+    if image.mode == "I" and image.format in ("PNG", "PPM"):  # Pillow reads them as 16-bit values
         return 0, 2**16 - 1
     raise UserError(
         f"it has {kind}, and the file does not define the values of black and white.\n"
@@ -225,6 +225,6 @@ def _without_transparency(image: Image.Image, background: str) -> tuple[Image.Im
 
 def _to_channels(image: Image.Image, channels: int) -> Image.Image:
     """Return the image in mode L or RGB. The weighted sum of ITU-R 601 converts colour to grey."""
-    if image.mode == "LAB":  # which Pillow converts to RGB only
+    if image.mode == "LAB":  # Pillow converts it to RGB only
         image = image.convert("RGB")
     return image.convert("L" if channels == 1 else "RGB")

@@ -40,7 +40,7 @@ def fetch(load: Callable[..., Any], root: str, files: list[str], url: str) -> An
         offline.check(url)
         existing = _nearest_existing(Path(root))
         Path(root).mkdir(parents=True, exist_ok=True)
-        log.info("not under %s: downloading from %s", root, url)
+        log.info("the dataset is not under %s: downloading it from %s", root, url)
         try:
             return load(download=True)
         except (URLError, RuntimeError, OSError) as error:
@@ -54,7 +54,7 @@ def _nearest_existing(path: Path) -> Path:
 
 
 def _remove_empty(root: Path, existing: Path) -> None:
-    """Remove the empty directories in `root`, and its new parents up to `existing`, if nothing else is in them."""
+    """Remove the empty directories in `root`, and also `root` and its parents below `existing` if they are empty."""
     inner = sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True)
     outer = [path for path in (root, *root.parents) if path != existing and path.is_relative_to(existing)]
     for directory in [*inner, *outer]:

@@ -28,7 +28,7 @@ DARK_WARNING = (
 
 
 class FileImages(Dataset):
-    """Images that are decoded from the files of a listing with one resolution: `files[i]` is uint8 (C, H, W).
+    """Images of one resolution that are decoded from the files of a listing: `files[i]` is uint8 (C, H, W).
 
     Args:
         listing: The files.
@@ -49,7 +49,7 @@ class FileImages(Dataset):
         return self.read(index)[0]
 
     def read(self, index: int) -> tuple[Tensor, set[str]]:
-        """Return the image at `index`, and a list of changes to it in addition to decoding."""
+        """Return the image at `index`, and the set of changes to it in addition to decoding."""
         try:
             pixels, done = decode_image(self._content(self.names[index]), self.decoding)
             return fit_to(pixels, self.resolution, self.decoding.channels, self.fit), done
@@ -100,7 +100,8 @@ def read_listing(
         in_memory: Whether to keep the decoded images in memory; `auto` keeps them if they take less than a quarter of
             the machine's memory.
         on_error: How to handle a broken image: `skip` leaves it out, `raise` raises an error.
-        report: Function that is called with a line for each of the first ten broken files, and one for their number.
+        report: Function that is called with a line for each of the first ten broken files, and with a line
+            for their number.
 
     Raises:
         UserError: If no image can be read, or if an image is broken and `on_error` is `raise`.
@@ -123,8 +124,9 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, 
     """Decode every file once, to detect all broken files before training.
 
     Args:
-        files: The files. The names of broken files are removed from it.
-        report: Function that is called with a line for each of the first ten broken files, and one for their number.
+        files: The files. The names of broken files are removed from `files.names`.
+        report: Function that is called with a line for each of the first ten broken files, and with a line
+            for their number.
         on_error: `skip` leaves out broken files, `raise` raises an error.
         keep: Whether to return the decoded images instead of the files.
 

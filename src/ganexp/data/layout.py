@@ -11,11 +11,11 @@ SPLIT_NAMES = {
     "train": ("train", "training"),
     "test": ("test", "testing"),
     "val": ("val", "valid", "validation", "dev"),
-}  # the names that a split's folder may have, in any case
+}  # the names that a split's folder may have, in upper or lower case
 _SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
 OUTSIDE = "outside of the splits' folders"
 
-Folders = tuple[str, ...]  # those on the way to a file, from the top
+Folders = tuple[str, ...]  # the folders on the way to a file, from the top
 
 
 class Place(NamedTuple):
@@ -38,8 +38,8 @@ def split_of(folder: str) -> str | None:
 def places(paths: Sequence[str]) -> list[Place]:
     """Return the split of each image and the folders that may be its class.
 
-    Folders that contain all images are left out. Split folders are directly in these folders, or one level deeper for
-    all images (`class/split/1.png`). Without split folders, all images belong to the training split.
+    Folders that contain all images are left out. Split folders are directly in these folders, or at one deeper level
+    for all images (`class/split/1.png`). Without split folders, all images belong to the training split.
 
     Raises:
         UserError: If only some of the class folders are divided into splits.
@@ -74,7 +74,8 @@ def _without_common(folders: Sequence[Folders]) -> list[Folders]:
 def _split_depth(folders: Sequence[Folders]) -> int | None:
     """Return the depth of the split folders, or None if there are none.
 
-    At the top level, a training folder and a held-out folder are enough. At other levels, every image must be in one.
+    At the top level, a training folder and a held-out folder are enough. At other levels, every image must be in a
+    split folder.
     """
     top = {split_of(own[0]) for own in folders if own}
     if "train" in top and top & {"test", "val"}:
@@ -91,7 +92,7 @@ def _place(folders: Folders, depth: int) -> Place:
 
 
 def _without_repeated_split(found: Sequence[Place], depth: int) -> list[Place]:
-    """Return the places without a second split folder in the first one, as in `train/train/cat.1.jpg`."""
+    """Return the places without the second folder of a repeated split, as in `train/train/cat.1.jpg`."""
     repeated = {}
     for split in {place.split for place in found}:
         own = [place.folders for place in found if place.split == split]

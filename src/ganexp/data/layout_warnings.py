@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from ganexp.data.layout import is_number, shorten, split_of, without_case
 
-MANY_CLASSES = 1000  # from which on folders with few images are more often single objects than classes
-FEW_IMAGES = 10  # a class, on average
+MANY_CLASSES = 1000  # so many folders with few images each are more often single objects than classes
+FEW_IMAGES = 10  # per class, on average
 NO_CLASSES = 'If these folders are not classes, put a file dataset.json with {"labels": null} next to them.'
 
 
@@ -32,7 +32,7 @@ def class_warnings(
 
 
 def _of_sizes(classes: Sequence[str], images: Sequence[tuple[str, str | None]], fix: str) -> list[str]:
-    """Return a warning about small classes, with the fix if most of them have a single image."""
+    """Return a warning about small classes, followed by `fix` if most classes are small."""
     counts = Counter(name for _, name in images if name is not None)
     single = [name for name in classes if counts[name] == 1]
     if len(classes) >= MANY_CLASSES and len(images) < FEW_IMAGES * len(classes):
@@ -56,7 +56,7 @@ def _same_but_for_case(classes: Sequence[str]) -> list[str]:
 
 
 def _splits_as_classes(classes: Sequence[str]) -> list[str]:
-    """Return a warning if a class has the name of a split, or if several class names contain one, as train_images."""
+    """Return a warning if a class has the name of a split, or if several class names contain one, like train_images."""
     alike = [name for name in classes if any(split_of(word) for word in re.split(r"[^A-Za-z]+", name))]
     if len(alike) < 2 and not any(split_of(name) for name in classes):
         return []

@@ -16,7 +16,7 @@ from ganexp.data.style_gan_index import Index, read_indexes
 from ganexp.errors import UserError
 
 NOT_INDEXED = "not in dataset.json"
-_SETTLED_SECONDS = 2  # a directory that changed later than this before it was read may change unseen
+_SETTLED_SECONDS = 2  # modification times may miss a change that follows another one within this time
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _Layout:
     from_folders: bool
 
 
-_layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}  # by the absolute path, with its state
+_layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}  # by absolute path; the states show changes
 
 
 def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Listing:
@@ -83,13 +83,15 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
     images = layout.images[split]
     classes = sort_names(name for _, name in images if name is not None) if known else []
     if split == "test" and len(classes) == 1 and without_case(classes[0]) not in map(without_case, known):
-        warnings.append(f"folder {classes[0]} of the test split is not a class of the training split: no labels.")
+        warnings.append(
+            f"folder {classes[0]} of the test split is not a class of the training split: the test split has no labels."
+        )
         classes = []
     if split == "train":
         warnings += class_warnings(classes, images, layout.from_folders)
     number = {name: index for index, name in enumerate(classes)}
     labels = [number[name] for _, name in images if name is not None] if classes else None
-    passed_over = dict(+layout.passed_over) if split == "train" else {}  # told once
+    passed_over = dict(+layout.passed_over) if split == "train" else {}  # reported once
     return Listing(root, [path for path, _ in images], labels, classes, passed_over, warnings)
 
 

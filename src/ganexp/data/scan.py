@@ -28,7 +28,7 @@ FORMATS = {
     ".pbm": "PPM",
     ".pnm": "PPM",
 }  # suffix of a file -> name of the usual format in Pillow; which decoder is run depends on the content
-INDEX_NAME = "dataset.json"  # the file of a StyleGAN archive that holds its labels
+INDEX_NAME = "dataset.json"  # the file with the labels of a StyleGAN archive
 LONGEST_SUFFIX = 10  # characters; a longer text after a dot is part of the name
 
 
@@ -120,7 +120,7 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: li
 
 
 def _is(entry: os.DirEntry, kind: str) -> bool:
-    """Return whether an entry is, or links to, a `file` or `dir`; a cycle of links is neither."""
+    """Return whether an entry is, or links to, a file or directory, by `kind`; a link in a cycle is neither."""
     try:
         return entry.is_dir() if kind == "dir" else entry.is_file()
     except OSError:
@@ -154,7 +154,7 @@ def _add(found: Scan, path: str) -> bool:
     suffix = posixpath.splitext(path)[1].lower()
     is_image = suffix in FORMATS
     if is_hidden(path):
-        found.passed_over["hidden"] += is_image  # other hidden files are none of anyone's images
+        found.passed_over["hidden"] += is_image  # other hidden files are not counted
     elif is_image:
         found.images.append(path)
     elif posixpath.basename(path) == INDEX_NAME:

@@ -51,7 +51,10 @@ def digits(root: str, split: str, resolution: int, channels: int) -> ImageSet:
 
 
 def mnist(root: str, split: str, resolution: int, channels: int, fashion: bool = False) -> ImageSet:
-    """Return MNIST (LeCun et al. 1998) or Fashion-MNIST (Xiao et al. 2017): 28x28, grey, 60,000 and 10,000 images."""
+    """Return MNIST (LeCun et al. 1998) or Fashion-MNIST (Xiao et al. 2017): 28x28, grey.
+
+    There are 60,000 training images and 10,000 test images.
+    """
     dataset = datasets.FashionMNIST if fashion else datasets.MNIST
     is_train = _check_split(split, "train", "test") == "train"
     stem = "train" if is_train else "t10k"
@@ -61,7 +64,10 @@ def mnist(root: str, split: str, resolution: int, channels: int, fashion: bool =
 
 
 def cifar(root: str, split: str, resolution: int, channels: int, classes: Literal[10, 100] = 10) -> ImageSet:
-    """Return CIFAR-10 or CIFAR-100 (Krizhevsky 2009): 32x32, colour, 50,000 and 10,000 images."""
+    """Return CIFAR-10 or CIFAR-100 (Krizhevsky 2009): 32x32, colour.
+
+    There are 50,000 training images and 10,000 test images.
+    """
     dataset = {10: datasets.CIFAR10, 100: datasets.CIFAR100}[classes]
     is_train = _check_split(split, "train", "test") == "train"
     data = fetch(partial(dataset, root, train=is_train), root, [dataset.filename], dataset.url)
@@ -113,7 +119,7 @@ def flowers102(
     """Return Oxford Flowers 102 (Nilsback and Zisserman 2008), colour photographs of 102 classes.
 
     Splits: all (8,189), and the dataset's own train and val (1,020 each). There is no test split, because `all`
-    includes every image. `fit`, `in_memory` and `on_error` are those of `folder`.
+    includes every image. `folder` describes `fit`, `in_memory` and `on_error`.
     """
     if split == "test":
         return None

@@ -33,8 +33,8 @@ class ImageStream:
         seed: Seed of the order and of the mirroring.
         flip: Whether to mirror each image with probability ½.
         device: Device of the batches.
-        resident: Whether to keep an image set in one tensor on `device`, where batches are selected, mirrored and
-            scaled. Otherwise `workers` processes prepare the batches ahead of time.
+        resident: Whether to keep the images on `device`, if they are one tensor, and to select the batches there.
+            Otherwise `workers` processes prepare the batches ahead of time.
         workers: Number of worker processes; with 0, this process prepares the batches.
         position: The number k of the next batch.
         pixel_range: `symmetric` scales pixels to [-1, 1], `unit` to [0, 1].
@@ -74,7 +74,7 @@ class ImageStream:
 
     @property
     def epochs(self) -> float:
-        """The number of passes over the images so far."""
+        """The number of epochs so far, which may be a fraction."""
         return self.position / self.batches_per_epoch
 
     def __iter__(self) -> "ImageStream":
@@ -104,7 +104,7 @@ class ImageStream:
         return Batch(images, None if self.labels is None else self.labels[indices])
 
     def _share(self, index: int) -> slice:
-        """Return the places of this process's images of batch `index` in the order of an epoch."""
+        """Return the part of an epoch's order that has this process's images of batch `index`."""
         size = self.batch_size // self.processes
         start = index * self.batch_size + self.rank * size
         return slice(start, start + size)
@@ -130,7 +130,7 @@ class ImageStream:
     def close(self) -> None:
         """End the worker processes; the next batch starts others.
 
-        Without this they end when Python's garbage collector finds them, and this process then waits for some seconds.
+        Without this call, they end when Python's garbage collector finds them, which takes this process some seconds.
         """
         self._loader, self._loader_position = None, -1
 

@@ -26,17 +26,17 @@ class Index:
 
 
 def read_indexes(contents: Mapping[str, bytes], images: Iterable[str]) -> Index:
-    """Return the index from the content of index files by path, for the images with the given paths."""
+    """Return the index in the `contents` of index files, given by path, for the images at the paths `images`."""
     index = Index()
     for path, content in contents.items():
         values = _values(content)
         if values is None:
-            index.warnings.append(f"{path} is not used: it is no JSON file with the key labels.")
+            index.warnings.append(f"{path} is not used: it is not a JSON file with the key labels.")
             continue
         index.exists = True
         labels = _labels(values["labels"])
         if labels is None:
-            index.warnings.append(f"{path}: its labels are not used: they are no list of [file, whole number].")
+            index.warnings.append(f"{path}: its labels are not used: they are not a list of [file, whole number].")
             continue
         folder = PurePosixPath(path).parent
         index.classes |= {(folder / name).as_posix(): str(label) for name, label in labels.items()}

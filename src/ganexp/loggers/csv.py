@@ -29,7 +29,7 @@ class CSV(CSVLogger):
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
         super().__init__(run_directory.path, name="", version="")
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Experiment logs directory")  # the run's files are not in the way
+            warnings.filterwarnings("ignore", "Experiment logs directory")  # the directory has other files of the run
             self._table = run_directory.path / self.experiment.NAME_METRICS_FILE
         self._hyperparameters = run_directory.path / self.experiment.NAME_HPARAMS_FILE
         points = run_directory.points() if resume_step else []

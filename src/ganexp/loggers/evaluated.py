@@ -1,4 +1,4 @@
-"""What a logger receives of `ganexp evaluate`."""
+"""What a logger receives from `ganexp evaluate`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

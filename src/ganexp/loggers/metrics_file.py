@@ -24,7 +24,7 @@ class MetricsFile(Logger):
         super().__init__()
         run_directory.drop_points_after(resume_step or -1)  # without a checkpoint step 0 is evaluated again, too
         self._run_directory = run_directory
-        self.lines = run_directory.metrics.open("ab", buffering=0)  # a buffer would be written again when it is closed
+        self.lines = run_directory.metrics.open("ab", buffering=0)  # closing a buffered file would retry a failed write
 
     @property
     def save_dir(self) -> str:

@@ -123,7 +123,7 @@ class MLflow(MLFlowLogger):
 
 
 def _database(tracking_uri: str, stored_uri: str) -> Path | None:
-    """Return the absolute path of the database of the resumed run, or else of the config; None for a server."""
+    """Return the absolute path of a resumed run's own database, or else of that in the config; None for a server."""
     if not tracking_uri.startswith(SQLITE):
         return None
     uri = stored_uri if stored_uri.startswith(SQLITE) else tracking_uri

@@ -9,12 +9,12 @@ from pytorch_lightning.loggers import Logger
 
 @contextmanager
 def closing(loggers: list[Logger]) -> Iterator[list[Logger]]:
-    """Yield the loggers, to which the block may add some, and close those that have a method `close` at its end."""
+    """Yield the loggers, a list that the block may extend; after the block, close those with a method `close`."""
     try:
         yield loggers
     except BaseException:
         for logger in loggers:
-            with suppress(OSError):  # of a full disk, which is being reported
+            with suppress(OSError):  # such as that of a full disk, which is already being raised
                 _close(logger)
         raise
     for logger in loggers:

@@ -73,7 +73,7 @@ class TensorBoard(TensorBoardLogger):
 
     @classmethod
     def log_evaluated(cls, evaluated: Evaluated) -> None:
-        """Write scores of `ganexp evaluate` to an event file of their own, which replaces that of the same source."""
+        """Write scores of `ganexp evaluate` to an event file of their own, which replaces one of the same source."""
         suffix = f".{evaluated.source}"
         for events in evaluated.run_directory.path.glob("events.out.tfevents.*"):
             if events.name.endswith(suffix):

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganexp import log_keys
 
-PREFIXES = {  # in the order of TensorBoard's groups, except for values of your own, which come before the axes
+PREFIXES = {  # in the order of TensorBoard's groups; keys that are not listed come before the axes
     log_keys.SCORE: "1 score/",
     log_keys.EVALUATED: "2 evaluated/",
     "final/": "2 final/",
@@ -28,7 +28,7 @@ PREFIXES = {  # in the order of TensorBoard's groups, except for values of your 
 PICTURES = "2 pictures/"
 FIRST_PICTURES = {"samples": "1 samples", "real_images": "2 real images"}  # in their group; others follow by name
 
-# TensorBoard's table of hyperparameters shows the first five columns by name among those that differ, and lists all.
+# TensorBoard's table of hyperparameters shows, of the columns that differ, the first five by name, and lists all.
 FIRST_SETTINGS = (
     "seed",
     "schedule.steps",

@@ -93,8 +93,8 @@ class WeightsAndBiases(WandbLogger):
         """Send scores of `ganexp evaluate` to the W&B run whose id is in run.json.
 
         Raises:
-            UserError: run.json has no id, the W&B run belongs to an entity that is not the user's by default, W&B is
-                not installed, or it refuses the run.
+            UserError: run.json has no id, the logger's settings name another W&B entity than WANDB_ENTITY, W&B is not
+                installed, or it refuses the run.
         """
         if not evaluated.run_directory.metadata().get(PACKAGE, {}).get("id"):
             raise UserError("run.json has no id of a W&B run")

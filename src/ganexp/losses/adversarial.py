@@ -6,15 +6,16 @@ A loss is a class with two methods that return named scalar terms; each network 
 - `generator(d_fake, d_real=None)`. `d_real` is passed, without a gradient, if the class attribute
   `generator_needs_real` is True.
 
-Outputs are logits (N,) unless the class states another shape, and D(x) = sigmoid(logit) if a formula has a logarithm.
+Outputs are logits (N,) unless the class states another shape. In formulas with a logarithm, D(x) = sigmoid(logit).
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
-D takes an image for real if its logit is above the class attribute `boundary`, 0 unless the class sets it; a critic
-that does not classify has None.
+D takes an image for real if its logit is above the class attribute `boundary`, which is 0 unless the class sets it. It
+is None if the critic does not classify images.
 If sigmoid(logit) is D's probability that an image is real, the class attribute `estimates_probability` is True.
-The smallest value of the sum of D's terms, for a D that separates all images, is `discriminator_floor`; a loss without
-it, or with None, has no lower bound, or is not at it where training fails.
-A loss of outputs that only some discriminators have names them in the class attribute `takes`, and these discriminators
-in `returns`; `suits` of both states the override that chooses the other.
+The attribute `discriminator_floor` is the smallest value of the sum of D's terms, which a D that separates all images
+reaches. It is missing or None if the sum has no lower bound, or if the sum is not at this bound when training fails.
+If a loss needs outputs that only some discriminators return, its class attribute `takes` names these outputs, and the
+class attribute `returns` of these discriminators names them too. In both classes, the attribute `suits` is the override
+that chooses the other one.
 """
 
 import math
@@ -65,7 +66,7 @@ class RealTargets:
 
     @property
     def entropy(self) -> float | None:
-        """The smallest mean cross-entropy with the targets, in nats; None if a mean above 1 leaves it unbounded."""
+        """The smallest mean cross-entropy with the targets, in nats; None if the mean target is above 1 (no bound)."""
         mean = (self.low + self.high) / 2
         if mean > 1:
             return None
@@ -75,8 +76,8 @@ class RealTargets:
 class NonSaturating:
     """D minimises -log D(x) - log(1 - D(G(z))), G minimises -log D(G(z)) (Goodfellow et al. 2014, section 3).
 
-    Use it when you need a standard loss for logits, with batch norm or spectral norm in D. If D's loss tends to 0, add
-    a penalty such as R1.
+    Use it as the standard loss for logits, with batch norm or spectral norm in D. If D's loss tends to 0, add a penalty
+    such as R1.
 
     Args:
         real_target: D's target on real images. A number below 1 is one-sided label smoothing (Salimans et al. 2016,
@@ -105,7 +106,7 @@ class NonSaturating:
 
     @property
     def discriminator_floor(self) -> float | None:
-        """The entropy of the targets on real images; None without a lower bound."""
+        """The smallest sum of D's terms, the entropy of the targets on real images; None if it has no lower bound."""
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
@@ -125,7 +126,8 @@ class NonSaturating:
         with torch.autocast(logits.device.type, enabled=False):  # torch refuses binary_cross_entropy in half precision
             probabilities = logits.float().sigmoid()
             loss = binary_cross_entropy(probabilities.nan_to_num(0.5), target.float())
-            return loss + 0 * probabilities.detach().sum()  # NaN stays NaN; on a GPU it would end the process
+            # NaN in the logits gives NaN here; within `binary_cross_entropy`, it would end the process on a GPU
+            return loss + 0 * probabilities.detach().sum()
 
 
 class Saturating(NonSaturating):
@@ -174,7 +176,7 @@ class TwoClass:
 
     @property
     def discriminator_floor(self) -> float | None:
-        """The entropy of the targets on real images; None without a lower bound."""
+        """The smallest sum of D's terms, the entropy of the targets on real images; None if it has no lower bound."""
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
@@ -251,7 +253,7 @@ class LeastSquares:
 class Wasserstein:
     """The critic minimises D(G(z)) - D(x), G minimises -D(G(z)) (Arjovsky et al. 2017, equation 3).
 
-    The estimate holds only for a Lipschitz critic: use `WeightClipping`, a gradient penalty or spectral norm.
+    The critic must be Lipschitz: use `WeightClipping`, a gradient penalty or spectral norm.
 
     Use it when the losses should show progress: minus the critic's loss estimates the Wasserstein distance between real
     and generated images.

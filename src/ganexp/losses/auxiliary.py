@@ -40,7 +40,7 @@ class ClassHead:
         return terms
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the generator: the cross-entropy of its images with their labels."""
+        """Return the term of the generator: weight times the cross-entropy of its images with their labels."""
         return {"class": self.weight * class_loss(batch.class_fake, batch.fake_labels)}
 
 
@@ -63,7 +63,7 @@ class SeparateClassifier:
         return {"class": class_loss(to_float32(networks["classifier"](batch.real)), batch.real_labels)}
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the generator: the classifier's cross-entropy on its images with their labels."""
+        """Return the term of the generator: weight times the classifier's cross-entropy on generated images."""
         class_fake = to_float32(networks["classifier"](batch.fake))
         return {"class": self.weight * class_loss(class_fake, batch.fake_labels)}
 

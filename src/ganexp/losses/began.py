@@ -17,7 +17,7 @@ class Began(nn.Module):
     Outputs are reconstruction errors (N,). `values` returns k and the measure of convergence
     M = L(x) + |gamma·L(x) - L(G(z))|, section 3.4.1.
 
-    Use it when smooth images are worth more than diverse ones, or when you need a measure of convergence.
+    Use it when smooth images are worth more than diverse ones, or when a measure of convergence is needed.
 
     Args:
         gamma: Target of the ratio of E L(G(z)) to E L(x); lower values give fewer modes and sharper images.
@@ -31,7 +31,7 @@ class Began(nn.Module):
         {'k': tensor(0.1000), 'convergence': tensor(5.)}
     """
 
-    takes = "reconstruction errors"  # which a discriminator must return
+    takes = "reconstruction errors"  # the outputs that a discriminator must return
     suits = "model=autoencoder"
     boundary = None
 
@@ -67,5 +67,5 @@ class Began(nn.Module):
         return {"k": self._k(), "convergence": self.convergence}
 
     def _k(self) -> Tensor:
-        """Return k in [0, 1], clamped when it is used, so that a mean over devices or parts is that of all images."""
+        """Return k clamped to [0, 1]; the stored k is not, so its mean over devices or parts is that of all images."""
         return self.k.clamp(0, 1)

@@ -1,4 +1,4 @@
-"""A Wasserstein-type class term: critics of the classes instead of the cross-entropy of an auxiliary classifier."""
+"""A class term of the Wasserstein type: a critic of each class instead of an auxiliary classifier's cross-entropy."""
 
 import torch
 from torch import Tensor
@@ -13,10 +13,10 @@ class ClassCritic:
     """The k-th class output c_k is a Wasserstein critic of real images of class k against those of the other classes.
 
     With K classes and a label y, the discriminator minimises E[Σ_{k≠y} c_k(x) / (K-1) - c_y(x)] on real images, plus
-    penalty · E[(‖∇c_y(x̂)‖₂ - 1)²] between two real images; the generator minimises -weight · E[c_y(G(z, y))]. This is
-    the loss of `ClassHead` with the form of Arjovsky et al. 2017 (equation 3) and the penalty of Gulrajani et al. 2017
-    (equation 3) instead of the logarithm. The penalty keeps the outputs bounded, and the discriminator must not use
-    batch norm with it. Use it to compare the two kinds of class term; for good samples, use `ClassHead`.
+    penalty · E[(‖∇c_y(x̂)‖₂ - 1)²] at x̂ between two real images; the generator minimises -weight · E[c_y(G(z, y))].
+    This is the loss of `ClassHead` in which the form of Arjovsky et al. 2017 (equation 3) and the penalty of Gulrajani
+    et al. 2017 (equation 3) replace the logarithm. The penalty keeps the outputs bounded, and the discriminator must
+    not use batch norm with it. Use it to compare the two kinds of class term; for good samples, use `ClassHead`.
 
     Args:
         weight: Weight of the term in the generator's loss.
@@ -37,7 +37,7 @@ class ClassCritic:
 
     @property
     def needs_gradient(self) -> bool:
-        """Whether the term needs the gradient of each sample by itself, which excludes batch norm."""
+        """Whether the term needs a separate gradient for each sample, which batch norm does not allow."""
         return self.penalty > 0
 
     def discriminator(self, networks: Networks, batch: Batch) -> Terms:
@@ -49,7 +49,7 @@ class ClassCritic:
         return terms
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the generator: minus the mean class output for the labels of its images."""
+        """Return the term of the generator: minus weight times the mean class output for the labels of its images."""
         class_fake, labels = _required(batch.class_fake, batch.fake_labels)
         return {"class_critic": -self.weight * _own(class_fake, labels).mean()}
 

@@ -102,7 +102,7 @@ def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
 
 
 def _linearised_critic(h: Tensor, h_other: Tensor) -> Tensor:
-    """Return <∂f/∂h, h> (N,) with a constant ∂f/∂h, whose gradient with respect to the image is that of f."""
+    """Return <∂f/∂h, h> (N,) with a constant ∂f/∂h. This has the same gradient with respect to the image as f."""
     constant = h.detach().requires_grad_()
     (slope,) = torch.autograd.grad(cramer_critic(constant, h_other.detach()).sum(), constant)
     return (slope * h).sum(1)

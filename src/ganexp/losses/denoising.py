@@ -14,12 +14,12 @@ from ganexp.types import NonNegativeFloat
 
 
 class FeatureDenoising:
-    """Train the generator to draw images with features that a denoiser of real features does not change.
+    """Train the generator to draw images whose features are not changed by a denoiser that learns from real features.
 
     With the discriminator's features φ, the network `denoiser` r minimises the mean of (r(φ(x) + noise) - φ(x))², and
     the generator's term is weight times the mean of (φ(G(z)) - r(φ(G(z))))², where r is constant and in evaluation
-    mode. The features are trained only by the discriminator's own loss. The weight is for a mean over features; the
-    paper's is for a sum, and is divided by the number of features.
+    mode. The features are trained only by the discriminator's own loss. The weight multiplies a mean over features. The
+    paper has a sum, and a weight that is divided by the number of features, which is the same.
 
     Source: Warde-Farley and Bengio 2017, section 3. Use it when the discriminator's gradient alone leaves samples
     without clear objects.
@@ -54,7 +54,7 @@ class FeatureDenoising:
         return {"denoising": mse_loss(to_float32(networks["denoiser"](noisy)), features)}
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the generator: weight times the mean squared change of its features by the denoiser."""
+        """Return the term of the generator: weight times the mean square of what the denoiser changes."""
         features = _features(networks, batch.generated())
         with torch.no_grad(), _evaluation_mode(networks["denoiser"]) as denoiser:
             target: Tensor = to_float32(denoiser(features))

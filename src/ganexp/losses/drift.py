@@ -11,7 +11,7 @@ class Drift:
 
     A Wasserstein loss depends only on differences of outputs, so their mean may drift away without this term.
 
-    Use it with a Wasserstein loss in long runs, and in half precision.
+    Use it with a Wasserstein loss, in long runs or in half precision.
 
     Args:
         weight: Factor of the penalty.

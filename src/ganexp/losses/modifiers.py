@@ -1,13 +1,14 @@
-"""Modifiers of the discriminator's update: what it is shown as generated, and what it is told about it.
+"""Modifiers of the discriminator's update: they change the generated images that it receives, or its outputs.
 
 A modifier is an object with one or both of these methods, which are called in the order of the config:
 
 - `change_fakes(fake, labels)` returns the images (N, C, H, W) and labels (N,) or None that the discriminator receives
-  as generated. Penalties still receive the images of the update, whose labels are those of the real images.
+  as generated. Penalties still receive the generated images and labels from before this change.
 - `change_outputs(d_real, d_fake)` returns the discriminator's outputs that the adversarial loss receives.
 
-The generator's update is not changed. A modifier with state is an `nn.Module`, so that its state is in checkpoints. If
-devices that train together would have different states, it sets the class attribute `needs_one_device` to True.
+The generator's update is not changed. A modifier with state is an `nn.Module`, so that its state is in checkpoints. A
+modifier whose state would differ between devices that train together sets the class attribute `needs_one_device` to
+True.
 """
 
 from typing import Any
@@ -19,11 +20,11 @@ from ganexp.types import ImageCount, UnitInterval
 
 
 class FlippedLabels:
-    """Swap the outputs on a real and on a generated image with a probability, as if their labels were flipped.
+    """Swap the outputs on a real and on a generated image with some probability, which flips their labels in the loss.
 
-    This is the noise of tip 6 of "How to train a GAN?" (Chintala et al. 2016): the discriminator is sometimes told that
-    a real image is generated, and the reverse, so that it does not become certain. It works with every adversarial
-    loss. Labels that are smoothed instead are `real_target` of `NonSaturating`.
+    This is the label noise of tip 6 of "How to train a GAN?" (Chintala et al. 2016): the loss sometimes treats a real
+    image as generated and a generated image as real, so that the discriminator does not become certain. It works with
+    every adversarial loss. To smooth labels instead, use `real_target` of `NonSaturating`.
 
     Use it when the discriminator is so certain that its loss tends to 0.
 
@@ -50,7 +51,7 @@ class Replay(nn.Module):
 
     A share of the generated images in each of the discriminator's updates comes from a buffer, in which the same number
     of random entries are then replaced by new images (Shrivastava et al. 2017, section 2.3). While the buffer is being
-    filled, all images are new. Use it when generator and discriminator go round in circles, because the discriminator
+    filled, all images are new. Use it when generator and discriminator repeat the same cycle, because the discriminator
     forgets what the generator drew before. The buffer is saved in checkpoints.
 
     Args:
@@ -95,7 +96,7 @@ class Replay(nn.Module):
         self.images, self.labels = self.images.to(fake.device), self.labels.to(fake.device)
 
     def _store(self, entries: slice | Tensor, fake: Tensor, labels: Tensor | None) -> None:
-        """Put the first images into the entries of the buffer."""
+        """Replace `entries` of the buffer by the first images and labels."""
         count = len(self.images[entries])
         self.images[entries] = fake[:count].detach()
         if labels is not None:

@@ -22,10 +22,10 @@ class Batch:
     Args:
         real: real images (N, C, H, W) in the range that the discriminator is trained on.
         real_labels: classes (N,) of the real images, or None without labels.
-        fake: generated images (N, C, H, W); None in the update of a further network.
+        fake: generated images (N, C, H, W); None unless the generator or the discriminator is updated.
         fake_labels: classes (N,) of the generated images, or None without labels.
-        d_real: the discriminator's outputs on `real`, after its terms are computed.
-        d_fake: the discriminator's outputs on `fake`, after its terms are computed.
+        d_real: the discriminator's outputs on `real`; None until the discriminator's terms are computed.
+        d_fake: the discriminator's outputs on `fake`; None until the discriminator's terms are computed.
         class_real: class logits (N, K) of `real`; None if the discriminator returns no class logits.
         class_fake: class logits (N, K) of `fake`; None if the discriminator returns no class logits.
     """
@@ -64,7 +64,7 @@ class Objective(nn.Module):
         augmentations: functions that are applied in this order; each maps images (N, C, H, W) to the same shape.
         modifiers: changes of the discriminator's update by name, see `losses/modifiers.py`.
         joint_batch: whether real and generated images go through the discriminator in one batch, which takes fewer
-            operations. The discriminator must treat each image by itself; see `models/layers.py`.
+            operations. The discriminator must then treat every image separately; see `models/layers.py`.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class Objective(nn.Module):
         return terms
 
     def _discriminate_both(self, discriminator: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the outputs on real and on generated images, and keep their class logits in the batch."""
+        """Return the outputs on real and on generated images, and store their class logits in the batch."""
         real, fake = batch.real, batch.generated()
         if not self.joint_batch:
             d_real, batch.class_real = self.discriminate(discriminator, real, batch.real_labels)
@@ -163,7 +163,7 @@ class Objective(nn.Module):
         return d_real, d_fake
 
     def _modified(self, method: str, *values: Any) -> Any:
-        """Return the values after the `method` of each modifier that has it."""
+        """Return the values as changed by the `method` of each modifier that has this method."""
         for modifier in self.modifiers.values():
             if hasattr(modifier, method):
                 values = getattr(modifier, method)(*values)
@@ -186,7 +186,7 @@ class Objective(nn.Module):
         return split_class_logits(discriminator(images, labels))
 
     def logit(self, discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor | None:
-        """Return a logit (N,) for each image without augmentation; None if the discriminator returns vectors."""
+        """Return the logits (N,) of images that are not augmented; None if the discriminator returns vectors."""
         output, _ = split_class_logits(discriminator(images, labels))
         return self._logits(output)
 
@@ -196,10 +196,11 @@ class Objective(nn.Module):
         return output if output.ndim == 1 else None
 
     def accuracies(self, batch: Batch) -> Terms:
-        """Return the shares of real and of generated images that D takes for what they are, as `real` and `fake`.
+        """Return the shares of real and of generated images that D classifies correctly, as `real` and `fake`.
 
         D takes an image for real if its logit is above the loss's attribute `boundary`, 0 unless it is set. The result
-        is empty after the update of another network, for vectors, and for a loss whose critic does not classify (None).
+        is empty after the update of another network, if the outputs are vectors, or if `boundary` is None, because the
+        critic does not classify images.
         """
         boundary = getattr(self.adversarial, "boundary", 0.0)
         if boundary is None or batch.d_real is None or batch.d_fake is None:

@@ -26,15 +26,15 @@ class GradientPenalty:
 
     The labels at x̂ are those of the real images.
 
-    Use it with center=1 for a Wasserstein loss, and with center=0 (Thanh-Tung et al. 2019) when D of another loss
-    learns its images by heart. D must not have batch norm.
+    Use it with center=1 for a Wasserstein loss, and with center=0 (Thanh-Tung et al. 2019) for another loss when D
+    memorises its training images. D must not have batch norm.
 
     Args:
         weight: Factor of the penalty.
         center: The target of the gradient's norm; 0 is the zero-centred penalty of Thanh-Tung et al. 2019.
         epsilon: `per_sample` draws one ε ~ U(0, 1) for each image, as in the paper, so that x̂ lies on the line between
-            the two images; `per_element` draws one for each pixel, a common mistake, so that x̂ is any point of the box
-            between the two images.
+            the two images; `per_element` draws one for each pixel and channel, a common mistake, so that x̂ is any
+            point of the box between the two images.
 
     Example:
         >>> def discriminator(images, labels):
@@ -115,7 +115,7 @@ class Dragan:
 class R1:
     """gamma/2 · E[‖∇D(x)‖²] at real images (Mescheder et al. 2018, equation 9).
 
-    Use it with a loss of logits when training oscillates or D learns its images by heart. D must not have batch norm.
+    Use it with a loss of logits when training oscillates or D memorises training images. D must not have batch norm.
 
     Args:
         gamma: Twice the factor of the penalty.
@@ -154,8 +154,8 @@ def to_float32(tensor: Tensor) -> Tensor:
 def differentiable(images: Tensor) -> Tensor:
     """Return images with respect to which a gradient can be taken.
 
-    They are the `images` themselves if these have a gradient already, which some releases of torch cannot add within a
-    compiled function; otherwise others with the same pixels.
+    If `images` require a gradient, they are returned as they are, because some releases of torch cannot call
+    `requires_grad_` within a compiled function. Otherwise the result is a detached tensor with the same pixels.
     """
     return images if images.requires_grad else images.detach().requires_grad_()
 

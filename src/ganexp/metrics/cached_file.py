@@ -1,4 +1,4 @@
-"""Read cached tensors, and compute them again if their file is damaged."""
+"""Read cached tensors from a file that may be damaged."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -10,11 +10,11 @@ from ganexp.console import say
 
 
 def read_cached(path: Path, keys: Collection[str], device: torch.device) -> dict[str, Any] | None:
-    """Return the dictionary in `path`; None if there is no such file, or if it is damaged, which is printed.
+    """Return the dictionary in `path`; None if there is no such file, or if it is damaged. Damage is printed.
 
     Args:
         path: a file that torch.save has written.
-        keys: the keys of the dictionary.
+        keys: the keys that the dictionary must have.
         device: device of its tensors.
     """
     if not path.is_file():

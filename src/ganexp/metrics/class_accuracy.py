@@ -1,4 +1,4 @@
-"""Compute how the extractor classifies generated images: the share of each class, and the accuracy for the labels."""
+"""Compute how the extractor classifies generated images: the share of each class, and the accuracy."""
 
 import torch
 from torch import Tensor
@@ -21,7 +21,7 @@ class ClassAccuracy(Score):
     higher_is_better = True
     guessed: Tensor  # (K,), samples that the extractor puts in each class
     labelled: Tensor  # (classes,), samples that were generated for each class
-    correct: Tensor  # (classes,), those of them that the extractor puts in their class
+    correct: Tensor  # (classes,), those of `labelled` that the extractor puts in their class
 
     def __init__(self, context: ScoreContext) -> None:
         super().__init__(context)

@@ -1,4 +1,4 @@
-"""All scores of a run, which share one pass through the feature extractor."""
+"""All scores of a run, which share one forward pass through the feature extractor."""
 
 import hashlib
 import json
@@ -58,7 +58,7 @@ class Scores:
         samples: number of images to score.
         splits: number of parts for the Inception Score, which is recorded in the protocol.
         device: device on which features and scores are computed.
-        score_factories: functions that construct each score from its context, by name. Values have the same order.
+        score_factories: functions that construct each score from its context, by name. The values have their order.
         class_reference: function that returns the real images of one class of the first reference.
         labels: the class that each image is generated for; None if the images have no labels.
         classes: names of the classes of the dataset, for values by class.
@@ -153,7 +153,7 @@ class Scores:
     def compute(self) -> dict[str, float]:
         """Return the values of all scores by name, such as `fid_inception` and `fid_inception_test`.
 
-        A score whose linear algebra fails, for example because all features are the same, is NaN, and is named.
+        A score whose linear algebra fails, for example because all features are the same, is NaN, with a warning.
 
         Raises:
             ValueError: samples are missing, or were added twice.

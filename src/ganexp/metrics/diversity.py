@@ -24,8 +24,8 @@ class Diversity(SampleScore):
 
     If the samples have labels, `class_diversity_classifier` is the mean distance between two samples that were
     generated for the same class, in units of the mean distance between two real images of this class, averaged over the
-    classes. It needs no extractor that knows the classes. At 0 every latent gives the same image of the class, while
-    `distance_classifier` stays above 0 because the classes differ from each other. By class it is `diversity`.
+    classes. The extractor need not know the classes. At 0 every latent gives the same image of the class, while
+    `distance_classifier` stays above 0 because the classes differ from each other. Its values by class are `diversity`.
     """
 
     higher_is_better = None

@@ -36,7 +36,7 @@ class FID(Score):
         super().__init__(context)
         self.fewer = sorted({count for count in sample_counts if count < context.samples})
         self.endings = [*(f"_{count}" for count in self.fewer), ""]
-        # Sums over the samples between two counts; together with those before, they are the sums up to a count.
+        # Each sum is over the samples between two of the counts; `compute` adds up all sums below a count.
         self.register_buffer("edges", torch.tensor(self.fewer, dtype=torch.int64), persistent=False)
         parts, dim = len(self.endings), context.feature_dim
         self.add_state("totals", torch.zeros(parts, dim, dtype=torch.float64), dist_reduce_fx="sum")
@@ -73,7 +73,7 @@ class FID(Score):
         return [f"fid_{name}{ending}" for ending in self.endings for name in names]
 
     def value_info(self) -> dict[str, dict[str, Any]]:
-        """Return how to interpret each value, with the number of samples of those of fewer samples."""
+        """Return how to interpret each value; a distance of fewer samples has their number as `samples`."""
         info = super().value_info()
         for count in self.fewer:
             for name, _ in self.context.named_references():

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-FEWEST_IMAGES = 5_000  # for which articles state an FID
+FEWEST_IMAGES = 5_000  # the smallest number of images for which articles state an FID
 
 
 def gaussian(total: Tensor, outer: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
@@ -52,7 +52,7 @@ class FrechetDistance:
 
 
 def _finite(covariance: Tensor) -> Tensor:
-    """Return the covariance, if it is finite; of other matrices, a GPU would return eigenvalues without an error."""
+    """Return the covariance, if it is finite; for other matrices, a GPU would return eigenvalues without an error."""
     if not covariance.isfinite().all():
         raise torch.linalg.LinAlgError("the features of the images contain NaN or infinity")
     return covariance

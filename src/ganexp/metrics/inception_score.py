@@ -1,4 +1,4 @@
-"""The Inception Score (Salimans et al. 2016), computed from sums so that memory does not grow with the samples."""
+"""The Inception Score (Salimans et al. 2016), computed from sums so that memory does not grow with samples."""
 
 from typing import Any
 
@@ -27,8 +27,8 @@ class InceptionScore(Score):
 
     higher_is_better = True
     split_of: Tensor  # (samples,)
-    probability: Tensor  # (splits, K), summed over the samples of a split, as the two below
-    negentropy: Tensor  # (splits,), of Σ p·log p
+    probability: Tensor  # (splits, K), summed over the samples of a split, like the two below
+    negentropy: Tensor  # (splits,), sums of Σ p·log p
     counts: Tensor  # (splits,)
 
     def __init__(self, context: ScoreContext, splits: PositiveInt = DEFAULT_SPLITS) -> None:

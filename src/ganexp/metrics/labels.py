@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-SHOWN_CLASSES = 5  # in a line of text
+SHOWN_CLASSES = 5  # classes in a line of text
 
 
 @dataclass(frozen=True)

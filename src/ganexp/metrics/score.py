@@ -85,9 +85,9 @@ class Score(Metric):
     Attributes:
         higher_is_better: direction of the values; None if neither direction is better.
         plot_scale: scale of the axis on which the values are plotted.
-        kept_samples: number of first samples for which features are kept in memory; None keeps all.
-        fewest_images: number of images below which the values have a bias that differs between generators, as those of
-            the FID do; None if they have none.
+        kept_samples: number of samples, the first ones by index, that are kept in memory; None keeps all.
+        fewest_images: number of images below which the values have a bias that differs between generators, like those
+            of the FID; None if the values have no such bias.
         spread: what the deviations or interval ends of `spread_names` are, such as "standard deviation over 10 splits".
         by_class: lists with a value for each class, available after `compute`: `share`, `accuracy`, `fid`,
             `diversity`. A class without a value has None.

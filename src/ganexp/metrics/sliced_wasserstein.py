@@ -25,7 +25,7 @@ BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 SCALE = 1e3  # the paper's tables list 1000 times the distance
 DIRECTIONS_AT_ONCE = 128  # so that the projections fit into memory, as in the paper's code
 DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other settings are part of the protocol
-PatchCount = Annotated[int, Ge(1), Le(10_000)]  # a level of 32 x 32 pixels has about a thousand
+PatchCount = Annotated[int, Ge(1), Le(10_000)]  # a level of 32 x 32 pixels has about a thousand neighbourhoods
 DirectionCount = Annotated[int, Ge(1), Le(100_000)]
 SEED = 0  # of neighbourhoods and directions, so that all evaluations use the same ones
 
@@ -33,13 +33,14 @@ SEED = 0  # of neighbourhoods and directions, so that all evaluations use the sa
 class SlicedWasserstein(SampleScore):
     """1000 times the sliced Wasserstein distance between samples and real images; lower is better.
 
-    The mean over the levels is `swd_classifier`; `swd_32_classifier` and `swd_16_classifier` are the levels of images
-    with 32 x 32 pixels. The extractor is not used, only its name. The distance between two sets from the same
-    distribution is above 0 and falls with the number of images, so values are comparable only for equal numbers.
+    The mean over the levels is `swd_classifier`; `swd_32_classifier` and `swd_16_classifier` are the distances
+    at the levels of images with 32 x 32 pixels. The extractor is not used, only its name. The distance between two sets
+    from the same distribution is above 0 and falls with the number of images, so values are comparable only for equal
+    numbers.
 
     Args:
         context: description of the samples, the extractor and the references.
-        images: maximum number of images of each kind, the first samples and evenly spaced real images.
+        images: maximum number of images of each kind: the first samples, and evenly spaced real images.
         neighbourhoods: number of neighbourhoods of each image and level.
         directions: number of random directions.
     """
@@ -126,20 +127,20 @@ def pyramid_heights(height: int) -> list[int]:
 def laplacian_pyramid(images: Tensor) -> list[Tensor]:
     """Return the levels of a Laplacian pyramid of square images (N, C, H, W), from full resolution downwards.
 
-    Every level but the last is the difference between the images at that resolution and the next lower one, enlarged.
+    Every level but the last is the difference between the images at that resolution and the enlarged next lower ones.
     """
     current, levels = images.float(), []
     for _ in pyramid_heights(images.shape[2])[1:]:
         lower = _blur(current)[:, :, ::2, ::2]
         enlarged = torch.zeros_like(current)
-        enlarged[:, :, ::2, ::2] = 4 * lower  # a quarter of the pixels, so that the mean stays the same
+        enlarged[:, :, ::2, ::2] = 4 * lower  # the factor keeps the mean: only a quarter of the pixels are set
         levels.append(current - _blur(enlarged))
         current = lower
     return [*levels, current]
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Convolve each channel of images (N, C, H, W) with the binomial filter 5x5, mirrored at the border."""
+    """Convolve each channel of images (N, C, H, W) with the 5x5 binomial filter, mirrored at the border."""
     row = torch.tensor(BINOMIAL, device=images.device) / sum(BINOMIAL)
     kernel = torch.outer(row, row)[None, None]
     flat = images.flatten(0, 1)[:, None]  # (N, C, H, W) -> (N·C, 1, H, W)

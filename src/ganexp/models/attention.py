@@ -53,7 +53,7 @@ def insert_attention(
         layers: factory for the layers of the self-attention.
 
     Raises:
-        ValueError: no feature map has that height and width, or it has fewer than 8 channels.
+        ValueError: no feature map has that height and width, or the one that has them has fewer than 8 channels.
     """
     modules = nn.ModuleList(blocks)
     if attention is None:

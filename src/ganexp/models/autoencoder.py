@@ -31,7 +31,7 @@ class Discriminator(nn.Module):
         ValueError: the resolution does not have the form base·2^k with a base from 3 to 7.
     """
 
-    returns = "reconstruction errors"  # which a loss must take
+    returns = "reconstruction errors"  # the outputs that a loss must take
     suits = "loss=began"
 
     def __init__(
@@ -63,7 +63,7 @@ class Discriminator(nn.Module):
         init_normal(self, 0.02)
 
     def reconstruct(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the reconstructions AE(v) (N, C, H, H) of images v and labels (N,) or None."""
+        """Return the reconstructions AE(v) (N, C, H, H) of images v, given their labels (N,) or None."""
         return self.decoder(append_label_code(self.encoder(images), labels, self.num_classes))
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

@@ -19,7 +19,7 @@ from ganexp.models.upsampling import Upsample, make_upsampling
 from ganexp.types import NonNegativeInt, PositiveInt, Resolution, UnitInterval
 
 Norm = Literal["none", "batch", "batch_offset", "layer", "instance"]
-NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the channels of a map
+NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the number of channels of a feature map
     "none": lambda channels: nn.Identity(),
     "batch": lambda channels: nn.BatchNorm2d(channels),
     "batch_offset": lambda channels: OffsetBatchNorm(channels),
@@ -43,7 +43,7 @@ class Generator(nn.Module):
         num_classes: number of classes; 0 for an unconditional generator.
         norm: normalisation after each layer except the last.
         norm_after_linear: whether a norm follows the linear layer too. `features` is batch norm of each of the layer's
-            outputs by itself, as in chainer-gan-lib, not of each channel of the map.
+            outputs separately, as in chainer-gan-lib, instead of each channel of the feature map.
         slope: slope of LeakyReLU for negative inputs; 0 is ReLU.
         label_code: code of the label: 1 for its class, and 0 (`one_hot`) or -1 (`plus_minus`) for all other classes.
         upsample: how height and width double: `transposed` convolution, or `nearest` neighbours and convolution.
@@ -114,7 +114,7 @@ class Discriminator(nn.Module):
             class logits, `none` ignores labels.
 
     Raises:
-        ValueError: the resolution does not have this form, or the head does not fit `num_classes` and `logits`.
+        ValueError: the resolution does not have the form base·2^k, or the head does not fit `num_classes` and `logits`.
     """
 
     def __init__(

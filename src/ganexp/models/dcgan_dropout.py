@@ -95,7 +95,7 @@ def uniform_numbers(seeds: Tensor, count: int) -> Tensor:
 
 
 def _mix(x: Tensor) -> Tensor:
-    """Return the finaliser of MurmurHash3 of the lower 32 bits of each number, int64."""
+    """Return the lower 32 bits of each number as mixed by the finaliser of MurmurHash3, int64."""
     x = x & MASK
     x = (x ^ (x >> 16)) * 0x85EBCA6B & MASK
     x = (x ^ (x >> 13)) * 0xC2B2AE35 & MASK

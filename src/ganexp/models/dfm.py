@@ -25,10 +25,10 @@ class Discriminator(nn.Module):
         max_width: maximum number of channels of a feature map.
         num_classes: number of classes; 0 for an unconditional discriminator.
         logits: number of outputs per image.
-        norm: after each convolution but the first; `batch` has no learned scale after the last one.
+        norm: normalisation after each convolution except the first; after the last one, `batch` has no learned scale.
 
     Raises:
-        ValueError: the resolution does not have this form, or there are labels and several logits.
+        ValueError: the resolution does not have the form base·2^k, or there are labels and several logits.
     """
 
     def __init__(

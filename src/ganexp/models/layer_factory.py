@@ -1,4 +1,4 @@
-"""Create the layers of a network with the same spectral norm and initialisation."""
+"""Create all layers of a network with the same kind of spectral norm and the same initialisation."""
 
 from typing import Literal, TypeVar
 

@@ -2,7 +2,7 @@
 
 A layer whose output for an image depends on the other images of the batch, as with batch norm, sets the class attribute
 `needs_separate_batches` to True, unless it is a batch norm of torch. A discriminator with such a layer receives real
-and generated images in separate batches, and any other in one batch, which is faster.
+and generated images in separate batches. Any other discriminator receives them in one batch, which is faster.
 """
 
 from typing import Literal
@@ -40,7 +40,7 @@ class OffsetBatchNorm(nn.BatchNorm2d):
         super().__init__(channels, affine=False)
         self.bias = nn.Parameter(torch.zeros(channels))
         del self.weight
-        self.register_buffer("weight", torch.ones(channels), persistent=False)  # on a GPU torch needs both or none
+        self.register_buffer("weight", torch.ones(channels), persistent=False)  # on a GPU, a bias needs a weight
 
 
 class FeatureBatchNorm(nn.BatchNorm1d):
@@ -94,7 +94,7 @@ class ConditionalNorm(nn.Module):
 
 
 def needs_separate_batches(network: nn.Module) -> bool:
-    """Return whether a discriminator has a layer that computes statistics of the batch."""
+    """Return whether a discriminator has a layer that needs real and generated images in separate batches."""
     layers = network.modules()
     return any(getattr(layer, "needs_separate_batches", isinstance(layer, _BatchNorm)) for layer in layers)
 

@@ -106,7 +106,9 @@ class Discriminator(nn.Module):
 
 
 class _Trunk(nn.Module):
-    """Apply linear, LeakyReLU and a last layer for each hidden width; the first linear adds the label's embedding.
+    """Apply a linear layer, LeakyReLU and a last layer for each hidden width.
+
+    A label's embedding is appended to the output of the first linear layer.
 
     Args:
         inputs: number of input features.
@@ -114,7 +116,7 @@ class _Trunk(nn.Module):
         num_classes: number of classes; 0 for none.
         embedding_dim: number of components of a label's embedding.
         slope: slope of LeakyReLU for negative inputs.
-        make_last: function of a number of features that returns the layer after each activation.
+        make_last: function that takes a number of features, and returns the layer that follows an activation.
     """
 
     def __init__(

@@ -94,7 +94,7 @@ class Discriminator(Growing):
         logits: number of outputs per image.
 
     Raises:
-        ValueError: the resolution does not have this form, or there are labels and several logits.
+        ValueError: the resolution does not have the form base·2^k, or there are labels and several logits.
     """
 
     def __init__(
@@ -139,7 +139,7 @@ class Discriminator(Growing):
     def prepare_real(self, images: Tensor) -> Tensor:
         """Reduce the detail of real images (N, C, H, W) to the current stage, and return them at full size.
 
-        While a level is faded in, real images are a mixture of both sizes, like generated images.
+        While a level is faded in, real images are a mixture of this level and the one below, like generated images.
         """
         level, share = self.level()
         small = shrink(images, self.scale(level))

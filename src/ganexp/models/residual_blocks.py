@@ -9,9 +9,9 @@ from ganexp.models.layer_factory import LayerFactory
 from ganexp.models.layers import ConditionalNorm
 from ganexp.models.squeeze import make_squeeze
 
-FirstBlock = Literal["residual", "relu", "convolution"]  # of a discriminator; see `make_first_block`
-HiddenWidth = Literal["in", "out"]  # of a block, the channels between its two convolutions: those of input or output
-RELU_GAIN = 2**0.5  # of the initial weights in the residual branches, where every convolution is next to a ReLU
+FirstBlock = Literal["residual", "relu", "convolution"]  # a discriminator's first block; see `make_first_block`
+HiddenWidth = Literal["in", "out"]  # channels between a block's two convolutions: those of its input or output
+RELU_GAIN = 2**0.5  # gain of the initial weights in residual branches, where every convolution is next to a ReLU
 
 
 class UpBlock(nn.Module):
@@ -19,7 +19,7 @@ class UpBlock(nn.Module):
 
     With `squeeze`, squeeze-and-excitation follows the second convolution (Hu et al. 2018, figure 3).
 
-    Source: Miyato et al. 2018, figure 5. Use it in generators of 32 pixels and more.
+    Source: Miyato et al. 2018, figure 5. Use it in generators of images with 32x32 pixels or more.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class DownBlock(nn.Module):
     The shortcut is a 1x1 convolution if the block changes the shape, and the identity otherwise. With `squeeze`,
     squeeze-and-excitation follows the second convolution (Hu et al. 2018, figure 3).
 
-    Source: Miyato et al. 2018, figure 5. Use it in discriminators of 32 pixels and more.
+    Source: Miyato et al. 2018, figure 5. Use it in discriminators of images with 32x32 pixels or more.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ def make_first_block(kind: FirstBlock, channels: int, outputs: int, layers: Laye
     """Return the first block of a discriminator, which halves the height and width of the image.
 
     Args:
-        kind: `residual` is `FirstDownBlock` (Miyato et al. 2018). `relu` is `DownBlock`, which removes all negative
-            pixels at once: an error in published code. `convolution` is one convolution 4x4 of stride 2, which is
+        kind: `residual` is `FirstDownBlock` (Miyato et al. 2018). `relu` is `DownBlock`, which first removes all
+            negative pixels: an error in published code. `convolution` is one convolution 4x4 of stride 2, which is
             cheaper.
         channels: number of channels of the images.
         outputs: number of channels of the feature map.

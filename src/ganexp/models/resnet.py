@@ -25,7 +25,8 @@ class Generator(nn.Module):
         latent_dim: number of components of a latent.
         resolution: height and width of the images, a multiple of 2^(len(widths) - 1).
         channels: number of channels of the images.
-        widths: number of channels of the first feature map and after each block. Every block doubles height and width.
+        widths: numbers of channels: of the first feature map, and of that after each block. Every block doubles height
+            and width.
         num_classes: number of classes; 0 for an unconditional generator.
         attention: height and width of the feature map that self-attention follows; None means no self-attention.
         spectral_norm: kind of spectral norm of every convolution and linear layer.

@@ -21,8 +21,8 @@ from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear; transposed convolution 4x4 of stride 2 (or nearest neighbours and convolution 3x3), batch norm,
-    ReLU, all three times; convolution 3x3, tanh.
+    Layers: linear; three times transposed convolution 4x4 of stride 2 (or nearest neighbours and convolution 3x3),
+    batch norm, ReLU; convolution 3x3, tanh.
 
     Args:
         latent_dim: number of components of a latent.

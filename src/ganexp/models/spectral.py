@@ -19,7 +19,8 @@ def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
         layer: convolution or linear layer. Its weight is treated as a matrix (outputs, all other dimensions).
         kind: `persistent` continues the power iteration from one forward pass to the next, as the paper and torch do.
             `fixed_u` restarts it from the same random vector every time. This is an error in published code: the
-            estimate stays below the largest singular value, so the layer is not bounded. `none` changes nothing.
+            estimate stays below the largest singular value, so the norm of the weight is not bounded.
+            `none` changes nothing.
     """
     if kind == "persistent":
         parametrize.register_parametrization(layer, "weight", PersistentSpectralNorm(layer.get_parameter("weight")))
@@ -37,7 +38,7 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
     section 2.1). Use it when the discriminator becomes too steep, with any loss; it costs little.
 
     Attributes:
-        group: the `SpectralNormGroup` that normalises all weights of the network together; None outside its context.
+        group: the `SpectralNormGroup` that normalises all weights together; None outside of `normalise_once`.
     """
 
     group: Any = None
@@ -50,14 +51,14 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
             return super().forward(weight)
 
     def _power_method(self, weight: Tensor, iterations: int) -> None:
-        if not weight.is_meta:  # which has no values; torch's operations for it are slow
+        if not weight.is_meta:  # a meta tensor has no values, and torch's operations on it are slow
             super()._power_method(weight, iterations)
 
 
 class FixedUSpectralNorm(nn.Module):
     """Normalise with one power iteration from a constant u. Gradients flow through the iteration, as in published code.
 
-    The estimate is too small, so the norm is not bounded. Use it to reproduce such code only.
+    The estimate is too small, so the norm is not bounded. Use it only to reproduce such code.
 
     Args:
         weight: weight (outputs, inputs, …), whose first dimension is the length of u.

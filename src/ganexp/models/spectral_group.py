@@ -1,8 +1,8 @@
-"""Normalise all weights of a network that have spectral norm together: one power iteration in an update.
+"""Normalise together all weights of a network that have spectral norm, with one power iteration per update.
 
 Without a group, every forward pass of a layer makes a power iteration of its own, with about 20 small operations.
 Within `normalise_once`, the first forward pass of a network makes one power iteration for all its layers, and its
-further passes use the same normalised weights.
+further forward passes use the same normalised weights.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ EPSILON = 1e-12  # smallest length that a vector is divided by, as in torch's sp
 
 
 class SpectralNormGroup:
-    """The weights of a network with persistent spectral norm.
+    """All weights with persistent spectral norm in a network.
 
     Args:
         network: the network. Layers with other parametrizations of their weight are left out.
@@ -58,7 +58,7 @@ class SpectralNormGroup:
 
     @torch.no_grad()
     def _iterate(self, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Make a power iteration, and return all u in one vector, σ (number of weights,), and v of each weight."""
+        """Make a power iteration; return all u in one vector, all σ (number of weights,), and a list of all v."""
         if self._u_owners.device != weights[0].device or not len(self._u_owners):
             self._u_owners, self._v_owners = self._owners(weights)
         matrices = [as_matrix(weight) for weight in weights]
@@ -78,7 +78,7 @@ class SpectralNormGroup:
         return _DivideBySigma.apply(u, self._u_owners, sigmas, v, *weights)
 
     def _owners(self, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return for each element of all u, and of all v, the number of its weight."""
+        """Return two vectors: the index of the weight that each element of all u, or of all v, belongs to."""
         rows = [len(weight) for weight in weights]
         columns = [weight[0].numel() for weight in weights]
         u_owners, v_owners = (torch.from_numpy(np.arange(len(weights)).repeat(sizes)) for sizes in (rows, columns))
@@ -92,7 +92,7 @@ def spectral_norm_groups(networks: Iterable[nn.Module]) -> list[SpectralNormGrou
 
 @contextmanager
 def normalise_once(groups: Iterable[SpectralNormGroup]) -> Iterator[None]:
-    """Normalise the weights of each group's network once for all its passes in training mode within the context."""
+    """Normalise the weights of each group once for all forward passes in training mode within the context."""
     groups = list(groups)
     try:
         for group in groups:
@@ -118,7 +118,7 @@ class _DivideBySigma(torch.autograd.Function):
         Args:
             ctx: torch's context for the backward pass.
             u: the vectors u of all weights, one after another.
-            owners: for each element of `u`, the number of its weight.
+            owners: for each element of `u`, the index of the weight that it belongs to.
             sigmas: the σ of each weight, (number of weights,).
             v: the vector v of each weight.
             weights: the weights (outputs, inputs, …).
@@ -144,9 +144,9 @@ class _DivideBySigma(torch.autograd.Function):
 
 
 def as_matrix(weight: Tensor, like: Tensor | None = None) -> Tensor:
-    """Return a weight (outputs, inputs, …) as a matrix (outputs, rest), with the columns as in the memory of `like`.
+    """Return a weight (outputs, inputs, …) as a matrix (outputs, rest), with columns in the order of `like` in memory.
 
-    The matrix is a view if the weight itself, which is the default of `like`, is stored so.
+    By default, `like` is the weight itself. The matrix is a view of the weight if both are stored in the same order.
     """
     if has_channels_last(weight if like is None else like):
         weight = weight.permute(0, 2, 3, 1)  # (O, I, h, w) -> (O, h, w, I), which channels_last keeps in one piece
@@ -154,7 +154,7 @@ def as_matrix(weight: Tensor, like: Tensor | None = None) -> Tensor:
 
 
 def from_matrix(matrix: Tensor, like: Tensor) -> Tensor:
-    """Return a view of a matrix that `as_matrix` made of a weight with the shape and memory format of `like`."""
+    """Undo `as_matrix`: return a view of its matrix that has the shape and the memory format of `like`."""
     if has_channels_last(like):
         outputs, inputs, height, width = like.shape
         return matrix.view(outputs, height, width, inputs).permute(0, 3, 1, 2)
@@ -162,19 +162,19 @@ def from_matrix(matrix: Tensor, like: Tensor) -> Tensor:
 
 
 def stored_as(weight: Tensor, v: Tensor) -> Tensor:
-    """Return a view of v, which is in the order of `weight.flatten(1)`, in the order of `as_matrix(weight)`."""
+    """Return a view of v that changes its order from that of `weight.flatten(1)` to that of `as_matrix(weight)`."""
     if has_channels_last(weight):
         return v.view(weight.shape[1:]).permute(1, 2, 0)  # (I·h·w,) -> (h, w, I)
     return v
 
 
 def has_channels_last(weight: Tensor) -> bool:
-    """Return whether the channels of a pixel of the weight lie together in memory."""
+    """Return whether the weight has four dimensions and is stored in the memory format channels_last."""
     return weight.ndim == 4 and weight.stride(1) == 1 and weight.stride(3) == weight.shape[1]
 
 
 def _to_unit_length(vectors: list[Tensor], owners: Tensor) -> tuple[Tensor, Tensor]:
-    """Return all vectors in one, each divided by its length, and the lengths."""
+    """Divide each vector by its length; return all results joined to one vector, and the lengths."""
     lengths = torch.stack(torch._foreach_norm(vectors)).clamp_min(EPSILON)
     return torch.cat(vectors) / lengths[owners], lengths
 

@@ -1,4 +1,4 @@
-"""Squeeze-and-excitation: weights of the channels from the mean of each. Source: Hu et al. 2018, section 3."""
+"""Squeeze-and-excitation: factors of the channels, computed from their means. Source: Hu et al. 2018, section 3."""
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
@@ -14,7 +14,7 @@ class SqueezeExcitation(nn.Module):
     The factors are sigmoid(W₂ relu(W₁ m)) with the means m over height and width, and C/16 hidden features (at least
     one). Unlike self-attention, it is cheap at any resolution, and relates channels instead of positions.
 
-    Use it when self-attention is too expensive for a resolution, or beside it.
+    Use it when self-attention is too expensive for a resolution, or together with self-attention.
 
     Args:
         channels: number of channels C of the feature maps.

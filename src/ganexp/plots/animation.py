@@ -8,15 +8,15 @@ import PIL.Image
 from ganexp.runs.atomic import replacing
 
 MAX_FRAMES, MAX_SIDE = 60, 640  # of an animation; the side in pixels
-SECONDS, LAST_FRAME_SECONDS = 6.0, 2.0  # duration of all frames, and how long the last one stays longer
-SLOWEST = 0.5  # seconds a frame
+SECONDS, LAST_FRAME_SECONDS = 6.0, 2.0  # duration of all frames, and how much longer the last one is shown
+SLOWEST = 0.5  # seconds per frame
 
 
 def save_animation(files: Sequence[Path], path: Path) -> None:
     """Save PNG files as an endless GIF of at most 60 evenly spaced frames, among them the first and the last one.
 
     Pictures whose size differs from that of the last one are left out, as after a change of the grid. Large pictures
-    are made smaller, to 640 pixels a side. Fewer than two pictures are no animation, and nothing is written.
+    are made smaller, to 640 pixels a side. With fewer than two pictures, nothing is written.
     """
     sizes = {file: size for file in files if (size := _size(file))}
     files = [file for file, size in sizes.items() if size == list(sizes.values())[-1]]
@@ -32,7 +32,7 @@ def save_animation(files: Sequence[Path], path: Path) -> None:
 
 
 def _size(file: Path) -> tuple[int, int] | None:
-    """Return width and height of a picture; None if the file is none."""
+    """Return width and height of a picture; None if the file is not a picture."""
     try:
         with PIL.Image.open(file) as image:
             return image.size

@@ -15,12 +15,12 @@ from ganexp import log_keys
 NETWORK_COLOURS = {"discriminator": "tab:blue", "generator": "tab:orange"}
 IMAGE_COLOURS = {"fake": "tab:blue", "train": "tab:orange", "test": "tab:green"}
 SCORE_COLOUR = "tab:green"
-PANEL_SIZE = (3.65, 2.3)  # inches, without what surrounds it; a layout engine would draw each picture twice
+PANEL_SIZE = (3.65, 2.3)  # inches, without the texts around it; a layout engine would draw each picture twice
 LEFT, RIGHT, ABOVE, BELOW = 0.65, 0.2, 0.8, 0.5  # inches beside a panel, for the texts of its axes
 TITLE_HEIGHT = 0.35  # inches
 PANELS_IN_A_ROW = 3  # so that the texts are readable where the picture fits the screen
-TICKS, ROUND = 6, [1, 2, 5, 10]  # of an axis of steps or epochs: how many at most, and multiples of which numbers
-FEWEST_SMOOTHED = 20  # values
+TICKS, ROUND = 6, [1, 2, 5, 10]  # ticks of steps or epochs: maximum number, and numbers that they are multiples of
+FEWEST_SMOOTHED = 20  # values; fewer are not smoothed
 
 Points = Sequence[Mapping[str, Any]]
 ScoreInfo = Mapping[str, Mapping[str, Any]]
@@ -72,9 +72,9 @@ def panels(count: int, title: str, above: float = ABOVE) -> Figure:
 
 
 def plot_losses(axes: Axes, points: Points) -> None:
-    """Plot both networks' losses: the means since the last logged point, or of older runs those of single updates.
+    """Plot both networks' losses: means since the last logged point, or for older runs those of single updates.
 
-    Many values are smoothed, with the values themselves as faint lines behind.
+    If there are many values, they are smoothed, and the values themselves are faint lines behind the smoothed ones.
     """
     is_smoothed = False
     for network, colour in NETWORK_COLOURS.items():
@@ -156,7 +156,7 @@ def plot_score(axes: Axes, points: Points, name: str, info: Mapping[str, Any]) -
 
 
 def best_point(steps: Sequence[int], values: Sequence[float], higher_is_better: bool | None) -> int | None:
-    """Return the index of the best value after step 0, or at step 0 if it is the only one; None without a direction."""
+    """Return the index of the best value after step 0, or else at step 0; None without values or a direction."""
     if higher_is_better is None or not values:
         return None
     trained = [index for index, step in enumerate(steps) if step > 0] or [0]

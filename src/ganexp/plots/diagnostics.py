@@ -15,7 +15,7 @@ from ganexp.plots.curves import IMAGE_COLOURS, panels
 from ganexp.plots.grids import image_grid, side_by_side
 
 CLASS_TITLES = {"share": "share of samples", "accuracy": "accuracy", "fid": "FID"}
-CLASS_FACTS = ("classes", "expected_share")  # beside the values of scores in Scores.by_class
+CLASS_FACTS = ("classes", "expected_share")  # keys of Scores.by_class that are not values of scores
 MAX_NAMED_CLASSES = 20  # more names would overlap
 BAR = 8  # pixels between a sample and its neighbours
 
@@ -93,7 +93,7 @@ def plot_class_values(
 
 
 def plot_feature_projection(axes: Axes, real: Tensor, generated: Tensor) -> None:
-    """Plot features on the two directions in which those of the real images differ most.
+    """Plot features along the two directions in which the features of the real images vary most.
 
     Args:
         axes: axes to plot on.

@@ -55,7 +55,7 @@ def side_by_side(*pictures: Tensor) -> Tensor:
 
 
 def beside(*pictures: Tensor) -> Tensor:
-    """Join pictures (3, H, W) of any heights from left to right, with a margin between them, at the same upper edge."""
+    """Join pictures (3, H, W) of any heights from left to right, with a margin between them, aligned at the top."""
     height = max(picture.shape[1] for picture in pictures)
     margins = [2 * MARGIN] * (len(pictures) - 1) + [0]  # to the right of each picture
     padded = [

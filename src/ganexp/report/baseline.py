@@ -10,7 +10,7 @@ from typing import Any
 from ganexp.report.values import as_dict, flatten, is_number, plain
 
 FILE = "scores.json"
-OWN_KEYS = ("id", "samples", "splits", "data")  # of a protocol: these differ between real images and a training
+OWN_KEYS = ("id", "samples", "splits", "data")  # keys of a protocol that differ between real images and a training
 REFERENCES = "references."
 
 
@@ -58,7 +58,7 @@ def find_baselines(directories: Sequence[str | Path]) -> list[Baseline]:
 
 
 def _read(path: Path) -> Baseline | None:
-    """Return the scores of real images in a file; None if it has others or cannot be read."""
+    """Return the scores of real images in a file; None if it has other scores or cannot be read."""
     try:
         record = as_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError):
@@ -70,5 +70,5 @@ def _read(path: Path) -> Baseline | None:
 
 
 def _first_reference(protocol: Mapping[str, Any]) -> str | None:
-    """Return the first reference of a protocol, whose scores have no name of a split."""
+    """Return the key of a protocol's first reference; scores with this reference do not name their split."""
     return next((key for key in protocol if key.startswith(REFERENCES)), None)

@@ -33,7 +33,7 @@ def bundle(path: Path, output: str | None = None, with_checkpoint: bool = False)
 
     Args:
         path: a run directory.
-        output: the directory of the zip file; None: the parent of the run directory.
+        output: the directory of the zip file; None uses the parent of the run directory.
         with_checkpoint: whether to pack the best checkpoint, too.
 
     Raises:

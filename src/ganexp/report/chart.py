@@ -68,7 +68,7 @@ def chart_data(report: Report) -> dict[str, Any]:
     quantities  description of each quantity by its key, in the order in which to offer them, with the scores of real
                 images as baselines
     configurations  labels of the configurations
-    runs        label, seed, the index of the configuration, whether it counts in means, and curves: positions by axis
+    runs        label, seed, index of the configuration, whether the run counts in means, and curves: positions by axis
                 and values by quantity
     scatters    precision and recall, see precision_recall.py
     t           quantiles of Student's t by number of runs, from 0, for the intervals of means over seeds
@@ -113,7 +113,7 @@ def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
 
 
 def _baselines(report: Report, quantity: Quantity) -> list[dict[str, Any]]:
-    """Return the title and the value of real images for a score, if they were measured as the runs are."""
+    """Return the title and the value of each baseline that has this score and suits the protocol of a run."""
     if quantity.kind != "score":
         return []
     protocols = [run.protocol for run in report.runs if report.letters.get(run.protocol_id, "") == quantity.letter]

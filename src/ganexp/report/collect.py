@@ -8,7 +8,7 @@ from ganexp.errors import UserError
 from ganexp.report.run import Run, read_run
 from ganexp.report.values import plain
 
-NOT_SEARCHED = ("samples", "checkpoints")  # within a run directory
+NOT_SEARCHED = ("samples", "checkpoints")  # directories within a run directory
 
 
 def collect(directories: Sequence[str | Path]) -> list[Run]:

@@ -11,7 +11,7 @@ from ganexp.report.score_info import UNKNOWN, ScoreInfo
 
 LAST = "last"
 BEST = "best"  # the evaluation that was chosen by its score
-SHOWN_EVALUATIONS = (LAST, BEST)  # of a training
+SHOWN_EVALUATIONS = (LAST, BEST)  # evaluations of a training
 PHRASES = {LAST: "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
 
 
@@ -23,7 +23,7 @@ class Column:
         score: the name of the score in run.json.
         evaluation: "best" or "last" of a training, or "evaluated …" of `ganexp evaluate`.
         protocol: the id of the protocol.
-        letter: the letter for the protocol in the report; "" if all such evaluations share one protocol.
+        letter: the letter for the protocol in the report; "" if `protocol_letters` gives it none.
         info: the information about the score in run.json.
     """
 
@@ -119,8 +119,8 @@ def score_columns(
 def preferred(columns: Sequence[Column], configurations: Sequence[Configuration]) -> list[Column]:
     """Return the columns to compare configurations by.
 
-    If `ganexp evaluate` has computed a score for every run that counts, the scores of the training are left out: the
-    best one was chosen by a score of the same samples.
+    If `ganexp evaluate` has computed a score for every run that counts, its columns of the training are left out,
+    because the best checkpoint was chosen by a score of the same samples.
     """
     covered = {
         column.score for column in columns if column.is_evaluated and _is_complete(column, columns, configurations)

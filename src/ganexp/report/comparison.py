@@ -9,7 +9,7 @@ from ganexp.report.columns import BEST, LAST, Column
 from ganexp.report.grouping import Configuration
 from ganexp.report.statistics import Difference, difference, holm, summarize
 
-MAX_ALL_PAIRS = 12  # of more configurations, not every pair is compared
+MAX_ALL_PAIRS = 12  # with more configurations, not every pair is compared
 SIGNIFICANCE = 0.05
 
 
@@ -48,7 +48,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Return the result of the comparison as text. None is called better if the direction is unknown."""
+        """Return the result of the comparison as text. If the direction is unknown, it says only which is higher."""
         if not self.is_separable:
             correction = f" (Holm, {self.tests} comparisons)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"
@@ -91,13 +91,13 @@ def compare(
     """Return the comparisons of `configurations` by each of `columns`.
 
     All pairs of configurations are compared. With more than MAX_ALL_PAIRS configurations, each one is compared only
-    with the one of the best mean (the lowest mean if the direction is unknown). If the last checkpoint of every run of
-    two configurations is its best one, too, the two are compared by the last one only.
+    with the one that has the best mean (the lowest mean if the direction is unknown). If the last checkpoint of every
+    run of two configurations is also its best one, the two are compared by the last evaluation only.
 
-    p is corrected for all pairs of configurations that have enough seeds for a test, also those that are not compared,
-    because the best configuration was chosen by its score, and for all scores: of twenty scores that do not differ, one
-    would seem to. A main score that was declared before the training is a family of its own, as is customary for the
-    primary outcome of a study.
+    p is corrected for all pairs of configurations that have enough seeds for a test. These include the pairs that are
+    not compared, because the best configuration was chosen by its score. p is also corrected for all scores: of twenty
+    scores that do not differ, one would seem to differ. A main score that was declared before the training is a family
+    of its own, as is customary for the primary outcome of a study.
 
     Args:
         configurations: the configurations.
@@ -123,7 +123,7 @@ def _correct(family: Sequence[Sequence[Comparison]]) -> None:
 
 
 def _last_of(column: Column, columns: Sequence[Column]) -> Column | None:
-    """Return the column of the last evaluation for a column of the best one; None for others."""
+    """Return the column of the last evaluation for a column of the best one; None for other columns."""
     if column.evaluation != BEST:
         return None
     wanted = (column.score, column.protocol, LAST)

@@ -9,7 +9,7 @@ from ganexp import log_keys
 from ganexp.report.statistics import evenly
 from ganexp.report.values import is_number, plain
 
-MAX_POINTS = 100  # of a curve
+MAX_POINTS = 100  # points of a curve
 
 # Each logged point has values of one kind, so each kind has its own steps.
 KINDS = {

@@ -43,7 +43,7 @@ class RunDetails:
         score_names: the names of the scores at any evaluation.
         unusual_settings: the unusual settings; empty for a run that cannot be read.
         environment: versions and machine by name.
-        commands: the typed command, and that of this run alone if it is another one, by name.
+        commands: the typed command, and for a job of a sweep the command that trains this run alone, by name.
         pictures: the relative addresses of the pictures of `ganexp evaluate`, by name.
     """
 

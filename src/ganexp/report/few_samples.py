@@ -1,4 +1,4 @@
-"""Say which scores of a report are of so few samples that they have a bias."""
+"""Say which scores of a report are computed from so few samples that they have a bias."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ FEW_IMAGES_TEXT = (
 
 
 def few_samples(columns: Iterable[Column], protocols: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a sentence for each score of fewer samples than it needs.
+    """Return a sentence for each score that is computed from fewer samples than it needs.
 
     Args:
         columns: the columns of the report.
@@ -26,5 +26,5 @@ def few_samples(columns: Iterable[Column], protocols: Mapping[str, Mapping[str, 
             samples = protocols.get(column.protocol, {}).get("samples")
         if fewest is not None and is_number(samples) and samples < fewest:
             name = with_letter(column.score, column.letter)
-            sentences.append(f"{name} is of {samples:,} samples: {FEW_IMAGES_TEXT.format(fewest)}.")
+            sentences.append(f"{name} is computed from {samples:,} samples: {FEW_IMAGES_TEXT.format(fewest)}.")
     return list(dict.fromkeys(sentences))

@@ -9,8 +9,8 @@ from ganexp.report.report import Report, Row
 from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.statistics import LEVEL_TEXT
 
-MAX_NAMES = 4  # of configurations that the sentence names
-MAX_SETTINGS = 6  # that a sentence names
+MAX_NAMES = 4  # configurations that the sentence names
+MAX_SETTINGS = 6  # settings that a sentence names
 
 
 def title(report: Report) -> str:
@@ -71,7 +71,7 @@ def other_differences(report: Report) -> str:
 
 
 def _other_circumstances(report: Report) -> str:
-    """Return one sentence on the versions, commits and devices that the runs which count have in several values."""
+    """Return one sentence on the versions, commits and devices if the counted runs have several of a kind."""
     runs = [run for configuration in report.configurations for run in configuration.counted]
     several = [f"{count} {name}" for name, count in shared_metadata(runs).items()]
     return f"The runs have {_listed(several)}." if several and len(report.configurations) > 1 else ""
@@ -84,8 +84,8 @@ def _listed(parts: Sequence[str]) -> str:
 def _other_settings(report: Report) -> str:
     """Return one sentence on the settings in which configurations differ though their labels do not say so.
 
-    Of two configurations the sentence has the values. Settings of metrics are left out, because they do not change the
-    training.
+    For two configurations, the sentence has their values. Settings of metrics are left out, because they do not change
+    the training.
     """
     keys = [key for key in report.unlabelled_settings if not key.startswith("metrics.")]
     shown = [setting_name(key) for key in keys[:MAX_SETTINGS]]

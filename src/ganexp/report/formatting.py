@@ -37,9 +37,9 @@ def mean_and_half(summary: Summary, counted: int) -> str:
 
 
 def mean_and_half_texts(summary: Summary) -> tuple[str, str]:
-    """Return a mean and half the width of its interval, with the decimals of the second digit of the half.
+    """Return a mean and half the width of its interval, both rounded to the second digit of the half width.
 
-    The half is empty for a single value.
+    The half width is empty for a single value.
     """
     if summary.mean is None or summary.high is None:
         return number(summary.mean), ""

@@ -15,7 +15,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def shared_metadata(runs: Sequence[Run]) -> dict[str, int]:
-    """Return how many versions and commits of ganexp and how many kinds of devices runs have, if more than one."""
+    """Return how many versions of ganexp, commits and kinds of devices runs have, by name, where these are several."""
     found = {}
     for key, name in SHARED_METADATA.items():
         values = {plain(run.metadata.get(key)) for run in runs}
@@ -24,7 +24,7 @@ def shared_metadata(runs: Sequence[Run]) -> dict[str, int]:
 
 
 def device_kind(name: str) -> str:
-    """Return the name of a device, of a CPU without its threads."""
+    """Return the name of a device; for a CPU, without its number of threads."""
     return CPU if name.startswith(CPU) else plain(name)
 
 
@@ -84,6 +84,6 @@ def _warnings(counted: list[Run]) -> list[str]:
         warnings.append("runs of different length")
     if count := sum(bool(run.untrained_remark) for run in counted):
         warnings.append(
-            f"the networks at step 0 of {count} of {len(counted)} runs scored better than the best checkpoint"
+            f"in {count} of {len(counted)} runs, the networks at step 0 scored better than the best checkpoint"
         )
     return warnings + [f"{count} {name}" for name, count in shared_metadata(counted).items()]

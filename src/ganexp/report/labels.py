@@ -24,7 +24,7 @@ CONFIG_GROUPS = (
 
 LENGTH = "schedule.steps"
 TYPED_LENGTHS = ("schedule.epochs", "schedule.evaluate_every_epochs")  # the config has them in steps, too
-TOLD_LENGTHS = tuple(f"{key}=" for key in (LENGTH, "schedule.epochs"))  # how a label may tell the length of the runs
+TOLD_LENGTHS = tuple(f"{key}=" for key in (LENGTH, "schedule.epochs"))  # how a label may state the length of runs
 
 
 @dataclass
@@ -68,10 +68,10 @@ def set_labels(configurations: Sequence[Configuration]) -> None:
 
 
 def is_in_labels(key: str, configurations: Sequence[Configuration]) -> bool:
-    """Return whether all labels tell the setting `key`: they name it, or the option that sets it.
+    """Return whether all labels show the setting `key`, by naming it or the option that sets it.
 
-    An option, such as loss=hinge, tells the settings of its config group in which the configurations with this option
-    agree. Settings without a value need not be told.
+    An option, such as loss=hinge, shows the settings of its config group in which the configurations with this option
+    agree. Settings without a value need not be shown.
     """
     values = [configuration.settings.get(key) for configuration in configurations]
     names = key.split(".")
@@ -86,7 +86,7 @@ def is_in_labels(key: str, configurations: Sequence[Configuration]) -> bool:
 
 
 def _sets(option: str, values: Sequence[Any], configurations: Sequence[Configuration]) -> bool:
-    """Return whether the label of each configuration names an option of the config group that decides its value."""
+    """Return whether each label names an option of the group `option`, and this option determines the value."""
     named = [
         "".join(part for part in configuration.label.split(", ") if part.startswith(f"{option}="))
         for configuration in configurations

@@ -45,7 +45,7 @@ def _head(column: Column) -> str:
 
 
 def _best_mean(report: Report, column: Column) -> float | None:
-    """Return the best mean of a column; None if its direction is unknown, or if no other mean exists."""
+    """Return the best mean of a column; None if its direction is unknown, or if there are fewer than two means."""
     means = [mean for row in report.rows if (mean := row.cells[column].mean) is not None]
     if column.info.higher_is_better is None or len(means) < 2:
         return None

@@ -12,8 +12,8 @@ from ganexp.report.score_info import ScoreInfo
 def main_score_first(runs: Sequence[Run], score_info: dict[str, ScoreInfo]) -> dict[str, ScoreInfo]:
     """Return `score_info` with the main score first.
 
-    The main score is the one that `metrics.best_by` names in most runs. Without it, it is the first one whose better
-    direction is known.
+    The main score is the one that `metrics.best_by` names in most runs. If no run has such a score, it is
+    the first one whose better direction is known.
     """
     directed = [name for name, info in score_info.items() if info.higher_is_better is not None]
     chosen = Counter(name for run in runs if (name := run.chosen_by(directed)))
@@ -22,7 +22,7 @@ def main_score_first(runs: Sequence[Run], score_info: dict[str, ScoreInfo]) -> d
 
 
 def is_declared(score: str, runs: Sequence[Run], score_info: dict[str, ScoreInfo]) -> bool:
-    """Return whether `metrics.best_by` of every run names `score`, as the main score before the training."""
+    """Return whether `metrics.best_by` of every run names `score`, and so declares it as the main score."""
     directed = [name for name, info in score_info.items() if info.higher_is_better is not None]
     return {run.chosen_by(directed) for run in runs} == {score}
 
@@ -30,10 +30,10 @@ def is_declared(score: str, runs: Sequence[Run], score_info: dict[str, ScoreInfo
 def main_column(
     columns: Sequence[Column], configurations: Sequence[Configuration], score_info: dict[str, ScoreInfo]
 ) -> Column | None:
-    """Return the column to rank configurations by: of the first score of `score_info`, and not the best evaluation.
+    """Return the column to rank configurations by; None if there are columns of the best evaluation only.
 
-    The best evaluation was chosen by its score. Of several protocols, it is the one under which most configurations
-    have the score. Returns None if there are no such scores.
+    The best evaluation is not used, because it was chosen by its score. The column has the first score of `score_info`,
+    or another score if there is no such column. Of several columns, it is the one that most configurations have.
     """
     unselected = [column for column in columns if column.evaluation != BEST]
     main = next(iter(score_info), None)

@@ -5,13 +5,13 @@ from typing import Any
 from ganexp.report.columns import Column, with_letter
 from ganexp.report.report import Report
 
-PRECISION, RECALL = "precision_", "recall_"  # before the name of the extractor or of the reference images
+PRECISION, RECALL = "precision_", "recall_"  # in the names of scores, before the extractor and the split
 
 
 def precision_recall(report: Report) -> list[dict[str, Any]]:
     """Return the scatters that a report offers, those of `ganexp evaluate` first.
 
-    title   name of the extractor or of the reference images, and the evaluation
+    title   the extractor, the split if it is not that of the first reference, and the evaluation
     points  configuration (its index in the report), label, recall and precision of each run that counts
     """
     columns = {(column.score, column.evaluation, column.protocol): column for column in report.unselected}

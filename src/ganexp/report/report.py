@@ -26,9 +26,9 @@ SCORES_TEXT = (
     "slightly too good."
 )
 EVALUATED_TEXT = (
-    '"Evaluated" are the scores of ganexp evaluate: of other latents, not used to choose the checkpoint, and measured '
-    "under a protocol of their own. Where every run that counts has such a score, comparisons use it instead of last "
-    "and best."
+    '"Evaluated" are the scores of ganexp evaluate: their samples come from other latents, not used to choose the '
+    "checkpoint, and they have a protocol of their own. Where every run that counts has such a score, comparisons use "
+    "it instead of last and best."
 )
 COMPARISONS_TEXT = (
     "Differences are paired by seed (paired t test) if all seeds of one configuration are among the other's; otherwise "
@@ -45,14 +45,14 @@ TWO_FAMILIES_TEXT = (
     "of every run names as the main score, and for all other scores together."
 )
 BEST_ONLY_TEXT = (
-    f"More than {MAX_ALL_PAIRS} configurations have scores: each is compared with the one of the best mean only (of "
-    "the lowest mean, where it is not known which direction is better)."
+    f"More than {MAX_ALL_PAIRS} configurations have scores: each is compared only with the one of the best mean "
+    "(the lowest mean, where it is not known which direction is better)."
 )
 MAX_LISTED = 6  # configurations in a sentence
 LONG_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
 UNKNOWN_PROTOCOL_TEXT = (
-    "These runs do not record their protocol (extractor, reference images, number of samples). They are compared as if "
-    "they shared one."
+    "These runs do not record their protocol (extractor, reference images, number of samples). They are compared on "
+    "the assumption that they share one."
 )
 
 
@@ -162,7 +162,7 @@ class Report:
 
     @property
     def unlabelled_settings(self) -> list[str]:
-        """Return the keys of the settings in which the configurations differ and which their labels do not tell."""
+        """Return the keys of the settings in which the configurations differ and which their labels do not show."""
         return [key for key in self.settings if not is_in_labels(key, self.configurations)]
 
     @property

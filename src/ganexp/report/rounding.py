@@ -6,7 +6,7 @@ MAX_DECIMALS = 6  # of a value and its deviation
 
 
 def rounded_texts(value: float, deviation: float) -> tuple[str, str]:
-    """Return a value and its deviation as text, with the decimals of the second digit of the deviation."""
+    """Return a value and its deviation as text, both rounded to the second digit of the deviation."""
     decimals = 1 - math.floor(math.log10(deviation)) if 0 < deviation < math.inf else MAX_DECIMALS + 1
     if decimals > MAX_DECIMALS:
         return f"{value:.4g}", f"{deviation:.2g}"

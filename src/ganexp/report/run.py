@@ -21,7 +21,7 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory
 
 MAX_COMMAND_LENGTH = 2000  # characters
-EVALUATIONS = ("last", "best", "untrained")  # in run.json; the last first, because the best was chosen by its score
+EVALUATIONS = ("last", "best", "untrained")  # in run.json; "last" comes first, because "best" was chosen by its score
 
 
 @dataclass
@@ -73,7 +73,7 @@ class Run:
     def own_command(self) -> str:
         """Return the command that trains this job of a sweep alone; "" for another run, or if it is not recorded.
 
-        The directory of a user's own config files is not among the overrides, so that a job with one has no command.
+        The directory of a user's own config files is not among the overrides, so a job with one has no such command.
         """
         typed, overrides = (as_list(self.metadata.get(key)) for key in ("command", "overrides"))
         has_folder = any(str(word).startswith(("--config-dir", "-cd")) for word in typed)
@@ -86,7 +86,7 @@ class Run:
 
     @property
     def has_scores(self) -> bool:
-        """Return whether the run has scores of its training, final or logged ones."""
+        """Return whether the run has scores from its training, either final or logged ones."""
         return any(self.scores.values()) or any(curve.kind == "score" for curve in self.curves)
 
     @property

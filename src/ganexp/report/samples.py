@@ -115,7 +115,7 @@ def choose_samples(configurations: Sequence[Configuration], first: Run | None = 
 
 
 def _caption(run: Run, configuration: Configuration) -> str:
-    """Return the configuration and the seed of a run, or its own label if these do not tell it from other runs."""
+    """Return the configuration and the seed of a run, or its own label if these do not identify the run."""
     is_only_one = [other.seed for other in configuration.runs].count(run.seed) == 1
     return (
         f"{configuration.label}, seed {run.seed}"
@@ -125,7 +125,7 @@ def _caption(run: Run, configuration: Configuration) -> str:
 
 
 def _real_images(runs: Sequence[Run]) -> Grid | None:
-    """Return the real images of the first run that has a picture of them, named by the run if datasets differ."""
+    """Return the real images of the first run that has a picture of them; the remark names it if datasets differ."""
     remark = len({run.dataset for run in runs}) > 1
     for run in runs:
         if uri := embed(RunDirectory(run.path).samples / "real.png"):
@@ -170,7 +170,10 @@ def last_grid(run: Run, label: str) -> Grid | None:
 
 
 def embed(path: Path) -> str | None:
-    """Return the PNG file at `path` as a WebP data URI of at most MAX_SIDE pixels per side; None if it is no image."""
+    """Return the PNG file at `path` as a WebP data URI of at most MAX_SIDE pixels per side.
+
+    Return None if the file cannot be read, or if its image has more than MAX_PIXELS pixels.
+    """
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.width * image.height > MAX_PIXELS:

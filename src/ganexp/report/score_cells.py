@@ -87,7 +87,7 @@ def _cell(summary: Summary, counted: int, scale: BarScale) -> ScoreCell:
 def _bar_scale(summaries: Sequence[Summary]) -> BarScale:
     """Return a scale that covers all intervals, unless they are much wider than the range of the means.
 
-    On each side, the scale extends the range of the means by at most its own width.
+    On each side, the scale extends the range of the means by at most the width of this range.
     """
     means = [summary.mean for summary in summaries if summary.mean is not None]
     if not means:

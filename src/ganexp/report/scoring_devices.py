@@ -1,4 +1,4 @@
-"""Say if scores that are compared come from different kinds of devices."""
+"""Say whether scores that are compared come from different kinds of devices."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from ganexp.report.run import Run
 
 
 def scoring_devices(runs: Iterable[Run]) -> list[str]:
-    """Return a sentence if the scores of runs come from several kinds of devices; otherwise none."""
+    """Return one sentence if the scores of runs come from several kinds of devices; otherwise no sentence."""
     names = {run.metadata.get("device") for run in runs if run.has_scores}
     names |= {evaluated.device for run in runs for evaluated in run.evaluated}
     kinds = sorted({device_kind(name) for name in names if isinstance(name, str)})

@@ -15,7 +15,7 @@ from ganexp.report.values import flatten
 
 MAX_CHARACTERS = 1_000_000  # of a config
 
-# These belong to the run or its machine, or observe training. Runs that differ in nothing else have one configuration.
+# Keys that belong to the run or its machine, or observe training. Runs that differ only in them are one configuration.
 NOT_SETTINGS = frozenset(
     {
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"),

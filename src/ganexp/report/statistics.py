@@ -105,7 +105,7 @@ def _t_test(a: Sequence[float], b: Sequence[float], is_paired: bool) -> tuple[fl
     from scipy import stats  # slow to import, so only where groups are compared
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of values that are equal except for the last digits
+        warnings.simplefilter("ignore", RuntimeWarning)  # about values that are equal except for the last digits
         test = stats.ttest_rel(a, b) if is_paired else stats.ttest_ind(a, b, equal_var=False)
     interval = test.confidence_interval(LEVEL)
     return float(interval.low), float(interval.high), float(test.pvalue)

@@ -13,7 +13,7 @@ from ganexp.report.report import UNKNOWN_PROTOCOL_TEXT, Report
 from ganexp.report.statistics import LEVEL_TEXT
 
 STATISTICS = ("n", "mean", "sd", "low", "high")  # fields of Summary: the columns of table.csv for each score
-FORMULA_STARTS = ("=", "+", "-", "@")  # by which spreadsheets recognise a formula
+FORMULA_STARTS = ("=", "+", "-", "@")  # characters by which spreadsheets recognise a formula
 # What Markdown would read as markup: of brackets only the end of a link, and of < only the start of a tag.
 MARKUP = re.compile(r"[\\|`*]|\](?=[(\[:])|<(?=[A-Za-z/!?])|^[>#]")
 

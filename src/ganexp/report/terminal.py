@@ -13,7 +13,7 @@ from ganexp.report.statistics import LEVEL_TEXT
 
 MAX_ROWS = 20
 MAX_VERDICTS = 6
-MIN_LABEL = 28  # characters of a longer label that each row shows
+MIN_LABEL = 28  # characters; the least room for labels that are longer
 MAX_WIDTH = 140  # characters up to which scores are shown, also in a file or pipe, whose lines have no limit
 BORDER = 3  # characters beside the content of a column: the line and a space on both sides
 
@@ -89,7 +89,7 @@ def _layout(report: Report, width: int) -> tuple[list[Column], int]:
 
 
 def _coverage(report: Report, column: Column) -> int:
-    """Return the number of configurations that have a score. If few were evaluated anew, the last scores come first."""
+    """Return the number of configurations that have the score of a column, by which the table orders its columns."""
     return sum(bool(column.values(configuration)) for configuration in report.configurations)
 
 
@@ -109,7 +109,7 @@ def _scores(row: Row, columns: Sequence[Column]) -> list[str]:
 def verdict_lines(report: Report) -> list[str]:
     """Return the first verdicts on the scores of `score_table`, starting with separable configurations.
 
-    Further ones are one line, and so are those without enough seeds for a test.
+    One line counts the further ones, and another one those without enough seeds for a test.
     """
     shown = [comparison for comparison in report.tested if comparison.column.evaluation != BEST]
     shown.sort(key=lambda comparison: not comparison.is_separable)

@@ -1,7 +1,7 @@
 """Record the environment of a run: time, versions, machine, command and commits. Must not import torch.
 
-The build hook of the package imports this module, so it must import only the standard library and nothing of ganexp
-that imports more.
+The build hook of the package imports this module, so it may import only the standard library, and modules of ganexp
+that do the same.
 """
 
 import json
@@ -27,8 +27,8 @@ PACKAGES = (
 )
 
 PACKAGE = Path(ganexp.__file__).resolve().parent
-TYPED_COMMAND = "GANEXP_COMMAND"  # a variable with the typed arguments as JSON, also for processes of a launcher
-COMMIT_FILE = "commit.json"  # in an installed package: what `git_state` returned for the checkout that was built
+TYPED_COMMAND = "GANEXP_COMMAND"  # environment variable: typed arguments as JSON, also for a launcher's processes
+COMMIT_FILE = "commit.json"  # in an installed package: what `git_state` returned for its checkout at the build
 
 
 def now() -> str:
@@ -41,7 +41,8 @@ def environment() -> dict[str, Any]:
 
     The command line is the one that was typed, also in a job of a sweep, where `sys.argv` has what a launcher needs.
 
-    The commit of ganexp is apart from that of the repository in which the command was started, which may be the user's.
+    The commit of ganexp is separate from that of the repository in which the command was started, because the latter
+    may be the user's.
     """
     own = own_state()
     return {
@@ -63,9 +64,9 @@ def package_versions() -> dict[str, str]:
 
 
 def own_state(package: Path = PACKAGE) -> dict[str, Any]:
-    """Return the commit of ganexp itself and whether its code differs from it; None and False if it is not known.
+    """Return ganexp's own commit, and whether its code has changes; None and False if the commit is not known.
 
-    An installed package has a file with the commit. The directory of an editable install is asked by Git.
+    An installed package has a file with the commit. For an editable install, Git reads it from the checkout.
 
     Args:
         package: the directory of the package.
@@ -78,7 +79,7 @@ def own_state(package: Path = PACKAGE) -> dict[str, Any]:
 
 
 def git_state(directory: Path) -> dict[str, Any]:
-    """Return the commit of the Git checkout that has `directory`, and whether it has changes; else None and False."""
+    """Return the commit of the Git checkout around `directory`, and whether it has changes; else None and False."""
     changes = _git(directory, "status", "--porcelain", "--ignore-submodules", without_programs=True)
     return {"commit": _git(directory, "rev-parse", "HEAD"), "dirty": bool(changes)}
 

@@ -1,4 +1,4 @@
-"""Refuse run directories whose files lie elsewhere. Must not import torch."""
+"""Refuse run directories with links to files elsewhere. Must not import torch."""
 
 import os
 import stat
@@ -12,11 +12,11 @@ LOG_OF_WANDB = "wandb/*/logs/debug-core.log"  # W&B links its own log there; gan
 def refuse_links(path: str | Path) -> None:
     """Check that a run directory holds only regular files, directories, and links that stay in it.
 
-    A directory from a stranger could hold a link to a file of the user's, which ganexp would read or overwrite, or a
-    named pipe, for which it would wait for ever.
+    A directory from a stranger could hold a link to one of the user's files, which ganexp would read or overwrite, or
+    a named pipe, on which ganexp would wait for ever.
 
     Raises:
-        UserError: an entry is a link that leaves the directory, or no file.
+        UserError: an entry is a link that leaves the directory, or is not a link, a regular file or a directory.
     """
     root = Path(path).resolve()
     for parent, directories, files in os.walk(root):
@@ -29,4 +29,4 @@ def refuse_links(path: str | Path) -> None:
                     "nor writes through it: replace it by what it points to."
                 )
             if not (stat.S_ISLNK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise UserError(f"{entry} is no regular file. Remove it.")
+                raise UserError(f"{entry} is not a regular file. Remove it.")

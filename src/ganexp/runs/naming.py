@@ -5,7 +5,7 @@ from pathlib import Path
 
 # The start of a dotted key, before its last two parts: "optimizer." of optimizer.generator.lr.
 KEY_START = re.compile(r"[a-z_.]+\.(?=[a-z_]+\.\w+$)")
-MAX_LENGTH = 150  # characters; file systems allow 255 bytes, and a job's number is still to come
+MAX_LENGTH = 150  # characters; file systems allow 255 bytes, and the number of a job may be added
 
 
 def slug(text: str) -> str:
@@ -31,11 +31,11 @@ def job_name(number: int | None, overrides: str, sweep: str = "") -> str:
     """Return the directory name of a sweep job, such as 03-generator.lr-0.1_seed-1, from its number and its overrides.
 
     Of a dotted key, only the last two parts are used, so that TensorBoard can show the names. Quotes and brackets of
-    values are left out. If `sweep` has a directory with the full keys, which sweeps had before, its name is returned.
+    values are left out. If `sweep` has a directory named by the full keys, as in older sweeps, this name is used.
 
     Args:
         number: the number of the job; None until Hydra has assigned it.
-        overrides: the overrides of the job, one a line.
+        overrides: the overrides of the job, one per line.
         sweep: the directory of the sweep.
     """
     start = "" if number is None else f"{number:02}-"

@@ -35,7 +35,7 @@ def explain_place(error: OSError, places: Mapping[str, str]) -> str:
 
 
 def check_writable(path: str | Path) -> None:
-    """Check that files can be written to a directory. It may be missing, and is not created.
+    """Check that files can be written to a directory. The directory may be missing, and is not created.
 
     Raises:
         OSError: files cannot be written. The filename of the error is `path`.

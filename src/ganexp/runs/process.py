@@ -11,10 +11,10 @@ DIED = "died"
 
 
 def this_process() -> dict[str, Any]:
-    """Return what identifies this process, in the format of run.json: the machine, its start, and that of the process.
+    """Return what identifies this process, in the format of run.json: number, start, machine, and start of the machine.
 
-    A number of a process is used again after some time, and so are numbers after a restart of the machine. Therefore
-    the start of both is recorded, where the operating system tells it.
+    The number of an ended process may be used again, also after a restart of the machine. Therefore the starts of the
+    process and of the machine are recorded, too, if the operating system provides them.
     """
     pid = os.getpid()
     return {"pid": pid, "started": _start_and_state(pid)[0], **_machine()}
@@ -24,7 +24,7 @@ def has_ended(process: Mapping[str, Any]) -> bool:
     """Return whether a process that `this_process` described has certainly ended; false on another machine.
 
     Args:
-        process: the description. It may come from a stranger, with any types.
+        process: the description. It may come from a stranger, so its values may have any types.
     """
     pid = process.get("pid")
     here = _machine()
@@ -33,7 +33,7 @@ def has_ended(process: Mapping[str, Any]) -> bool:
     if process.get("boot") != here["boot"]:
         return True  # the machine has started again since then
     if process.get("namespace") != here["namespace"]:
-        return False  # of another container, whose processes cannot be seen from here
+        return False  # a process of another container, which cannot be seen from here
     if here["boot"] is None:
         return not _exists(pid)
     started, state = _start_and_state(pid)
@@ -41,22 +41,22 @@ def has_ended(process: Mapping[str, Any]) -> bool:
 
 
 def current_status(metadata: Mapping[str, Any]) -> str | None:
-    """Return the status in the content of run.json, or `died` for a running one whose process has ended."""
+    """Return the status in the content of run.json, but `died` for a status `running` whose process has ended."""
     status, process = metadata.get("status"), metadata.get("process")
     return DIED if status == "running" and isinstance(process, Mapping) and has_ended(process) else status
 
 
 def _machine() -> dict[str, Any]:
-    """Return the name of this machine, the id of its start, and that of the container's list of processes."""
+    """Return the name of this machine, the id of its last start, and the id of its container's process namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return {"host": platform.node(), "boot": boot, "namespace": os.readlink("/proc/self/ns/pid")}
-    except OSError:  # no Linux
+    except OSError:  # not on Linux
         return {"host": platform.node(), "boot": None, "namespace": None}
 
 
 def _start_and_state(pid: int) -> tuple[int | None, str]:
-    """Return when a process started, in clock ticks since the start of the machine, and its state; else None and X."""
+    """Return the start of a process, in clock ticks after that of the machine, and its state; None and X if unknown."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
         fields = text.rpartition(")")[2].split()  # the name of the program, in parentheses, may have spaces
@@ -71,5 +71,5 @@ def _exists(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True  # of another user
+        return True  # a process of another user
     return True

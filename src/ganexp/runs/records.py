@@ -1,4 +1,4 @@
-"""Read run.json and metrics.jsonl, which may be damaged, or a stranger's. Must not import torch."""
+"""Read run.json and metrics.jsonl, which may be damaged, or come from a stranger. Must not import torch."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ Values = dict[str, Any]
 
 
 class RunRecord(BaseModel):
-    """The types of the values in run.json that ganexp reads. Others are kept as they are."""
+    """The types of the values in run.json that ganexp reads. Other values are kept as they are."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 

@@ -4,7 +4,7 @@ config.yaml      the resolved config
 run.json         metadata: status, versions, machine, times, final scores
 metrics.jsonl    one line for each logged point: step, axes, losses or scores
 run.log          what was printed, with the times
-samples/         grids of fixed latents by step, interpolations
+samples/         grids of samples from fixed latents, by step; interpolations
 curves.png       losses and scores by step
 checkpoints/     best.ckpt (by the score that metrics.best_by names), last.ckpt, and the epochs of schedule.keep_at as
                  step-*-epoch-*.ckpt
@@ -30,7 +30,7 @@ from ganexp.runs.records import read_points, read_record
 KEPT = re.compile(r"step-(\d+)-epoch-(\d+)\.ckpt")
 MAX_ATTEMPTS = 1000  # names tried for a directory that no other run uses
 HYDRA_DIRECTORY = ".hydra"
-HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # in it
+HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # files in this directory
 
 
 class RunDirectory:
@@ -109,10 +109,10 @@ class RunDirectory:
         return read_points(self.metrics)[0]
 
     def drop_points_after(self, step: int) -> None:
-        """Remove logged points after `step`, because a resumed run logs them again; say how many were not readable."""
+        """Remove all unreadable lines, and the points after `step`, because a resumed run logs these points again."""
         points, unreadable = read_points(self.metrics)
         if unreadable:
-            say(f"{self.metrics.name}: {count(unreadable, 'line')} removed that cannot be read")
+            say(f"{self.metrics.name}: removed {count(unreadable, 'line')} that cannot be read")
         self._write_points([point for point in points if point["step"] <= step])
 
     def drop_scores(self) -> None:
@@ -186,7 +186,7 @@ def remove_if_empty(path: str | Path) -> None:
 
 
 def _remove_hydra_files(path: Path) -> None:
-    """Remove Hydra's directory in `path` if both directories have no other files."""
+    """Remove Hydra's directory in `path` if neither directory has other files."""
     directory = path / HYDRA_DIRECTORY
     files = {directory / name for name in HYDRA_FILES}
     if directory.is_dir() and list(path.iterdir()) == [directory] and set(directory.iterdir()) <= files:
@@ -197,7 +197,7 @@ def _remove_hydra_files(path: Path) -> None:
 
 def newest_run_below(path: str | Path) -> str:
     """Return a hint with the newest run at most three levels below `path`, or an empty string if there is none."""
-    patterns = ("*/run.json", "*/*/run.json", "*/*/*/run.json")  # the last one is of outputs/sweep/TIME/JOB
+    patterns = ("*/run.json", "*/*/run.json", "*/*/*/run.json")  # the last one is for outputs/sweep/TIME/JOB
     files = [file for pattern in patterns for file in Path(path).expanduser().glob(pattern)]
     runs = sorted(files, key=lambda file: file.stat().st_mtime)
     return f"\nDid you mean {runs[-1].parent}?" if runs else ""

@@ -2,7 +2,7 @@
 
 sweep.json has two keys, which never change:
 
-overrides   the overrides of the sweep, without launcher and --config-dir
+overrides   the overrides of the sweep, without those of the launcher and without --config-dir
 started     the time of the start in UTC
 
 The result of a job is in the run.json of its directory: overrides, status, objective, scores and error. No file is
@@ -24,11 +24,11 @@ from ganexp.runs.links import refuse_links
 from ganexp.runs.process import current_status
 from ganexp.runs.run_directory import RunDirectory
 
-FINAL_STATUSES = ("finished", "pruned")  # of jobs that a resumed sweep does not start again
+FINAL_STATUSES = ("finished", "pruned")  # statuses of jobs that a resumed sweep does not start again
 
 
 class SweepRecord(BaseModel):
-    """The types of the values in sweep.json. Others are kept as they are."""
+    """The types of the values in sweep.json. Other values are kept as they are."""
 
     model_config = ConfigDict(extra="allow", strict=True)
 
@@ -64,7 +64,8 @@ class SweepDirectory:
     def jobs(self) -> dict[str, dict[str, Any]]:
         """Return the content of run.json of every started job, by the job's directory, in the order of the jobs.
 
-        A job with an empty run.json has the status running, and one whose process is gone without a result has died.
+        A job with an empty run.json has the status running. A job whose process ended without a result has the status
+        died.
         """
         paths = sorted((file.parent.relative_to(self.path) for file in self.path.rglob("run.json")), key=_order)
         records = {path: {"status": "running"} | RunDirectory(self.path / path).metadata() for path in paths}
@@ -92,7 +93,7 @@ class SweepDirectory:
                 f"{self.path} has another sweep: {' '.join(stored)}\n"
                 f"Resume it with ganexp resume {self.path}, or choose another hydra.sweep.dir"
             )
-        self.jobs()  # before any of them starts, because it raises an error if the record of one is damaged
+        self.jobs()  # before any job starts, because this raises an error if the record of a job is damaged
 
     def discard_if_no_job_started(self) -> None:
         """Remove the files of a sweep that ended before its first job, unless the directory has other files."""

@@ -12,7 +12,7 @@ GROUPS = ("data", "model", "loss")
 def run_title(run: RunDirectory) -> str:
     """Return dataset, model, loss and seed of a run; empty without run.json.
 
-    A dataset of the user's own images has the name of their directory.
+    A dataset of the user's own images is named after their directory.
     """
     options = run.metadata().get("groups", {})
     if not options or not run.config.exists():

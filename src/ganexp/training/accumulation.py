@@ -22,10 +22,11 @@ class AccumulatedUpdates:
     """Average the gradients, the loss and the state of an update over equal parts of its batch.
 
     Every part starts with the state of the networks and of the objective from before the update: the running statistics
-    of batch norm, the vectors of spectral norm, BEGAN's k. Parts therefore do what as many devices would do.
+    of batch norm, the vectors of spectral norm, BEGAN's k. The parts therefore do what the
+    same number of devices would do.
 
     If an update runs out of memory, it is repeated with twice as many parts, once in a run. It then has the same random
-    numbers and starts with the same state; only images that `loss/modifier=replay` has stored stay stored.
+    numbers and starts with the same state, except for images that `loss/modifier=replay` has stored.
 
     Args:
         networks: all networks by name.
@@ -36,7 +37,7 @@ class AccumulatedUpdates:
 
     Attributes:
         parts: the present number of parts.
-        on_halved: called with facts for run.json when the parts have been halved.
+        on_halved: function that is called with facts for run.json when the parts have been halved.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class AccumulatedUpdates:
         Args:
             compute: computes the gradients of a phase for a real batch.
             phase: the update.
-            real: the real images of the update, of this device.
+            real: the real images of the update on this device.
 
         Raises:
             torch.OutOfMemoryError: the memory is too small, and the parts cannot be halved (again).
@@ -83,7 +84,7 @@ class AccumulatedUpdates:
         self._state.restore_buffers()
         self._state.restore_random_state()
         self.batches.start_step()  # forget images that the failed update has generated to share them
-        for parameter in self.networks[phase.network].parameters():  # other gradients may wait for their step
+        for parameter in self.networks[phase.network].parameters():  # other networks may still need theirs
             parameter.grad = None
         if real.images.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -125,7 +126,7 @@ class AccumulatedUpdates:
         return {} if self.parts == self._configured_parts else {"accumulate": self.parts}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore the number of parts. If it was doubled after the checkpoint was saved, it stays so."""
+        """Restore the number of parts. If it was doubled after the checkpoint was saved, it stays doubled."""
         self.parts = max(self.parts, state.get("accumulate", 1))
 
 
@@ -166,12 +167,12 @@ class _State:
         self._random = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
     def restore_buffers(self) -> None:
-        """Replace the buffers by what they were. The graph of images that are shared may still refer to them."""
+        """Replace the buffers by copies of the saved ones: the graph of shared images may still use the old ones."""
         for (module, name), saved in zip(self._owners, self._saved, strict=True):
             setattr(module, name, saved.clone())
 
     def restore_random_state(self) -> None:
-        """Set the random state to what it was."""
+        """Set the random state to the saved one."""
         if self._device.type == "cuda":
             torch.cuda.set_rng_state(self._random, self._device)
         else:

@@ -7,12 +7,12 @@ class TrainingClock:
     """Count the seconds of training, added up over all processes of a resumed run. The clock can be paused."""
 
     def __init__(self) -> None:
-        self.total = 0.0  # seconds until the clock was last started
+        self.total = 0.0  # seconds counted before the clock was last started
         self._of_other_processes = 0.0
         self._started: float | None = None
 
     def continue_from(self, seconds: float) -> None:
-        """Take over the seconds of the processes before."""
+        """Take over the seconds of the earlier processes of the run."""
         self.total = self._of_other_processes = seconds
 
     def start(self) -> None:

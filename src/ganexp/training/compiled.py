@@ -1,4 +1,4 @@
-"""Compute the gradients of an update with one function that torch.compile makes of it.
+"""Compute the gradients of an update with one function that torch.compile makes of the update.
 
 The function has the forward passes, the loss, the penalties with their second-order gradients, and the gradients of the
 weights. It is compiled as a whole, because compiled networks have no second-order gradients. The update of the weights
@@ -22,9 +22,10 @@ from ganexp.training.updates import Backward
 BACKEND = "inductor"
 # Random numbers are drawn by the same operations in the same order as without compilation.
 OPTIONS: dict[str, Any] = {"fallback_random": True, "reorder_for_locality": False, "reorder_for_peak_memory": False}
-RECOMPILE_LIMIT = 64  # more than networks x backends x sizes of a batch
-# of the self-test, relative to the norm of the gradient. With TF32, gradients differ by some per cent from those in 32
-# bits; in half precision, compiled operations differ from the others by 2 %, because fewer results between are rounded
+RECOMPILE_LIMIT = 64  # above the number of combinations of network, backend and batch size
+# Tolerances of the self-test, relative to the norm of the gradient. With TF32, gradients differ by some per cent from
+# those in 32 bits. In half precision, compiled operations differ by 2 % from the others, because they round fewer
+# intermediate results.
 TOLERANCE, ROUNDED_TOLERANCE = 1e-4, 0.1
 
 Evaluate = Callable[[Backward, RealBatch], Results]
@@ -35,7 +36,7 @@ class CompiledUpdates:
     """Compute gradients with a compiled function for each network, which is tested at the network's first update.
 
     If an update cannot be compiled, or if the gradients differ from those without compilation, a warning is shown and
-    the updates go on without compilation. Random numbers are drawn as without compilation.
+    the run continues without compilation. Random numbers are drawn as without compilation.
 
     Args:
         compute: computes the gradients of a phase for a real batch, without compilation.
@@ -64,8 +65,8 @@ class CompiledUpdates:
     def _prepare(self, phase: Backward, real: RealBatch) -> None:
         """Compile and test the update of the phase's network.
 
-        TF32 and half precision could hide that second-order gradients are missing, which are a small part of some
-        gradients. With them, the operations are also compared in 32 bits, without compiling them to machine code.
+        TF32 and half precision could hide that second-order gradients, a small part of some gradients, are missing. If
+        either is in use, the operations are also compared in 32 bits, without compiling them to machine code.
         """
         say_once(f"trainer.compile: compiling the update of the {phase.network}, which can take minutes")
         device = real.images.device
@@ -76,7 +77,7 @@ class CompiledUpdates:
                     self._test(phase, real, "aot_eager", TOLERANCE, state)
             self._test(phase, real, BACKEND, ROUNDED_TOLERANCE if _is_rounded(device) else TOLERANCE, state)
         except torch.OutOfMemoryError:
-            self._updates.pop(phase.network, None)  # to be tested with fewer images
+            self._updates.pop(phase.network, None)  # it is tested again with fewer images
             raise
         except RuntimeError as error:
             self._fail(f"the update of the {phase.network} is not compiled: {_first_line(error)}")
@@ -84,7 +85,7 @@ class CompiledUpdates:
             state.restore()
 
     def _test(self, phase: Backward, real: RealBatch, backend: str, tolerance: float, state: State) -> None:
-        """Compile the update of the phase's network, and compare its gradients.
+        """Compile the update of the phase's network, and compare its gradients with those without compilation.
 
         Raises:
             RuntimeError: The gradients differ, or torch cannot compile the update.
@@ -103,7 +104,7 @@ class CompiledUpdates:
 
     def _run(self, phase: Backward, real: RealBatch) -> Results:
         """Compute the gradients of the phase with the compiled function."""
-        images = real.images.detach().requires_grad_()  # which some releases cannot do to images within the function
+        images = real.images.detach().requires_grad_()  # some releases of torch cannot do this in a compiled function
         with torch._dynamo.config.patch(trace_autograd_ops=True, recompile_limit=RECOMPILE_LIMIT):
             gradients, loss, terms, accuracies = self._updates[phase.network](images, real.labels)
         for parameter, gradient in zip(self.networks[phase.network].parameters(), gradients, strict=True):
@@ -117,7 +118,7 @@ class CompiledUpdates:
 
 
 def _is_useful(record: logging.LogRecord) -> bool:
-    """Return whether a message of torch is not the one about CUDA's compiler, which a machine without GPU may have."""
+    """Return False for torch's message that CUDA's compiler was found on a machine without a GPU, else True."""
     return not str(record.msg).startswith("No CUDA runtime is found")
 
 

@@ -18,12 +18,12 @@ from ganexp.training.self_test import State, difference
 from ganexp.training.updates import Backward
 
 WARM_UPS = 3  # eager updates before recording, in which cuDNN and cuBLAS choose their algorithms
-TOLERANCE = 0.02  # of the self-test, relative to the norm of the gradient; the order of sums differs between runs
+TOLERANCE = 0.02  # of the self-test, relative to the gradient's norm; the order of additions differs between runs
 
 
 @dataclass
 class Results:
-    """What an update computes beside its gradients.
+    """What an update computes besides its gradients.
 
     Args:
         loss: the sum of the terms, a scalar.
@@ -43,7 +43,7 @@ class GraphedUpdates:
     """Compute gradients with a graph for each network, which is recorded and tested at the network's first update.
 
     If an update cannot be recorded, or if the graph's gradients differ from those without a graph, a warning is shown
-    and the updates go on without graphs.
+    and the run continues without graphs.
 
     Args:
         compute: computes the gradients of a phase for a real batch. It must not read values from the device, and not
@@ -94,7 +94,7 @@ class _Graph:
 
     def __init__(self, inputs: RealBatch, parameters: list[nn.Parameter]) -> None:
         self.inputs, self.parameters = inputs, parameters
-        self.gradients: list[Tensor | None] = []  # of the parameters, to which the graph writes
+        self.gradients: list[Tensor | None] = []  # gradients of the parameters, which the graph writes
         self.graph = torch.cuda.CUDAGraph()
 
     def record(self, compute: Callable[[RealBatch], Results]) -> None:
@@ -119,8 +119,8 @@ class _Graph:
 def _leave_recording(device: torch.device) -> None:
     """Let the device draw random numbers again after a recording has failed.
 
-    torch does not tell the random generator that the recording is over, and the generator would refuse to draw. It gets
-    a new state, with another seed, which the caller must set.
+    After a failed recording, torch leaves the random generator in a mode in which it refuses to draw. The generator
+    therefore gets a new state, with another seed; the caller must then restore its random state.
     """
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].graphsafe_set_state(torch.Generator(device))

@@ -1,8 +1,9 @@
 """A strategy of Lightning's for several processes, which does not wrap the networks.
 
-torch's DistributedDataParallel averages gradients while the backward pass reaches parameters. In a GAN, the generator's
-update goes through the discriminator without computing the gradients of its parameters, and penalties take gradients
-within the forward pass. Therefore this strategy averages all gradients of an update together, after its backward pass.
+torch's DistributedDataParallel averages the gradient of each parameter when the backward pass reaches it. In a GAN, the
+generator's update goes through the discriminator without computing the gradients of the discriminator's parameters, and
+penalties take gradients within the forward pass. Therefore this strategy averages all gradients of an update together,
+after its backward pass.
 """
 
 from collections.abc import Sequence
@@ -45,7 +46,7 @@ class AveragedGradients(DDPStrategy):
     ) -> Tensor:
         """Compute the gradients of `inputs`; replace them and the loss by their means over the processes.
 
-        So are the running statistics of batch norm, which are then the same in every process after a step.
+        The running statistics of batch norm are averaged too, so that they are the same in every process after a step.
         """
         result = super().backward(closure_loss, optimizer, *args, inputs=inputs, **kwargs)
         gradients = [parameter.grad for parameter in inputs if parameter.grad is not None]
@@ -70,7 +71,7 @@ class SyncBatchNorm(TorchSyncBatchNorm):
 
 
 def unsynchronised(network: nn.Module) -> list[str]:
-    """Return the names of the layers with statistics of the batch that `SyncBatchNorm` cannot replace."""
+    """Return the names of the layers that use statistics of the batch, and that `SyncBatchNorm` does not replace."""
     layers = network.named_modules()
     return [
         name for name, layer in layers if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and _is_other_norm(layer)

@@ -18,9 +18,9 @@ class FasterUpdates:
     """How a run may compute gradients, if nothing in its updates changes Python objects.
 
     Args:
-        compile: whether torch.compile makes one function of an update; auto: on a GPU.
-        cuda_graph: whether a GPU that is the only device replays the updates, or with `compile` the compiled functions,
-            as CUDA graphs; auto: if all parts of the GAN come from ganexp or torch.
+        compile: whether torch.compile makes one function of an update; auto: if a GPU is the only device.
+        cuda_graph: whether the updates, or with `compile` the compiled functions, are replayed as CUDA graphs if a GPU
+            is the only device; auto: only if all parts of the GAN come from ganexp or torch.
     """
 
     compile: bool | Literal["auto"] = False
@@ -31,7 +31,7 @@ class FasterUpdates:
 
         Args:
             gan: the GAN, on its device.
-            is_told_progress: whether a part is told the progress of the run before each step.
+            is_told_progress: whether a part of the GAN receives the progress of the run before each step.
         """
         on_gpu, compute = gan.device.type == "cuda", gan.compute_gradients
         is_alone = on_gpu and processes.count() == 1
@@ -47,9 +47,10 @@ class FasterUpdates:
         return compute
 
     def _records(self, gan: "GAN") -> bool:
-        """Return whether to record the updates, if each is of a whole batch and nothing is read from the GPU.
+        """Return whether to record the updates as graphs.
 
-        An update in parts replaces buffers, which a graph would not notice. Searching for NaN reads every result.
+        An update in parts replaces buffers, which a graph would not notice. Anomaly detection reads every result from
+        the GPU, which a graph does not allow.
         """
         is_wanted = _is_known(gan) if self.cuda_graph == "auto" else self.cuda_graph
         return is_wanted and gan.accumulated.parts == 1 and not torch.is_anomaly_enabled()
@@ -63,10 +64,10 @@ class FasterUpdates:
 def _is_known(gan: "GAN") -> bool:
     """Return whether all networks, and all parts of the loss, come from ganexp or torch.
 
-    Those of others might use Python's random numbers or count their calls, and a graph would repeat what they did once.
+    Other parts might use Python's random numbers or count their calls, and a graph would repeat what they did once.
     """
     parts = [*gan.networks.modules(), gan.latent, *gan.objective.parts]
-    functions = [getattr(part, "func", part) for part in parts]  # of functools.partial
+    functions = [getattr(part, "func", part) for part in parts]  # the function in a functools.partial
     return all(each.__module__.startswith(("ganexp.", "torch.")) for each in functions)
 
 

@@ -59,7 +59,7 @@ class GAN(ScoredModule):
 
     Attributes:
         gradient_function: computes the gradients of an update; during a training, `faster_updates` chooses it.
-        losses_logged_at: the last step at which losses were logged; -1 before the first one. Others: `ScoredModule`.
+        losses_logged_at: the last step at which losses were logged; -1 before that. Others: see `ScoredModule`.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class GAN(ScoredModule):
         self._told_progress = [each for each in self.modules() if any(hasattr(each, method) for method in methods)]
 
     def connect(self, stream: ImageStream) -> None:
-        """Take the real images from `stream`, and tell the update rule the number of batches in an epoch."""
+        """Take the real images from `stream`, and give the update rule the number of batches in an epoch."""
         self.stream = stream
         if hasattr(self.update_rule, "set_batches_per_epoch"):
             self.update_rule.set_batches_per_epoch(stream.batches_per_epoch)
@@ -136,7 +136,7 @@ class GAN(ScoredModule):
     # Training
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, Any]]]:  # type: ignore[override]
-        """Return each network's optimizer, and the schedulers, if any: as dicts, which Lightning does not declare."""
+        """Return the optimizers, and dicts of the schedulers, if any, which Lightning's annotation does not mention."""
         self._parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         optimizers = {name: self.optimizer_factories[name](list_) for name, list_ in self._parameters_of.items()}
         return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, self.steps)
@@ -151,7 +151,7 @@ class GAN(ScoredModule):
         self.trainer.should_stop = self.is_done
 
     def on_train_start(self) -> None:
-        """Store the optimizers' states as the parameters are stored, also if they come from an older checkpoint."""
+        """Give the optimizers' states the parameters' memory format, and choose how gradients are computed."""
         for optimizer in self.trainer.optimizers:
             use_memory_format_of_parameters(optimizer)
         self.gradient_function = self.faster_updates.choose(self, is_told_progress=bool(self._told_progress))
@@ -167,7 +167,7 @@ class GAN(ScoredModule):
 
     def training_step(self, _batch: int, _index: int) -> None:
         """Make one step: the phases of the update rule, with exactly one update of the generator."""
-        self.clock.start()  # which every validation pauses: evaluation, pictures and checkpoints are not training
+        self.clock.start()  # every validation pauses it: evaluation, pictures and checkpoints are not training
         torch.set_autocast_cache_enabled(False)  # half-precision copies of weights go stale within a step
         set_progress(self._told_progress, self.step, self.steps, self.growth)
         self._optimizer_of = self._optimizers_by_network()
@@ -197,7 +197,7 @@ class GAN(ScoredModule):
 
     @property
     def _may_be_logged(self) -> bool:
-        """Whether the losses may be logged after this step; discriminator updates are not known in advance."""
+        """Whether the losses may be logged after this step: always by d_steps, which are not known in advance."""
         return self.evaluate_by == "d_steps" or (self.step + 1) % self.log_every == 0
 
     def _run_phases(self) -> None:
@@ -245,7 +245,7 @@ class GAN(ScoredModule):
         return results.loss
 
     def compute_gradients(self, phase: Backward, real: RealBatch) -> Results:
-        """Compute the gradients of the phase's network for a real batch, and return what else is known of the update.
+        """Compute the gradients of the phase's network for a real batch, and return its other results.
 
         The terms and accuracies are returned only if they may be logged, or if the operations are being recorded.
         """
@@ -266,7 +266,7 @@ class GAN(ScoredModule):
         return Results(loss, {name: term.detach() for name, term in terms.items()}, self.objective.accuracies(batch))
 
     def _optimizers_by_network(self) -> dict[str, Any]:
-        """Return the optimizers by network. Lightning wraps only the generator's, so it counts generator updates."""
+        """Return the optimizers by network. Lightning wraps only the generator's, whose steps it counts."""
         optimizers = dict(zip(self.networks, cast(list, self.optimizers(use_pl_optimizer=False)), strict=True))
         return optimizers | {"generator": cast(list, self.optimizers())[0]}
 

@@ -1,4 +1,4 @@
-"""Convert the epochs of a schedule to steps or discriminator updates, by the batches that the update rule draws."""
+"""Convert a schedule's epochs to steps or discriminator updates, by the batches that the update rule draws per step."""
 
 import math
 from fractions import Fraction
@@ -12,7 +12,7 @@ from ganexp.errors import UserError
 
 
 def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
-    """Return a copy of the resolved `cfg` with the epochs of its schedule as steps; `cfg` itself without epochs.
+    """Return a copy of the resolved `cfg` with the epochs converted to steps; `cfg` itself if it has no epochs.
 
     If the number of discriminator updates in a step depends on the losses, the run ends after the discriminator
     updates of the given epochs, and evaluations count them too; `steps` is then the largest possible number.
@@ -22,7 +22,8 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
         images: number of images to train on; None if it is not known.
 
     Raises:
-        UserError: there are epochs, and the number of images, or of batches in a step, is not known.
+        UserError: there are epochs, but the number of images or of batches in a step is not known; or there are fewer
+            images than in a batch.
     """
     if cfg.schedule.epochs is None and cfg.schedule.evaluate_every_epochs is None:
         return cfg
@@ -66,12 +67,12 @@ def _given(cfg: DictConfig) -> str:
 
 
 def _steps(batches: int, drawn: Fraction | None) -> int:
-    """Return the number of steps that draw `batches` or more; the number of batches if `drawn` is not known."""
+    """Return the number of steps that draw at least `batches`, at `drawn` per step; `batches` if `drawn` is None."""
     return batches if drawn is None else math.ceil(batches / drawn)
 
 
 def known_images(cfg: DictConfig) -> int | None:
-    """Return the number of images to train on without reading them; None if it is not known."""
+    """Return, without reading images, the number of images to train on; None if it is not known."""
     source = to_plain(cfg.data.source)
     sizes = contents(source, cfg.data.resolution, cfg.data.channels).get("images", {})
     size = sizes.get(cfg.data.split)
@@ -80,7 +81,7 @@ def known_images(cfg: DictConfig) -> int | None:
 
 
 def epochs_of(cfg: DictConfig, images: int | None) -> float | None:
-    """Return the length of a run in epochs, if it is known, from its steps or its limit on discriminator updates."""
+    """Return a run's length in epochs, from its steps or its limit on discriminator updates; None if not known."""
     schedule = cfg.schedule
     drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step
     batches = schedule.max_d_steps if drawn is None else drawn * schedule.steps

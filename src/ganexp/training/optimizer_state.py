@@ -7,8 +7,9 @@ from torch.optim import Optimizer
 def use_memory_format_of_parameters(optimizer: Optimizer) -> None:
     """Store every tensor of the optimizer's state with the strides of its parameter.
 
-    A checkpoint keeps strides. If a run is resumed with another `trainer.channels_last`, the strides of its moments
-    would differ from those of its weights, and fused optimizers, which walk through memory, would mix up the elements.
+    A checkpoint keeps strides. If a run is resumed with another `trainer.channels_last`, the strides of the optimizer's
+    moments would differ from those of the weights, and fused optimizers, which read both in the order of memory, would
+    mix up the elements.
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():

@@ -1,6 +1,6 @@
-"""Train one network in several processes, one for each device: who they are, and what they exchange.
+"""Connect the processes of a training, one for each device, and exchange values between them.
 
-Without a process group, which is the normal case, nothing here does anything.
+Without a process group, which is the normal case, there is one process, and nothing is exchanged.
 """
 
 from collections.abc import Sequence
@@ -90,7 +90,7 @@ def of_all(value: T) -> list[T]:
 
 
 def any_of(flags: Sequence[bool]) -> list[bool]:
-    """Return for each flag whether it is set in a process. It does not wait for a GPU."""
+    """Return for each flag whether it is set in any process. This does not wait for a GPU."""
     if count() == 1:
         return list(flags)
     counts = torch.tensor(flags, dtype=torch.int32)
@@ -124,7 +124,7 @@ class StartedProcesses(LightningEnvironment):
 
     @property
     def creates_processes_externally(self) -> bool:
-        """Whether Lightning need not start processes."""
+        """Whether the processes are started without Lightning: always true."""
         return True
 
     def local_rank(self) -> int:
@@ -136,4 +136,4 @@ class StartedProcesses(LightningEnvironment):
         return rank() // self.devices
 
     def teardown(self) -> None:
-        """Leave the environment variables alone."""
+        """Keep the environment variables; Lightning's method would remove WORLD_SIZE."""

@@ -18,7 +18,7 @@ class LinearDecay:
 
     Args:
         start: share of the run in [0, 1] at which the decay starts.
-        end: factor at the end of the run.
+        end: factor of the learning rates at the end of the run.
     """
 
     start: UnitInterval = 0.0
@@ -35,13 +35,13 @@ class LinearDecay:
 class ProgressiveGrowth:
     """Raise the stage of growing networks by 1 for every `images_per_stage` images (Karras et al. 2018, section 2).
 
-    The stage is a function of the step, so that a resumed run continues with the same one.
+    The stage is a function of the step, so that a resumed run continues with the same stage.
 
     Use it with networks that have stages, when the images are large.
 
     Args:
-        images_per_stage: number of images.
-        batch_size: number of images that each step counts.
+        images_per_stage: number of images after which the stage has risen by 1.
+        batch_size: number of images that are counted for each step.
     """
 
     images_per_stage: PositiveInt
@@ -56,7 +56,7 @@ def set_progress(networks: Iterable[Any], step: int, steps: int, growth: Progres
     """Set the progress and the stage of the networks that have them, before the next step.
 
     Args:
-        networks: `set_progress` is called with the share of the run, and `set_stage` with the stage.
+        networks: networks and other parts; their methods `set_progress` and `set_stage`, if any, are called.
         step: number of steps that have been made.
         steps: length of the run.
         growth: function that maps a step to the stage; None leaves the stages as they are.
@@ -90,5 +90,5 @@ def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | No
 
 
 def batch_size_scale(batch_size: int, reference_batch: int | None) -> float:
-    """Return the linear factor of learning rates that are given for `reference_batch`; 1 if it is None."""
+    """Return the factor for learning rates that are given for `reference_batch` images; 1 if that is None."""
     return batch_size / reference_batch if reference_batch else 1.0

@@ -59,7 +59,7 @@ class ScoredModule(pl.LightningModule):
         raise NotImplementedError
 
     def log_values(self, values: Mapping[str, float]) -> None:
-        """Send values to every logger at the current step, together with the other axes."""
+        """Send values to every logger at the current step, with the other counters that can be the axis of a plot."""
         axes = {
             log_keys.D_STEPS: self.d_steps,
             log_keys.IMAGES: self.images_seen,

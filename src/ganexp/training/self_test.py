@@ -1,4 +1,4 @@
-"""Compare the gradients of two ways to compute an update, without leaving a trace in the networks."""
+"""Compare the gradients of two ways to compute an update, and restore the state of the networks."""
 
 from collections.abc import Callable
 
@@ -31,13 +31,13 @@ class State:
 def difference(
     tested: Callable[[], object], plain: Callable[[], object], parameters: list[nn.Parameter], state: State
 ) -> float:
-    """Return how far gradients differ, relative to their norm, in the second of two updates from the same `state`.
+    """Return how far the gradients of two ways differ after two updates from the same `state`, relative to their norm.
 
     Args:
         tested: computes the gradients of `parameters` in the way to test.
-        plain: computes them without it.
+        plain: computes these gradients in the plain way.
         parameters: the parameters of the network that the update is for.
-        state: what both start from. The updates leave another state.
+        state: the state from which both ways start; it is not restored at the end.
     """
     gradients = []
     for compute in (tested, plain):

@@ -54,7 +54,7 @@ NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "num_nod
 
 
 class NoProfiler(PassThroughProfiler):
-    """Measure nothing. Lightning asks its profiler about 100 times a step, and its own class for this is slow."""
+    """Measure nothing. Lightning calls its profiler about 100 times a step, and its own class for this is slow."""
 
     def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
         """Return a context that does nothing. Lightning declares a generator, which would be slow."""
@@ -82,11 +82,11 @@ def device_name(device: torch.device) -> str:
 def choose_algorithms(deterministic: bool | Literal["warn"], tf32: bool = True) -> None:
     """Set which algorithms torch uses. Call this before anything is computed on a GPU.
 
-    Lightning does the same within `fit`. This call also covers the computations before it, such as training the
+    Lightning does the same within `fit`. This call also covers the computations before `fit`, such as training the
     classifier for the scores; cuBLAS reads its environment variable only once.
 
     Args:
-        deterministic: true raises an error for an operation that has no deterministic algorithm; `warn` warns.
+        deterministic: true raises an error for an operation that has no deterministic algorithm; `warn` only warns.
         tf32: whether convolutions and matrix products in 32 bits use TF32 on a GPU.
     """
     use_tf32(tf32)
@@ -129,7 +129,7 @@ def make_trainer(
         device: device to train on.
         root: directory in which Lightning looks for checkpoints that it wrote when SLURM preempted a job. No other run
             may use it.
-        precision: of the computations within the networks.
+        precision: precision of the computations within the networks.
         callbacks: all callbacks.
         loggers: all loggers.
         arguments: further arguments of `pl.Trainer`, see `lightning_arguments`.
@@ -138,16 +138,16 @@ def make_trainer(
         UserError: Lightning refuses the arguments, for example two progress bars, or two callbacks with the same state
             key in checkpoints.
     """
-    for library in ("pytorch_lightning", "lightning_fabric"):  # they remark on the hardware at every start
+    for library in ("pytorch_lightning", "lightning_fabric"):  # they log remarks on the hardware at every start
         logging.getLogger(library).setLevel(logging.WARNING)
     if not torch.cuda.is_available():
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # Lightning lets each step of an optimizer ask NVML, slowly
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # else each step of an optimizer asks NVML, which is slow
     given = dict(arguments or {})
     plugins: list[Plugin] = [AtomicCheckpointIO(root)]
     several = _several_processes(given, plugins)
     defaults: dict[str, Any] = {
         "num_sanity_val_steps": 0,
-        "inference_mode": False,  # as evaluations within a training, so that callbacks need not tell them apart
+        "inference_mode": False,  # as in evaluations within a training, so that callbacks see no difference
         "log_every_n_steps": 0,  # the GAN logs by itself
         "enable_model_summary": False,
         "benchmark": True,
@@ -171,9 +171,9 @@ def make_trainer(
 
 
 def _several_processes(given: dict[str, Any], plugins: list[Plugin]) -> dict[str, Any]:
-    """Take what belongs to several processes out of the `given` arguments; return its form for `pl.Trainer`.
+    """Remove the arguments for several processes from `given`, and return what `pl.Trainer` needs instead.
 
-    The plugins that it needs are added to `plugins`. Without a process group, there is one process.
+    The plugins for several processes are added to `plugins`. Without a process group, there is one process.
     """
     devices, nodes, synchronise = given.pop("devices", 1), given.pop("num_nodes", 1), given.pop("sync_batchnorm", False)
     if processes.count() == 1:
@@ -191,9 +191,10 @@ def required_callbacks() -> list[Callback]:
 
 
 def of_this_process(callbacks: Sequence[Callback]) -> list[Callback]:
-    """Return the callbacks that this process needs: the first one all, others those that all processes must have.
+    """Return the callbacks that this process needs: all in the first process; in others, those that all need.
 
-    Those of Lightning itself talk to the other processes. Any other says so with the attribute `in_every_process`.
+    All processes need Lightning's own callbacks, which exchange data between processes, and any other callback whose
+    attribute `in_every_process` is True.
     """
     return [each for each in callbacks if processes.rank() == 0 or _is_in_every_process(each)]
 
@@ -204,7 +205,7 @@ def _is_in_every_process(callback: Callback) -> bool:
 
 
 def last_callbacks() -> list[Callback]:
-    """Return the callbacks after all others, which may have decided to stop."""
+    """Return the callbacks that run after all others, because these may have decided to stop."""
     return [] if processes.count() == 1 else [SharedStop()]
 
 
@@ -214,7 +215,7 @@ def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode:
     Args:
         run_directory: directory of the run.
         monitor: name of the score, such as fid_classifier; None saves no best.ckpt.
-        mode: `min` or `max`, whichever is better.
+        mode: `min` if lower scores are better, `max` if higher scores are better.
     """
     where: dict[str, Any] = {
         "dirpath": run_directory.last.parent,
@@ -263,14 +264,14 @@ def validate(
         try:
             with exit_code_of_signal(trainer):
                 trainer.validate(gan, datamodule=data, verbose=False)
-                if trainer.received_sigterm:  # in the last batch, after which Lightning does not look
+                if trainer.received_sigterm:  # in the last batch, after which Lightning does not check
                     raise SIGTERMException
         except torch.OutOfMemoryError as error:
             raise UserError(
                 f"out of memory in an evaluation: {str(error).splitlines()[0]}\nIts batches have "
                 f"metrics.batch_size={data.validation_batch_size} images: use a smaller number"
             ) from error
-        gan.to(device)  # Lightning has moved it to the CPU, and pictures follow
+        gan.to(device)  # Lightning has moved it to the CPU; pictures are drawn next
 
 
 @contextmanager
@@ -285,7 +286,7 @@ def exit_code_of_signal(trainer: pl.Trainer) -> Iterator[None]:
             received = [signal.SIGUSR1]
         raise SystemExit(128 + (received or [signal.SIGTERM])[0]) from None
     except SystemExit as stop:
-        raise SystemExit(128 + signal.SIGINT if stop.code == 1 else stop.code) from None  # Lightning's after Ctrl-C
+        raise SystemExit(128 + signal.SIGINT if stop.code == 1 else stop.code) from None  # Lightning's code for Ctrl-C
 
 
 @contextmanager

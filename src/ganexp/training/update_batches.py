@@ -12,7 +12,7 @@ from ganexp.training.updates import Backward
 
 
 class UpdateBatches:
-    """The batches of the updates of one step after another.
+    """The batches of all updates, step by step.
 
     Args:
         networks: all networks by name.
@@ -23,7 +23,7 @@ class UpdateBatches:
 
     def __init__(self, networks: nn.ModuleDict, latent: Latent, num_classes: int, labels: Mapping[str, str]) -> None:
         self.networks, self.latent, self.num_classes, self.labels = networks, latent, num_classes, labels
-        self._shared_fakes: dict[int, tuple[Tensor, Tensor | None]] = {}  # by the part of the batch
+        self._shared_fakes: dict[int, tuple[Tensor, Tensor | None]] = {}  # by the number of the part of the batch
 
     def start_step(self) -> None:
         """Forget the generated images that the updates of the last step shared."""

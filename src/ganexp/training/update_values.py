@@ -47,7 +47,7 @@ class UpdateValues:
     def take(self, further: Mapping[str, Tensor]) -> dict[str, float]:
         """Return all values and the `further` ones as numbers, and begin new means. This waits for the device.
 
-        Of several processes, all return the means over the processes.
+        With several processes, each returns the means over all of them.
         """
         means = {log_keys.mean_key(network): mean for network, mean in self.means().items()}
         self._sums, self._counts = {}, {}

@@ -5,8 +5,8 @@ A step is one generator update. A rule describes it as a sequence of phases, whi
     loss = yield Backward("discriminator", real="next")   # compute gradients; the loss comes back
     yield Step("discriminator")                           # let the network's optimizer step
 
-The loss is a tensor on the device, so only a rule that reads it waits for the device. A rule stores its state in its
-attributes, because every checkpoint saves its `state_dict`. A step has exactly one `Step("generator")`.
+The loss is a tensor on the device, so only a rule that reads it waits for the device. A rule keeps its state in
+attributes and returns it from `state_dict`, which every checkpoint saves. A step has exactly one `Step("generator")`.
 """
 
 from collections.abc import Generator, Sequence
@@ -49,7 +49,7 @@ class Step:
     network: str
 
 
-Phases = Generator[Backward | Step, Any, None]  # the answer to a Backward is its loss, a Tensor
+Phases = Generator[Backward | Step, Any, None]  # the value sent back after a `Backward` is its loss, a Tensor
 
 
 @dataclass
@@ -85,7 +85,7 @@ class FixedRatio:
         for name in ("n_critic", "n_gen"):
             if self.order == "simultaneous" and getattr(self, name) != 1:
                 raise ValueError(f"order=simultaneous needs {name}=1, not {getattr(self, name)}")
-        self._steps_in_cycle = 0  # since the last step that updated the discriminator
+        self._steps_in_cycle = 0  # steps since the last one that updated the discriminator
 
     def phases(self, others: Sequence[str] = ()) -> Phases:
         """Yield the phases of one step.
@@ -192,7 +192,7 @@ class LossLimit(FixedRatio):
         self._epoch = self.epoch
 
     def set_batches_per_epoch(self, batches: int) -> None:
-        """Set the number of discriminator updates in an epoch, if it is that of the dataset."""
+        """Set the number of discriminator updates in an epoch to `batches` if `epoch` is "dataset"."""
         if self.epoch == "dataset":
             self._epoch = batches
 
@@ -207,7 +207,7 @@ class LossLimit(FixedRatio):
             return True
         burst_is_over = self.repeat_burst and (updates - 1) % self.burst == 0
         if updates == 1 or burst_is_over:
-            return not self._mean_loss(loss) >= self.limit  # a loss that is not finite does not hold the generator up
+            return not self._mean_loss(loss) >= self.limit  # a loss that is NaN does not delay the generator
         return not self.repeat_burst and updates == self.burst + 1
 
     def _mean_loss(self, like: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ def own_scratch(tmp_path, monkeypatch):
 
 def test_hours_are_those_of_a_real_run(tmp_path):
     ratios = []
-    for _ in range(3):  # the machine may be busy with something else in one of the two
+    for _ in range(3):  # other work may slow the machine down in one of the two
         result = estimate(*RUN, cwd=tmp_path)
         started = time.monotonic()
         ganexp(*RUN, "hydra.run.dir=run", cwd=tmp_path)
@@ -73,7 +73,7 @@ def test_run_that_ends_by_discriminator_updates(tmp_path):
     words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.001", "metrics=none", "trainer=cpu")
     result = estimate(*words, "schedule.steps=2000", "schedule.max_d_steps=1000", cwd=tmp_path)
     (note,) = result["notes"]
-    assert "ends after 1,000 discriminator updates: at 2" in note  # one step has five, but for the first
+    assert "ends after 1,000 discriminator updates: at 2" in note  # a step has five updates, except the first
     assert result["hours"] < 400 * result["seconds_a_step"] / 3600
 
 

@@ -1,4 +1,4 @@
-"""Arguments of `ganexp evaluate` that stand for others."""
+"""Arguments of `ganexp evaluate` that stand for other arguments."""
 
 import pytest
 from helpers.images import photo
@@ -35,7 +35,7 @@ def test_two_values_of_one_setting_are_refused(metrics):
         *metrics,
         "samples=3",
         "samples=4",
-    ]  # the last one counts
+    ]  # the last value counts
 
 
 @pytest.mark.parametrize("given", [["images=a"], ["real=test"], ["images=a", "real=b"]])
@@ -72,7 +72,7 @@ def test_splits_and_datasets_are_left_as_they_are(given):
 @pytest.mark.parametrize(
     ("real", "message"),
     [
-        ("nowhere", "real=nowhere: no such directory or zip, and no split"),
+        ("nowhere", "real=nowhere: no such directory, zip or split"),
         ("empty", "real=empty: no image in it"),
         ("wide", "0.png has 30x20 pixels"),
         ("broken", "0.png is not a readable image"),

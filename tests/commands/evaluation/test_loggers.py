@@ -22,7 +22,7 @@ def scalars(run):
 
 
 def test_tensorboard_keeps_the_last_evaluation_of_each_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))  # 10 sorts before 9
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))  # text sorts 10 before 9
     run = run_with(tmp_path)
     logger = TensorBoard(run)
     logger.log_metrics({"score/fid_classifier": 9.0}, 1000)

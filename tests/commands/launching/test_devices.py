@@ -31,7 +31,7 @@ def children(process):
 
 
 def launched(cwd, store, *words):
-    """Start a process for each of two devices, as torchrun with its `store` would, in a SLURM job; return them."""
+    """Start two processes in a SLURM job, as torchrun would for two devices, with `store` as its store; return them."""
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
     common |= {"TORCHELASTIC_USE_AGENT_STORE": "True"}
     common |= {"SLURM_JOB_ID": "17", "PATH": f"{cwd}{os.pathsep}{os.environ['PATH']}"}
@@ -51,7 +51,7 @@ def new_store():
 @pytest.mark.slow
 def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     (tmp_path / "whole").mkdir()
-    store = new_store()  # it ends with its variable
+    store = new_store()  # the store ends with this variable
     whole, other = launched(tmp_path / "whole", store, *WORDS)
     text, _ = whole.communicate(timeout=100)
     assert (whole.returncode, other.wait(60)) == (0, 0), text
@@ -61,7 +61,7 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     store = new_store()
     first, second = launched(tmp_path, store, *WORDS)
     wait_for_step(run, 20, first)
-    for process in (first, second):  # as srun does, to one after the other
+    for process in (first, second):  # srun, too, signals one process after the other
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.03)
     texts = [process.communicate(timeout=60)[0] for process in (first, second)]
@@ -112,7 +112,7 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
 
 @pytest.mark.slow
 def test_refused_config_is_printed_once_and_ends_all(tmp_path):
-    store = new_store()  # it ends with its variable
+    store = new_store()  # the store ends with this variable
     first, second = launched(tmp_path, store, *DDP, *TINY, "trainer.devices=3")
     texts = [process.communicate(timeout=60)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [1, 1]

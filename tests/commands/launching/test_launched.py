@@ -1,4 +1,4 @@
-"""What torchrun, srun and users say about processes that they have started together."""
+"""What torchrun, srun and users specify about processes that they start together."""
 
 import pytest
 

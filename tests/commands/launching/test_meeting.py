@@ -27,14 +27,14 @@ STORE = "ganexp.commands.launching.store"
 
 @pytest.fixture
 def meetings():
-    """Return the same meeting, as the first and as another process see it."""
+    """Return one meeting as the first process and as another process see it."""
     first = current_meeting()
     first.size = 2
     return first, meet(Launch("ganexp", 1, None, 1, *first.place))
 
 
 def run_of(first, other):
-    """Return what another process gets, while the first one waits for it."""
+    """Return the run that another process gets while the first process waits for the other."""
     with ThreadPoolExecutor() as pool:
         run = pool.submit(other.run)
         first.wait_for_others(2)
@@ -70,9 +70,9 @@ def test_restarted_training_meets_anew_with_the_begun_run(tmp_path):
     of_other = replace(launch, rank=1, local_rank=1)
     assert run_of(first, meet(of_other)).cfg.seed == 3
     with ThreadPoolExecutor() as pool:
-        run = pool.submit(meet(of_other).run)  # earlier than the first process
+        run = pool.submit(meet(of_other).run)  # this process comes before the first one
         again = meet(launch)
-        assert again.begun_run() is None  # its directory has been removed
+        assert again.begun_run() is None  # the directory of the run has been removed
         (tmp_path / "run.json").touch()
         assert again.begun_run() == tmp_path
         again.hand_out(SharedRun(DictConfig({"seed": 4}), str(tmp_path)))
@@ -88,7 +88,7 @@ def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tm
     monkeypatch.setattr(f"{connection}.processes.join", lambda *_: None)
     monkeypatch.setattr(f"{STORE}.SECONDS_TO_MEET", 5)
     cfg = DictConfig({"trainer": {"devices": 3, "num_nodes": 1}, "schedule": {"batch_size": 6}})
-    thread = threading.Thread(target=lambda: (other.run(), other.store.add("present", 1)))  # it starts another one
+    thread = threading.Thread(target=lambda: (other.run(), other.store.add("present", 1)))  # it starts a third one
     thread.start()
     with connected(cfg, RunDirectory(tmp_path)):
         thread.join()
@@ -104,7 +104,7 @@ def test_process_that_ends_at_its_start_on_another_machine_ends_the_wait(meeting
     monkeypatch.setattr(f"{worker}.meet", lambda _: other)
     monkeypatch.setattr(f"{worker}.signals_delayed", lambda _: nullcontext())
     monkeypatch.setattr(f"{worker}.others_of_machine", lambda *_: nullcontext([ended]))
-    monkeypatch.setenv("RANK", "")  # which the other process sets
+    monkeypatch.setenv("RANK", "")  # the other process sets it; this undoes that
     cfg = DictConfig({"trainer": {"devices": 2, "num_nodes": 2}, "schedule": {"batch_size": 8}})
     launch = Launch("NODE_RANK=1", None, None, 0, *first.place, node=1, starts_others=True)
     with ThreadPoolExecutor() as pool:
@@ -146,7 +146,7 @@ def test_wait_for_others_says_how_many_and_ends_at_a_signal(meetings, monkeypatc
 
 def test_first_process_waits_until_others_know_the_exit_code(meetings):
     first, other = meetings
-    first.size = None  # as if started by hand on several machines
+    first.size = None  # as when users start the processes on several machines
     with ThreadPoolExecutor() as pool:
         code = pool.submit(other.run)
         time.sleep(0.3)

@@ -27,11 +27,11 @@ def test_joblib_shares_the_cores_and_prunes_jobs(tmp_path, monkeypatch, capfd):
     done = ganexp("-m", rates, *FAST, *launcher, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "1 of 6 jobs failed" in done.stderr
-    assert "hydra/launcher=joblib hydra.launcher.n_jobs=2" in done.stdout  # in the command that resumes the sweep
+    assert "hydra/launcher=joblib hydra.launcher.n_jobs=2" in done.stdout  # part of the command that resumes the sweep
     assert statuses(swept) == ["finished", "failed", *["finished"] * 3, "pruned"]
     share = max(len(os.sched_getaffinity(0)) // 2, 1)
     assert {device for device in devices(swept) if "CPU" in device} <= {f"CPU, {count(share, 'thread')}"}
-    printed = capfd.readouterr().out.splitlines()  # by the processes of the jobs
+    printed = capfd.readouterr().out.splitlines()  # text from the processes of the jobs
     assert sum(line.startswith("dataset: ") for line in printed) == 1
     assert sum(line.startswith("#0 run directory: ") for line in printed) == 1
     assert all("dataset: " in log.read_text() for log in swept.glob("*/run.log"))

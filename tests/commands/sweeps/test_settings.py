@@ -25,7 +25,7 @@ SMALL = (
 
 
 def handed(*argv):
-    """Return the overrides that are applied to the jobs only, and those that are applied to the sweep, too."""
+    """Return the overrides that apply only to the jobs, and those that apply to the sweep as well."""
     schema.register()
     command = hand_settings_to_jobs(parse(argv), [CONF])
     of_jobs = [own for override in command.arguments for own in of_parameters(override)]

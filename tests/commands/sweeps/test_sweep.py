@@ -41,7 +41,7 @@ def test_sweep_runs_every_combination(sweep):
     assert [run["groups"]["loss"] for run in runs] == ["hinge", "hinge", "wgan_gp", "wgan_gp"]
     assert all(run["status"] == "finished" for run in runs)
     outputs = path.parents[1]
-    assert all(re.fullmatch(r"[\w./+-]+", str((path / name).relative_to(outputs))) for name in names)  # for ckpt=…
+    assert all(re.fullmatch(r"[\w./+-]+", str((path / name).relative_to(outputs))) for name in names)  # no quote needed
 
 
 @pytest.mark.slow
@@ -135,7 +135,7 @@ def test_failing_job_is_named_and_the_others_run(tmp_path):
     assert bad["overrides"][0] == "schedule.batch_size=9999"
     assert "error" not in good
     refused, trained = (tmp_path / "swept" / name for name in jobs(tmp_path / "swept"))
-    assert not (refused / "config.yaml").exists()  # so a report takes it for no run
+    assert not (refused / "config.yaml").exists()  # so a report does not count it as a run
     assert (trained / "config.yaml").exists()
 
 
@@ -211,7 +211,7 @@ def test_killed_sweep_resumes_and_leaves_finished_jobs_alone(tmp_path):
     assert run_directories(swept) == [f"{seed:02}-seed-{seed}" for seed in range(5)] == list(jobs(swept))
     assert contents(swept, finished) == before
     assert done.stdout.count("run directory:") == 5 - len(finished)
-    again = ganexp("-m", "sweep.resume=swept", cwd=tmp_path)  # the flag is allowed
+    again = ganexp("-m", "sweep.resume=swept", cwd=tmp_path)  # the flag -m is allowed
     assert "run directory:" not in again.stdout
     assert again.stdout.count("already finished: ") == 5
 
@@ -343,11 +343,11 @@ def test_job_that_is_worse_than_the_median_is_pruned(tmp_path):
     ("others", "own", "mode", "stopped"),
     [
         ([1, 2, 3], 4, "min", True),
-        ([1, 2, 3], 2, "min", False),  # the median itself
-        ([1, 2], 4, "min", False),  # too few
+        ([1, 2, 3], 2, "min", False),  # as good as the median
+        ([1, 2], 4, "min", False),  # too few other jobs
         ([3, 4, 5], 3, "max", True),
         ([3, 4, 5], 5, "max", False),
-        ([1, 2, None], 4, "min", False),  # one has no score at this step
+        ([1, 2, None], 4, "min", False),  # one job has no score at this step
     ],
 )
 def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped):
@@ -368,7 +368,7 @@ def cases(article):
     return {f"{article}/{file.stem}" for file in (CONF / "experiment" / article).glob("*.yaml")}
 
 
-LOSSES = {file.stem for file in (CONF / "loss").glob("*.yaml")} - {"began"}  # which needs an auto-encoder
+LOSSES = {file.stem for file in (CONF / "loss").glob("*.yaml")} - {"began"}  # began needs an auto-encoder
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_presets_name_every_case(preset, key, values):
 @pytest.mark.parametrize("preset", sorted(file.stem for file in (CONF / "sweep").glob("*.yaml")))
 def test_preset_is_a_sweep_of_options_that_exist(preset):
     hydra = OmegaConf.load(CONF / "sweep" / f"{preset}.yaml").hydra
-    assert set(hydra) == {"sweeper"}  # Hydra 1.4 refuses a mode here
+    assert set(hydra) == {"sweeper"}  # Hydra 1.4 refuses hydra.mode here
     for group, values in hydra.sweeper.params.items():
         if (CONF / group).is_dir():
             options = values.replace(" ", "").split(",")
@@ -399,7 +399,7 @@ def test_preset_is_a_sweep_of_options_that_exist(preset):
 
 
 def test_preset_is_a_sweep_without_the_flag(tmp_path):
-    """Every loss suits the default dataset."""
+    """Every job is a valid run: all losses suit the default dataset."""
     described = json.loads(ganexp("describe", "sweep=losses", cwd=tmp_path).stdout)["jobs"]
     assert len(described) == len(LOSSES)
     assert not any("error" in job for job in described)

@@ -28,7 +28,7 @@ Ask = Callable[..., Any]
 
 
 def launch(logdir: Path) -> Ask:
-    """Let TensorBoard read `logdir` once; return a function from a path of its interface to the answer."""
+    """Let TensorBoard read `logdir` once; return a function that returns the answer to a path of its interface."""
     board = TensorBoard()
     options = {"logdir": str(logdir), "port": "0", "host": "127.0.0.1", "load_fast": "false", "reload_interval": "0"}
     board.configure(argv=["tensorboard", *(part for key, value in options.items() for part in (f"--{key}", value))])

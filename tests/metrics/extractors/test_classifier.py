@@ -46,7 +46,7 @@ def test_classifier_is_trained_once_and_apart_from_the_run(digits, tmp_path):
     torch.manual_seed(99)
     again = trained(digits, tmp_path / "elsewhere", updates=3)
     assert again.identity == first.identity
-    cached = trained(digits, tmp_path, updates=3000)  # not trained, or the weights would be others
+    cached = trained(digits, tmp_path, updates=3000)  # read from the cache: training would change the weights
     assert (cached.identity, cached.facts) == (first.identity, first.facts)
     assert not cached.network.training
     assert trained(digits, tmp_path / "third", updates=3, seed=1).identity != first.identity
@@ -59,7 +59,7 @@ def test_cached_weights_of_other_layers_are_not_used(digits, tmp_path):
 
 
 def test_accuracy_is_that_on_the_images_that_are_held_out_now(digits, tmp_path):
-    """Other test labels, or other test images, have another accuracy; the cached weights are used for both."""
+    """Other test labels or other test images change the accuracy; the cached weights are used in both cases."""
     train, test = digits
     first = trained(digits, tmp_path, updates=30)
     (file,) = (tmp_path / "classifiers").iterdir()

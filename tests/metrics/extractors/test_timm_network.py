@@ -24,7 +24,7 @@ def timm():
 
 @pytest.fixture
 def weights(timm, tmp_path):
-    """Return a function that saves random weights of a network and returns the override that names their file."""
+    """Return a function that saves random weights of a network, and that returns the override with their file."""
 
     def save(model, file="weights.pth"):
         state = timm.create_model(model).state_dict()
@@ -83,7 +83,7 @@ def test_weights_of_another_network_are_refused(weights):
 
 
 def test_nothing_is_downloaded(timm):
-    with pytest.raises(UserError, match=r"downloads nothing: .* of resnet18, metrics.weights=FILE"):
+    with pytest.raises(UserError, match=r"downloads nothing: .* of resnet18 by metrics.weights=FILE"):
         extractor("resnet18")
     with pytest.raises(UserError, match=r"metrics.weights=.*none.pth: no such file"):
         extractor("resnet18", "metrics.weights=/none.pth")

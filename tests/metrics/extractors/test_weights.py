@@ -1,4 +1,4 @@
-"""Where the weights of Inception networks are looked for, and what is accepted as such."""
+"""Where the weights of Inception networks are looked for, and which files are accepted."""
 
 import hashlib
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_failed_download_is_reported_with_advice():
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Return a function that publishes weights under a name with a hash, and returns the address."""
+    """Return a function that publishes weights under a name with a hash, and that returns their address."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
 
     def publish(digest=None):
@@ -73,7 +73,7 @@ def cache_file(url):
 def test_downloaded_file_with_right_hash_is_cached(published):
     url = published()
     assert find_weights(None, url) == cache_file(url)
-    assert find_weights(None, url) == cache_file(url)  # this time from the cache
+    assert find_weights(None, url) == cache_file(url)  # from the cache this time
 
 
 def test_downloaded_file_with_wrong_hash_is_refused(published):

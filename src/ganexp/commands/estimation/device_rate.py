@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ganexp.commands.estimation.timing import clock
 
-SECONDS = 0.4  # for each of the two
+SECONDS = 0.4  # for each of the two measurements
 
 
 @cache
@@ -21,7 +21,7 @@ def best_rate(device: torch.device, dtype: torch.dtype, threads: int) -> float:
     Args:
         device: the device.
         dtype: the type of the numbers.
-        threads: the number of torch's threads. It is not set, but keeps the rates of different numbers apart.
+        threads: the number of torch's threads. It is not set here; it only separates cached rates.
     """
     size, batch, calls = (8192, 256, 5) if device.type == "cuda" else (1024, 8, 1)
     matrix = torch.randn(size, size, device=device, dtype=dtype)
@@ -40,7 +40,7 @@ def best_rate(device: torch.device, dtype: torch.dtype, threads: int) -> float:
 
 
 def _rate(device: torch.device, operations: int, work: Callable[[], Tensor], calls: int) -> float:
-    """Return the best rate of `calls` calls of `work`, each with a number of operations."""
+    """Return the best rate of `work`, which makes `operations` operations, over `calls` calls at a time."""
     work()
     best, end = 0.0, time.perf_counter() + SECONDS
     while not best or time.perf_counter() < end:

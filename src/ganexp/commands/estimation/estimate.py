@@ -37,8 +37,8 @@ from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
 
 WARM_UP_STEPS, TIMED_STEPS = 3, 10
-COUNTED_STEP = 1  # whose floating-point operations are counted, among the steps that warm up
-MAX_TIMING_SECONDS = 30  # after which fewer steps must do
+COUNTED_STEP = 1  # the warm-up step whose floating-point operations are counted
+MAX_TIMING_SECONDS = 30  # after which no further steps are timed
 ASSUMED_IMAGES = 50_000  # in a dataset that is not on this machine
 BYTES_PER_LOG_POINT = 1000  # in metrics.jsonl and TensorBoard together, roughly
 GIB = 2**30
@@ -50,8 +50,8 @@ class Estimate:
 
     Attributes:
         peak_gflops: best measured rate of the device for a convolution or a matrix product, in 1e9 operations a second.
-        share_of_peak: rate of a step, as a share of it.
-        once_hours: time for work that only the first run on a dataset does.
+        share_of_peak: rate of a step, as a share of `peak_gflops`.
+        once_hours: hours for each kind of work that only the first run on a dataset does.
     """
 
     device: str
@@ -90,7 +90,7 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
         result = _estimate(cfg, Path(scratch))
     if grows:
         result.notes.append("the networks grow, and every step was assumed to cost as much as one at full size")
-    if target_name(cfg.data.source) != dataset:  # it was replaced
+    if target_name(cfg.data.source) != dataset:  # random images replace the dataset
         images = f"{ASSUMED_IMAGES:,}"
         result.notes.append(f"{dataset} is not on this machine: random images are used, assuming {images} images")
     if result.once_hours:
@@ -242,7 +242,7 @@ class _Stopwatch(pl.Callback):
 
 
 def _time_steps(cfg: DictConfig, gan: GAN, stream: ImageStream, run: RunDirectory) -> tuple[_Stopwatch, pl.Trainer]:
-    """Train for some steps, and return what was measured and the trainer."""
+    """Train for some steps, and return the stopwatch with their times, and the trainer."""
     stopwatch = _Stopwatch(gan)
     steps = WARM_UP_STEPS + TIMED_STEPS + 1
     gan.steps, gan.max_d_steps, gan.evaluate_every = steps, None, steps + 1  # no evaluation within the timed steps
@@ -278,7 +278,7 @@ def _steps(cfg: DictConfig, gan: GAN) -> tuple[int, list[str]]:
 
 
 def _counted(cfg: DictConfig, steps: int) -> int:
-    """Return the number of updates that evaluations and logged points count, in a run of `steps` steps."""
+    """Return the length of a run of `steps` steps in the unit by which evaluations and logged points are counted."""
     schedule = cfg.schedule
     return schedule.max_d_steps or steps if schedule.evaluate_by == "d_steps" else steps
 

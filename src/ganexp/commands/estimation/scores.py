@@ -1,4 +1,4 @@
-"""Time the scoring of an evaluation for estimates, with few real images, or random features if many are needed."""
+"""Time the scoring of an evaluation for estimates, with few real images, and random features in place of the others."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ from ganexp.sampling import labels_in_turn, sample_images
 from ganexp.training.gan import GAN
 
 TIMED_IMAGES = {"cuda": 500, "cpu": 64}
-FEW_UPDATES, MORE_UPDATES = 3, 15  # of the classifier; the difference of their times is that of the updates between
+FEW_UPDATES, MORE_UPDATES = 3, 15  # of the classifier; the difference of the two times gives the time of an update
 
 
 @dataclass
@@ -45,14 +45,14 @@ def time_scores(
         cfg: the resolved config.
         gan: the GAN on its device.
         image_set: images of the dataset, or random images of the same shape.
-        is_here: whether they are images of the dataset.
+        is_here: whether `image_set` has images of the dataset.
         images: number of images in the dataset.
         scratch: a temporary directory.
     """
     metrics, device = cfg.metrics, gan.device
     if is_here:
-        with suppress(offline.NotHere):  # of a split that training would download
-            # which refuses what training would refuse
+        with suppress(offline.NotHere):  # raised for a split that training would download
+            # this refuses what training would refuse
             build_scores.prepare_sets(cfg, image_set, gan.num_classes, for_training=True)
     extractor, training_seconds, notes = _extractor(cfg, image_set, is_here, scratch, device)
     batch = min(metrics.samples, metrics.batch_size, TIMED_IMAGES[device.type])
@@ -94,7 +94,7 @@ def _scores(
 ) -> Scores:
     """Return the scores `names` (None: all scores) for at most as many samples as scores keep in memory.
 
-    The real images are those of `real`, uint8 (N, C, H, W), again and again.
+    The real images are those of `real`, uint8 (N, C, H, W), which are repeated.
     """
     factories = build_scores.score_factories(cfg)
     chosen = {name: factory for name, factory in factories.items() if names is None or name in names}

@@ -9,7 +9,7 @@ from ganexp.errors import UserError
 
 # Settings of `ganexp evaluate ckpt=…` that change the metrics of the run. They have the same names in the metrics.
 OF_METRICS = ("samples", "references", "fid_at", "labels", "weights")
-SPLITS = ("train", "test")  # the values of `real` that name no directory
+SPLITS = ("train", "test")  # the values of `real` that are not directories
 
 
 def adapt(command: Command) -> Command:
@@ -27,7 +27,7 @@ def adapt(command: Command) -> Command:
 
 
 def _without_metrics(arguments: Sequence[str]) -> list[str]:
-    """Return arguments with `samples=…` for `metrics.samples=…`, and the like for all settings in OF_METRICS.
+    """Return arguments with `metrics.samples=…` replaced by `samples=…`, and likewise for all settings in OF_METRICS.
 
     Raises:
         UserError: a setting is given twice with different values, or a setting of the metrics would be ignored, because
@@ -77,7 +77,7 @@ def _with_real_directory(arguments: Sequence[str]) -> list[str]:
     if "images" not in given or real in ("null", *SPLITS) or given.get("data", "folder") != "folder":
         return list(arguments)
     if not Path(real).expanduser().exists():
-        raise UserError(f"real={real}: no such directory or zip, and no split: use real=DIRECTORY, or train or test")
+        raise UserError(f"real={real}: no such directory, zip or split. Use real=DIRECTORY, real=train or real=test")
     kept = [argument for argument in arguments if not argument.startswith(("real=", "data="))]
     added = ["data=folder", f"data.path={given['real']}"]
     if "data.resolution" not in given:
@@ -110,6 +110,6 @@ def _side(path: str) -> int:
     if width != height:
         raise UserError(
             f"real={path}: {name} has {width}x{height} pixels. Real images that are not square are cut to "
-            f"data.resolution=N, and the others must have N x N pixels: give data.resolution"
+            f"data.resolution=N, and the images to score must have N x N pixels: give data.resolution"
         )
     return height

@@ -29,12 +29,12 @@ from ganexp.training.trainer import device_name, validate
 
 
 def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_repeated: bool = True) -> bool:
-    """Print the scores of a checkpoint, save them with their protocol, plot diagnostics, and send them to the loggers.
+    """Print the scores of a checkpoint, save them with their protocol, send them to the loggers, and plot diagnostics.
 
     Args:
         settings: the resolved settings of the command.
         metrics: the unresolved metrics of the command, see `merged_config`.
-        is_repeated: whether a checkpoint is scored again that has been scored under the same protocol.
+        is_repeated: whether the checkpoint is scored even if it has already been scored under the same protocol.
 
     Returns:
         Whether the checkpoint was scored.
@@ -89,7 +89,7 @@ def is_known(record: Mapping[str, Any], file: Path, run: RunDirectory) -> bool:
         )
         is_same = known["protocol"] == json.loads(json.dumps(record["protocol"]))
         has_all = record["score_info"].keys() <= known["scores"].keys()
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # no such file, or another content
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # no such file, or a file with other content
         return False
     return is_same_checkpoint and is_same and has_all and not is_outdated(known, run.metadata())
 

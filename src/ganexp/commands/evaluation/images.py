@@ -32,8 +32,9 @@ def evaluate_images(cfg: DictConfig) -> None:
     """Print the scores of a directory or zip of images, or of a split of the dataset itself.
 
     Raises:
-        UserError: not exactly one of `images` and `real` is given, there are no images, the images do not have the size
-            of the dataset's images (resizing would change the scores), or a class directory has an unknown name.
+        UserError: both or neither of `images` and `real` are given, there are too few images, the images do not have
+            the size of the dataset's images (resizing would change the scores), or a class directory has an unknown
+            name.
     """
     if (cfg.images is None) == (cfg.real is None):
         raise UserError(
@@ -96,7 +97,8 @@ def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) ->
         elif path and scored.labels is not None:
             say("images: the class directories are not used, because the dataset has no classes")
         return replace(scored, labels=None, classes=[])
-    drawn = dict(zip(class_directories(image_set.classes), image_set.classes, strict=True))  # as ganexp sample writes
+    # the directories may have the names that `ganexp sample` gives them
+    drawn = dict(zip(class_directories(image_set.classes), image_set.classes, strict=True))
     scored = replace(scored, classes=[drawn.get(name, name) for name in scored.classes])
     try:
         matched = scored.match_classes(image_set.classes)

@@ -19,9 +19,9 @@ RUNNING = "running"
 
 
 def log_evaluated(run: RunDirectory, scores: Mapping[str, float], step: int, source: str) -> None:
-    """Send scores, as evaluated/NAME, to every logger of a run with a class method `log_evaluated`.
+    """Send scores, as evaluated/NAME, to those loggers of a run that have a class method `log_evaluated`.
 
-    A logger that cannot take them is named, and is no reason to fail: the scores are in the run directory.
+    If a logger cannot take them, only a message is printed, because the scores are in the run directory.
 
     Args:
         run: the run directory.

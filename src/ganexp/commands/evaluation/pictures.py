@@ -21,13 +21,13 @@ from ganexp.sampling import sample_images
 from ganexp.training.gan import GAN
 
 SHOWN_SAMPLES = 10  # in nearest.png
-PROJECTED, BATCH = 500, 100  # samples and real images whose features diagnostics.png shows
+PROJECTED, BATCH = 500, 100  # samples, and at most as many real images, in diagnostics.png; images of a batch
 
 
 def save_pictures(
     loaded: LoadedRun, scores: Scores, image_set: ImageSet, logits: Mapping[str, Tensor], seed: int, output: Path
 ) -> None:
-    """Save nearest.png and diagnostics.png, and name them.
+    """Save nearest.png and diagnostics.png, and print their paths.
 
     Args:
         loaded: the run.
@@ -61,7 +61,7 @@ def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path:
 
 
 def feature_samples(gan: GAN, scores: Scores, seed: int) -> tuple[Tensor, Tensor] | None:
-    """Return features (≤ 500, d) of real images, and (500, d) of samples; None if there are too few to project."""
+    """Return features (≤ 500, d) of real images, and (500, d) of samples; None if they are too few to project."""
     real = next(iter(scores.references.values())).features
     real = real[evenly_spaced(len(real), PROJECTED)].cpu()
     if min(real.shape) < 2:

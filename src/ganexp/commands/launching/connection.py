@@ -17,17 +17,17 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.training import processes
 from ganexp.training.processes import Group
 
-SECONDS_TO_END = 30  # that the other processes have after the first
-BROKEN = ("closed by peer", "reset by peer", "Broken pipe")  # in gloo's errors
+SECONDS_TO_END = 30  # for the other processes to end after the first one has finished
+BROKEN = ("closed by peer", "reset by peer", "Broken pipe")  # parts of gloo's errors
 
 Processes = Sequence["subprocess.Popen[bytes]"]
 
 
 @contextmanager
 def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
-    """Connect with the other processes of a training, in the first one, and wait for their end after the block.
+    """Connect the first process of a training with the others, and wait for their end after the block.
 
-    Those of this machine are started, unless a launcher has started them. Nothing happens if the config has one device.
+    The others on this machine are started, unless a launcher has started them. With one device, there are no others.
 
     Raises:
         UserError: another process has ended.
@@ -66,9 +66,9 @@ def _check_running(others: Processes, meeting: Meeting) -> None:
 
 
 def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserError | None:
-    """Return the reason for a broken connection that another process has given, or its exit code; None if unknown."""
+    """Return why a connection is broken: the reason or the exit code of another process; None if it is not known."""
     codes, reason = _codes_of_ended(others), broken_connection(error)
-    if codes is None and not reason:  # an error of this process, which the others may have met, too
+    if codes is None and not reason:  # an error of this process, which the others may have as well
         return None
     if failure := meeting.failure():
         return _failed(failure)
@@ -100,9 +100,9 @@ def _codes_of_ended(others: Processes) -> str | None:
 
 @contextmanager
 def others_of_machine(launch: Launch, group: Group) -> Iterator[Processes]:
-    """Start a process for each further device of this machine, if no launcher does, and end them after the block.
+    """Start a process for each further device of this machine, unless a launcher does so; end them after the block.
 
-    After an error they are killed; otherwise they have some seconds to end by themselves.
+    After an error the processes are killed; otherwise they have some seconds to end by themselves.
     """
     devices = range(1, group.devices) if launch.starts_others else ()
     others = [_start(replace(launch, rank=group.rank + number, local_rank=number)) for number in devices]
@@ -118,9 +118,9 @@ def others_of_machine(launch: Launch, group: Group) -> Iterator[Processes]:
 
 
 def _start(launch: Launch) -> "subprocess.Popen[bytes]":
-    """Start a process of this machine, which ignores Ctrl-C in the terminal."""
+    """Start a process on this machine that Ctrl-C in the terminal does not reach."""
     variables = {"RANK": str(launch.rank), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     place = [launch.rank, launch.local_rank, launch.address, launch.port]
     command = [sys.executable, "-m", "ganexp.commands.launching.worker", *map(str, place)]
-    environment = os.environ | variables  # with a RANK, nothing is printed
+    environment = os.environ | variables  # `say` prints nothing with a RANK above 0
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)

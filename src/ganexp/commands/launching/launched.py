@@ -10,12 +10,12 @@ from ganexp.errors import UserError
 
 BY_HAND = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 MAX_PORT = 65_535
-FIRST_PORT = 15000  # plus the last four digits of SLURM's job, as in Lightning, and its step
+FIRST_PORT = 15000  # SLURM's step and, as in Lightning, the last four digits of its job are added to it
 
 
 @dataclass(frozen=True)
 class Launch:
-    """The place of this process among those that were started for a training, and where they meet.
+    """The place of this process among those that were started for a training, and where these processes meet.
 
     Attributes:
         by: what has started them.
@@ -23,11 +23,12 @@ class Launch:
         size: number of all processes; None if it depends on the config.
         local_rank: number of this process on its machine.
         node: number of the machine; None if it depends on the number of devices of a machine.
-        address: the machine of the first process.
-        port: port of that machine.
-        name: what tells this training from others that meet at the same place: torchrun's id, or SLURM's job and step.
-        has_store: whether the launcher itself keeps the store at which they meet, as torchrun does.
-        starts_others: whether this process starts those for the other devices of its machine.
+        address: address of the machine of the first process.
+        port: port of that machine at which the processes meet.
+        name: what distinguishes this training from others that meet at the same place: torchrun's id, or SLURM's job
+            and step.
+        has_store: whether the launcher itself keeps the store at which the processes meet, as torchrun does.
+        starts_others: whether this process starts the processes for the other devices of its machine.
     """
 
     by: str
@@ -54,10 +55,10 @@ class Launch:
 
 
 def launched(environ: Mapping[str, str] = os.environ) -> Launch | None:
-    """Return how this process was started together with others; None if `ganexp` was started by itself.
+    """Return how this process was started together with others; None if `ganexp` was started alone.
 
     Raises:
-        UserError: a number in the environment variables is not one, or is no port.
+        UserError: an environment variable that must be a number, or a port, is not one.
     """
     try:
         launch = _by_torchrun(environ) or _by_srun(environ) or _by_hand(environ)
@@ -69,7 +70,7 @@ def launched(environ: Mapping[str, str] = os.environ) -> Launch | None:
 
 
 def _by_torchrun(environ: Mapping[str, str]) -> Launch | None:
-    """Return what torchrun, or another program with the same environment variables, has started."""
+    """Return the place of a process that torchrun, or a program with the same environment variables, has started."""
     if not {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= environ.keys():
         return None
     rank, size, local_rank, port = (int(environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT"))
@@ -110,7 +111,7 @@ def check_launch(devices: int, nodes: int) -> None:
         nodes: number of machines.
 
     Raises:
-        UserError: there are more or fewer, or the processes of other machines were not started.
+        UserError: there are more or fewer processes, or the processes of other machines were not started.
     """
     launch, setting = launched(), f"trainer.devices={devices} trainer.num_nodes={nodes}"
     if launch is None and nodes > 1:

@@ -18,9 +18,9 @@ from ganexp.commands.launching.store import POLL, SECONDS_TO_MEET, private_store
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
-SECONDS_TO_HEAR = 10.0  # of the others, before the first process ends with its store
-BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"  # of all starts by a launcher that keeps the store
-RUN, PRESENT, COMPLETE, HEARD, FAILURE = "run", "present", "complete", "heard", "failure"  # of one start
+SECONDS_TO_HEAR = 10.0  # for the others to read an exit code, before the first process and its store end
+BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"  # keys for all starts by a launcher that keeps the store
+RUN, PRESENT, COMPLETE, HEARD, FAILURE = "run", "present", "complete", "heard", "failure"  # keys for one start
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,15 @@ class SharedRun:
 class Meeting:
     """Exchange a few values before the processes are connected, and after a connection is broken.
 
-    A launcher may start all processes again and keep the store. Therefore each other process takes a number when it
-    arrives, and the first one answers by the number of the present start, whose values have a prefix of their own.
+    A launcher may start all processes again and keep the store. Therefore the values of each start have a prefix, which
+    is the number of the start. Each process but the first takes a number of its own when it arrives, and the first
+    process answers with the number of the current start.
 
     Args:
         store: the store of torch.distributed, which all processes can reach.
         place: the address and port of the store.
-        size: number of the processes, if it is known.
-        name: what tells this training from others that meet at the same place.
+        size: number of the processes; None if it is not known.
+        name: what distinguishes this training from others that meet at the same place.
         is_first: whether this is the first process.
     """
 
@@ -60,27 +61,27 @@ class Meeting:
         self._handed_out = False
 
     def _answer(self) -> None:
-        """Tell the processes that have arrived the number of this start. Those of earlier starts have ended."""
+        """Send the number of this start to each process that has arrived; processes of earlier starts have ended."""
         for number in range(self._answered + 1, self._all_starts.add(ARRIVED, 0) + 1):
             self._all_starts.set(f"{ARRIVED} {number}", self._start)
             self._answered = number
 
     def _arrive(self) -> None:
-        """Wait until the first process has told the number of this start."""
+        """Announce this process, and wait until the first process has sent the number of this start."""
         answer = f"{ARRIVED} {self._all_starts.add(ARRIVED, 1)}"
         _wait_for(self._all_starts, answer)
         self.store = PrefixStore(self._all_starts.get(answer).decode(), self._all_starts)
         self.store.add(PRESENT, 1)
 
     def wait_for_others(self, size: int, check: Callable[[], None] = lambda: None) -> None:
-        """Wait in the first process until the other ones of `size` are there. Ctrl-C or SIGTERM ends this at once.
+        """Wait in the first process until all others have arrived. Ctrl-C or SIGTERM ends this wait at once.
 
         Args:
             size: number of all processes.
             check: a function that is called again and again, and may raise an error.
 
         Raises:
-            UserError: the others do not come in time.
+            UserError: the others do not arrive in time.
             SystemExit: SIGTERM has ended the wait.
         """
 
@@ -98,7 +99,7 @@ class Meeting:
         raise UserError(f"{missing()}: they did not come within {SECONDS_TO_MEET / 60:.0f} minutes. See their output")
 
     def wait_until_complete(self, check: Callable[[], None]) -> None:
-        """Wait in another process until the first one knows that all are there.
+        """Wait in a process that is not the first until the first one knows that all have arrived.
 
         Args:
             check: a function that is called again and again, and may raise an error.
@@ -106,7 +107,7 @@ class Meeting:
         _wait_for(self.store, COMPLETE, check)
 
     def begun_run(self) -> Path | None:
-        """Return the directory of the run that the processes have begun before their launcher restarted them."""
+        """Return the directory of the run that the processes had begun before a restart by their launcher, or None."""
         path = Path(self._all_starts.get(BEGUN).decode()) if self._all_starts.check([BEGUN]) else None
         return path if path is not None and RunDirectory(path).metadata_file.exists() else None
 
@@ -115,10 +116,10 @@ class Meeting:
         self._all_starts.set(BEGUN, path)
 
     def hand_out(self, run: SharedRun | int) -> None:
-        """Give the other processes the run, or an exit code if there is nothing to train. Only the first call does.
+        """Give the other processes the run, or an exit code if there is nothing to train. Further calls do nothing.
 
-        It is called in the first process, which waits until the others have their exit code, because the store may end
-        with it.
+        It is called in the first process. After an exit code, this process waits until the others have read it, because
+        the store may end with this process.
         """
         if self._handed_out:
             return
@@ -132,7 +133,7 @@ class Meeting:
             time.sleep(POLL)
 
     def _others(self) -> int:
-        """Return the number of other processes; those that are there if it is not known."""
+        """Return the number of other processes or, if it is not known, the number of those that have arrived."""
         return self._all_starts.add(ARRIVED, 0) if self.size is None else self.size - 1
 
     def run(self) -> SharedRun | int:
@@ -150,7 +151,7 @@ class Meeting:
         return SharedRun(DictConfig(OmegaConf.create(content["config"])), content["path"])
 
     def report(self, failure: str) -> None:
-        """Tell the first process why this one has failed, if it is still there."""
+        """Tell the first process, if it is still running, why this process has failed."""
         with suppress(RuntimeError):
             self.store.set(FAILURE, failure)
 
@@ -169,12 +170,12 @@ def _wait_for(store: Store, key: str, check: Callable[[], None] = lambda: None) 
         time.sleep(POLL)
 
 
-_open: list[Meeting] = []  # that of a launcher, while the first process runs a command
+_open: list[Meeting] = []  # the meeting of a launcher's processes, while the first process runs a command
 
 
 @contextmanager
 def opened(launch: Launch) -> Iterator[Meeting]:
-    """Let the others wait for a run within the block. If they get none, they end when the block does.
+    """Let the other processes wait for a run within the block. If they get none, they end at the end of the block.
 
     Raises:
         UserError: the processes do not meet in time.
@@ -203,7 +204,7 @@ def current_meeting() -> Meeting:
 
 
 def remember_begun(path: Path) -> None:
-    """Remember the directory of the run of one process, if its launcher may start it again."""
+    """Remember the directory of the run of a single process, in case a launcher starts this process again."""
     if _open:
         _open[-1].begin(str(path.absolute()))
 

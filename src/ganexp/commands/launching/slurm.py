@@ -1,4 +1,4 @@
-"""Let SLURM start a job again after it has preempted a training on several devices.
+"""Let SLURM start the job of a training on several devices again after it was preempted.
 
 For one device, Lightning does so itself; for the jobs of a sweep, submitit does.
 """
@@ -16,7 +16,7 @@ from ganexp.console import say
 def requeued_if_preempted() -> Iterator[None]:
     """Put the job of this process into SLURM's queue again if the signal of a preemption ends the block.
 
-    It comes after everything else, because SLURM may end all processes of the job at once.
+    This happens after everything else, because SLURM may end all processes of the job at once.
     """
     try:
         yield

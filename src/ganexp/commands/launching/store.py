@@ -15,7 +15,7 @@ from ganexp.errors import UserError
 
 SECONDS_TO_MEET = 600.0
 SECONDS_TO_CONNECT = 10.0  # with a store that answers
-SECONDS_OF_SILENCE = 10.0  # before a process says for whom it waits; then three times as many, and so on
+SECONDS_OF_SILENCE = 10.0  # before a process first prints what it waits for; each further time is three times as late
 POLL = 0.1  # seconds
 
 
@@ -53,7 +53,7 @@ def _connect(launch: Launch) -> TCPStore:
     """Wait until the store of another process answers, and connect with it.
 
     Raises:
-        UserError: it does not answer in time.
+        UserError: the store does not answer in time.
     """
     place = (launch.address, launch.port)
     failure: dict[str, Exception] = {}
@@ -67,11 +67,11 @@ def _connect(launch: Launch) -> TCPStore:
 
 
 def _store_at(place: tuple[str, int]) -> TCPStore:
-    """Connect with a store in another thread, because torch waits for ever for a program that is no store.
+    """Connect with a store in another thread, because torch waits for ever if the program there is not a store.
 
     Raises:
-        OSError: it does not answer in time.
-        RuntimeError: it is no store.
+        OSError: no store answers in time.
+        RuntimeError: torch cannot connect with a store.
     """
     made: SimpleQueue[TCPStore | RuntimeError] = SimpleQueue()
 
@@ -85,14 +85,14 @@ def _store_at(place: tuple[str, int]) -> TCPStore:
     try:
         store = made.get(timeout=SECONDS_TO_CONNECT + 1)
     except Empty:
-        raise OSError("another program answers there, or none") from None
+        raise OSError("another program answers there, or no program does") from None
     if isinstance(store, RuntimeError):
         raise store
     return store
 
 
 def tries(describe: Callable[[], str]) -> Iterator[None]:
-    """Yield every `POLL` seconds for at most `SECONDS_TO_MEET`, and print now and then for what this process waits."""
+    """Yield every `POLL` seconds for at most `SECONDS_TO_MEET`, and sometimes print what this process waits for."""
     begin, silence = time.monotonic(), SECONDS_OF_SILENCE
     while (waited := time.monotonic() - begin) < SECONDS_TO_MEET:
         yield
@@ -103,7 +103,7 @@ def tries(describe: Callable[[], str]) -> Iterator[None]:
 
 
 def shown(place: tuple[str, int]) -> str:
-    """Return an address and port as people write them."""
+    """Return an address and port as ADDRESS:PORT."""
     return f"{place[0]}:{place[1]}"
 
 

@@ -13,10 +13,10 @@ TRAININGS = ("train", "resume")  # commands that several processes can run toget
 
 @contextmanager
 def together(command: str) -> Iterator[Path | None]:
-    """Run a command in the first of several processes. The others train with it, and exit instead.
+    """Run a command in the first of several processes. The others train with it, and exit without entering the block.
 
-    Without a launcher, this does nothing. If torchrun has restarted the processes of `ganexp train` after a failure, it
-    yields the directory of the run that they have begun, which is then to be resumed.
+    Without a launcher, this does nothing. If torchrun has restarted the processes of `ganexp train` after a failure,
+    the block gets the directory of the run that they have begun, and must resume this run.
 
     Raises:
         UserError: the processes cannot meet.

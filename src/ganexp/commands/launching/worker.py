@@ -1,4 +1,4 @@
-"""Train in a process that is not the first of several. A launcher or `connection.py` has started it.
+"""Train in any process of a training but the first. A launcher or `connection.py` has started this process.
 
 The first process writes all files. It sends the config to the others, so that they need no command line of their own.
 """
@@ -27,7 +27,7 @@ ERROR = 1  # the exit code of a process that failed
 
 
 def take_part(launch: Launch) -> int:
-    """Wait for the run of the first process, train it, too, and return the exit code.
+    """Wait for the run that the first process hands out, train it together with that process, and return the exit code.
 
     Raises:
         UserError: the processes do not meet in time.
@@ -43,7 +43,7 @@ def take_part(launch: Launch) -> int:
     try:
         _work(run, meeting, launch)
     except UserError as error:
-        meeting.report(str(error))  # the first process prints it, unless it has met the same error
+        meeting.report(str(error))  # the first process prints it, unless it has the same error itself
         return ERROR
     except Exception as error:
         if isinstance(error, RuntimeError) and (reason := broken_connection(error)):
@@ -69,21 +69,21 @@ def _work(shared: SharedRun, meeting: Meeting, launch: Launch) -> None:
     cfg, run = shared.cfg, RunDirectory(Path(shared.path))
     devices = cfg.trainer.devices
     group = Group(launch.rank_among(devices), processes.total(cfg.trainer), devices)
-    os.environ["RANK"] = str(group.rank)  # with which nothing is printed
+    os.environ["RANK"] = str(group.rank)  # `say` prints nothing with a rank above 0
     with signals_delayed(group.size), others_of_machine(launch, group) as others:
         meeting.wait_until_complete(lambda: _check_running(others, launch))
         processes.join(group, meeting.store)
         prepared = prepare(cfg, resumed=run.last.exists())
         own = np.random.SeedSequence([cfg.seed, group.rank]).generate_state(1, np.uint64)[0] >> np.uint64(1)
-        torch.manual_seed(int(own))  # latents of its own, with the same initial weights
+        torch.manual_seed(int(own))  # other latents than in the other processes, but the same initial weights
         fit_with_others(cfg, run, prepared)
 
 
 def _check_running(others: Processes, launch: Launch) -> None:
-    """Check that no process has ended that this one has started for another device of its machine.
+    """Check that all processes that this one has started for other devices of its machine are running.
 
     Raises:
-        UserError: one has.
+        UserError: one of them has ended.
     """
     codes = [other.returncode for other in others if other.poll() is not None]
     if codes:
@@ -91,13 +91,13 @@ def _check_running(others: Processes, launch: Launch) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when the one that has started it has ended, which closes the pipe."""
+    """End this process when the parent process has ended, which closes the pipe to the standard input."""
     os.read(sys.stdin.fileno(), 1)
     os._exit(ERROR)
 
 
 def main() -> int:
-    """Train in a process that the first one of this machine has started, and return the exit code."""
+    """Train in a process that the first process of this machine has started, and return the exit code."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     rank, local_rank, address, port = sys.argv[1:]
     return take_part(Launch("ganexp", int(rank), None, int(local_rank), address, int(port)))

@@ -12,7 +12,7 @@ from ganexp.runs.sweep_directory import SweepDirectory
 
 
 def sweep_of(run: RunDirectory) -> SweepDirectory | None:
-    """Return the sweep that has started this process's job in `run`; None if the run was started by itself."""
+    """Return the sweep whose job this process works on in `run`; None if `run` is not part of a sweep."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     sweep = SweepDirectory(HydraConfig.get().sweep.dir)

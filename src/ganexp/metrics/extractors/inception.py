@@ -38,5 +38,5 @@ class InceptionExtractor(Extractor):
         self.identity = hashlib.sha256(path.read_bytes()).hexdigest()
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (N, 2048) and logits (N, 1008) without bias of uint8 images (N, C, H, W)."""
+        """Return features (N, 2048), and logits (N, 1008) without the bias term, of uint8 images (N, C, H, W)."""
         return self.network(repeat_grey(images))

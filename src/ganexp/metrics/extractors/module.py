@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from ganexp.errors import UserError
 from ganexp.metrics.extractors.base import Extractor, hash_weights
 
-LIBRARIES = ("builtins", "torch", "torchvision")  # whose code is known by their version
+LIBRARIES = ("builtins", "torch", "torchvision")  # libraries whose source code is left out of the identity
 
 
 class ModuleExtractor(Extractor):
@@ -17,7 +17,7 @@ class ModuleExtractor(Extractor):
 
     The extractor takes the attributes `name`, `input` and `facts` from the module; without a `name`, it uses the class
     name in lower case. Its identity depends on the weights, on the source code of the class and of all layers that are
-    not from a library, and on the settings, so that cached statistics of another version are not used.
+    not from a library, and on the settings, so that cached statistics of another version of the module are not used.
 
     Args:
         module: module that maps uint8 images (N, C, H, W) to features (N, d), or to a tuple of features and class

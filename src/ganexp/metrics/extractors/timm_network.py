@@ -89,7 +89,7 @@ def _import_timm() -> ModuleType:
 
 
 def _check_model(timm: Any, model: str) -> None:
-    names = [*timm.list_models(), *timm.list_pretrained()]  # resnet50; and with a name of weights, resnet50.a1_in1k
+    names = [*timm.list_models(), *timm.list_pretrained()]  # such as resnet50 and, with its weights, resnet50.a1_in1k
     if model not in names:
         close = get_close_matches(model, names, n=3)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
@@ -98,9 +98,7 @@ def _check_model(timm: Any, model: str) -> None:
 
 def _weights_file(weights: str | None, model: str) -> Path:
     if weights is None:
-        raise UserError(
-            f"metrics=timm downloads nothing: name the file of the weights of {model}, metrics.weights=FILE"
-        )
+        raise UserError(f"metrics=timm downloads nothing: give the weights file of {model} by metrics.weights=FILE")
     path = Path(weights).expanduser()
     if not path.is_file():
         raise UserError(f"metrics.weights={weights}: no such file")

