@@ -61,8 +61,24 @@ def test_launch_that_fits_the_config_is_accepted(monkeypatch):
     check_launch(2, 2)
 
 
-def test_launch_with_a_wrong_number_is_refused():
-    with pytest.raises(UserError, match="environment variables of a launcher"):
-        launched(TORCHRUN | {"RANK": "one"})
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        (TORCHRUN, "RANK"),
+        (TORCHRUN, "MASTER_PORT"),
+        (SRUN, "SLURM_STEP_NUM_TASKS"),
+        (SRUN, "SLURM_JOB_ID"),
+        (SRUN, "SLURM_LOCALID"),
+        (BY_HAND, "NODE_RANK"),
+        (BY_HAND, "MASTER_PORT"),
+    ],
+)
+@pytest.mark.parametrize("value", ["one", "-1", "1.5", "²"])
+def test_launch_with_a_wrong_number_is_refused(environ, name, value):
+    with pytest.raises(UserError, match=f"{name}={value}: this environment variable must be a whole number"):
+        launched(environ | {name: value})
+
+
+def test_launch_with_a_wrong_port_is_refused():
     with pytest.raises(UserError, match="MASTER_PORT=295000: must be from 1 to 65535"):
         launched(TORCHRUN | {"MASTER_PORT": "295000"})

@@ -94,24 +94,45 @@ def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tm
         thread.join()
 
 
-def test_process_that_ends_at_its_start_on_another_machine_ends_the_wait(meetings, monkeypatch, tmp_path):
+@pytest.fixture
+def two_machines(meetings, monkeypatch):
+    """Return a config of two machines with two devices each, and how the process of the other machine was started.
+
+    No process is started for a second device.
+    """
     first, other = meetings
     connection, worker = "ganexp.commands.launching.connection", "ganexp.commands.launching.worker"
-    ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
-    ended.wait()
     monkeypatch.setattr(f"{connection}.current_meeting", lambda: first)
     monkeypatch.setattr(f"{connection}.others_of_machine", lambda *_: nullcontext([]))
     monkeypatch.setattr(f"{worker}.meet", lambda _: other)
     monkeypatch.setattr(f"{worker}.signals_delayed", lambda _: nullcontext())
-    monkeypatch.setattr(f"{worker}.others_of_machine", lambda *_: nullcontext([ended]))
+    monkeypatch.setattr(f"{worker}.others_of_machine", lambda *_: nullcontext([]))
     monkeypatch.setenv("RANK", "")  # the other process sets it; this undoes that
     cfg = DictConfig({"trainer": {"devices": 2, "num_nodes": 2}, "schedule": {"batch_size": 8}})
-    launch = Launch("NODE_RANK=1", None, None, 0, *first.place, node=1, starts_others=True)
+    return cfg, Launch("NODE_RANK=1", None, None, 0, *first.place, node=1, starts_others=True)
+
+
+def ends_with(message, cfg, launch, run):
+    """Return whether the first process ends with a message because of the process of another machine, which ends."""
     with ThreadPoolExecutor() as pool:
         code = pool.submit(take_part, launch)
-        with pytest.raises(UserError, match="with NODE_RANK=1, a process ended at its start, with exit code 3"):
-            connected(cfg, RunDirectory(tmp_path)).__enter__()
-        assert code.result() == 1
+        with pytest.raises(UserError, match=message):
+            connected(cfg, RunDirectory(run)).__enter__()
+        return code.result() == 1
+
+
+def test_process_that_ends_at_its_start_on_another_machine_ends_the_wait(two_machines, monkeypatch, tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    ended.wait()
+    monkeypatch.setattr("ganexp.commands.launching.worker.others_of_machine", lambda *_: nullcontext([ended]))
+    message = "On the machine with NODE_RANK=1, a process ended at its start, with exit code 3"
+    assert ends_with(message, *two_machines, tmp_path)
+
+
+def test_machine_with_too_large_a_number_ends_the_wait(two_machines, tmp_path):
+    cfg, launch = two_machines
+    third = replace(launch, by="NODE_RANK=2", node=2)
+    assert ends_with("NODE_RANK=2: with trainer.num_nodes=2, machines have the numbers 0 to 1", cfg, third, tmp_path)
 
 
 def test_single_process_that_torchrun_restarts_resumes_the_run(monkeypatch, tmp_path):

@@ -60,20 +60,30 @@ def launched(environ: Mapping[str, str] = os.environ) -> Launch | None:
     Raises:
         UserError: an environment variable that must be a number, or a port, is not one.
     """
-    try:
-        launch = _by_torchrun(environ) or _by_srun(environ) or _by_hand(environ)
-    except ValueError as error:
-        raise UserError(f"the environment variables of a launcher are wrong: {error}") from None
+    launch = _by_torchrun(environ) or _by_srun(environ) or _by_hand(environ)
     if launch is not None and not 0 < launch.port <= MAX_PORT:
         raise UserError(f"MASTER_PORT={launch.port}: must be from 1 to {MAX_PORT}")
     return launch
+
+
+def _number(environ: Mapping[str, str], name: str, default: int = 0) -> int:
+    """Return the number in an environment variable, or `default` if there is no such variable.
+
+    Raises:
+        UserError: it is not a whole number from 0.
+    """
+    text = environ.get(name) or str(default)
+    if not text.isdecimal():
+        raise UserError(f"{name}={text}: this environment variable must be a whole number, 0 or larger")
+    return int(text)
 
 
 def _by_torchrun(environ: Mapping[str, str]) -> Launch | None:
     """Return the place of a process that torchrun, or a program with the same environment variables, has started."""
     if not {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= environ.keys():
         return None
-    rank, size, local_rank, port = (int(environ[key]) for key in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT"))
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_PORT")
+    rank, size, local_rank, port = (_number(environ, name) for name in names)
     by = "torchrun" if "TORCHELASTIC_RUN_ID" in environ else f"RANK={rank} WORLD_SIZE={size}"
     has_store = environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     name = environ.get("TORCHELASTIC_RUN_ID", "")
@@ -81,15 +91,15 @@ def _by_torchrun(environ: Mapping[str, str]) -> Launch | None:
 
 
 def _by_srun(environ: Mapping[str, str]) -> Launch | None:
-    if (size := int(environ.get("SLURM_STEP_NUM_TASKS", 1))) == 1:
+    if (size := _number(environ, "SLURM_STEP_NUM_TASKS", 1)) == 1:
         return None
     from lightning_fabric.plugins.environments import SLURMEnvironment  # only now, because it imports torch
 
     nodes = environ.get("SLURM_STEP_NODELIST", "127.0.0.1")
     address = environ.get("MASTER_ADDR") or SLURMEnvironment.resolve_root_node_address(nodes)
-    job, step = environ.get("SLURM_JOB_ID", "0"), environ.get("SLURM_STEP_ID", "0")
-    port = int(environ.get("MASTER_PORT") or FIRST_PORT + int(job[-4:]) + int(step))
-    rank, local_rank = (int(environ.get(f"SLURM_{name}", 0)) for name in ("PROCID", "LOCALID"))
+    job, step = _number(environ, "SLURM_JOB_ID"), _number(environ, "SLURM_STEP_ID")
+    port = _number(environ, "MASTER_PORT", FIRST_PORT + job % 10_000 + step)
+    rank, local_rank = _number(environ, "SLURM_PROCID"), _number(environ, "SLURM_LOCALID")
     return Launch("srun", rank, size, local_rank, address, port, name=f"{job}.{step}")
 
 
@@ -97,8 +107,8 @@ def _by_hand(environ: Mapping[str, str]) -> Launch | None:
     """Return the place of a process that a user started on one of several machines."""
     if not environ.keys() >= set(BY_HAND):
         return None
-    node, address, port = int(environ["NODE_RANK"]), environ["MASTER_ADDR"], int(environ["MASTER_PORT"])
-    local_rank, starts_others = int(environ.get("LOCAL_RANK", 0)), "LOCAL_RANK" not in environ
+    node, address, port = _number(environ, "NODE_RANK"), environ["MASTER_ADDR"], _number(environ, "MASTER_PORT")
+    local_rank, starts_others = _number(environ, "LOCAL_RANK"), "LOCAL_RANK" not in environ
     by = f"NODE_RANK={node}"
     return Launch(by, None, None, local_rank, address, port, node, starts_others=starts_others)
 

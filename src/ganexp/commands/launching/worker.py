@@ -63,12 +63,15 @@ def _work(shared: SharedRun, meeting: Meeting, launch: Launch) -> None:
     """Train with the config of the first process.
 
     Raises:
-        UserError: the run diverged; the first process says so, too.
+        UserError: the number of this machine is too large, or the run diverged, which the first process says, too.
         SystemExit: a signal has stopped the training.
     """
     cfg, run = shared.cfg, RunDirectory(Path(shared.path))
     devices = cfg.trainer.devices
     group = Group(launch.rank_among(devices), processes.total(cfg.trainer), devices)
+    if group.rank >= group.size:
+        last = cfg.trainer.num_nodes - 1
+        raise UserError(f"{launch.by}: with trainer.num_nodes={last + 1}, machines have the numbers 0 to {last}")
     os.environ["RANK"] = str(group.rank)  # `say` prints nothing with a rank above 0
     with signals_delayed(group.size), others_of_machine(launch, group) as others:
         meeting.wait_until_complete(lambda: _check_running(others, launch))
