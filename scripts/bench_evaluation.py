@@ -19,9 +19,9 @@ REAL = 10_000  # largest number of reference images; this number does not affect
 
 
 def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
-    """Print how long it takes to generate and score images with IS, FID and KID.
+    """Print the share of an evaluation in which IS, FID and KID are computed from features; on a GPU, also its seconds.
 
-    The SNGAN for 32x32 images generates them, and an Inception-v3 with random weights gives their features.
+    The SNGAN for 32x32 images generates the images, and an Inception-v3 with random weights gives their features.
 
     Args:
         device: device on which images, features and scores are computed.
@@ -44,7 +44,8 @@ def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -
             times.append((added - started, clock(device) - added))
     shares = [last / (first + last) for first, last in times]
     print(
-        f"{count:,} images, batch {batch_size}: scoring them takes {100 * statistics.median(shares):.0f} % of the time"
+        f"{count:,} images, batch {batch_size}: computing the scores from features takes "
+        f"{100 * statistics.median(shares):.0f} % of the time"
     )
     if device.type == "cuda":
         totals = [sum(each) for each in times]
@@ -52,7 +53,7 @@ def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -
 
 
 def build_evaluation(device: torch.device, count: int, batch_size: int, weights: Path) -> tuple[GAN, Scores]:
-    """Return a GAN, and the scores for its samples, which have the statistics of the real images."""
+    """Return a GAN, and the scores for its samples; the scores already have the statistics of the real images."""
     cfg = compose_case(
         [
             *CASES["sngan"],

@@ -80,7 +80,10 @@ def measure(steps: int, overrides: list[str], evaluations: int = EVALUATIONS) ->
 
 
 def growth(measured: list[Use]) -> dict[str, Any]:
-    """Return the growth of the memory as a share, and the numbers of files and threads, after the run has settled."""
+    """Return the growth of the memory as a share, the first measurement, and the numbers of files and threads.
+
+    All of them are from the part of the run after it has settled.
+    """
     settled = [use for use in measured if use.step >= SETTLED * measured[-1].step]
     first, last = settled[0], settled[-1]
     return {

@@ -67,7 +67,7 @@ def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> No
 
 
 class Ganexp:
-    """All scores of ganexp, from one pass of the images through one Inception network."""
+    """IS, FID and KID of ganexp, from one pass of the images through one Inception network."""
 
     def __init__(self, device: torch.device, count: int, weights: Path) -> None:
         self.device, self.count = device, count
@@ -113,7 +113,7 @@ class Torchmetrics:
 
 
 class TorchFidelity:
-    """All scores of torch-fidelity, from one pass of the images through one Inception network, without a cache."""
+    """IS, FID and KID of torch-fidelity, from one pass of the images through one Inception network, without a cache."""
 
     def __init__(self, device: torch.device, batch_size: int) -> None:
         self.device, self.batch_size = device, batch_size
@@ -156,7 +156,7 @@ class _RandomInception(FeatureExtractorInceptionV3):
 
 
 def save_random_inception(path: Path) -> None:
-    """Save random Inception weights where all three libraries look for them. The values do not affect the speed."""
+    """Save random Inception weights to `path`. The values do not affect the speed."""
     path.parent.mkdir(parents=True)
     torch.save({}, path)
     torch.manual_seed(0)

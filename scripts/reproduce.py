@@ -132,7 +132,7 @@ def published_text(entry: dict[str, Any]) -> str:
 
 
 def mean_and_deviation(values: list[float]) -> str:
-    """Return the mean ± the standard deviation as text; for a single value, only the value."""
+    """Return the mean ± the standard deviation as text; only the value if there is one, "not measured" if none."""
     summary = summarize(values)
     if summary.mean is None:
         return "not measured"
@@ -140,7 +140,7 @@ def mean_and_deviation(values: list[float]) -> str:
 
 
 def protocol_text(run: Run) -> str:
-    """Return the extractor, the number of samples, and the reference splits of the dataset as text."""
+    """Return the extractor, the number of samples, and the reference splits as text, or "not recorded"."""
     if not run.protocol:
         return "not recorded"
     references = [key.removeprefix("references.").removesuffix(".images") for key in run.protocol if ".images" in key]

@@ -4,8 +4,8 @@
 
 The script checks the old commit out into a temporary worktree, and trains the configurations in CASES with both trees,
 one process after the other, with the Python interpreter of this script. The weights of every network must be bitwise
-identical, and every score that the old tree logs must agree to 1e-6. The exit code is 0 if they agree, or if each
-difference is listed in INTENDED_CHANGES.
+identical, and every score that the old tree logs must agree to 1e-6. The exit code is 0 if both trees agree on every
+configuration that is not listed in INTENDED_CHANGES.
 """
 
 import argparse
@@ -145,7 +145,7 @@ def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None
 
 
 def differences(old: Path, new: Path) -> Iterator[str]:
-    """Yield a line for each weight that is not identical, and for each score that differs by more than 1e-6."""
+    """Yield a line for each weight that differs or that one run lacks, and each score that differs or is missing."""
     before = {renamed(name): value for name, value in weights(old).items()}
     after = weights(new)
     for name in sorted(before.keys() ^ after.keys()):

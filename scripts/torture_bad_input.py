@@ -3,7 +3,7 @@
 The values come from the declared types of the settings. A command may run. If it fails, it must end within 30 s with
 the exit code 1 or 2, print at most ten lines that name the key or the file, without a traceback, and leave nothing
 behind. A run that starts with a legitimate value and then fails, such as one with an extreme learning rate, keeps its
-directory. Every input runs in an empty directory, in a fork of this process; some run as separate processes.
+directory. Every input runs in a new directory, in a fork of this process or, for some, in a separate process.
 """
 
 import argparse
@@ -77,7 +77,7 @@ def _runs(directory: Path) -> dict[str, list[Trial]]:
 
 
 def _choose(arguments: argparse.Namespace, trials: dict[str, list[Trial]]) -> list[tuple[str, Trial]]:
-    """Return `--n` inputs of all kinds, in a random order that `--seed` determines."""
+    """Return up to `--n` inputs of all kinds, or of `--only` one, in a random order that `--seed` determines."""
     draw = random.Random(arguments.seed)
     chosen: list[tuple[str, Trial]] = []
     for kind in [arguments.only] if arguments.only else KINDS:

@@ -84,7 +84,7 @@ def damaged_sweeps(sweep: Path) -> Iterator[Trial]:
 
 
 def damaged_caches(cache: Path) -> Iterator[Trial]:
-    """Yield a trial for each file of the cache of scores, and kind of damage."""
+    """Yield a trial for each file of the cache of scores and each kind of damage."""
     for file in sorted(path.relative_to(cache) for path in cache.rglob("*") if path.is_file()):
         for how in ("truncated", "directory", "fifo", *CONTENTS):
             yield Trial(TRAIN, (file.name,), prepare=partial(_damage_cache, cache, file, how))

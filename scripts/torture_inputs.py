@@ -144,7 +144,7 @@ def wrong_values() -> Iterator[Trial]:
 
 
 def wrong_values_of_commands(run: Path) -> Iterator[Trial]:
-    """Yield trials of `sample` and `evaluate` on copies of a trained run, one for each of their settings and values."""
+    """Yield trials of `sample` and `evaluate`, one for each setting and value, and of `resume`, on copies of a run."""
     schema.register()
     for command, small in OF_RUNS.items():
         overrides = (f"ckpt={RUN}", *small)

@@ -94,7 +94,7 @@ def _tortured(
 
 
 def _stop(process: subprocess.Popen[str], path: Path, number: signal.Signals, seconds: float) -> list[str]:
-    """Send a signal after some seconds, and return what is wrong with how the process ends."""
+    """Send a signal if the process still runs after `seconds`, and return what is wrong with how it ends."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -83,7 +83,7 @@ def read(checkpoint: Path) -> dict[str, Any]:
 
 
 def differences(directory: Path, reference: Path) -> list[str]:
-    """Return what differs between two finished runs: parts of the checkpoint, logged values, scores, pictures."""
+    """Return what differs: parts of the checkpoint, logged values, entries of run.json, or the names of pictures."""
     ours, theirs = (read(each / "checkpoints" / "last.ckpt") for each in (directory, reference))
     found = [part for part in COMPARED if not _are_equal(ours.get(part), theirs.get(part))]
     states = [each["callbacks"]["RandomState"] for each in (ours, theirs)]

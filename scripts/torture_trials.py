@@ -18,7 +18,7 @@ import torch
 from ganexp import cli
 from ganexp.commands.evaluation import images as evaluate_images  # noqa: F401 (preloaded)
 
-RUN = "run"  # the directory of the trained run in trials of `evaluate`, `sample` and `resume`
+RUN = "run"  # the directory of the trained run, in trials of commands that need one
 SHORT = ("trainer=cpu", "schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4")
 LIMIT_S = 30
 MAX_LINES = 10
@@ -59,7 +59,7 @@ class Outcome:
 
     @property
     def started(self) -> bool:
-        """Return whether a run had started, which keeps its directory when it fails."""
+        """Return whether a run had started before it failed; such a run keeps its directory."""
         return bool(self.recorded)
 
     @property
@@ -92,7 +92,7 @@ def run_trial(trial: Trial, as_process: bool = False) -> Outcome:
 
 
 def run_in(directory: Path, arguments: Sequence[str]) -> None:
-    """Run a command line that must succeed in `directory`.
+    """Run a command line in `directory`; it must succeed.
 
     Raises:
         RuntimeError: the command fails.

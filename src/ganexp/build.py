@@ -87,7 +87,7 @@ def build_gan(cfg: DictConfig) -> GAN:
 
 
 def build_objective(cfg: DictConfig, joint_batch: bool = False) -> Objective:
-    """Return the adversarial loss with its penalties, constraint, auxiliary terms and augmentations."""
+    """Return the adversarial loss with its penalties, constraint, auxiliary terms, augmentations and modifiers."""
     loss = cfg.loss
     return Objective(
         instantiate(loss.adversarial, "loss.adversarial"),

@@ -100,7 +100,7 @@ def prepare_sets(
 
     Raises:
         UserError: the dataset lacks a split, a score needs more images, a setting of a score is wrong, a score needs
-            labels but there are none, or metrics.best_by does not name a score.
+            labels but there are none, metrics.best_by does not name a score, or a classifier cannot be trained.
     """
     metrics = cfg.metrics
     references = _reference_sets(cfg, image_set)
@@ -267,6 +267,8 @@ def extractor_is_ready(cfg: DictConfig, image_set: ImageSet) -> bool:
 
 def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]:
     """Return the name of the score that chooses the best checkpoint, and `min` if lower is better, else `max`.
+
+    Without scores, the name is None.
 
     Raises:
         UserError: metrics.best_by does not name one of the scores, or names a score without a direction.

@@ -180,7 +180,7 @@ def _shapes(state: Mapping[str, Any]) -> dict[str, str]:
 
 
 def latest_checkpoint(run: RunDirectory) -> tuple[Path | None, int]:
-    """Return the checkpoint from which to resume a run, and its step; (None, 0) if the run has none yet.
+    """Return the checkpoint from which to resume a run, and its step; (None, 0) if it has no last.ckpt yet.
 
     This is last.ckpt, or if it is damaged, the newest other checkpoint that is whole.
 

@@ -1,6 +1,6 @@
 """Parse the command line and run its command.
 
-train, evaluate, sample and describe are Hydra primary configs; `resume` and `report` parse their own arguments. Only
+train, evaluate, sample and describe are Hydra primary configs; resume, list and report parse their own arguments. Only
 this module prints errors and exits. Must not import torch, so that `ganexp --help` is fast.
 """
 

@@ -261,7 +261,7 @@ def short_paths(text: str, given: Iterable[str] = ()) -> str:
 
     Args:
         text: the message, with absolute paths.
-        given: the values on the command line. Those that begin with `..` or `~` are paths outside of that directory.
+        given: the values on the command line. Those that begin with `..` or `~` replace the absolute paths they mean.
     """
     shown = {re.escape(os.getcwd() + os.sep): ""} if os.getcwd() != os.sep else {}
     for value in given:

@@ -33,7 +33,7 @@ class LoadedRun:
 
 
 def load_run(ckpt: str, accelerator: str) -> LoadedRun:
-    """Load a checkpoint, or the best one of a run directory.
+    """Load a checkpoint, or the best one of a run directory, or its last one if there is no best.
 
     Only tensors and plain values are read from the checkpoint, and the config is checked, so that neither of them can
     run untrusted code.

@@ -1,8 +1,8 @@
 """The names under which a run logs its values: in metrics.jsonl, in TensorBoard and in every other logger.
 
-Each logged point has `step`, which counts generator updates, the other axes, and values of one kind: losses (with the
-discriminator's accuracy, gradient norms and further values of the objective), scores, or the discriminator's mean
-logits (with the corresponding mean probabilities). Must not import torch.
+Each logged point has `step` (the number of generator updates), the other axes, and values of one kind: losses (with the
+discriminator's accuracy, gradient norms and further values of the objective), scores, the discriminator's mean logits
+(with the corresponding mean probabilities), or a failure that the guard has found. Must not import torch.
 """
 
 LOSS = "loss/"

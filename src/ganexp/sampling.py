@@ -225,7 +225,7 @@ def interpolation_grid(
 ) -> Tensor:
     """Return images (rows · columns, C, H, W) in [-1, 1], with an interpolation between two latents in each row.
 
-    Row r goes from latent rows + r to latent r. With classes, it shows class r, or the class `label`.
+    Row r goes from latent rows + r to latent r. With classes, `grid_classes` gives the class of each row.
     """
     z = FixedLatents(gan.latent, seed)[torch.arange(2 * rows)]
     between = interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1)  # (rows · columns, d)

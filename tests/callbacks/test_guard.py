@@ -22,7 +22,7 @@ from ganexp.runs.run_directory import RunDirectory
 
 
 class Watched:
-    """A run of a guard without networks: `evaluate` logs losses and then ends an evaluation period."""
+    """A run with a guard, but without networks: `evaluate` logs losses and then ends an evaluation period."""
 
     def __init__(self, path, adversarial=None, **options):
         self.run = RunDirectory(path)
@@ -212,11 +212,11 @@ def test_rollback_continues_as_a_resumed_run_would(tmp_path, failing):
 
 
 class Killed(BaseException):
-    """The process ends here."""
+    """An exception that stands for a kill of the process."""
 
 
 def test_rollback_that_is_killed_is_made_when_the_run_resumes(tmp_path, failing):
-    """The run is killed just before last.ckpt is replaced, which is the end of a rollback."""
+    """The run is killed just before a rollback replaces last.ckpt at its end."""
     options = ("callbacks.guard.action=rollback", "callbacks.guard.max_rollbacks=1", "+callbacks.guard.patience=1")
     run = RunDirectory(tmp_path / "run")
     with patch("ganexp.callbacks.rollback.AtomicCheckpointIO", side_effect=Killed), pytest.raises(Killed):

@@ -81,7 +81,7 @@ def importable(tmp_path, monkeypatch):
 
 
 def interrupt(name, step, hook=BATCH, times=1):
-    """Return the override that sends a signal once, within the step after `step`."""
+    """Return the override of a callback that sends a signal `times` times in `hook`, in the step after `step`."""
     node = f"{{_target_: interrupting.Interrupt, name: {name}, step: {step}, hook: {hook}, times: {times}}}"
     return f"+callbacks.at_{step}={node}"
 
@@ -119,7 +119,7 @@ def test_interrupted_run_ends_with_the_same_bits(whole, tmp_path, importable, si
 
 
 def same_run(run, whole):
-    """Return whether two finished runs have the same weights, states, points, scores and best checkpoint."""
+    """Return whether two finished runs have the same weights, states, points, scores and names of pictures."""
     ours, undisturbed = last_checkpoint(run), last_checkpoint(whole)
     for part in ("state_dict", "optimizer_states", "lr_schedulers", "StreamData", "global_step", "epoch"):
         assert same_state(ours[part], undisturbed[part]), part

@@ -138,6 +138,6 @@ def test_wrong_value_is_refused_by_its_key(base, key, value):
     with pytest.raises((UserError, ValidationError)) as refusal:
         check_with(base, key, value)
     message = str(refusal.value)
-    assert key.rpartition(".")[2] in message  # model.generator.latent_dim is a name of model.latent.dim
+    assert key.rpartition(".")[2] in message  # model.latent.dim may be named as model.generator.latent_dim
     assert isinstance(refusal.value, ValidationError) or "must be" in message or "_target_" in message
     assert len(message.splitlines()) <= 10

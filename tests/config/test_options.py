@@ -109,7 +109,8 @@ def nodes_of(value, key=""):
 
 LOSSES = [option for option in options("loss") if "/" not in option]
 PENALTIES = options("loss/penalty")
-MODELS = [name for name in options("model") if not name.endswith(("48", "96"))]  # these have the same layers
+# Without the models for 48 and 96 pixels, whose layers are those of the models for 32 pixels.
+MODELS = [name for name in options("model") if not name.endswith(("48", "96"))]
 # Losses that need a discriminator with vector outputs, which most conditional discriminators do not have.
 VECTOR_LOSSES, VECTOR_MODELS = ("two_class", "cramer"), ("mlp",)
 
@@ -128,7 +129,7 @@ def penalty_nodes():
 
 @pytest.fixture
 def networks_built_once(monkeypatch):
-    """Share the networks of equal nodes, which have no weights here."""
+    """Build the networks of equal nodes only once; networks have no weights here."""
     networks = {}
 
     def remembered(node, key, /, **arguments):

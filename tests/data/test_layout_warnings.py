@@ -7,7 +7,10 @@ from ganexp.data.layout_warnings import class_warnings
 
 
 def warnings_of(counts, files="{n}.png", from_folders=True):
-    """Return the warnings about classes with `counts` images that `files` numbers by folder or through all folders."""
+    """Return the warnings about classes with `counts` images.
+
+    `files` is the format of file names, in which n counts the images of a folder, and total those of all folders.
+    """
     images, total = [], 0
     for name, count in counts.items():
         for number in range(count):
@@ -36,7 +39,7 @@ def test_folder_for_every_image_names_both_fixes():
     assert warning.startswith("30 classes have one image only: patient0, patient1, ")
     assert "dataset.json" in warning
     (warning,) = warnings_of({"a": 5, "b": 1, "c": 5})
-    assert warning == "1 class has one image only: b. Add images of it, or remove the class."
+    assert warning == "1 class has one image only: b. Add images to such a class, or remove it."
 
 
 @pytest.mark.parametrize(

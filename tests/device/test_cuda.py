@@ -183,7 +183,7 @@ def test_updates_can_be_recorded_as_graphs(case, precision, tmp_path):
 
 
 class NoWaiting(Callback):
-    """Raise an error in every step that waits for the GPU, unless its losses are logged."""
+    """Raise an error if a step waits for the GPU, except in the first step and where losses are logged."""
 
     steps = 0
 

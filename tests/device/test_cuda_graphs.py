@@ -250,7 +250,7 @@ def test_updates_that_change_objects_are_not_recorded(case):
 
 
 class WatchGraphs(Callback):
-    """Collect which networks have graphs, and make it an error to wait for the GPU where no losses are logged."""
+    """Collect which networks have graphs, and make waiting an error after the first step where no losses are logged."""
 
     def __init__(self):
         self.recorded, self.in_use = set(), []

@@ -20,7 +20,7 @@ NEEDS_GPU = (
 ON_GPU = pytest.param("cuda", marks=NEEDS_GPU)
 SHORT = ("schedule.steps=2", "schedule.evaluate_every=2", "callbacks=none", "hydra.run.dir=run")
 TOLERANCE = 1e-5  # allowed error of a gradient in 32 bits, relative to its norm
-TF32_TOLERANCE = 0.05  # the allowed error with TF32, whose numbers have 10 bits
+TF32_TOLERANCE = 0.05  # the allowed error with TF32, whose mantissas have 10 bits
 PENALISED = ("wgan_gp_resnet", "class_head", "sngan_cnn_r1", "dragan_replay")
 
 

@@ -65,12 +65,12 @@ def prepare(attack: Attack, run: Path, directory: Path) -> None:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Return the environment variables of a command that is started on an attack."""
+    """Return the environment variables to set for a command that is started on an attack."""
     return {"PATH": f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}", "GANEXP_CACHE": str(directory / "cache")}
 
 
 def harm(directory: Path, text: str) -> list[str]:
-    """Return what a command did to the user: code that ran, and files that were read, changed, added or deleted."""
+    """Return the faults of a command: code that ran, files that were read, changed, added or deleted, a traceback."""
     found = [f"{path.name} exists" for path in directory.rglob(HACKED)]
     mine = {path.name: path.read_bytes() if path.is_file() else b"" for path in (directory / "mine").iterdir()}
     found += [f"mine/{name} changed" for name in sorted(mine.keys() | MINE.keys()) if mine.get(name) != MINE.get(name)]

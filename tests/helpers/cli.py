@@ -54,7 +54,7 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
 
 @contextlib.contextmanager
 def _one_composition() -> Iterator[None]:
-    """Prevent Hydra's first composition of the whole config, which only serves to read hydra.mode.
+    """Prevent the first of Hydra's two compositions, which only serves to read hydra.mode, unless it may be set.
 
     Commands in separate processes compose twice, as they do for users.
     """

@@ -79,7 +79,7 @@ def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Cal
 
 
 def _from_a_head(merge: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
-    """Return a function that merges files, and remembers the merge of the first ones, a multiple of `STEP`.
+    """Return a function that merges files, and remembers the merge of the first n files, n a multiple of STEP.
 
     Merging a file into a config takes a millisecond, because it visits all of its nodes.
     """
@@ -139,7 +139,7 @@ def _choices_of_the_package(_loader: Any, defaults: Sequence[ResultDefault], rep
 
 
 def _only_if_needed(create_map: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
-    """Return a function that lists what interpolations can refer to only if there are interpolations."""
+    """Return a function that lists what interpolations can refer to, or nothing if there are no interpolations."""
 
     def create(overrides: Any, items: Sequence[InputDefault], self_added: bool) -> DictConfig:
         is_needed = any(item.is_interpolation() for item in items)

@@ -192,7 +192,7 @@ def check_generator(args, kwargs):
 def pretend_cuda():
     """Let `device="cuda"` make pretend tensors within the block, and yield the `PretendCuda` that records.
 
-    Read images before: a cache of the package would keep pretend images.
+    Read images before the block: a cache of the package would keep pretend images.
     """
     recorder = PretendCuda()
     with contextlib.ExitStack() as stack:

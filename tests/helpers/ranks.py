@@ -107,7 +107,7 @@ def train(words, directory, nodes=1):
 
 
 def train_without_exchange(words, directory):
-    """Train, but leave out what the processes exchange."""
+    """Train, but do not average tensors over the processes."""
     processes.average = lambda tensors: None
     return train(words, directory)
 
@@ -121,7 +121,7 @@ def score(directory):
 
 
 def diverge(directory):
-    """Return the error of a training in which the images of one process become NaN."""
+    """Return the error of a training in which the images of one process become NaN, and the step of the GAN."""
     cfg = config(*COMMON, f"trainer.devices={processes.count()}")
     prepared = prepare(cfg)
     if processes.rank():

@@ -61,9 +61,9 @@ def make_run(
         text: the config; its seed is replaced.
         seed: seed of the run.
         fid: FID at the best evaluation. The FID at the last one is higher by 1, and the Inception Score is 60 / fid.
-        points: number of logged points of the losses; the scores and the mean logits have 10 points.
+        points: number of steps after step 0 at which losses are logged; at 10 of them, scores and mean logits are, too.
         pictures: whether to create sample grids.
-        extra_scores: further scores of all evaluations.
+        extra_scores: further scores of each evaluation in run.json.
         metadata: further entries of run.json; they replace those of METADATA and the scores.
     """
     path.mkdir(parents=True)
@@ -102,7 +102,7 @@ def save_evaluated(run: Path, fid: float, file: str = "scores.json", **record: A
 
 
 def _points(seed: Any, fid: float, count: int) -> Iterator[dict[str, float]]:
-    """Yield the lines of metrics.jsonl: losses, scores and mean logits are logged as separate points."""
+    """Yield the points of metrics.jsonl; losses, scores and mean logits are in separate points."""
     noise = random.Random(seed)
     for index in range(count + 1):
         step = round(STEPS * index / count)

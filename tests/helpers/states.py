@@ -43,7 +43,7 @@ def logged_points(run):
 
 
 def wait_for_step(run, step, process):
-    """Wait until a run has logged `step`; if the process ends earlier, fail with its output."""
+    """Wait until a run has logged `step` or a later step; if the process ends earlier, fail with its output."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
         file = run / "metrics.jsonl"

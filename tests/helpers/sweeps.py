@@ -41,7 +41,7 @@ def run_directories(sweep: Path) -> list[str]:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 90) -> None:
-    """Wait until `condition` holds; fail after some time."""
+    """Wait until `condition` holds; fail after `seconds` seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition never held"

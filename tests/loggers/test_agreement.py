@@ -45,7 +45,7 @@ def last_of_tensorboard(run, prefix):
 
 
 def last_of_wandb(run, prefix):
-    """Return the last values in the files of all processes that continued the W&B run."""
+    """Return the last values in the files of all processes that wrote to the W&B run."""
     return {key: values[-1] for key, values in wandb_history(run).items() if key.startswith(prefix)}
 
 

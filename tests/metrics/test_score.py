@@ -102,7 +102,7 @@ def state_size(name, count, kept):
 
 @every_score
 def test_score_keeps_as_many_samples_as_it_declares(name):
-    """The memory of a score with `kept_samples = 0` does not grow, and that of other scores stops at their number."""
+    """With `kept_samples = 0`, the memory of a score does not grow; otherwise it stops growing at `kept_samples`."""
     kept = scores_of(name).scores[name].kept_samples
     if kept == 0:
         assert state_size(name, 100, 0) == state_size(name, 300, 0)

@@ -27,7 +27,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def page(browser, page_directory):
-    """Open the page; at the end, check that it reported no error and made no request."""
+    """Open the page; at the end, check that it reported no error and requested nothing from a network."""
     page, events = browser.new_page(color_scheme="dark"), []
     is_local = ("file:", "data:")
     page.on("console", lambda message: events.append(message.text) if message.type in ("error", "warning") else None)

@@ -121,7 +121,7 @@ def test_batches_that_cannot_be_divided_are_refused(words, fix):
 
 
 def limited(images, affected=lambda images: True):
-    """Let the discriminator run out of memory for a batch of more than `images` images that is `affected`."""
+    """Let the discriminator run out of memory at more than `images` images for which `affected` returns true."""
     forward = Discriminator.forward
 
     def limited_forward(network, x, labels=None):
@@ -178,7 +178,7 @@ def test_shared_images_are_not_generated_again():
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
     with limited(4):
         bench.step()
-    assert bench.gan.accumulated.parts == 2  # from D's update on, before which there were no images to share
+    assert bench.gan.accumulated.parts == 2  # doubled in D's update, before there are shared images
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
     with limited(4, lambda images: images.requires_grad), pytest.raises(torch.OutOfMemoryError):
         bench.step()

@@ -25,7 +25,7 @@ MACHINES = {"accumulated": 2}  # machines with one device each; other cases have
 
 
 def largest_difference(ours, theirs):
-    """Return the largest norm of a weight's difference between the two, relative to its norm in `theirs`."""
+    """Return the largest norm of the difference of a weight between both states, relative to its norm in `theirs`."""
     assert ours.keys() == theirs.keys()
     norms = {name: (np.linalg.norm(ours[name] - theirs[name]), np.linalg.norm(theirs[name])) for name in ours}
     return max(difference / max(norm, 1e-3) for difference, norm in norms.values())

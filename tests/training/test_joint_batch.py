@@ -24,7 +24,7 @@ CASES = {
 
 
 def gradients_of_one_update(monkeypatch, *overrides, model):
-    """Return the discriminator's gradients in its first update."""
+    """Return a bench after one step, and the gradients of the discriminator's first update by name."""
     bench = Bench("data.num_classes=3", *overrides, model=model)
     monkeypatch.setattr(bench.optimizers[1], "step", lambda: None)
     torch.manual_seed(1)

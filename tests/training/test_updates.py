@@ -7,7 +7,10 @@ from ganexp.training.updates import Backward, FixedRatio, LossLimit, Step
 
 
 def sequence(rule, losses=None, others=()):
-    """Return a step's phases as text: nD or sD for D's gradient on the next or same real batch, stepD for its step."""
+    """Return a step's phases as text, such as nD stepD sG stepG.
+
+    nD is a gradient of D on the next real batch, sD one on the same real batch, and stepD a step of D's optimizer.
+    """
     losses = iter(losses or [])
     phases, result, text = rule.phases(others), None, []
     while True:
@@ -97,7 +100,7 @@ def test_fixed_ratio_resumes_within_its_cycle():
 
 
 def play(rule, losses):
-    """Return the number of discriminator updates in each step, given the loss of every update."""
+    """Return the number of discriminator updates in each complete step, given the loss of every update."""
     steps, remaining = [], list(losses)
     while remaining:
         phases, result, updates = rule.phases(), None, 0

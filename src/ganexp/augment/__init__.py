@@ -1,4 +1,4 @@
-"""Augmentations of the images that the discriminator sees, in all updates and in the penalties.
+"""Augmentations of the images that the discriminator receives in the updates of both networks and in the penalties.
 
 An augmentation is called with images (N, C, H, W), real or generated, and returns images of the same shape. Gradients
 flow through it. An augmentation with state, such as an adaptive probability, is a module with buffers. To add one,

@@ -52,17 +52,18 @@ class Guard(Callback):
         action: what to do. `warn` only names the failure. `stop` ends the run, too. `rollback` continues from the last
             checkpoint before the failure, with other random numbers. `off` does nothing.
         patience: number of evaluations in a row with the failure `floor` or `diversity`, before the action.
-        floor_margin: distance from the floor that counts as being at the floor. Where G had a saturating loss and D
-            separated all images, D's loss was below 0.001; in the runs that trained well, it was above 0.15.
-        rise: sudden rise of D's loss, in robust standard deviations of the points before it. The largest in a run that
-            trained well was 8.5, in the textbook GAN.
-        lowest_diversity: limit on the mean distance between two samples, as a share of that between two real images. It
-            was 0 for a generator that ignores its latent, and 0.34 or more in the runs that trained well.
+        floor_margin: distance from the floor below which D's loss counts as being at the floor. Where G had a
+            saturating loss and D separated all images, D's loss was below 0.001; in the runs that trained well, it was
+            above 0.15.
+        rise: limit on a sudden rise of D's loss, in robust standard deviations of the points before it. The largest
+            rise in a run that trained well was 8.5, in the textbook GAN.
+        lowest_diversity: limit on the mean distance between two samples, as a share of that between two real images.
+            The share was 0 for a generator that ignores its latent, and 0.34 or more in the runs that trained well.
         score_patience: number of evaluations in a row with a worse score, before the action. The FID of DCGAN on MNIST
             went from 3.2 to 4.1, 4.2 and 5.3 in a run of 20 epochs, which is too early to call the run failed.
         score_margin: share by which the score must be worse than its best value. A single evaluation can be worse by
             more in a run that improves afterwards: FID 28.0, 37.6, 29.1.
-        max_rollbacks: number of rollbacks in a run; the next failure ends it.
+        max_rollbacks: maximum number of rollbacks in a run; the next failure ends it.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Show the progress of a run: a live bar on a terminal; elsewhere a line at each evaluation, or every half minute."""
+"""Show the progress of a run: a live bar on a terminal; elsewhere a line at each evaluation and every half minute."""
 
 import time
 from typing import Any

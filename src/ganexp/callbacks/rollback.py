@@ -37,7 +37,7 @@ def must_roll_back(checkpoint: Mapping[str, Any]) -> bool:
 
 
 def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
-    """Replace last.ckpt by the good checkpoint, with other random numbers; record it in run.json.
+    """Replace last.ckpt by the good checkpoint, with other random numbers; record the rollback in run.json.
 
     A run that continues from last.ckpt then repeats the steps, with the same real images and with other latents. The
     best.ckpt that belongs to the good checkpoint returns, too. last.ckpt is replaced at the end, so that a rollback

@@ -72,7 +72,10 @@ class SampleGrids(Callback):
         return grids.image_grid(images, self.columns, grid_names(gan, self.classes, class_rows(gan, self.rows)))
 
     def _real_grid(self, gan: GAN, image_set: ImageSet) -> Tensor:
-        """Return evenly spaced real images as a picture, uint8 (3, H, W), with the sample grid's class in each row."""
+        """Return evenly spaced real images as a picture, uint8 (3, H, W).
+
+        If the rows of the sample grid have classes, the rows of real images have the same ones.
+        """
         rows = class_rows(gan, self.rows)
         chosen = evenly_spaced(len(image_set), rows * self.columns)
         if classes := grid_classes(gan, rows):

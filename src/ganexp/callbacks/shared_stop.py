@@ -17,11 +17,11 @@ _received: set[int] = set()  # the signals that this process has received
 
 @contextmanager
 def signals_delayed(count: int) -> Iterator[None]:
-    """Delay the signals that end a training of `count` processes until the end of a step.
+    """Delay SIGUSR1, SLURM's signal of a preemption, until the end of a step in a training of `count` processes.
 
     Signals reach the processes one after another. Without the delay, a signal would end its process while the others
-    still need it, for example for the last checkpoint. Under SLURM, the signal of a preemption, SIGUSR1, is also
-    delayed before the first step. In a single process, nothing is delayed here.
+    still need it, for example for the last checkpoint. SIGUSR1 is also delayed before the first step; `SharedStop`
+    delays SIGTERM from then on. In a single process, or without SLURM, nothing is delayed here.
     """
     if count == 1 or threading.current_thread() is not threading.main_thread():  # others cannot handle signals
         yield

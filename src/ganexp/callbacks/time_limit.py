@@ -20,7 +20,7 @@ class TimeLimit(Timer):
 
     @property
     def is_over(self) -> bool:
-        """Whether the time is up."""
+        """Whether the time limit has been reached."""
         remaining = self.time_remaining()
         return remaining is not None and remaining <= 0
 

@@ -43,7 +43,8 @@ class Case:
         discriminator_parameters: the same for the discriminator.
         steps: length of the run in generator updates; None if it is not known before the images are read. If the
             updates depend on the losses, it is the largest possible number.
-        epochs: length of the run in passes over the training split; None if the number of images is not known.
+        epochs: length of the run in epochs; None if it depends on the losses, or on a number of images that is not
+            known.
     """
 
     name: str

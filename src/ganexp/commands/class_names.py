@@ -46,9 +46,9 @@ def find_class(label: Any, names: Sequence[str]) -> int:
 
 
 def class_directories(names: Sequence[str]) -> list[str]:
-    """Return a different directory name for each class, which is valid on any system.
+    """Return for each class a directory name of its own that is valid on any system.
 
-    Characters that are not allowed are replaced by their code, such as %2F for a slash.
+    Characters that are not allowed are replaced by their code, such as %2F for a slash. Long names are shortened.
     """
     return [_directory(name, number) for number, name in enumerate(names)]
 

@@ -53,7 +53,7 @@ def complete(command: Command, folders: Sequence[Path]) -> Command:
 
 
 def _values(word: str, name: str | None, folders: Sequence[Path]) -> Iterator[str]:
-    """Yield what `word` may become: topics, or `word` with every experiment or path that its value may become."""
+    """Yield what `word` may become: topics, paths, or `word` with every option or path that its value may become."""
     key, equals, value = word.partition("=")
     if name == "list":
         topics = groups(folders)

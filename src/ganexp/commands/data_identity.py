@@ -30,7 +30,7 @@ def changes(before: Content | None, after: Content) -> list[str]:
     """Return a line for each split that has changed, also if it exists only before or only after.
 
     Args:
-        before: the content of each split on which the run was trained; None if run.json does not record it.
+        before: the content of each split when the run was trained; None if run.json does not record it.
         after: the current content of each split.
     """
     if before is None:

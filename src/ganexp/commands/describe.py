@@ -1,4 +1,4 @@
-"""Run `ganexp describe`: describe the training of a config as JSON, without reading images or downloading."""
+"""Run `ganexp describe`: describe the training of a config. Nothing is downloaded, and no dataset is needed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -107,7 +107,7 @@ def _settings(node: DictConfig) -> dict[str, Any]:
 
 
 def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:
-    """Return the names of each network's loss terms, computed on two black images."""
+    """Return the names of each network's loss terms, which are computed once, on two real images of zeros."""
     labels = torch.zeros(2, dtype=torch.long) if gan.num_classes else None
     real = torch.zeros(2, cfg.data.channels, cfg.data.resolution, cfg.data.resolution)
     fake = gan.generator(gan.latent.sample(2), labels)

@@ -39,7 +39,7 @@ def runs_below(path: Path) -> list[Path]:
 
 
 def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[str, Any]) -> None:
-    """Score each finished run that has not been scored under the same protocol, and print which runs are left out.
+    """Score each finished run that has not been scored under the same protocol, and print how many runs are left out.
 
     Args:
         runs: run directories.
@@ -67,7 +67,7 @@ def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[s
 
 
 def _score_once(run: Path, settings: DictConfig, metrics: Mapping[str, Any]) -> bool | UserError:
-    """Score a run unless it already has such scores. Return whether it was scored, or why it cannot be scored."""
+    """Score a run unless it has scores under the same protocol. Return whether it was scored, or why it cannot be."""
     say(f"\n{short_path(run)}")
     of_run = settings.copy()
     of_run.ckpt = str(run)

@@ -18,8 +18,9 @@ FLOPS = 200_000_000_000
 def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> bool:
     """Replace `trainer.precision=auto` in `cfg` by the precision for the device, so that a resumed run keeps it.
 
-    The precision is bf16-mixed for large networks on a recent GPU if updates are launched as CUDA graphs. Without
-    graphs, half precision makes a step slower, because it adds conversions, each of which the CPU must launch.
+    The precision is bf16-mixed for large networks on a recent GPU if updates are launched as CUDA graphs, and 32-true
+    otherwise. Without graphs, half precision makes a step slower, because it adds conversions, each of which the CPU
+    must launch.
 
     Returns:
         Whether `cfg` was changed.

@@ -78,7 +78,10 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
 
 
 def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
-    """Return the length of the run, in steps and in epochs, and how often it is evaluated, as one line."""
+    """Return the length of the run, in steps and in epochs, and how often it is evaluated, as one line.
+
+    A second line names the epochs of schedule.keep_at after the end of the run, if there are any.
+    """
     schedule, unit = cfg.schedule, {"steps": "step", "d_steps": "discriminator update"}[cfg.schedule.evaluate_by]
     length = count(schedule.steps, "step")
     if schedule.max_d_steps is not None:

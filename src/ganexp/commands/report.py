@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> None:
 
     Raises:
         UsageError: the arguments are wrong.
-        UserError: there are no runs, or the output directory has files that no report has written.
+        UserError: as in `report` and `bundle`.
     """
     parser = report_parser()
     given = parser.parse_intermixed_args(arguments)
@@ -95,8 +95,8 @@ def report(directories: Sequence[str], output: str | None = None, images: bool =
         images: whether the page shows samples.
 
     Raises:
-        UserError: there are no runs, the output directory has files that no report has written, or ganexp would
-            write through a link that the user has not given.
+        UserError: there are no runs, the output directory cannot be written or has files that no report has written, or
+            ganexp would write through a link that the user has not given.
     """
     content = Report.from_runs(collect(directories), find_baselines(directories))
     target = Path(output).expanduser() if output else Path(directories[0]).expanduser() / "report"

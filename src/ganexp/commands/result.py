@@ -61,6 +61,8 @@ def record_result(
 def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -> dict[str, dict[str, float]]:
     """Return the scores and steps of the best evaluation, the last evaluation and the untrained networks.
 
+    The result lacks those that were not evaluated, and is empty if there was no evaluation after step 0.
+
     Args:
         points: logged points.
         monitor: name of the score that decides which evaluation is best; step 0 is never the best, nor is an evaluation
@@ -94,8 +96,8 @@ def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
 def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings by which loggers compare runs: numbers, Booleans and strings by dotted key.
 
-    They are the seed, the tags, the chosen option of each group, and every config value that `report` treats as a
-    setting, with Python classes represented by their names.
+    They are the seed, the tags, and the chosen options and config values that `report` treats as settings, with Python
+    classes represented by their names.
 
     Args:
         cfg: the resolved config.

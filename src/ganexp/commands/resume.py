@@ -30,8 +30,8 @@ def resume(arguments: ResumeArguments) -> None:
         arguments: the run directory, and the settings to change.
 
     Raises:
-        UserError: the directory is not a run, another process is training the run, its config is not trusted, its
-            images have changed, or its length cannot be changed.
+        UserError: the directory is not a run or has links to other places, another process is training the run, its
+            config is not trusted, its images have changed, its length cannot be changed, or as in `prepare`.
     """
     path, is_longer = arguments.path, (arguments.steps, arguments.epochs) != (None, None)
     run = RunDirectory(path)

@@ -1,4 +1,4 @@
-"""Record in run.json how a training ends, and how it starts."""
+"""Record in run.json how a run ends, and print what a user should know when it is resumed."""
 
 import signal
 from collections.abc import Iterator, Mapping

@@ -58,9 +58,10 @@ class Classes:
 
 
 def sample(cfg: DictConfig) -> None:
-    """Save `n` images, a grid of the first 100, interpolations, traversals and, with classes, a grid of all classes.
+    """Save `n` images, a grid of the first 100, interpolations, traversals and, with classes, a grid of the classes.
 
-    With `label` all images show one class, and the grid of all classes is left out.
+    The grid of the classes has one class per row, and at most 20 rows. With `label` all images show one class, and
+    this grid is left out.
 
     Raises:
         UserError: the settings do not fit the generator, the class is unknown, the checkpoint is missing, or the output
@@ -124,7 +125,7 @@ def _has_files(directory: Path) -> bool:
 
 
 def _save_class_grid(cfg: DictConfig, loaded: LoadedRun, classes: Classes, output: Path) -> None:
-    """Save classes.png, a grid with one class per row, if the images have several classes."""
+    """Save classes.png, a grid with one class per row, if the generator has classes and `label` chooses none."""
     if not classes.names or classes.label is not None:
         return
     gan = loaded.gan
@@ -152,7 +153,7 @@ def _save_traversals(cfg: DictConfig, loaded: LoadedRun, classes: Classes, outpu
 
 
 def _title(cfg: DictConfig, loaded: LoadedRun, content: str) -> str:
-    """Return the title of a picture: the run, the step, the seed of the latents, and what it shows."""
+    """Return the title of a picture: the run, the step, what it shows, and the seed; empty if the run has no title."""
     run = run_title(loaded.run)
     return run and f"{run} · step {loaded.gan.step:,} · {content}, latents of seed {cfg.seed}"
 

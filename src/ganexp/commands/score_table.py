@@ -72,7 +72,7 @@ def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any
 
 
 def spread_lines(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a line for each kind of deviation and interval in a table of scores, with the names of its scores."""
+    """Return a line for each kind of deviation or interval in a table, with the names of the scores that have it."""
     names: dict[str, dict[str, None]] = {}
     for name in values:
         if spread := info.get(name, {}).get("spread"):

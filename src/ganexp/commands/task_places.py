@@ -56,7 +56,10 @@ def _how_to_move(key: str, text: Any) -> str:
 
 
 def given_places(argv: Sequence[str]) -> dict[str, str]:
-    """Return a command line's settings by their values as absolute paths; the key outputs/ has those for new runs."""
+    """Return the settings of a command line by their values, as absolute paths.
+
+    The path of outputs/ has the settings that change where new runs are.
+    """
     pairs = [argument.split("=", 1) for argument in argv if "=" in argument]
     given = {absolute(value.strip("'\"")): f"{key}=PATH" for key, value in pairs}
     new_runs = "hydra.run.dir=DIRECTORY, or hydra.sweep.dir=DIRECTORY for a sweep; or another working directory"

@@ -50,7 +50,7 @@ def chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
 
 
 def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
-    """Return a training's reserved run directory with Hydra's files; for other commands, Hydra's output directory.
+    """Return a training's reserved run directory with Hydra's files; in other cases, Hydra's output directory.
 
     Raises:
         UserError: the files cannot be written, for example because the disk is full.
@@ -70,7 +70,7 @@ def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
 
 
 def _resolve(task: Task) -> DictConfig:
-    """Return the resolved config of a training, with either steps or epochs."""
+    """Return the resolved config of a task, with either steps or epochs."""
     cfg = task.cfg.copy()
     choose_units(cfg, task_overrides(task.hydra_config))
     return schema.resolve(cfg)

@@ -45,8 +45,9 @@ def use_threads(setting: int | Literal["auto"], gan: GAN, batch_size: int, devic
     """Set the number of torch's threads for a training, and return it.
 
     Args:
-        setting: trainer.threads. With `auto` the number is `OMP_NUM_THREADS` if that is set, and otherwise one thread
-            for each `FLOPS_PER_THREAD` operations of both networks on a batch, up to the number of cores.
+        setting: trainer.threads. With `auto` the number is `OMP_NUM_THREADS` if that is set, and otherwise one thread,
+            and another one for each `FLOPS_PER_THREAD` operations of both networks on a batch, up to the number of
+            cores.
         gan: the networks, which are not changed.
         batch_size: the number of images in an update, of all devices of this machine together.
         devices: the number of processes of this machine that train together. They share the images and the cores.

@@ -11,7 +11,7 @@ EXTENT = {"normal": 2.0, "uniform": 1.0}  # by distribution of latents: a compon
 
 
 def traversal_picture(gan: SampledGAN, seed: int, rows: int, columns: int, label: int | None = None) -> Tensor:
-    """Return a picture, uint8 (3, H, W), in which a row changes one component of the same latent.
+    """Return a picture, uint8 (3, H, W), in which each row changes one component of the same latent.
 
     The components are those that change the image most, by the mean squared difference of its pixels between both ends.
     They go from -2 to 2, or from -1 to 1 if latents are uniform. The other components stay the same.

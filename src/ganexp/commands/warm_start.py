@@ -25,7 +25,8 @@ def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
         The path and step of the checkpoint and the names of the loaded networks; None without `init_from`.
 
     Raises:
-        UserError: the checkpoint is missing or damaged, or the weights of a network do not fit the new network.
+        UserError: the checkpoint is missing, is damaged or has none of the networks, or the weights of a network do not
+            fit the new network.
     """
     if init_from is None:
         return None

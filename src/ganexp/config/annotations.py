@@ -25,8 +25,9 @@ MAX_SHOWN = 80  # characters of a value in an error message
 def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
     """Yield a line with key, value and allowed values for each part of `value` that `annotation` does not allow.
 
-    An annotation that is not plain data (a class, a callable, Any) allows everything. Nodes with a `_target_` are
-    skipped, because the type of their object is not known.
+    An annotation that is not plain data (a class, a callable, Any) allows everything except numbers beyond `MAX_INT` or
+    `MAX_FLOAT`. Nodes with a `_target_`, and lists with such nodes, are skipped, because the types of their objects are
+    not known.
     """
     if is_node(value):
         return
@@ -221,7 +222,10 @@ def _describe_mapping(kind: Any) -> str:
 
 
 def show(value: Any) -> str:
-    """Return `value` as written in an override: null, [1, 2]. A string that looks like another type gets quotes."""
+    """Return `value` as written in an override, such as null or [1, 2], cut to at most `MAX_SHOWN` characters.
+
+    A string that looks like another type gets quotes.
+    """
     if isinstance(value, str):
         text = repr(value) if _looks_like_another_type(value) else value
     elif isinstance(value, Mapping):

@@ -11,7 +11,8 @@ FEWEST_STEPS = 40  # an average over fewer steps is of no use
 def average_warning(cfg: DictConfig) -> str:
     """Return a warning if the averaged weights would still be close to those at `schedule.ema.start`; empty otherwise.
 
-    After n averaged steps, the weights of step `start` have the share decay^n in the average.
+    There is also a warning if the run ends by step `schedule.ema.start`, so that no weights are averaged. After n
+    averaged steps, the weights of step `start` have the share decay^n in the average.
 
     Args:
         cfg: the resolved config of a run.

@@ -131,20 +131,21 @@ def auxiliary_terms_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
 
 
 def conditional_models_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Check that the dataset has classes if the model is conditional."""
+    """Check that the dataset has at least two classes if the model is conditional."""
     if cfg.model.conditional and cfg.data.num_classes < 2:
         yield (
-            "model.conditional=true needs a labelled dataset, and this one has no classes: set model.conditional=false"
+            "model.conditional=true needs a labelled dataset, and this one has fewer than two classes: set "
+            "model.conditional=false"
         )
 
 
 def trained_extractors_have_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Check that the dataset has classes if the feature extractor is trained on it."""
+    """Check that the dataset has at least two classes if the feature extractor is trained on it."""
     extractor = cfg.metrics.extractor
     if extractor and score_checks.is_trained_extractor(extractor) and cfg.data.num_classes < 2:
         yield (
-            "metrics=classifier needs a labelled dataset, and this one has no classes: use metrics=inception, "
-            "metrics=imagenet or metrics=none"
+            "metrics=classifier needs a labelled dataset, and this one has fewer than two classes: use "
+            "metrics=inception, metrics=imagenet or metrics=none"
         )
 
 
@@ -178,7 +179,7 @@ def penalties_suit_the_logits(cfg: DictConfig, gan: "GAN") -> Complaints:
 
 
 def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Check that the discriminator has no batch normalisation if a penalty needs the gradient of each sample."""
+    """Check that D has no batch normalisation if a penalty or an auxiliary term needs the gradient of each sample."""
     mixing = [name for name, layer in gan.discriminator.named_modules() if isinstance(layer, BATCH_NORMS)]
     keys = [f"loss.penalties.{name}" for name in _gradient_penalties(gan)]
     terms = gan.objective.auxiliary.items()
@@ -191,10 +192,10 @@ def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaint
 
 
 def penalties_have_matching_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Check that real and generated images have the same labels if a penalty interpolates between them."""
+    """Check that real and generated images have the same labels if there is a gradient penalty."""
     if cfg.model.conditional and _gradient_penalties(gan) and gan.update_rule.labels["discriminator"] != "real":
         yield (
-            "a penalty between real and fake images needs the same labels on both: "
+            "a gradient penalty needs the same labels on real and fake images: "
             "set schedule.updates.labels.discriminator=real"
         )
 

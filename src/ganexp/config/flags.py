@@ -36,7 +36,10 @@ def as_overrides(flags: Sequence[str], argv: Sequence[str], config_name: str) ->
 
 
 def _keys_called(name: str, cfg: DictConfig) -> list[str]:
-    """Return `name`, a flag without dashes, if it is a group or a key, and else the dotted keys that end in it."""
+    """Return `name`, a flag without dashes, if it is a group or a key.
+
+    Otherwise, return at most `MAX_SUGGESTIONS` dotted keys that end in `name` or in ganexp's word for it in `SYNONYMS`.
+    """
     if is_group(name, [CONF]) or _has_setting(cfg, name):
         return [name]
     name = name.replace("-", "_")

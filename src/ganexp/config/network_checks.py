@@ -1,4 +1,4 @@
-"""Refuse networks whose size is not that of the images, latents or classes. `checks.py` lists this rule.
+"""Refuse networks that contradict the size of images or latents, or the number of classes. `checks.py` lists this rule.
 
 The options of `model=` take these sizes from the dataset and the latent. An override of a single network can contradict
 them.

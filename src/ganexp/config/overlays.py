@@ -1,4 +1,4 @@
-"""Refuse an option of `as_published` for an experiment of another article. Must not import torch."""
+"""Refuse an option of `as_published` for an experiment that it is not meant for. Must not import torch."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatch
@@ -20,8 +20,8 @@ def check_overlay(cfg: DictConfig, groups: Mapping[str, Any]) -> None:
         groups: the chosen options by group.
 
     Raises:
-        UserError: no experiment is chosen, it is of another article, or `published_cases` is set without an option of
-            as_published.
+        UserError: no experiment is chosen, it is one of ganexp's but not one of these cases, or `published_cases` is
+            set without an option of as_published.
     """
     experiment, cases = groups.get("experiment"), list(cfg.get("published_cases") or [])
     if not cases or any(fnmatch(str(experiment), case) for case in cases):

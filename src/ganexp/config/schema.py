@@ -154,6 +154,8 @@ def register() -> None:
 def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
     """Return `cfg` with every interpolation resolved, and every value checked against the schema it was composed from.
 
+    The result has no `published_cases`, and short names of precisions are replaced by Lightning's.
+
     Args:
         cfg: a composed config.
         without: keys of the root to leave out, such as those whose interpolations refer to another config.

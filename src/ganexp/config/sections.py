@@ -37,7 +37,7 @@ class Data:
     background: str = "white"  # the colour under transparent images, by name or as #rrggbb
     changed: str = limited(Literal["refuse", "accept"], "refuse")  # what resume does when the images have changed
     range: str = limited(Literal["symmetric", "unit"], "symmetric")  # range of real pixels; symmetric: [-1, 1]
-    flip: bool = False  # mirror half of the real images
+    flip: bool = False  # mirror each real image with probability ½
     # whether to keep all images in the memory of the device; false: decode them when they are needed
     in_memory: Any = field(default="auto", metadata=limits(bool | Literal["auto"]))
     workers: int = limited(NonNegativeInt, 2)  # processes that decode images which are not in memory
@@ -166,7 +166,8 @@ class Trainer:
     # on a GPU that is the only device: whether the gradients of an update are launched as one CUDA graph; auto: if all
     # networks and parts of the loss come from ganexp or torch
     cuda_graph: Any = field(default="auto", metadata=limits(bool | Literal["auto"]))
-    # whether the gradients of an update are computed by one compiled function, where possible; auto: on a GPU
+    # whether the gradients of an update are computed by one compiled function, where possible; auto: on a GPU that is
+    # the only device
     compile: Any = field(default=False, metadata=limits(bool | Literal["auto"]))
     benchmark: bool | None = None  # whether cuDNN times convolution algorithms; null: yes, unless deterministic
     detect_anomaly: bool = False  # whether to report the operation with a NaN gradient; slow
@@ -189,4 +190,5 @@ class Debug:
 class Sweep:
     """Settings that all jobs of a sweep share."""
 
-    prune: bool = False  # stop a job if its best score is worse than the median of the other jobs at the same step
+    # stop a job if its best score is worse than the median of the other jobs' best scores up to the same step
+    prune: bool = False

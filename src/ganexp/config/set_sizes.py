@@ -8,7 +8,7 @@ from ganexp.errors import UserError
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.score import Minimum
 
-SHOWN_CLASSES = 3  # number of listed classes with too few images for one score
+SHOWN_CLASSES = 3  # largest number of classes with too few images that are listed for one score
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,11 @@ def _complaints(name: str, minimum: Minimum, sizes: SetSizes) -> Iterator[str]:
 
 
 def _class_complaints(name: str, minimum: int, sizes: SetSizes, without: str) -> Iterator[str]:
-    """Yield an error line for each class with too few images, for a score that compares the images of each class."""
+    """Yield error lines for a score that compares the images of each class.
+
+    There is a line for each of the first `SHOWN_CLASSES` classes with too few images, and one with the number of other
+    such classes; or only one line if the samples or the real images have no classes.
+    """
     if sizes.labels is None:
         yield (
             f"The score {name} compares the images of each class, but these samples have no labels: "

@@ -252,7 +252,10 @@ def list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str
 
 
 def settings_called(name: str, node: DictConfig | None) -> Iterator[str]:
-    """Yield the dotted keys below a node of the config that end in `name`, such as optimizer.generator.lr for lr."""
+    """Yield the dotted keys below a node of the config that end in `name`, such as optimizer.generator.lr for lr.
+
+    Keys within `OF_OTHER_PARTS` are left out.
+    """
     if not isinstance(node, DictConfig):
         return
     for child in map(str, node):
@@ -279,7 +282,7 @@ def _list_options(group: str, option: str, options: list[str]) -> str:
 
 
 def _compose_without(key: str, line: CommandLine) -> DictConfig:
-    """Compose the config without the override of `key`, and without other overrides if these fail, too."""
+    """Compose the config without the override of `key`; if that fails, with fewer; if all fail, return an empty one."""
     settings = [override for override in line.overrides if "=" in override and override[0] != "-"]
     keys = {override: override.split("=")[0].lstrip("+~") for override in settings}
     plain = [override for override in settings if keys[override] != key]
@@ -287,6 +290,6 @@ def _compose_without(key: str, line: CommandLine) -> DictConfig:
     for overrides in (plain, choices, []):
         try:
             return compose_config(line.config_name, overrides, line.folders)
-        except Exception:  # whatever is wrong with the other overrides
+        except Exception:  # whatever is wrong with these overrides
             continue
     return OmegaConf.create()

@@ -126,7 +126,7 @@ def _group(override: str) -> str:
 
 
 def check_choices(overrides: Sequence[str], folders: Sequence[Path]) -> None:
-    """Check that each choice of a group is an option or a list of options, which Hydra does not check.
+    """Check that each list that is chosen for a group holds options only, which Hydra does not check.
 
     Args:
         overrides: the overrides, without flags.
@@ -230,6 +230,6 @@ def _looks_like_a_number(text: str) -> bool:
 
 def _quote(text: str) -> str:
     """Return a string in quotes, so that Hydra does not change any of its characters."""
-    is_easier = bool(OF_SHELLS.search(text)) or ("'" in text and '"' not in text)  # double quotes in a shell
+    is_easier = bool(OF_SHELLS.search(text)) or ("'" in text and '"' not in text)  # double quotes are easier in a shell
     quote = Quote.double if is_easier else Quote.single
     return QuotedString(text.replace("${", "\\${"), quote).with_quotes()

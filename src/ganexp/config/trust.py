@@ -41,8 +41,8 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
         without: keys of mappings that are not needed, such as callbacks. Their entries are removed without a check.
 
     Raises:
-        UserError: the file does not exist, is not the config of a run, or has a `_target_` that is not trusted; or the
-            run directory has links to other places.
+        UserError: the file does not exist, is not the config of a run, or has an interpolation, a `_target_` that is
+            not trusted, or an address that is not the user's; or the run directory has links to other places.
     """
     if Path(path).exists():
         refuse_links(Path(path).parent)
@@ -102,7 +102,7 @@ def trusted(target: Any) -> bool:
 
 
 def is_own_address(value: Any) -> bool:
-    """Return whether an address is a local database, or the server in the user's environment variable."""
+    """Return whether an address is null, a local database, or the server in the user's MLFLOW_TRACKING_URI."""
     return value is None or str(value).startswith("sqlite:///") or value == os.environ.get("MLFLOW_TRACKING_URI")
 
 

@@ -10,7 +10,8 @@ def refuse_extreme_yaml(text: str) -> None:
     """Check the depth and the size of a YAML text without building its values. Texts that are not YAML are accepted.
 
     Raises:
-        ValueError: the text is nested too deeply, an alias contains itself, or the aliases stand for too many values.
+        ValueError: the text is nested too deeply, an alias contains itself, or there are too many values, including
+            those that the aliases stand for.
     """
     open_nodes: list[list] = []  # anchor and number of values of each list or mapping that has not ended
     sizes: dict[str, int] = {}  # number of values by anchor
@@ -44,4 +45,4 @@ def _add(open_nodes: list[list], sizes: dict[str, int], anchor: str | None, size
     if open_nodes:
         open_nodes[-1][1] += size
         if open_nodes[-1][1] > MAX_VALUES:
-            raise ValueError(f"its aliases stand for more than {MAX_VALUES:,} values")
+            raise ValueError(f"it has more than {MAX_VALUES:,} values, including those that its aliases stand for")

@@ -8,7 +8,7 @@ from zipfile import BadZipFile, ZipFile
 
 from ganexp.data.scan import members
 
-MAX_IMAGE_BYTES = 1 << 29  # of one file; a larger file would fill the memory
+MAX_IMAGE_BYTES = 1 << 29  # largest size of one file; a larger file would fill the memory
 
 _lock = Lock()  # held during every read, and while this process forks: no child inherits a read in progress
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
@@ -41,10 +41,10 @@ class ZipReader:
         self._process: int | None = None  # id of the process that opened `_archive`
 
     def read(self, name: str) -> bytes:
-        """Return the content of the member `name`, with slashes between folders, as in a listing.
+        """Return the content of the member `name`, a path with slashes between folders, as in a listing.
 
         Raises:
-            OSError: If the zip or this member cannot be read.
+            OSError: If the zip or this member cannot be read, or the member is larger than `MAX_IMAGE_BYTES`.
         """
         with _lock:
             try:

@@ -41,7 +41,7 @@ class StreamData(pl.LightningDataModule):
         return repeat(0)
 
     def val_dataloader(self) -> DataLoader:
-        """Return the indices 0, 1, … of the samples, in batches, int64 (validation_batch_size,).
+        """Return the indices 0, 1, … of the samples, in batches, int64 (≤ validation_batch_size,).
 
         There is at least one batch, because Lightning runs the hooks of a validation only if there are data. If
         several processes train together, each gets its share of the batches.

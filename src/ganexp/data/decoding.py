@@ -77,7 +77,7 @@ def background_colour(text: str) -> tuple[int, int, int]:
     """Return the red, green and blue values of a colour, each from 0 to 255.
 
     Raises:
-        UserError: If the colour is unknown, or is itself transparent.
+        UserError: If the colour is unknown, or has an opacity of its own, as in #rrggbbaa.
     """
     try:
         colour: tuple[int, ...] = ImageColor.getrgb(text)
@@ -156,7 +156,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """Return Pillow's name for the pixel format of the file, such as RGB;16B."""
+    """Return Pillow's name for the pixel format of the file, such as RGB;16B; empty if it is not known."""
     words = [text for tile in getattr(image, "tile", ()) for text in _texts(tile[3])]
     return words[0] if words else ""
 

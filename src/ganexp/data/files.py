@@ -22,7 +22,7 @@ OnError = Literal["skip", "raise"]
 InMemory = bool | Literal["auto"]
 
 DARK_WARNING = (
-    "no image uses more than an eighth of its 16 bits. If the values have 10 or 12 bits, "
+    "no image with more than 8 bits uses more than the lowest eighth of its range. If the values have 10 or 12 bits, "
     "set data.source.value_range=[0,1023] or [0,4095]."
 )
 
@@ -101,7 +101,7 @@ def read_listing(
             the machine's memory.
         on_error: How to handle a broken image: `skip` leaves it out, `raise` raises an error.
         report: Function that is called with a line for each of the first ten broken files, and with a line
-            for their number.
+            for the number of all broken files.
 
     Raises:
         UserError: If no image can be read, or if an image is broken and `on_error` is `raise`.
@@ -126,7 +126,7 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, 
     Args:
         files: The files. The names of broken files are removed from `files.names`.
         report: Function that is called with a line for each of the first ten broken files, and with a line
-            for their number.
+            for the number of all broken files.
         on_error: `skip` leaves out broken files, `raise` raises an error.
         keep: Whether to return the decoded images instead of the files.
 

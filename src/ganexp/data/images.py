@@ -76,7 +76,8 @@ class ImageSet:
         Images without labels are returned unchanged.
 
         Raises:
-            UserError: If this set has a class that is not in `classes`. The message names it.
+            UserError: If this set has a class that is not in `classes`, or two classes that match the same one. The
+                message names them.
         """
         if self.labels is None or list(classes) == self.classes:
             return self

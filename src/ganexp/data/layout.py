@@ -74,8 +74,8 @@ def _without_common(folders: Sequence[Folders]) -> list[Folders]:
 def _split_depth(folders: Sequence[Folders]) -> int | None:
     """Return the depth of the split folders, or None if there are none.
 
-    At the top level, a training folder and a held-out folder are enough. At other levels, every image must be in a
-    split folder.
+    At the top level, a training folder and a held-out folder are enough. Otherwise, every image must be in a split
+    folder, and all of these folders at the same depth.
     """
     top = {split_of(own[0]) for own in folders if own}
     if "train" in top and top & {"test", "val"}:
@@ -141,7 +141,7 @@ def without_case(name: str) -> str:
 
 
 def match_names(names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Return the index of each name in `classes`: of the equal name, or of the only name that differs in case.
+    """Return the index of each name in `classes`: that of the equal name, or of the one that differs only in case.
 
     Raises:
         UserError: If names are not in `classes`, or two names match the same class.

@@ -40,7 +40,7 @@ def _of_sizes(classes: Sequence[str], images: Sequence[tuple[str, str | None]], 
     if not single:
         return []
     subject = "1 class has" if len(single) == 1 else f"{len(single):,} classes have"
-    warning = f"{subject} one image only: {shorten(single)}. Add images of it, or remove the class."
+    warning = f"{subject} one image only: {shorten(single)}. Add images to such a class, or remove it."
     return [warning + (fix if 2 * len(single) > len(classes) else "")]
 
 

@@ -56,18 +56,19 @@ _layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}  # by abso
 def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Listing:
     """Return the images of one split of a directory or zip. docs/images.md describes the rules.
 
-    Folders with the name of a split (`layout.SPLIT_NAMES`, in any case) are splits; without them, every image belongs
-    to the training split. The images of `val` are the test split if there is no `test`, and are skipped otherwise. In
-    the splits, each folder is a class; a single folder is not a class. A `dataset.json` replaces these classes.
+    Folders with the name of a split (`layout.SPLIT_NAMES`, in upper or lower case) are splits; without them, every
+    image belongs to the training split. The images of `val` are the test split if there is no `test`, and are skipped
+    otherwise. In the splits, each folder is a class; a single folder is not a class. A `dataset.json` replaces these
+    classes.
 
     Args:
         path: A directory or a zip file.
         split: `train` or `test`. The test split may be empty.
-        fewest_classes: The minimum number of folders of the training split that are read as classes.
+        fewest_classes: The minimum number of classes of the training split; fewer are not read as classes.
 
     Raises:
-        UserError: If `path` does not exist, is a file other than a zip, has no image of the training split, or has
-            images both next to class folders and in them.
+        UserError: If `path` does not exist, cannot be read, is a file other than a zip, has no image of the training
+            split, has images both next to class folders and in them, or divides only some class folders into splits.
     """
     root = Path(path).expanduser()
     layout = _layout(root)
@@ -110,7 +111,7 @@ def count_classes(path: str | None) -> int:
 
 
 def _layout(root: Path) -> _Layout:
-    """Return the layout of a directory or zip, which is read again only if a directory or the zip has changed."""
+    """Return the layout of a directory or zip, which is read again only if a directory or file may have changed."""
     key = root.absolute()
     if key in _layouts and _state(_watched(_layouts[key][0])) == _layouts[key][0]:
         return _layouts[key][1]

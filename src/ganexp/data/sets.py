@@ -7,8 +7,8 @@ Every function takes these arguments:
 - `resolution`: height and width of the images, in pixels;
 - `channels`: 1 (grey) or 3 (colour).
 
-torchvision downloads and decodes the published datasets. Every function raises `UserError` for a split that the dataset
-does not have, and for files that are missing and cannot be downloaded.
+torchvision downloads the published datasets, and decodes all except Flowers 102. Every function raises `UserError` for
+a split that the dataset does not have, and for files that are missing and cannot be downloaded.
 """
 
 import logging

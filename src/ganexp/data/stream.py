@@ -110,7 +110,7 @@ class ImageStream:
         return slice(start, start + size)
 
     def _to_device(self, tensor: Tensor) -> Tensor:
-        """Return a copy on the device, without waiting for it."""
+        """Return the tensor on the device, without waiting for the copy."""
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
     def _shuffle(self, epoch: int) -> tuple[Tensor, Tensor]:

@@ -153,7 +153,7 @@ def _ensure_experiment(client: "MlflowClient", name: str, database: Path | None)
 
 
 def _existing_run(client: "MlflowClient", run_id: str | None) -> str | None:
-    """Return `run_id` if the store has such a run, and otherwise None, so that a new run is created."""
+    """Return `run_id` if the store has such a run, and otherwise None."""
     from mlflow.exceptions import MlflowException
 
     if run_id is None:

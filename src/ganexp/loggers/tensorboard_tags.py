@@ -28,7 +28,7 @@ PREFIXES = {  # in the order of TensorBoard's groups; keys that are not listed c
 PICTURES = "2 pictures/"
 FIRST_PICTURES = {"samples": "1 samples", "real_images": "2 real images"}  # in their group; others follow by name
 
-# TensorBoard's table of hyperparameters shows, of the columns that differ, the first five by name, and lists all.
+# TensorBoard lists all columns of its table of hyperparameters. Of those that differ, it shows the first five by name.
 FIRST_SETTINGS = (
     "seed",
     "schedule.steps",
@@ -53,9 +53,9 @@ def picture_tag(key: str) -> str:
 
 
 def setting_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of the table of hyperparameters: the settings of the training, the most common ones first.
+    """Return the columns of the table of hyperparameters: the settings of the training by name.
 
-    Their names have a number in front, such as "1 seed".
+    The names of FIRST_SETTINGS begin with a number, such as "1 seed", so that TensorBoard shows these columns first.
     """
     shown = {key: value for key, value in settings.items() if not key.startswith(HIDDEN_SETTINGS)}
     return {f"1 {key}" if key in FIRST_SETTINGS else key: value for key, value in shown.items()}

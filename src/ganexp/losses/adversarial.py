@@ -59,7 +59,7 @@ class RealTargets:
             raise ValueError(f"real_target={real_target}: use a number, or [low, high] with low ≤ high")
 
     def draw(self, like: Tensor) -> Tensor:
-        """Return a target for every element of `like`, with its shape, type and device."""
+        """Return one target for each element of `like`, in a tensor with the shape, type and device of `like`."""
         if self.low == self.high:
             return torch.full_like(like, self.low)
         return torch.empty_like(like).uniform_(self.low, self.high)
@@ -81,8 +81,8 @@ class NonSaturating:
 
     Args:
         real_target: D's target on real images. A number below 1 is one-sided label smoothing (Salimans et al. 2016,
-            section 3.4); `[low, high]` draws a target for every image uniformly from that interval. With a target
-            above 1 the loss of D has no lower bound.
+            section 3.4); `[low, high]` draws a target for every image uniformly from that interval. If the mean target
+            is above 1, the loss of D has no lower bound.
         probabilities: Whether to compute the cross-entropy from sigmoid(logit) with torch's BCELoss, as older code
             does. Where the sigmoid rounds to 0 or 1 (in float32 from logits of about 17 upwards), the loss is clamped
             to 100 and its gradient is 0; at very negative logits the gradient becomes inaccurate.
@@ -157,7 +157,8 @@ class TwoClass:
     Args:
         real_target: the weight t of class 1 in D's cross-entropy on real images, -t·log p₁ - (1 - t)·log p₀: a number,
             or `[low, high]` to draw one for every image uniformly from that interval. A number below 1 is one-sided
-            label smoothing (Salimans et al. 2016, section 3.4). With a target above 1 the loss of D has no lower bound.
+            label smoothing (Salimans et al. 2016, section 3.4). If the mean target is above 1, the loss of D has no
+            lower bound.
 
     Raises:
         ValueError: If `real_target` is a list whose first number is above the second.

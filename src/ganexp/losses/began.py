@@ -67,5 +67,8 @@ class Began(nn.Module):
         return {"k": self._k(), "convergence": self.convergence}
 
     def _k(self) -> Tensor:
-        """Return k clamped to [0, 1]; the stored k is not, so its mean over devices or parts is that of all images."""
+        """Return k clamped to [0, 1].
+
+        The stored k is not clamped, so that its mean over devices or parts is that of all images.
+        """
         return self.k.clamp(0, 1)

@@ -17,9 +17,9 @@ class FeatureDenoising:
     """Train the generator to draw images whose features are not changed by a denoiser that learns from real features.
 
     With the discriminator's features φ, the network `denoiser` r minimises the mean of (r(φ(x) + noise) - φ(x))², and
-    the generator's term is weight times the mean of (φ(G(z)) - r(φ(G(z))))², where r is constant and in evaluation
-    mode. The features are trained only by the discriminator's own loss. The weight multiplies a mean over features. The
-    paper has a sum, and a weight that is divided by the number of features, which is the same.
+    the generator's term is weight times the mean of (φ(G(z)) - r(φ(G(z))))², where r(φ(G(z))) is computed in evaluation
+    mode and has no gradient. The features are trained only by the discriminator's own loss. The weight multiplies a
+    mean over features. The paper has a sum, and a weight that is divided by the number of features, which is the same.
 
     Source: Warde-Farley and Bengio 2017, section 3. Use it when the discriminator's gradient alone leaves samples
     without clear objects.

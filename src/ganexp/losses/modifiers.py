@@ -1,4 +1,4 @@
-"""Modifiers of the discriminator's update: they change the generated images that it receives, or its outputs.
+"""Modifiers of the discriminator's update: they change the generated images that D receives, or the outputs of D.
 
 A modifier is an object with one or both of these methods, which are called in the order of the config:
 

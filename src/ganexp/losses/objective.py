@@ -1,4 +1,4 @@
-"""The training objective: an adversarial loss with penalties, auxiliary terms, augmentations and a constraint."""
+"""The objective: an adversarial loss with penalties, auxiliary terms, augmentations, modifiers and a constraint."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,8 +26,8 @@ class Batch:
         fake_labels: classes (N,) of the generated images, or None without labels.
         d_real: the discriminator's outputs on `real`; None until the discriminator's terms are computed.
         d_fake: the discriminator's outputs on `fake`; None until the discriminator's terms are computed.
-        class_real: class logits (N, K) of `real`; None if the discriminator returns no class logits.
-        class_fake: class logits (N, K) of `fake`; None if the discriminator returns no class logits.
+        class_real: class logits (N, K) of `real`; None until they are computed, or if the discriminator returns none.
+        class_fake: class logits (N, K) of `fake`; None until they are computed, or if the discriminator returns none.
     """
 
     real: Tensor
@@ -53,8 +53,9 @@ class Batch:
 class Objective(nn.Module):
     """Compute the named loss terms of every network; each network minimises the sum of its terms.
 
-    The augmentations are applied to every input of the discriminator, in all updates and in the penalties. Parts that
-    are modules are registered, so that their buffers are saved in checkpoints and moved to the device of the networks.
+    The augmentations are applied to the discriminator's inputs in the updates of both networks and in the penalties,
+    but not where an auxiliary term itself calls the discriminator. Parts that are modules are registered, so that their
+    buffers are saved in checkpoints and moved to the device of the networks.
 
     Args:
         adversarial: the pair of losses, see `losses/adversarial.py`.
@@ -88,7 +89,7 @@ class Objective(nn.Module):
 
     @property
     def has_state(self) -> bool:
-        """Whether an update changes the state of a part, such as BEGAN's k."""
+        """Whether a part is a module, whose state an update may change, such as BEGAN's k."""
         return bool(self.stateful_parts) or isinstance(self.adversarial, nn.Module)
 
     @property

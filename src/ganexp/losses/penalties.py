@@ -4,8 +4,9 @@ A penalty is called as `penalty(discriminator, real, real_labels, fake, fake_lab
 labels (N,) or None, and returns a scalar that includes the weight. A penalty for a critic with vector outputs (N, k)
 sets the class attribute `takes_vectors`; the other penalties need logits (N,).
 
-Every penalty is computed in float32 outside of autocast, so that the second-order gradient is accurate enough. The
-gradient of a sample must not depend on the other samples, so the discriminator must not use batch statistics.
+A penalty on a gradient is computed in float32 outside of autocast, so that the second-order gradient is accurate
+enough. The gradient of a sample must not depend on the other samples, so the discriminator must not use batch
+statistics.
 """
 
 from collections.abc import Callable

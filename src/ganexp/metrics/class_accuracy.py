@@ -19,9 +19,9 @@ class ClassAccuracy(Score):
     """
 
     higher_is_better = True
-    guessed: Tensor  # (K,), samples that the extractor puts in each class
-    labelled: Tensor  # (classes,), samples that were generated for each class
-    correct: Tensor  # (classes,), those of `labelled` that the extractor puts in their class
+    guessed: Tensor  # (K,), number of samples that the extractor puts in each class
+    labelled: Tensor  # (classes,), number of samples that were generated for each class
+    correct: Tensor  # (classes,), number of those in `labelled` that the extractor puts in their class
 
     def __init__(self, context: ScoreContext) -> None:
         super().__init__(context)

@@ -54,12 +54,13 @@ class Scores:
 
     Args:
         extractor: feature extractor, which maps uint8 images to features and class logits.
-        references: real images by split. Values that compare with the first split have no split in their names.
+        references: statistics of real images by split. Values that compare with the first split have no split in
+            their names.
         samples: number of images to score.
         splits: number of parts for the Inception Score, which is recorded in the protocol.
         device: device on which features and scores are computed.
         score_factories: functions that construct each score from its context, by name. The values have their order.
-        class_reference: function that returns the real images of one class of the first reference.
+        class_reference: function that returns the statistics of one class of the first reference.
         labels: the class that each image is generated for; None if the images have no labels.
         classes: names of the classes of the dataset, for values by class.
         expected_share: the share of images that each class should have, for values by class; empty if not known.

@@ -22,10 +22,11 @@ class Diversity(SampleScore):
     different classes, where the class is the prediction of the extractor. Every pair has the same weight, so that
     classes with more samples have more weight.
 
-    If the samples have labels, `class_diversity_classifier` is the mean distance between two samples that were
-    generated for the same class, in units of the mean distance between two real images of this class, averaged over the
-    classes. The extractor need not know the classes. At 0 every latent gives the same image of the class, while
-    `distance_classifier` stays above 0 because the classes differ from each other. Its values by class are `diversity`.
+    If the samples and the real images have labels, `class_diversity_classifier` is the mean distance between two
+    samples that were generated for the same class, in units of the mean distance between two real images of this class,
+    averaged over the classes. The extractor need not know the classes. At 0 every latent gives the same image of the
+    class, while `distance_classifier` stays above 0 because the classes differ from each other. Its values by class are
+    `diversity`.
     """
 
     higher_is_better = None
@@ -37,7 +38,7 @@ class Diversity(SampleScore):
         return Minimum(samples=2, images=2)
 
     def column_names(self) -> list[str]:
-        """Return `features`, `guesses` if the extractor knows the classes, and `labels` if the samples have labels."""
+        """Return `features`, `guesses` if the extractor knows the classes, and `labels` if all images have labels."""
         names = ["features"]
         if self.context.knows_labels:
             names.append("guesses")

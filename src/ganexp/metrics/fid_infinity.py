@@ -51,8 +51,8 @@ def extrapolate_distance(
 ) -> float:
     """Return the intercept at 1/N = 0 of a line fitted to the distances of subsets as a function of 1/N.
 
-    The sizes of the subsets start from N/10, or from 2d if this is larger. With fewer samples than features the
-    covariance is singular, and the distances do not lie on a line.
+    The sizes of the subsets start from N/10, or from 2d (but at most N/2) if this is larger. With fewer samples than
+    features the covariance is singular, and the distances do not lie on a line.
 
     Args:
         features: features (N, d) of the samples.

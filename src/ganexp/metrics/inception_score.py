@@ -81,7 +81,7 @@ class InceptionScore(Score):
 
 def assign_splits(samples: int, splits: int) -> Tensor:
     """Return the split of each sample, int64 (samples,), with the same shuffle and parts as torch-fidelity."""
-    position = np.empty(samples, dtype=np.int64)  # of each sample after the shuffle
+    position = np.empty(samples, dtype=np.int64)  # position of each sample after the shuffle
     position[np.random.RandomState(2020).permutation(samples)] = np.arange(samples)
     edges = [i * samples // splits for i in range(splits + 1)]
     return torch.from_numpy(np.searchsorted(edges, position, side="right") - 1)

@@ -17,7 +17,7 @@ from ganexp.metrics.frechet import FrechetDistance, gaussian
 from ganexp.runs import atomic
 from ganexp.runs.places import check_writable
 
-FORMAT_VERSION = 3  # of the cached files
+FORMAT_VERSION = 3  # version of the format of the cached files
 CACHED = ("count", "total", "outer", "features")  # fields of a Reference in a cached file
 MAX_KEPT_IMAGES = 10_000  # images whose features are kept
 
@@ -47,7 +47,7 @@ class Reference:
 
     @cached_property
     def distance(self) -> FrechetDistance:
-        """The Fréchet distance to these images."""
+        """A function that returns the Fréchet distance to these images from a mean (d,) and a covariance (d, d)."""
         return FrechetDistance(*gaussian(self.total, self.outer, self.count))
 
     def move_to(self, device: torch.device) -> None:
@@ -100,6 +100,7 @@ def load_reference(
 
     Raises:
         OSError: the statistics are not cached, and the cache cannot be written.
+        ValueError: the batches do not hold `count` images.
     """
     path = reference_file(extractor, fingerprint, cache, kept)
     if (cached := read_cached(path, CACHED, device)) is not None:

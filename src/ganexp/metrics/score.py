@@ -44,11 +44,12 @@ class ScoreContext:
         feature_dim: number of features per image.
         num_logits: number of class logits per image, or None if the extractor returns no logits.
         knows_labels: whether the extractor's classes are the classes of the dataset.
-        references: real images by split. Values that compare with the first split have no split in their names.
+        references: statistics of real images by split. Values that compare with the first split have no split in
+            their names.
         samples: number of generated images to score.
         device: device on which features are computed.
         num_classes: number of classes of the samples; 0 if they have no labels.
-        class_reference: function that returns the real images of one class of the first reference; None without labels.
+        class_reference: function that returns the statistics of one class of the first reference; None without labels.
         reference_labels: classes (≤ kept,) of the images whose features the first reference keeps; None without labels.
         real_images: function that returns images of a split by their indices (N,), uint8 (N, C, H, W).
     """
@@ -67,7 +68,7 @@ class ScoreContext:
 
     @property
     def first_reference(self) -> Reference:
-        """The real images of the first split."""
+        """The statistics of the real images of the first split."""
         return next(iter(self.references.values()))
 
     def named_references(self) -> list[tuple[str, Reference]]:

@@ -20,7 +20,7 @@ from ganexp.pixels import to_uint8
 from ganexp.types import PositiveInt
 
 NEIGHBOURHOOD = 7  # height and width of a neighbourhood in pixels
-LOWEST = 16  # height of the lowest level
+LOWEST = 16  # smallest height of a level: a level is not halved if this would make it smaller
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 SCALE = 1e3  # the paper's tables list 1000 times the distance
 DIRECTIONS_AT_ONCE = 128  # so that the projections fit into memory, as in the paper's code

@@ -5,13 +5,14 @@
 - A generator maps latents z (N, d) and labels (N,) to images (N, C, H, H) in [-1, 1].
 - A discriminator maps images (N, C, H, H) and labels (N,) to logits: (N,) for one logit per image, or (N, L) for a
   loss that needs L of them. A discriminator with a class head returns a pair instead: the logits and the class
-  logits (N, K).
+  logits (N, K). An auto-encoder as discriminator returns reconstruction errors (N,) instead of logits.
 - An auxiliary classifier maps images (N, C, H, H) to class logits (N, K).
+- A denoiser maps features (N, F) to features of the same shape.
 
 Labels are integers (int64) from 0 to K - 1. They are None if `model.conditional=false`.
 
 A network that changes during training may have a method `set_progress(progress: float) -> None`. It is called before
-every step with the completed share of the run, from 0 (first step) to 1 (end of the run).
+every step with the completed share of the run: 0 before the first step, and less than 1 before the last one.
 
 A network that grows by stages has a method `set_stage(stage: float) -> None`, see `growing.py`. Before every step it is
 called with the stage that `schedule.growth` gives for the step; without a growth schedule it is not called, and the

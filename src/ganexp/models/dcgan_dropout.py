@@ -89,7 +89,7 @@ def latent_seeds(z: Tensor) -> Tensor:
 
 
 def uniform_numbers(seeds: Tensor, count: int) -> Tensor:
-    """Return pseudo-random numbers in [0, 1) for each seed: (N,) -> (N, count)."""
+    """Return pseudo-random numbers in [0, 1] for each seed: (N,) -> (N, count)."""
     places = torch.arange(count, device=seeds.device) * GOLDEN
     return _mix(_mix(seeds)[:, None] + places).float() / (MASK + 1)
 

@@ -1,6 +1,6 @@
 """Layers with an equalised learning rate. Source: Karras et al. 2018, section 4.1.
 
-The weights are drawn from N(0, 1) and multiplied by √(2 / inputs) in every forward pass, with the factor of He et al.
+The weights are drawn from N(0, 1), and in every forward pass multiplied by √(2 / inputs), the factor of He et al.
 2015. The outputs have the same scale as with He's initialisation, but all weights have the same scale. Therefore an
 optimizer such as Adam, which ignores the scale of the gradient, changes all weights at the same relative speed.
 """

@@ -17,7 +17,7 @@ def make_head(kind: HeadKind, features: int, num_classes: int, logits: int) -> n
         logits: number of outputs per image.
 
     Raises:
-        ValueError: `kind` is `classes` without classes, or `projection` with several logits.
+        ValueError: `kind` is `classes` without classes, or `projection` with classes and several logits.
     """
     if kind == "classes":
         return ClassHead(features, num_classes, logits)

@@ -2,7 +2,8 @@
 
 A layer whose output for an image depends on the other images of the batch, as with batch norm, sets the class attribute
 `needs_separate_batches` to True, unless it is a batch norm of torch. A discriminator with such a layer receives real
-and generated images in separate batches. Any other discriminator receives them in one batch, which is faster.
+and generated images in separate batches. With schedule.joint_batch=auto, any other discriminator receives them in
+one batch, which is faster.
 """
 
 from typing import Literal

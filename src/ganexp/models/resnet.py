@@ -35,7 +35,8 @@ class Generator(nn.Module):
         squeeze: whether every block has squeeze-and-excitation.
 
     Raises:
-        ValueError: the resolution does not fit the widths, or no feature map has the height `attention`.
+        ValueError: the resolution does not fit the widths, or self-attention cannot follow a feature map of the height
+            `attention`.
     """
 
     def __init__(
@@ -90,8 +91,8 @@ class Discriminator(nn.Module):
         squeeze: whether every block except the first has squeeze-and-excitation.
 
     Raises:
-        ValueError: `halvings` does not fit the resolution and the widths, no feature map has the height `attention`, or
-            there are labels and several logits.
+        ValueError: `halvings` does not fit the resolution and the widths, self-attention cannot follow a feature map of
+            the height `attention`, or there are labels and several logits.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ def save_animation(files: Sequence[Path], path: Path) -> None:
     """Save PNG files as an endless GIF of at most 60 evenly spaced frames, among them the first and the last one.
 
     Pictures whose size differs from that of the last one are left out, as after a change of the grid. Large pictures
-    are made smaller, to 640 pixels a side. With fewer than two pictures, nothing is written.
+    are made smaller, to at most 640 pixels a side. With fewer than two pictures, nothing is written.
     """
     sizes = {file: size for file in files if (size := _size(file))}
     files = [file for file, size in sizes.items() if size == list(sizes.values())[-1]]

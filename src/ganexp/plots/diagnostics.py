@@ -1,4 +1,4 @@
-"""Plot diagnostics of a generator in addition to its scores: discriminator logits, classes, nearest training images."""
+"""Plot diagnostics of a generator beside its scores: D's logits, features, classes and nearest training images."""
 
 import math
 from collections.abc import Mapping, Sequence

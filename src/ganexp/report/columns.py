@@ -61,7 +61,7 @@ def with_letter(name: str, letter: str | None) -> str:
 
 
 def protocol_letters(runs: Sequence[Run]) -> dict[str, str]:
-    """Return a letter for each protocol id, A for the most common one.
+    """Return the letters of protocols by id, A for the most common one.
 
     The protocols of trainings get letters if the trainings have several, and those of `ganexp evaluate` if the same
     score was evaluated under several. The letter of UNKNOWN_PROTOCOL is the question mark.
@@ -119,8 +119,8 @@ def score_columns(
 def preferred(columns: Sequence[Column], configurations: Sequence[Configuration]) -> list[Column]:
     """Return the columns to compare configurations by.
 
-    If `ganexp evaluate` has computed a score for every run that counts, its columns of the training are left out,
-    because the best checkpoint was chosen by a score of the same samples.
+    If `ganexp evaluate` has computed a score for every counted run that has it from its training, the columns of this
+    score from the training are left out, because the best checkpoint was chosen by a score of the same samples.
     """
     covered = {
         column.score for column in columns if column.is_evaluated and _is_complete(column, columns, configurations)

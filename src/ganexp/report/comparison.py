@@ -38,7 +38,7 @@ class Comparison:
 
     @property
     def is_separable(self) -> bool:
-        """Return whether the interval excludes zero and the corrected p value is small."""
+        """Return whether the interval excludes zero and the corrected p value is below SIGNIFICANCE."""
         return self._excludes_zero and self.p is not None and self.p < SIGNIFICANCE
 
     @property
@@ -91,8 +91,9 @@ def compare(
     """Return the comparisons of `configurations` by each of `columns`.
 
     All pairs of configurations are compared. With more than MAX_ALL_PAIRS configurations, each one is compared only
-    with the one that has the best mean (the lowest mean if the direction is unknown). If the last checkpoint of every
-    run of two configurations is also its best one, the two are compared by the last evaluation only.
+    with the one that has the best mean (the lowest mean if the direction is unknown) of those with at least two seeds,
+    or of all if none has two. If the last checkpoint of every run of two configurations is also its best one, the two
+    are compared by the last evaluation only.
 
     p is corrected for all pairs of configurations that have enough seeds for a test. These include the pairs that are
     not compared, because the best configuration was chosen by its score. p is also corrected for all scores: of twenty

@@ -30,7 +30,7 @@ def is_declared(score: str, runs: Sequence[Run], score_info: dict[str, ScoreInfo
 def main_column(
     columns: Sequence[Column], configurations: Sequence[Configuration], score_info: dict[str, ScoreInfo]
 ) -> Column | None:
-    """Return the column to rank configurations by; None if there are columns of the best evaluation only.
+    """Return the column to rank configurations by; None if there is none, or only columns of the best evaluation.
 
     The best evaluation is not used, because it was chosen by its score. The column has the first score of `score_info`,
     or another score if there is no such column. Of several columns, it is the one that most configurations have.

@@ -149,7 +149,10 @@ class Report:
 
     @property
     def best_run(self) -> Run | None:
-        """Return the run with the best main score of the best configuration; None if there are no such scores."""
+        """Return the run with the best main score of the best configuration.
+
+        Return None if there is no such score, or if its better direction is unknown.
+        """
         has_direction = self.main is not None and self.main.info.higher_is_better is not None
         return (
             best_run(self.configurations[0], self.main) if self.main and has_direction and self.configurations else None
@@ -247,7 +250,7 @@ class Report:
         return [*filter(None, sentences), *few_samples(self.columns, protocols), *scoring_devices(self.runs)]
 
     def directions(self) -> str:
-        """Return one or two sentences about which direction is better for each score."""
+        """Return at most three sentences, which say for each score which direction is better."""
         names: dict[str, dict[str, None]] = {"lower": {}, "higher": {}, "": {}}
         for column in self.columns:
             names[column.info.direction][column.score] = None

@@ -163,7 +163,7 @@ def _numbers(node: Any) -> dict[str, float]:
 
 
 def _warnings(run: Run) -> list[str]:
-    """Return warnings about differences between a run and its settings, and about missing records."""
+    """Return warnings about how a run ended, its scores, what the guard found, and uncommitted changes."""
     planned = run.settings.get("schedule.steps")
     progress = f"step {run.last_step} of {planned}"
     error = plain(run.metadata.get("error") or "no reason recorded")

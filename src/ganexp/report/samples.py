@@ -31,7 +31,7 @@ class Grid:
         label: the configuration and the seed of the run.
         run: label of the run; "" for real images.
         uri: the image as a data URI; None if the run has no image.
-        remark: the step of the image if the run has none at the step of the moment, otherwise "".
+        remark: the step of the image if it is not that of the moment, or the run of real images; "" for no remark.
     """
 
     label: str

@@ -42,10 +42,10 @@ class ScoreCell:
     """One score of a configuration.
 
     Attributes:
-        text: the mean, or a dash if no run has the score.
+        text: the mean with half of its interval, or a dash if no run has the score.
         value: the number to sort by; None if no run has the score.
         bar: the bar; None if no run has the score.
-        remark: the deviation and the interval.
+        remark: the level of the interval and the deviation, or "one seed"; "" if no run has the score.
     """
 
     text: str

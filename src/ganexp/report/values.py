@@ -9,7 +9,7 @@ MAX_NUMBER = 1e60  # fourth powers, which Welch's test needs, stay finite
 
 
 def plain(text: Any, limit: int = MAX_LENGTH) -> str:
-    """Return `text` as one line of at most `limit` characters, without control characters."""
+    """Return `text` as one line without control characters; after `limit` characters it is cut with an ellipsis."""
     line = str(text)[: limit + 1]
     if not line.isprintable():
         line = "".join(char if char.isprintable() else " " for char in line)

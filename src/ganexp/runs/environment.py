@@ -79,7 +79,7 @@ def own_state(package: Path = PACKAGE) -> dict[str, Any]:
 
 
 def git_state(directory: Path) -> dict[str, Any]:
-    """Return the commit of the Git checkout around `directory`, and whether it has changes; else None and False."""
+    """Return the Git commit of the checkout at `directory`, and whether it has changes; None and False if unknown."""
     changes = _git(directory, "status", "--porcelain", "--ignore-submodules", without_programs=True)
     return {"commit": _git(directory, "rev-parse", "HEAD"), "dirty": bool(changes)}
 

@@ -13,7 +13,7 @@ MAX_SHOWN = 200  # characters of a path
 
 
 def explain_place(error: OSError, places: Mapping[str, str]) -> str:
-    """Return what the user can do about an error; empty if the error is not about a path that a setting can change.
+    """Return an error's reason and what the user can do about it; empty if it is not about space, access or a path.
 
     Args:
         error: the error from the operating system.

@@ -11,7 +11,7 @@ DIED = "died"
 
 
 def this_process() -> dict[str, Any]:
-    """Return what identifies this process, in the format of run.json: number, start, machine, and start of the machine.
+    """Return what identifies this process, in the format of run.json: its number, its start, and `_machine`.
 
     The number of an ended process may be used again, also after a restart of the machine. Therefore the starts of the
     process and of the machine are recorded, too, if the operating system provides them.
@@ -21,7 +21,7 @@ def this_process() -> dict[str, Any]:
 
 
 def has_ended(process: Mapping[str, Any]) -> bool:
-    """Return whether a process that `this_process` described has certainly ended; false on another machine.
+    """Return whether a process that `this_process` described has certainly ended; false if it cannot be seen from here.
 
     Args:
         process: the description. It may come from a stranger, so its values may have any types.

@@ -77,7 +77,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Prevent other processes from training in this directory. The lock ends with the process, even after a kill.
+        """Prevent other processes from training in this directory until the block ends or this process is killed.
 
         Raises:
             UserError: another process holds the lock.

@@ -10,9 +10,9 @@ GROUPS = ("data", "model", "loss")
 
 
 def run_title(run: RunDirectory) -> str:
-    """Return dataset, model, loss and seed of a run; empty without run.json.
+    """Return dataset, model, loss and seed of a run; empty without the groups in run.json or without config.yaml.
 
-    A dataset of the user's own images is named after their directory.
+    A dataset of the user's own images is named after their directory or zip.
     """
     options = run.metadata().get("groups", {})
     if not options or not run.config.exists():

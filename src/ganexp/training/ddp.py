@@ -71,7 +71,7 @@ class SyncBatchNorm(TorchSyncBatchNorm):
 
 
 def unsynchronised(network: nn.Module) -> list[str]:
-    """Return the names of the layers that use statistics of the batch, and that `SyncBatchNorm` does not replace."""
+    """Return the names of the batch norms that use statistics of a batch, but that `SyncBatchNorm` does not replace."""
     layers = network.named_modules()
     return [
         name for name, layer in layers if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and _is_other_norm(layer)

@@ -31,7 +31,7 @@ class FasterUpdates:
 
         Args:
             gan: the GAN, on its device.
-            is_told_progress: whether a part of the GAN receives the progress of the run before each step.
+            is_told_progress: whether a part of the GAN has a method `set_progress` or `set_stage`.
         """
         on_gpu, compute = gan.device.type == "cuda", gan.compute_gradients
         is_alone = on_gpu and processes.count() == 1

@@ -55,11 +55,11 @@ class GAN(ScoredModule):
         evaluate_by: what `evaluate_every` and `log_every` count: generator updates (`steps`), or discriminator updates.
         faster_updates: whether to compile the updates, or to replay them as CUDA graphs.
         accumulate: number of equal parts of a batch, whose gradients are averaged.
-        on_oom: what to do if an update runs out of memory: `halve` doubles the number of parts, once.
+        on_oom: if an update runs out of memory, `halve` doubles the number of parts, once, and `raise` ends the run.
 
     Attributes:
         gradient_function: computes the gradients of an update; during a training, `faster_updates` chooses it.
-        losses_logged_at: the last step at which losses were logged; -1 before that. Others: see `ScoredModule`.
+        losses_logged_at: the last step at which losses were logged; -1 before that. For others, see `ScoredModule`.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class GAN(ScoredModule):
 
     @property
     def _may_be_logged(self) -> bool:
-        """Whether the losses may be logged after this step: always by d_steps, which are not known in advance."""
+        """Whether this step's losses may be logged; always if d_steps are counted, as their number is not yet known."""
         return self.evaluate_by == "d_steps" or (self.step + 1) % self.log_every == 0
 
     def _run_phases(self) -> None:

@@ -14,8 +14,8 @@ from ganexp.errors import UserError
 def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
     """Return a copy of the resolved `cfg` with the epochs converted to steps; `cfg` itself if it has no epochs.
 
-    If the number of discriminator updates in a step depends on the losses, the run ends after the discriminator
-    updates of the given epochs, and evaluations count them too; `steps` is then the largest possible number.
+    If the number of discriminator updates in a step depends on the losses, epochs are converted to discriminator
+    updates: the run ends, or is evaluated, after this number of them. `steps` is then the largest possible number.
 
     Args:
         cfg: a resolved config in which `choose_units` has left epochs or steps, not both.

@@ -197,7 +197,7 @@ class LossLimit(FixedRatio):
             self._epoch = batches
 
     def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
-        """Return whether the loss is below the limit, the burst is over, or an epoch ends."""
+        """Return whether the mean loss is below the limit, the burst is over, an epoch ends, or there is no limit."""
         if self.limit is None:
             return True
         self._losses = [*self._losses, loss][-self.window :]

@@ -30,7 +30,7 @@ def own_scratch(tmp_path, monkeypatch):
 
 def test_hours_are_those_of_a_real_run(tmp_path):
     ratios = []
-    for _ in range(3):  # other work may slow the machine down in one of the two
+    for _ in range(3):  # other work may slow down the estimate or the run
         result = estimate(*RUN, cwd=tmp_path)
         started = time.monotonic()
         ganexp(*RUN, "hydra.run.dir=run", cwd=tmp_path)

@@ -70,7 +70,7 @@ def test_restarted_training_meets_anew_with_the_begun_run(tmp_path):
     of_other = replace(launch, rank=1, local_rank=1)
     assert run_of(first, meet(of_other)).cfg.seed == 3
     with ThreadPoolExecutor() as pool:
-        run = pool.submit(meet(of_other).run)  # this process comes before the first one
+        run = pool.submit(meet(of_other).run)  # the other process is there before the first one
         again = meet(launch)
         assert again.begun_run() is None  # the directory of the run has been removed
         (tmp_path / "run.json").touch()
@@ -88,7 +88,7 @@ def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tm
     monkeypatch.setattr(f"{connection}.processes.join", lambda *_: None)
     monkeypatch.setattr(f"{STORE}.SECONDS_TO_MEET", 5)
     cfg = DictConfig({"trainer": {"devices": 3, "num_nodes": 1}, "schedule": {"batch_size": 6}})
-    thread = threading.Thread(target=lambda: (other.run(), other.store.add("present", 1)))  # it starts a third one
+    thread = threading.Thread(target=lambda: (other.run(), other.store.add("present", 1)))  # a third process joins
     thread.start()
     with connected(cfg, RunDirectory(tmp_path)):
         thread.join()

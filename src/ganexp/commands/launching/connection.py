@@ -27,10 +27,10 @@ Processes = Sequence["subprocess.Popen[bytes]"]
 def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
     """Connect the first process of a training with the others, and wait for their end after the block.
 
-    The others on this machine are started, unless a launcher has started them. With one device, there are no others.
+    The others on this machine are started, unless a launcher has started them. A training on one device has no others.
 
     Raises:
-        UserError: another process has ended.
+        UserError: another process has failed or ended, or the others do not arrive in time.
     """
     group = Group(0, processes.total(cfg.trainer), cfg.trainer.devices)
     if group.size == 1:
@@ -66,7 +66,7 @@ def _check_running(others: Processes, meeting: Meeting) -> None:
 
 
 def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserError | None:
-    """Return why a connection is broken: the reason or the exit code of another process; None if it is not known."""
+    """Return why another process has ended, as an error to raise; None if no other process is known to have ended."""
     codes, reason = _codes_of_ended(others), broken_connection(error)
     if codes is None and not reason:  # an error of this process, which the others may have as well
         return None

@@ -118,8 +118,8 @@ class Meeting:
     def hand_out(self, run: SharedRun | int) -> None:
         """Give the other processes the run, or an exit code if there is nothing to train. Further calls do nothing.
 
-        It is called in the first process. After an exit code, this process waits until the others have read it, because
-        the store may end with this process.
+        It is called in the first process. After an exit code, this process waits until the others have read it, but at
+        most `SECONDS_TO_HEAR`, because the store may end with this process.
         """
         if self._handed_out:
             return
@@ -164,7 +164,10 @@ class Meeting:
 
 
 def _wait_for(store: Store, key: str, check: Callable[[], None] = lambda: None) -> None:
-    """Wait until a store has a key. The first process may prepare a dataset for hours; a signal ends this wait."""
+    """Wait until a store has a key, or a signal ends this process.
+
+    There is no time limit, because the first process may prepare a dataset for hours.
+    """
     while not store.check([key]):
         check()
         time.sleep(POLL)

@@ -25,7 +25,7 @@ def private_store() -> TCPStore:
 
 
 def store_of(launch: Launch) -> TCPStore:
-    """Return the store of a launch: the first process creates it, unless the launcher has one; the others connect.
+    """Return the store of a launch: connect with it, or create it in the first process if the launcher has none.
 
     Raises:
         UserError: the store cannot be created, or reached in time.

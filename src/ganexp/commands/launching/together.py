@@ -15,11 +15,12 @@ TRAININGS = ("train", "resume")  # commands that several processes can run toget
 def together(command: str) -> Iterator[Path | None]:
     """Run a command in the first of several processes. The others train with it, and exit without entering the block.
 
-    Without a launcher, this does nothing. If torchrun has restarted the processes of `ganexp train` after a failure,
-    the block gets the directory of the run that they have begun, and must resume this run.
+    Without a launcher, or for a command that is not in `TRAININGS`, this does nothing. If torchrun has restarted the
+    processes of `ganexp train` after a failure, the block gets the directory of the run that they have begun, and must
+    resume this run.
 
     Raises:
-        UserError: the processes cannot meet.
+        UserError: the launcher's environment variables are wrong, or the processes cannot meet.
         SystemExit: this process is not the first, and has ended its part.
     """
     launch = launched() if command in TRAININGS else None

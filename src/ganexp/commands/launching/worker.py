@@ -63,7 +63,8 @@ def _work(shared: SharedRun, meeting: Meeting, launch: Launch) -> None:
     """Train with the config of the first process.
 
     Raises:
-        UserError: the number of this machine is too large, or the run diverged, which the first process says, too.
+        UserError: the number of this machine is too large, another process of this machine has ended, a part of the
+            training cannot be built, or the run diverged.
         SystemExit: a signal has stopped the training.
     """
     cfg, run = shared.cfg, RunDirectory(Path(shared.path))

@@ -37,7 +37,8 @@ def check_jobs(config: DictConfig) -> bool:
         Whether the jobs that were composed here have no wrong overrides.
 
     Raises:
-        UserError: a job lacks a setting, a swept option changes settings of Hydra, or two jobs have the same directory.
+        UserError: a job lacks a setting, a swept option changes settings of Hydra, two jobs have the same directory, or
+            a job's directory is not within that of the sweep.
     """
     try:
         overrides = _sweep_overrides(config)
@@ -130,9 +131,9 @@ def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None
                 " ".join(set(one) - set(other)) for one, other in ((taken[place], job), (job, taken[place]))
             )
             given, fix = (
-                (f"hydra.sweep.subdir={subdirectory}", "Leave hydra.sweep.subdir out, or name every key in it")
+                (f"hydra.sweep.subdir={subdirectory}", "Leave hydra.sweep.subdir out, or name in it every key")
                 if command == "train"
-                else (f"output={composed.output or 'null'}", "Give output=DIRECTORY, with ${KEY} for every key in it")
+                else (f"output={composed.output or 'null'}", "Give output=DIRECTORY, with ${KEY} in it for every key")
             )
             raise UserError(
                 f"{given} gives two jobs the same directory, {short_path(place)}: {first} and {second}.\n"
@@ -199,7 +200,7 @@ def check_same_job(run: RunDirectory, composed: DictConfig, overrides: Sequence[
 
 
 def changes_the_result(key: str) -> bool:
-    """Return whether two runs with the same seed may differ because of different values of a setting.
+    """Return whether the results of two runs may differ because of different values of a setting.
 
     Callbacks may stop a run, so they are included here, although a report ignores them when it groups runs.
     """

@@ -31,7 +31,7 @@ SAMPLER_WITHOUT_SEED = re.compile(r"\+*hydra/sweeper/sampler=(grid|motpe)")
 
 @contextmanager
 def added_overrides(command: Command) -> Iterator[list[str]]:
-    """Yield the overrides that a sweep needs in addition to those of its command line; nothing for a single run.
+    """Yield the overrides that a sweep needs in addition to those of its command line; none for a single run.
 
     They are added to the command line, because Hydra's settings cannot be changed after a sweep has started.
 
@@ -66,7 +66,7 @@ def _exclude_shared_keys(overrides: Sequence[str]) -> str:
 
 
 def _needs_seed(overrides: Sequence[str]) -> bool:
-    """Return whether a search has a sampler without a seed; a resumed sweep needs the seed to have the same jobs."""
+    """Return whether a search lacks a seed for its sampler; a resumed sweep needs the seed to have the same jobs."""
     has_sampler_with_seed = any(SEARCH_OVERRIDE.fullmatch(override) for override in overrides) and not any(
         SAMPLER_WITHOUT_SEED.fullmatch(override) for override in overrides
     )

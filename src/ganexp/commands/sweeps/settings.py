@@ -76,7 +76,7 @@ def _escape(value: str) -> str:
 
 
 def of_parameters(override: str) -> list[str]:
-    """Return the overrides that `override` hands to Hydra's sweeper; an empty list for other overrides."""
+    """Return the overrides that `_as_parameters` has put into `override`; an empty list for any other override."""
     if not override.startswith(f"+{PARAMETERS}={{"):
         return []
     values: Any = OverridesParser.create().parse_override(override).value()

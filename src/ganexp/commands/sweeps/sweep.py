@@ -72,7 +72,7 @@ def closing_sweeps() -> Iterator[None]:
 
 
 def run_job(path: str, composed: DictConfig, overrides: list[str], start: Callable[[], Any]) -> float | None:
-    """Start the job in the run directory `path`, or resume it, or skip it if it is finished.
+    """Start the job in the run directory `path`, or resume it, or skip it if it is finished or pruned.
 
     Args:
         path: the run directory of the job.
@@ -199,7 +199,7 @@ class Sweep(Callback):
         """Print the table of a training sweep, or the descriptions.
 
         Raises:
-            SweepStopped: a job failed, or there were no jobs.
+            SweepStopped: a job failed or is not finished, or there were no jobs.
         """
         if sys.exc_info()[0] is not None:
             return  # Hydra 1.4 calls this after an error, too
@@ -257,7 +257,7 @@ def _runs_in_this_process(config: DictConfig) -> bool:
 
 
 def _check(config: DictConfig) -> None:
-    """Refuse a sweep that could not be resumed, or that would leave files in a wrong place.
+    """Refuse a sweep that could not run or be resumed, or that would leave files in a wrong place.
 
     Raises:
         SweepStopped: the sweep is refused.
@@ -287,7 +287,7 @@ def _check(config: DictConfig) -> None:
 
 
 def _finish(sweep: SweepDirectory) -> None:
-    """Print the table of the jobs; end the sweep with a message if a job failed."""
+    """Print the table of the jobs; end the sweep with a message if there are none, or if some are not finished."""
     jobs = sweep.jobs()
     if not jobs:
         raise SweepStopped("The sweep has no jobs. Check that every glob(…) matches at least one option.")

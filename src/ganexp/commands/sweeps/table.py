@@ -31,7 +31,7 @@ def print_jobs(jobs: Jobs) -> None:
 
 
 def _best_job(jobs: Jobs) -> str | None:
-    """Return the job with the lowest objective; None for fewer than two jobs, or if they are scored differently."""
+    """Return the job with the lowest objective; None if fewer than two jobs have one, or if their protocols differ."""
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
     protocols = {(jobs[name].get("protocol") or {}).get("id") for name in objectives}
     if len(objectives) < 2 or len(protocols) > 1:
@@ -63,7 +63,7 @@ def _format(value: float) -> str:
 
 
 def _labels(jobs: Jobs) -> dict[str, str]:
-    """Return for each job the overrides that are not shared by all jobs, with six digits of each number."""
+    """Return for each job the overrides that are not shared by all jobs, with long decimal numbers rounded."""
     overrides = {name: job.get("overrides", [name]) for name, job in jobs.items()}
     shared = set.intersection(*map(set, overrides.values())) if len(jobs) > 1 else set()
     own = {name: [override for override in given if override not in shared] for name, given in overrides.items()}
@@ -71,5 +71,5 @@ def _labels(jobs: Jobs) -> dict[str, str]:
 
 
 def _short(text: str) -> str:
-    """Return a text in which numbers with many digits are rounded to six."""
+    """Return a text in which decimal numbers with many digits are rounded to six digits."""
     return re.sub(r"(?<==)\d+\.\d{6,}(e[-+]?\d+)?(?=\s|$)", lambda number: f"{float(number[0]):.6g}", text)

@@ -1,4 +1,4 @@
-"""Refuse overrides that would run code, or reach files or servers elsewhere, in the sweep.json of a stranger.
+"""Refuse overrides in a stranger's sweep.json if they would run code, or reach files or servers elsewhere.
 
 Must not import torch at import time.
 """
@@ -41,7 +41,7 @@ def refuse_unsafe(override: str, file: Path) -> None:
 
 
 def _refuse_forms(override: str, file: Path) -> None:
-    """Refuse flags, settings of Hydra itself, and targets that are hidden or not trusted."""
+    """Refuse flags, settings of Hydra itself except its sweeper's, and targets that are hidden or not trusted."""
     key = override.split("=")[0]
     if override.startswith("-") or ("hydra" in key and not SWEEPER_OVERRIDE.match(override)):
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")

@@ -15,7 +15,7 @@ from ganexp.metrics.extractors.resizing import RULE, resize
 from ganexp.metrics.extractors.weights import read_tensors
 
 PACKAGE = "efficientnet-lite-pytorch"
-MEAN, SCALE = 127.0, 128.0  # of the network's inputs (x - MEAN) / SCALE, for x from 0 to 255
+MEAN, SCALE = 127.0, 128.0  # the network's inputs are (x - MEAN) / SCALE, for x from 0 to 255
 
 
 class ImageNetExtractor(Extractor):

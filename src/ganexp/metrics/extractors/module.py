@@ -52,7 +52,7 @@ class ModuleExtractor(Extractor):
 
 
 def _sources(module: nn.Module) -> list[str]:
-    """Return names and source code of all classes of a module, its layers and their bases, except library classes."""
+    """Return `str(module)`, and name and source of each class of its layers and their bases, except library classes."""
     kinds = dict.fromkeys(kind for layer in module.modules() for kind in type(layer).__mro__)
     own = [kind for kind in kinds if kind.__module__.split(".")[0] not in LIBRARIES]
     return [str(module), *(f"{kind.__module__}.{kind.__qualname__} {inspect.getsource(kind)}" for kind in own)]

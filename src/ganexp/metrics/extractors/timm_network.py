@@ -21,8 +21,8 @@ from ganexp.types import PositiveInt
 class TimmExtractor(Extractor):
     """A network of timm with the mean, the deviation and, by default, the image size of its training.
 
-    The features are the inputs of its classifier. The name of the extractor is the name of the network, with all
-    characters except letters and digits replaced by underscores.
+    The features are the inputs of its classifier. The name of the extractor is the name of the network in lower case,
+    with all characters except letters and digits replaced by underscores.
 
     Args:
         model: name of the network in timm.
@@ -30,7 +30,8 @@ class TimmExtractor(Extractor):
         size: height and width to which images are resized; None uses the size of the network's training.
 
     Raises:
-        UserError: timm is not installed or has no such network, or the file does not have its weights.
+        UserError: timm is not installed or has no such network, no file is given, the file does not have the weights of
+            the network, or the network does not accept the size.
     """
 
     mean: Tensor

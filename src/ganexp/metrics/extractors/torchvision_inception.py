@@ -16,7 +16,7 @@ from ganexp.pixels import from_uint8
 class TorchvisionInceptionExtractor(Extractor):
     """torchvision's Inception-v3 on images normalised by ImageNet's mean and deviation, although it expects [-1, 1].
 
-    Images are enlarged to 299 pixels with aligned corners. Scores are comparable only with the IS of the articles on
+    Images are resized to 299x299 pixels with aligned corners. Scores are comparable only with the IS of the articles on
     SAGAN and SNGAN. Two differences from these articles remain: images are rounded to 8 bits, and the samples cycle
     through the classes instead of having random classes.
 
