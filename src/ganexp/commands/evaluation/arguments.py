@@ -53,7 +53,7 @@ def _without_metrics(arguments: Sequence[str]) -> list[str]:
 
 
 def _refuse_number(arguments: Sequence[str]) -> None:
-    """Refuse a number of samples, because every existing image is scored.
+    """Refuse the setting of the number of samples, because every image of the directory or split is scored.
 
     Raises:
         UserError: `samples` or `metrics.samples` is given.

@@ -31,6 +31,8 @@ from ganexp.training.trainer import device_name, validate
 def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_repeated: bool = True) -> bool:
     """Print the scores of a checkpoint, save them with their protocol, send them to the loggers, and plot diagnostics.
 
+    The loggers receive the scores only if they are saved in the run directory.
+
     Args:
         settings: the resolved settings of the command.
         metrics: the unresolved metrics of the command, see `merged_config`.
@@ -68,7 +70,7 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     print_scores(record)
     warn_of_few_images(scores)
     save_scores(record, file)
-    save_pictures(loaded, scores, image_set, logits, settings.seed, output)
+    save_pictures(loaded, scores, image_sets, logits, settings.seed, output)
     if output == loaded.run.path:
         log_evaluated(loaded.run, gan.score_values, gan.step, file.stem)
     return True
@@ -104,7 +106,8 @@ def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[st
             otherwise only their list of scores replaces that of the run.
 
     Raises:
-        UserError: neither the run nor the command has metrics, or the dataset is not at the given path.
+        UserError: neither the run nor the command has metrics, or data.root or data.path does not apply to the dataset
+            of the run.
     """
     cfg = relocate_data(run_cfg, settings.data.root, settings.data.path)
     if metrics["extractor"] is not None:
@@ -128,7 +131,10 @@ def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[st
 
 
 def changes_since_training(run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> dict[str, list[str]]:
-    """Return and print how the images have changed since the training of the run; empty if they are the same."""
+    """Print how the images have changed since the training of the run, and return it as an entry of the protocol.
+
+    The dictionary is empty if no change is known.
+    """
     lines = changes(run.metadata().get("data"), describe_content(image_sets))
     for line in lines:
         say(f"the images have changed since this run was trained: {line}")

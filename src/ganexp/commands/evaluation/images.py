@@ -32,9 +32,9 @@ def evaluate_images(cfg: DictConfig) -> None:
     """Print the scores of a directory or zip of images, or of a split of the dataset itself.
 
     Raises:
-        UserError: both or neither of `images` and `real` are given, there are too few images, the images do not have
-            the size of the dataset's images (resizing would change the scores), or a class directory has an unknown
-            name.
+        UserError: both or neither of `images` and `real` are given, metrics=none is chosen, the images do not exist or
+            are too few, they do not have the size of the dataset's images (resizing would change the scores), or a
+            class directory has an unknown name.
     """
     if (cfg.images is None) == (cfg.real is None):
         raise UserError(
@@ -86,7 +86,9 @@ def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
 
 
 def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) -> ImageSet:
-    """Return the images to score with labels for the classes of the dataset, or without labels if it has no classes.
+    """Return the images to score, with labels for the classes of the dataset if both have classes, else without labels.
+
+    If there is only one class directory, and its name is not a class of the dataset, the images have no classes.
 
     Raises:
         UserError: the names of class directories are not classes of the dataset.
@@ -119,7 +121,7 @@ def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) ->
 
 
 def _images(cfg: DictConfig) -> ImageSet:
-    """Return the images to score, with the names of their directories as classes."""
+    """Return the images to score: a split of the dataset, or given images with their directories' names as classes."""
     if cfg.real:
         image_set = build.build_image_set(cfg, cfg.real)
         if image_set is None:

@@ -21,7 +21,8 @@ RUNNING = "running"
 def log_evaluated(run: RunDirectory, scores: Mapping[str, float], step: int, source: str) -> None:
     """Send scores, as evaluated/NAME, to those loggers of a run that have a class method `log_evaluated`.
 
-    If a logger cannot take them, only a message is printed, because the scores are in the run directory.
+    If the run is still training, or a logger cannot take the scores, only a message is printed, because the scores are
+    in the run directory.
 
     Args:
         run: the run directory.

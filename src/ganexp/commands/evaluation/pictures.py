@@ -1,4 +1,4 @@
-"""Draw the pictures of `ganexp evaluate`: nearest training images, and diagnostics."""
+"""Draw the pictures of `ganexp evaluate`: nearest real images, and diagnostics."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,39 +25,51 @@ PROJECTED, BATCH = 500, 100  # samples, and at most as many real images, in diag
 
 
 def save_pictures(
-    loaded: LoadedRun, scores: Scores, image_set: ImageSet, logits: Mapping[str, Tensor], seed: int, output: Path
+    loaded: LoadedRun,
+    scores: Scores,
+    image_sets: Mapping[str, ImageSet],
+    logits: Mapping[str, Tensor],
+    seed: int,
+    output: Path,
 ) -> None:
     """Save nearest.png and diagnostics.png, and print their paths.
 
     Args:
         loaded: the run.
         scores: its scores, which have been computed.
-        image_set: the training images.
+        image_sets: the real images of each split.
         logits: the discriminator's logits by kind of image.
         seed: seed of the latents.
         output: directory of the pictures.
     """
     gan, title = loaded.gan, run_title(loaded.run)
     title = title and f"{title} · step {gan.step:,}"
-    save_nearest(gan, scores, image_set, seed, output / "nearest.png", title)
+    save_nearest(gan, scores, image_sets, seed, output / "nearest.png", title)
     features = feature_samples(gan, scores, seed)
-    figure = plot_diagnostics(logits, scores.by_class, image_set.classes, features, title)
+    figure = plot_diagnostics(logits, scores.by_class, image_sets["train"].classes, features, title)
     grids.save_figure(figure, output / "diagnostics.png")
     shown = "logits and features" if logits else "features"
     say(f"{short_path(output / 'diagnostics.png')}: {shown} of real and generated images")
 
 
-def save_nearest(gan: GAN, scores: Scores, image_set: ImageSet, seed: int, path: Path, title: str) -> None:
-    """Save a picture of ten samples, each with the training images that are nearest in the extractor's features."""
+def save_nearest(
+    gan: GAN, scores: Scores, image_sets: Mapping[str, ImageSet], seed: int, path: Path, title: str
+) -> None:
+    """Save a picture of ten samples, each with the real images that are nearest in the extractor's features.
+
+    These are training images, unless the samples are compared with another split only.
+    """
     samples = next(sample_images(gan, SHOWN_SAMPLES, SHOWN_SAMPLES, seed))
-    reference = next(iter(scores.references.values()))
+    split = "train" if "train" in scores.references else next(iter(scores.references))
+    reference, image_set = scores.references[split], image_sets[split]
+    kind = "training images" if split == "train" else f"images of the {split} split"
     nearest, distances = nearest_images(samples, scores.extractor, reference)
     neighbours = torch.stack([image_set.batch(row) for row in nearest])
-    picture = titled(nearest_picture(samples, neighbours, distances), "nearest training images, with their distances")
+    picture = titled(nearest_picture(samples, neighbours, distances), f"nearest {kind}, with their distances")
     grids.save_picture(titled(picture, title), path)
     searched, total = len(reference.features), len(image_set)
     which = f"{total:,}" if searched == total else f"{searched:,} of {total:,}"
-    say(f"{short_path(path)}: each row shows a generated image and its nearest training images ({which} were searched)")
+    say(f"{short_path(path)}: each row shows a generated image and its nearest {kind} ({which} were searched)")
 
 
 def feature_samples(gan: GAN, scores: Scores, seed: int) -> tuple[Tensor, Tensor] | None:
