@@ -31,7 +31,10 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
             ["model=dcgan", "model.discriminator.norm=batch"],
             r"loss.penalties.gradient_penalty: .* model.discriminator.norm=layer",
         ),
-        (["model.conditional=true", "schedule.updates.labels.discriminator=uniform"], "labels.discriminator=real"),
+        (
+            ["model.conditional=true", "schedule.updates.labels.discriminator=uniform"],
+            "loss.penalties.gradient_penalty needs the same labels .* set schedule.updates.labels.discriminator=real",
+        ),
         (["model.conditional=true", "schedule.updates.fakes=shared"], "schedule.updates.labels.generator=real"),
         (["metrics.samples=5"], "metrics.samples=5 is too few for metrics.splits=10: use metrics.samples=20 or more"),
         (["metrics.references=[]"], r"metrics.references=\[\]: give at least one split"),
@@ -77,6 +80,13 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
 def test_settings_are_refused_with_the_fix(overrides, message):
     with pytest.raises(UserError, match=message):
         build_gan(config(*overrides))
+
+
+@pytest.mark.parametrize("penalty", ["r1", "dragan", "drift"])
+def test_penalty_without_generated_images_allows_other_labels(penalty):
+    labels = "schedule.updates.labels.discriminator=uniform"
+    gan = build_gan(config("loss=hinge", f"loss/penalty={penalty}", "model.conditional=true", labels))
+    assert list(gan.objective.penalties) == [penalty]
 
 
 @pytest.mark.parametrize("model", ["dcgan", "dcgan_mnist"])

@@ -192,10 +192,13 @@ def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaint
 
 
 def penalties_have_matching_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Check that real and generated images have the same labels if there is a gradient penalty."""
-    if cfg.model.conditional and _gradient_penalties(gan) and gan.update_rule.labels["discriminator"] != "real":
+    """Check that real and generated images have the same labels if a penalty is computed between them."""
+    penalties = [
+        name for name in _gradient_penalties(gan) if getattr(gan.objective.penalties[name], "uses_fakes", True)
+    ]
+    if cfg.model.conditional and penalties and gan.update_rule.labels["discriminator"] != "real":
         yield (
-            "a gradient penalty needs the same labels on real and fake images: "
+            f"loss.penalties.{penalties[0]} needs the same labels on real and fake images: "
             "set schedule.updates.labels.discriminator=real"
         )
 
