@@ -41,6 +41,11 @@ def shorten(error: Exception) -> str:
     )
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message; the error's class if it has no message."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
 def _not_enough_memory(error: Exception) -> str:
     """Return what to print if torch, numpy or Python could not allocate memory, and an empty text for other errors."""
     if needed := re.search(r"you tried to allocate (\d+) bytes", str(error)):

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.config import schema
 from ganexp.config.yaml_limits import refuse_extreme_yaml
-from ganexp.errors import UserError
+from ganexp.errors import UserError, first_line
 from ganexp.runs.links import refuse_links
 
 # Where trusted classes are defined. Only those classes of Lightning are trusted that cannot call what a config names.
@@ -65,7 +65,7 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
     try:
         return schema.resolve(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(schema.Train), values)))
     except (OmegaConfBaseException, UserError) as error:
-        raise UserError(f"{path} is not the config of a run: {str(error).splitlines()[0]}") from None
+        raise UserError(f"{path} is not the config of a run: {first_line(error)}") from None
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from ganexp.data import sets
 from ganexp.data.images import ImageSet
 from ganexp.data.listing import Listing, list_images
-from ganexp.errors import UserError
+from ganexp.errors import UserError, first_line
 
 # The number of images in each split of the published datasets, which need not be on this machine.
 PUBLISHED = {
@@ -47,7 +47,7 @@ def _of_path(path: str) -> dict[str, Any]:
     try:
         listings = {split: list_images(path, split) for split in ("train", "test")}
     except UserError as error:
-        return {"problem": str(error).splitlines()[0]}
+        return {"problem": first_line(error)}
     warnings = [warning for listing in listings.values() for warning in listing.warnings]
     return {
         "images": {split: _listed_sizes(listing) for split, listing in listings.items() if listing.names},

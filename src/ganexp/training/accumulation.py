@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganexp.console import say
 from ganexp.data.stream import Batch as RealBatch
-from ganexp.errors import UserError
+from ganexp.errors import UserError, first_line
 from ganexp.training import processes
 from ganexp.training.cuda_graphs import Compute, Results
 from ganexp.training.update_batches import UpdateBatches
@@ -133,7 +133,7 @@ class AccumulatedUpdates:
 def out_of_memory(error: torch.OutOfMemoryError, batch_size: int, parts: int) -> UserError:
     """Return the error to show if a training runs out of memory, with the settings that need less."""
     return UserError(
-        f"out of memory: {str(error).splitlines()[0]}\nAn update has schedule.batch_size={batch_size} images, and "
+        f"out of memory: {first_line(error)}\nAn update has schedule.batch_size={batch_size} images, and "
         f"schedule.accumulate={parts} is the number of parts in which they go through the networks: use "
         f"schedule.accumulate={2 * parts} or a smaller schedule.batch_size; or a smaller metrics.batch_size, if an "
         "evaluation needs the memory."

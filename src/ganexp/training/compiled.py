@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ganexp.console import say, say_once
 from ganexp.data.stream import Batch as RealBatch
+from ganexp.errors import first_line
 from ganexp.tf32 import without_tf32
 from ganexp.training.cuda_graphs import Compute, Results
 from ganexp.training.self_test import State, difference
@@ -59,7 +60,7 @@ class CompiledUpdates:
             try:
                 return self._run(phase, real)
             except torch._dynamo.exc.TorchDynamoException as error:  # before anything is computed
-                self._fail(f"the update of the {phase.network} cannot be compiled again: {_first_line(error)}")
+                self._fail(f"the update of the {phase.network} cannot be compiled again: {first_line(error)}")
         return self.compute(phase, real)
 
     def _prepare(self, phase: Backward, real: RealBatch) -> None:
@@ -80,7 +81,7 @@ class CompiledUpdates:
             self._updates.pop(phase.network, None)  # it is tested again with fewer images
             raise
         except RuntimeError as error:
-            self._fail(f"the update of the {phase.network} is not compiled: {_first_line(error)}")
+            self._fail(f"the update of the {phase.network} is not compiled: {first_line(error)}")
         finally:
             state.restore()
 
@@ -124,7 +125,7 @@ def _is_useful(record: logging.LogRecord) -> bool:
 
 def warn(reason: str) -> None:
     """Say why a run is not compiled, in one line."""
-    say(f"warning: trainer.compile: {reason}. The run continues without compilation.")
+    say(f"warning: trainer.compile: {reason.rstrip('.')}. The run continues without compilation.")
 
 
 def _update(evaluate: Evaluate, network: str, parameters: list[nn.Parameter]) -> Update:
@@ -149,7 +150,3 @@ def _stored_like(parameter: nn.Parameter, gradient: Tensor | None) -> Tensor | N
 def _is_rounded(device: torch.device) -> bool:
     """Return whether the operations are less accurate than 32 bits."""
     return torch.is_autocast_enabled(device.type) or (device.type == "cuda" and torch.backends.cudnn.allow_tf32)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else type(error).__name__

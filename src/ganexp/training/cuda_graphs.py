@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ganexp.console import say
 from ganexp.data.stream import Batch as RealBatch
+from ganexp.errors import first_line
 from ganexp.training.self_test import State, difference
 from ganexp.training.updates import Backward
 
@@ -75,7 +76,7 @@ class GraphedUpdates:
             error = difference(lambda: graph.replay(real), lambda: self.compute(phase, real), graph.parameters, state)
         except RuntimeError as problem:
             _leave_recording(real.images.device)
-            self._fail(f"the update of the {phase.network} cannot be recorded: {str(problem).splitlines()[0]}")
+            self._fail(f"the update of the {phase.network} cannot be recorded: {first_line(problem)}")
         else:
             if error <= TOLERANCE:
                 self._graphs[phase.network] = graph
@@ -86,7 +87,7 @@ class GraphedUpdates:
     def _fail(self, reason: str) -> None:
         self._failed = True
         self._graphs.clear()
-        say(f"warning: trainer.cuda_graph: {reason}. The run continues without graphs.")
+        say(f"warning: trainer.cuda_graph: {reason.rstrip('.')}. The run continues without graphs.")
 
 
 class _Graph:

@@ -35,7 +35,7 @@ from ganexp.callbacks.stop_when_not_finite import StopWhenNotFinite
 from ganexp.checkpoint import AtomicCheckpointIO
 from ganexp.console import count
 from ganexp.data.datamodule import StreamData
-from ganexp.errors import UserError
+from ganexp.errors import UserError, first_line
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.tf32 import use_tf32
 from ganexp.training import processes
@@ -268,7 +268,7 @@ def validate(
                     raise SIGTERMException
         except torch.OutOfMemoryError as error:
             raise UserError(
-                f"out of memory in an evaluation: {str(error).splitlines()[0]}\nIts batches have "
+                f"out of memory in an evaluation: {first_line(error)}\nIts batches have "
                 f"metrics.batch_size={data.validation_batch_size} images: use a smaller number"
             ) from error
         gan.to(device)  # Lightning has moved it to the CPU; pictures are drawn next
