@@ -40,7 +40,7 @@ def main(arguments: argparse.Namespace) -> int:
         limits = sorted(
             {int(0.98 * _size(file)) for file in whole.rglob("*") if file.is_file() and file.stat().st_size}
         )
-        limits = limits[:: max(1, len(limits) // arguments.max)]
+        limits = limits[:: max(1, -(-len(limits) // arguments.max))]
         trials = [("new run", limit) for limit in limits] + [("resumed run", limit) for limit in limits]
         for kind, limit in trials:
             found = _limited(command, root, cache, kind, limit)

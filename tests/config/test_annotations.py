@@ -1,6 +1,7 @@
 """What an annotation allows, in plain words."""
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -138,6 +139,12 @@ def test_name_in_a_mapping_is_checked():
 )
 def test_value_is_shown_as_in_an_override(value, expected):
     assert show(value) == expected
+
+
+@pytest.mark.parametrize("value", [10**30, -(10**30), 1e300, -1e300])
+def test_number_that_is_too_far_from_zero_is_refused_with_both_limits(value):
+    (line,) = violations(value, object, "key")
+    assert re.search(r"must be a number from -(\S+) to \1$", line)
 
 
 def test_long_value_is_cut():

@@ -2,8 +2,10 @@
 
 import pytest
 from helpers.config import TINY, config
+from omegaconf import OmegaConf
 
 from ganexp.build import build_gan
+from ganexp.config import network_checks
 from ganexp.errors import UserError
 
 CONDITIONAL = ("model.conditional=true", "loss/auxiliary=classifier")
@@ -28,6 +30,19 @@ def test_size_of_a_network_must_be_that_of_the_data(overrides, message):
         build_gan(config(*TINY, *NARROW, "loss=non_saturating", *overrides))
     assert message in str(refused.value)
     assert "leave it out" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("model.auxiliary.mine", "must be 10 with data.num_classes=10: leave it out"),
+        ("model.generator", "must be 0 with data.num_classes=10: leave it out, or use model.conditional=true"),
+    ],
+)
+def test_wrong_number_of_classes_is_answered_with_what_helps(key, fix):
+    cfg = config(*TINY)
+    (line,) = network_checks._wrong_classes(key, OmegaConf.create({"num_classes": 3}), cfg)
+    assert line == f"{key}.num_classes=3: {fix}"
 
 
 def test_discriminator_may_ignore_the_labels():

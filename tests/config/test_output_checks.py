@@ -23,9 +23,16 @@ def complaints(discriminator, objective):
     return [line for rule in output_checks.RULES for line in rule(None, gan)]
 
 
+class Foreign:
+    """A loss of a user that takes an output of its own, and does not say which discriminator suits it."""
+
+    takes = "heat maps"
+
+
 @pytest.mark.parametrize(
     ("discriminator", "objective", "message"),
     [
+        (MLP, Objective(Foreign()), "takes heat maps .* returns logits: use another loss, or another discriminator$"),
         (DCGAN, Objective(Began(0.5, 0.001)), "this loss takes reconstruction errors.*use model=autoencoder$"),
         (AUTO_ENCODER, Objective(Hinge()), "returns reconstruction errors: use loss=began$"),
         (
@@ -35,7 +42,7 @@ def complaints(discriminator, objective):
         ),
         (MINIBATCH, Objective(Hinge(), {"r1": R1(1.0)}), r"loss.penalties.r1.*\(minibatch\).*minibatch=none"),
     ],
-    ids=["dcgan began", "autoencoder hinge", "mlp denoising", "minibatch r1"],
+    ids=["mlp foreign", "dcgan began", "autoencoder hinge", "mlp denoising", "minibatch r1"],
 )
 def test_mismatch_is_refused_with_the_fix(discriminator, objective, message):
     (line,) = complaints(discriminator, objective)

@@ -51,4 +51,5 @@ def wait_for_step(run, step, process):
         if any(line.startswith('{"step": ') and int(line[9:].split(",")[0]) >= step for line in lines):
             return
         time.sleep(0.01)
-    raise AssertionError(f"never reached step {step}: {process.communicate()[0]}")
+    process.kill()
+    raise AssertionError(f"never reached step {step}: {process.communicate(timeout=20)[0]}")

@@ -15,7 +15,7 @@ def test_scores_of_few_samples_are_named_once():
     assert not few_samples(columns, {})
     at_200 = Column("fid_x_200", LAST, "a", "A", ScoreInfo(fewest_images=5000, samples=200))
     (sentence,) = few_samples([at_200], {"a": {"samples": 10_000}})
-    assert sentence.startswith("fid_x_200 [A] is of 200 samples: ")
+    assert sentence.startswith("fid_x_200 [A] is computed from 200 samples: ")
 
 
 def test_runs_that_do_not_record_the_number_still_agree():

@@ -44,6 +44,14 @@ def test_create_unique_adds_a_number_to_a_taken_path(tmp_path):
     assert paths == [tmp_path / "run", tmp_path / "run-2", tmp_path / "run-3"]
 
 
+def test_create_unique_tries_as_many_names_as_it_says(tmp_path, monkeypatch):
+    monkeypatch.setattr("ganexp.runs.run_directory.MAX_ATTEMPTS", 3)
+    paths = [RunDirectory.create_unique(tmp_path / "run").path for _ in range(3)]
+    assert paths[-1] == tmp_path / "run-3"
+    with pytest.raises(RuntimeError, match="run: 3 runs already use this path"):
+        RunDirectory.create_unique(tmp_path / "run")
+
+
 def test_create_unique_takes_an_empty_directory(tmp_path):
     (tmp_path / "run").mkdir()  # Hydra makes it
     assert RunDirectory.create_unique(tmp_path / "run").path == tmp_path / "run"

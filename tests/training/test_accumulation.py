@@ -112,7 +112,7 @@ def test_statistics_are_means_over_the_parts():
     [
         (("schedule.accumulate=3",), "use schedule.accumulate=2, or a multiple of 3 as schedule.batch_size"),
         (("schedule.accumulate=4", "trainer.devices=4"), "4 parts on each of 4 devices"),
-        (("schedule.accumulate=2", "trainer.cuda_graph=true"), "use one of the two"),
+        (("schedule.accumulate=2", "trainer.cuda_graph=true"), "use only one of the two settings"),
     ],
 )
 def test_batches_that_cannot_be_divided_are_refused(words, fix):

@@ -32,10 +32,10 @@ def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
     if is_node(value):
         return
     if isinstance(value, int) and abs(value) > MAX_INT:
-        yield f"{key}={show(value)}: must be a number of at most {MAX_INT:,}"
+        yield f"{key}={show(value)}: must be a number from -{MAX_INT:,} to {MAX_INT:,}"
         return
     if isinstance(value, float) and MAX_FLOAT < abs(value) < math.inf:
-        yield f"{key}={show(value)}: must be a number of at most {MAX_FLOAT:.1e}"
+        yield f"{key}={show(value)}: must be a number from -{MAX_FLOAT:.1e} to {MAX_FLOAT:.1e}"
         return
     if not is_data(annotation):
         return

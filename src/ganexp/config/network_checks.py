@@ -47,7 +47,8 @@ def _wrong_classes(key: str, node: DictConfig, cfg: DictConfig) -> Iterator[str]
     else:  # a discriminator may ignore the labels
         allowed = [classes if cfg.model.conditional else 0, 0]
     if given not in allowed:
-        fix = "leave it out" if cfg.model.conditional else "leave it out, or use model.conditional=true"
+        is_labelled = cfg.model.conditional or key.startswith("model.auxiliary.")
+        fix = "leave it out" if is_labelled else "leave it out, or use model.conditional=true"
         yield f"{key}.num_classes={given}: must be {allowed[0]} with data.num_classes={classes}: {fix}"
 
 

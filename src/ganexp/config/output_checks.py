@@ -21,6 +21,7 @@ def outputs_suit_the_loss(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     taken, returned = getattr(loss, "takes", LOGITS), getattr(discriminator, "returns", LOGITS)
     if taken != returned:
         fix = " or ".join(f"use {part.suits}" for part in (loss, discriminator) if hasattr(part, "suits"))
+        fix = fix or "use another loss, or another discriminator"
         yield f"this loss takes {taken} from the discriminator, but this discriminator returns {returned}: {fix}"
 
 

@@ -105,11 +105,11 @@ class MLflow(MLFlowLogger):
         stored = evaluated.run_directory.metadata().get(PACKAGE, {})
         database = _database(evaluated.settings["tracking_uri"], stored.get("tracking_uri", ""))
         if database is not None and not database.is_file():
-            raise UserError(f"{database}: no such database")
+            raise UserError(f"{database}: there is no such database, which logger.mlflow.tracking_uri of the run names")
         client = MlflowClient(f"{SQLITE}{database}" if database else evaluated.settings["tracking_uri"])
         run_id = _existing_run(client, stored.get("run_id"))
         if run_id is None:
-            raise UserError("MLflow does not have the run that run.json names")
+            raise UserError(f"MLflow has no run {stored.get('run_id')}, which the run directory names in run.json")
         try:
             for key, value in evaluated.scores.items():
                 client.log_metric(run_id, key, value, step=evaluated.step)

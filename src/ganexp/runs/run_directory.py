@@ -149,7 +149,7 @@ def reserve(path: str | Path) -> Path:
 def candidates(path: str | Path) -> Iterator[Path]:
     """Yield `path`, and then `path`-2, `path`-3 and so on."""
     yield Path(path)
-    yield from (Path(f"{path}-{number}") for number in range(2, MAX_ATTEMPTS))
+    yield from (Path(f"{path}-{number}") for number in range(2, MAX_ATTEMPTS + 1))
 
 
 def save_hydra_files(path: Path, cfg: DictConfig, hydra_config: DictConfig) -> None:

@@ -45,7 +45,8 @@ def evaluate_images(cfg: DictConfig) -> None:
         raise UserError("metrics=none has no feature extractor: use metrics=classifier or metrics=inception")
     scored = _images(cfg)
     if len(scored) < FEWEST_IMAGES:
-        raise UserError(f"at least {FEWEST_IMAGES} images are needed to score, and there are {len(scored)}")
+        given = f"images={cfg.images}" if cfg.images else f"real={cfg.real}"
+        raise UserError(f"{given}: at least {FEWEST_IMAGES} images are needed to score, and there are {len(scored)}")
     cfg.metrics.samples = len(scored)
     cfg.metrics.splits = min(cfg.metrics.splits, len(scored) // 2)
     other_splits = [split for split in build.available_splits(cfg) if split != cfg.real]

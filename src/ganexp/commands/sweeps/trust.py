@@ -49,8 +49,12 @@ def _refuse_forms(override: str, file: Path) -> None:
     if MADE_OF_TEXT.search(override) or (found and "$" in found[1]):
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it hides what it sets.")
     names = DOTTED_NAME.findall(found[1]) if found else []  # the names of all values, if there are several
-    if found and not (names and all(trust.trusted(name) for name in names)):
-        raise UserError(f"{file}: {override} is not part of ganexp. GANEXP_TRUST=PACKAGE allows your own package.")
+    foreign = [name for name in names if not trust.trusted(name)]
+    if found and (foreign or not names):
+        what = foreign[0] if foreign else "its target"
+        raise UserError(
+            f"{file}: {override}: {what} is not part of ganexp. GANEXP_TRUST=PACKAGE allows your own package."
+        )
 
 
 def _parts(override: str, file: Path) -> list[str]:
