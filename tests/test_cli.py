@@ -84,7 +84,7 @@ def test_help_lists_groups_and_settings(tmp_path, own_configs):
         ("evaluate", "  root: null  # "),
         ("describe", "estimate: false  # "),
         ("train", "  steps: 3000  # generator updates"),  # the comment of conf/schedule/default.yaml
-        ("train", "  prune: false  # "),  # the comment of the schema
+        ("train", "  keep_scores: true  # "),  # the comment of the schema
     ],
 )
 def test_help_of_a_command_explains_its_settings(tmp_path, command, line):

@@ -43,7 +43,10 @@ class SampleLabels:
         return _shortened(present) + (f"; none of {_shortened(missing)}" if missing else "")
 
     def protocol(self) -> dict[str, Any]:
-        """Return the part of the protocol that affects the scores; empty if the classes are even."""
+        """Return the number of samples of each class, as a part of the protocol.
+
+        It is empty for existing images, and if the numbers differ by at most one.
+        """
         if self.shares is None or self.are_even:
             return {}
         return {"class_samples": dict(zip(self.classes, self.counts, strict=True))}

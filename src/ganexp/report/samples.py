@@ -134,7 +134,7 @@ def _real_images(runs: Sequence[Run]) -> Grid | None:
 
 
 def _choose_steps(counts: dict[str, int]) -> list[str]:
-    """Return at most MAX_STEPS steps that are among the most common steps."""
+    """Return at most MAX_STEPS steps, evenly spread over the steps that most runs have."""
     most_common = sorted(counts.values(), reverse=True)[:MAX_STEPS]
     threshold = min(most_common, default=0)
     common = sorted(name for name, count in counts.items() if count >= threshold)

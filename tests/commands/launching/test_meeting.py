@@ -160,9 +160,17 @@ def test_wait_for_others_says_how_many_and_ends_at_a_signal(meetings, monkeypatc
     with pytest.raises(SystemExit) as stop:
         first.wait_for_others(3, lambda: first.store.add("asked", 1) > 2 and signal.raise_signal(signal.SIGTERM))
     assert stop.value.code == 128 + signal.SIGTERM
-    assert f"waiting for 2 of 3 processes at 127.0.0.1:{first.place[1]}\n" in capfd.readouterr().err
+    assert f"waiting at 127.0.0.1:{first.place[1]} for 2 of 3 processes\n" in capfd.readouterr().err
     first.hand_out(SharedRun(DictConfig({"seed": 3}), "/runs/mine"))
     assert run_of(first, other).path == "/runs/mine"
+
+
+def test_processes_that_do_not_arrive_are_counted(meetings, monkeypatch):
+    first, _ = meetings
+    monkeypatch.setattr(f"{STORE}.SECONDS_TO_MEET", 0.01)
+    place = f"127.0.0.1:{first.place[1]}"
+    with pytest.raises(UserError, match=f"2 of 3 processes did not come to {place} within 10 minutes"):
+        first.wait_for_others(3)
 
 
 def test_first_process_waits_until_others_know_the_exit_code(meetings):

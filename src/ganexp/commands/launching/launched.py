@@ -138,8 +138,9 @@ def check_launch(devices: int, nodes: int) -> None:
         )
     if launch.local_rank != launch.rank_among(devices) % devices:
         raise UserError(
-            f"{launch.by} gave process {launch.rank} the number {launch.local_rank} on its machine, and {setting} "
-            "needs consecutive processes on each machine: start as many on each; with srun, use --distribution=block"
+            f"{launch.by} gave process {launch.rank} the number {launch.local_rank} on its machine, but {setting} "
+            f"needs {devices} consecutive processes on each machine: start {devices} on each; with srun, use "
+            "--distribution=block"
         )
 
 

@@ -88,15 +88,18 @@ class Meeting:
         def missing() -> str:
             self._answer()
             count = size - 1 - self.store.add(PRESENT, 0)
-            return f"waiting for {count} of {size} processes at {shown(self.place)}" if count > 0 else ""
+            return f"{count} of {size} processes" if count > 0 else ""
 
         with _ended_by_sigterm() if current_thread() is main_thread() else nullcontext():
-            for _ in tries(missing):
+            for _ in tries(lambda: f"waiting at {shown(self.place)} for {missing()}"):
                 check()
                 if not missing():
                     self.store.set(COMPLETE, "")
                     return
-        raise UserError(f"{missing()}: they did not come within {SECONDS_TO_MEET / 60:.0f} minutes. See their output")
+        raise UserError(
+            f"{missing() or 'The last process'} did not come to {shown(self.place)} within "
+            f"{SECONDS_TO_MEET / 60:.0f} minutes. See the output of the processes that are missing"
+        )
 
     def wait_until_complete(self, check: Callable[[], None]) -> None:
         """Wait in a process that is not the first until the first one knows that all have arrived.

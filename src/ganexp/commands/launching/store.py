@@ -67,7 +67,9 @@ def _connect(launch: Launch) -> TCPStore:
 
 
 def _store_at(place: tuple[str, int]) -> TCPStore:
-    """Connect with a store in another thread, because torch waits for ever if the program there is not a store.
+    """Connect with the store at `place`.
+
+    The connection is made in another thread, because torch waits for ever if the program at `place` is not a store.
 
     Raises:
         OSError: no store answers in time.

@@ -123,7 +123,8 @@ def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
     for override in given:
         if not LAUNCHER_OVERRIDE.match(override):
             raise UserError(
-                f"{override}: a resumed sweep keeps its own jobs. Only hydra/launcher=… is allowed with sweep.resume."
+                f"{override}: a resumed sweep keeps its own jobs. Only its launcher can be changed: "
+                "hydra/launcher=… or hydra.launcher.KEY=…"
             )
     for override in stored:
         refuse_unsafe(override, sweep.file)
