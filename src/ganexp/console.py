@@ -25,7 +25,7 @@ T = TypeVar("T")
 SaidLines = tuple[Path | None, tuple[int, int] | None]  # the file with the lines, and the identity of the output
 
 UNLIMITED = 100_000  # characters in a line, where the output is a file or pipe
-LOG_WIDTH = 200  # characters of a table in the log of a run
+LOG_WIDTH = 200  # characters in a line of a table in the log of a run
 LINE_EVERY = 20  # seconds between two lines of progress, where the output is not a terminal
 CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
 

@@ -104,7 +104,7 @@ def _small_classes(name: str, minimum: int, sizes: SetSizes, labels: SampleLabel
 
 
 def _more_samples(minimum: int, images: int, sizes: SetSizes, labels: SampleLabels) -> str:
-    """Return the setting that gives a class enough samples; empty if the samples are existing images."""
+    """Return a hint at settings that give a class enough samples; empty if the samples are existing images."""
     if labels.shares is None:
         return ""
     classes = len(labels.classes)

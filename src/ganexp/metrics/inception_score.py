@@ -17,8 +17,8 @@ class InceptionScore(Score):
     """exp(E KL(p(y|x) ‖ p(y))), as mean and standard deviation over `splits` random parts of the samples.
 
     The parts are the same as in torch-fidelity (same seed and shuffle), so that both give the same values. The index of
-    a sample determines its part, so that several processes agree. The values are `is_classifier` and
-    `is_classifier_std`; with one split there is no deviation.
+    a sample determines its part, so that several processes agree. For an extractor named `classifier`, the scores are
+    named `is_classifier` and `is_classifier_std`; with one split there is no deviation.
 
     Args:
         context: description of the samples, the extractor and the references.

@@ -71,7 +71,7 @@ def chart_data(report: Report) -> dict[str, Any]:
     runs        label, seed, index of the configuration, whether the run counts in means, and curves: positions by axis
                 and values by quantity
     scatters    precision and recall, see precision_recall.py
-    t           quantiles of Student's t by number of runs, from 0, for the intervals of means over seeds
+    t           quantile of Student's t for each number of runs 0, 1, 2, …, for the intervals of means over seeds
     """
     runs = []
     for index, configuration in enumerate(report.configurations):
