@@ -41,8 +41,8 @@ def shorten(error: Exception) -> str:
     )
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message; the error's class if it has no message."""
+def first_line(error: object) -> str:
+    """Return the first line of the message of an error, or of its reason; the class if there is no message."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.error import URLError
 
 from ganexp import offline
-from ganexp.errors import UserError
+from ganexp.errors import UserError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -68,15 +68,12 @@ def _damaged(error: Exception, root: str, files: list[str]) -> UserError:
     )
 
 
-def _first_line(error: Exception) -> str:
-    return str(getattr(error, "reason", error)).strip().partition("\n")[0]
-
-
 def _unavailable(error: Exception, root: str, files: list[str], url: str) -> UserError:
     paths = "\n".join(f"  {Path(root) / name}" for name in files)
     unpacked = ", unpacked," if url.endswith(".tar.gz") and not files[0].endswith(".tar.gz") else ""
+    reason = first_line(getattr(error, "reason", error))
     return UserError(
-        f"The dataset is not on this machine, and downloading it failed ({_first_line(error)}).\n"
+        f"The dataset is not on this machine, and downloading it failed ({reason}).\n"
         f"Put these files in place:\n{paths}\n"
         f"They come{unpacked} from {url}.\n"
         f"If you have them in another directory, set data.root=DIRECTORY (now {root})."

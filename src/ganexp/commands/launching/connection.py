@@ -74,9 +74,7 @@ def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserErr
         return _failed(failure)
     if codes is not None:
         return UserError(f"Another process of this training has ended, with exit code {codes}: {reason or error}")
-    if reason:
-        return UserError(f"Another process of this training has ended, see its output: {reason}")
-    return None
+    return UserError(f"Another process of this training has ended, see its output: {reason}")
 
 
 def _failed(reason: str) -> UserError:

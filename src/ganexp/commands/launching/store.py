@@ -11,7 +11,7 @@ from threading import Thread
 from torch.distributed import TCPStore
 
 from ganexp.commands.launching.launched import Launch
-from ganexp.errors import UserError
+from ganexp.errors import UserError, first_line
 
 SECONDS_TO_MEET = 600.0
 SECONDS_TO_CONNECT = 10.0  # with a store that answers
@@ -110,8 +110,7 @@ def shown(place: tuple[str, int]) -> str:
 
 
 def _not_met(launch: Launch, error: Exception) -> str:
-    reason = str(error).partition("\n")[0]
     return (
         f"{launch.by}: the processes of this training do not meet at {launch.address}, port {launch.port}, which "
-        f"MASTER_ADDR and MASTER_PORT can change: {reason}"
+        f"MASTER_ADDR and MASTER_PORT can change: {first_line(error)}"
     )
