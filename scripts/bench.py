@@ -1,4 +1,4 @@
-"""Measure speed, as ratios within one run.
+"""Measure speed, mostly as ratios of times that are measured in one run of this script.
 
     python scripts/bench.py overhead [--rounds 5] [--steps 6] [OVERRIDES…]    a step, compared with a bare PyTorch loop
     python scripts/bench.py step [--seconds 1] [CASES… | OVERRIDES…]          a step, with each switch on and off
@@ -6,14 +6,14 @@
     python scripts/bench.py scores [--images 256] [--batch-size 32]           IS, FID and KID, compared with libraries
     python scripts/bench.py evaluation [--images 256] [--batch-size 32]       the time to generate and score images
     python scripts/bench.py stream [--seconds 1] [OVERRIDES…]                 real images, compared with a DataLoader
-    python scripts/bench.py scaling [--steps 200] [OVERRIDES…]                a step on two devices, and on one
-    python scripts/bench.py sweep [--rounds 3] [--steps 600] [OVERRIDES…]     a sweep with two workers, and one by one
+    python scripts/bench.py scaling [--steps 200] [OVERRIDES…]                a step on two devices, and on one device
+    python scripts/bench.py sweep [--rounds 3] [--steps 600] [OVERRIDES…]     a sweep with two workers, and a serial one
     python scripts/bench.py memory [--steps 20000] [OVERRIDES…]               memory, files and threads of a long run
     python scripts/bench.py startup                                           from the command to the first step
 
 Add `--device cuda` to measure on a GPU. In `overhead`, `peers` and `stream`, both sides of the comparison take turns in
-one process, and a first round, in which both warm up, is not counted. OVERRIDES are overrides of ganexp's command line,
-and CASES are names in bench_cases.CASES.
+one process; the first round, in which both sides warm up, is not counted. OVERRIDES are overrides of ganexp's command
+line, and CASES are names in bench_cases.CASES.
 """
 
 import argparse
@@ -29,12 +29,17 @@ def main() -> None:
     parser.add_argument("what", choices=CHOICES)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--seconds", type=float, default=1.0, help="shortest round of step, peers and stream")
+    parser.add_argument("--seconds", type=float, default=1.0, help="shortest time of a round of step, peers and stream")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--package", help="directory that contains torch_mimicry; default: install it for this run")
-    parser.add_argument("--switches", type=lambda text: text.split(","), default=[], help="default: all that apply")
+    parser.add_argument(
+        "--switches",
+        type=lambda text: text.split(","),
+        default=[],
+        help="names of bench_step.SWITCHES, joined by commas; default: all that suit the device",
+    )
     parser.add_argument("--output", help="file to which `step` writes its results as JSON")
     parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_intermixed_args()

@@ -15,7 +15,7 @@ from ganexp.console import count
 from ganexp.data.stream import ImageStream
 from ganexp.training.gan import GAN
 
-# Published networks at full width, with synthetic images, so that no dataset is needed.
+# The cases train published networks at full width, with synthetic images, so that no dataset is needed.
 FAKE = (
     "data=fake",
     "data.source.size=2048",
@@ -63,7 +63,7 @@ CASES = {
 
 
 def compose_case(overrides: Sequence[str]) -> DictConfig:
-    """Return the resolved config of a training on synthetic images."""
+    """Return the resolved config of a training run on synthetic images."""
     schema.register()
     with initialize_config_dir(str(CONF), **VERSION_BASE):
         return schema.resolve(compose("train", [*FAKE, *overrides]))
@@ -82,6 +82,6 @@ def build_case(cfg: DictConfig, device: torch.device) -> tuple[GAN, ImageStream]
 
 
 def machine(device: torch.device) -> str:
-    """Return the name of the device and the versions, for the head of a table."""
+    """Return the name of the device and the versions of torch and Python, for the head of a table."""
     name = torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {count(torch.get_num_threads(), 'thread')}"
     return f"{name}; torch {torch.__version__}, Python {platform.python_version()}"

@@ -1,4 +1,4 @@
-"""Time the evaluation of many samples, when the statistics of the real images are known: `bench.py evaluation`."""
+"""Time the evaluation of many samples, with known statistics of the real images, for `bench.py evaluation`."""
 
 import statistics
 import tempfile
@@ -19,15 +19,16 @@ REAL = 10_000  # largest number of reference images; this number does not affect
 
 
 def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
-    """Print the share of an evaluation in which IS, FID and KID are computed from features; on a GPU, also its seconds.
+    """Print the share of an evaluation's time in which scores are computed from features; on a GPU, also the seconds.
 
-    The SNGAN for 32x32 images generates the images, and an Inception-v3 with random weights gives their features.
+    The scores are IS, FID and KID. The SNGAN for 32x32 images generates the images, and an Inception-v3 with random
+    weights computes their features.
 
     Args:
         device: device on which images, features and scores are computed.
-        rounds: number of timed evaluations, after one with few images to warm up.
-        count: number of generated images, which are compared with at most REAL real ones.
-        batch_size: images that are generated and scored together.
+        rounds: number of timed evaluations, after an untimed evaluation of few images to warm up.
+        count: number of generated images, which are compared with at most REAL real images.
+        batch_size: number of images that are generated and scored together.
     """
     print(machine(device))
     with tempfile.TemporaryDirectory() as scratch:
@@ -74,7 +75,7 @@ def build_evaluation(device: torch.device, count: int, batch_size: int, weights:
 
 
 def add_samples(gan: GAN, scores: Scores, count: int, batch_size: int) -> None:
-    """Generate images, and add them to the scores."""
+    """Reset the scores, generate `count` images, and add these images to the scores."""
     scores.reset()
     for indices in torch.arange(count).split(batch_size):
         labels = None if scores.labels is None else scores.labels.values[indices]

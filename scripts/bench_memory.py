@@ -13,7 +13,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from ganexp.commands.train import train
 
 EVALUATIONS = 100
-SETTLED = 0.1  # share of a run after which its memory should not grow: allocators and caches are filled
+SETTLED = 0.1  # after this share of a run, its memory should not grow, because caches are filled
 CASE = (
     "data.source.size=2000",
     "data.resolution=8",
@@ -64,7 +64,7 @@ class MemoryUse(Callback):
 
 
 def current_use(step: int) -> Use:
-    """Return what this process holds, from Linux's /proc."""
+    """Return what this process holds now, as /proc on Linux says."""
     process = Path("/proc/self")
     pages = int((process / "statm").read_text().split()[1])
     memory = pages * os.sysconf("SC_PAGE_SIZE")
@@ -80,9 +80,9 @@ def measure(steps: int, overrides: list[str], evaluations: int = EVALUATIONS) ->
 
 
 def growth(measured: list[Use]) -> dict[str, Any]:
-    """Return the growth of the memory as a share, the first measurement, and the numbers of files and threads.
+    """Return the relative growth of the memory, the first measurement, and the numbers of open files and of threads.
 
-    All of them are from the part of the run after it has settled.
+    All of these ignore the measurements in the first part of the run, whose length is the share SETTLED.
     """
     settled = [use for use in measured if use.step >= SETTLED * measured[-1].step]
     first, last = settled[0], settled[-1]

@@ -1,4 +1,4 @@
-"""Compare a training step of ganexp with a bare PyTorch loop, in turns in one process."""
+"""Compare a training step of ganexp with a step of a bare PyTorch loop; both take turns in one process."""
 
 import statistics
 import tempfile
@@ -80,7 +80,7 @@ class InTurns(pl.Callback):
 
 
 def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]) -> None:
-    """Print the time of a step of ganexp as a multiple of the bare loop's."""
+    """Print the time of a step of ganexp as a multiple of the time of a step of the bare loop."""
     length = [f"schedule.steps={steps * (rounds + 1)}", f"schedule.evaluate_every={steps}"]
     cfg = compose_case([*CASE, f"trainer.log_every={steps}", *length, *overrides])
     gan, stream = build_case(cfg, device)

@@ -1,4 +1,4 @@
-"""Compare the speed of a training step with torch-mimicry's, in turns in one process."""
+"""Compare the time of a training step of ganexp and of torch-mimicry, which take turns in one process."""
 
 import importlib
 import statistics
@@ -24,14 +24,14 @@ LATENTS, CLASSES = 128, 10
 
 
 class NoLog:
-    """A log of mimicry that forgets everything."""
+    """A replacement for mimicry's log that stores nothing."""
 
     def add_metric(self, *args: Any, **kwargs: Any) -> None:
         """Do nothing."""
 
 
 class MimicryLoop:
-    """Train mimicry's SNGAN for 32x32 images, with its own steps and the settings of its examples."""
+    """Train mimicry's SNGAN for 32x32 images, with mimicry's own training steps and the settings of its examples."""
 
     def __init__(
         self, device: torch.device, widths: tuple[int, int], n_critic: int, conditional: bool, stream: ImageStream
@@ -59,7 +59,7 @@ class MimicryLoop:
 
 
 class InTurns(Rounds):
-    """After each round of ganexp, let mimicry take steps for the same time."""
+    """Let mimicry train for at least `seconds` after each round of ganexp."""
 
     def __init__(self, device: torch.device, rounds: int, seconds: float, peer: MimicryLoop) -> None:
         super().__init__(device, rounds + 1, seconds)
@@ -83,9 +83,9 @@ def peers(device: torch.device, rounds: int, seconds: float, package: str | None
 
     Args:
         device: the device to train on.
-        rounds: number of rounds of each comparison, after one to warm up.
-        seconds: shortest length of a round.
-        package: directory that contains `torch_mimicry`; None installs it into a temporary directory.
+        rounds: number of timed rounds of each comparison, after one round to warm up.
+        seconds: shortest time in a round for ganexp, and for mimicry.
+        package: directory that contains `torch_mimicry`. If None, the package is installed into a temporary directory.
         overrides: further overrides of ganexp.
     """
     with tempfile.TemporaryDirectory() as scratch:

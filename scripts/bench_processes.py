@@ -33,7 +33,7 @@ def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
 
 
 def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str]) -> None:
-    """Print the time of a step on two devices as a share of the time on one, with the same total batch.
+    """Print the time of a step on two devices as a share of the time on one device, with the same total batch size.
 
     The best possible share is ½. On a CPU, each process has one thread.
     """
@@ -56,7 +56,7 @@ def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str])
 
 
 def seconds_a_step(points: Iterable[Mapping[str, Any]]) -> float:
-    """Return the mean time of a step between the first and the last logged losses, without the start of the run."""
+    """Return the mean time of a step from the first to the last logged loss, which leaves out the start of the run."""
     logged = [point for point in points if "loss/generator" in point]
     first, last = logged[0], logged[-1]
     return float((last["axis/seconds"] - first["axis/seconds"]) / (last["step"] - first["step"]))
@@ -81,7 +81,7 @@ def startup(rounds: int) -> None:
 
 
 def _seconds_to_first_step(run: Path) -> float:
-    """Start the default run in a directory, stop it after the first logged step, and return the seconds until then."""
+    """Start the default run in a directory, stop it after the first logged step, and return how long this took."""
     command = [sys.executable, "-m", "ganexp", f"hydra.run.dir={run}", "trainer.log_every=1"]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

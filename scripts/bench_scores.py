@@ -25,7 +25,7 @@ from ganexp.metrics.reference import load_reference
 from ganexp.pixels import from_uint8
 
 SUBSET = 50  # images per KID subset
-Batches = Sequence[Tensor]  # each (N, C, H, W), uint8
+Batches = Sequence[Tensor]  # each batch (N, C, H, W), uint8
 
 
 def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
@@ -75,7 +75,7 @@ class Ganexp:
 
     def __call__(self, real: Batches, fake: Batches) -> tuple[float, float]:
         """Return FID and IS."""
-        with tempfile.TemporaryDirectory() as cache:  # empty, so that the real images are processed too
+        with tempfile.TemporaryDirectory() as cache:  # an empty cache, so that the real images are processed too
             reference = load_reference(self.extractor, real, self.count, "real", Path(cache), self.device)
         factories = {"is": GanexpInceptionScore, "fid": FID, "kid": KID}
         scores = Scores(self.extractor, {"train": reference}, self.count, 10, self.device, factories)
@@ -149,7 +149,7 @@ class _Images(Dataset[Tensor]):
 
 
 class _RandomInception(FeatureExtractorInceptionV3):
-    """torch-fidelity's Inception network with its random initial weights instead of the weights of its file."""
+    """torch-fidelity's Inception network with its random initial weights instead of the weights in a file."""
 
     def load_state_dict(self, *args: Any, **options: Any) -> None:
         """Load nothing."""

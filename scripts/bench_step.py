@@ -1,4 +1,4 @@
-"""Time a training step of published networks, with and without the settings that make it faster."""
+"""Time a training step of published networks, with and without the settings that make a step faster."""
 
 import json
 import statistics
@@ -50,7 +50,7 @@ class Rounds(pl.Callback):
         self._started = 0.0
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Count the step, and end the round when its time is over."""
+        """Count the step, and end the round if it has lasted long enough."""
         self._steps += 1
         if self._steps == 0:
             self._started = clock(self.device)
@@ -59,7 +59,7 @@ class Rounds(pl.Callback):
 
     def _end_of_round(self, trainer: pl.Trainer) -> None:
         elapsed = clock(self.device) - self._started
-        if elapsed < self.seconds:  # check again when the time is probably over, because a check waits for the device
+        if elapsed < self.seconds:  # check again only when the round is probably over: a check waits for the device
             self._next_check = max(self._steps + 1, int(self._steps * self.seconds / elapsed) + 1)
             return
         self.times.append(elapsed / self._steps)
@@ -76,7 +76,7 @@ class Launches(pl.Callback):
         self.profile = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], acc_events=True)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Start to count, if this is the step."""
+        """Start to count if this step is number `step`."""
         if trainer.global_step == self.step:
             self.profile.__enter__()
 
@@ -101,10 +101,10 @@ def step(
     Args:
         device: the device to train on.
         rounds: number of rounds of each measurement.
-        seconds: shortest length of a round.
-        cases: names of CASES, or overrides of one case; if empty, all of CASES.
-        switches: names of SWITCHES; if empty, all that apply to the device.
-        output: file for the results; None writes none.
+        seconds: shortest time of a round.
+        cases: names of cases in CASES, or the overrides of a single case; if empty, all cases in CASES.
+        switches: names of switches in SWITCHES; if empty, all switches that suit the device.
+        output: file for the results; None if no file is wanted.
     """
     print(machine(device))
     trainers.choose_algorithms(False, True)
@@ -170,7 +170,7 @@ def measure(device: torch.device, rounds: int, seconds: float, overrides: Sequen
 
 
 def _flops(overrides: Sequence[str], device: torch.device) -> int:
-    """Return the number of floating-point operations in a step with the overrides PLAIN."""
+    """Return the number of floating-point operations in a training step, with the overrides PLAIN."""
     gan, _ = build_case(compose_case([*overrides, *PLAIN]), device)
     gan.to(device)
     optimizers, _ = gan.configure_optimizers()

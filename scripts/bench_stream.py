@@ -1,4 +1,4 @@
-"""Compare ganexp's stream of real images with torch's DataLoader over the same images, in turns in one process."""
+"""Compare ganexp's stream of real images with torch's DataLoader, in turns on the same images in one process."""
 
 import statistics
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class OneByOne(Dataset[Tensor]):
     Args:
         image_set: the images.
         flip: whether to mirror an image with probability ½.
-        pixel_range: `symmetric` or `unit`.
+        pixel_range: the range of the pixel values, `symmetric` or `unit`.
     """
 
     def __init__(self, image_set: ImageSet, flip: bool, pixel_range: PixelRange) -> None:
@@ -47,7 +47,7 @@ def endless(loader: DataLoader[Tensor], device: torch.device) -> Iterator[Tensor
 
 
 def images_per_second(batches: Iterator[Any], batch_size: int, seconds: float, device: torch.device) -> float:
-    """Return how many images per second `batches` yields, when it is read for at least `seconds` seconds."""
+    """Return how many images per second `batches` yields, measured for at least `seconds` seconds."""
     started, count = clock(device), 0
     while True:
         next(batches)
@@ -57,13 +57,13 @@ def images_per_second(batches: Iterator[Any], batch_size: int, seconds: float, d
 
 
 def stream(device: torch.device, rounds: int, seconds: float, overrides: list[str]) -> None:
-    """Print the images per second of ganexp's stream and of torch's DataLoader, and their ratio.
+    """Print the images per second of ganexp's stream and of torch's DataLoader, and the ratio of the two.
 
     Args:
         device: the device to which batches are moved.
-        rounds: number of turns that count.
-        seconds: shortest length of a turn.
-        overrides: for example `data.in_memory=false data.workers=4`, or a dataset of files.
+        rounds: number of timed rounds, after one round to warm up.
+        seconds: shortest time in a round for the stream, and for the DataLoader.
+        overrides: overrides of ganexp, for example `data.in_memory=false data.workers=4`, or a dataset of files.
     """
     cfg = compose_case([*CASE, *overrides])
     image_set = build.build_image_set(cfg)

@@ -15,11 +15,12 @@ PLACES = {"wheel": "ganexp", "sdist": "src/ganexp"}  # the directory of the pack
 class CommitHook(BuildHookInterface):
     """Add the file with the commit to a wheel or a source distribution.
 
-    An editable install asks Git at run time. A wheel that is built from a source distribution gets the file from there.
+    An editable install asks Git at run time. A wheel that is built from a source distribution gets the file
+    from this distribution.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the file to a temporary directory, from which it is packed."""
+        """Write the file to a temporary directory, from which hatchling packs it."""
         self._scratch = tempfile.TemporaryDirectory(prefix="ganexp-")
         if version == "editable" or not (SOURCES.parent / ".git").exists():
             return

@@ -1,6 +1,6 @@
 """Estimate how many kernels an operation of torch launches on a GPU.
 
-The numbers are lower bounds: cuDNN may rearrange its inputs before a convolution, which is not counted.
+The numbers are lower bounds: cuDNN may rearrange the inputs of a convolution first, and such kernels are not counted.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ WITHOUT_KERNEL = (
     *("empty", "new_empty", "lift_fresh", "detach", "alias", "_unsafe_view", "set_", "_local_scalar_dense"),
     *("is_same_size", "_has_compatible_shallow_copy_type", "sym_", "size", "stride", "is_pinned"),
 )
-TENSORS_IN_A_KERNEL = 30  # tensors that one kernel handles, in an operation on a list of tensors
+TENSORS_IN_A_KERNEL = 30  # most tensors that one kernel handles, in an operation on a list of tensors
 BLOCKS_IN_A_KERNEL = 320
 ELEMENTS_IN_A_BLOCK = 65536
 

@@ -23,7 +23,7 @@ from ganexp.config.composition import CONF, PACKAGE
 
 PAGE = PACKAGE.parents[1] / "docs" / "methods.md"
 LINE_LENGTH = 120
-# The titles of the groups whose options each have a section (DETAILED) or a row of a table (LISTED).
+# Config groups and their titles. Each option of a group has a section of its own (DETAILED) or a table row (LISTED).
 DETAILED = {
     "loss": "Losses",
     "loss/penalty": "Penalties",
@@ -37,10 +37,11 @@ DETAILED = {
 LISTED = {"model": "Models", "data": "Datasets", "optimizer": "Optimizers", "metrics/score": "Scores"}
 INTRODUCTION = """# Methods
 
-This page is generated from the comments in `conf/` and the docstrings in `src/ganexp/` by `make docs`; change it there.
+`make docs` generates this page from the comments in `conf/` and the docstrings in `src/ganexp/`: edit those texts.
 `ganexp list losses` prints the same options in the terminal. D is the discriminator, G the generator.
 
-"Published cases" of a method are the experiments whose corrected form uses it; `ganexp experiment=NAME` trains one.
+The "published cases" of a method are the experiments whose corrected form uses this method;
+`ganexp experiment=NAME` trains such a case.
 """
 SECTION = re.compile(r"^(Args|Attributes|Raises|Returns|Yields|Example|Examples|Values):", re.MULTILINE)
 
@@ -67,7 +68,7 @@ def page() -> str:
 
 
 def targets(group: str, name: str) -> list[str]:
-    """Return the classes and functions of ganexp that an option names, without those of networks and optimizers."""
+    """Return the classes and functions of ganexp that an option names, except networks."""
     content = yaml.safe_load(option_file(group, name, [CONF]).read_text(encoding="utf-8"))
     return [target for target in _targets(content) if target.startswith("ganexp.") and ".models." not in target]
 
@@ -126,7 +127,7 @@ def _escape(text: str) -> str:
 
 @cache
 def _cases_by_option() -> dict[tuple[str, str], list[str]]:
-    """Return the experiments that choose each option, by the group and the name of the option."""
+    """Return the experiments that choose each option, with the keys (group, option)."""
     cases = defaultdict(list)
     for experiment in groups([CONF])[EXPERIMENTS]:
         for group, options in chosen_options(experiment).items():
@@ -147,7 +148,7 @@ def _cases(group: str, name: str) -> str:
 
 
 def _layers() -> str:
-    """Return the section on layers: what each computes, and the networks that have it."""
+    """Return the section on layers: what each layer computes, and the models that can have the layer."""
     users = _users_of_layers()
     rows = []
     for layer in layers():
@@ -164,7 +165,7 @@ def _layers() -> str:
 
 
 def _users_of_layers() -> dict[str, list[str]]:
-    """Return the options of `model` whose networks can have a layer, by MODULE.CLASS of the layer."""
+    """Return, for each layer (MODULE.CLASS), the options of `model` whose networks can have this layer."""
     references = dict(_references())
     users = defaultdict(list)
     for option in groups([CONF])["model"]:
@@ -177,14 +178,14 @@ def _users_of_layers() -> dict[str, list[str]]:
 
 
 def _model_targets(option: str) -> list[str]:
-    """Return the networks of a model, including those of the options that its file includes."""
+    """Return the networks that an option of `model` names, and those of the options that its file includes."""
     content = yaml.safe_load(option_file("model", option, [CONF]).read_text(encoding="utf-8"))
     parents = [name for name in content.get("defaults", []) if isinstance(name, str) and name != "_self_"]
     return [*_targets(content), *(target for parent in parents for target in _model_targets(parent))]
 
 
 def _references() -> Iterator[tuple[str, set[str]]]:
-    """Yield MODULE.NAME of each definition in `ganexp.models`, and those of the definitions there that it mentions."""
+    """Yield each definition in `ganexp.models`, as MODULE.NAME, with the set of these definitions that it mentions."""
     for file in (PACKAGE / "models").glob("*.py"):
         nodes = ast.parse(file.read_text(encoding="utf-8")).body
         known: dict[str, str] = {}  # what each name in the module stands for

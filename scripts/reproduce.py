@@ -31,7 +31,7 @@ from ganexp.report.statistics import summarize
 from ganexp.runs.run_directory import RunDirectory
 
 PUBLISHED: Any = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
-COLOURS = {"corrected": "tab:blue", "published": "tab:orange"}  # colours of the forms of a case
+COLOURS = {"corrected": "tab:blue", "published": "tab:orange"}  # the colour of each form of a case
 COLUMNS = ("case", "form", "score", "published", "best", "evaluations", "last", "n", "steps", "protocol")
 EXPLANATION = (
     "best and last: mean ± standard deviation over n seeds. The best checkpoint is chosen among all evaluations by "
@@ -48,7 +48,7 @@ class Measurement:
     runs: list[Run]
 
     def published(self) -> dict[str, dict[str, Any]]:
-        """Return the published values of the case by score."""
+        """Return the published values of the case; the keys are the names of the scores."""
         article, _, name = self.case.partition("/")
         entry = PUBLISHED.get(article, {}).get(name, {})
         return {published["score"]: published for published in entry.get("scores", [])}
@@ -87,14 +87,14 @@ def measure(runs: Iterable[Run]) -> list[Measurement]:
 
 
 def case_and_form(run: Run) -> tuple[str, str]:
-    """Return the option of `experiment`, such as sagan/cifar10_2, and whether the run is corrected or as published."""
+    """Return the option of `experiment`, such as sagan/cifar10_2, and the form: "corrected" or "published"."""
     groups = run.metadata.get("groups", {})
     is_corrected = groups.get("as_published") in (None, "none")
     return str(groups.get("experiment")), "corrected" if is_corrected else "published"
 
 
 def protocol_and_length(run: Run) -> tuple[str, float]:
-    """Return the protocol of the scores and the step of the last scores."""
+    """Return the id of the protocol under which the run was scored, and the step of the last scores."""
     return run.protocol_id, run.scores["last"]["step"]
 
 
@@ -132,7 +132,7 @@ def published_text(entry: dict[str, Any]) -> str:
 
 
 def mean_and_deviation(values: list[float]) -> str:
-    """Return the mean ± the standard deviation as text; only the value if there is one, "not measured" if none."""
+    """Return mean ± standard deviation as text: only the mean of a single value, "not measured" if there is none."""
     summary = summarize(values)
     if summary.mean is None:
         return "not measured"
@@ -155,7 +155,7 @@ def score_curve(run: Run, name: str) -> tuple[list[int], list[float]]:
 
 
 def draw(measurements: list[Measurement]) -> Figure:
-    """Return a figure with a row for each case: the score of each run by step, and samples of both forms."""
+    """Return a figure with a row for each case: the score of each run against the step, and samples of both forms."""
     by_case = [list(parts) for _, parts in groupby(measurements, lambda part: part.case)]
     figure = Figure(figsize=(13, 4.2 * len(by_case)), layout="constrained", dpi=100)
     for parts, (curves, *panels) in zip(by_case, figure.subplots(len(by_case), 3, squeeze=False), strict=True):

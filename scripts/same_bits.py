@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
-TOLERANCE = 1e-6  # of scores, relative or absolute, whichever is larger
+TOLERANCE = 1e-6  # largest difference of a score, absolute or relative, whichever allows more
 
 COMMON = (
     "trainer=cpu",
@@ -48,9 +48,9 @@ CASES = {
     "dropout": ("model=dcgan_mnist", "data.resolution=16", "loss=non_saturating", "metrics/score=[is,fid,kid]"),
 }
 
-# Overrides that make this tree behave as an older tree, which may lack their keys. In this order: the scored samples
-# have each class in turn; real and generated images go through D in two batches, each with its own power iteration;
-# the values of each channel of an image are stored together.
+# Overrides that make this tree behave like an older tree; the older tree may lack these keys. The overrides mean, in
+# this order: the scored samples have each class in turn; real and generated images go through D in two batches, each
+# with its own power iteration; the values of each channel of an image are stored together.
 OLD_BEHAVIOUR = ("metrics.labels=uniform", "schedule.joint_batch=false", "trainer.channels_last=false")
 
 # Keys that were renamed: old -> new. Overrides in CASES use the new names.
@@ -130,7 +130,7 @@ def mentions(tree: Path, word: str) -> bool:
 
 
 def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None:
-    """Train with the code of `tree` in the run directory `run`. If the run fails, exit with its output."""
+    """Train with the code of `tree` in the run directory `run`. If the run fails, exit with the run's output."""
     environment = os.environ | {
         "PYTHONPATH": str(tree / "src"),
         "OMP_NUM_THREADS": "1",
@@ -145,7 +145,7 @@ def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None
 
 
 def differences(old: Path, new: Path) -> Iterator[str]:
-    """Yield a line for each weight that differs or that one run lacks, and each score that differs or is missing."""
+    """Yield a line for each weight and score that differs, each weight in only one run, and each score that is lost."""
     before = {renamed(name): value for name, value in weights(old).items()}
     after = weights(new)
     for name in sorted(before.keys() ^ after.keys()):
@@ -162,7 +162,7 @@ def differences(old: Path, new: Path) -> Iterator[str]:
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
-    """Return every tensor of the networks in the run's last checkpoint, by name."""
+    """Return the tensors of the networks in a run's last checkpoint; the keys are the names of the tensors."""
     return torch.load(run / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=True)["state_dict"]
 
 
@@ -175,7 +175,7 @@ def renamed(name: str) -> str:
 
 
 def scores(run: Path) -> dict[tuple[int, str], float]:
-    """Return the logged scores by (step, name)."""
+    """Return the logged scores of a run; the keys are (step, name)."""
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return {(row["step"], key): row[key] for row in rows for key in row if key.startswith("score/")}
 

@@ -1,9 +1,9 @@
-"""Print the largest singular values of the layers with spectral norm, for the last checkpoint of each run.
+"""Measure the largest singular value of each layer with spectral norm, in the last checkpoint of each run.
 
-    python scripts/spectral_norms.py RUN…       # run directories, or checkpoints
+    python scripts/spectral_norms.py RUN…       # run directories, or files of checkpoints
 
 The values belong to the weights that the forward pass uses. If spectral norm works, every value is 1 or slightly more,
-because one power iteration per update is an approximation.
+because the single power iteration per update only approximates the largest singular value.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from ganexp.loaded_run import load_run
 
 
 def spectral_norms(network: torch.nn.Module) -> dict[str, float]:
-    """Return ‖W‖₂ by layer, where the matrix W (outputs, all other axes) is the weight in the forward pass."""
+    """Return ‖W‖₂ of each layer with spectral norm; W is the forward pass's weight, all axes but the first joined."""
     network.eval()  # in training mode, reading a weight would run its power iteration
     layers = {name: layer for name, layer in network.named_modules() if hasattr(layer, "parametrizations")}
     return {name: torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for name, layer in layers.items()}
@@ -25,7 +25,7 @@ def spectral_norms(network: torch.nn.Module) -> dict[str, float]:
 
 @torch.no_grad()
 def main() -> None:
-    """Print the step of each run, and the median and the maximum of the norms of both networks."""
+    """Print the step of each run, and, for each of the two networks, the median and the maximum of the norms."""
     if len(sys.argv) < 2 or sys.argv[1].startswith("-"):
         sys.exit(__doc__)
     for run in sys.argv[1:]:

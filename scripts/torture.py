@@ -21,7 +21,7 @@ TOPICS = {
 
 
 def main() -> int:
-    """Run the chosen topic, whose module is imported only then; return the exit code."""
+    """Import the module of the chosen topic, run it, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("topic", choices=TOPICS)
     topic = parser.parse_args(sys.argv[1:2]).topic

@@ -1,9 +1,10 @@
 """Try wrong values for every setting, wrong command lines and damaged files.
 
-The values come from the declared types of the settings. A command may run. If it fails, it must end within 30 s with
-the exit code 1 or 2, print at most ten lines that name the key or the file, without a traceback, and leave nothing
-behind. A run that starts with a legitimate value and then fails, such as one with an extreme learning rate, keeps its
-directory. Every input runs in a new directory, in a fork of this process or, for some, in a separate process.
+The values are fixed examples, and numbers just outside the ranges that the settings declare. A command may succeed. If
+it fails, it must end within 30 s with the exit code 1 or 2, and leave no new files. It must print at most ten lines
+that name the wrong key or file, and no traceback. A run that starts with a legitimate value and then fails, for example
+because of an extreme learning rate, keeps its directory. Every input runs in a new directory: most inputs in a fork of
+this process, and some in a new process.
 """
 
 import argparse
@@ -28,13 +29,13 @@ from torture_damage import (
 from torture_inputs import command_lines, wrong_values, wrong_values_of_commands
 from torture_trials import HANG, RUN, Outcome, Trial, fault, run_in, run_trial
 
-SHOWN = 600  # characters of the output of a faulty command
+SHOWN = 600  # most characters that are shown of the output of a faulty command
 KINDS = ("values", "lines", "damage")
 SHARES = {"values": 0.6, "lines": 0.15, "damage": 0.25}  # share of each kind among the inputs
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the subcommand."""
+    """Add the arguments of this topic."""
     parser.add_argument("--n", type=int, default=1000, help="number of inputs, drawn at random (1000)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random choice (0)")
     parser.add_argument("--processes", type=int, default=50, help="how many inputs run as separate processes (50)")
@@ -65,7 +66,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _runs(directory: Path) -> dict[str, list[Trial]]:
-    """Train a run and a sweep in `directory`, and return all inputs by kind."""
+    """Train a run and a sweep in `directory`, and return the inputs of each kind."""
     run_in(directory, (*TRAIN, f"hydra.run.dir={RUN}"))
     run_in(directory, SWEEP)
     run, sweep, cache = directory / RUN, directory / "sweep", directory / "cache"
@@ -77,7 +78,7 @@ def _runs(directory: Path) -> dict[str, list[Trial]]:
 
 
 def _choose(arguments: argparse.Namespace, trials: dict[str, list[Trial]]) -> list[tuple[str, Trial]]:
-    """Return up to `--n` inputs of all kinds, or of `--only` one, in a random order that `--seed` determines."""
+    """Return up to `--n` inputs of all kinds, or of the kind `--only`, in a random order that `--seed` determines."""
     draw = random.Random(arguments.seed)
     chosen: list[tuple[str, Trial]] = []
     for kind in [arguments.only] if arguments.only else KINDS:

@@ -67,7 +67,7 @@ CONFIG_FILES = {
 
 
 def damaged_runs(run: Path) -> Iterator[Trial]:
-    """Yield a trial for each file of a run, kind of damage and command."""
+    """Yield a trial for each file of a run, each kind of damage to the file, and each command."""
     for name in FILES:
         for how in ("truncated", "half_line", "latin_1", "missing", "directory", "fifo", *CONTENTS):
             for command in COMMANDS:
@@ -75,7 +75,7 @@ def damaged_runs(run: Path) -> Iterator[Trial]:
 
 
 def damaged_sweeps(sweep: Path) -> Iterator[Trial]:
-    """Yield a trial for each kind of damage of sweep.json, and of the run.json of a job."""
+    """Yield trials for each kind of damage to sweep.json, and to the run.json of a job."""
     for how in ("truncated", "latin_1", "directory", "fifo", *CONTENTS):
         for command in (("resume", "sweep"), ("report", "."), SWEEP):
             yield Trial(command, ("sweep.json",), prepare=partial(_damage_sweep, sweep, "sweep.json", how))
@@ -91,7 +91,7 @@ def damaged_caches(cache: Path) -> Iterator[Trial]:
 
 
 def damaged_configs() -> Iterator[Trial]:
-    """Yield a trial for each kind of damage of a user's config file."""
+    """Yield a trial for each kind of damage to a user's config file."""
     for how, content in CONFIG_FILES.items():
         yield Trial(
             ("--config-dir=own", "loss=mine", *SHORT, "metrics=none", "callbacks=progress"),
@@ -102,7 +102,7 @@ def damaged_configs() -> Iterator[Trial]:
 
 
 def damaged_data() -> Iterator[Trial]:
-    """Yield a trial for each kind of damage of a dataset."""
+    """Yield trials for each kind of damage to a dataset."""
     options = ("data=folder", "data.resolution=8", "data.workers=0", "metrics=none", "callbacks=progress", *SHORT)
     for path, write in DATASETS.values():
         for memory in ("true", "false"):

@@ -1,7 +1,7 @@
-"""Let the disk run full at each file of a run, and check that the run reports it, keeps its checkpoint and resumes.
+"""Let the disk run full at each file of a run; the run must report this, keep its checkpoint and be able to resume.
 
-The limit of the operating system on the size of files stands for the full disk: with a limit just below the size that a
-file has in an undisturbed run, writing this file fails. Where a tmpfs can be mounted, whole disks of several sizes run
+A limit of the operating system on the size of files simulates the full disk: if the limit is just below the size that a
+file has in an undisturbed run, writing this file fails. Where a tmpfs can be mounted, small disks of several sizes run
 full, too.
 """
 
@@ -61,7 +61,7 @@ def _size(file: Path) -> int:
 
 
 def _half(command: tuple[str, ...], root: Path, cache: Path) -> None:
-    """Train a run to its first evaluation, from which trials resume."""
+    """Train a run up to its first evaluation; the trials of resumed runs start from there."""
     run((*command, "trainer.max_time=00:00:00:00", "hydra.run.dir=half"), root, cache)
     assert (root / "half" / "checkpoints" / "last.ckpt").exists()
     text = (root / "half" / "config.yaml").read_text()
@@ -85,7 +85,7 @@ def _limited(command: tuple[str, ...], root: Path, cache: Path, kind: str, limit
 
 
 def _on_small_disk(command: tuple[str, ...], root: Path, cache: Path, size: int) -> list[str]:
-    """Return what is wrong with a run on a disk of `size` kB that is enlarged later."""
+    """Return what is wrong with a run on a disk of `size` kB; the disk is enlarged before the resume."""
     with _disk(root / "disk", size) as enlarge:
         if enlarge is None:
             print("a tmpfs cannot be mounted here")

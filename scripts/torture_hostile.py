@@ -1,7 +1,7 @@
-"""Try files of strangers that would run code, or read, write or delete files outside of their directory.
+"""Try strangers' files that attempt to run code, or to read, write or delete files outside of their directory.
 
-The files come from tests/hostile, and from the tests for the classes that a config may name, for the overrides of
-sweeps and for links.
+The files come from tests/hostile and from three further tests: of the classes that a config may name, of the overrides
+of sweeps, and of links.
 """
 
 import argparse

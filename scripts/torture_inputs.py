@@ -1,4 +1,4 @@
-"""Generate wrong overrides and wrong command lines, from the types that the settings declare."""
+"""Generate wrong overrides, which depend on the types that the settings declare, and wrong command lines."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -27,7 +27,7 @@ PLAIN = ("callbacks=progress", "metrics=none", *SHORT)
 FAKE = ("data=fake", "data.source.size=64", "data.resolution=32", "data.num_classes=3")
 NARROW = ("model.generator.width=4", "model.discriminator.width=4")
 WIDTHS = ("model.generator.widths=[8,8,8,8]", "model.discriminator.widths=[8,8,8,8]")
-# Command lines that train one step. Together they have most settings of most options.
+# Command lines that train for one step. Together, they contain most settings of most options.
 BASES = (
     (
         "metrics/score=[is,fid,kid,neighbours,diversity,swd]",
@@ -137,14 +137,14 @@ def command_lines() -> Iterator[Trial]:
 
 
 def wrong_values() -> Iterator[Trial]:
-    """Yield one trial for each setting of each base and each value, including valid values."""
+    """Yield trials of training: one for each base, each of its settings and each value; some values are valid."""
     schema.register()
     for base in BASES:
         yield from _values_of("train", base, base)
 
 
 def wrong_values_of_commands(run: Path) -> Iterator[Trial]:
-    """Yield trials of `sample` and `evaluate`, one for each setting and value, and of `resume`, on copies of a run."""
+    """Yield trials on copies of a run: `sample` and `evaluate` with each setting and value, and `resume`."""
     schema.register()
     for command, small in OF_RUNS.items():
         overrides = (f"ckpt={RUN}", *small)
@@ -168,13 +168,13 @@ def _values_of(config_name: str, overrides: Sequence[str], arguments: Sequence[s
 
 
 def _names(key: str, text: str) -> tuple[str, ...]:
-    """Return the texts of which an error must contain one: the key, its node, or what an interpolation refers to."""
+    """Return texts, one of which an error must contain: the key, the node's key, or what an interpolation refers to."""
     parents = (key.rpartition(".")[0],) if key.count(".") > 1 else ()
     return (key.rpartition(".")[2], *parents, *(("NOPE", "nope") if "${" in text else ()))
 
 
 def _settings(values: Any, declared: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Yield the dotted key and the declared type of each setting below `key`; Any if none is declared."""
+    """Yield the dotted key and the declared type of each setting below `key`; the type is Any if undeclared."""
     if (
         not isinstance(values, Mapping)
         or not values
@@ -202,7 +202,7 @@ def _annotations(values: Mapping[str, Any], declared: Any, key: str) -> Mapping[
 
 
 def _borders(annotation: Any) -> Iterator[str]:
-    """Yield the numbers at the limits of a declared range, and just outside of them."""
+    """Yield numbers just outside the limits of a declared range; for a list, also one with null."""
     for part in (annotation, *get_args(annotation)):
         for limit in getattr(part, "__metadata__", ()):
             for item in limit if isinstance(limit, GroupedMetadata) else (limit,):
@@ -215,7 +215,7 @@ def _borders(annotation: Any) -> Iterator[str]:
 
 
 def _is_forbidden(text: str, key: str, annotation: Any, root: Any) -> bool:
-    """Return whether the declared type of a setting forbids the value of an override, as ganexp reads it."""
+    """Return whether the declared type of a setting forbids the value that ganexp reads from an override."""
     if "$" in text or text == "'???'" or holds_text(root, key):
         return False
     may_be_bool = bool in (annotation, *get_args(annotation))

@@ -1,7 +1,8 @@
-"""Kill training at random moments, once or several times in a run, resume it, and compare it with an undisturbed run.
+"""Kill training runs at random moments, resume them, and compare the results with those of an undisturbed run.
 
-The signals are SIGKILL, SIGTERM and SIGINT, in turn. If there was a checkpoint before a stop, there must be one after
-it. The checkpoint must load, and the finished run must have the same bits as the undisturbed one.
+Each run is killed one to four times. The signals are SIGKILL, SIGTERM and SIGINT, in turn. If there was a checkpoint
+before a stop, there must be one after the stop. The checkpoint must load, and the finished run must have the same bits
+as the undisturbed run.
 """
 
 import argparse
@@ -23,14 +24,14 @@ REFERENCE = "reference"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this topic."""
-    parser.add_argument("--n", type=int, default=200, help="number of signals in all")
+    parser.add_argument("--n", type=int, default=200, help="total number of signals")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random moments")
     parser.add_argument("--only", help="names of configurations, joined by commas")
     parser.add_argument("--keep", type=Path, help="directory for the runs; default: a temporary one")
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Send `arguments.n` signals; return 1 if anything was lost or differs."""
+    """Send `arguments.n` signals; return 1 if there was any fault."""
     names = arguments.only.split(",") if arguments.only else list(CONFIGURATIONS)
     numbers = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory(prefix="torture-") as scratch:
@@ -94,7 +95,7 @@ def _tortured(
 
 
 def _stop(process: subprocess.Popen[str], path: Path, number: signal.Signals, seconds: float) -> list[str]:
-    """Send a signal if the process still runs after `seconds`, and return what is wrong with how it ends."""
+    """Send a signal if the process still runs after `seconds`, and return what is wrong with how the process ends."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

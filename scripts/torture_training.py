@@ -1,4 +1,4 @@
-"""Train the small configurations of the tests with kills and full disks, and compare two finished runs."""
+"""Train small configurations, and compare finished runs, for the tests with kills and with full disks."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SMALL = (
     "callbacks=[sample_grids,progress]",
     "trainer=cpu",
 )
-# What each configuration adds to SMALL, by name. Together they cover the ways in which a run keeps state.
+# The overrides that each configuration adds to SMALL. Together, they cover the ways in which a run keeps state.
 CONFIGURATIONS: Mapping[str, tuple[str, ...]] = {
     "plain": ("loss=non_saturating", "optimizer=dcgan", "model.discriminator.dropout=0.3"),
     "penalty": ("loss=wgan_gp",),
@@ -71,7 +71,7 @@ def start(arguments: Sequence[str], cwd: Path, cache: Path, **options: Any) -> s
 
 
 def run(arguments: Sequence[str], cwd: Path, cache: Path, **options: Any) -> tuple[int, str, str]:
-    """Run ganexp in `cwd`; return the exit code and what it printed to stdout and stderr."""
+    """Run ganexp in `cwd`; return the exit code, the text on stdout and the text on stderr."""
     process = start(arguments, cwd, cache, **options)
     out, err = process.communicate(timeout=LIMIT_S)
     return process.returncode, out, err
@@ -83,7 +83,10 @@ def read(checkpoint: Path) -> dict[str, Any]:
 
 
 def differences(directory: Path, reference: Path) -> list[str]:
-    """Return what differs: parts of the checkpoint, logged values, entries of run.json, or the names of pictures."""
+    """Return what differs between two runs.
+
+    This can be a part of the checkpoint, the logged values, an entry of run.json, or the names of the pictures.
+    """
     ours, theirs = (read(each / "checkpoints" / "last.ckpt") for each in (directory, reference))
     found = [part for part in COMPARED if not _are_equal(ours.get(part), theirs.get(part))]
     states = [each["callbacks"]["RandomState"] for each in (ours, theirs)]
@@ -96,7 +99,7 @@ def differences(directory: Path, reference: Path) -> list[str]:
 
 
 def _points(directory: Path) -> list[dict[str, Any]]:
-    """Return the logged values without the axis of seconds."""
+    """Return the logged values of a run, without the elapsed seconds."""
     points = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in point.items() if key != "axis/seconds"} for point in points]
 

@@ -18,12 +18,12 @@ import torch
 from ganexp import cli
 from ganexp.commands.evaluation import images as evaluate_images  # noqa: F401 (preloaded)
 
-RUN = "run"  # the directory of the trained run, in trials of commands that need one
+RUN = "run"  # the directory of the trained run, in trials of commands that need a trained run
 SHORT = ("trainer=cpu", "schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4")
 LIMIT_S = 30
 MAX_LINES = 10
-MEMORY_BYTES = 12 << 30  # limit of the address space; a command that needs more does not bound what it allocates
-HANG = "hang"  # in place of the exit code of a command that was stopped after the time limit
+MEMORY_BYTES = 12 << 30  # limit of the address space; only a command with an unbounded allocation should reach it
+HANG = "hang"  # stands for the exit code of a command that was stopped after the time limit
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,9 @@ class Trial:
 
     Attributes:
         arguments: the command line after ganexp.
-        named: the error must contain one of these texts, which name the key or file that is wrong; empty for any error.
+        named: texts that name the wrong key or file. The error must contain one of these texts, if there are any.
         must_fail: whether the exit code 0 is a fault, because a declared type forbids the value.
-        prepare: a function that writes the files of the trial to its directory.
+        prepare: a function that writes the files of the trial to the trial's directory; None if there are no files.
     """
 
     arguments: tuple[str, ...]
@@ -55,7 +55,7 @@ class Outcome:
     code: int | str
     text: str
     created: tuple[str, ...]
-    recorded: str = ""  # the reason of the failure in the run.json of a run that had started
+    recorded: str = ""  # the reason of the failure, from the run.json of a run that had started
 
     @property
     def started(self) -> bool:
@@ -64,13 +64,13 @@ class Outcome:
 
     @property
     def shows_progress(self) -> bool:
-        """Return whether the last printed line shows the progress of a run, which may legitimately take long."""
+        """Return whether the output ends with the progress of a run; such a run may legitimately take long."""
         lines = self.text.split()
         return bool(lines) and lines[-1] == "left"
 
 
 def run_trial(trial: Trial, as_process: bool = False) -> Outcome:
-    """Run a trial in a new empty directory, which is removed again.
+    """Run a trial in a new empty directory, which is removed afterwards.
 
     Args:
         trial: the command line and its files.
@@ -106,7 +106,7 @@ def run_in(directory: Path, arguments: Sequence[str]) -> None:
 def fault(trial: Trial, outcome: Outcome) -> str:
     """Return what is wrong with the outcome of a trial, or an empty text."""
     lines = [line for line in outcome.text.splitlines() if line.strip()]
-    new = [name for name in outcome.created if not name.startswith("run/")]  # a resumed run has more files
+    new = [name for name in outcome.created if not name.startswith("run/")]  # a resumed run writes new files
     left = "" if outcome.started else ", ".join(new[:3])
     found = {
         "hangs": outcome.code == HANG and not outcome.shows_progress,

@@ -1,11 +1,12 @@
-"""Fixtures of all tests. The process that only distributes the tests reads this file, too, and does not need torch."""
+"""Fixtures of all tests. Only functions import torch: the process that distributes the tests does not need torch."""
 
 import gc
 import os
 import signal
 
+# One thread for each of two test processes on two cores; numpy and torch read these variables when imported.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[name] = "1"  # two test processes, two cores; read when numpy and torch are imported
+    os.environ[name] = "1"
 
 gc.disable()  # until all tests are collected
 import hypothesis  # noqa: E402
@@ -13,12 +14,12 @@ import pytest  # noqa: E402
 
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)  # no deadline, for slow machines
 hypothesis.settings.load_profile("repeatable")
-signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes of a shell ignore it
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # processes started by nohup ignore it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # because a shell lets background processes ignore SIGINT
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # because nohup lets the process ignore SIGHUP
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage less often: each time, thousands of living objects of torch and Lightning are searched."""
+    """Collect garbage less often: each collection searches thousands of living objects of torch and Lightning."""
     gc.freeze()
     gc.set_threshold(20_000, 50, 50)
     gc.enable()
@@ -31,7 +32,7 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def configs_composed_faster():
-    """Let Hydra remember what it has read and merged."""
+    """Let Hydra keep the configs that it has read and merged, so that the next config is composed faster."""
     from helpers import config_cache
 
     config_cache.install()

@@ -1,4 +1,4 @@
-"""How arguments become a command."""
+"""How the arguments of a command line become a command."""
 
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def test_parse_refuses_arguments_of_the_wrong_form(argv, message):
     ],
 )
 def test_parsing_the_rewritten_arguments_changes_nothing(argv):
-    """Distributed training starts its further processes with sys.argv as Hydra read it."""
+    """Distributed training starts further processes with the rewritten arguments, and ganexp parses them again."""
     command = parse(argv.split())
     again = parse(command.argv())
     assert again.argv() == command.argv()
@@ -170,7 +170,7 @@ def test_empty_arguments_are_passed_over():
 
 
 def test_flags_are_those_of_hydra():
-    """A flag of Hydra must be known to ganexp, or it would be refused."""
+    """ganexp refuses flags that it does not know, so it must know all flags of Hydra."""
     own = {name for names, _, _ in HYDRA_FLAGS for name in names} | {"--help", "-h", "--version"}
     actions = get_args_parser()._actions
     assert own == {name for action in actions for name in action.option_strings}

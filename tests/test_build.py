@@ -1,4 +1,4 @@
-"""Building: datasets are read once, and parts get what their constructors name."""
+"""Building: datasets are read once, and each part of a run gets the arguments that its constructor names."""
 
 from pathlib import Path
 

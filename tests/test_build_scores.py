@@ -1,4 +1,4 @@
-"""Building scores: labels of the samples, the images they are compared with, and the keys of what is cached."""
+"""Building scores: the labels of samples, the images that samples are compared with, and the use of cached files."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ SMALL = (*BASE, "metrics.extractor.updates=2", "metrics.samples=100", "metrics/s
 
 
 def image_set(counts, seed=0, classes=NAMES):
-    """Return random images, with the given number of each class."""
+    """Return random images; `counts` has the number of images of each class."""
     labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
     generator = torch.Generator().manual_seed(seed)
     pixels = torch.randint(0, 256, (len(labels), 1, 8, 8), generator=generator, dtype=torch.uint8)
@@ -79,7 +79,7 @@ def test_unknown_reference_is_named(splits):
 
 def test_reference_that_the_dataset_refuses_is_named():
     cfg = config("metrics=classifier", "metrics.references=[train,other]")
-    with pytest.raises(UserError, match=r"metrics\.references=.*: split=other: this dataset has train"):
+    with pytest.raises(UserError, match=r"metrics\.references=.*: split=other: this dataset has the splits train"):
         build_scores.prepare_sets(cfg, build_scores.build_image_set(cfg), 0)
 
 
@@ -105,13 +105,13 @@ def test_arguments_of_scores_are_checked_before_anything_is_computed(splits, mon
 
 
 def test_function_that_makes_a_score_has_no_minimum(splits):
-    """A target that is not a subclass of Score, such as a function that makes a score, has no minimum."""
+    """A target that is not a subclass of Score, such as a function that makes one, declares no minimum of images."""
     override = f"metrics.scores.fid._target_={__name__}.make_fid"
     assert prepared(splits, override, "~metrics.scores.fid.sample_counts").labels is not None
 
 
 def make_fid(context):
-    """Return nothing: it is not called."""
+    """Return nothing, because this function is never called."""
 
 
 def classifier_files(cache):
@@ -161,7 +161,7 @@ def test_classifier_is_trained_anew_with_other_settings(splits, tmp_path, overri
 
 
 def test_test_split_without_labels_is_not_used_to_test(splits, tmp_path):
-    """A tenth of the images is held out, as without a test split, so that both cases have the same classifier."""
+    """A tenth of the training images is held out, as if there were no test split; both classifiers are the same."""
     cfg = config(*SMALL)
     held_out = build_scores.build_extractor(cfg, splits["train"], tmp_path, CPU)
     splits["test"] = without_labels(image_set([9, 9, 9]))

@@ -1,4 +1,4 @@
-"""Checkpoints: never half a file, no code from strangers, and the checkpoint to resume from."""
+"""Checkpoints: files are always whole, code in them is not run, and a resume takes the right checkpoint."""
 
 import resource
 

@@ -20,7 +20,7 @@ OWN_LOSS = "adversarial: {_target_: ganexp.losses.LeastSquares}\n"
 
 @pytest.fixture
 def own_configs(tmp_path):
-    """Make a function that writes a config file into the directory `mine`."""
+    """Return a function that writes a config file into the directory `mine`."""
 
     def write(name: str, text: str) -> None:
         file = tmp_path / "mine" / name
@@ -73,7 +73,7 @@ def test_help_lists_groups_and_settings(tmp_path, own_configs):
     assert "quadratic" in losses
     assert "hydra/" not in text
     assert text.index("\n  data: ") < text.index("\n  loss: ") < text.index("\n  as_published: ")
-    settings = text.split("Settings (key=value; ??? must be given)\n")[1].split("\nFlags:")[0]
+    settings = text.split("Settings (key=value; ??? stands for a value that must be given)\n")[1].split("\nFlags:")[0]
     assert OmegaConf.create(settings).loss.adversarial._target_ == "ganexp.losses.Hinge"
 
 
@@ -95,7 +95,7 @@ def test_help_of_evaluate_depends_on_what_is_scored(tmp_path):
     of_checkpoint = ganexp("evaluate", "--help", cwd=tmp_path).stdout
     assert "\nckpt: ???" in of_checkpoint
     assert "\n  metrics: " in of_checkpoint
-    assert "\n  model: " not in of_checkpoint  # the model is the run's
+    assert "\n  model: " not in of_checkpoint  # the model is that of the run
     assert of_checkpoint.count("\nsamples: ") + of_checkpoint.count("\n  samples: ") == 1
     assert "\n  samples: 10000" in ganexp("evaluate", "metrics=inception", "--help", cwd=tmp_path).stdout
     of_images = ganexp("evaluate", "images=a", "--help", cwd=tmp_path).stdout

@@ -22,8 +22,8 @@ SINGLE = (
     "distance_within",
     "distance_between",
     "class_diversity",
-)  # scores of the samples alone
-PAIRED = ("fid", "kid", "precision", "recall", "density", "coverage")  # against real images
+)  # scores that need only the samples
+PAIRED = ("fid", "kid", "precision", "recall", "density", "coverage")  # scores that need real images, too
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def test_hydra_directory_is_no_run_of_its_own(run):
 
 
 def test_hydra_files_compose_the_same_run(run, tmp_path):
-    """Hydra 1.4 reruns a run directory by what these files say."""
+    """Hydra 1.4 reruns a run with the settings in these files."""
     settings = OmegaConf.load(run / ".hydra" / "hydra.yaml").hydra
     overrides = [*settings.overrides.hydra, *OmegaConf.load(run / ".hydra" / "overrides.yaml")]
     done = ganexp("--config-name", settings.job.config_name, "--cfg", "job", *overrides, cwd=tmp_path)
@@ -177,7 +177,7 @@ def test_images_score_as_the_checkpoint_that_drew_them(run, tmp_path):
         ganexp("evaluate", f"images={images}", *arguments, cwd=tmp_path)
         scored = json.loads((tmp_path / "b" / "scores.json").read_text())
         assert set(scored["scores"]) == set(expected["scores"])  # the directories are the classes
-        for name in set(scored["scores"]) - {"is_classifier_std"}:  # it depends on the order of the images
+        for name in set(scored["scores"]) - {"is_classifier_std"}:  # this score depends on the order of the images
             value = scored["scores"][name]
             assert value == pytest.approx(expected["scores"][name], rel=1e-3, abs=1e-6), name
         assert scored["protocol"]["references"] == expected["protocol"]["references"]
@@ -191,7 +191,7 @@ def test_real_images_score_against_the_other_splits(tmp_path):
     scored = json.loads((tmp_path / "real" / "scores.json").read_text())
     assert list(scored["protocol"]["references"]) == ["train"]
     same = ganexp("evaluate", "real=train", "metrics.references=[train]", *arguments, cwd=tmp_path)
-    assert "1,438 samples against 1,438 images (train)" in same.stdout  # the given split is used, even the same one
+    assert "1,438 samples against 1,438 images (train)" in same.stdout  # the given split is used
     other = ganexp("evaluate", "real=train", *arguments, cwd=tmp_path)
     assert "1,438 samples against 359 images (test)" in other.stdout
     assert not (tmp_path / "outputs").exists()

@@ -34,7 +34,7 @@ def commands(page):
 
 
 def trainings():
-    """Yield the overrides of every training, also of trainings that are only described."""
+    """Yield the overrides of every training, including trainings that are only described."""
     for page in PAGES:
         for command in commands(page):
             with_preset = any(word.startswith("sweep=") for word in command)  # test_sweep.py checks the presets
@@ -44,11 +44,11 @@ def trainings():
 
 
 def first_values(overrides):
-    """Return the overrides of the first job of a sweep; those of Hydra itself and searched intervals are left out."""
+    """Return the overrides of a sweep's first job, without Hydra's own overrides and without searched intervals."""
     chosen = []
     for override in OverridesParser.create().parse_overrides(overrides):
         key = override.get_key_element()
-        if "=glob(" in override.input_line:  # test_sweep.py has such a sweep
+        if "=glob(" in override.input_line:  # test_sweep.py tests such a sweep
             continue
         if override.is_choice_sweep() or override.is_range_sweep():
             chosen.append(f"{key}={next(override.sweep_string_iterator())}")
@@ -70,13 +70,13 @@ def test_pages_have_trainings():
     assert len(list(trainings())) > 40
 
 
-# Replacements in commands so that a command takes a second, and needs no download.
+# Replacements in commands, so that each command takes about a second and needs no download.
 REPLACEMENTS = {
     "metrics=inception": "metrics=classifier metrics.samples=20 metrics.extractor.updates=2",
     "data=cifar10": "data=digits metrics.extractor.updates=2",
     "data=mnist": "data=digits metrics.extractor.updates=2",
     "data=digits": "data=digits metrics.extractor.updates=2",
-    "real=DIRECTORY_OR_ZIP": "real=DIRECTORY",  # it has the classes that a classifier needs
+    "real=DIRECTORY_OR_ZIP": "real=DIRECTORY",  # DIRECTORY has the classes that a classifier needs
     "samples=50000": "samples=20",
     "n=50000": "n=4",
     "n=64": "n=4",

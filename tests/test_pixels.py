@@ -1,4 +1,4 @@
-"""Conversions of pixels."""
+"""Conversions of pixels between whole numbers from 0 to 255 and floats."""
 
 import torch
 

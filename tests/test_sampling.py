@@ -1,4 +1,4 @@
-"""Sampling: restored modes, latents by index, truncation, grids, interpolations, and what the protocol says."""
+"""Sampling: restored modes, one latent for each sample's index, truncation, grids, interpolations and the protocol."""
 
 import math
 
@@ -108,7 +108,7 @@ def test_truncated_latents_are_truncated_normal():
     assert torch.equal(cut[z.abs() <= 0.7], z[z.abs() <= 0.7])
     normal = torch.distributions.Normal(0, 1)
     inside = 2 * normal.cdf(torch.tensor(0.7)) - 1
-    variance = 1 - 2 * 0.7 * normal.log_prob(torch.tensor(0.7)).exp() / inside  # variance of a normal cut at ±0.7
+    variance = 1 - 2 * 0.7 * normal.log_prob(torch.tensor(0.7)).exp() / inside  # of a normal distribution cut at ±0.7
     assert cut.var().item() == pytest.approx(variance.item(), rel=0.03)
 
 

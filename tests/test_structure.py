@@ -1,4 +1,4 @@
-"""The rules of the code's structure: the layout, sizes, private names, and one home for each fact.
+"""The rules of the code's structure: the layout, sizes, private names, and one place for each fact.
 
 Directions of imports are checked by import-linter, complexity and docstrings by ruff (`make lint`).
 """

@@ -1,4 +1,4 @@
-"""TF32 is set for convolutions and products together, and only where there is a GPU."""
+"""TF32 is set for convolutions and matrix products together, and only where there is a GPU."""
 
 import pytest
 import torch

@@ -114,6 +114,6 @@ def test_users_own_experiment_and_extensions_work_together(installed, tmp_path):
     state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert {f"networks.{name}.one_layer.weight" for name in ("generator", "discriminator")} <= set(state)  # the network
     (calls,) = [value for name, value in state.items() if name.endswith("calls")]
-    assert calls == 4 * (2 + 1)  # the augmentation, in 4 steps: two calls for D (one by the penalty) and one for G
+    assert calls == 4 * (2 + 1)  # the augmentation: in each step, 2 calls for D (1 by the penalty) and 1 for G
     protocol = json.loads((run / "run.json").read_text())["protocol"]
     assert protocol["references"]["train"]["images"] == 120  # the dataset

@@ -14,28 +14,28 @@ from ganexp.errors import did_you_mean
 CONFIGS = ("train", "evaluate", "evaluate_images", "sample", "describe")  # Hydra's primary configs
 INFO_TOPICS = ("all", "aliases", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 LINE_LENGTH = 120  # characters in a line of a help text
-PRESETS = ("sweep", "hparams_search")  # groups whose options imply --multirun
+PRESETS = ("sweep", "hparams_search")  # config groups whose options imply --multirun
 NAME_FLAGS = ("--config-name", "-cn")
 MULTIRUN_FLAGS = ("--multirun", "-m")
-# Flags that are handed to Hydra: names, whether a value follows, and the help text.
+# The flags that are passed on to Hydra: the names of each flag, whether a value follows it, and its help text.
 HYDRA_FLAGS = (
-    (MULTIRUN_FLAGS, False, "run a sweep: every combination of the values separated by commas"),
+    (MULTIRUN_FLAGS, False, "run a sweep, with one job for each combination of the values that commas separate"),
     (("--cfg", "-c"), True, "print the config instead of running it; VALUE: job, hydra or all"),
     (("--resolve",), False, "with --cfg: replace every interpolation by its value"),
-    (("--package", "-p"), True, "with --cfg: print only the part of the config at VALUE"),
+    (("--package", "-p"), True, "with --cfg: print only the part of the config under the key VALUE"),
     (("--config-dir", "-cd"), True, "a directory with your own config files, in addition to those of ganexp"),
     (("--config-path", "-cp"), True, "a directory of config files that replaces those of ganexp"),
     (NAME_FLAGS, True, f"the primary config; VALUE: {', '.join(CONFIGS)}"),
     (("--info", "-i"), True, "print how the config is composed; VALUE: all, config, defaults, searchpath, …"),
-    (("--experimental-rerun",), True, "run a recorded job again; VALUE: its file, or with Hydra 1.4 the run directory"),
-    (("--shell-completion", "-sc"), False, "install or uninstall tab completion: install=bash (also for zsh) or fish"),
+    (("--experimental-rerun",), True, "run a job again; VALUE: its recorded file, or with Hydra 1.4 its directory"),
+    (("--shell-completion", "-sc"), False, "tab completion: install=bash (also for zsh), install=fish or uninstall=…"),
     (("--run", "-r"), False, "run the config, which is the default"),
     (("--hydra-help",), False, "show the help of Hydra itself"),
 )
 SHARED_FLAGS = ("--multirun", "--cfg", "--resolve", "--package", "--config-dir")  # these suit every command
 DRY_RUN_FLAG, JSON_FLAG = "--dry-run", "--json"
 DRY_RUN, JSON = "debug.dry_run=true", "json=true"  # the overrides that these two flags stand for
-HELP = "help"  # `ganexp help COMMAND` is `ganexp COMMAND --help`
+HELP = "help"  # `ganexp help COMMAND` means `ganexp COMMAND --help`
 GENERAL_USAGE = "ganexp [COMMAND] [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]"
 OTHER_DASHES = "‐‑‒–—―−"  # dashes that word processors and web pages put in place of a hyphen
 
@@ -63,13 +63,13 @@ class Command:
 
     Attributes:
         name: name of the command, one of `COMMANDS`, or --version.
-        arguments: overrides, including those for --dry-run and --json; all arguments of a command without a primary
-            config, such as `resume`.
+        arguments: the overrides, including those that --dry-run and --json stand for; for a command without a primary
+            config, such as `resume`, all its arguments.
         flags: Hydra's flags with their values, except --config-name and --multirun.
-        config_name: Hydra's primary config, one of `CONFIGS`; empty for a command without one.
+        config_name: the name of Hydra's primary config, one of `CONFIGS`; empty for a command without a primary config.
         config_dir: the value of --config-dir.
         is_named: whether the command line names the command or a primary config.
-        is_sweep: whether the command line has --multirun, or an option of `PRESETS`, which implies it.
+        is_sweep: whether the command line has --multirun, or an option of a group in `PRESETS`, which implies a sweep.
         wants_help: whether the command line has --help.
     """
 
@@ -83,15 +83,15 @@ class Command:
     wants_help: bool = False
 
     def argv(self) -> list[str]:
-        """Return the arguments in Hydra's form; parsing them gives the same command."""
-        if "--experimental-rerun" in self.flags:  # Hydra takes the primary config from the record
+        """Return the command line in the form that Hydra expects; `parse` turns it into the same command again."""
+        if "--experimental-rerun" in self.flags:  # Hydra takes the primary config from the record of the job
             return [*self.flags, *self.arguments]
         multirun = ["--multirun"] if self.is_sweep else []
         return ["--config-name", self.config_name, *multirun, *self.flags, *self.arguments]
 
 
 def parse(argv: Sequence[str]) -> Command:
-    """Return the parsed command line. The command's name may follow flags and overrides; the default is train.
+    """Return the parsed command line. The command's name may follow flags and overrides. The default is train.
 
     Raises:
         UsageError: there is no such command or flag, or an argument is not an override.
@@ -157,7 +157,7 @@ def _own_flags(parser: Parser, options: argparse.Namespace, config_name: str, is
 def find_command(argv: Sequence[str]) -> str | None:
     """Return the name of the command; None if `argv` does not name one.
 
-    It is the first argument that is neither a flag, nor the value of a flag, nor an override.
+    The name is the first argument that is neither a flag, nor the value of a flag, nor an override.
 
     Raises:
         UsageError: this argument is not the name of a command.
@@ -188,7 +188,7 @@ def _topic_hint(name: str) -> str:
 
 
 def _describe_unknown(unknown: Sequence[str], argv: Sequence[str], name: str | None) -> str:
-    """Return an error message for unknown flags, with the correct overrides if they name settings or groups."""
+    """Return an error message for unknown flags, with the correct overrides if the flags name settings or groups."""
     from ganexp.config.flags import as_overrides  # imported late: only error messages need the config
 
     text = f"unrecognized arguments: {' '.join(unknown)}"
@@ -203,8 +203,8 @@ def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
     """Return the parser of a command with a Hydra config.
 
     Args:
-        name: name of the command; None if the command line has none.
-        usage: usage of the command, for messages; None takes the usage from its help.
+        name: name of the command; None if the command line names no command.
+        usage: the usage text; None takes the text of the command in `COMMANDS`, or GENERAL_USAGE without a command.
     """
     usage = usage or (COMMANDS[name].usage if name and name in COMMANDS else GENERAL_USAGE)
     parser = Parser(f"ganexp {name}" if name else "ganexp", usage=usage, add_help=False)
@@ -212,7 +212,7 @@ def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
     flags = parser.add_argument_group("Flags")
     flags.add_argument("--help", "-h", action="store_true", help="show this help, with the given overrides applied")
     flags.add_argument("--version", action="store_true", help="show the version of ganexp")
-    dry_run = "build everything and show what would be trained on; train nothing, and keep no files"
+    dry_run = "build the networks, and read and describe the dataset; train nothing, and keep no files"
     flags.add_argument(
         DRY_RUN_FLAG, action="store_true", help=dry_run if name in (None, "train") else argparse.SUPPRESS
     )
@@ -226,7 +226,10 @@ def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
 
 
 def _with_info_topic(argv: Sequence[str]) -> list[str]:
-    """Add the default topic after --info without a topic, because argparse would use the command as the topic."""
+    """Return the arguments with the topic `all` added after --info, if no topic follows.
+
+    Otherwise argparse would take the next argument, such as the name of the command, as the topic.
+    """
     arguments: list[str] = []
     for argument, following in zip(argv, [*argv[1:], ""], strict=False):
         arguments.append(argument)
@@ -257,23 +260,23 @@ def _flags(arguments: Sequence[str], overrides: Sequence[str]) -> list[str]:
 
 
 def _expand_home(flag: str) -> str:
-    """Return a flag or its value, with `~` at the start of a path replaced by the home directory."""
+    """Return a flag or the value of a flag, with `~` at the start of a path replaced by the home directory."""
     name, equals, value = flag.partition("=") if flag.startswith("-") else ("", "", flag)
     return f"{name}{equals}{os.path.expanduser(value)}"
 
 
 def _has_preset(overrides: Sequence[str]) -> bool:
-    """Return whether the overrides choose a preset of a sweep or a search, or set Hydra's mode to a sweep."""
+    """Return whether the overrides choose a preset of a sweep or a search, or set hydra.mode to MULTIRUN."""
     keys = dict(override.lstrip("+").split("=", 1) for override in overrides if "=" in override)
     is_preset = any(keys.get(group, "null") != "null" for group in PRESETS)
     return is_preset or keys.get("hydra.mode") == "MULTIRUN"
 
 
 def _only_shows(options: argparse.Namespace) -> bool:
-    """Return whether the flags make Hydra print something or start a single run, which excludes --multirun."""
+    """Return whether a flag makes Hydra print something or start a single run, so that --multirun is not possible."""
     return any((options.cfg, options.info, options.shell_completion, options.hydra_help, options.run))
 
 
 def _has_images(overrides: Sequence[str]) -> bool:
-    """Return whether the overrides of `evaluate` score images instead of a checkpoint."""
+    """Return whether the overrides let `evaluate` score images instead of a checkpoint."""
     return any(override.startswith(("images=", "real=")) for override in overrides)

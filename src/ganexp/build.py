@@ -1,7 +1,7 @@
 """Build the objects of a run from a resolved config: networks, objective, data, callbacks and loggers.
 
-Errors in lower layers name only an argument; this module adds the key of the config. Scores are built in
-`build_scores.py`.
+The message of an error in a lower layer names only an argument. This module adds the key of the config to the message.
+Scores are built in `build_scores.py`.
 """
 
 import inspect
@@ -36,16 +36,16 @@ from ganexp.training.faster_updates import FasterUpdates
 from ganexp.training.gan import GAN
 from ganexp.training.schedules import batch_size_scale, set_stage
 
-CALLBACK_ARGUMENTS = ("run_directory", "image_sets")  # arguments that are filled in
+CALLBACK_ARGUMENTS = ("run_directory", "image_sets")  # arguments whose values come from the run
 LOGGER_ARGUMENTS = ("save_dir", "run_directory", "resume_step", "name", "tags")
 
 # Networks and what they minimise
 
 
 def build_gan(cfg: DictConfig) -> GAN:
-    """Return the networks with their objective, update rule and optimizers, checked for incompatible settings."""
+    """Return the networks with their objective, update rule and optimizers, after a check for incompatible settings."""
     model, schedule = cfg.model, cfg.schedule
-    latent = instantiate(model.latent, "model.latent")  # first, because the networks take its size
+    latent = instantiate(model.latent, "model.latent")  # built first, because the networks need its size
     networks = {name: instantiate(model[name], f"model.{name}") for name in ("generator", "discriminator")}
     joint_batch = schedule.joint_batch == "auto" and not needs_separate_batches(networks["discriminator"])
     objective = build_objective(cfg, joint_batch)
@@ -73,7 +73,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         lr_decay=instantiate(schedule.lr_decay, "schedule.lr_decay"),
         clip_gradients=schedule.clip_gradients,
         averaged_generator=AveragedGenerator(networks["generator"], ema.decay, ema.start) if ema.decay else None,
-        log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # at least one point between evaluations
+        log_every=min(cfg.trainer.log_every, schedule.evaluate_every),  # at least one logged point between evaluations
         growth=growth,
         evaluate_every=schedule.evaluate_every,
         evaluate_by=schedule.evaluate_by,
@@ -108,14 +108,14 @@ def build_image_set(cfg: DictConfig) -> ImageSet: ...
 @overload
 def build_image_set(cfg: DictConfig, split: str) -> ImageSet | None: ...
 def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | None:
-    """Return the training split, or the split of this name; None for the test split of a dataset that has none.
+    """Return the training split, or the split with the name `split`; None for a test split that the dataset lacks.
 
     Label k of every split means the k-th class of data.classes; without data.classes, the k-th class of the training
     split. Recently used splits stay in memory, so that training, scores and the next job of a sweep share them.
 
     Raises:
         UserError: files are missing, there is no training split, the number of classes differs from data.num_classes,
-            or the split has a class that is not in data.classes or, without data.classes, in the training split.
+            or the split has a class that is not in data.classes (without data.classes: not in the training split).
     """
     data = cfg.data
     image_set = _read_split(cfg, split) if split else _read_training_split(cfg)
@@ -124,7 +124,7 @@ def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | Non
     classes = list(data.classes or _read_training_split(cfg).classes)
     if classes:
         matched = _match_classes(image_set, classes, split or data.split)
-    else:  # a test split cannot have labels that no network has been trained on
+    else:  # the networks are trained without labels, so those of a test split are left out
         matched = image_set if image_set.labels is None else replace(image_set, labels=None, classes=[])
     if split is None and len(classes) != data.num_classes:
         raise UserError(
@@ -149,7 +149,7 @@ def _read_training_split(cfg: DictConfig) -> ImageSet:
 
 
 def _read_split(cfg: DictConfig, split: str) -> ImageSet | None:
-    """Return a split with the labels of the dataset itself; None for the test split of a dataset that has none."""
+    """Return a split with the dataset's own labels; None for a test split that the dataset lacks."""
     data = cfg.data
     node = to_plain(data.source)
     node |= _arguments_for(node, {"background": data.background})
@@ -163,7 +163,7 @@ def _read_split(cfg: DictConfig, split: str) -> ImageSet | None:
         raise UserError(f"data.{error}") from None
 
 
-@lru_cache(maxsize=2)  # for two splits of one dataset
+@lru_cache(maxsize=2)  # room for two splits of one dataset
 def _read_source(source: str, root: str, split: str, resolution: int, channels: int, _cwd: Path) -> ImageSet | None:
     """Read a split. `_cwd` is part of the cache key, because paths may be relative to the working directory."""
     size = {"resolution": resolution, "channels": channels}
@@ -171,7 +171,7 @@ def _read_source(source: str, root: str, split: str, resolution: int, channels: 
 
 
 def build_image_sets(cfg: DictConfig) -> dict[str, ImageSet]:
-    """Return the training split as `train`, and the test split as `test` if the dataset has a separate one."""
+    """Return the training split as `train`, and as `test` the test split, if the dataset has a separate test split."""
     image_sets = {"train": build_image_set(cfg)}
     if "test" in available_splits(cfg)[1:] and (held_out := build_image_set(cfg, "test")) is not None:
         image_sets["test"] = held_out
@@ -236,16 +236,16 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
 
 
 def build_callbacks(cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> list[Callback]:
-    """Return the callbacks of `callbacks=`. Those with arguments `run_directory` or `image_sets` receive them."""
+    """Return the callbacks of the config, with `run` and `image_sets` passed to the callbacks that accept them."""
     available = dict(zip(CALLBACK_ARGUMENTS, (run, image_sets), strict=True))
     return list(_build_all(cfg.callbacks, "callbacks", available).values())
 
 
 def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[Logger]:
-    """Return the loggers of `logger=`.
+    """Return the loggers of the config.
 
-    The arguments `save_dir` (the path of the run directory), `run_directory`, `resume_step`, `name` (of the run) and
-    `tags` are passed to loggers that have them, unless the config sets them.
+    A logger can have the arguments `save_dir` (the path of the run directory), `run_directory`, `resume_step`, `name`
+    (of the run) and `tags`. It receives each of these values, unless the config sets the argument.
     """
     values = (str(run.path), run, resume_step, cfg.name, list(cfg.get("tags") or []))
     available = dict(zip(LOGGER_ARGUMENTS, values, strict=True))
@@ -255,7 +255,8 @@ def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[
 def check_callbacks_and_loggers(cfg: DictConfig) -> None:
     """Check the arguments of callbacks and loggers, and that the packages of the loggers are installed.
 
-    Call this before the run directory is created; the callbacks and loggers are built after that, because they need it.
+    Call this before the run directory is created. The callbacks and loggers are built only after that, because they
+    need the directory.
 
     Raises:
         UserError: an argument is wrong, or a package is missing.
@@ -269,7 +270,7 @@ def check_callbacks_and_loggers(cfg: DictConfig) -> None:
 
 
 def _build_all(nodes: DictConfig, key: str, available: Mapping[str, Any]) -> dict[str, Any]:
-    """Build every node that is not null, with those of the `available` arguments that it accepts and does not set."""
+    """Build every node that is not null, with the `available` arguments that `_arguments_for` chooses for this node."""
     named = {str(name): node for name, node in nodes.items() if node is not None}
     return {name: instantiate(node, f"{key}.{name}", **_arguments_for(node, available)) for name, node in named.items()}
 

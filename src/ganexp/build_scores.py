@@ -1,6 +1,6 @@
 """Build the scores of a run from a resolved config: the feature extractor, the references and the metrics.
 
-Errors in lower layers name only an argument; this module adds the key of the config.
+The message of an error in a lower layer names only an argument. This module adds the key of the config to the message.
 """
 
 import json
@@ -29,7 +29,7 @@ from ganexp.metrics.score import Minimum, Score, ScoreContext
 from ganexp.sampling import sample_labels as draw_labels
 from ganexp.scored_sets import ScoredSets
 
-HELD_OUT = 10  # one in this many images is held out to test a classifier, if no test split has classes
+HELD_OUT = 10  # one of this many images is held out to test a classifier, if no test split has classes
 
 
 def build_scores(
@@ -40,20 +40,21 @@ def build_scores(
     labels: Tensor | None = None,
     for_training: bool = False,
 ) -> Scores | None:
-    """Return the scores of `cfg.metrics`, or None with metrics=none.
+    """Return the scores of `cfg.metrics`, or None if metrics=none.
 
-    A classifier is trained if it is not cached yet. The global random state does not change.
+    If the extractor is a classifier that is not cached yet, it is trained. The global random state does not change.
 
     Args:
         cfg: the resolved config.
         image_set: the training split.
         device: device on which to compute the scores.
-        num_classes: number of classes of the samples to score; 0 if they have no labels.
-        labels: the classes (samples,) of existing samples; None chooses the classes according to metrics.labels.
+        num_classes: number of classes of the samples to score; 0 if the samples have no labels.
+        labels: the class of each sample, shape (samples,), if the samples exist already; None chooses the classes
+            according to metrics.labels.
         for_training: whether a score chooses the best checkpoint, so that metrics.best_by must name a score.
 
     Raises:
-        UserError: as in `prepare_sets`, or weights are missing.
+        UserError: see `prepare_sets`; also if the weights of the extractor are missing.
         OSError: the cache cannot be written.
     """
     metrics = cfg.metrics
@@ -141,7 +142,7 @@ def _sample_labels(
     num_classes: int,
     labels: Tensor | None,
 ) -> SampleLabels | None:
-    """Return the classes of the samples: `labels` if given, else according to metrics.labels; None without classes."""
+    """Return the classes of the samples: `labels`, or else as metrics.labels says; None if there are no classes."""
     if labels is not None:
         return SampleLabels(labels, classes)
     if not num_classes:
@@ -158,12 +159,12 @@ def _sample_labels(
     assert values is not None  # there are classes
     drawn = SampleLabels(values, classes, shares)
     if shares == "reference" and not drawn.are_even:
-        say(f"classes of the scored samples, in the shares of the {split} split: {drawn.counts_text()}")
+        say(f"classes of the scored samples, in the proportions of the {split} split: {drawn.counts_text()}")
     return drawn
 
 
 def _minimums(cfg: DictConfig) -> dict[str, Minimum]:
-    """Return the minimum number of images of each score, after checking the arguments of the scores."""
+    """Return the minimum number of images that each score needs, after checking the arguments of the scores."""
     minimums = {}
     for name, node in cfg.metrics.scores.items():
         if node is not None:
@@ -212,7 +213,7 @@ def build_extractor(cfg: DictConfig, image_set: ImageSet, cache: Path, device: t
 
 
 def _test_set(cfg: DictConfig) -> ImageSet | None:
-    """Return the test split; None if the dataset has none with labels."""
+    """Return the test split; None if the dataset has no test split with labels."""
     test = build_image_sets(cfg).get("test")
     return None if test is None or test.labels is None else test
 
@@ -221,11 +222,11 @@ def _check_classifier(image_set: ImageSet, test: ImageSet | None) -> None:
     """Check that a classifier can be trained and tested.
 
     Raises:
-        UserError: the images have no labels, or are too few to hold out a tenth of them.
+        UserError: the images have no labels, or there are too few images to hold out a tenth of them.
     """
     otherwise = "or use metrics=inception, metrics=imagenet or metrics=none"
     if image_set.labels is None:
-        raise UserError(f"metrics=classifier needs images with classes, but the dataset has none: {otherwise[3:]}")
+        raise UserError(f"metrics=classifier needs images with classes, but there are no classes: {otherwise[3:]}")
     if test is None and len(image_set) < HELD_OUT:
         raise UserError(
             f"metrics=classifier holds out every {HELD_OUT}th image to test the classifier, because there is no test "
@@ -235,7 +236,10 @@ def _check_classifier(image_set: ImageSet, test: ImageSet | None) -> None:
 
 
 def _classifier_images(image_set: ImageSet, test: ImageSet | None) -> tuple[LabelledImages, LabelledImages]:
-    """Return the training images and the test images of the classifier; without a test split, a tenth is held out."""
+    """Return the training images and the test images of the classifier.
+
+    Without a test split, a tenth of the images is held out as test images.
+    """
     if test is not None:
         return _labelled(image_set, torch.arange(len(image_set))), _labelled(test, torch.arange(len(test)))
     order = torch.randperm(len(image_set), generator=torch.Generator().manual_seed(0))
@@ -250,7 +254,10 @@ def _labelled(image_set: ImageSet, chosen: Tensor) -> LabelledImages:
 
 
 def _classifier_file(node: DictConfig, image_set: ImageSet, test: ImageSet | None, cache: Path) -> Path:
-    """Return the cache file of the classifier. The weights depend on whether a test split exists, not on its images."""
+    """Return the cache file of the classifier.
+
+    The weights depend on whether a test split exists, but not on the images of the test split.
+    """
     part = "all images" if test is not None else f"1 of {HELD_OUT} held out"
     return classifier_file(cache, f"{image_set.fingerprint()} {part} {_as_text(node)} {torch.__version__}")
 
@@ -266,12 +273,12 @@ def extractor_is_ready(cfg: DictConfig, image_set: ImageSet) -> bool:
 
 
 def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]:
-    """Return the name of the score that chooses the best checkpoint, and `min` if lower is better, else `max`.
+    """Return the name of the score that chooses the best checkpoint, and `min` if lower is better, otherwise `max`.
 
     Without scores, the name is None.
 
     Raises:
-        UserError: metrics.best_by does not name one of the scores, or names a score without a direction.
+        UserError: metrics.best_by does not name one of the scores, or names a score for which no direction is better.
     """
     if scores is None:
         return None, "min"

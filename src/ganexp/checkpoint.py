@@ -15,17 +15,17 @@ from ganexp.errors import UserError
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
-MAX_NAMED = 6  # differing weights that an error lists
+MAX_NAMED = 6  # an error message names at most this many weights
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Write a checkpoint to a temporary file in the same directory, and then replace the old checkpoint with it.
+    """Write a checkpoint to a temporary file in the same directory, and then replace the old checkpoint with this file.
 
-    Lightning's class writes to the system's temporary directory first. If this is on another disk, the file is then
-    copied over the old one, and if the process is killed during the copy, both checkpoints are lost.
+    Lightning's class writes to the system's temporary directory first. If that directory is on another disk, the file
+    is then copied over the old checkpoint. If the process is killed during this copy, both checkpoints are lost.
 
     Args:
-        root: the run directory, in which checkpoints of earlier processes may be removed.
+        root: the run directory. Checkpoints of earlier processes may be removed only in this directory.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -35,7 +35,7 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Save `checkpoint` at `path` with an atomic replacement.
+        """Save `checkpoint` at `path`; an existing file is replaced atomically.
 
         Raises:
             UserError: a weight is NaN or infinite, so that the run could not continue from this checkpoint.
@@ -46,9 +46,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         self._saved.add(Path(path).resolve())
 
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
-        """Remove the checkpoint in `path`, if this process saved it or it is a .ckpt file in the run directory.
+        """Remove the checkpoint at `path` if this process saved it, or if it is a .ckpt file in the run directory.
 
-        Lightning removes the paths that a resumed checkpoint names, so a stranger's checkpoint could name any file.
+        A resumed checkpoint stores the paths of older checkpoints, which Lightning removes. A checkpoint from a
+        stranger could therefore name any file.
         """
         file = Path(path).resolve()
         if not file.is_file():
@@ -69,7 +70,7 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 class _File:
-    """A file for torch.save, which would otherwise hide the reason why it cannot write, such as a full disk.
+    """A file for torch.save that keeps the error of a failed write, such as a full disk; torch.save would hide it.
 
     Attributes:
         error: the first error that occurred while writing; None if there was none.
@@ -80,12 +81,12 @@ class _File:
         self.error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write bytes, and return their number."""
+        """Write the bytes in `data`, and return how many were written."""
         with self._kept_error():
             return self._file.write(data)
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write the buffered bytes to the file."""
         with self._kept_error():
             self._file.flush()
 
@@ -118,7 +119,7 @@ def refuse_not_finite(tensors: Mapping[str, Any], step: int) -> None:
         more = f" and {len(bad) - MAX_NAMED} more" if len(bad) > MAX_NAMED else ""
         raise UserError(
             f"The run diverged: NaN or infinity in {', '.join(bad[:MAX_NAMED])}{more} at step {step}.\nThe checkpoint "
-            "and samples before it are kept. Try a lower learning rate: optimizer.discriminator.lr, "
+            "and samples from before this step are kept. Try a lower learning rate: optimizer.discriminator.lr, "
             "optimizer.generator.lr."
         )
 
@@ -132,7 +133,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         return {"state_dict": checkpoint["state_dict"], "ganexp": {"step": checkpoint["ganexp"]["step"]}} | checkpoint
-    except Exception as error:  # torch.load raises whatever the damage leads to
+    except Exception as error:  # for a damaged file, torch.load can raise errors of any type
         raise UserError(
             f"{path} cannot be read: it is damaged, or not a checkpoint of ganexp ({type(error).__name__}).\n"
             "To evaluate or sample, give another checkpoint of the run. To train the run again from its beginning, "
@@ -141,13 +142,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def check_fits(checkpoint: Mapping[str, Any], module: nn.Module, path: Path, config: Path) -> None:
-    """Check that the weights in `checkpoint` have the names and shapes of those of `module`.
+    """Check that the weights in `checkpoint` have the same names and shapes as the weights of `module`.
 
     Args:
         checkpoint: the content of a checkpoint.
         module: the module that the weights are for.
-        path: path of the checkpoint, for the error.
-        config: path of the config that `module` was built from, for the error.
+        path: path of the checkpoint, for the error message.
+        config: path of the config that `module` was built from, for the error message.
 
     Raises:
         UserError: a weight is missing, is unknown, or has another shape.
@@ -158,7 +159,7 @@ def check_fits(checkpoint: Mapping[str, Any], module: nn.Module, path: Path, con
 
 
 def differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """Return at most 7 lines: one for each weight of a stored state that is missing, unexpected or of another shape.
+    """Return at most 7 lines, which name the weights that are missing, unexpected or of another shape in `stored`.
 
     Args:
         stored: the state in a checkpoint.
@@ -167,7 +168,7 @@ def differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> list[
     stored, expected = _shapes(stored), _shapes(expected)
     differing = [name for name in expected | stored if stored.get(name) != expected.get(name)]
     lines = [
-        f"  {name}: {stored.get(name, 'missing')} in the checkpoint, {expected.get(name, 'missing')} by the config"
+        f"  {name}: {stored.get(name, 'missing')} in the checkpoint, {expected.get(name, 'missing')} in the config"
         for name in differing[:MAX_NAMED]
     ]
     return lines + ([f"  and {len(differing) - MAX_NAMED} more"] if len(differing) > MAX_NAMED else [])
@@ -180,16 +181,16 @@ def _shapes(state: Mapping[str, Any]) -> dict[str, str]:
 
 
 def latest_checkpoint(run: RunDirectory) -> tuple[Path | None, int]:
-    """Return the checkpoint from which to resume a run, and its step; (None, 0) if it has no last.ckpt yet.
+    """Return the checkpoint from which to resume a run, and its step; (None, 0) if the run has no last.ckpt yet.
 
-    This is last.ckpt, or if it is damaged, the newest other checkpoint that is whole.
+    This checkpoint is last.ckpt. If last.ckpt is damaged, it is the undamaged checkpoint with the largest step.
 
     Raises:
         UserError: all checkpoints are damaged, or there is a directory where a checkpoint should be.
     """
     for path in (run.last, run.best):
         if path.is_dir():
-            raise UserError(f"{path}: this is a directory, and the run saves a checkpoint here. Move it away.")
+            raise UserError(f"{path} is a directory, but the run saves a checkpoint at this path. Move the directory.")
     if not run.last.exists():
         return None, 0
     try:
@@ -215,7 +216,7 @@ def _step_if_whole(path: Path) -> int | None:
 
 
 def forget_best(path: Path) -> None:
-    """Remove the best score from the checkpoint in `path`, so that a resumed run chooses a new best checkpoint."""
+    """Remove the best score from the checkpoint at `path`, so that a resumed run chooses a new best checkpoint."""
     checkpoint = read_checkpoint(path)
     states = checkpoint["callbacks"]
     checkpoint["callbacks"] = {key: state for key, state in states.items() if not _has_best_score(state)}
@@ -229,8 +230,8 @@ def _has_best_score(state: Any) -> bool:
 def remove_preemption_checkpoints(run: RunDirectory) -> None:
     """Remove the checkpoints that Lightning saves into the run directory when SLURM preempts a job.
 
-    The signal can arrive in the middle of a step, so resuming from them would change the result. A run resumes from
-    last.ckpt, or from the beginning, but Lightning would load these checkpoints if there is no last.ckpt yet.
+    SLURM's signal can arrive in the middle of a step, so resuming from these checkpoints would change the result. A run
+    resumes from last.ckpt, or from the beginning, but Lightning would load these checkpoints if last.ckpt is missing.
     """
     for checkpoint in run.path.glob("hpc_ckpt_*.ckpt"):
         checkpoint.unlink()

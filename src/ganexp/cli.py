@@ -57,7 +57,7 @@ def main() -> None:
     pipe, and 1 for any other error.
     """
     allow_any_encoding()
-    logging.raiseExceptions = False  # else each line logged to a closed pipe prints a traceback
+    logging.raiseExceptions = False  # otherwise each line that is logged to a closed pipe prints a traceback
     is_read = True
     try:
         with env_override({TYPED_COMMAND: json.dumps(sys.argv[1:])}):
@@ -107,7 +107,7 @@ def _with_short_paths(message: str, argv: Sequence[str]) -> str:
 
 
 def _run_hydra(command: Command) -> None:
-    """Compose the config of the command and run it, or each job of a sweep.
+    """Compose the config of the command, and run the command, or each job of a sweep.
 
     Raises:
         UserError: the config cannot be composed.
@@ -126,7 +126,7 @@ def _run_hydra(command: Command) -> None:
         if wants_traceback():
             raise
         raise UserError(_message(error, command)) from None
-    except OSError:  # such as that of OmegaConf for a file without settings
+    except OSError:  # OmegaConf raises it for a file without settings, for example
         if wants_traceback() or not (reason := explain_content(_folders(command))):
             raise
         raise UserError(reason) from None
@@ -140,17 +140,17 @@ def _show_help_or_run(command: Command) -> None:
     with added_overrides(command) as added, closing_sweeps(), any_target_allowed():
         of_jobs = hand_settings_to_jobs(command, _folders(command))
         command = replace(command, arguments=(*of_jobs.arguments, *added))
-        sys.argv[1:] = command.argv()  # Hydra reads it, and so do the processes that distributed training starts
+        sys.argv[1:] = command.argv()  # Hydra reads sys.argv, and so do the processes of distributed training
         _run_config()
 
 
 def _folders(command: Command) -> list[Path]:
-    """Return the directories of config files: ganexp's own and that of --config-dir."""
+    """Return the directories of config files: ganexp's own directory, and the one that --config-dir names."""
     return [CONF] if command.config_dir is None else [CONF, command.config_dir]
 
 
 def _expand_resumed_sweep(command: Command) -> Command:
-    """Return the full command for sweep.resume=DIRECTORY, and any other command unchanged."""
+    """Return the full command of the sweep if sweep.resume=DIRECTORY is given; return other commands unchanged."""
     directories = [argument for argument in command.arguments if argument.startswith("sweep.resume=")]
     if not directories:
         return command
@@ -168,8 +168,8 @@ def _message(error: Exception, command: Command) -> str:
     if isinstance(error, JobFailed):
         return str(error)
     if str(error).startswith("No trials are completed"):  # an error of Optuna
-        return "No job of the search has a score: see above why they failed."
-    if re.fullmatch(r"File .* does not exist!", str(error)):  # Hydra's error about the file of this flag
+        return "No job of the search has a score: see above why the jobs failed."
+    if re.fullmatch(r"File .* does not exist!", str(error)):  # the file that this flag names is missing
         return f"--experimental-rerun: {error}"
     from ganexp.config.hydra_messages import is_group_value_error
     from ganexp.config.suggestions import explain
@@ -202,7 +202,7 @@ def _run_config(cfg: DictConfig) -> Any:
 
 
 def _run_in_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Any:
-    """Run a job of a sweep so that its failure does not stop the others."""
+    """Run a job of a sweep so that its failure does not stop the other jobs."""
     command = hydra_config.job.config_name
     if command == "train":
         overrides = task_overrides(hydra_config)
@@ -230,7 +230,7 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
         directory = output_directory(cfg, hydra_config)
         return _run_task(Task(cfg, groups, hydra_config, directory))
     except Exception as error:
-        if hydra_config.mode == RunMode.RUN:  # the directory of a job has the reason for its failure
+        if hydra_config.mode == RunMode.RUN:  # not in a sweep: the directory of a failed job records the reason
             remove_if_empty(directory)
         if isinstance(error, UnknownArgument):
             from ganexp.config.checks import suggestion_for_unknown_argument
@@ -241,7 +241,7 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
 
 
 def _run_task(task: Task) -> Any:
-    """Run a task. If a path is missing or not writable, name the setting of this path.
+    """Run a task. If a path is missing or not writable, the error names the setting of this path.
 
     Raises:
         UserError: the task was refused, or a path is missing or not writable.
@@ -270,7 +270,7 @@ def _resume(command: Command) -> None:
 
 
 def _run_own_module(command: Command) -> None:
-    """Run a command without a config by calling `main` of the module of the same name, which parses the arguments."""
+    """Run a command without a config: call `main` of the module that has its name; `main` parses the arguments."""
     import_module(f"ganexp.commands.{command.name}").main(command.arguments)
 
 

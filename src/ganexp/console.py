@@ -1,4 +1,4 @@
-"""Print progress bars, tables, short paths and counts, in the process of rank 0 only. Must not import torch."""
+"""Print progress bars, tables, short paths and counts; only the process of rank 0 prints. Must not import torch."""
 
 import io
 import json
@@ -22,29 +22,29 @@ from rich.progress import track
 from rich.table import Table
 
 T = TypeVar("T")
-SaidLines = tuple[Path | None, tuple[int, int] | None]  # the file with the lines, and the identity of the output
+SaidLines = tuple[Path | None, tuple[int, int] | None]  # the file of printed lines, and the id of the output
 
-UNLIMITED = 100_000  # characters in a line, where the output is a file or pipe
+UNLIMITED = 100_000  # characters in a line, if the output is a file or pipe
 LOG_WIDTH = 200  # characters in a line of a table in the log of a run
-LINE_EVERY = 20  # seconds between two lines of progress, where the output is not a terminal
+LINE_EVERY = 20  # seconds between two lines of progress, if the output is not a terminal
 CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
 
-_said: ContextVar[Path | None] = ContextVar("said", default=None)  # the file of the lines that are not printed again
+_said: ContextVar[Path | None] = ContextVar("said", default=None)  # the file of lines not to print again
 _prefix: ContextVar[str] = ContextVar("prefix", default="")  # text before each printed line
 
 
 class RunLog:
-    """A log of all printed lines with their times in UTC. It is kept in memory until a run has a file for it.
+    """A log of all printed lines with their times in UTC. The lines are kept in memory until a run has a file.
 
-    A file that cannot be written is ignored, so that a full disk does not hide the message about it.
+    If the file cannot be written, nothing is raised, so that the message about a full disk is still printed.
     """
 
     def __init__(self) -> None:
         self.path: Path | None = None
-        self.kept: deque[str] = deque(maxlen=1000)  # lines that are not in the file
+        self.kept: deque[str] = deque(maxlen=1000)  # lines that are not in the file yet
 
     def write(self, text: str) -> None:
-        """Write the lines of a text."""
+        """Log the lines of a text, with the current time before each line."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self.kept.extend(f"{now} {line}".rstrip() + "\n" for line in text.splitlines())
         if self.path is not None:
@@ -58,7 +58,7 @@ LOG = RunLog()
 
 @contextmanager
 def logged_to(path: Path) -> Iterator[None]:
-    """Append what is printed within the block to a file, with what was printed before it and the error that ends it."""
+    """Log to a file what is printed within the block, what was printed before, and an error that ends the block."""
     LOG.path = path
     try:
         yield
@@ -89,7 +89,7 @@ def progress(items: Iterable[T], description: str, total: float | None = None) -
 
 
 def _with_lines(items: Iterable[T], description: str, total: float | None) -> Iterator[T]:
-    """Yield `items`, and print after each LINE_EVERY seconds how many are done and how long the rest takes."""
+    """Yield `items`, and print every LINE_EVERY seconds how many are done and how long the rest will take."""
     start = printed = time.monotonic()
     for done, item in enumerate(items):
         now = time.monotonic()
@@ -101,18 +101,18 @@ def _with_lines(items: Iterable[T], description: str, total: float | None) -> It
 
 
 def clock_time(seconds: float) -> str:
-    """Return seconds as 1:02:03 or 2:03."""
+    """Return `seconds` as text, such as 1:02:03 or 2:03."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
 
 
 def say(*values: object) -> None:
-    """Print a line and flush it, in the process of rank 0 only.
+    """Print a line and flush it, but only in the process of rank 0.
 
     Raises:
-        SystemExit: the reader of the output has closed the pipe, as `head` does. It is not an Exception, so that no
-            handler continues the work.
+        SystemExit: the reader of the output has closed the pipe, as `head` does. No `except Exception` catches this
+            error, so the work does not continue.
     """
     try:
         if is_rank_zero():
@@ -140,11 +140,11 @@ def said_lines() -> SaidLines:
 
 
 def join_saying_once(lines: SaidLines, prefix: str) -> None:
-    """Let `say_once` skip the lines that another process has printed with it, if both have the same output.
+    """Let `say_once` skip lines that it printed in another process, if both processes have the same output.
 
     Args:
         lines: the result of `said_lines` in the other process.
-        prefix: text before all other lines of this process, so that a reader can tell the processes apart.
+        prefix: text before the other lines of this process, those of `say`. It tells the processes apart.
     """
     file, output = lines
     if output is not None and output == _output():
@@ -153,7 +153,7 @@ def join_saying_once(lines: SaidLines, prefix: str) -> None:
 
 
 def _output() -> tuple[int, int] | None:
-    """Return what identifies the terminal, file or pipe of the standard output; None if it is closed."""
+    """Return what identifies the terminal, file or pipe of the standard output; None if the output is closed."""
     try:
         status = os.fstat(1)
     except OSError:
@@ -169,13 +169,13 @@ def say_once(line: str) -> None:
     elif not _is_first(file, line):
         LOG.write(line)
     else:
-        token = _prefix.set("")  # the line is about all jobs
+        token = _prefix.set("")  # the line is about all jobs, so it has no prefix
         say(line)
         _prefix.reset(token)
 
 
 def _is_first(file: Path, line: str) -> bool:
-    """Add `line` to the file of printed lines, and return whether it was not in it before."""
+    """Add `line` to the file of printed lines, and return whether the file did not have this line before."""
     entry = f"{json.dumps(line)}\n"
     with suppress(OSError), FileLock(f"{file}.lock"), open(file, "a+", encoding="utf-8") as printed:
         printed.seek(0)
@@ -186,7 +186,7 @@ def _is_first(file: Path, line: str) -> bool:
 
 
 def allow_any_encoding() -> None:
-    """Print a replacement for characters that the terminal's encoding lacks, instead of failing."""
+    """Let Python print a replacement for characters that the output's encoding lacks, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -213,7 +213,7 @@ class TableConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print the objects as rich's console does."""
         super().print(*(self._fit(item) if isinstance(item, Table) else item for item in objects), **options)
-        if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # not the steps of a progress bar
+        if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # leaves out progress bars
             text = io.StringIO()
             Console(file=text, width=LOG_WIDTH).print(*objects, **options)
             LOG.write(text.getvalue())
@@ -228,7 +228,7 @@ class TableConsole(Console):
 
 
 def as_list(table: Table) -> Table:
-    """Return a table with one line for each cell of `table`, row by row: the heading of its column, and the cell."""
+    """Return `table` as a list, row by row: a line for each cell, with the heading of its column before the cell."""
     cells = [list(column.cells) for column in table.columns]
     stacked = Table.grid(padding=(0, 2))
     stacked.add_column(no_wrap=True)
@@ -244,7 +244,7 @@ def as_list(table: Table) -> Table:
 def make_console() -> Console:
     """Return a console for tables and live lines, which prints only in the process of rank 0.
 
-    In a file or pipe the length of its lines is not limited, so that no number is cut off.
+    If the output is a file or pipe, the length of the lines is not limited, so that no number is cut off.
     """
     width = None if is_terminal() else UNLIMITED
     return TableConsole(quiet=not is_rank_zero(), width=width)
@@ -257,23 +257,25 @@ def short_path(path: str | Path) -> str:
 
 
 def short_paths(text: str, given: Iterable[str] = ()) -> str:
-    """Return a message in which paths in the working directory are relative to it, and others as the user gave them.
+    """Return a message with short paths: relative to the working directory, or else as the user typed them.
 
     Args:
         text: the message, with absolute paths.
-        given: the values on the command line. Those that begin with `..` or `~` replace the absolute paths they mean.
+        given: the values on the command line. A value that begins with `..` or `~` replaces the absolute path that it
+            stands for.
     """
     shown = {re.escape(os.getcwd() + os.sep): ""} if os.getcwd() != os.sep else {}
     for value in given:
         if value.startswith(("..", "~")):
             shown[re.escape(os.path.abspath(os.path.expanduser(value))) + r"(?![\w-])"] = value
     for absolute, path in shown.items():
-        text = re.sub(rf"(?<![\w./~-])(?<![A-Z]=){absolute}", path.replace("\\", r"\\"), text)  # not in NAME=path
+        # The path in NAME=path stays absolute.
+        text = re.sub(rf"(?<![\w./~-])(?<![A-Z]=){absolute}", path.replace("\\", r"\\"), text)
     return text
 
 
 def count(number: float, noun: str) -> str:
-    """Return a number with a noun, in the plural unless it is 1.
+    """Return a number with a noun; the noun is in the plural unless the number is 1.
 
     Example:
         >>> count(1, "step"), count(3000, "step"), count(2, "class"), count(2.5, "epoch")

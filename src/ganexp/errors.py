@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-MAX_LINES = 5  # lines shown of a message that ganexp did not write
+MAX_LINES = 5  # a message that ganexp did not write is cut after this many lines
 MAX_SUGGESTIONS = 3
 
 
@@ -14,7 +14,7 @@ class UserError(Exception):
 
 
 def wants_traceback() -> bool:
-    """Return whether the environment asks for the traceback of errors."""
+    """Return whether an environment variable asks for the tracebacks of errors."""
     return "1" in (os.environ.get("GANEXP_TRACEBACK"), os.environ.get("HYDRA_FULL_ERROR"))
 
 
@@ -31,7 +31,10 @@ def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
 
 
 def shorten(error: Exception) -> str:
-    """Return the first lines of the message of an error that ganexp did not write; its class if it has no message."""
+    """Return the first lines of an error's message; the name of the error's class if there is no message.
+
+    This is for errors whose message ganexp did not write, because such messages can be long.
+    """
     if message := _not_enough_memory(error):
         return message
     lines = str(error).strip().splitlines()[:MAX_LINES]
@@ -42,7 +45,7 @@ def shorten(error: Exception) -> str:
 
 
 def first_line(error: object) -> str:
-    """Return the first line of the message of an error, or of its reason; the class if there is no message."""
+    """Return the first line of an error as text; the name of its class if this text is empty."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 

@@ -33,7 +33,7 @@ class LoadedRun:
 
 
 def load_run(ckpt: str, accelerator: str) -> LoadedRun:
-    """Load a checkpoint, or the best one of a run directory, or its last one if there is no best.
+    """Load the given checkpoint; for a run directory, load its best checkpoint, or else its last one.
 
     Only tensors and plain values are read from the checkpoint, and the config is checked, so that neither of them can
     run untrusted code.
@@ -43,7 +43,7 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
     """
     path = find_checkpoint(ckpt, "ckpt")
     run = RunDirectory(path.parent.parent)
-    cfg = trust.load(run.config, without=("callbacks", "logger"))  # these do not run here
+    cfg = trust.load(run.config, without=("callbacks", "logger"))  # these two do not run here
     gan = build_gan(cfg)
     checkpoint = read_checkpoint(path)
     check_fits(checkpoint, gan, path, run.config)
@@ -54,11 +54,11 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
 
 
 def find_checkpoint(given: str, key: str) -> Path:
-    """Return the path of the given checkpoint, or of the best one of a run, or of the last one if there is no best.
+    """Return the path of the given checkpoint; for a run directory, that of the best checkpoint, or else the last one.
 
     Args:
         given: path of a checkpoint or a run directory.
-        key: the config key with this path, for messages.
+        key: the config key that has this path as its value, for error messages.
 
     Raises:
         UserError: there is no such checkpoint.

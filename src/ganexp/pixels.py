@@ -8,7 +8,7 @@ PixelRange = Literal["symmetric", "unit"]  # [-1, 1] or [0, 1], as in data.range
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Return images in [-1, 1] as uint8 of the same shape, rounded to the nearest level; other values are clamped."""
+    """Return images in [-1, 1] as uint8 of the same shape, with rounding; values outside of [-1, 1] are clamped."""
     return images.float().mul(127.5).add_(128).clamp_(0, 255).byte()
 
 
@@ -22,6 +22,6 @@ def from_uint8(pixels: Tensor, pixel_range: PixelRange = "symmetric") -> Tensor:
 def to_display_range(images: Tensor, pixel_range: PixelRange) -> Tensor:
     """Return generated images in [-1, 1], the range in which they are shown and scored; same shape.
 
-    If the pixel range is [0, 1] (`unit`), generated values outside of it are clamped first.
+    If the pixel range is [0, 1] (`unit`), generated values outside of this range are clamped first.
     """
     return images.clamp(0, 1) * 2 - 1 if pixel_range == "unit" else images

@@ -20,7 +20,7 @@ from ganexp.tf32 import without_tf32
 
 EVALUATION_SEED = 10_000  # seed of the latents for scores and pictures during training
 CHUNK = 10_000  # latents that are drawn together
-MAX_CLASS_ROWS = 20  # rows of a grid with one class in each row
+MAX_CLASS_ROWS = 20  # the most rows of a grid with one class in each row
 
 
 class SampledGAN(Protocol):
@@ -57,7 +57,7 @@ def sampling_mode(network: nn.Module) -> Iterator[nn.Module]:
 
 
 class FixedLatents:
-    """Latents by index. On every machine, a latent depends only on the seed and its index.
+    """Random latents, selected by index. On every machine, a latent depends only on the seed and its index.
 
     Latents are drawn in chunks on the CPU, and only the last chunk is kept, so that memory use is constant.
 
@@ -83,7 +83,7 @@ class FixedLatents:
         return latents
 
     def _draw_chunk(self, number: int) -> Tensor:
-        """Return chunk `number`. Chunks are drawn in order, so an earlier chunk is drawn again from the first on."""
+        """Return chunk `number`. Chunks are drawn in order: for an earlier one, drawing restarts at the first."""
         if number == self._next_chunk - 1:
             return self._chunk
         if number < self._next_chunk:
@@ -106,15 +106,15 @@ def truncate(z: Tensor, threshold: float, generator: torch.Generator) -> Tensor:
 
 
 def sample_labels(count: int, shares: Sequence[float]) -> Tensor | None:
-    """Return labels (count,) in given shares, int64; None without classes.
+    """Return int64 labels (count,) in which the classes have the given shares; None if `shares` is empty.
 
-    The number of images of a class is its share of `count`, rounded so that the numbers add up to `count` (largest
-    remainder method). The images of each class are spread evenly, so that the first n images have nearly the same
-    shares. With equal shares the labels cycle through the classes.
+    Each class gets its share of the `count` images, rounded so that the numbers add up to `count` (largest remainder
+    method). The images of each class are spread evenly, so that the first n images have nearly the same shares. If the
+    shares are equal, the labels cycle through the classes.
 
     Args:
         count: number of images.
-        shares: share of each class, such as its number of real images; the sum is arbitrary.
+        shares: share of each class, such as its number of real images; the shares can have any sum.
     """
     if not shares:
         return None
@@ -126,7 +126,7 @@ def sample_labels(count: int, shares: Sequence[float]) -> Tensor | None:
 
 
 def apportion(count: int, shares: Sequence[float]) -> list[int]:
-    """Return whole numbers with these shares that add up to `count` (largest remainder method; ties: the first)."""
+    """Return whole numbers that have these shares and add up to `count`, by the largest remainder method."""
     quotas = [Fraction(share) * count / sum(map(Fraction, shares)) for share in shares]
     counts = [math.floor(quota) for quota in quotas]
     by_remainder = sorted(range(len(shares)), key=lambda index: counts[index] - quotas[index])
@@ -136,7 +136,7 @@ def apportion(count: int, shares: Sequence[float]) -> list[int]:
 
 
 def labels_in_turn(count: int, num_classes: int) -> Tensor | None:
-    """Return labels (count,) that cycle through the classes; None without classes."""
+    """Return labels (count,) that cycle through the classes; None if num_classes is 0."""
     return sample_labels(count, [1] * num_classes)
 
 
@@ -161,15 +161,15 @@ def sample_images(
     as_discriminator_sees: bool = False,
     labels: Tensor | None = None,
 ) -> Iterator[Tensor]:
-    """Yield `count` images in batches (at most batch_size, C, H, W).
+    """Yield `count` images in batches (N, C, H, W), where N is at most `batch_size`.
 
     Args:
-        gan: the GAN to sample from, with its averaged generator if it has one.
+        gan: the GAN to sample from; its averaged generator is used if there is one.
         count: number of images.
         batch_size: number of images that are generated together.
         seed: seed of the latents.
         truncation: see `truncate`.
-        as_discriminator_sees: return the unchanged output of the generator instead of images in [-1, 1].
+        as_discriminator_sees: whether to yield the unchanged output of the generator instead of images in [-1, 1].
         labels: the class (count,) of each image; None cycles through the classes.
     """
     latents = FixedLatents(gan.latent, seed, truncation)
@@ -180,7 +180,7 @@ def sample_images(
 
 
 def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
-    """Return how images are sampled, for the protocol of the scores: weights and batch norm statistics."""
+    """Return which weights and batch norm statistics the generator samples with, for the protocol of the scores."""
     norms = [module for module in gan.sampling_generator.modules() if isinstance(module, _BatchNorm)]
     kinds = {"the batch's statistics" if norm.running_mean is None else "running statistics" for norm in norms}
     weights = "raw" if gan.averaged_generator is None else "averaged (EMA)"
@@ -194,26 +194,26 @@ def needs_batches(gan: SampledGAN) -> bool:
 
 
 def grid_classes(gan: SampledGAN, rows: int, label: int | None = None) -> list[int]:
-    """Return the class of each row of a grid: the classes in a cycle, or always `label`; empty without classes."""
+    """Return the class of each row of a grid: `label`, or the classes in turn; empty if the GAN has no classes."""
     if not gan.num_classes:
         return []
     return [row % gan.num_classes if label is None else label for row in range(rows)]
 
 
 def grid_names(gan: SampledGAN, classes: Sequence[str], rows: int, label: int | None = None) -> list[str]:
-    """Return the name of the class of each row, see `grid_classes`; empty if the names are not known."""
+    """Return the class name of each row of a grid, see `grid_classes`; empty if the names are not known."""
     return [classes[number] for number in grid_classes(gan, rows, label)] if classes else []
 
 
 def class_rows(gan: SampledGAN, rows: int) -> int:
-    """Return the number of rows of a grid: one for each class, but at most 20; `rows` without classes."""
+    """Return the number of rows of a grid: one for each class, but at most 20; `rows` if there are no classes."""
     return min(gan.num_classes, MAX_CLASS_ROWS) or rows
 
 
 def sample_grid(gan: SampledGAN, seed: int, rows: int, columns: int) -> Tensor:
-    """Return images (R · columns, C, H, W) in [-1, 1] of fixed latents, in the R rows of `class_rows`.
+    """Return images (R · columns, C, H, W) in [-1, 1] from fixed latents; `class_rows` gives the number of rows R.
 
-    With classes, row r shows class r.
+    If the GAN has classes, row r shows class r.
     """
     rows = class_rows(gan, rows)
     z = FixedLatents(gan.latent, seed)[torch.arange(rows * columns)]
@@ -225,7 +225,8 @@ def interpolation_grid(
 ) -> Tensor:
     """Return images (rows · columns, C, H, W) in [-1, 1], with an interpolation between two latents in each row.
 
-    Row r goes from latent rows + r to latent r. With classes, `grid_classes` gives the class of each row.
+    Row r goes from latent number rows + r to latent number r. If the GAN has classes, `grid_classes` gives the class of
+    each row.
     """
     z = FixedLatents(gan.latent, seed)[torch.arange(2 * rows)]
     between = interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1)  # (rows · columns, d)
@@ -233,7 +234,7 @@ def interpolation_grid(
 
 
 def interpolation_heads(columns: int) -> list[str]:
-    """Return the text above each column of interpolations: latent names at the ends, and percentages between them."""
+    """Return the text above each column of interpolations: the latents at both ends, and percentages between them."""
     between = [f"{100 * column / (columns - 1):.0f} %" for column in range(1, columns - 1)]
     return ["latent A", *between, "latent B"][:columns]
 
@@ -247,10 +248,10 @@ def interpolate(start: Tensor, end: Tensor, columns: int, spherical: bool = Fals
 
     Args:
         start: latents at which the rows begin.
-        end: latents at which they end.
+        end: latents at which the rows end.
         columns: number of latents in a row.
-        spherical: interpolate on the great circle, which keeps the length of a normal latent (White 2016), instead of
-            linearly.
+        spherical: whether to interpolate on the great circle, which keeps the length of a normal latent (White 2016),
+            instead of linearly.
 
     Raises:
         ValueError: `spherical` is true, and two latents are on one line through the origin.

@@ -14,8 +14,8 @@ class ScoredSets:
     """The reference images, and the labels of the samples to score.
 
     Attributes:
-        references: real images by split.
-        labels: labels of the samples; None if they have none.
+        references: the real images of each split, with the names of the splits as keys.
+        labels: labels of the samples; None if the samples have no labels.
         classes: names of the classes of the dataset.
     """
 
@@ -29,11 +29,11 @@ class ScoredSets:
         return next(iter(self.references.values()))
 
     def expected_share(self) -> list[float]:
-        """Return the expected share of each class among the samples; empty if it is not known."""
+        """Return the expected share of each class among the samples; empty if the shares are not known."""
         counts = self.first_reference.class_counts if self.labels is None else self.labels.counts
         return [count / sum(counts) for count in counts]
 
     def reference_labels(self, reference: Reference) -> Tensor | None:
-        """Return the classes of the images whose features `reference`, the first one, keeps; None without labels."""
+        """Return the classes of the images whose features the first reference keeps; None if they have no labels."""
         labels = self.first_reference.labels
         return None if labels is None else labels[reference.selected]

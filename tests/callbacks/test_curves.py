@@ -20,7 +20,7 @@ def test_figure_is_freed_without_a_full_collection(tmp_path):
         return figure
 
     gc.collect(1)
-    gc.disable()  # only what the callback itself frees counts
+    gc.disable()  # so that only the callback itself can free the figure
     try:
         with mock.patch.object(curves, "plot_curves", watched):
             curves.Curves(run).on_train_epoch_end(mock.Mock(), mock.Mock())

@@ -12,7 +12,7 @@ from ganexp.sampling import EVALUATION_SEED, sample_images
 
 
 def watched(*overrides):
-    """Return a GAN, the callback with two sets of 30 images, and their pixels."""
+    """Return a GAN, the callback with two sets of 30 images, and the pixels of both sets."""
     gan = build_gan(config("data=fake", "data.resolution=8", "data.channels=1", "model=mlp", *overrides))
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (2, 30, 1, 8, 8), generator=generator, dtype=torch.uint8)
@@ -36,7 +36,7 @@ def test_logits_are_the_discriminators_and_change_nothing():
 
 
 def test_generated_images_have_the_shares_of_the_first_set():
-    """With other shares, the means would differ although each class has the same logit on both kinds of images."""
+    """Otherwise, the mean logits of real and generated images could differ only because the classes' shares differ."""
     gan, _, pixels = watched("loss=hinge", "model.conditional=true")
     labels = torch.tensor([0] * 27 + [4] * 3)
     gan.networks["generator"] = LabelAsBrightness()
@@ -47,7 +47,7 @@ def test_generated_images_have_the_shares_of_the_first_set():
 
 
 class LabelAsBrightness(torch.nn.Module):
-    """A generator whose pixels are a tenth of the label."""
+    """A generator of images whose pixels are all a tenth of the label."""
 
     def forward(self, z, labels):
         return (labels / 10)[:, None, None, None].expand(-1, 1, 8, 8)

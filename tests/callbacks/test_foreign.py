@@ -1,4 +1,4 @@
-"""Callbacks from outside ganexp, chosen from a user's own --config-dir, see the values of a GAN's training."""
+"""Callbacks that are not part of ganexp, and come from a user's --config-dir, see the right values of a training."""
 
 import json
 
@@ -43,7 +43,7 @@ steps: {_target_: foreign.Steps, path: steps.txt}
 
 @pytest.fixture
 def overrides(tmp_path, monkeypatch):
-    """Write importable callbacks and a user's config of them; return the overrides that choose them."""
+    """Write a module of callbacks and a user's config of these callbacks; return overrides that choose this config."""
     (tmp_path / "foreign.py").write_text(MODULE)
     (tmp_path / "mine" / "callbacks").mkdir(parents=True)
     (tmp_path / "mine" / "callbacks" / "foreign.yaml").write_text(CALLBACKS)
@@ -91,8 +91,9 @@ def test_monitors_log_as_often_as_losses(tmp_path, overrides):
     logged = points(tmp_path / "run")
     assert [point["step"] for point in logged if "loss/generator" in point] == [3, 6]
     assert [point["train/batches"] for point in logged if "train/batches" in point] == [3, 6]
-    rates = [point for point in logged if any("Adam" in key for key in point)]  # without a decay, keys name optimizers
-    assert [point["step"] for point in rates] == [0, 2, 5]  # the first point is at the start of an epoch
+    # Without a learning-rate decay, the key of a rate has the name of the optimizer.
+    rates = [point for point in logged if any("Adam" in key for key in point)]
+    assert [point["step"] for point in rates] == [0, 2, 5]  # the point at step 0 is logged when the epoch starts
 
 
 def test_resumed_run_logs_the_rates_of_an_undisturbed_one(tmp_path, overrides):

@@ -22,7 +22,7 @@ from ganexp.runs.run_directory import RunDirectory
 
 
 class Watched:
-    """A run with a guard, but without networks: `evaluate` logs losses and then ends an evaluation period."""
+    """A run with a guard, but without networks: `evaluate` logs losses and then reports an evaluation."""
 
     def __init__(self, path, adversarial=None, **options):
         self.run = RunDirectory(path)
@@ -54,7 +54,7 @@ class Watched:
     [
         (NonSaturating(), 0.001, ["floor"]),
         (NonSaturating(), 0.1, []),
-        (NonSaturating(real_target=0.9), 0.33, ["floor"]),  # the entropy of 0.9 is 0.325
+        (NonSaturating(real_target=0.9), 0.33, ["floor"]),  # the entropy of the target 0.9 is 0.325
         (NonSaturating(real_target=1.2), -3.0, []),  # this loss has no lower bound
         (TwoClass(real_target=[0.8, 1.0]), 0.33, ["floor"]),
         (Hinge(), 0.0, ["floor"]),
@@ -92,7 +92,7 @@ def test_rise_between_two_evaluations_is_found(tmp_path):
     [
         ([9, 5, 7, 7, 7, 7, 7], ["score"]),
         ([9, 5, 6, 6, 6, 6, 6, 6], []),  # only noise
-        ([9, 5, 7, 7, 7, 7, 4, 6, 6, 6, 6], []),  # with a new best score
+        ([9, 5, 7, 7, 7, 7, 4, 6, 6, 6, 6], []),  # interrupted by a new best score
         ([9, 5, 7, 7, 7, 7, float("nan"), 7], []),
     ],
 )
@@ -127,7 +127,7 @@ def test_distance_of_images_is_within_classes():
     images = torch.tensor([0.0, 0.0, 3.0, 3.0]).reshape(4, 1, 1, 1)
     labels = torch.tensor([0, 0, 1, 1])
     assert mean_distance(images) == pytest.approx(3 * 4 / 6)
-    assert mean_distance(images, labels) == 0  # every class has a single picture
+    assert mean_distance(images, labels) == 0  # the two images of a class are equal
     assert mean_distance(images[:1]) == 0
 
 
@@ -146,7 +146,7 @@ class Failing(NonSaturating):
 
 @pytest.fixture
 def failing(tmp_path, monkeypatch):
-    """Return overrides of a run whose loss looks failed to the guard at every evaluation except the first."""
+    """Return the overrides of a run in which the guard finds a failed loss at every evaluation except the first."""
     (tmp_path / "failing_loss.py").write_text(FAILING)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("GANEXP_TRUST", "failing_loss")
@@ -193,7 +193,7 @@ def test_rollback_repeats_steps_with_other_random_numbers(tmp_path, failing):
 
 
 def test_rollback_continues_as_a_resumed_run_would(tmp_path, failing):
-    """The best checkpoint that was kept with the good checkpoint returns, too."""
+    """The rollback also restores the best checkpoint that was kept together with the good checkpoint."""
     run = RunDirectory(tmp_path / "run")
     ganexp(*failing, "schedule.steps=4", f"hydra.run.dir={run.path}", cwd=tmp_path)
     run.best.write_bytes(b"best of before")
@@ -216,7 +216,7 @@ class Killed(BaseException):
 
 
 def test_rollback_that_is_killed_is_made_when_the_run_resumes(tmp_path, failing):
-    """The run is killed just before a rollback replaces last.ckpt at its end."""
+    """The run is killed at the end of a rollback, just before the rollback replaces last.ckpt."""
     options = ("callbacks.guard.action=rollback", "callbacks.guard.max_rollbacks=1", "+callbacks.guard.patience=1")
     run = RunDirectory(tmp_path / "run")
     with patch("ganexp.callbacks.rollback.AtomicCheckpointIO", side_effect=Killed), pytest.raises(Killed):

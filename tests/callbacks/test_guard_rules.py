@@ -16,7 +16,7 @@ FINITE = st.floats(-1e6, 1e6)
     [
         ([1.0] * 20 + [3.0] * 3, (1.0, 3.0)),
         ([1.0, 1.1] * 10 + [4.0] * 3, (1.05, 4.0)),
-        ([-5.0, -5.5] * 10 + [20.0] * 3, (-5.25, 20.0)),  # a critic's loss
+        ([-5.0, -5.5] * 10 + [20.0] * 3, (-5.25, 20.0)),  # the loss of a critic may be negative
         ([1.0] * 20 + [1.0, 9.0, 1.0], None),  # a single point
         ([0.2, 1.8] * 10 + [3.0] * 3, None),  # a rise within the noise
         ([1.0] * 19 + [3.0] * 3, None),  # too few points
@@ -43,7 +43,7 @@ def test_best_is_that_of_all_scores_and_never_worse(values, mode):
         best = best_of(best, [value, step], mode)
         best = best_of(best, [math.nan, step], mode)
     assert best[0] == {"min": min, "max": max}[mode](values)
-    assert best[1] == values.index(best[0])  # the first best one
+    assert best[1] == values.index(best[0])  # the first of equally good scores
     assert not is_worse(best[0], best[0], 0.25, mode)
 
 

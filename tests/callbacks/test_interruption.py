@@ -1,4 +1,4 @@
-"""A run that SIGTERM or Ctrl-C stops between two evaluations resumes from there with the same bits."""
+"""A run that SIGTERM or Ctrl-C stops between two evaluations resumes with the same bits."""
 
 import json
 import signal
@@ -64,24 +64,24 @@ BATCH, VALIDATION = "on_train_batch_start", "on_validation_batch_start"
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Train the run without interruptions, and return its directory."""
+    """Train a run without interruptions, and return the run directory."""
     cwd = tmp_path_factory.mktemp("whole")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANEXP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))  # as in each test
+        patch.setenv("GANEXP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))  # the same cache as in each test
         ganexp(*WORDS, "hydra.run.dir=run", cwd=cwd)
     return cwd / "run"
 
 
 @pytest.fixture
 def importable(tmp_path, monkeypatch):
-    """Make the module of the callback that sends signals importable."""
+    """Write the module of the callback that sends signals, and make this module importable."""
     (tmp_path / "interrupting.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("GANEXP_TRUST", "interrupting")
 
 
 def interrupt(name, step, hook=BATCH, times=1):
-    """Return the override of a callback that sends a signal `times` times in `hook`, in the step after `step`."""
+    """Return an override that adds a callback. When `step` steps are done, `hook` sends the signal `times` times."""
     node = f"{{_target_: interrupting.Interrupt, name: {name}, step: {step}, hook: {hook}, times: {times}}}"
     return f"+callbacks.at_{step}={node}"
 
@@ -91,9 +91,9 @@ def interrupt(name, step, hook=BATCH, times=1):
     [
         ([("SIGTERM", 1)], [2]),
         ([("SIGINT", 1)], [2]),
-        ([("SIGTERM", 4)], [5]),  # the first step of a period
+        ([("SIGTERM", 4)], [5]),  # in the first step after an evaluation
         ([("SIGTERM", 5), ("SIGINT", 6)], [6, 7]),  # a run that is stopped twice
-        ([("SIGTERM", 3)], [0]),  # the last step of a period: the evaluation after it is interrupted
+        ([("SIGTERM", 3)], [0]),  # in the last step before an evaluation, which is then interrupted
         ([("SIGTERM", 8, VALIDATION)], [4]),
         ([("SIGTERM", 0, VALIDATION)], [0]),
         ([("SIGTERM", 0, "on_validation_epoch_end")], [0]),  # after the last batch of the evaluation
@@ -119,7 +119,7 @@ def test_interrupted_run_ends_with_the_same_bits(whole, tmp_path, importable, si
 
 
 def same_run(run, whole):
-    """Return whether two finished runs have the same weights, states, points, scores and names of pictures."""
+    """Check that two runs have equal states, points and scores; return whether their pictures have equal names."""
     ours, undisturbed = last_checkpoint(run), last_checkpoint(whole)
     for part in ("state_dict", "optimizer_states", "lr_schedulers", "StreamData", "global_step", "epoch"):
         assert same_state(ours[part], undisturbed[part]), part
@@ -142,7 +142,7 @@ def test_time_of_training_is_counted_over_an_interruption(whole, tmp_path, impor
 
 
 def test_slurm_preemption_waits_for_the_end_of_the_step(tmp_path, importable, monkeypatch):
-    """Within a step, Lightning's handler could wait for a lock that TensorBoard's writer holds."""
+    """Within a step, Lightning's signal handler could wait forever for a lock that TensorBoard's writer holds."""
     names = ("JOB_ID", "JOB_NAME", "NTASKS", "PROCID", "LOCALID", "NODEID", "NODELIST")
     for name in names:
         monkeypatch.setenv(
@@ -151,7 +151,7 @@ def test_slurm_preemption_waits_for_the_end_of_the_step(tmp_path, importable, mo
     ganexp(*WORDS, interrupt("SIGUSR1", 2), interrupt("SIGUSR1", 4, VALIDATION), "hydra.run.dir=run", cwd=tmp_path)
     (saved,) = (tmp_path / "run").glob("hpc_ckpt_1.ckpt")
     assert torch.load(saved, weights_only=True)["ganexp"]["step"] == 3
-    assert (tmp_path / "run" / "hpc_ckpt_2.ckpt").exists()  # saved in the evaluation
+    assert (tmp_path / "run" / "hpc_ckpt_2.ckpt").exists()  # saved during the evaluation
     assert last_checkpoint(tmp_path / "run")["ganexp"]["step"] == 8
 
 

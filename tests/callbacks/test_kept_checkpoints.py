@@ -9,7 +9,7 @@ from ganexp.commands.checkpoint_choice import choose_checkpoint
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
-EPOCHS = ("schedule.batch_size=400", "schedule.epochs=4", "schedule.evaluate_every_epochs=4")  # epochs of 3 batches
+EPOCHS = ("schedule.batch_size=400", "schedule.epochs=4", "schedule.evaluate_every_epochs=4")  # an epoch has 3 batches
 
 
 @pytest.fixture(scope="module")

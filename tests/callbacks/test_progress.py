@@ -63,9 +63,10 @@ def test_slow_steps_are_shown_before_they_are_logged(monkeypatch, capsys):
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
     progress = ProgressLine()
     progress.on_train_start(None, gan)
-    for gan.step in (1, 2):  # after 10 seconds, and after 35
+    for gan.step in (1, 2):  # the steps end after 10 and after 35 seconds
         progress.on_train_batch_end(None, gan)
-    assert capsys.readouterr().out == "step 2/100  40:50 left\n"  # 98 steps of 25 seconds, without the first step of 10
+    # 98 steps of 25 seconds are left: the first step, which took 10 seconds, does not count.
+    assert capsys.readouterr().out == "step 2/100  40:50 left\n"
 
 
 @pytest.mark.parametrize(("steps", "warnings"), [(4_000, 0), (5_000, 1)])

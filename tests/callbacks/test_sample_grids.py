@@ -48,7 +48,7 @@ def test_rows_of_real_images_have_the_classes_of_the_samples(tmp_path):
     draw(tmp_path, build_gan(config(*TINY, "model.conditional=true")), NAMES)
     real = read_image(str(tmp_path / "samples" / "real.png"))[0, :, -502:]  # without the names of the rows
     for label in range(10):
-        shown = real[50 * label + 25, 25::50].tolist()  # the middle of each image
+        shown = real[50 * label + 25, 25::50].tolist()  # the pixel in the middle of each image
         assert shown == [label] * 3 + [0] * 7  # the class has three images
 
 
@@ -74,4 +74,4 @@ def test_animation_of_a_resumed_run_has_all_its_evaluations(tmp_path):
             after.seek(frame)
             with PIL.Image.open(file) as picture:
                 difference = PIL.ImageChops.difference(after.convert("L"), picture.convert("L"))
-            assert difference.getextrema()[1] < 16  # a GIF has 256 colours
+            assert difference.getextrema()[1] < 16  # a GIF has only 256 colours

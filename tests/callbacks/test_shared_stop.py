@@ -1,4 +1,4 @@
-"""Signals that end a training of several processes, here with a pretended trainer and one process."""
+"""Signals that end a training of several processes. These tests use one process and a pretended trainer."""
 
 import signal
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ def trainer():
 
 @pytest.fixture(autouse=True)
 def handlers():
-    """Restore the handlers, as Lightning does after a training."""
+    """Restore the signal handlers after each test, as Lightning does after a training."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
     yield before
     for number, handler in before.items():
@@ -38,7 +38,7 @@ def test_signal_ends_a_training_after_the_step(monkeypatch, trainer, sent, is_pr
         callback.on_train_batch_end(trainer, None)
         assert trainer._signal_connector.received_sigterm
         assert callback.is_preempted == is_preempted
-        for name in sent:  # further signals while the last checkpoint is written
+        for name in sent:  # further signals do nothing while the last checkpoint is written
             signal.raise_signal(getattr(signal, name))
 
 

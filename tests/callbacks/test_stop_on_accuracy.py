@@ -1,4 +1,4 @@
-"""Stopping on D's accuracy: streaks, ends of the interval, losses without an accuracy."""
+"""Stopping a run because of D's accuracy: points in a row, both limits, and losses without an accuracy."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Classes by name or number, and directories named after them."""
+"""Classes are found by name or number, and give their names to directories."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_unknown_class_is_refused_with_the_names(label):
 
 
 def test_number_is_a_name_where_all_names_are_numbers():
-    """The class with number 3 is called 10 here: to draw it for label=3 would be a silent mistake."""
+    """The class with number 3 is named 10 here: drawing this class for label=3 would be a silent mistake."""
     with pytest.raises(UserError, match=r"label=3: no such class. Classes: 0, 1, 2, 10. Give a name$"):
         find_class(3, ["0", "1", "2", "10"])
 

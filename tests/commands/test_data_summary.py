@@ -1,4 +1,4 @@
-"""The block that says what was found in a dataset."""
+"""The printed lines that say what was found in a dataset."""
 
 import torch
 

@@ -1,4 +1,4 @@
-"""The options of `debug=`: a quick run without traces, a short one without scores, overfitting, and a profile."""
+"""The options of `debug=`: a quick run that leaves no files, a short run without scores, overfitting, and a profile."""
 
 import json
 

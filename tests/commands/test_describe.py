@@ -1,4 +1,4 @@
-"""What `ganexp describe` returns of the config groups."""
+"""What `ganexp describe` prints about the metrics and the averaged generator."""
 
 import json
 

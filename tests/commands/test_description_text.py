@@ -1,4 +1,4 @@
-"""The readable form of `ganexp describe` on a terminal, and JSON elsewhere."""
+"""The output of `ganexp describe`: readable text on a terminal, and JSON elsewhere."""
 
 import json
 import sys

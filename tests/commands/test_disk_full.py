@@ -1,4 +1,4 @@
-"""A run whose disk is full ends with its checkpoint whole, and resumes with the same bits when there is room."""
+"""A run that ends because the disk is full keeps its last checkpoint, and resumes with the same bits later."""
 
 import json
 import resource
@@ -17,7 +17,7 @@ BASE = (*TINY, "callbacks=[sample_grids,progress]", "logger=[tensorboard,csv]", 
 
 @contextmanager
 def files_up_to(size):
-    """Limit the size of files within the block, as a full disk does."""
+    """Limit the size of files within the block, so that writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -28,7 +28,7 @@ def files_up_to(size):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Return a directory with a finished run and one that was stopped half-way."""
+    """Return a directory with a finished run and a run that was stopped half-way."""
     cwd = tmp_path_factory.mktemp("runs")
     ganexp(*BASE, "hydra.run.dir=whole", cwd=cwd)
     ganexp(*BASE, "trainer.max_time=00:00:00:00", "hydra.run.dir=half", cwd=cwd)
@@ -56,7 +56,7 @@ def test_run_on_a_full_disk_keeps_its_checkpoint(runs, tmp_path, file):
     assert logged_points(run) == logged_points(whole)
 
 
-@pytest.mark.parametrize("size", [0, 3000])  # too small for the files of .hydra, and for config.yaml
+@pytest.mark.parametrize("size", [0, 3000])  # bytes: too few for the files in .hydra or for config.yaml
 def test_new_run_on_a_full_disk_leaves_nothing(tmp_path, size):
     with files_up_to(size):
         refused = ganexp(*BASE, "hydra.run.dir=run", cwd=tmp_path, check=False)

@@ -1,4 +1,4 @@
-"""`ganexp evaluate` on a small run: scores by class, diagnostics, other metrics, and the user's own extractor."""
+"""`ganexp evaluate` on a small run: scores of each class, diagnostics, other metrics, and the user's own extractor."""
 
 import json
 

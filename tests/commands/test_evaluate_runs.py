@@ -27,7 +27,7 @@ def trained(tmp_path_factory):
 
 @pytest.fixture
 def runs(trained, tmp_path):
-    """Return a directory with two finished runs and an interrupted one."""
+    """Return a directory with two finished runs and an interrupted run."""
     for name in ("a", "b/c", "stopped"):
         shutil.copytree(trained, tmp_path / "runs" / name)
     change(tmp_path / "runs" / "stopped", status="interrupted")
@@ -50,7 +50,7 @@ def test_each_finished_run_is_scored_once(runs, tmp_path):
     again = ganexp("evaluate", "ckpt=runs", *QUICK, cwd=tmp_path).stdout
     assert "0 runs scored, 2 skipped" in again
     assert "runs/a\nskipped: already scored under this protocol" in again
-    change(runs / "a", ended="2999-01-01T00:00:00+00:00")  # a run that is trained further has a later end
+    change(runs / "a", ended="2999-01-01T00:00:00+00:00")  # a run that is trained further ends later
     assert "1 run scored, 1 skipped" in ganexp("evaluate", "ckpt=runs", *QUICK, cwd=tmp_path).stdout
 
 

@@ -97,7 +97,7 @@ def test_unknown_topic_is_refused_with_a_suggestion(topic, meant):
 
 @pytest.fixture
 def few_cases(monkeypatch):
-    """Limit the list to two cases, because composing all of them takes long."""
+    """Limit the list to two cases, because composing all cases takes long."""
     names = ["sagan/cifar10_2", "textbook/gan"]
     monkeypatch.setattr(cases_module, "groups", lambda folders: {"experiment": names})
 
@@ -113,7 +113,7 @@ def test_case_has_its_facts(few_cases):
 
 def test_list_prints_cases_from_the_cache(few_cases, capsys, monkeypatch):
     first = listed(capsys, "sagan")
-    listed(capsys, "textbook")  # this must not remove the others from the cache
+    listed(capsys, "textbook")  # this must not remove the other cases from the cache
     monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("computed again"))
     assert listed(capsys, "sagan") == first
     assert "sagan: the article on SAGAN" in first

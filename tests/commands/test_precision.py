@@ -1,4 +1,4 @@
-"""The choice of `trainer.precision=auto`."""
+"""The precision that `trainer.precision=auto` chooses."""
 
 from unittest import mock
 

@@ -15,14 +15,14 @@ WORDS = (
     "schedule.steps=80",
     *WITH_STATE,
     "schedule/lr_decay=linear",
-    "callbacks=[sample_grids,discriminator_logits,interpolations,progress]",  # drawing curves takes most of the time
+    "callbacks=[sample_grids,discriminator_logits,interpolations,progress]",  # no curves: drawing them takes long
     "trainer=cpu",
 )
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """Train the run without interruptions, and return its directory."""
+    """Train a run without interruptions, and return the run directory."""
     cwd = tmp_path_factory.mktemp("whole")
     ganexp_process(*WORDS, "hydra.run.dir=run", cwd=cwd).wait(timeout=200)
     return cwd / "run"
@@ -34,7 +34,7 @@ def test_killed_run_ends_with_the_same_bits(whole, tmp_path, kills):
     for attempt in range(kills):
         words = (*WORDS, "hydra.run.dir=run") if attempt == 0 else ("resume", "run")
         process = ganexp_process(*words, cwd=tmp_path)
-        wait_for_step(folder, 25 + 20 * attempt, process)  # after a checkpoint, within a period
+        wait_for_step(folder, 25 + 20 * attempt, process)  # after a checkpoint, between two evaluations
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert json.loads((folder / "run.json").read_text())["status"] == "running"
@@ -64,7 +64,7 @@ def test_run_that_is_training_is_left_alone(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert refused.returncode == 1
-    assert "is being trained by another process" in refused.stderr
+    assert "another process is training this run" in refused.stderr
 
 
 def test_run_killed_after_its_last_checkpoint(whole, tmp_path):
@@ -103,10 +103,10 @@ LONGER = (*WORDS, "schedule.lr_decay=null", "callbacks=[sample_grids,progress]",
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory):
-    """Train a run of 47 steps with an evaluation every 20 steps, and return its directory."""
+    """Train a run of 47 steps with an evaluation every 20 steps, and return the run directory."""
     cwd = tmp_path_factory.mktemp("long")
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("cache", "data"):  # as in each test
+        for name in ("cache", "data"):  # the same directories as in each test
             patch.setenv(f"GANEXP_{name.upper()}", str(tmp_path_factory.getbasetemp() / name))
         ganexp(*LONGER, "schedule.steps=47", "hydra.run.dir=long", cwd=cwd)
     return cwd / "long"
@@ -114,7 +114,7 @@ def long(tmp_path_factory):
 
 @pytest.mark.parametrize("first", [7, 33, 40], ids=["in the first period", "in the second", "at its end"])
 def test_finished_run_is_trained_longer(long, tmp_path, first):
-    """The result is bitwise that of a run of this length from the start, with evaluations at the same steps."""
+    """The run ends with the same bits as a run that had this length from the start."""
     ganexp(*LONGER, f"schedule.steps={first}", "hydra.run.dir=run", cwd=tmp_path)
     run = tmp_path / "run"
     assert "schedule.steps=…" in ganexp("resume", "run", cwd=tmp_path).stdout
@@ -124,7 +124,7 @@ def test_finished_run_is_trained_longer(long, tmp_path, first):
     ganexp("resume", "run", "schedule.steps=47", cwd=tmp_path)
     assert last_checkpoint(run)["ganexp"]["step"] == 47
     assert same_state(last_checkpoint(run)["state_dict"], last_checkpoint(long)["state_dict"])
-    at_its_first_end = [] if first % 20 == 0 else [first]  # an additional evaluation
+    at_its_first_end = [] if first % 20 == 0 else [first]  # the run was also evaluated at this step
     kept = [point for point in logged_points(run) if point["step"] not in at_its_first_end]
     assert kept == logged_points(long)
     assert (run / "config.yaml").read_text() == (long / "config.yaml").read_text()
@@ -134,7 +134,7 @@ def test_run_is_trained_longer_by_epochs(tmp_path):
     arguments = ("loss=hinge", "metrics=none", "callbacks=progress", "schedule.batch_size=719", "schedule.epochs=1")
     ganexp(*arguments, "schedule.evaluate_every=1", "hydra.run.dir=run", cwd=tmp_path)
     done = ganexp("resume", "run", "schedule.epochs=2", cwd=tmp_path)
-    assert "schedule.epochs=2: schedule.steps=4\n" in done.stdout
+    assert "schedule.epochs=2 means schedule.steps=4 for this run\n" in done.stdout
     assert last_checkpoint(tmp_path / "run")["ganexp"]["step"] == 4
     assert OmegaConf.load(tmp_path / "run" / "config.yaml").schedule.steps == 4
 
@@ -171,7 +171,7 @@ def read_events(folder):
 
 
 def test_evaluation_leaves_training_bit_identical(tmp_path, monkeypatch):
-    """Weights, losses and random state are the same whatever is evaluated, and however often."""
+    """Weights, losses and random state are the same, whatever is evaluated and however often."""
     base = [word for word in WORDS if not word.startswith(("schedule.evaluate_every", "schedule.steps", "metrics."))]
     scored = ("metrics.samples=60", "metrics.extractor.updates=10")
     every_score = "metrics/score=[is,fid,accuracy,kid,neighbours,diversity,fid_interval,fid_infinity,intra_fid]"
@@ -235,7 +235,7 @@ LIMITED = (
 
 
 def test_loss_limit_resumes_and_ends_by_discriminator_updates(tmp_path):
-    """The checkpoint holds the rule's state, and the run ends at its last discriminator update."""
+    """The checkpoint holds the state of the update rule, and the run ends after its last discriminator update."""
     folders = [tmp_path / "whole", tmp_path / "killed"]
     text, _ = ganexp_process(*LIMITED, "hydra.run.dir=whole", cwd=tmp_path).communicate(timeout=200)
     process = ganexp_process(*LIMITED, "hydra.run.dir=killed", cwd=tmp_path)
@@ -249,7 +249,7 @@ def test_loss_limit_resumes_and_ends_by_discriminator_updates(tmp_path):
     assert same_state(whole["ganexp"] | {"seconds": 0}, killed["ganexp"] | {"seconds": 0})
     steps, d_steps = whole["ganexp"]["step"], whole["ganexp"]["d_steps"]
     assert 120 <= d_steps < 125
-    assert steps < d_steps < 5 * steps, text  # both kinds of step were taken
+    assert steps < d_steps < 5 * steps, text  # some steps had one discriminator update, and some had five
     assert logged_points(folders[0])[-1]["step"] == steps
     assert (folders[0] / "samples" / f"step-{steps:07d}.png").exists()
     assert json.loads((folders[0] / "run.json").read_text())["scores"]["last"]["step"] == steps

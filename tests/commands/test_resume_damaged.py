@@ -1,4 +1,4 @@
-"""Resuming a run whose files are damaged, or were exchanged."""
+"""Resuming a run whose files are damaged, or were replaced by other files."""
 
 import shutil
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Return a directory with a finished run, one that was stopped half-way, and one of another configuration."""
+    """Return a directory with a finished run, a run that was stopped half-way, and a run with another config."""
     cwd = tmp_path_factory.mktemp("runs")
     base = (*TINY, "callbacks=none", "trainer=cpu")
     ganexp(*base, "hydra.run.dir=whole", cwd=cwd)
@@ -44,7 +44,7 @@ def test_damaged_checkpoint_falls_back_to_the_newest_whole_one(runs, tmp_path, d
 
 @pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
 def test_directory_in_place_of_a_checkpoint_is_refused(runs, tmp_path, name):
-    """A checkpoint could not be saved there, after hours of training."""
+    """Without this refusal, the run would fail only after hours of training, when it saves a checkpoint there."""
     path = copied(runs, tmp_path) / "checkpoints" / name
     path.unlink(missing_ok=True)
     path.mkdir()

@@ -1,4 +1,4 @@
-"""All kinds of state of a run survive a kill, bit by bit."""
+"""A killed run ends with the same bits as an undisturbed run, also for methods that have states of their own."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ def test_killed_run_of_a_method_ends_with_the_same_bits(method, tmp_path):
     ganexp(*words, cwd=tmp_path / "whole")
     process = ganexp_process(*words, cwd=tmp_path / "killed")
     run = tmp_path / "killed" / "run"
-    wait_for_step(run, 15, process)  # after a checkpoint, within a period
+    wait_for_step(run, 15, process)  # after a checkpoint, between two evaluations
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert json.loads((run / "run.json").read_text())["status"] == "running"

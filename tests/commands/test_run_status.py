@@ -1,4 +1,4 @@
-"""The end of a run: how it is recorded, what happens where nothing can be written, and what a resumed run prints."""
+"""The end of a run: how it is recorded, what happens if nothing can be written, and what a resumed run prints."""
 
 import errno
 
@@ -61,7 +61,7 @@ def test_full_disk_is_the_error_even_if_its_record_fails(tmp_path, monkeypatch, 
     assert end(run, FULL) is FULL
     out = capsys.readouterr().out
     assert "run.json cannot be updated: No space left on device" in out
-    assert "When there is some: ganexp resume" in out
+    assert "When there is space: ganexp resume" in out
 
 
 def test_resume_says_that_a_run_died(capsys):

@@ -1,4 +1,4 @@
-"""`ganexp train`: lengths, monitors, mixed precision, the user's own parts, and SLURM."""
+"""The command `ganexp train`: evaluations, monitored scores, precision, callbacks, loggers, time limits and SLURM."""
 
 import json
 import multiprocessing
@@ -114,7 +114,7 @@ def test_arguments_of_the_trainer_change_no_bits(tmp_path):
     )
     assert logged_points(tmp_path / "run") == logged_points(tmp_path / "plain")
     assert torch.are_deterministic_algorithms_enabled()
-    ganexp(*TINY, "trainer=cpu", "hydra.run.dir=after", cwd=tmp_path)  # the next job of a sweep
+    ganexp(*TINY, "trainer=cpu", "hydra.run.dir=after", cwd=tmp_path)  # as the next job of a sweep would run
     assert not torch.are_deterministic_algorithms_enabled()
 
 
@@ -171,7 +171,7 @@ SLURM = {
 
 
 def test_slurm_run_ignores_a_foreign_checkpoint(tmp_path, monkeypatch):
-    """Lightning loads hpc_ckpt_* from the trainer's root, so the root of a run must not be a shared directory."""
+    """Lightning loads hpc_ckpt_* from the trainer's root directory, so runs must not share this directory."""
     base = (*TINY, *SCORED, "trainer=cpu")
     ganexp(*base, "seed=2", "hydra.run.dir=alone", cwd=tmp_path)
     ganexp(*base, "seed=1", "hydra.run.dir=foreign", cwd=tmp_path)
@@ -209,7 +209,7 @@ def test_slurm_preemption_resumes_with_the_same_bits(tmp_path, monkeypatch):
     wait_until(lambda: list((tmp_path / "run").glob("hpc_ckpt_*")), process)
     process.kill()
     process.wait()
-    with FileLock(tmp_path / "run" / ".lock", timeout=30):  # a child of the process may hold it for a moment
+    with FileLock(tmp_path / "run" / ".lock", timeout=30):  # a child of the process may hold the lock for a moment
         pass
     assert not list(tmp_path.glob("hpc_ckpt_*"))
     ganexp("resume", "run", cwd=tmp_path)

@@ -10,7 +10,7 @@ from ganexp.models.latent import Latent
 
 
 class Levels(nn.Module):
-    """Images whose level is half of the second component plus a twentieth of the third."""
+    """A generator of uniform images. Their level is half of the second component of z plus a twentieth of the third."""
 
     def forward(self, z, labels=None):
         level = z[:, 1] / 2 + z[:, 2] / 20

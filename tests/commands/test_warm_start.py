@@ -62,7 +62,7 @@ def test_warm_start_of_other_shapes_is_refused_unchanged(tmp_path):
     _, run = saved(tmp_path)
     gan = build_gan(config(*TINY, "model.discriminator.hidden=[64]"))
     before = {name: value.clone() for name, value in gan.state_dict().items()}
-    with pytest.raises(UserError, match=r"(?s)init_from=.* its discriminator does not fit:.*in the checkpoint"):
+    with pytest.raises(UserError, match=r"(?s)init_from=.* discriminator of that run does not fit:.*in the checkpoint"):
         warm_start(str(run.path), gan)
     assert all(torch.equal(value, before[name]) for name, value in gan.state_dict().items())
 

@@ -1,4 +1,4 @@
-"""What an annotation allows, in plain words."""
+"""Annotations are described in plain words, and values are checked against them."""
 
 import math
 import re

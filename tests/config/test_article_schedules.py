@@ -1,4 +1,4 @@
-"""Length, batch size, cadence and pictured epochs of the articles' cases, as the articles state them."""
+"""Each case has the length, batch size, evaluation cadence and kept checkpoints that its article states."""
 
 from fractions import Fraction
 
@@ -8,7 +8,7 @@ from helpers.config import config
 from ganexp.config.instantiate import instantiate
 from ganexp.training.length import epochs_of, known_images
 
-# Epochs, batch size, epochs between two evaluations (None: not stated), epochs whose checkpoints are kept.
+# Number of epochs, batch size, epochs between two evaluations (None: not stated), epochs whose checkpoints are kept.
 ARTICLES = {
     **{f"sagan/cifar10_{case}": (100, 256, 5, []) for case in (0, 1, 2, 6)},
     **{f"sagan/cifar10_{case}": (200, 256, 5, []) for case in (3, 4, 5, 7)},
@@ -33,7 +33,7 @@ AS_PUBLISHED = {
     "textbook/cgan": (300, 300, 10, []),
     "sagan/cifar10_4": (200, 256, 5, []),
 }
-# An epoch of the article is 2,000 updates with 128,000 images, and the dataset has 60,000 images.
+# What the article calls an epoch is 2,000 updates with 128,000 images; the dataset has 60,000 images.
 DCGAN_EPOCHS = pytest.approx(30 * 128 / 60, rel=0.01)
 
 
@@ -52,7 +52,7 @@ def test_case_has_the_schedule_of_its_article(name):
     epochs, batch_size, cadence, pictured = ARTICLES[name]
     ours = schedule_of(f"experiment={name}")
     assert ours[1] == batch_size
-    # koshian2's SNGAN code uses incomplete batches too, and rounds the generator's updates in an epoch up
+    # koshian2's SNGAN code uses incomplete batches too, and rounds up the generator updates in an epoch
     assert ours[0] == pytest.approx(epochs, rel=0.025 if name.startswith("sngan_koshian2") else 0.005)
     assert cadence is None or ours[2] == pytest.approx(cadence, rel=0.01)
     assert ours[3] == pictured

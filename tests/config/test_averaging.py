@@ -1,4 +1,4 @@
-"""A warning names averages that span more steps than their run; the published cases have no such averages."""
+"""There is a warning if an average of weights spans more steps than the run; no published case has this warning."""
 
 import pytest
 from helpers.config import config
@@ -21,7 +21,7 @@ def test_warning_names_a_decay_that_does_not_warn(steps):
 
 def test_very_short_run_is_told_to_leave_the_average_out():
     assert average_warning(config("schedule.steps=4", "schedule.ema.decay=0.5")).endswith(
-        "leave it out in such a short run"
+        "omit the average in so short a run"
     )
 
 

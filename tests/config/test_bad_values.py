@@ -1,4 +1,4 @@
-"""Each kind of wrong value is refused with the key and what is allowed, before anything is built."""
+"""Each kind of wrong value is refused before anything is built; the error names the key and the allowed values."""
 
 from functools import cache
 
@@ -116,11 +116,11 @@ def composed(base):
 
 
 def check_nodes(value, key):
-    """Check every node of a config against the signature of its target, as the construction of its object does."""
+    """Check every node of a config against the signature of the node's target, as ganexp does to build it."""
     if is_node(value) and key.startswith("optimizer."):
         make_optimizer_factory(value, key.removeprefix("optimizer."))
     elif is_node(value):
-        check(value | {"_partial_": True}, key)  # ganexp itself passes the arguments that are missing
+        check(value | {"_partial_": True}, key)  # ganexp itself passes any missing arguments
     elif isinstance(value, dict):
         for name, item in value.items():
             check_nodes(item, f"{key}.{name}" if key else name)
@@ -138,6 +138,7 @@ def test_wrong_value_is_refused_by_its_key(base, key, value):
     with pytest.raises((UserError, ValidationError)) as refusal:
         check_with(base, key, value)
     message = str(refusal.value)
-    assert key.rpartition(".")[2] in message  # model.latent.dim may be named as model.generator.latent_dim
+    # Only the end of the key is expected: the message may name model.generator.latent_dim instead of model.latent.dim.
+    assert key.rpartition(".")[2] in message
     assert isinstance(refusal.value, ValidationError) or "must be" in message or "_target_" in message
     assert len(message.splitlines()) <= 10

@@ -1,4 +1,4 @@
-"""Settings that do not work together are refused, each with the fix."""
+"""Settings that do not work together are refused, and the error names the fix."""
 
 from types import SimpleNamespace
 

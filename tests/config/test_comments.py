@@ -12,7 +12,7 @@ YAML = """# What the file is for.
 # Its second line.
 steps: 3 # generator updates
 plain: 1
-# of both networks,
+# size of both networks,
 # in bytes
 size: 2
 ema: # an average
@@ -27,20 +27,20 @@ last: '#1' # a number
 class Inner:
     """A part."""
 
-    size: int = 1  # in pixels
+    size: int = 1  # size in pixels
 
 
 @dataclass
 class Parent:
     """A schema."""
 
-    name: str = "#1"  # of the run
+    name: str = "#1"  # name of the run
     plain: int = 0
-    # counted
-    # from 0
+    # numbers of the runs,
+    # counted from 0
     index: list[int] = field(default_factory=list)
     inner: Inner = field(default_factory=Inner)
-    other: Inner | None = None  # may be missing
+    other: Inner | None = None  # this part may be missing
 
 
 @dataclass
@@ -49,13 +49,13 @@ class Child(Parent):
 
     extra: list[int] = field(
         default_factory=list,
-    )  # behind the last line
+    )  # this comment is behind the last line
 
 
 def test_yaml_comments_stand_behind_or_above_a_key():
     assert dict(yaml_comments(YAML)) == {
         "steps": "generator updates",
-        "size": "of both networks, in bytes",
+        "size": "size of both networks, in bytes",
         "ema": "an average",
         "ema.decay": "null: none",
         "last": "a number",
@@ -64,12 +64,12 @@ def test_yaml_comments_stand_behind_or_above_a_key():
 
 def test_schema_comments_include_parents_and_parts():
     assert schema_comments(Child) == {
-        "name": "of the run",
-        "index": "counted from 0",
-        "inner.size": "in pixels",
-        "other": "may be missing",
-        "other.size": "in pixels",
-        "extra": "behind the last line",
+        "name": "name of the run",
+        "index": "numbers of the runs, counted from 0",
+        "inner.size": "size in pixels",
+        "other": "this part may be missing",
+        "other.size": "size in pixels",
+        "extra": "this comment is behind the last line",
     }
 
 
@@ -86,7 +86,7 @@ def test_schemas_of_ganexp_have_comments():
         ("schedule", "default", "schedule.steps"),
         ("schedule", "standard", "schedule.max_d_steps"),  # a key of default.yaml, which standard.yaml includes
         ("trainer", "cpu", "trainer.log_every"),
-        ("schedule/updates", "fixed_ratio", "schedule.updates.order"),  # this option sets its own package
+        ("schedule/updates", "fixed_ratio", "schedule.updates.order"),  # this option's file sets its own package
         ("loss/penalty", "gradient_penalty", "loss.penalties.gradient_penalty.center"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Configs composed in code, and the groups that there are."""
+"""Configs that are composed in code, and the list of config groups."""
 
 import warnings
 

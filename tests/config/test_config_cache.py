@@ -1,4 +1,4 @@
-"""The tests compose the same configs as users do."""
+"""Configs are the same with and without the tests' cache of config files."""
 
 from helpers import config_cache
 from helpers.config import composed
@@ -16,5 +16,5 @@ def test_remembered_config_files_compose_the_same_config():
         config_cache.uninstall()
         expected = OmegaConf.to_yaml(composed(overrides))
         config_cache.install()
-        for _ in range(2):  # the first composition fills the memory
+        for _ in range(2):  # the first composition fills the cache
             assert OmegaConf.to_yaml(composed(overrides)) == expected

@@ -115,7 +115,7 @@ def test_argument_in_its_range_is_accepted(settings):
     for name, value in settings.items():
         if name != "labels":
             assert getattr(built, name) == value
-    assert type(built.widths) in (list, tuple)  # plain, not OmegaConf's
+    assert type(built.widths) in (list, tuple)  # a plain list or tuple, not a list of OmegaConf
 
 
 def test_all_wrong_arguments_are_listed():
@@ -211,7 +211,7 @@ def test_nothing_is_built_before_everything_is_checked():
 
 def test_nested_nodes_are_built_and_follow_their_own_signature():
     built = instantiate(node(depth=1, widths=node(depth=5), anything={"a": [node(depth=7)]}), "model.generator")
-    assert built.widths.depth == 5  # the outer annotation does not concern what a node builds
+    assert built.widths.depth == 5  # the annotation of `widths` does not concern an object that a node builds
     assert built.anything["a"][0].depth == 7
     text = message(node(depth=1, anything={"a": [node(depth=0)]}))
     assert text == "model.generator.anything.a[0].depth=0: must be a whole number, at least 1"

@@ -1,4 +1,4 @@
-"""Interpolations that cannot be resolved: the error names the key that has the mistake."""
+"""If an interpolation cannot be resolved, the error names the key that has the mistake."""
 
 import pytest
 from helpers.cli import ganexp

@@ -1,4 +1,4 @@
-"""Networks whose size is not that of the images, latents or classes are refused by name."""
+"""A network that contradicts the size of images or latents, or the number of classes, is refused with its key."""
 
 import pytest
 from helpers.config import TINY, config

@@ -27,7 +27,7 @@ def parameters():
 
 
 class Own(torch.optim.SGD):
-    """An optimizer of a user, whose annotations say what it takes."""
+    """A user's own optimizer; the annotations of its arguments say which values are allowed."""
 
     def __init__(self, weights, lr: float, steps: int = 1) -> None:
         super().__init__(weights, lr=lr)
@@ -52,7 +52,7 @@ def test_whole_betas_become_fractions():
 def test_learning_rate_is_scaled():
     make = make_optimizer_factory(ADAM | {"lr": 4e-4}, "generator", 0.25)
     assert make(parameters()).defaults["lr"] == 1e-4
-    assert make(parameters()).defaults["lr"] == 1e-4  # scaled only once
+    assert make(parameters()).defaults["lr"] == 1e-4  # the learning rate is scaled only once
 
 
 def test_scale_needs_a_learning_rate():
@@ -114,7 +114,7 @@ def test_factory_can_be_pickled():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda value: value.__name__)
 def test_numbers_of_torch_optimizers_have_ranges(optimizer):
-    """The table has a range for every number that torch declares without one."""
+    """RANGES has an entry for every argument whose annotation in torch says nothing about its values."""
     for name, parameter in inspect.signature(optimizer, eval_str=True).parameters.items():
         if name in ("params", "defaults"):
             continue

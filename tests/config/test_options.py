@@ -1,4 +1,4 @@
-"""Every option composes and builds, and every loss trains with every model."""
+"""Every option can be composed and built, and every loss and every model can be trained."""
 
 import json
 import re
@@ -56,7 +56,7 @@ NARROW = {
 NARROW |= {name: (f"model={name}", *RESIDUAL, *(ATTENTION if "sagan" in name else ())) for name in DATASETS}
 
 
-NEEDED = {  # the overrides that an option needs in addition
+NEEDED = {  # the further overrides that an option needs
     ("loss", "began"): ["model=autoencoder"],
     ("metrics", "timm"): ["metrics.extractor.model=resnet18"],
     ("model", "dcgan_strided"): ["data.resolution=16"],
@@ -67,7 +67,7 @@ NEEDED = {  # the overrides that an option needs in addition
 
 
 def overrides_for(group, option, tmp_path):
-    """Return the overrides that choose an option, with the others that it needs."""
+    """Return the overrides that choose an option, and the further overrides that this option needs."""
     path, _, last = option.rpartition("/")
     group = f"{group}/{path}" if path else group
     overrides = [f"{group}=[{last}]" if group in LISTS else f"{group}={last}"]
@@ -95,7 +95,7 @@ def test_option_composes_and_builds(group, option, tmp_path):
     images = gan.generator(latents, torch.zeros(2, dtype=torch.long, device="meta"))
     assert images.shape[1:] == (data.channels, data.resolution, data.resolution)
     for key, node in nodes_of(OmegaConf.to_container(cfg)):
-        check(node | {"_partial_": True}, key)  # some arguments are passed by code
+        check(node | {"_partial_": True}, key)  # ganexp itself passes some of the arguments
 
 
 def nodes_of(value, key=""):
@@ -109,27 +109,27 @@ def nodes_of(value, key=""):
 
 LOSSES = [option for option in options("loss") if "/" not in option]
 PENALTIES = options("loss/penalty")
-# Without the models for 48 and 96 pixels, whose layers are those of the models for 32 pixels.
+# All models except those for 48 and 96 pixels, which have the same layers as the models for 32 pixels.
 MODELS = [name for name in options("model") if not name.endswith(("48", "96"))]
-# Losses that need a discriminator with vector outputs, which most conditional discriminators do not have.
+# Losses that need a discriminator with vector outputs, and models whose conditional discriminators have such outputs.
 VECTOR_LOSSES, VECTOR_MODELS = ("two_class", "cramer"), ("mlp",)
 
 
 @pytest.fixture(scope="module")
 def loss_nodes():
-    """Return the part of the config that each loss sets."""
+    """Return the section `loss` of the config for each loss."""
     return {loss: raw_config(f"loss={loss}").loss for loss in LOSSES}
 
 
 @pytest.fixture(scope="module")
 def penalty_nodes():
-    """Return the node of each penalty."""
+    """Return the config node of each penalty."""
     return {name: config("loss=hinge", f"loss/penalty={name}").loss.penalties[name] for name in PENALTIES}
 
 
 @pytest.fixture
 def networks_built_once(monkeypatch):
-    """Build the networks of equal nodes only once; networks have no weights here."""
+    """Build networks with equal config nodes only once, and reuse them; here, networks have no weights."""
     networks = {}
 
     def remembered(node, key, /, **arguments):
@@ -165,8 +165,9 @@ def test_every_loss_and_penalty_fits_a_model_or_is_refused(loss_nodes, penalty_n
 
     Networks have no weights here. With the model dcgan, every penalty is checked with every fitting loss.
     """
-    monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())  # it does not know the meta device
-    monkeypatch.setattr(parametrizations._SpectralNorm, "_power_method", lambda *args: None)  # slow, and without effect
+    monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())  # it refuses the device meta
+    # Power iterations are slow, and have no effect without weights.
+    monkeypatch.setattr(parametrizations._SpectralNorm, "_power_method", lambda *args: None)
     raw = raw_config(*BASE, *NARROW[model], f"model.conditional={conditional}")
     fitting = []
     for loss in LOSSES:
@@ -192,7 +193,7 @@ def assert_penalties_fit_or_are_refused(cfg, gan, nodes):
         _, refused = attempt(checks.check, added, gan)
         mixes_samples = any(isinstance(layer, BATCH_NORMS) for layer in gan.discriminator.modules())
         assert refused is None or re.search(rf"penalties\.{name}.*(use |set |leave )", refused, re.DOTALL), refused
-        assert refused or not mixes_samples or name == "drift"  # drift needs no gradient
+        assert refused or not mixes_samples or name == "drift"  # drift is the penalty without a gradient
 
 
 def assert_both_networks_learn(bench):

@@ -1,4 +1,4 @@
-"""A discriminator that does not return what the loss and its terms take is refused, with the fix."""
+"""A discriminator whose outputs do not suit the loss and its terms is refused, and the error names the fix."""
 
 import re
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ def complaints(discriminator, objective):
 
 
 class Foreign:
-    """A loss of a user that takes an output of its own, and does not say which discriminator suits it."""
+    """A user's loss for an unknown kind of output, which does not say what discriminator has such outputs."""
 
     takes = "heat maps"
 

@@ -1,4 +1,4 @@
-"""Every overlay of as_published changes what it says and nothing else."""
+"""Every overlay of as_published changes the settings that are listed here, and no others."""
 
 import re
 
@@ -12,7 +12,7 @@ from ganexp.cli import CONF
 from ganexp.config.checks import PUBLISHED_ARGUMENTS
 from ganexp.config.overlays import check_overlay
 
-# The metric of the article on SAGAN, instead of the default of CIFAR-10.
+# The metric of the article on SAGAN replaces CIFAR-10's default metric. Setting: (corrected value, value as published).
 INCEPTION = "ganexp.metrics.extractors"
 METRICS = {
     "metrics.extractor._target_": (
@@ -33,7 +33,7 @@ KOSHIAN2_SNGAN = {
     "schedule.updates.labels.generator": ("uniform", "real"),
     **METRICS,
 }
-# What each overlay changes in one of its article's cases: setting, corrected, as published.
+# What each overlay changes in one case of its article. Setting: (corrected value, value as published).
 OVERLAYS = {
     "textbook/wgan_gp": {
         "model.generator.norm": ("batch", "inert"),
@@ -92,7 +92,7 @@ OVERLAYS = {
         "schedule.updates.fakes": ("fresh", "shared"),
     },
 }
-# Settings of overlays that every network or every update rule accepts, so that none refuses them.
+# The settings of overlays that every network, or every update rule, accepts: no case refuses these settings.
 COMMON = {
     *("defaults", "published_cases", "range", "lr", "betas", "order", "fakes", "generator", "discriminator"),
     *("epsilon", "probabilities", "joint_batch"),

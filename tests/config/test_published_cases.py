@@ -1,6 +1,7 @@
-"""Every published case has the settings, sizes and rates of its article, and trains; so does its form as published.
+"""Every published case has its article's settings, sizes and rates and can be trained, also in the form as published.
 
-What is expected of a case stands in published/ARTICLE/CASE.yaml, to be compared with the article.
+The file published/ARTICLE/CASE.yaml has the values that are expected of a case, so that readers can compare
+them with the article.
 """
 
 from contextlib import suppress
@@ -40,7 +41,7 @@ def overlay(article):
 
 
 def has_overlay(name):
-    """Return whether the article has an overlay, and this case can use it."""
+    """Return whether the article of a case has an overlay that the case accepts."""
     article = name.split("/")[0]
     if article not in options("as_published"):
         return False
@@ -56,7 +57,7 @@ TRAINED_AS_PUBLISHED = [name for name in CASES if has_overlay(name)]
 
 @cache
 def case(name, *overrides):
-    """Return the config of a case. All tests of a case run in a row (scope="module"), so that it is composed once."""
+    """Return the config of a case. All tests of a case run in a row (scope="module"), so each case is composed once."""
     return config(f"experiment={name}", *overrides)
 
 
@@ -65,7 +66,7 @@ def as_published(name):
 
 
 def differences(cfg, settings):
-    """Return the settings that differ from the config, each with the config's value."""
+    """Return the `settings` whose values differ from those in the config, with the values in the config."""
     values = flat(cfg)
     return {key: values.get(key, "missing") for key, value in settings.items() if values.get(key, "missing") != value}
 
@@ -87,7 +88,7 @@ def test_overlay_makes_a_case_as_published(name):
 
 
 def test_cases_as_published_are_those_of_the_overlays():
-    """An overlay changes settings that make sense for its cases only, and other cases refuse it."""
+    """An overlay changes settings that make sense only for certain cases, and other cases refuse the overlay."""
     assert [name for name in AS_PUBLISHED if name not in TRAINED_AS_PUBLISHED] == []
 
 
@@ -115,10 +116,10 @@ def test_case_has_the_expected_sizes(name):
 
 
 def count_parameters(node):
-    """Return the number of trainable parameters of a network, without drawing them."""
+    """Return the number of trainable parameters of a network; no initial values are drawn."""
     arguments = OmegaConf.to_container(node)
     if "spectral_norm" in arguments:
-        arguments["spectral_norm"] = "none"  # the same number of parameters in less time
+        arguments["spectral_norm"] = "none"  # this gives the same number of parameters in less time
     with torch.device("meta"):
         network = instantiate(arguments, "model")
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
@@ -136,14 +137,15 @@ def narrow(cfg):
         elif "width" in node:
             node.width = 4
     if cfg.schedule.growth is not None:
-        cfg.schedule.growth.update(images_per_stage=1, batch_size=4)  # full size at the third step
+        # The networks have their full size at the third step.
+        cfg.schedule.growth.update(images_per_stage=1, batch_size=4)
     for node in cfg.model.auxiliary.values():
         node.update({key: value for key, value in {"width": 4, "max_width": 8}.items() if key in node})
     return cfg
 
 
 def narrow_bench(cfg):
-    """Return the small form of a case, ready to make steps with batches of 4."""
+    """Return a bench that can train the small form of a case, with batches of 4."""
     cfg = narrow(cfg)
     cfg.schedule.batch_size = 4
     return Bench(cfg=cfg)

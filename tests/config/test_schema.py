@@ -1,4 +1,4 @@
-"""The schemas type and limit every key outside the nodes."""
+"""The schemas declare the type and the limits of every key outside of nodes."""
 
 import subprocess
 import sys
@@ -65,7 +65,7 @@ def test_other_commands_have_ranges_too(config_name, override, expected):
 
 
 def test_part_of_a_config_is_resolved():
-    cfg = raw_config("ckpt=a", "samples=7", config="evaluate")  # its metrics refer to the data of the run
+    cfg = raw_config("ckpt=a", "samples=7", config="evaluate")  # metrics refer to the data of the run
     assert "metrics" not in schema.resolve(cfg, without=["metrics"])
     cfg.samples = 0
     with pytest.raises(UserError, match=r"^samples=0: must be a whole number from 1 to 10000000, or null$"):
@@ -99,7 +99,7 @@ def test_dictionaries_hold_nodes_only(key):
     assert complaints([f"+{key}.unknown.width=3"]) == [
         f"{key}.unknown={{width: 3}}: has no _target_, the class or function to build it with"
     ]
-    config(f"+{key}.unknown=null")  # null leaves an entry out
+    config(f"+{key}.unknown=null")  # an entry that is null is left out
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_precision_16_is_refused_with_the_reason(given):
     range_, reason = complaints([f"trainer.precision={given}"])
     assert "must be one of 32-true" in range_
     assert reason == (
-        f"trainer.precision={given}: its loss scaling would miss the discriminator's own optimizer: "
+        f"trainer.precision={given}: the loss scaling of float16 would miss the discriminator's own optimizer: "
         "use trainer.precision=bf16-mixed"
     )
 
@@ -174,7 +174,7 @@ def test_defaults_are_within_their_ranges(root):
 
 
 def checked_fields(root):
-    """Yield the fields whose default, or whose annotation, is not valid."""
+    """Yield the names of fields whose annotation cannot be checked, or whose default is not allowed."""
     for field in fields(root):
         annotation = field.metadata.get("annotation")
         if is_dataclass(field.type):

@@ -1,4 +1,4 @@
-"""Every score refuses sets that are too small for it, by name; sets of its minimum are enough."""
+"""Every score refuses sets of images that are smaller than the score's minimum, and the error names the score."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Overrides that Hydra refuses are explained: what there is, and what was perhaps meant."""
+"""Overrides that Hydra refuses are explained: the error lists the valid names, and what was perhaps meant."""
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
@@ -12,7 +12,7 @@ from ganexp.config.suggestions import explain, options_of
 
 
 def explanation(*overrides, config_name="train", own=None):
-    """Return the explanation of an error that Hydra raises for these overrides."""
+    """Return ganexp's explanation of the error that Hydra raises for these overrides."""
     schema.register()
     GlobalHydra.instance().clear()
     folders = [CONF] if own is None else [CONF, own]
@@ -223,7 +223,7 @@ def test_facts_in_hydras_texts():
     assert unmatched_group(Exception("Could not override 'a/b@c'. No match in the defaults list.")) == "a/b@c"
     assert unmatched_group(Exception("Could not override 'a'.\nDid you mean to override b?")) == "a"
     text = "Invalid Defaults List override '/data: x'.\nNo earlier Group Default for 'data@experiment.data' exists"
-    assert unmatched_group(Exception(text)) == "data@experiment.data"  # the text of Hydra 1.4
+    assert unmatched_group(Exception(text)) == "data@experiment.data"  # this is the error text of Hydra 1.4
     assert unmatched_group(Exception("Something else")) == ""
     assert missing_deletion(Exception("Could not delete from config. 'a.b' does not exist.")) == "a.b"
     assert missing_deletion(Exception("Could not delete from config. The value of 'a' is 3 and not 4.")) == ""

@@ -1,4 +1,4 @@
-"""What the YAML of ganexp names can be checked: every class and function declares what its arguments allow."""
+"""Every class and function that the YAML of ganexp names declares which values its arguments allow."""
 
 import inspect
 
@@ -11,7 +11,7 @@ from ganexp.config.instantiate import locate
 
 
 def targets_in_conf():
-    """Return every target that conf names, with the settings that go with it."""
+    """Return every target that conf names, with the names of the settings that conf gives this target."""
     found = {}
     for file in CONF.rglob("*.yaml"):
         if CONF / "hydra" not in file.parents:
@@ -23,7 +23,7 @@ def targets_in_conf():
 def nodes_in(value):
     if is_node(value):
         names = {name for name, item in value.items() if name[0] != "_" and not is_node(item)}
-        yield value["_target_"], names - {"defaults"}  # Hydra's key, where a whole file is the node
+        yield value["_target_"], names - {"defaults"}  # Hydra's key in a file that is a node as a whole
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from nodes_in(item)
 

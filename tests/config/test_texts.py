@@ -1,4 +1,4 @@
-"""Which keys hold texts, and how overrides keep their letters."""
+"""Which keys hold texts, and how such texts keep every character in an override."""
 
 import subprocess
 
@@ -77,14 +77,14 @@ def test_lists_of_options_and_of_other_settings_pass():
         ("name=choice(1e5,x)", "name=choice('1e5',x)"),
         ("name=sort(2,1,reverse=true)", "name=sort('2','1',reverse=true)"),
         ("name=nan", "name='nan'"),
-        ("name=range(1,3)", "name=range(1,3)"),  # its arguments are numbers
+        ("name=range(1,3)", "name=range(1,3)"),  # the arguments of range are numbers
         ("name='1e5'", "name='1e5'"),
-        ("name=007", "name=007"),  # not a number for Hydra
+        ("name=007", "name=007"),  # Hydra does not read this as a number
         ("name=null", "name=null"),
         ("name=", "name="),
         ("~name", "~name"),
         ("name=${seed}/1e5", "name=${seed}/1e5"),
-        ("name=1 (2)", "name=1 (2)"),  # Hydra refuses it, and its message shows the text as given
+        ("name=1 (2)", "name=1 (2)"),  # Hydra refuses this, and its message shows the text as given
         ("name=~/a b", "name='/home/me/a b'"),
         ("name=['~/a',~,b]", "name=['/home/me/a','/home/me',b]"),
         ("name='~/a'", "name='/home/me/a'"),

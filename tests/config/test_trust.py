@@ -90,7 +90,7 @@ def test_address_of_a_server_is_refused(tmp_path, monkeypatch, address):
     path = saved(tmp_path, {"logger": {"mlflow": node}})
     with pytest.raises(UserError, match=f"(?s)logger.mlflow.tracking_uri={address}.*MLFLOW_TRACKING_URI={address}"):
         trust.load(path)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)  # the user's own choice
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)  # now the user has chosen this address
     assert trust.load(path).logger.mlflow.tracking_uri == address
 
 
@@ -108,7 +108,7 @@ def test_no_package_is_trusted_by_an_empty_list(monkeypatch):
 
 
 def saved(tmp_path, change):
-    """Save the config of a run with a change, and return its path."""
+    """Save the config of a run with a change, and return the path of the file."""
     values = OmegaConf.to_container(config(*TINY))
     OmegaConf.save(values | change, tmp_path / "config.yaml")
     return tmp_path / "config.yaml"

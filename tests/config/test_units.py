@@ -1,4 +1,4 @@
-"""The length and the cadence of a run are in steps or in epochs; the command line decides where options give both."""
+"""The length and the cadence of a run are in steps or in epochs; if options give both, the command line decides."""
 
 import pytest
 from helpers.config import raw_config

@@ -66,7 +66,7 @@ def test_failed_download_names_files_and_address(tmp_path, error):
     lines = str(caught.value).splitlines()
     assert "no route to host" in lines[0]
     assert {f"  {tmp_path}/a.bin", f"  {tmp_path}/b.bin"} <= set(lines)
-    assert f"unpacked, from {URL}" in str(caught.value)
+    assert f"packed in an archive, from {URL}" in str(caught.value)
     assert f"data.root=DIRECTORY (now {tmp_path})" in lines[-1]
 
 

@@ -1,4 +1,4 @@
-"""Warnings of classes that look like a mistake, and silence where they do not."""
+"""Warnings about classes that look like a mistake, and no warnings about other classes."""
 
 import pytest
 
@@ -9,7 +9,7 @@ from ganexp.data.layout_warnings import class_warnings
 def warnings_of(counts, files="{n}.png", from_folders=True):
     """Return the warnings about classes with `counts` images.
 
-    `files` is the format of file names, in which n counts the images of a folder, and total those of all folders.
+    `files` is the format of file names: {n} counts the images of one folder, and {total} the images of all folders.
     """
     images, total = [], 0
     for name, count in counts.items():
@@ -39,7 +39,7 @@ def test_folder_for_every_image_names_both_fixes():
     assert warning.startswith("30 classes have one image only: patient0, patient1, ")
     assert "dataset.json" in warning
     (warning,) = warnings_of({"a": 5, "b": 1, "c": 5})
-    assert warning == "1 class has one image only: b. Add images to such a class, or remove it."
+    assert warning == "1 class has one image only: b. Add images to a class with one image, or remove it."
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def test_digits_equal_those_of_scikit_learn():
 
 @pytest.mark.parametrize("load", [sets.digits, sets.mnist, sets.cifar, sets.stl10, sets.flowers102, sets.fake])
 def test_unknown_split_is_rejected_with_choices(load):
-    with pytest.raises(UserError, match=r"split=dev: this dataset has \w+, "):
+    with pytest.raises(UserError, match=r"split=dev: this dataset has the splits \w+, "):
         load("", "dev", 8, 1)
 
 

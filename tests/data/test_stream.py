@@ -15,7 +15,7 @@ from ganexp.data.stream import ImageStream
 
 @pytest.fixture
 def numbered():
-    """Return images with the value of their index, plus 100 in the left half, which shows whether they are mirrored."""
+    """Return images whose pixels have the image's index as value, plus 100 in the left half to show mirroring."""
     images = torch.arange(20, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 2, 4)
     images[..., :2] += 100
     return ImageSet(images, torch.arange(20), [str(i) for i in range(20)])
@@ -89,7 +89,7 @@ def test_workers_give_the_batches_of_memory(numbered, lazy, workers):
 
 
 def test_killed_process_leaves_no_workers(lazy, monkeypatch):
-    """No workers are left even where torch's own check finds their parent alive, which is then a fork server."""
+    """Workers end even if torch's own check finds their parent alive, as it does if the parent is a fork server."""
     monkeypatch.setattr(ManagerWatchdog, "is_alive", lambda _: True)
     fork = multiprocessing.get_context("fork")
     started = fork.SimpleQueue()

@@ -55,5 +55,5 @@ def test_images_read_one_by_one_are_those_from_memory(drawn, position):
 def test_image_and_label_stay_together(drawn):
     image_set, *settings_ = drawn
     images, labels = next(ImageStream(image_set, *settings_))
-    darker = ((images + 1) * 127.5).amin((1, 2, 3)).round()  # the values without 100, mirrored or not
+    darker = ((images + 1) * 127.5).amin((1, 2, 3)).round()  # the values to which 100 is not added
     assert torch.equal(darker.long(), labels)

@@ -1,6 +1,6 @@
 """Training and scoring on a real GPU; skipped without one.
 
-GANEXP_TEST_DEVICE=cpu makes the same checks on the CPU, as far as they apply there, to test this file itself.
+With GANEXP_TEST_DEVICE=cpu, the checks that apply to a CPU run on the CPU, to test this file itself.
 """
 
 import contextlib
@@ -33,22 +33,22 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(ON_GPU and not torch.cuda.is_available(), reason="torch finds no GPU"),
 ]
-os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for trainer.deterministic; cuBLAS reads it once in a process
+os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # for trainer.deterministic; cuBLAS reads this variable only once
 
 PRECISIONS = ("32-true", "bf16-mixed")
 TRAINER = "trainer=gpu" if ON_GPU else "trainer=cpu"
 ACCELERATOR = "accelerator=gpu" if ON_GPU else "accelerator=cpu"  # the override for evaluate and sample
 LENGTH = ("schedule.steps=4", "schedule.evaluate_every=2", "trainer.log_every=2", "callbacks=none", "hydra.run.dir=run")
 SHORT = (*LENGTH, TRAINER)
-TOLERANCE = 1e-5  # allowed error of a gradient, relative to its norm
-WAITS = "called a synchronizing CUDA operation"  # torch's warning
+TOLERANCE = 1e-5  # allowed norm of a gradient's error, divided by the norm of the gradient
+WAITS = "called a synchronizing CUDA operation"  # part of torch's warning
 
 
 @pytest.fixture(autouse=True)
 def usual_algorithms():
     """Undo what an earlier run has set: tests start with algorithms that need not be deterministic, without TF32."""
     trainers.choose_algorithms(deterministic=False, tf32=False)
-    torch.backends.cudnn.benchmark = False  # an earlier run may have set it; two timings may choose two algorithms
+    torch.backends.cudnn.benchmark = False  # otherwise, timings choose the algorithms, not always the same ones
     yield
     trainers.choose_algorithms(deterministic=False, tf32=True)
     set_waiting("default")
@@ -91,7 +91,7 @@ def test_steps_have_finite_gradients_on_the_device(case, precision):
     with autocast(precision):
         bench.step(2)
     parameters = list(bench.gan.networks.parameters())
-    used = [each for each in parameters if each.grad is not None]  # a network that grows does not use all yet
+    used = [each for each in parameters if each.grad is not None]  # a growing network does not use all parameters yet
     assert {each.device.type for each in parameters} == {DEVICE}
     assert {(each.grad.device.type, each.grad.dtype) for each in used} == {(DEVICE, torch.float32)}
     assert all(gradient.isfinite().all() and gradient.norm() > 0 for gradient in gradients(bench).values())
@@ -112,7 +112,7 @@ def test_gradients_agree_with_the_cpu(case):
     for name, expected in found["cpu"].items():
         error = ((found[DEVICE][name] - expected).norm() / expected.norm()).item()
         print(f"{case} {name}: {error:.1e}")
-        assert error < TOLERANCE, f"the gradient of the {name} differs by {error:.1e} of its norm"
+        assert error < TOLERANCE, f"the gradient of the {name} has the relative error {error:.1e}"
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -183,7 +183,7 @@ def test_updates_can_be_recorded_as_graphs(case, precision, tmp_path):
 
 
 class NoWaiting(Callback):
-    """Raise an error if a step waits for the GPU, except in the first step and where losses are logged."""
+    """Raise an error if a step waits for the GPU, except in the first step and in steps whose losses are logged."""
 
     steps = 0
 
@@ -262,9 +262,9 @@ def test_scores_agree_with_the_cpu(tmp_path):
     images = torch.rand(200, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 1.5 - 1
     values = {}
     for device in ("cpu", DEVICE):
-        use_tf32(True)  # on, as in a run; scores are computed without TF32
-        cfg = config(*SCORED, f"metrics.cache={tmp_path}")  # both devices use the classifier of the first
-        shutil.rmtree(tmp_path / "references", ignore_errors=True)  # each device computes its own
+        use_tf32(True)  # on, as in a run, but scores must not use TF32
+        cfg = config(*SCORED, f"metrics.cache={tmp_path}")  # both devices use one trained classifier
+        shutil.rmtree(tmp_path / "references", ignore_errors=True)  # each device computes its own references
         scores = build_scores(cfg, build.build_image_set(cfg), torch.device(device), num_classes=4)
         scores.reset()
         for part in torch.arange(200).split(80):

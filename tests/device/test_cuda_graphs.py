@@ -1,6 +1,6 @@
-"""Replaying updates as CUDA graphs takes the same steps as launching their operations one by one.
+"""Updates that are replayed as CUDA graphs make the same steps as updates whose operations are launched one by one.
 
-The tests of single updates also run without a GPU, with a graph that carries out the recorded function again.
+The tests of single updates also run without a GPU. A pretended graph then carries out the recorded function again.
 """
 
 import contextlib
@@ -30,7 +30,8 @@ RECORDED = [case for case in CASES if case not in NOT_RECORDED]
 CASES_ON_DEVICES = [(case, "cpu") for case in ("mlp", "sngan_conditional", "classifier", "sagan_loss_limit")]
 CASES_ON_DEVICES += [pytest.param(case, "cuda", marks=NEEDS_GPU) for case in RECORDED]
 SHORT = ("schedule.steps=4", "schedule.evaluate_every=2", "trainer.log_every=2", "callbacks=none", "trainer=gpu")
-TOLERANCES = {"32-true": 1e-3, "bf16-mixed": 5e-2}  # allowed error of the change of the weights, relative to its norm
+# The allowed error of the weights' change: the norm of the error, divided by the norm of the change.
+TOLERANCES = {"32-true": 1e-3, "bf16-mixed": 5e-2}
 WARNING = "warning: trainer.cuda_graph"
 
 
@@ -43,7 +44,7 @@ def deterministic_algorithms():
 
 
 class PretendGraph:
-    """Carry out the recorded function at each replay, and write its results to the tensors of the recording."""
+    """Carry out the recorded function at each replay, and write the new results to the tensors of the recording."""
 
     recording = False
 
@@ -94,10 +95,10 @@ def is_recording(device):
 
 
 def steps(case, device, precision="32-true", compute=None):
-    """Make three steps of gradient descent, and replay graphs of `compute` if it is given.
+    """Make three steps of gradient descent; if `compute` is given, record and replay it as graphs.
 
     Returns:
-        The GAN, and the change of its weights as one vector.
+        The GAN, and the change of the GAN's weights as one vector.
     """
     bench = Bench(*CASES[case], base=CHOICES, model=(), device=device)
     gan = bench.gan
@@ -123,7 +124,7 @@ def unchanged(gan):
 
 def error_of(change, expected):
     error = ((change - expected).norm() / expected.norm()).item()
-    print(f"the change of the weights differs by {error:.1e} of its norm")
+    print(f"the change of the weights has the relative error {error:.1e}")
     return error
 
 
@@ -250,7 +251,10 @@ def test_updates_that_change_objects_are_not_recorded(case):
 
 
 class WatchGraphs(Callback):
-    """Collect which networks have graphs, and make waiting an error after the first step where no losses are logged."""
+    """Collect which networks have graphs, and raise an error if certain steps wait for the GPU.
+
+    After the first step, a step whose losses are not logged must not wait.
+    """
 
     def __init__(self):
         self.recorded, self.in_use = set(), []

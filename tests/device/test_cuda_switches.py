@@ -1,4 +1,4 @@
-"""TF32, the memory format and joint batches change the speed of a step on a GPU, and not what it computes."""
+"""TF32, the memory format and joint batches change the speed of a step, but the results only within a tolerance."""
 
 from copy import deepcopy
 from unittest import mock
@@ -19,7 +19,7 @@ NEEDS_GPU = (
 )
 ON_GPU = pytest.param("cuda", marks=NEEDS_GPU)
 SHORT = ("schedule.steps=2", "schedule.evaluate_every=2", "callbacks=none", "hydra.run.dir=run")
-TOLERANCE = 1e-5  # allowed error of a gradient in 32 bits, relative to its norm
+TOLERANCE = 1e-5  # allowed norm of a 32-bit gradient's error, divided by the gradient's norm
 TF32_TOLERANCE = 0.05  # the allowed error with TF32, whose mantissas have 10 bits
 PENALISED = ("wgan_gp_resnet", "class_head", "sngan_cnn_r1", "dragan_replay")
 

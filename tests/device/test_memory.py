@@ -1,4 +1,4 @@
-"""Jobs of a sweep in one process do not add up in memory."""
+"""The jobs that a sweep runs in one process free their memory, so that the used memory does not grow."""
 
 import gc
 import weakref

@@ -45,7 +45,7 @@ def autocast(precision):
 
 
 def second_step(bench, precision):
-    """Make two steps on pretend CUDA tensors, and return the recorder of the second."""
+    """Make two steps on pretend CUDA tensors, and return the recorder of the second step."""
     with pretend_cuda() as recorder:
         bench.move("cuda")
         with autocast(precision):
@@ -120,7 +120,7 @@ class Watch(Callback):
 
 
 def fit_on_pretend_cuda(case, precision, tmp_path, checkpoint=None):
-    """Train by Lightning on pretend CUDA tensors; return the GAN and the callback that watched it."""
+    """Train with Lightning on pretend CUDA tensors; return the GAN and the callback that watched the training."""
     settings = ("schedule.steps=6", "schedule.evaluate_every=3", "trainer.log_every=3", "trainer.cuda_graph=false")
     cfg = config(*CHOICES, *CASES[case], *settings)
     gan, image_set = build.build_gan(cfg), build.build_image_set(cfg)

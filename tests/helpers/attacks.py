@@ -1,7 +1,7 @@
 """Files of a stranger that try to run code, or to read, change or delete files of the user.
 
 Each attack is a run directory, a sweep, a checkpoint, a dataset or a Git checkout, with the command that a user could
-start on it. The command may refuse the files, or use them without harm. The user's files are in the directory mine.
+start on it. The command may refuse the files, or use them without harm. The user's files are in the directory `mine`.
 """
 
 import json
@@ -30,7 +30,7 @@ TRAIN = (*SMALL, "callbacks=[progress,sample_grids,curves]", "hydra.run.dir=run"
 SECRET = "a secret of the user"
 MINE = {"secret.txt": SECRET.encode(), "thesis.ckpt": b"years of work"}
 HACKED = "hacked"  # the file that the code of a stranger creates
-TARGET = "logging.FileHandler"  # it creates its file, and is in no list of dangerous functions
+TARGET = "logging.FileHandler"  # this class creates a file, and is in no list of dangerous functions
 NODE = f"{{_target_: {TARGET}, filename: {HACKED}}}"
 PROGRAM = f"#!/bin/sh\ntouch {HACKED}\n"
 UP = "../" * 24  # leads to the root from any directory of config files
@@ -43,9 +43,9 @@ class Attack:
     """Files of a stranger, and the command that a user starts on them.
 
     Attributes:
-        name: what the files try.
+        name: what the files try to do.
         arguments: the command line after ganexp.
-        write: function that writes the files to the working directory, which has `run` and `mine`.
+        write: a function that writes the files into the working directory, in which `run` and `mine` exist already.
     """
 
     name: str
@@ -54,13 +54,13 @@ class Attack:
 
 
 def prepare(attack: Attack, run: Path, directory: Path) -> None:
-    """Create `directory` with a copy of `run`, the user's files, and those of the attack."""
+    """Create `directory` with a copy of `run`, the user's files, and the files of the attack."""
     shutil.copytree(run, directory / "run")
     (directory / "mine").mkdir()
     for name, content in MINE.items():
         (directory / "mine" / name).write_bytes(content)
     (directory / "bin").mkdir()
-    _program(directory / "bin" / "gs")  # Ghostscript; `environment` puts it before the real one
+    _program(directory / "bin" / "gs")  # `environment` puts this program before the real Ghostscript in PATH
     attack.write(directory)
 
 
@@ -70,7 +70,7 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 def harm(directory: Path, text: str) -> list[str]:
-    """Return the faults of a command: code that ran, files that were read, changed, added or deleted, a traceback."""
+    """Return the harm that a command did: it ran code, read or changed the user's files, or printed a traceback."""
     found = [f"{path.name} exists" for path in directory.rglob(HACKED)]
     mine = {path.name: path.read_bytes() if path.is_file() else b"" for path in (directory / "mine").iterdir()}
     found += [f"mine/{name} changed" for name in sorted(mine.keys() | MINE.keys()) if mine.get(name) != MINE.get(name)]
@@ -109,7 +109,7 @@ def _sweep(*overrides: str) -> Write:
 
 
 def _links(target: str, *names: str) -> Write:
-    """Return a function that replaces files or directories by links to `target`, a name in the user's directory."""
+    """Return a function that replaces files or directories by links to `target` in the directory `mine`."""
 
     def write(directory: Path) -> None:
         for name in names:
@@ -159,7 +159,7 @@ def _pickled_code(name: str, directory: Path) -> None:
 
 
 def _paths_in_checkpoint(directory: Path) -> None:
-    """Let the callbacks' states in last.ckpt name a file of the user as an old checkpoint that is to be removed."""
+    """Change the callbacks' states in last.ckpt so that they name a file of the user as an old checkpoint to remove."""
     path = directory / "run" / "checkpoints" / "last.ckpt"
     thesis = str(directory / "mine" / "thesis.ckpt")
     named = {"best_k_models": {thesis: torch.tensor(1.0)}, "dirpath": str(directory / "mine")}

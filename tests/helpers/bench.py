@@ -17,9 +17,10 @@ MLP = ("model=mlp", "model.generator.hidden=[16,16]", "model.discriminator.hidde
 
 
 class Bench:
-    """A GAN that makes steps without Lightning's Trainer; `events` lists the optimizers' steps as G, D and C.
+    """A GAN that trains without Lightning's Trainer.
 
-    Its config is `cfg`, or is composed from the overrides.
+    The config of the GAN is `cfg`, or is composed from the overrides. `events` lists the steps of the optimizers in
+    order: G for the generator, D for the discriminator, C for a third network, such as a classifier.
     """
 
     def __init__(self, *overrides, model=MLP, base=BASE, cfg=None, device="cpu"):
@@ -29,7 +30,7 @@ class Bench:
         self.move(device)
 
     def move(self, device):
-        """Move the networks to a device, and make a new stream and new optimizers there."""
+        """Move the networks to a device, and make a new stream of images and new optimizers there."""
         gan = self.gan
         gan.connect(build_stream(self.cfg, self.image_set, torch.device(device)))
         gan.to(device)
@@ -38,7 +39,7 @@ class Bench:
         gan.lr_schedulers = lambda: [each["scheduler"] for each in schedulers]
         gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
         gan.log_every = 10**9
-        gan._end_period = lambda: None  # without a Trainer there is no period
+        gan._end_period = lambda: None  # the original function needs a Trainer
         gan._trainer = type("Trainer", (), {"should_stop": False})()
         self.events = []
         for name, optimizer in zip(("G", "D", "C"), self.optimizers, strict=False):
@@ -48,7 +49,7 @@ class Bench:
                 self.events.append(name)
                 step()
 
-            watched._wrapped_by_lr_sched = True  # LambdaLR checks that an optimizer steps before it
+            watched._wrapped_by_lr_sched = True  # LambdaLR warns of a replaced `step` without this mark
 
             optimizer.step = watched
 

@@ -41,7 +41,7 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
             code = 0
         except SystemExit as exit_:
             code = exit_.code or 0
-            if isinstance(code, str):  # Python itself prints such a text and exits with 1
+            if isinstance(code, str):  # Python prints the text of a SystemExit and exits with 1
                 print(code, file=sys.stderr)
                 code = 1
         finally:
@@ -54,9 +54,10 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
 
 @contextlib.contextmanager
 def _one_composition() -> Iterator[None]:
-    """Prevent the first of Hydra's two compositions, which only serves to read hydra.mode, unless it may be set.
+    """Prevent Hydra's first composition of the config, unless the command may set hydra.mode.
 
-    Commands in separate processes compose twice, as they do for users.
+    Hydra composes the config twice, and uses the first composition only to read hydra.mode. Commands in separate
+    processes compose the config twice, as they do for users.
     """
     compose = Hydra.get_mode
 

@@ -18,7 +18,7 @@ TINY = (
     "schedule.batch_size=8",
     "trainer.log_every=1",
     "metrics=none",
-    "callbacks=progress",  # pictures take most of the time of so short a run
+    "callbacks=progress",  # in such a short run, pictures take most of the time
 )
 
 
@@ -41,7 +41,7 @@ def _pickled(overrides, config, with_hydra):
 
 
 def composed(overrides, config="train", with_hydra=False):
-    """Return the composed, unresolved config without using earlier ones."""
+    """Compose the config again, even if it was composed before, and return it unresolved."""
     schema.register()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(CONF), **VERSION_BASE):

@@ -1,7 +1,7 @@
-"""Let Hydra compose the configs of the package faster, with the same result, because tests compose thousands of them.
+"""Let Hydra compose the configs of ganexp faster, with the same result: the tests compose thousands of configs.
 
-Within a test process, every config file of the package is read and embedded only once, the same choice of files is
-merged only once, and every interpolation is parsed only once. Separate processes, and a user's own directories, are
+Within a test process, every config file of ganexp is read and embedded only once, the same choice of files is merged
+only once, and every interpolation is parsed only once. Separate processes, and a user's own config directories, are
 not affected.
 """
 
@@ -25,12 +25,12 @@ from omegaconf import DictConfig, grammar_parser
 from ganexp.config.composition import CONF
 
 PATCHES = pytest.MonkeyPatch()
-STEP = 6  # files from one remembered merge to the next
+STEP = 6  # number of files from one remembered merge to the next
 
 
 @dataclass
 class _Merged:
-    """Several merged config files, which replace the defaults that choose them."""
+    """The merge of several config files. It takes the place of these files in Hydra's list of defaults."""
 
     config: DictConfig
     config_path: str = "several files"
@@ -38,7 +38,7 @@ class _Merged:
 
 def install() -> None:
     """Replace functions of Hydra by functions that remember their results."""
-    Plugins.instance()  # fills the registry
+    Plugins.instance()  # fills Hydra's registry of sources
     for scheme in ("file", "pkg"):
         source: Any = SourcesRegistry.instance().resolve(scheme)
         PATCHES.setattr(source, "load_config", _remembered(source.load_config, _file_of_the_package))
@@ -63,7 +63,7 @@ def uninstall() -> None:
 
 
 def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function with a memory of pickled results. A result whose key is None is not kept."""
+    """Return `function` with a cache of pickled results. A result whose key is None is not kept."""
     results: dict[Any, bytes] = {}
 
     @functools.wraps(function)
@@ -79,9 +79,9 @@ def _remembered(function: Callable[..., Any], key_of: Callable[..., Any]) -> Cal
 
 
 def _from_a_head(merge: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
-    """Return a function that merges files, and remembers the merge of the first n files, n a multiple of STEP.
+    """Return a function that merges files, and remembers the merges of the first STEP, 2 STEP, 3 STEP, … files.
 
-    Merging a file into a config takes a millisecond, because it visits all of its nodes.
+    Merging a file into a config takes a millisecond, because all nodes of the config are visited.
     """
 
     def compose(loader: ConfigLoaderImpl, defaults: Sequence[Any], repo: Any) -> DictConfig:
@@ -105,7 +105,7 @@ def _unless_merged(load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _shared(load: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function with a memory of results. They are not copied, because Hydra only reads them."""
+    """Return `load` with a cache of results. The results are not copied, because Hydra only reads them."""
     results: dict[str, Any] = {}
 
     def call(repository: ConfigRepository, config_path: str) -> Any:

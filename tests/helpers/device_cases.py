@@ -1,4 +1,4 @@
-"""Narrow GANs, one for each kind of network, loss and update, to test that they train on a device."""
+"""Narrow GANs for tests of training on a device, with each kind of network, loss and update rule."""
 
 CHOICES = (
     *("data=fake", "data.resolution=16", "data.num_classes=4", "data.source.size=320", "data.in_memory=true"),
@@ -40,4 +40,4 @@ CASES = {
         *("loss=non_saturating", "loss/auxiliary=feature_denoising", "model.auxiliary.denoiser.layers=3", *NARROW),
     ),
 }
-READS_A_LOSS = ("sagan_loss_limit",)  # the update rule must know a loss, so it waits for the device
+READS_A_LOSS = ("sagan_loss_limit",)  # the update rule must read a loss, so the CPU waits for the device

@@ -42,7 +42,7 @@ def write_files(root: Path, files: Mapping[str, bytes | int]) -> Path:
 
     Args:
         root: The directory.
-        files: Content by path. A number creates a grey PNG of 4x4 pixels with this level.
+        files: The content of each file; the keys are paths. A number stands for a PNG of 4x4 pixels of this grey level.
     """
     for path, content in files.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -51,12 +51,12 @@ def write_files(root: Path, files: Mapping[str, bytes | int]) -> Path:
 
 
 def write_zip(path: Path, files: Mapping[str, bytes | int], separator: str = "/") -> Path:
-    """Write a zip with the files that `write_files` would write, and return its path.
+    """Write a zip with the files that `write_files` would write, and return the path of the zip.
 
     Args:
-        path: The zip.
-        files: Content by path, with slashes.
-        separator: The separator of folders in the zip.
+        path: The path of the zip.
+        files: The content of each file; the keys are paths with slashes.
+        separator: The text between the names of folders in the zip.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as archive:
@@ -72,18 +72,18 @@ def _content(content: bytes | int) -> bytes:
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    """Return the image as a file of a format that Pillow writes."""
+    """Return the content of an image file in a format that Pillow writes."""
     target = io.BytesIO()
     image.save(target, kind, **options)
     return target.getvalue()
 
 
 def png_of_16_bits(values: np.ndarray, colour_type: int, transparent: Sequence[int] = ()) -> bytes:
-    """Return a PNG with 16 bits per channel. Pillow itself writes such files only in grey.
+    """Return a PNG with 16 bits per channel. Pillow itself writes 16 bits per channel only for grey images.
 
     Args:
-        values: uint16 (H, W, C).
-        colour_type: 0 grey, 2 RGB, 4 grey with alpha, 6 RGB with alpha.
+        values: The pixels, uint16 (H, W, C).
+        colour_type: 0 means grey, 2 RGB, 4 grey with alpha, 6 RGB with alpha.
         transparent: The grey level or colour that means transparent.
     """
     height, width, _ = values.shape
@@ -99,13 +99,13 @@ def _png_chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def tiff(values: np.ndarray, photometric: int, sample_format: int = 1, bits: int | None = None) -> bytes:
-    """Return an uncompressed TIFF of values of any type, in the byte order of `values`.
+    """Return an uncompressed TIFF file that stores `values` in their type and byte order.
 
     Args:
         values: Values (H, W, C) of an integer or floating-point type with an explicit byte order.
-        photometric: 0 white is zero, 1 black is zero, 2 RGB.
-        sample_format: 1 unsigned, 2 signed, 3 floating point.
-        bits: Number of bits of a sample, by default that of the type. Samples of 12 bits are packed.
+        photometric: 0 means that white is zero, 1 that black is zero, and 2 means RGB.
+        sample_format: 1 means unsigned integers, 2 signed integers, 3 floating-point numbers.
+        bits: The number of bits of a sample. None means as many as the type of `values` has. 12-bit samples are packed.
     """
     order = ">" if values.dtype.byteorder == ">" else "<"
     height, width, channels = values.shape
@@ -148,7 +148,7 @@ def pnm(kind: str, values: np.ndarray, largest: int) -> bytes:
 
 
 def ycck_jpeg(image: Image.Image) -> bytes:
-    """Return a CMYK image as a JPEG with inverted YCCK channels, as Photoshop writes it."""
+    """Return a CMYK image as a JPEG with inverted YCCK channels, a form that Photoshop writes."""
     *inks, black = image.split()
     stored = [ImageChops.invert(band) for band in Image.merge("RGB", inks).convert("YCbCr").split()]
     content = encoded(Image.merge("CMYK", [*stored, black]), "JPEG", quality=100, subsampling=0)

@@ -17,7 +17,7 @@ def count_parameters(network: nn.Module) -> int:
 
 
 def randomise(network: nn.Module, training: bool = False) -> nn.Module:
-    """Return `network` in double precision with random parameters and statistics, so that tests detect swapped ones."""
+    """Return `network` in double precision with random parameters and statistics, so that no two tensors are equal."""
     torch.manual_seed(0)
     network.double().train(training)
     with torch.no_grad():
@@ -74,7 +74,10 @@ def batch_norm(x: Tensor, layer: nn.Module, eps: float, training: bool) -> Tenso
 
 
 def conditional_norm(x: Tensor, layer: nn.Module, training: bool) -> Tensor:
-    """Return x after conditional batch norm for `LABELS` (eps 1e-4), or without classes after batch norm (eps 1e-5)."""
+    """Return x after conditional batch norm with `LABELS`, eps 1e-4.
+
+    If `layer` has no classes, return x after batch norm with eps 1e-5.
+    """
     if layer.scale is None:
         return batch_norm(x, layer.norm, 1e-5, training)
     assert layer.norm.weight is None

@@ -11,7 +11,7 @@ def options(group):
 
 
 def flat(node, key=""):
-    """Return every value of a config by its key; lists are values."""
+    """Return all values of a config in one dictionary with dotted keys; a list counts as one value."""
     if OmegaConf.is_config(node):
         node = OmegaConf.to_container(node)
     if not isinstance(node, dict):

@@ -1,13 +1,13 @@
 """Train on pretend CUDA tensors, on a machine without a GPU.
 
-Tensors of torch's FakeTensorMode have a device and a type, but no values. Operations on them follow the rules of that
-device: mixed devices are refused, and autocast casts as on a GPU. But without a GPU their backward pass fails, because
-autograd asks the driver for the streams of the device. `PretendCuda` therefore answers "meta" when C++ code asks for
-the device of a pretend CUDA tensor, and "cuda:0" when Python or autocast asks.
+Tensors of torch's FakeTensorMode have a device and a type, but no values. Operations on these tensors follow the rules
+of the device: tensors on different devices cannot be combined, and autocast casts as on a GPU. But without a GPU, the
+backward pass fails, because autograd asks the driver for the streams of the device. `PretendCuda` therefore answers
+"meta" when C++ code asks for the device of a pretend CUDA tensor, and "cuda:0" when Python or autocast asks.
 
-It also notices what FakeTensorMode does not: random generators of another device, CPU tensors indexed by CUDA tensors,
-and whatever makes the CPU wait for the GPU. All of this relies on private parts of torch: `problem` says whether they
-still work.
+`PretendCuda` also notices three things that FakeTensorMode does not notice: a random generator of another device, a
+CPU tensor that is indexed by a CUDA tensor, and operations that make the CPU wait for the GPU. `PretendCuda` relies on
+private parts of torch; `problem` says whether these parts still work.
 """
 
 import contextlib
@@ -54,17 +54,17 @@ class PretendCuda(TorchDispatchMode):
     """Carry out operations on pretend tensors, and record what a GPU would do.
 
     Attributes:
-        waits: what made the CPU wait for the GPU, as (kind, line of the code) with counts.
-        launches: the number of kernels.
-        products: convolutions and matrix products on the device, as (name, data type) with counts.
-        truth: the value of each boolean tensor when code reads it.
+        waits: how often the CPU would have waited for the GPU, counted for each (kind of wait, line of the code).
+        launches: the number of kernels that a GPU would have started.
+        products: the number of convolutions and matrix products on the device, for each (name, data type).
+        truth: the value that code reads from every boolean tensor.
     """
 
     def __init__(self):
         super().__init__()
         self.truth = False
         self.autocasts = []  # whether each of the entered autocasts is enabled
-        self.leaves = []  # autograd's nodes of parameters, which it must not make within an autocast
+        self.leaves = []  # autograd's nodes of parameters; autograd must not create these nodes within an autocast
         self._just_made = set()
         self.clear()
 
@@ -73,7 +73,7 @@ class PretendCuda(TorchDispatchMode):
         self.waits, self.products, self.launches = Counter(), Counter(), 0
 
     def keep_leaf(self, tensor):
-        """Let autograd make its node of a leaf now, as it would outside of autocast."""
+        """Let autograd create its node for a leaf tensor now, as outside of an autocast."""
         self.autocasts.append(False)
         self.leaves.append(tensor.view_as(tensor).grad_fn.next_functions[0][0])
         self.autocasts.pop()
@@ -82,7 +82,7 @@ class PretendCuda(TorchDispatchMode):
         kwargs = dict(kwargs or {})
         if function is torch.ops.prim.device.default:
             return self._device_of(args[0])
-        if kwargs.get("device") == META:  # C++ code wants a tensor like a pretend CUDA tensor
+        if kwargs.get("device") == META:  # C++ code wants a tensor on the device of a pretend CUDA tensor
             kwargs["device"] = CUDA
         name = function._schema.name.split("::")[1]
         check_generator(args, kwargs)
@@ -106,7 +106,10 @@ class PretendCuda(TorchDispatchMode):
         return result
 
     def _device_of(self, tensor):
-        """Return the true device to autocast, which asks within its wrapper of an operation, and "meta" to autograd."""
+        """Return the device of a tensor; in place of "cuda:0", return "meta" unless autocast asks.
+
+        Autocast is recognised because it asks from within its wrapper of an operation.
+        """
         wrapped = torch._C._dispatch_tls_is_dispatch_key_excluded(torch._C._dispatch_key_parse("AutocastCUDA"))
         autocast_asks = bool(self.autocasts and self.autocasts[-1]) and wrapped and id(tensor) not in self._just_made
         return META if is_cuda(tensor) and not autocast_asks else tensor.fake_device
@@ -144,7 +147,7 @@ class PretendCuda(TorchDispatchMode):
             self._wait(f"copy to {target.type}")
 
     def _with_indices_of_known_size(self, args):
-        """Return the arguments with boolean indices replaced by integers, whose number does not depend on values."""
+        """Replace boolean indices by integer indices, so that the size of the result does not depend on values."""
         tensor, indices = args[0], []
         for index in args[1]:
             if is_cuda(index) and not is_cuda(tensor):
@@ -167,12 +170,12 @@ class PretendCuda(TorchDispatchMode):
 
 
 def some_of(tensor):
-    """Return a possible number of elements that a selection takes from a tensor."""
+    """Return a number of elements that a selection could take from a tensor."""
     return max(1, tensor.numel() // 2)
 
 
 def is_move_to_itself(name, args, kwargs):
-    """Return whether a pretend CUDA tensor is moved to CUDA, which C++ code tries because it compares with "meta"."""
+    """Return whether a pretend CUDA tensor is moved to CUDA. C++ code tries this, because it was told "meta"."""
     target = kwargs.get("device")
     return name == "_to_copy" and target is not None and target.type == "cuda" and is_cuda(args[0])
 
@@ -190,9 +193,9 @@ def check_generator(args, kwargs):
 
 @contextlib.contextmanager
 def pretend_cuda():
-    """Let `device="cuda"` make pretend tensors within the block, and yield the `PretendCuda` that records.
+    """Let `device="cuda"` make pretend tensors within the block, and yield the `PretendCuda` that records operations.
 
-    Read images before the block: a cache of the package would keep pretend images.
+    Read images before the block, because a cache of the package would keep pretend images otherwise.
     """
     recorder = PretendCuda()
     with contextlib.ExitStack() as stack:
@@ -205,7 +208,7 @@ def pretend_cuda():
 
 @cache
 def problem():
-    """Return what no longer works with this version of torch, or an empty text."""
+    """Return what no longer works with this version of torch, or "" if everything works."""
     try:
         with pretend_cuda() as recorder:
             return _self_test(recorder)
@@ -218,7 +221,7 @@ def _self_test(recorder):
     kernel.requires_grad_()
     conv2d = torch.nn.functional.conv2d
     refused = {
-        "another device": lambda: conv2d(torch.randn(4, 3, 8, 8), kernel),
+        "a tensor on another device": lambda: conv2d(torch.randn(4, 3, 8, 8), kernel),
         "a generator of another device": lambda: torch.empty(3, device="cuda").normal_(generator=torch.Generator()),
         "an index on another device": lambda: torch.ones(4)[torch.tensor([0], device="cuda")],
     }
@@ -247,5 +250,5 @@ def _self_test(recorder):
     (gradient,) = torch.autograd.grad(conv2d(images, kernel).square().sum(), images, create_graph=True)
     gradient.square().sum().backward()
     if in_half != torch.bfloat16 or kernel.grad is None or kernel.grad.device != CUDA or recorder.waits:
-        return "autocast or the second-order gradient differs from that of a GPU"
+        return "autocast or the second-order gradient works differently than on a GPU"
     return ""

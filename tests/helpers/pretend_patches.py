@@ -1,4 +1,4 @@
-"""What pretend CUDA tensors need in place of some functions of torch, see `pretend_cuda.py`."""
+"""Functions that replace functions of torch for pretend CUDA tensors; see `pretend_cuda.py`."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ class Autocast:
     """Tell the recorder which autocasts are entered.
 
     Args:
-        recorder: the mode that answers which device a tensor has.
+        recorder: the `PretendCuda` that says which device a tensor has.
     """
 
     def __init__(self, recorder):
@@ -41,7 +41,7 @@ class Leaves:
     """Before an autocast begins, let autograd make the nodes of tensors that require a gradient.
 
     Args:
-        recorder: the mode that keeps the nodes.
+        recorder: the `PretendCuda` that keeps the nodes.
     """
 
     def __init__(self, recorder):
@@ -60,7 +60,7 @@ class Leaves:
         return leaf
 
     def _apply(self, module, function):
-        """Apply a function to a module's tensors with new parameters, because pretend tensors cannot be swapped."""
+        """Apply a function to a module's tensors. Make new parameters, because pretend tensors cannot be swapped."""
         for child in module.children():
             child._apply(function)
         for name, parameter in module._parameters.items():
@@ -93,6 +93,6 @@ PATCHES = (
     (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
     (torch.cuda, "is_bf16_supported", lambda *args, **options: True),
     (torch.cuda, "current_device", lambda: 0),
-    (torch.cuda, "get_rng_state", lambda *args: None),  # it does not wait for the device
+    (torch.cuda, "get_rng_state", lambda *args: None),  # the real function does not wait for the device
     (torch.cuda, "mem_get_info", lambda *args: (2**36, 2**36)),
 )

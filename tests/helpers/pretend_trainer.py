@@ -12,7 +12,7 @@ from ganexp.training import trainer as trainers
 
 
 class PretendAccelerator(CPUAccelerator):
-    """An accelerator that needs no driver."""
+    """An accelerator that needs no GPU driver."""
 
     def setup_device(self, device):
         assert device.type == "cuda"

@@ -1,6 +1,7 @@
 """Run code in separate processes, without importing torch and Lightning in each of them.
 
-A server process imports both once, and every other process is a fork of it. test_cli.py tests `python -m ganexp`.
+A server process imports both once, and every other process is a fork of this server. In test_cli.py, `python -m ganexp`
+is tested without the server.
 """
 
 import multiprocessing
@@ -44,7 +45,7 @@ class CommandProcess:
 
     @property
     def returncode(self) -> int | None:
-        """Return the exit code, negative for a signal; None while the process runs."""
+        """Return the exit code, which is negative if a signal ended the process; None while the process runs."""
         return self._process.exitcode
 
     def poll(self) -> int | None:
@@ -64,7 +65,7 @@ class CommandProcess:
         self._process.join(timeout)
         if self.returncode is None:
             self.kill()
-            raise AssertionError(f"still running after {timeout} s:\n{self.output()}")
+            raise AssertionError(f"the process is still running after {timeout} s:\n{self.output()}")
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
@@ -86,7 +87,7 @@ def _run(arguments: tuple[str, ...], cwd: str, environ: dict[str, str], output: 
         stream.flush()
         os.dup2(file, stream.fileno())
     torch.set_num_threads(1)  # as in the tests' own process
-    multiprocessing.set_start_method(None, force=True)  # the platform's own, as for a user
+    multiprocessing.set_start_method(None, force=True)  # the platform's default, as for a user
     sys.argv = ["ganexp", *arguments]
     from ganexp import cli
 
@@ -94,7 +95,7 @@ def _run(arguments: tuple[str, ...], cwd: str, environ: dict[str, str], output: 
 
 
 def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Return `function(*arguments)`, computed in a process of its own with one thread."""
+    """Return the result of `function(*arguments)`, computed in a separate process with one thread."""
     with ProcessPoolExecutor(1, _context, torch.set_num_threads, (1,)) as pool:
         return pool.submit(function, *arguments).result(timeout=200)
 

@@ -1,4 +1,4 @@
-"""Train and score in two processes, each with its share of the same random draws, or in one process with all draws."""
+"""Train and score in two processes that share the random draws, or in one process that uses all of these draws."""
 
 import math
 import os
@@ -35,7 +35,7 @@ COMMON = (
     "metrics=none",
     "callbacks=none",
     "data.flip=true",
-    "optimizer.generator.eps=1e-3",  # with a small eps, Adam makes steps of full size along rounding errors
+    "optimizer.generator.eps=1e-3",  # with a small eps, Adam makes large steps even if gradients are rounding errors
     "optimizer.discriminator.eps=1e-3",
 )
 SCORED = (
@@ -50,7 +50,7 @@ SCORED = (
 
 
 def run_ranks(function: Callable[..., Any], *arguments: Any) -> list[Any]:
-    """Return the results of `function(*arguments)` in both processes, by rank."""
+    """Return the results of `function(*arguments)` in both processes, in the order of their ranks."""
     port = find_free_network_port()
     with ProcessPoolExecutor(SIZE, get_context("forkserver")) as pool:
         calls = [pool.submit(_call, rank, port, dict(os.environ), function, arguments) for rank in range(SIZE)]
@@ -70,12 +70,12 @@ def _call(
 
 
 def share_draws() -> None:
-    """Draw latents, labels and epsilon for all processes together, and take the share of this one."""
+    """Let this process draw latents, labels and epsilon for all processes, and use only its own share."""
     rank = processes.rank()
 
     def share(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         def draw_share(*arguments: Any, **options: Any) -> torch.Tensor:
-            if options.get("generator") is not None:  # these draws are the order of the images and fixed latents
+            if options.get("generator") is not None:  # these draws make the order of the images, and fixed latents
                 return draw(*arguments, **options)
             *others, shape = arguments
             count = shape[0]
@@ -121,7 +121,7 @@ def score(directory):
 
 
 def diverge(directory):
-    """Return the error of a training in which the images of one process become NaN, and the step of the GAN."""
+    """Return the error of a training in which the images of one process become NaN, and the last step of the GAN."""
     cfg = config(*COMMON, f"trainer.devices={processes.count()}")
     prepared = prepare(cfg)
     if processes.rank():

@@ -58,13 +58,13 @@ def make_run(
 
     Args:
         path: path of the directory.
-        text: the config; its seed is replaced.
+        text: the config as YAML; `seed` replaces its seed.
         seed: seed of the run.
-        fid: FID at the best evaluation. The FID at the last one is higher by 1, and the Inception Score is 60 / fid.
-        points: number of steps after step 0 at which losses are logged; at 10 of them, scores and mean logits are, too.
+        fid: FID at the best evaluation. At the last evaluation, FID is higher by 1. The Inception Score is 60 / fid.
+        points: number of steps after step 0 that log losses. 10 of these steps also log scores and mean logits.
         pictures: whether to create sample grids.
         extra_scores: further scores of each evaluation in run.json.
-        metadata: further entries of run.json; they replace those of METADATA and the scores.
+        metadata: further entries of run.json. They replace the entries of METADATA, and the scores, with the same keys.
     """
     path.mkdir(parents=True)
     lines = [f"seed: {seed}" if line.startswith("seed:") else line for line in text.splitlines()]
@@ -85,9 +85,9 @@ def save_evaluated(run: Path, fid: float, file: str = "scores.json", **record: A
 
     Args:
         run: path of the run directory.
-        fid: FID of the samples; the one against the test split is higher by 2.
+        fid: FID of the samples; the FID against the test split is higher by 2.
         file: name of the file.
-        record: further entries; they replace the others.
+        record: further entries of the file. They replace other entries with the same keys.
     """
     info = SCORE_INFO["fid_classifier"]
     content = {

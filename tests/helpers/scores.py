@@ -20,11 +20,11 @@ from ganexp.metrics.score import Minimum, Score, ScoreContext
 from ganexp.pixels import to_uint8
 
 CPU = torch.device("cpu")
-SETTINGS = {"splits": 3, "fid_at": [30, 50]}  # settings of the group metrics to which the scores refer
+SETTINGS = {"splits": 3, "fid_at": [30, 50]}  # the settings of the config group `metrics` to which scores refer
 
 
 def _score_node(name: str) -> dict[str, Any]:
-    """Return the config of a score from conf/metrics/score, with its references to SETTINGS resolved."""
+    """Return the config of a score in conf/metrics/score, with the values of SETTINGS in place of interpolations."""
     option = OmegaConf.load(CONF / "metrics" / "score" / f"{name}.yaml")
     content = OmegaConf.create({"metrics": {**SETTINGS, "scores": option}})
     return OmegaConf.to_container(content, resolve=True)["metrics"]["scores"][name]
@@ -35,7 +35,7 @@ def _factory(node: dict[str, Any], name: str) -> Callable[[ScoreContext], Score]
 
 
 SCORE_NODES = {file.stem: _score_node(file.stem) for file in sorted((CONF / "metrics" / "score").glob("*.yaml"))}
-# Every score of conf/metrics/score, by the name of its file.
+# Every score in conf/metrics/score; the keys are the names of the files.
 EVERY_SCORE = {name: _factory(node, name) for name, node in SCORE_NODES.items()}
 
 
@@ -47,7 +47,7 @@ def minimum_of(name: str) -> Minimum:
 
 
 class Pixels(Extractor):
-    """An extractor that returns the pixels as features and as logits: the class of an image is its brightest pixel."""
+    """An extractor that returns the pixels as features and as logits. The brightest pixel gives the class."""
 
     name, input, identity = "pixels", "as it is", "1"
 
@@ -84,10 +84,11 @@ def make_reference(features: Tensor, fingerprint: str = "real") -> Reference:
 
 
 def make_scores(factories, references, samples, extractor, **options) -> Scores:
-    """Return scores with ten splits; `references` are features by split, or features of a single split.
+    """Return scores with ten splits.
 
-    With `num_classes`, the samples cycle through the classes, unless there are `labels`. Real images are `pictures` of
-    the features of their reference, unless there are `real_images`.
+    `references` are the features of real images: a dictionary with a tensor for each split, or the tensor of the train
+    split alone. If `num_classes` is given without `labels`, the samples cycle through the classes. If `real_images` is
+    not given, the real images of a split are `pictures(features)` of its features.
     """
     if isinstance(references, Tensor):
         references = {"train": references}
@@ -119,7 +120,7 @@ def score_features(factory, references, features, logits=None, labels=None, **op
 
 
 def peaks_of_memory(counts: Sequence[int]) -> list[int]:
-    """Return the peak memory of this process in MB after computing IS and FID for each count of samples."""
+    """Return the peak memory of this process in MB after IS and FID were computed, for each number of samples."""
     peaks = []
     for count in counts:
         scores = make_scores({"is": InceptionScore, "fid": FID}, torch.randn(5000, 512), count, Stub(512, 10))

@@ -1,4 +1,4 @@
-"""Measure CPU time, to compare it with the CPU time of other work on the same machine, which may be slow or busy."""
+"""Measure the CPU time of commands, so that tests can compare two commands even if the machine is slow or busy."""
 
 import resource
 import subprocess

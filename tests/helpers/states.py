@@ -5,7 +5,7 @@ import time
 
 import torch
 
-# A small run with everything that a checkpoint must hold: flips, batch norm, dropout, labels, an average and scores.
+# A small run with everything that a checkpoint must hold: flips, batch norm, dropout, labels, averaged weights, scores.
 WITH_STATE = (
     "schedule.evaluate_every=20",
     "schedule.batch_size=32",
@@ -52,4 +52,4 @@ def wait_for_step(run, step, process):
             return
         time.sleep(0.01)
     process.kill()
-    raise AssertionError(f"never reached step {step}: {process.communicate(timeout=20)[0]}")
+    raise AssertionError(f"the run did not reach step {step}: {process.communicate(timeout=20)[0]}")

@@ -14,19 +14,19 @@ FAST = (
     "trainer.log_every=1",
     "metrics.samples=60",
     "metrics.extractor.updates=10",
-    "callbacks=progress",  # pictures take most of the time of so short a run
+    "callbacks=progress",  # in such a short run, pictures take most of the time
 )
 QUICK = ("schedule.steps=1", "schedule.evaluate_every=1", "metrics=none", "callbacks=progress")
 
 
 def contents(sweep: Path, names: Iterable[str]) -> dict[Path, tuple[int, bytes]]:
-    """Return the modification time and content of every file in the directories of some jobs, except the locks."""
+    """Return the modification time and content of every file in the directories of the given jobs, except locks."""
     files = [file for name in names for file in (sweep / name).rglob("*") if file.is_file() and file.name != ".lock"]
     return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
 
 
 def jobs(sweep: Path) -> dict[str, dict[str, Any]]:
-    """Return the content of each job's run.json by directory name."""
+    """Return the content of each job's run.json; the keys are the names of the jobs' directories."""
     return SweepDirectory(sweep).jobs()
 
 

@@ -14,13 +14,13 @@ from helpers.sweeps import wait_until
 needs_wandb = pytest.mark.skipif(find_spec("wandb") is None, reason="needs pip install 'ganexp[wandb]'")
 needs_mlflow = pytest.mark.skipif(find_spec("mlflow") is None, reason="needs pip install 'ganexp[mlflow]'")
 
-BLOCK = 2**15  # bytes of a block; a record that does not fit continues in the next one
+BLOCK = 2**15  # bytes of a block; a record that does not fit continues in the next block
 HEADER = struct.Struct("<IHB")  # checksum, length and kind of a part of a record
 WHOLE, LAST = 1, 4  # kinds of parts that end a record
 
 
 def wandb_records(run_directory: Path) -> list[Any]:
-    """Return the records that W&B has written offline for a finished run, in the order of its processes."""
+    """Return the records that W&B has written offline for a finished run, sorted by the processes that wrote them."""
     files = sorted(run_directory.glob("wandb/offline-run-*/run-*.wandb"))
     wait_until(lambda: all(any(record.HasField("exit") for record in _parse(file)) for file in files), seconds=30)
     return [record for file in files for record in _parse(file)]
@@ -33,7 +33,7 @@ def _parse(file: Path) -> list[Any]:
 
 
 def _read_records(content: bytes) -> list[bytes]:
-    records, pending, position = [], b"", HEADER.size  # the file has a header of the same size
+    records, pending, position = [], b"", HEADER.size  # the file begins with a header of the same size
     while position + HEADER.size <= len(content):
         if BLOCK - position % BLOCK < HEADER.size:
             position += BLOCK - position % BLOCK
@@ -49,7 +49,7 @@ def _read_records(content: bytes) -> list[bytes]:
 
 
 def wandb_history(run_directory: Path) -> dict[str, list[tuple[int, Any]]]:
-    """Return the values sent to W&B, with their steps, by key."""
+    """Return the values that were sent to W&B: for each key, pairs of the step and the value."""
     history = defaultdict(list)
     for record in wandb_records(run_directory):
         if record.HasField("history"):
@@ -60,7 +60,7 @@ def wandb_history(run_directory: Path) -> dict[str, list[tuple[int, Any]]]:
 
 
 def mlflow_client(database: Path) -> Any:
-    """Return a client for an existing database."""
+    """Return an MLflow client for an existing database."""
     from mlflow import MlflowClient
 
     assert database.is_file()

@@ -22,7 +22,7 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage
 
 @pytest.fixture
 def run(tmp_path):
-    """Return a run directory without checkpoints, which has a file of the user next to it."""
+    """Create a run directory without checkpoints next to a file of the user, and return the run directory."""
     (tmp_path / "secret").write_text("of the user")
     return make_run(tmp_path / "run", template())
 

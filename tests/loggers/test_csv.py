@@ -1,4 +1,4 @@
-"""metrics.csv loses no row: not at the end, not by a kill, not on resume."""
+"""metrics.csv loses no row when a run ends, is killed or is resumed."""
 
 import csv
 import warnings

@@ -25,7 +25,7 @@ def quiet(monkeypatch, tmp_path):
 
 @pytest.fixture(scope="module")
 def empty_database(tmp_path_factory):
-    """Return a database with MLflow's tables, whose creation takes seconds."""
+    """Create a database with MLflow's tables only once, because this takes seconds; return the path of the database."""
     from mlflow import MlflowClient
 
     file = tmp_path_factory.mktemp("empty") / "mlflow.db"

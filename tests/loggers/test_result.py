@@ -10,7 +10,7 @@ SCORES = {"best/fid_classifier": 2.5}
 
 
 class Plain(Logger):
-    """A logger of Lightning's interface alone."""
+    """A logger that has only the methods of Lightning's interface."""
 
     name, version = "plain", ""
 

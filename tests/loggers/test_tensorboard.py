@@ -34,7 +34,7 @@ METADATA = {
 
 @pytest.fixture(autouse=True)
 def count_files_from_zero(monkeypatch):
-    """Number the process's event files from 0: sorted as text, ….10 would come before ….9 of the same second."""
+    """Number the process's event files from 0: names sort as text, so ….10 would come before ….9 of the same second."""
     monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
 
 
@@ -61,7 +61,7 @@ def read(path):
 
 
 def hparams_table(path):
-    """Return the HPARAMS table's columns, each with whether its values differ, and the tags of the table's metrics."""
+    """Return two parts of the HPARAMS table: whether the values of each column differ, and the tags of the metrics."""
     context = TBContext(data_provider=MultiplexerDataProvider(read(path), str(path)))
     backend, request = Context(context), RequestContext()
     metadata = backend.hparams_metadata(request, "")
@@ -73,7 +73,7 @@ def hparams_table(path):
 def test_process_writes_one_file(tmp_path):
     logger = logger_for(tmp_path)
     logger.log_metrics({"loss/generator": 1.0}, 1)
-    logger.finalize("success")  # the validation at step 0 ends
+    logger.finalize("success")  # as at the end of the validation at step 0
     logger.log_metrics({"loss/generator": 1.0}, 2)
     logger.log_image("samples", [torch.zeros(3, 4, 4, dtype=torch.uint8)], 2)
     logger.log_result({"seed": 0}, {"best/fid_classifier": 1.0}, 2)
@@ -168,7 +168,8 @@ def test_tags_sort_scores_first_and_axes_last():
     keys = ["axis/images", "mine", "memory/process_gib", "speed/images_per_second", "learning_rate/generator"]
     keys += ["gradient_norm/generator", "d_logit/fake", "discriminator/accuracy_real", "loss/generator"]
     keys += ["evaluated/fid_x", "score/fid_x"]
-    by_tag = sorted(keys, key=value_tag)  # TensorBoard sorts by number; for one digit, text gives the same order
+    # TensorBoard sorts tags by their numbers. As text, numbers of one digit have the same order.
+    by_tag = sorted(keys, key=value_tag)
     assert by_tag[:4] == ["score/fid_x", "evaluated/fid_x", "loss/generator", "discriminator/accuracy_real"]
     assert by_tag[4:] == keys[6::-1]
     samples, others = picture_tag("samples"), picture_tag("interpolation/linear")

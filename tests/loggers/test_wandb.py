@@ -1,4 +1,4 @@
-"""What a run sends to W&B, as it stands in the files of the offline mode."""
+"""What a run sends to W&B, read from the files that W&B writes in offline mode."""
 
 import json
 
@@ -112,7 +112,7 @@ def test_runs_of_one_process_are_separate(tmp_path):
     runs = [RunDirectory(tmp_path / name) for name in ("a", "b")]
     for run in runs:
         run.path.mkdir()
-    loggers = [WeightsAndBiases(run) for run in runs]  # the first one is still open
+    loggers = [WeightsAndBiases(run) for run in runs]  # the first logger is still open
     for value, logger in enumerate(loggers):
         logger.log_metrics({"loss/generator": value}, 0)
     for logger in loggers:
@@ -126,7 +126,7 @@ def test_runs_of_one_process_are_separate(tmp_path):
 @pytest.mark.parametrize(("status", "code"), [("failed", 1), ("finished", 0)])
 def test_exit_code_is_that_of_the_run(run, status, code):
     logger = WeightsAndBiases(run)
-    logger.finalize("success")  # the validation at step 0 ends, and the run continues
+    logger.finalize("success")  # as at the end of the validation at step 0; the run continues
     logger.log_metrics({"loss/generator": 1.0}, 0)
     if status == "failed":
         logger.finalize("failed")

@@ -1,4 +1,4 @@
-"""Adversarial losses and weight clipping against their closed forms."""
+"""Adversarial losses and weight clipping, compared with their closed forms."""
 
 import inspect
 import math
@@ -146,7 +146,7 @@ def test_label_smoothing_changes_only_real_term(loss):
 
 
 def test_two_class_smoothing_equals_logistic_smoothing():
-    """The softmax over logits (0, l) is the sigmoid of l."""
+    """The softmax of the two logits (0, l) gives the second class the probability sigmoid(l)."""
     real, fake = (torch.stack([torch.zeros(2), logits], 1) for logits in (REAL, FAKE))
     for target in (0.9, 1.0, 1.2):
         two_class, logistic = TwoClass(real_target=target), NonSaturating(real_target=target)

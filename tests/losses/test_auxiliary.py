@@ -1,4 +1,4 @@
-"""Class terms: closed forms, a head on the trunk, a separate classifier, and which network learns from which images."""
+"""Class terms: closed forms, a class head of D, a separate classifier, and which network learns from which images."""
 
 import math
 from copy import deepcopy
@@ -118,7 +118,7 @@ def test_the_generators_class_term_flows_through_the_classifier():
     heavy = [p.grad.norm().item() for p in gan.generator.parameters()]
     assert max(heavy) > 1e2
     own = [p.grad.norm().item() for p in gan.networks["classifier"].parameters()]
-    assert max(own) < 1e2  # the gradient of the classifier's own update
+    assert max(own) < 1e2  # this gradient is of the classifier's own update alone
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""BEGAN's loss against the paper's formulas, its state k, and its gradients against finite differences."""
+"""BEGAN's loss and its state k, compared with the paper's formulas; its gradients, compared with finite differences."""
 
 import pytest
 import torch

@@ -26,7 +26,8 @@ def test_terms_are_margins_and_own_scores():
 
 
 def test_penalty_of_linear_scores_is_that_of_their_slopes():
-    slopes = torch.tensor([1.0, 3.0, 0.5])  # slope of each class at every pixel; over 4 pixels, the norm is twice that
+    # The gradient of each class's score at one pixel; the norm over 4 pixels is twice as large.
+    slopes = torch.tensor([1.0, 3.0, 0.5])
 
     def discriminator(images, labels):
         total = images.sum((1, 2, 3))

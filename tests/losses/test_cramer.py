@@ -1,4 +1,4 @@
-"""The Cramér GAN's loss and penalty against the paper's formulas, computed sample by sample."""
+"""The Cramér GAN's loss and penalty, compared with the paper's formulas, which are computed sample by sample."""
 
 import pytest
 import torch
@@ -15,7 +15,7 @@ def vectors():
 
 
 def energy(real, fake):
-    """Return E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖, where g' is the fake beside g."""
+    """Return E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖, where g' is the generated vector before g in the batch."""
     n, total = len(real), 0.0
     for i in range(n):
         x, g, other = real[i], fake[i], fake[(i - 1) % n]
@@ -74,7 +74,7 @@ class Critic(nn.Module):
 
 
 def penalty_by_hand(critic, real, fake, epsilon, detach):
-    """Return 10·E[(‖∇f(x̂)‖ - 1)²], with h(G') detached or not."""
+    """Return 10·E[(‖∇f(x̂)‖ - 1)²]; h(G') is detached if `detach` is true."""
     mixed = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
     other = critic(fake).roll(1, 0)
     if detach:
@@ -115,7 +115,7 @@ def test_penalty_passes_each_batch_its_labels(vectors):
 
 
 def test_detached_vectors_drop_a_part_of_the_second_order_term():
-    """The value stays; the gradient is that of ‖Jᵀ∂f/∂h‖ with a constant ∂f/∂h, where J is the Jacobian of h(x̂)."""
+    """The penalty keeps its value; its gradient treats ∂f/∂h in ‖Jᵀ∂f/∂h‖ as constant (J is the Jacobian of h(x̂))."""
     critic = Critic()
     torch.manual_seed(2)
     real, fake = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 3, 2, 2).double()

@@ -42,7 +42,7 @@ def test_denoiser_minimises_the_error_on_noisy_features(networks):
 
 
 def test_generators_gradient_treats_the_denoised_features_as_constant(networks):
-    """By hand, the gradient is Jᵀ·2·weight·(φ - r(φ))/elements, where J is the Jacobian of φ."""
+    """The gradient is Jᵀ·2·weight·(φ - r(φ))/elements, with the features φ, their Jacobian J and the denoised r(φ)."""
     discriminator, denoiser = networks["discriminator"], networks["denoiser"]
     fake = images().requires_grad_()
     (loss,) = FeatureDenoising(0.5).generator(networks, Batch(images(), None, fake)).values()

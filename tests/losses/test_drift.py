@@ -1,4 +1,4 @@
-"""The drift term against its formula."""
+"""The drift term, compared with its formula."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_drift_is_the_mean_square_at_real_images():
 
 
 def test_drift_has_the_gradient_of_the_formula():
-    """The derivative of weight · E[(a + b)²] for b is 2 · weight · E[a + b]."""
+    """The derivative of weight · E[(a + b)²] with respect to b is 2 · weight · E[a + b]."""
     offset = torch.tensor(3.0, dtype=torch.double, requires_grad=True)
     real = torch.arange(4.0, dtype=torch.double).reshape(4, 1, 1, 1)
     Drift(0.001)(lambda images, labels: images.flatten(1).sum(1) + offset, real, None, real, None).backward()

@@ -48,7 +48,8 @@ def test_every_image_of_the_discriminator_is_augmented():
     objective.terms("generator", {"discriminator": network}, batch)
     assert [images.mean().item() for images in network.seen] == [10, 11, 10, 11]
     assert list(terms) == ["real", "fake", "slope"]
-    assert torch.allclose(terms["slope"], 2 * network.linear.weight.square().sum())  # its gradient passes through
+    # The gradient passes through the augmentation.
+    assert torch.allclose(terms["slope"], 2 * network.linear.weight.square().sum())
 
 
 def test_state_of_parts_is_in_the_state_dict():

@@ -1,4 +1,4 @@
-"""Gradient penalties against closed forms, finite differences, and the values that they have outside autocast."""
+"""Gradient penalties, compared with closed forms, with finite differences, and with their values outside autocast."""
 
 import pytest
 import torch

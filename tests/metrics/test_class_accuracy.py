@@ -1,4 +1,4 @@
-"""Shares and accuracy by class."""
+"""The share and the accuracy of each class."""
 
 import pytest
 import torch

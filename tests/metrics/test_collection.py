@@ -54,7 +54,7 @@ def validate(scores, images=IMAGES, batch_size=40):
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.slow
 def test_scores_of_folders_equal_torch_fidelitys(random_inception, tmp_path):
-    """FID, IS and KID of the same PNGs by the same random Inception."""
+    """ganexp and torch-fidelity score the same PNGs with the same random Inception: FID, IS and KID."""
     generator = torch.Generator().manual_seed(2)
     real, fake = (torch.rand(4, 3, 32, 32, generator=generator) * scale - 1 for scale in (2.0, 1.2))
     for name, images in (("real", real), ("fake", fake)):
@@ -178,7 +178,7 @@ def test_by_class_begins_with_names_and_expected_shares():
 
 
 def test_scores_are_no_module():
-    """As a module, they would bring the extractor into the checkpoints of the LightningModule that holds them."""
+    """If Scores were an nn.Module, the checkpoints of the LightningModule would contain the extractor."""
     assert not isinstance(every_score(), nn.Module)
 
 
@@ -288,7 +288,7 @@ def test_protocol_id_depends_on_the_shares_of_classes():
 
 
 def score_on_rank(rank, store, results):
-    """Score the first or the last samples; only the first process has samples whose features KID keeps."""
+    """Score the first 50 samples on rank 0 and the others on rank 1; KID keeps features of samples on rank 0 alone."""
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     scores = every_score()
     scores.scores["kid"].kept_samples = 30
@@ -320,7 +320,7 @@ def test_two_processes_compute_the_values_of_one(tmp_path):
 
 @pytest.mark.slow
 def test_memory_of_is_and_fid_does_not_grow_with_samples():
-    """The features of ten times the samples would take 92 MB more."""
+    """Keeping the features of all 50,000 samples would take 92 MB more than keeping those of 5,000."""
     few, many = in_new_process(peaks_of_memory, (5000, 50_000))
     assert many - few < 40
 

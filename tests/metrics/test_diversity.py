@@ -33,7 +33,8 @@ def test_diversity_by_class_follows_the_extractors_guess():
     unit = mean_distances(pairwise_distances(real))["distance"]
     expected = mean_distances(pairwise_distances(fake), logits.argmax(1))
     assert values == {f"{key}_stub": pytest.approx(value / unit) for key, value in expected.items()}
-    assert list(score_features(Diversity, real, fake, logits)) == ["distance_stub"]  # Inception has other classes
+    # The guesses of an extractor with other classes, such as Inception, are not used.
+    assert list(score_features(Diversity, real, fake, logits)) == ["distance_stub"]
 
 
 def test_diversity_is_of_the_first_2000_samples():
@@ -55,7 +56,7 @@ def test_class_means_are_those_of_pairs_in_a_class():
 
 
 def classes_of_points(noise, repeats=30):
-    """Return features and labels of three distant classes, whose images differ by `noise`."""
+    """Return features and labels of three classes that are far apart; `noise` is the spread within each class."""
     labels = torch.arange(3 * repeats) % 3
     spread = torch.randn(len(labels), 4, generator=torch.Generator().manual_seed(0))
     return 100 * labels[:, None] + noise[labels, None] * spread, labels

@@ -1,4 +1,4 @@
-"""FID against torchmetrics', against a closed form, and at several counts against each count alone."""
+"""FID, compared with torchmetrics' FID and with a closed form; FID at several counts of samples."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ def gaussian_features(count, dim, seed):
     return torch.randn(count, dim, generator=generator) @ torch.randn(dim, dim, generator=generator) + 0.3
 
 
-@pytest.mark.parametrize("count", [400, 20])  # 20 samples of 32 features: singular covariances
+@pytest.mark.parametrize("count", [400, 20])  # with 20 samples of 32 features, covariances are singular
 def test_fid_is_torchmetrics(count):
     real, fake = gaussian_features(count, 32, 0), gaussian_features(count, 32, 1)
     theirs = FrechetInceptionDistance(Features(32))
@@ -32,7 +32,7 @@ def test_fid_is_torchmetrics(count):
 
 
 def test_fid_is_the_closed_form_of_two_gaussians():
-    """FID is ‖μ₁-μ₂‖² + tr(Σ₁ + Σ₂ - 2(Σ₁Σ₂)^½); the covariances commute, so that the trace is tr Σ₁ (1 - s)²."""
+    """FID is ‖μ₁-μ₂‖² + tr(Σ₁ + Σ₂ - 2(Σ₁Σ₂)^½); here, Σ₂ = s²·Σ₁ with s = 0.5, and the trace is (1 - s)²·tr Σ₁."""
     real = gaussian_features(4000, 4, 0)
     fake = (real * 0.5 + 20)[torch.randperm(4000, generator=torch.Generator().manual_seed(0))]
     x = real.double()

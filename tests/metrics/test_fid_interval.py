@@ -1,4 +1,4 @@
-"""The bootstrap interval against the spread of many draws."""
+"""The bootstrap interval, compared with the spread of many draws."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from ganexp.metrics.frechet import FrechetDistance, fit_gaussian
 
 
 def test_interval_is_as_wide_as_the_spread_of_many_draws():
-    """The bootstrap of one draw gives the quantiles of the distances of many draws from the same Gaussian."""
+    """The bootstrap interval of one draw is as wide as the interval that holds 95 % of the distances of many draws."""
     generator = torch.Generator().manual_seed(1)
     distance = FrechetDistance(torch.zeros(4).double(), torch.eye(4).double())
     draws = [torch.randn(500, 4, generator=generator) * 1.3 + 0.2 for _ in range(200)]

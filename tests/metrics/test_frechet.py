@@ -1,4 +1,4 @@
-"""The Fréchet distance against torchmetrics' formula and as a distance."""
+"""The Fréchet distance, compared with torchmetrics' formula; it is symmetric, and refuses NaN and infinity."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torchmetrics.image.fid import _compute_fid
 from ganexp.metrics.frechet import FrechetDistance, fit_gaussian, gaussian
 
 
-@pytest.mark.parametrize("count", [400, 20])  # 20 samples of 32 features: singular covariances
+@pytest.mark.parametrize("count", [400, 20])  # with 20 samples of 32 features, covariances are singular
 def test_distance_is_torchmetrics_and_symmetric(count):
     generator = torch.Generator().manual_seed(0)
     mixing = torch.randn(32, 32, generator=generator)

@@ -1,4 +1,4 @@
-"""The Inception Score against torch-fidelity's and against closed forms."""
+"""The Inception Score, compared with torch-fidelity's and with closed forms."""
 
 import pytest
 import torch
@@ -56,7 +56,7 @@ def test_inception_score_without_logits_is_refused():
 
 
 def test_inception_score_of_fewer_samples_than_splits_is_refused():
-    with pytest.raises(ValueError, match="splits=10: must be at most the number of samples, 9"):
+    with pytest.raises(ValueError, match="splits=10 is more than the number of samples, 9"):
         make_scores({"is": InceptionScore}, torch.rand(9, 1), 9, Stub(1, 3))
 
 

@@ -1,4 +1,4 @@
-"""KID against torch-fidelity's and against the definition."""
+"""KID, compared with torch-fidelity's and with the definition."""
 
 import pytest
 import torch

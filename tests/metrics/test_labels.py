@@ -1,4 +1,4 @@
-"""The classes of the samples, in numbers and words."""
+"""The number of samples of each class, and the text that states these numbers."""
 
 import torch
 

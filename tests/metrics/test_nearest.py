@@ -1,4 +1,4 @@
-"""The nearest training images."""
+"""The training images that are nearest to generated images."""
 
 import torch
 from helpers.scores import CPU, Pixels

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage by brute force; the first two also against torch-fidelity's."""
+"""Precision, recall, density and coverage, compared with brute force; the first two also with torch-fidelity's."""
 
 import pytest
 import torch
@@ -50,7 +50,7 @@ def test_score_is_of_five_neighbours_against_each_reference():
 
 def test_too_few_samples_for_k_neighbours_are_refused():
     for real, fake in ((5, 9), (9, 5)):
-        with pytest.raises(ValueError, match=f"needs 6 real and 6 generated samples, got {real} and {fake}"):
+        with pytest.raises(ValueError, match=f"needs 6 real and 6 generated samples, not {real} and {fake}"):
             precision_recall_density_coverage(torch.zeros(real, 2), torch.zeros(fake, 2), k=5)
 
 

@@ -28,7 +28,7 @@ def test_reference_holds_count_sums_and_features(tmp_path):
 def test_cached_reference_equals_the_computed_one(tmp_path):
     computed = load(IMAGES, "a", tmp_path)
     assert [file.name for file in (tmp_path / "references").iterdir()] == [reference_file(Pixels(), "a", tmp_path).name]
-    cached = load(IMAGES[:0], "a", tmp_path, count=100)  # the cache needs no images
+    cached = load(IMAGES[:0], "a", tmp_path, count=100)  # no images are needed for a cached reference
     assert (cached.fingerprint, cached.count) == ("a", 100)
     for name in ("total", "outer", "features"):
         assert torch.equal(getattr(cached, name), getattr(computed, name))
@@ -47,7 +47,7 @@ def test_reference_file_depends_on_everything_that_features_depend_on(tmp_path, 
 
 def test_cache_that_cannot_be_written_is_named_before_computing(tmp_path):
     (tmp_path / "file").touch()
-    images = iter([])  # computing would miss the images
+    images = iter([])  # without images, a computation would fail
     with pytest.raises(OSError, match="file/references"):
         load_reference(Pixels(), images, 100, "a", tmp_path / "file", CPU)
 

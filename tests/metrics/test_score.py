@@ -102,7 +102,7 @@ def state_size(name, count, kept):
 
 @every_score
 def test_score_keeps_as_many_samples_as_it_declares(name):
-    """With `kept_samples = 0`, the memory of a score does not grow; otherwise it stops growing at `kept_samples`."""
+    """A score stores at most `kept_samples` samples; with `kept_samples = 0`, its memory is constant."""
     kept = scores_of(name).scores[name].kept_samples
     if kept == 0:
         assert state_size(name, 100, 0) == state_size(name, 300, 0)
@@ -113,7 +113,7 @@ def test_score_keeps_as_many_samples_as_it_declares(name):
 
 @every_score
 def test_score_of_its_minimum_of_images_is_finite(name):
-    """The minimum that a score declares is enough for each of its values."""
+    """The minimum of images that a score declares is enough to compute each of its values."""
     minimum = minimum_of(name)
     images, count = max(minimum.images, CLASSES * minimum.of_class), max(minimum.samples, CLASSES * minimum.of_class)
     generator = torch.Generator().manual_seed(0)

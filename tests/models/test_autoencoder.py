@@ -22,7 +22,7 @@ from ganexp.models.autoencoder import Discriminator
 
 
 def test_count_is_that_of_the_layers():
-    """Weights and biases at 32 pixels, by hand: channels in, channels out, area of the kernel."""
+    """Count weights and biases at 32 pixels by hand; a triple has input channels, output channels and kernel area."""
     convolutions = [(3, 64, 9), (64, 128, 16), (128, 256, 16), (256, 512, 16)]
     transposed = [(512, 256, 16), (256, 128, 16), (128, 64, 16), (64, 3, 9)]
     linears = [(8192, 128, 1), (128, 8192, 1)]

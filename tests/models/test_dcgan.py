@@ -1,4 +1,4 @@
-"""chainer-gan-lib's networks, and the AC-WGAN-GP article's change of them, layer by layer and as published."""
+"""The networks of chainer-gan-lib, and their variant in the AC-WGAN-GP article, layer by layer and as published."""
 
 import pytest
 import torch
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from ganexp.models import dcgan
 
-EPS = 1e-5  # torch's; chainer's is 2e-5
+EPS = 1e-5  # the epsilon of torch's norms; chainer's is 2e-5
 ARTICLE = {"num_classes": CLASSES, "norm_after_linear": False, "slope": 0.2, "label_code": "plus_minus"}
 
 either_mode = pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
@@ -49,7 +49,7 @@ def test_published_counts(network, published):
 
 
 def test_library_generator_count_is_that_of_its_layers():
-    """By hand, at 32 pixels: channels in, channels out, area of the kernel; then the norms."""
+    """Count layers at 32 pixels by hand, then norms; a triple has input channels, output channels and kernel area."""
     layers = [(128, 8192, 1), (512, 256, 16), (256, 128, 16), (128, 64, 16), (64, 3, 9)]
     without_norms = sum(inputs * outputs * area + outputs for inputs, outputs, area in layers)
     assert without_norms == 3_811_459
@@ -100,7 +100,7 @@ def test_class_head_returns_class_logits():
 @either_mode
 @pytest.mark.parametrize("article", [False, True])
 def test_generator_matches_reference(article, training):
-    """The article has a label code of ±1 beside z, no norm after the linear layer, and LeakyReLU(0.2), not ReLU."""
+    """The article's generator has a label code of ±1 beside z, no norm after the linear layer, and LeakyReLU(0.2)."""
     network = randomise(dcgan.Generator(5, 16, 3, 4, **(ARTICLE if article else {})), training)
     norms, ups = layers_of(network, nn.BatchNorm2d), layers_of(network, nn.ConvTranspose2d)
     slope = 0.2 if article else 0.0

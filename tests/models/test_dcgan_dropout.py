@@ -1,4 +1,4 @@
-"""The generator with dropout: shares, scale, independence of the batch and of the random state."""
+"""The generator with dropout: the share of zeros, the scale, and independence of the batch and the random state."""
 
 import inspect
 
@@ -21,7 +21,7 @@ def test_numbers_are_uniform_and_independent():
     assert numbers.min() >= 0
     assert numbers.max() < 1
     assert torch.histc(numbers, 10, 0, 1).sub(15_000).abs().max() < 600  # 5 standard deviations
-    for table in (numbers, numbers.T):  # the numbers of two latents, or two places, are not correlated
+    for table in (numbers, numbers.T):  # the numbers of two latents, or of two places, are not correlated
         assert torch.corrcoef(table[:2])[0, 1].abs() < 0.3
     assert numbers.unique().numel() > 140_000
 
@@ -40,12 +40,12 @@ def test_dropout_sets_its_share_to_zero_and_keeps_the_mean(training):
     generator.body[-2].register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
     for layer in generator.body[2:3]:
         layer.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
-    generator.project.bias.data.fill_(1.0)  # positive activations
+    generator.project.bias.data.fill_(1.0)  # all activations are positive
     generator(torch.randn(200, 16))
     first, last = seen
     assert (first == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
     assert first.mean().item() == pytest.approx(1, abs=0.05)
-    assert (last[last.flatten(1).abs().sum(1) > 0] == 0).float().mean() < 0.9  # zeros of ReLU, not of dropout
+    assert (last[last.flatten(1).abs().sum(1) > 0] == 0).float().mean() < 0.9  # these zeros come from ReLU
 
 
 def test_image_depends_on_its_latent_alone():

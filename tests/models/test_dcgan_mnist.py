@@ -49,7 +49,10 @@ def test_resolution_must_be_a_multiple_of_4(network):
 
 
 def test_same_padding_is_that_of_tensorflow():
-    """For 5x5, stride 2, even input, SAME pads one pixel before and two after; the transposed layer is its adjoint."""
+    """SAME pads an even side with 1 pixel before and 2 after; the transposed layer is the adjoint of the convolution.
+
+    This holds for kernels of 5x5 and stride 2.
+    """
     down, up = dcgan_mnist.SameConv2d(1, 1), dcgan_mnist.SameConvTranspose2d(1, 1)
     assert down(torch.zeros(1, 1, 28, 28)).shape[-1] == 14
     assert up(torch.zeros(1, 1, 14, 14)).shape[-1] == 28

@@ -1,4 +1,4 @@
-"""Layers with an equalised learning rate: unit weights, and He's factor in every forward pass."""
+"""Layers with an equalised learning rate: weights from N(0, 1), and He's factor in every forward pass."""
 
 import pytest
 import torch
@@ -36,7 +36,7 @@ def test_weights_are_unit_normal_and_biases_zero(layer):
 
 
 def test_adam_changes_all_weights_equally_fast():
-    """The first update of Adam is the learning rate, whatever the number of inputs."""
+    """The first update of Adam changes each weight by the learning rate, whatever the number of inputs."""
     torch.manual_seed(0)
     for inputs in (2, 200):
         layer = EqualisedLinear(inputs, 1)

@@ -1,4 +1,4 @@
-"""Networks that grow: levels by stage, and images between the size of a stage and full size."""
+"""Networks that grow: the level at each stage, and the resizing of images between a stage's size and full size."""
 
 import pytest
 import torch
@@ -84,7 +84,7 @@ def test_gradient_penalty_is_that_of_small_images():
 
 
 def _without_mean(blocks):
-    """Return noise (N, C, h·s, w·s) whose mean is 0 in every block of blocks (N, C, h, w, s, s)."""
+    """Subtract each block's mean from `blocks` (N, C, h, w, s, s), and return them as images (N, C, h·s, w·s)."""
     noise = blocks - blocks.mean((4, 5), keepdim=True)
     return noise.transpose(3, 4).flatten(4, 5).flatten(2, 3)
 
@@ -105,5 +105,6 @@ def test_shrinking_has_second_order_gradients():
     (second,) = torch.autograd.grad(norm, large)
     small = large.detach().unflatten(2, (2, 2)).unflatten(4, (2, 2)).mean((3, 5))
     assert norm.item() == pytest.approx((3 * small**2).square().sum().item(), rel=1e-12)
-    expected = (36 * small**3 * 2 / 4).repeat_interleave(2, 2).repeat_interleave(2, 3)  # d(9·small⁴), times 2/4
+    # The derivative of 9·small⁴, times 2/4, which is the factor of shrink's gradient.
+    expected = (36 * small**3 * 2 / 4).repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert torch.allclose(second, expected, rtol=1e-10)

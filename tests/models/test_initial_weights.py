@@ -25,7 +25,7 @@ DATA = {
 
 @cache
 def build(option):
-    """Return the conditional generator and discriminator of an option; large ones with an eighth of the channels."""
+    """Return the conditional generator and discriminator of an option; large networks have 1/8 of their channels."""
     data = DATA.get(option, "cifar10")
     cfg = config(f"model={option}", f"data={data}", "model.conditional=true", "loss=hinge", "metrics=none")
     torch.manual_seed(0)
@@ -46,18 +46,18 @@ def is_uniform(weight, bound):
 
 
 def is_normal(weight, std):
-    """Return whether `weight` has the standard deviation and, if large, the tails of N(0, std²)."""
+    """Return whether `weight` has the standard deviation of N(0, std²) and, if it has many values, the tails."""
     count, extreme = weight.numel(), weight.abs().max()
     return abs(weight.std().item() / std - 1) < 4 / count**0.5 and (count < 1000 or extreme > 2.5 * std)
 
 
 def glorot_bound(weight):
-    """Return the bound of Glorot and Bengio 2010: √(6 / (inputs + outputs)), each times the kernel's area."""
+    """Return the bound of Glorot and Bengio 2010, √(6 / (inputs + outputs)); both counts include the kernel's area."""
     return (6 / (weight.shape[0] + weight.shape[1]) / weight[0, 0].numel()) ** 0.5
 
 
 def torch_bound(weight):
-    """Return torch's bound: 1/√inputs."""
+    """Return the bound of torch's initial weights, 1/√inputs."""
     return weight[0].numel() ** -0.5
 
 
@@ -99,7 +99,7 @@ def test_mlp_weights_are_those_of_keras():
 
 @pytest.mark.parametrize("option", ["sagan", "sagan48", "sagan96"])
 def test_sagan_weights_are_those_of_torch(option):
-    """Layers with spectral norm have zero biases; the last layers without it have torch's biases."""
+    """Layers with spectral norm have zero biases; layers without spectral norm have torch's biases."""
     for network in build(option):
         for layer in layers_of(network, *WEIGHTED):
             normalised = is_parametrized(layer, "weight")

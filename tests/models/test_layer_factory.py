@@ -9,7 +9,7 @@ from ganexp.models import resnet
 
 @pytest.mark.parametrize("spectral_norm", ["none", "persistent"])
 def test_xavier_weights(spectral_norm):
-    """Gain √2 in the residual branches, 1 elsewhere, biases 0: the variance is 2·gain²/(inputs + outputs)."""
+    """The variance is 2·gain²/(inputs + outputs), with gain √2 in residual branches and 1 elsewhere; biases are 0."""
     torch.manual_seed(0)
     generator = resnet.Generator(64, 16, 3, [64, 64, 64], spectral_norm=spectral_norm, init="xavier")
     discriminator = resnet.Discriminator(16, 3, [64, 64, 64], 2, 50, spectral_norm=spectral_norm, init="xavier")

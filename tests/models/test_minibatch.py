@@ -1,4 +1,4 @@
-"""Minibatch discrimination against its formula, sample by sample."""
+"""Minibatch discrimination, compared with its formula sample by sample."""
 
 import math
 
@@ -47,7 +47,7 @@ def test_discriminator_compares_the_images_of_its_batch(model, kind):
     images = torch.randn(3, 1, 8, 8, requires_grad=True)
     for minibatch, compares in ((kind, True), ("none", False)):
         network = model.Discriminator(8, 1, width=4, minibatch=minibatch).eval()
-        (slope,) = torch.autograd.grad(network(images)[0], images)  # slope of the first image's logit
+        (slope,) = torch.autograd.grad(network(images)[0], images)  # gradient of the first image's logit
         assert slope[0].any()
         assert slope[1].any() == slope[2].any() == compares
 

@@ -1,4 +1,4 @@
-"""Minibatch standard deviation against its formula."""
+"""Minibatch standard deviation, compared with its formula."""
 
 import pytest
 import torch

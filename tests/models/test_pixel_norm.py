@@ -1,4 +1,4 @@
-"""Pixel norm against its formula."""
+"""Pixel norm, compared with its formula."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Networks of progressive GAN against plain functions, stage by stage, and their numbers of parameters."""
+"""The networks of progressive GAN, compared with plain functions at every stage; their numbers of parameters."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ STAGES = [0.0, 0.5, 1.0, 1.25, 2.0, 2.9, 3.5, 4.0, 4.5, 5.875, 6.0, 40.0]
 
 
 def random_biases(network):
-    """Return a new network in double precision, whose biases are not 0; its weights are of N(0, 1) already."""
+    """Return the network in double precision with random biases; the weights of a new network are random already."""
     torch.manual_seed(0)
     for name, parameter in network.double().named_parameters():
         if name.endswith("bias"):
@@ -20,13 +20,13 @@ def random_biases(network):
 
 
 def side_and_share(stage):
-    """Return a stage's image side and the share of its newest layers, for 32 pixels, as the article states them."""
+    """Return the side of a stage's images and the share of the newest layers, as in the article, for 32 pixels."""
     table = {0: (4, 1), 1: (8, stage - 1), 2: (8, 1), 3: (16, stage - 3), 4: (16, 1), 5: (32, stage - 5)}
     return table.get(int(stage), (32, 1))
 
 
 def equalised(x, layer, padding=0):
-    """Return the convolution, or linear map, of x scaled by √(2 / inputs)."""
+    """Multiply x by √(2 / inputs), and return the layer's convolution or linear map of the product."""
     x = x * (2 / layer.weight[0].numel()) ** 0.5
     if layer.weight.ndim == 2:
         return F.linear(x, layer.weight, layer.bias)
@@ -46,7 +46,7 @@ def repeat(x, times):
 
 
 def draw(network, z, stage, classes=0):
-    """Return the generator's images (4, C, 32, 32) from plain functions."""
+    """Compute the images (4, C, 32, 32) of the generator with plain functions."""
     side, share = side_and_share(stage)
     codes = torch.cat([pixel_norm(z), CODES], 1) if classes else pixel_norm(z)
     h = norm_relu(equalised(codes[..., None, None], network.first[0], 3))
@@ -65,7 +65,7 @@ def draw(network, z, stage, classes=0):
 
 
 def judge(network, images, stage, classes=0):
-    """Return the discriminator's logits of full-size images (4, C, 32, 32) from plain functions."""
+    """Compute the discriminator's logits of full-size images (4, C, 32, 32) with plain functions."""
     side, share = side_and_share(stage)
     level = {4: 0, 8: 1, 16: 2, 32: 3}[side]
     small = F.avg_pool2d(images, 32 // side)
@@ -149,7 +149,7 @@ def convolution(inputs, outputs, kernel):
 
 
 def test_parameters_at_32_pixels_equal_those_by_hand():
-    block = 2 * convolution(512, 512, 3)  # the block from 4 to 8 pixels, and that from 8 to 16
+    block = 2 * convolution(512, 512, 3)  # a block from 4 to 8 pixels, or from 8 to 16
     last_block = convolution(512, 256, 3) + convolution(256, 256, 3)
     images = 3 * convolution(512, 3, 1) + convolution(256, 3, 1)
     first = convolution(512, 512, 4) + convolution(512, 512, 3)
@@ -177,7 +177,7 @@ def test_other_resolutions_have_their_own_base(resolution):
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_new_networks_have_outputs_of_order_one(classes):
-    """With He's factor the scale of features is kept from layer to layer."""
+    """With He's factor, features keep their scale from layer to layer."""
     torch.manual_seed(0)
     generator, discriminator = Generator(16, 32, 3, 32, 64, classes), Discriminator(32, 3, 32, 64, classes)
     labels = labels_or_none(classes)

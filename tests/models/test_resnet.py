@@ -60,7 +60,10 @@ def test_published_counts(side, classes, attention, g_count, d_count):
 
 
 def test_published_count_with_the_hidden_width_of_the_input():
-    """In Miyato et al. 2018, D's blocks have as many channels between their convolutions as at their input: 10.1 M."""
+    """The discriminator of Miyato et al. 2018 has 10.1 M parameters.
+
+    Each block has as many channels between its convolutions as at its input.
+    """
     count = (3 * 9 + 1) * 64 + (64 * 9 + 1) * 64 + (3 + 1) * 64
     for inputs in (64, 128, 256, 512):
         outputs = 2 * inputs
@@ -142,7 +145,7 @@ def double_side(x):
 
 
 def halve_side(x):
-    """Return the mean of each 2x2."""
+    """Return the mean of each block of 2x2 pixels."""
     return (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
 
 

@@ -1,4 +1,4 @@
-"""Division of resolutions."""
+"""A resolution is divided by a number, or into a base and doublings."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Weights that are normalised together equal those of torch's spectral norm, layer by layer."""
+"""Weights that are normalised in a group equal weights that torch's spectral norm normalises one by one."""
 
 from copy import deepcopy
 
@@ -42,7 +42,7 @@ def networks(request: pytest.FixtureRequest) -> tuple[Network, Network]:
 
 
 def test_one_pass_in_a_group_equals_torch(networks: tuple[Network, Network]) -> None:
-    """Outputs, gradients, u and v are those of torch's spectral norm."""
+    """Outputs, gradients and the singular vectors u and v are those of torch's spectral norm."""
     torchs, ours = networks
     inputs = torch.randn(2, 3, 6, 6, dtype=torch.float64), torch.tensor([1, 7])
     group = SpectralNormGroup(ours)
@@ -62,7 +62,7 @@ def test_one_pass_in_a_group_equals_torch(networks: tuple[Network, Network]) -> 
 
 
 def test_two_passes_in_a_group_use_the_same_weights(networks: tuple[Network, Network]) -> None:
-    """Only the first forward pass makes a power iteration; outside the context, each forward pass makes one."""
+    """Within `normalise_once`, only the first forward pass makes a power iteration; outside, each pass makes one."""
     _, network = networks
     inputs = torch.randn(2, 3, 6, 6, dtype=torch.float64), torch.tensor([1, 7])
     before = network.first.parametrizations.weight[0]._u.clone()
@@ -74,13 +74,13 @@ def test_two_passes_in_a_group_use_the_same_weights(networks: tuple[Network, Net
         assert not torch.equal(before, after)
         assert torch.equal(after, network.first.parametrizations.weight[0]._u)
         assert torch.equal(first, second)
-        second.sum().backward()  # the forward pass without gradients came first
+        second.sum().backward()  # this works even after a forward pass without gradients
     network(*inputs)
     assert not torch.equal(after, network.first.parametrizations.weight[0]._u)
 
 
 def test_evaluation_mode_in_a_group_makes_no_iteration(networks: tuple[Network, Network]) -> None:
-    """In evaluation mode u stays as it is."""
+    """In evaluation mode, the singular vector u of a layer's weight does not change."""
     _, network = networks
     network.eval()
     before = network.first.parametrizations.weight[0]._u.clone()
@@ -90,7 +90,7 @@ def test_evaluation_mode_in_a_group_makes_no_iteration(networks: tuple[Network, 
 
 
 def test_double_backward_penalty_in_a_group_equals_torch(networks: tuple[Network, Network]) -> None:
-    """A penalty on the gradient at the images gives the weights the same gradients."""
+    """With a penalty on the gradient at the images, weights get the same gradients as with torch's spectral norm."""
     gradients = []
     for network, groups in ((networks[0], []), (networks[1], [SpectralNormGroup(networks[1])])):
         images = torch.linspace(-1, 1, 216, dtype=torch.float64).view(2, 3, 6, 6).requires_grad_()

@@ -17,7 +17,7 @@ def test_nearest_matches_reference():
 
 
 def test_nearest_has_no_checkerboard_of_a_constant_map():
-    """Away from the borders, all pixels of the output are the same; those of a transposed convolution are not."""
+    """Away from the borders, nearest-neighbour upsampling gives equal pixels; a transposed convolution does not."""
     x = torch.ones(1, 3, 6, 6)
     for kind, is_constant in (("nearest", True), ("transposed", False)):
         inner = make_upsampling(kind, 3, 4)(x)[..., 2:-2, 2:-2]
@@ -26,7 +26,8 @@ def test_nearest_has_no_checkerboard_of_a_constant_map():
 
 @pytest.mark.parametrize(
     ("module", "transposed"),
-    [(dcgan, 0), (sngan_cnn, 0), (dcgan_mnist, 0), (dcgan_strided, 1)],  # the last one's first layer makes a map from z
+    # The one transposed convolution of dcgan_strided makes the first map from z.
+    [(dcgan, 0), (sngan_cnn, 0), (dcgan_mnist, 0), (dcgan_strided, 1)],
 )
 def test_generators_upsample_with_nearest_neighbours(module, transposed):
     width = {} if module is dcgan_mnist else {"width": 4}

@@ -1,4 +1,4 @@
-"""Curves: their panels, and the best point of each score by its own direction."""
+"""Curves: their panels, and the mark at the lowest or highest point of each score, whichever is better."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ LOWER, HIGHER = {"higher_is_better": False, "plot_scale": "log"}, {"higher_is_be
 
 
 def stars(figure):
-    """Return the marked point of each panel by the panel's title; None stands for no mark."""
+    """Return a dictionary from the title of each panel to its marked point, or to None if no point is marked."""
     marked = {}
     for axes in figure.axes:
         points = [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"]

@@ -1,4 +1,4 @@
-"""Diagnostics are drawn for the values that there are."""
+"""Diagnostics have a panel for each quantity that has values."""
 
 import math
 

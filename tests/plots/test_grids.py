@@ -11,7 +11,7 @@ def test_image_grid_enlarges_small_images():
     images = torch.full((6, 1, 8, 8), -1.0)
     images[4] = 1.0
     picture = grids.image_grid(images, columns=3)
-    assert picture.shape == (3, 2 * 50 + 2, 3 * 50 + 2)  # 8 pixels shown as 48, with 2 between
+    assert picture.shape == (3, 2 * 50 + 2, 3 * 50 + 2)  # 8 pixels shown as 48, with 2 pixels between images
     assert picture[:, 52:100, 52:100].min() == 255
     assert picture[:, 2:50, 2:50].max() == 0
 

@@ -1,4 +1,4 @@
-"""A run packed into a zip file: complete, without overwriting, and usable on another machine."""
+"""The zip file of a run is complete, overwrites no other file, and can be used on another machine."""
 
 import json
 import re
@@ -33,7 +33,7 @@ def trained(tmp_path_factory):
 
 
 def unpacked(archive):
-    """Return the files of a bundle by name, without the directory that holds them."""
+    """Return the content of each file in a bundle; the keys are the paths without the top directory."""
     with zipfile.ZipFile(archive) as file:
         return {name.split("/", 1)[1]: file.read(name) for name in file.namelist()}
 

@@ -83,7 +83,7 @@ def test_help_shows_the_options(tmp_path):
 
 
 def test_import_leaves_the_slow_part_of_scipy_out():
-    """SciPy's t tests take longer to import than the rest, and only a report with comparisons imports them."""
+    """SciPy's t tests, in `scipy.stats`, are slow to import, and only a report with comparisons imports this module."""
     code = "import sys, ganexp.commands.report; print({'scipy.special', 'scipy.stats'} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "{'scipy.special'}\n"
@@ -91,7 +91,7 @@ def test_import_leaves_the_slow_part_of_scipy_out():
 
 @pytest.mark.slow
 def test_thousand_runs_take_seconds_and_little_memory(tmp_path, hinge, wgan_gp):
-    """Limits: 8 times as long as reading the files, 300 MB, a page of 10 MB; neither torch nor plotting libraries."""
+    """The limits are 8 times the time to read the files, 300 MB of memory, a page of 10 MB, and no import of torch."""
     for index in range(1000):
         loss, text = (("hinge", hinge), ("wgan_gp", wgan_gp))[index % 2]
         text = text.replace("batch_size: 64", f"batch_size: {8 + index // 20}")

@@ -1,4 +1,4 @@
-"""Comparisons: verdicts, correction, and the protocols that keep scores apart."""
+"""Comparisons: their verdicts, the correction of p values, and scores of different protocols."""
 
 import json
 import math
@@ -51,7 +51,7 @@ def test_verdict_names_the_correction_that_decides(tmp_path, hinge):
 
 
 def test_best_checkpoint_that_is_the_last_counts_once(tmp_path, hinge):
-    """In these runs the Inception Score has the same value at both evaluations, except for one run."""
+    """At first, each run has the same Inception Score at its best and its last evaluation; then one run differs."""
     for index in range(4):
         text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
         for seed in range(2):
@@ -82,14 +82,14 @@ def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
     main = sorted(each.p for each in content.comparisons if each.column == content.main)
     assert main == pytest.approx([3 * p_of_fid[0], 2 * p_of_fid[1], p_of_fid[2]])
     others = [each for each in content.comparisons if each.column != content.main]
-    assert {each.tests for each in others} == {6}  # 3 pairs, each by the best FID and by the Inception Score
+    assert {each.tests for each in others} == {6}  # 3 pairs, each compared by the best FID and by the Inception Score
     least = min(others, key=lambda each: each.difference.p)
     assert least.p == pytest.approx(6 * least.difference.p)
     assert "for fid_classifier (last evaluation) alone" in content.comparisons_text
 
 
 def test_holm_counts_only_pairs_that_can_be_tested(tmp_path, hinge):
-    """Two of four configurations have two seeds: one pair is tested, by the main score and by two others."""
+    """Only two of the four configurations have two seeds: one pair is tested, by the main score and by two others."""
     for index, fids in enumerate([(20.0, 20.0), (23.0, 23.2), (26.0,), (29.0,)]):
         text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
         for seed, fid in enumerate(fids):
@@ -101,8 +101,9 @@ def test_holm_counts_only_pairs_that_can_be_tested(tmp_path, hinge):
     assert [each.p for each in content.tested_by_main] == pytest.approx([p["fid"]])
     assert [each.p for each in content.tested_by_others] == pytest.approx(
         [2 * p["is"]] * 2
-    )  # the smaller p of the two scores is that of IS
-    assert len(content.comparisons) - len(content.tested) == 5 * 3  # 5 pairs, each by the best FID, last FID and IS
+    )  # of the two scores, IS has the smaller p
+    # The 5 other pairs are not tested, each by the best FID, the last FID and the Inception Score.
+    assert len(content.comparisons) - len(content.tested) == 5 * 3
 
 
 def test_scores_are_one_family_without_a_declared_main_score(tmp_path, hinge):

@@ -1,4 +1,4 @@
-"""Learning curves: each kind of values has points of its own; long ones are thinned."""
+"""Learning curves: each kind of value has its own curve, and long curves keep only some of their points."""
 
 import json
 
@@ -49,4 +49,4 @@ def test_values_that_are_not_numbers_are_gaps(tmp_path):
 
 
 def test_missing_metrics_are_a_warning(tmp_path):
-    assert read_curves(tmp_path / "metrics.jsonl") == ([], ["metrics.jsonl is missing: no curves"])
+    assert read_curves(tmp_path / "metrics.jsonl") == ([], ["metrics.jsonl is missing, so there are no curves"])

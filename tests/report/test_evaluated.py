@@ -17,7 +17,7 @@ from ganexp.report.terminal import score_table, verdict_lines
 
 @pytest.fixture
 def evaluated(outputs):
-    """Add scores of `ganexp evaluate` to runs of two losses, so that WGAN-GP is first; return the runs' directory."""
+    """Add scores of `ganexp evaluate` to runs of two losses, so that WGAN-GP is best; return the runs' directory."""
     for loss, fid in (("hinge", 50.0), ("wgan_gp", 10.0)):
         for seed in range(3):
             save_evaluated(outputs / loss / f"seed-{seed}", fid + 0.1 * seed + 0.02 * seed**2)
@@ -51,7 +51,7 @@ def test_comparison_prefers_evaluated_scores(evaluated):
     content = content_of(evaluated)
     verdicts = {each.column.title: each.verdict for each in content.comparisons}
     assert verdicts == {
-        "fid_classifier evaluated": "first is better",  # at the best and the last evaluation it is worse
+        "fid_classifier evaluated": "first is better",  # `first` is WGAN-GP, with the worse FID in training
         "fid_classifier_test evaluated": "first is better",
         "is_classifier last": "second is better",
     }

@@ -1,4 +1,4 @@
-"""A report says which scores are of too few samples."""
+"""A report says which scores are computed from too few samples."""
 
 from ganexp.report.columns import LAST, Column
 from ganexp.report.few_samples import few_samples

@@ -1,4 +1,4 @@
-"""What the head of a report claims, the LaTeX table, and labels made of what users typed."""
+"""The claims in the head of a report, the LaTeX table, and the labels with overrides that users typed."""
 
 import pytest
 from helpers.runs import make_run, template
@@ -84,7 +84,7 @@ def test_names_that_say_all_differences_need_no_sentence(tmp_path, hinge):
     for size in (32, 64):
         text = hinge.replace("batch_size: 64", f"batch_size: {size}").replace("samples: 10000", f"samples: {size}")
         make_run(tmp_path / str(size), text)
-    assert content_of(tmp_path).unlabelled_settings == ["metrics.samples"]  # it does not change the training
+    assert content_of(tmp_path).unlabelled_settings == ["metrics.samples"]  # this setting does not change the training
     assert other_differences(content_of(tmp_path)) == ""
 
 
@@ -92,7 +92,7 @@ def test_latex_table_has_the_best_mean_in_bold(tmp_path, hinge, wgan_gp):
     table = as_latex(two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3), (20.0, 20.2, 20.3))))
     assert r"loss=wgan\_gp & 3 & $\mathbf{21.17} \pm 0.38$" in table
     assert r"loss=hinge & 3 & $31.13 \pm 0.38$" in table
-    assert table.count(r"\mathbf") == 2  # one in each column
+    assert table.count(r"\mathbf") == 2  # one mean in each column
     assert "best" not in table.split(r"\toprule")[1].split(r"\midrule")[0]
 
 
@@ -109,7 +109,7 @@ def test_single_seeds_are_one_line_instead_of_comparisons(tmp_path, hinge, wgan_
     content = two_losses(tmp_path, hinge, wgan_gp, ((20.0,), (30.0,)))
     assert content.tested == []
     assert content.untested_text.startswith("3 comparisons are left out")
-    assert content.untested_text.endswith("(loss=hinge; loss=wgan_gp).")  # not a comma, which labels may contain
+    assert content.untested_text.endswith("(loss=hinge; loss=wgan_gp).")  # labels may contain commas
 
 
 def test_run_with_empty_metadata_is_skipped_by_name(outputs):

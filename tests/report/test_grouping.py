@@ -75,7 +75,7 @@ def test_columns_leave_out_settings_that_labels_tell(tmp_path, hinge, wgan_gp):
     other = hinge.replace("batch_size: 64", "batch_size: 32").replace("slope: 0.2", "slope: 0.1", 1)
     make_run(tmp_path / "c", other, groups={"loss": "hinge"}, overrides=["schedule.batch_size=32"])
     (key,) = Report.from_runs(collect([tmp_path / "a", tmp_path / "c"])).unlabelled_settings
-    assert key.endswith("slope")  # the labels name the batch size
+    assert key.endswith("slope")  # the labels already name the batch size
 
 
 def test_label_names_as_published_before_the_loss(tmp_path, hinge, wgan_gp):

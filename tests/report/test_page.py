@@ -1,4 +1,4 @@
-"""The page in a browser, opened from disk: it sorts, filters and draws, and runs nothing that comes from a run."""
+"""The page in a browser, opened from disk: it sorts, filters and draws, and executes no code from a run's files."""
 
 import json
 import shutil
@@ -36,7 +36,7 @@ def page(browser, page_directory):
     page.on("request", lambda request: None if request.url.startswith(is_local) else events.append(request.url))
     page.goto((page_directory / "index.html").as_uri())
     page.wait_for_selector("#plot .main-svg", timeout=30_000)
-    assert page.evaluate("plot.data.filter((trace) => trace.fill === 'toself').length") == 2  # bands of two losses
+    assert page.evaluate("plot.data.filter((trace) => trace.fill === 'toself').length") == 2  # a band for each loss
     page.uncheck("#mean")
     yield page
     assert events == []
@@ -45,13 +45,13 @@ def page(browser, page_directory):
 
 
 def sort_keys(page, number):
-    """Return the values by which a column of the scores sorts, from top to bottom."""
+    """Return the sort keys of the cells in a column of the table of scores, from top to bottom."""
     cells = page.locator(f"#scores tbody tr td:nth-child({number})")
     return cells.evaluate_all("cells => cells.map(cell => cell.dataset.sort)")
 
 
 def count_lines(page):
-    """Return how many lines are drawn: each ends in a gap."""
+    """Return how many lines are drawn; each line ends in a gap, an x of null."""
     return page.evaluate("plot.data.reduce((sum, trace) => sum + trace.x.filter((x) => x === null).length, 0)")
 
 

@@ -44,7 +44,8 @@ def test_title_is_before_picture_and_main_comparison_is_open(page_directory):
 def test_cells_have_no_white_space_around_their_text(page_directory):
     page = (page_directory / "index.html").read_text()
     assert page.count("<td") > 100
-    assert not re.findall(r"<(?:td|th)[^>]*>\s|\s</(?:td|th)>", page)  # the page sorts by the text of cells
+    # The page sorts by the text of cells, so this text has no spaces at its ends.
+    assert not re.findall(r"<(?:td|th)[^>]*>\s|\s</(?:td|th)>", page)
 
 
 def test_page_names_protocols_and_what_differs(tmp_path, hinge):
@@ -127,4 +128,5 @@ def test_text_from_runs_is_not_markup(page_directory):
     ]
     assert "default-src 'none'" in page
     links = re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', page)
-    assert links == ["../%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E/nearest.png"]  # relative, and quoted
+    # The link is relative, and its special characters are quoted.
+    assert links == ["../%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E/nearest.png"]

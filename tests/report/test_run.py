@@ -1,4 +1,4 @@
-"""What is read of a run directory, whoever has written it."""
+"""What the report reads from a run directory, even from the run directory of a stranger."""
 
 import json
 import os

@@ -15,7 +15,7 @@ from ganexp.report.samples import MAX_SIDE, MAX_STEPS, choose_samples, embed
 
 @pytest.fixture
 def choose_of(tmp_path, hinge):
-    """Return a function that chooses samples of runs which have them at the given steps."""
+    """Return a function that makes runs with sample grids at the given steps, and chooses grids for the page."""
 
     def choose(*steps_of_runs):
         for seed, steps in enumerate(steps_of_runs):

@@ -1,4 +1,4 @@
-"""The cells of the table of scores and their bars."""
+"""The cells of the table of scores, and the bars in these cells."""
 
 import pytest
 from helpers.runs import make_run

@@ -1,4 +1,4 @@
-"""The direction of a score comes from the runs; what they record is checked before it is used."""
+"""Runs record the direction of each score (whether higher is better); such records are checked before they are used."""
 
 import pytest
 from helpers.runs import SCORE_INFO, make_run
@@ -64,7 +64,7 @@ def test_report_with_hostile_score_info_has_no_direction(tmp_path, hinge, wgan_g
     assert {column.info.direction for column in content.columns} == {""}
     page = report([str(tmp_path)], images=False).read_text()
     assert "is better</span>" not in page
-    assert content.directions().startswith("Not recorded which direction is better: fid_classifier")
+    assert content.directions().startswith("The better direction is not recorded: fid_classifier")
 
 
 def test_report_without_score_info_shows_scores_without_verdict(tmp_path, hinge, wgan_gp):

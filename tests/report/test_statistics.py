@@ -1,4 +1,4 @@
-"""Intervals and tests agree with published examples, closed forms and the textbook's formulas."""
+"""Intervals and tests agree with published examples, closed forms and textbook formulas."""
 
 import math
 import random
@@ -27,7 +27,7 @@ def numbers(result):
 
 
 def interval_and_p(mean, error, freedom):
-    """Return the ends of a 95 % interval and the two-sided p value by the textbook's formula."""
+    """Return the ends of a 95 % interval, and the two-sided p value, by the formulas of textbooks."""
     half = special.stdtrit(freedom, 0.975) * error
     return mean - half, mean + half, 2 * special.stdtr(freedom, -abs(mean) / error)
 
@@ -59,7 +59,7 @@ def test_welchs_difference_agrees_with_students_example():
 
 def test_paired_difference_of_two_seeds_has_a_closed_form():
     """With one degree of freedom, t has Cauchy's distribution."""
-    result = difference({0: 3.0, 1: 7.0}, {0: 1.0, 1: 2.0})  # differences 2 and 5: mean 3.5, standard error 1.5
+    result = difference({0: 3.0, 1: 7.0}, {0: 1.0, 1: 2.0})  # the differences are 2 and 5: mean 3.5, standard error 1.5
     half = 1.5 * math.tan(0.475 * math.pi)
     expected = (3.5 - half, 3.5 + half, 1 - 2 / math.pi * math.atan(3.5 / 1.5))
     assert numbers(result) == pytest.approx(expected, rel=1e-9)
@@ -67,7 +67,7 @@ def test_paired_difference_of_two_seeds_has_a_closed_form():
 
 def test_welchs_difference_of_two_seeds_has_a_closed_form():
     """With two degrees of freedom, the distribution function of t is algebraic."""
-    result = difference({0: 1.0, 1: 2.0}, {2: 2.0, 3: 3.0})  # mean -1, standard error sqrt(1/2)
+    result = difference({0: 1.0, 1: 2.0}, {2: 2.0, 3: 3.0})  # difference of the means -1, standard error sqrt(1/2)
     half = math.sqrt(0.5) * 0.95 * math.sqrt(2 / (1 - 0.95**2))
     assert numbers(result) == pytest.approx((-1 - half, -1 + half, 1 - math.sqrt(0.5)), rel=1e-9)
 

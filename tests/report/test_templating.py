@@ -24,12 +24,12 @@ ATTACKS = {
 
 
 class Outline(HTMLParser):
-    """The elements of a page with the names of their attributes, the comments, and the text and attribute values."""
+    """The outline of a page: `markup` has elements, attribute names and comments, `texts` text and attribute values."""
 
     def __init__(self, page):
         super().__init__()
         self.markup, self.texts = [], []
-        self.feed(page.replace("<wbr>", ""))  # the templates add it after underscores and dots
+        self.feed(page.replace("<wbr>", ""))  # the templates add <wbr> after underscores and dots
         self.close()
 
     def handle_starttag(self, tag, attrs):
@@ -49,7 +49,7 @@ class Outline(HTMLParser):
 def outline_with(directory, text, hinge, wgan_gp):
     """Return the outline of a page on runs that have `text` wherever a run can have text."""
     label = text.replace("/", "")
-    protocols = [f"{text}a", f"{text}b", f"{text}a", f"{text}a"]  # these give the page notes and comparisons
+    protocols = [f"{text}a", f"{text}b", f"{text}a", f"{text}a"]  # so the page has notes and comparisons
     for index, (config, protocol) in enumerate(zip((hinge, hinge, wgan_gp, wgan_gp), protocols, strict=True)):
         config = config.replace("split: train", f"split: {json.dumps(f'{text}{index // 2}')}")
         path = make_run(

@@ -1,4 +1,4 @@
-"""A run whose score has not improved says so."""
+"""The remark that a run has not improved on the score of its untrained networks."""
 
 import pytest
 

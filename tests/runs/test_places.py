@@ -1,4 +1,4 @@
-"""Errors of the operating system name the place and the setting that moves it."""
+"""Errors of the operating system name the path, and the setting that chooses another path."""
 
 import errno
 import os
@@ -18,8 +18,8 @@ def error(number, path=None):
     ("path", "settings"),
     [
         ("/a/cache/classifiers/x.pt", ["metrics.cache=PATH"]),
-        ("/a/cache/data/mnist", ["data.root=PATH"]),  # the nearest setting
-        ("/a", ["metrics.cache=PATH", "data.root=PATH"]),  # a directory that holds both
+        ("/a/cache/data/mnist", ["data.root=PATH"]),  # /a/cache/data is nearer than /a/cache
+        ("/a", ["metrics.cache=PATH", "data.root=PATH"]),  # /a holds both places
         ("/elsewhere", []),
     ],
 )

@@ -1,4 +1,4 @@
-"""A run that died is distinguished from one that is running."""
+"""A run that died is distinguished from a run that is still running."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ def ended_process():
     ("changes", "status"),
     [
         ({}, "running"),
-        ({"started": 17}, "died"),  # the number was given to a later process
+        ({"started": 17}, "died"),  # the process id was given to a later process
         ({"boot": "another"}, "died"),
         ({"namespace": "of a container"}, "running"),
         ({"host": "elsewhere"}, "running"),

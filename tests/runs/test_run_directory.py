@@ -25,7 +25,7 @@ from ganexp.runs.run_directory import (
 
 
 def composed(*overrides):
-    """Return a composed config of a run, and Hydra's settings beside it."""
+    """Return the composed config of a run, and Hydra's settings."""
     schema.register()
     cfg = compose_config("train", overrides, [CONF], with_hydra=True)
     with read_write(cfg.hydra), open_dict(cfg.hydra):
@@ -53,7 +53,7 @@ def test_create_unique_tries_as_many_names_as_it_says(tmp_path, monkeypatch):
 
 
 def test_create_unique_takes_an_empty_directory(tmp_path):
-    (tmp_path / "run").mkdir()  # Hydra makes it
+    (tmp_path / "run").mkdir()  # as Hydra makes it
     assert RunDirectory.create_unique(tmp_path / "run").path == tmp_path / "run"
 
 
@@ -81,7 +81,7 @@ def test_hydra_files_are_those_that_hydra_writes(tmp_path):
     save_hydra_files(path, task, hydra_config)
     config, settings, overrides = (OmegaConf.load(path / ".hydra" / name) for name in HYDRA_FILES)
     assert config == task
-    assert "${" in (path / ".hydra" / "config.yaml").read_text()  # unresolved, as Hydra writes it
+    assert "${" in (path / ".hydra" / "config.yaml").read_text()  # with interpolations, as Hydra writes them
     assert overrides == ["loss=hinge", "seed=7"]
     assert settings.hydra.job.config_name == "train"
     assert settings.hydra.runtime.output_dir == str(path)
@@ -125,7 +125,7 @@ def test_locked_refuses_a_second_process(tmp_path):
     run = RunDirectory(tmp_path)
     with (
         FileLock(tmp_path / ".lock"),
-        pytest.raises(UserError, match="is being trained by another process"),
+        pytest.raises(UserError, match="another process is training this run"),
         run.locked(),
     ):
         pass
@@ -159,7 +159,7 @@ def test_remove_if_empty_keeps_what_holds_something(tmp_path):
     (path := tmp_path / "own" / "run").mkdir(parents=True)
     remove_if_empty(path)
     assert not path.exists()
-    assert path.parent.exists()  # kept: not one of the default directories
+    assert path.parent.exists()  # kept, because it is not a default directory
 
 
 def test_remove_if_empty_removes_hydras_files(tmp_path):

@@ -1,4 +1,4 @@
-"""The script that measures the memory of a long run, with a short one."""
+"""The script that measures the memory of a long run is tested with a short run."""
 
 import sys
 
@@ -11,7 +11,7 @@ from helpers.processes import in_new_process
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the script reads /proc")
 def test_memory_files_and_threads_of_a_run_stay_constant(monkeypatch):
-    """The run has a process of its own, without the threads of other tests."""
+    """The run has its own process, in which there are no threads of other tests."""
     monkeypatch.setattr(bench_memory, "SETTLED", 0.5)
     found = growth(in_new_process(measure, 400, ["callbacks=[curves,progress]"], 4))
     assert found["memory"] < 0.01

@@ -25,7 +25,7 @@ METHODS = [
 
 
 def test_page_is_up_to_date():
-    assert method_zoo.page() == PAGE, "run make docs"
+    assert method_zoo.page() == PAGE, "docs/methods.md is out of date: run make docs"
 
 
 def test_page_has_every_method():
@@ -53,7 +53,7 @@ def test_chosen_options_are_those_that_hydra_chooses(case):
     schema.register()
     composed = compose_config("train", [f"experiment={case}"], [CONF], with_hydra=True)
     choices = OmegaConf.to_container(composed.hydra.runtime.choices)
-    others = ("hydra", "experiment", "sweep")  # the choices also lack groups with lists of options
+    others = ("hydra", "experiment", "sweep")  # lists of options are not among the choices, either
     expected = {group: name for group, name in choices.items() if name and not group.startswith(others)}
     assert len(expected) > 8
     chosen = chosen_options(case)

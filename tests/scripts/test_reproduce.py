@@ -30,7 +30,7 @@ def write(monkeypatch, *arguments):
 
 
 def lines_of(directory, case, form, score):
-    """Return the further cells of each line of the table below `directory` that begins with case, form and score."""
+    """Return the other cells of each line of `directory`/table.md that begins with the case, the form and the score."""
     start = f"| {case} | {form} | {score} |"
     lines = (directory / "table.md").read_text().splitlines()
     return [[cell.strip() for cell in line[len(start) : -1].split("|")] for line in lines if line.startswith(start)]

@@ -1,4 +1,4 @@
-"""A checkpoint that was saved on a full disk is a fault if it is damaged, and does not end the script."""
+"""A checkpoint that a full disk has damaged is reported as a fault, and does not end the script."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""A kill at any moment leaves every file of a run whole: the old one or the new one."""
+"""A kill at any moment leaves every file of a run whole, with either the old or the new content."""
 
 import contextlib
 import os
@@ -64,7 +64,7 @@ def test_kill_while_saving_leaves_the_previous_checkpoint(tmp_path, monkeypatch,
     path = tmp_path / "checkpoints" / name
     state = {"state_dict": {"a": torch.ones(2)}, "ganexp": {"step": 7}}
     AtomicCheckpointIO(tmp_path).save_checkpoint(state, path)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # saving must not use another disk
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))  # saving must not use the temporary directory
 
     def stop_halfway(content, file):
         file.write(b"half a checkpoint")

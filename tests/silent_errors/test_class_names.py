@@ -18,7 +18,7 @@ METRICS = ("data.resolution=8", "trainer=cpu", "metrics=classifier", "metrics.ex
 
 
 def noisy(folder, names, count=12):
-    """Return PNGs of 8x8 pixels by path; keys of `names` are folders, and their values the classes they look like."""
+    """Return PNGs of 8x8 pixels, keyed by path; `names` maps each folder to the class that its images show."""
     files = {}
     for name, looks_as in names.items():
         for number in range(count):

@@ -1,7 +1,7 @@
 """Samples of a conditional model have the same shares of classes as the images that they are compared with.
 
-The generator here draws each class exactly as the images are. With these shares, its FID is near 0 for all sizes of the
-classes; with equally many samples of each class, it is not.
+The generator here draws images of a class exactly as the dataset has them. With the shares of classes of the dataset,
+the FID is near 0, whatever the sizes of the classes. With equally many samples of each class, the FID is not near 0.
 """
 
 import io
@@ -81,7 +81,7 @@ def project(tmp_path, monkeypatch):
 
 
 def png(label: int, level: float) -> bytes:
-    """Return an image of the class, as the generator draws it from a latent that starts with `level`."""
+    """Return a PNG of class `label`, as the generator draws it from a latent that starts with `level`."""
     colour = np.clip((TINTS[label] + 0.1 * level) * 127.5 + 128, 0, 255).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(np.broadcast_to(colour, (8, 8, 3)).copy()).save(file, "png")
@@ -89,7 +89,7 @@ def png(label: int, level: float) -> bytes:
 
 
 def write(path: Path, counts: dict[str, int]) -> None:
-    """Write a zip with images of each class; a class may lie in a split, as train/a."""
+    """Write a zip with the given number of images of each class; train/a is class a in the split train."""
     rng, labels = np.random.default_rng(3), sorted({name.split("/")[-1] for name in counts})
     with zipfile.ZipFile(path, "w") as archive:
         for name, count in counts.items():
@@ -107,10 +107,10 @@ def protocol_of(run: Path) -> dict:
 
 @pytest.mark.slow
 def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
-    """Two classes, 900 and 100 images, in training and in `evaluate`; equal shares give a larger FID."""
+    """With 900 and 100 images, training and `evaluate` give an FID near 0; with equal shares, the FID is larger."""
     write(project / "two.zip", {"a": 900, "b": 100})
     done = ganexp(*TRAIN, "data.path=two.zip", "metrics.samples=1000", cwd=project)
-    assert "classes of the scored samples, in the shares of the train split: a 900, b 100" in done.stdout
+    assert "classes of the scored samples, in the proportions of the train split: a 900, b 100" in done.stdout
     assert scores_of(project / "run")["fid_classifier"] < 0.1
     assert protocol_of(project / "run")["class_samples"] == {"a": 900, "b": 100}
     evaluate = ("evaluate", "ckpt=run", "accelerator=cpu", "metrics/score=[fid,accuracy]")
@@ -125,12 +125,12 @@ def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
 
 
 def test_shares_are_those_of_the_first_reference(project):
-    """Three classes of 70, 20 and 10 in the test split, whose shares differ from the train split's; FID by class."""
+    """Samples have the shares of the test split, 70, 20 and 10 %, and not the equal shares of the train split."""
     train = {f"train/{name}": 100 for name in "abc"}
     write(project / "three.zip", train | {"test/a": 140, "test/b": 40, "test/c": 20})
     scores = ("metrics/score=[fid,intra_fid]", "metrics.references=[test,train]", "metrics.samples=400")
     done = ganexp(*TRAIN, "data.path=three.zip", *scores, cwd=project)
-    assert "classes of the scored samples, in the shares of the test split: a 280, b 80, c 40" in done.stdout
+    assert "classes of the scored samples, in the proportions of the test split: a 280, b 80, c 40" in done.stdout
     values = scores_of(project / "run")
     assert values["fid_classifier"] < 0.1 < values["fid_classifier_train"]
     assert values["intra_fid_classifier"] < 0.1

@@ -44,7 +44,7 @@ def _forget_images():
 
 
 def fill(directory: Path, count: int, brightness: int) -> None:
-    """Write `count` noisy images of about one brightness."""
+    """Write `count` noisy images of about the given brightness."""
     directory.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(brightness)
     for index in range(count):
@@ -86,7 +86,7 @@ def replace_an_image(images: Path) -> str:
 
 
 def add_a_test_split(images: Path) -> str:
-    """Turn the classes into a training split beside a test split; return what a message says of the change."""
+    """Move the classes into a training split, and add a test split; return what a message says of the change."""
     classes = list(images.iterdir())
     (images / "train").mkdir()
     for directory in classes:
@@ -138,7 +138,7 @@ def test_accepted_change_starts_the_scores_anew(tmp_path, change):
     assert "untrained" not in metadata["scores"]
     assert yaml.safe_load((run / "config.yaml").read_text())["data"]["changed"] == "refuse"
     _forget_images()
-    ganexp("resume", str(run), "schedule.steps=5", cwd=tmp_path)  # the accepted images are now the run's
+    ganexp("resume", str(run), "schedule.steps=5", cwd=tmp_path)  # the run now has the accepted images
 
 
 def test_evaluation_names_changed_images_in_its_protocol(tmp_path):

@@ -1,4 +1,4 @@
-"""What a picture shows is what is trained on: depth, transparency, orientation, inks and frames, in every format."""
+"""Training sees images as a viewer shows them: depth, transparency, orientation, inks and frames, in every format."""
 
 import io
 import json
@@ -45,7 +45,7 @@ def frames(kind, **options):
 CMYK = Image.new("CMYK", (8, 8), (255, 0, 51, 0))  # red 0, green 255, blue 204
 SCALED, FIRST, ON_WHITE = "scaled from more than 8 bits", "first frame", "laid on white"
 HALF_RED = Image.fromarray(np.where(LEFT[..., None], (255, 0, 0), (0, 0, 0)).astype(np.uint8))
-# name of the file -> its content, the mean of its red, green and blue, and what is said about it
+# file name -> its content, the means of red, green and blue, and a part of the note about the image
 MODES = {
     "grey.png": (encoded(Image.fromarray((RAMP[..., 0] // 257).astype(np.uint8)), "PNG"), (127,) * 3, ""),
     "bits.png": (encoded(Image.fromarray(LEFT), "PNG"), GREY, ""),

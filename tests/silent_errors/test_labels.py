@@ -32,7 +32,7 @@ def read_anew():
 
 
 def fill(directory: Path, count: int, brightness: int) -> None:
-    """Write `count` noisy images of about one brightness."""
+    """Write `count` noisy images of about the given brightness."""
     directory.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(brightness)
     for index in range(count):

@@ -39,7 +39,10 @@ OF_STYLE_GAN = BUCKETS | index([[name.replace("/", "\\"), label] for name, label
 
 @dataclass
 class Layout:
-    """Files, and what they should mean: the number of images of each class, or in total without classes."""
+    """Files, and how they should be read.
+
+    `train` and `test` are the numbers of images of the classes, or one number if there are no classes.
+    """
 
     files: dict
     train: dict | int
@@ -179,7 +182,7 @@ def test_layout_means_what_it_looks_like(tmp_path, name, form):
 
 
 def assert_levels(image_set, brighter):
-    """Assert that the pixels of every image are those of its split and class."""
+    """Assert that every image has the grey level of its class, plus `brighter`."""
     assert ((image_set.images >= HELD_OUT) == bool(brighter)).all()
     for label, name in enumerate(image_set.classes):
         of_class = image_set.images[image_set.labels == label].unique().tolist()
@@ -249,7 +252,7 @@ def test_circle_of_links_ends(tmp_path):
 
 
 def age(directory):
-    """Set the times of all files and directories to a distant past, so that their listing is kept."""
+    """Set the times of all files and directories to a distant past, so that the listing is cached."""
     for path in [directory, *directory.rglob("*")]:
         os.utime(path, (1e9, 1e9))
 
@@ -286,7 +289,7 @@ def test_describe_warns_of_classes_called_as_splits(tmp_path):
     write_files(tmp_path / "set", images("Train_images", CAT) | images("Test_images", DOG))
     done = ganexp("describe", "data=folder", "data.path=set", "data.resolution=16", "metrics=none", cwd=tmp_path)
     (warning,) = json.loads(done.stdout)["data"]["warnings"]
-    assert "name the folders of the splits train and test" in warning
+    assert "give the folders of the splits the names train and test" in warning
 
 
 def test_split_is_decoded_by_its_own_names(tmp_path):

@@ -1,4 +1,4 @@
-"""Sets that are too small for what is asked of them are refused by name before anything starts, and leave nothing."""
+"""Datasets that are too small for the settings are refused before anything is computed or written."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def write(directory: Path, counts: dict[str, int]) -> None:
 
 
 def refused(cwd: Path, *overrides: str) -> str:
-    """Return the error of a training that is refused before it has left or computed anything."""
+    """Return the error of a training that is refused before anything is computed or written."""
     build._read_source.cache_clear()
     done = ganexp(*BASE, *overrides, f"metrics.cache={cwd / 'cache'}", cwd=cwd, check=False)
     assert done.returncode == 1

@@ -1,4 +1,4 @@
-"""A job of a sweep is what its directory and its table say."""
+"""Each job of a sweep has the settings that its directory and the table of the sweep show."""
 
 import json
 
@@ -66,7 +66,7 @@ def test_job_whose_config_file_has_changed_is_refused(tmp_path):
     done = ganexp("--config-dir", "mine", "sweep.resume=swept", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert f"swept/{names[0]} has a run with other settings: model.latent.dim.\n" in done.stderr
-    assert f"swept/{names[1]} has a run" in done.stderr  # the first run does not hide the second
+    assert f"swept/{names[1]} has a run" in done.stderr  # the second run is named, too
     assert contents(swept, names) == before
 
 

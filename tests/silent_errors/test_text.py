@@ -1,4 +1,4 @@
-"""Paths and names on the command line keep their letters, or the message shows how to write them."""
+"""Paths and names on the command line are kept as typed, or an error shows how to type them."""
 
 import codecs
 import json
@@ -20,7 +20,7 @@ def composed(*arguments, cwd, command="train"):
 
 @pytest.fixture
 def folders(tmp_path):
-    """Make image folders with names that Hydra reads as numbers, and folders that these numbers would name."""
+    """Make image folders whose names Hydra reads as numbers, and folders with these numbers as names."""
     for name, count in (("2024_01_01", 5), ("1e3", 6), ("20240101", 7), ("1000.0", 8)):
         for number in range(count):
             photo(tmp_path / name / f"{number}.png", (8, 8))
@@ -150,7 +150,7 @@ def test_flag_that_should_be_an_override_is_answered_with_it(tmp_path, arguments
         (codecs.BOM_UTF8 + b"# @package _global_\ndefaults: [{override /loss: hinge}]\n", "byte order mark (BOM)"),
         ("# @package _global_\nseed: 3\n".encode("utf-16"), "UTF-16"),
         ("# @package _global_\nseed: 3\n".encode("utf-16-le"), "UTF-16"),
-        ("# @package _global_\nname: Übung\n".encode("latin-1"), "another encoding than UTF-8"),
+        ("# @package _global_\nname: Übung\n".encode("latin-1"), "not UTF-8"),
     ],
 )
 def test_config_file_in_another_encoding_is_named(tmp_path, content, encoding):
@@ -158,6 +158,6 @@ def test_config_file_in_another_encoding_is_named(tmp_path, content, encoding):
     (tmp_path / "mine" / "experiment" / "case.yaml").write_bytes(content)
     done = ganexp("--config-dir", "mine", "experiment=case", *SMALL, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("mine/experiment/case.yaml: saved as ")
+    assert done.stderr.startswith("mine/experiment/case.yaml: the encoding is ")
     assert encoding in done.stderr
     assert len(done.stderr.splitlines()) == 1

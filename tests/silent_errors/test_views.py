@@ -1,4 +1,4 @@
-"""Output is complete, stops quietly when nobody reads it, and names the places that cannot be used."""
+"""Output is complete and stops quietly when nobody reads it; errors name the places that cannot be used."""
 
 import io
 import os

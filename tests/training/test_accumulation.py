@@ -1,4 +1,4 @@
-"""An update in equal parts of its batch: gradients, state and what is logged are those of the whole batch."""
+"""An update whose batch is divided into equal parts: gradients, state and logs are those of the whole batch."""
 
 import json
 from unittest import mock
@@ -19,7 +19,8 @@ from ganexp.training import trainer as trainers
 from ganexp.training.scored_module import ScoredModule
 
 PARTS, IMAGES, STEPS = 2, 8, 4
-EPSILON = ("optimizer.generator.eps=1e-3", "optimizer.discriminator.eps=1e-3")  # no full steps by rounding errors
+# With a larger epsilon, rounding errors of gradients near 0 do not become full steps of Adam.
+EPSILON = ("optimizer.generator.eps=1e-3", "optimizer.discriminator.eps=1e-3")
 DCGAN = ("data.resolution=16", "model=dcgan", "model.generator.width=4", "model.discriminator.width=4")
 NO_NORM = ("model.generator.norm=none", "model.discriminator.norm=none")
 SPECTRAL = (*DCGAN, *NO_NORM, "loss=hinge", "model.discriminator.spectral_norm=persistent")
@@ -36,7 +37,7 @@ CASES = {
 
 
 def draw_whole_batches(patch):
-    """Draw latents, labels and epsilon for whole batches, of which each part receives its share in turn."""
+    """Let latents, labels and epsilon be drawn for whole batches; the parts of a batch receive their shares in turn."""
     rand, randint, sample, left = torch.rand, torch.randint, Latent.sample, {}
 
     def share(kind, count, draw):
@@ -46,7 +47,7 @@ def draw_whole_batches(patch):
         return rows[:count]
 
     def rand_share(shape, **options):
-        if options.get("generator") is not None:  # this draws the order of the images
+        if options.get("generator") is not None:  # this call draws the order of the images
             return rand(shape, **options)
         return share("epsilon", shape[0], lambda: rand((IMAGES, *shape[1:]), **options))
 
@@ -58,7 +59,7 @@ def draw_whole_batches(patch):
 
 
 def trained(case, parts, steps=STEPS):
-    """Return a bench after some steps with the random numbers of whole batches."""
+    """Return a bench after some steps, in which random numbers were drawn for whole batches."""
     bench = Bench(*CASES[case], *EPSILON, f"schedule.accumulate={parts}", model=())
     bench.gan.log_every = 1
     bench.gan._log_losses = lambda: None
@@ -70,7 +71,10 @@ def trained(case, parts, steps=STEPS):
 
 
 def differences(ours, theirs):
-    """Return the largest norm of a tensor's difference between two states, relative to its norm in `theirs`."""
+    """Return the largest relative difference of a tensor between two states.
+
+    The relative difference is the norm of the difference, divided by the norm of the tensor in `theirs`.
+    """
     assert ours.keys() == theirs.keys()
     pairs = [(ours[name].float(), theirs[name].float()) for name in ours]
     return max((a - b).norm() / b.norm().clamp_min(1e-3) for a, b in pairs)
@@ -86,7 +90,7 @@ def test_parts_train_as_the_whole_batch(case):
 
 
 def test_sum_of_parts_trains_differently():
-    """The comparison above would detect a sum of gradients in place of their mean, also with Adam."""
+    """If gradients were summed instead of averaged, the weights would differ, even with Adam."""
     whole = trained("plain", 1)
     with mock.patch.object(torch, "_foreach_div", lambda sums, parts: sums):
         parts = trained("plain", PARTS)
@@ -99,7 +103,7 @@ def test_statistics_are_means_over_the_parts():
     means = []
     norm.register_forward_pre_hook(lambda layer, inputs: means.append(inputs[0].mean((0, 2, 3)).detach()))
     bench.step()
-    assert len(means) == 2 * PARTS  # the images of D's update and those of G's
+    assert len(means) == 2 * PARTS  # the images for D's update and for G's update
     expected = torch.zeros_like(norm.running_mean)
     for first in (0, PARTS):
         expected = 0.9 * expected + 0.1 * torch.stack(means[first : first + PARTS]).mean(0)
@@ -121,7 +125,7 @@ def test_batches_that_cannot_be_divided_are_refused(words, fix):
 
 
 def limited(images, affected=lambda images: True):
-    """Let the discriminator run out of memory at more than `images` images for which `affected` returns true."""
+    """Let the discriminator run out of memory on a batch of more than `images` images if `affected(batch)` is true."""
     forward = Discriminator.forward
 
     def limited_forward(network, x, labels=None):
@@ -143,7 +147,7 @@ def test_run_out_of_memory_equals_one_in_parts(tmp_path):
     with limited(4):
         done = ganexp(*OOM, cwd=first)
         ganexp(*OOM, "schedule.steps=6", "schedule.accumulate=2", cwd=second)
-        ganexp("resume", "run", "schedule.steps=6", cwd=first)  # this must not run out of memory again
+        ganexp("resume", "run", "schedule.steps=6", cwd=first)  # this command must not run out of memory
     assert done.stdout.count("the 8 images of an update go through the networks in 2 parts") == 1
     recorded = json.loads((first / "run/run.json").read_text())
     assert recorded["out_of_memory"] == {"step": 0, "update": "discriminator", "accumulate": 2}
@@ -168,13 +172,13 @@ def test_out_of_memory_in_an_evaluation_names_its_batch_size():
     error = torch.OutOfMemoryError("too many\nand a second line")
     with (
         mock.patch.object(ScoredModule, "on_validation_start", side_effect=error),
-        pytest.raises(UserError, match=r"too many\nIts batches have metrics\.batch_size=7 images: use a smaller"),
+        pytest.raises(UserError, match=r"too many\nThe evaluation's batches have metrics\.batch_size=7 images: use a"),
     ):
         trainers.validate(prepared.gan, prepared.data, prepared.device)
 
 
 def test_shared_images_are_not_generated_again():
-    """The generator's update cannot be repeated in parts: its graph begins with the whole batch of shared images."""
+    """With shared images, G's update cannot be repeated in parts: the graph begins with the whole batch of images."""
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
     with limited(4):
         bench.step()

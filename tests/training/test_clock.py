@@ -1,4 +1,4 @@
-"""The clock of a run."""
+"""The clock that counts the seconds of training."""
 
 import time
 

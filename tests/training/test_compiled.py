@@ -1,4 +1,4 @@
-"""Compiled updates take the same steps as plain updates; where they would take others, plain updates are used."""
+"""Compiled updates take the same steps as plain updates; where they would take other steps, plain updates are used."""
 
 import logging
 import shutil
@@ -54,7 +54,7 @@ def steps(words, compute=lambda gan: None, parts=1):
 
     Args:
         words: the overrides.
-        compute: function from the GAN to a function that computes gradients, or to None for the usual one.
+        compute: takes the GAN, and returns the function that computes the gradients, or None for the usual function.
         parts: number of parts of a batch.
     """
     bench = Bench(*words, f"schedule.accumulate={parts}", base=CHOICES, model=())
@@ -90,7 +90,7 @@ def test_compiled_steps_equal_plain_ones(kind, capsys):
     bench = steps(KINDS[kind], counted)
     assert torch.equal(torch.get_rng_state(), after)
     assert_equal(bench, plain, **ROUNDING)
-    assert sorted(calls) == ["discriminator"] * 2 + ["generator"] * 2  # calls in the self-tests only
+    assert sorted(calls) == ["discriminator"] * 2 + ["generator"] * 2  # `compute` is called in the self-tests only
     used = [each for each in bench.gan.networks.parameters() if each.grad is not None]
     assert [each.grad.stride() for each in used] == [each.stride() for each in used]  # as fused optimizers require
     assert WARNING not in capsys.readouterr().out
@@ -101,7 +101,7 @@ def test_machine_code_computes_the_same_steps(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(compiled, "BACKEND", "inductor")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
 
-    def compile_discriminator(gan):  # its update has the second-order gradients
+    def compile_discriminator(gan):  # only D's update has second-order gradients
         update = compile_updates(gan)
         return lambda phase, real: (update if phase.network == "discriminator" else gan.compute_gradients)(phase, real)
 

@@ -21,11 +21,14 @@ CASES = {
 }
 
 
-MACHINES = {"accumulated": 2}  # machines with one device each; other cases have one machine with two
+MACHINES = {"accumulated": 2}  # number of machines with one device each; other cases have one machine with two devices
 
 
 def largest_difference(ours, theirs):
-    """Return the largest norm of the difference of a weight between both states, relative to its norm in `theirs`."""
+    """Return the largest relative difference of a weight between two states.
+
+    The relative difference is the norm of the difference, divided by the norm of the weight in `theirs`.
+    """
     assert ours.keys() == theirs.keys()
     norms = {name: (np.linalg.norm(ours[name] - theirs[name]), np.linalg.norm(theirs[name])) for name in ours}
     return max(difference / max(norm, 1e-3) for difference, norm in norms.values())
@@ -49,7 +52,7 @@ def test_processes_without_exchange_train_differently(tmp_path):
 
 
 def test_two_processes_score_as_one(tmp_path):
-    one = score(str(tmp_path))  # first, so that the classifier is in the cache
+    one = score(str(tmp_path))  # this puts the classifier into the cache
     first, second = run_ranks(score, str(tmp_path))
     assert len(one) > 10
     assert not any(map(math.isnan, one.values()))

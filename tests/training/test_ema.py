@@ -1,4 +1,4 @@
-"""The averaged generator against the formula."""
+"""The averaged generator, compared with the formula of the average."""
 
 import torch
 from torch import nn

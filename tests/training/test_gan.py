@@ -1,4 +1,4 @@
-"""The step: against a bare PyTorch loop, update by update; order, fakes, labels, average, decay."""
+"""The training step, compared with a bare PyTorch loop; the order of updates, fakes, labels, average and decay."""
 
 from copy import deepcopy
 
@@ -130,7 +130,7 @@ def test_constraint_follows_every_discriminator_update():
 
 
 def test_half_precision_never_meets_stale_weights():
-    """Autocast may keep the half-precision copy of a weight, which the next update or no_grad makes wrong."""
+    """Autocast may keep the half-precision copy of a weight, but after an update or no_grad this copy is wrong."""
     found = []
     for cached in (True, False):
         bench = Bench("schedule.updates.n_critic=3")
@@ -169,7 +169,7 @@ def test_average_of_the_generator():
 
 
 def test_learning_rates_decay_to_zero():
-    """Step k of N uses the rate times 1 - k / N, exact to 1e-15, so that the weights keep their bits."""
+    """In step k of N, the learning rate is multiplied by 1 - k / N; the result is exact to 1e-15."""
     bench = Bench("schedule/lr_decay=linear", "schedule.steps=7", "schedule.evaluate_every=7", "optimizer=ttur")
     for step in range(8):
         factor = 1 - step / 7
@@ -238,7 +238,7 @@ def test_gradient_below_the_largest_norm_keeps_its_bits():
 
 
 def test_nothing_is_clipped_by_default(monkeypatch):
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", None)  # calling it would fail
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", None)  # a call would fail
     Bench().step()
 
 
@@ -326,7 +326,7 @@ def test_networks_that_ask_are_told_the_progress():
 
 
 def watch_batches(gan):
-    """Return a dictionary that collects the batches of every update by network."""
+    """Return a dictionary that collects, for each network, the batches of its updates."""
     batches = {name: [] for name in gan.networks}
     terms = gan.objective.terms
 

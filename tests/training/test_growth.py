@@ -21,7 +21,7 @@ SIZE = ("data.resolution=16", "schedule.updates.n_critic=1", "schedule.ema.decay
 
 
 def bench(*overrides):
-    """Return a bench for 16 pixels; with GROWTH, it grows from 4 pixels by 8/12 of a stage in each step."""
+    """Return a bench for 16 pixels; with GROWTH, networks start at 4 pixels and grow by 8/12 of a stage per step."""
     return Bench(*SIZE, *overrides, model=NETWORKS)
 
 
@@ -52,7 +52,7 @@ def test_networks_that_grow_have_full_size_without_growth():
 
 def test_evaluations_show_the_average_at_the_stage():
     grown = bench(*GROWTH)
-    grown.step(3)  # the last one at stage 4/3: level 1, images of 8 pixels, a third of them new
+    grown.step(3)  # the last step is at stage 4/3: images of 8x8 pixels, with a share of 1/3 of new layers
     gan, z = grown.gan, torch.randn(2, 4)
     images = gan.sampling_generator(z)
     blocks = images.unflatten(2, (8, 2)).unflatten(4, (8, 2))

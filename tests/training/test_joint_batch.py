@@ -24,7 +24,7 @@ CASES = {
 
 
 def gradients_of_one_update(monkeypatch, *overrides, model):
-    """Return a bench after one step, and the gradients of the discriminator's first update by name."""
+    """Return a bench after one step, and a dictionary from the discriminator's parameter names to gradients."""
     bench = Bench("data.num_classes=3", *overrides, model=model)
     monkeypatch.setattr(bench.optimizers[1], "step", lambda: None)
     torch.manual_seed(1)
@@ -58,7 +58,7 @@ def test_one_power_iteration_for_each_update():
         bench.step(2)
     finally:
         torch._foreach_copy_ = restore
-    assert len(iterates) == 2 * 3  # two updates of D and one of G in a step
+    assert len(iterates) == 2 * 3  # two updates of D and one of G in each of two steps
     assert norm.group is None
 
 

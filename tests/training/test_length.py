@@ -1,4 +1,4 @@
-"""Epochs become the steps, or the discriminator updates, that draw the batches of these epochs."""
+"""A length in epochs becomes the number of steps, or of discriminator updates, that draw the epochs' batches."""
 
 import pytest
 from omegaconf import OmegaConf
@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from ganexp.errors import UserError
 from ganexp.training.length import epochs_of, in_steps
 
-IMAGES, BATCH = 1050, 100  # 10 batches; the incomplete one is left out
+IMAGES, BATCH = 1050, 100  # an epoch has 10 batches; the incomplete batch is left out
 
 
 def planned(rule="FixedRatio", epochs=6, every=3, **arguments):
@@ -38,7 +38,7 @@ def test_epochs_become_steps_by_the_batches_of_a_step(arguments, steps, every):
 
 
 def test_last_step_completes_the_epochs():
-    """Only then can the checkpoint of the last epoch be kept."""
+    """If the last step did not complete the epochs, the checkpoint of the last epoch could not be kept."""
     for n_critic in range(1, 12):
         cfg = in_steps(planned(epochs=1, every=1, n_critic=n_critic), IMAGES)
         assert 1 <= epochs_of(cfg, IMAGES) < 1 + n_critic / 10

@@ -52,7 +52,7 @@ def test_logged_point_has_accuracies_and_gradient_norms():
     bench.step()
     gradients = torch.cat([p.grad.flatten() for p in gan.generator.parameters()])
     assert gan.logged["gradient_norm/generator"] == pytest.approx(gradients.norm().item(), rel=1e-5)
-    assert gan.logged["gradient_norm/discriminator"] > 0.1  # before it is clipped
+    assert gan.logged["gradient_norm/discriminator"] > 0.1  # the norm before clipping
     assert 0 <= gan.logged["discriminator/accuracy_real"] <= 1
     assert {"loss/discriminator_mean", "loss/generator_mean", "discriminator/accuracy_fake"} <= gan.logged.keys()
 
@@ -62,10 +62,10 @@ def test_d_steps_decide_evaluations_and_loss_points(tmp_path):
     length = ("schedule.steps=100", "callbacks=[interpolations,progress]", "metrics.interpolate=true")
     ganexp(*TINY, *words, *length, *D_STEPS, "hydra.run.dir=run", cwd=tmp_path)
     points = [point for point in logged_points(tmp_path / "run") if "loss/generator" in point]
-    assert [point["axis/d_steps"] for point in points] == [10, 15, 20, 24]  # five updates in each step
+    assert [point["axis/d_steps"] for point in points] == [10, 15, 20, 24]  # five updates of D in each step
     assert [point["axis/epochs"] for point in points] == pytest.approx([n / 179 for n in (10, 15, 20, 24)])
     pictures = sorted(file.name for file in (tmp_path / "run" / "samples" / "interpolations").iterdir())
-    assert pictures == [f"step-{step:07d}.png" for step in (0, 2, 4, 5)]  # after 0, 10, 20 and 24 updates
+    assert pictures == [f"step-{step:07d}.png" for step in (0, 2, 4, 5)]  # after 0, 10, 20 and 24 updates of D
 
 
 @pytest.mark.slow

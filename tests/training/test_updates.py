@@ -1,4 +1,4 @@
-"""Update rules: the sequence of phases, the loss limit against the article's counter, and resuming."""
+"""Update rules: the sequence of phases, the loss limit compared with the article's counter, and resuming."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from ganexp.training.updates import Backward, FixedRatio, LossLimit, Step
 def sequence(rule, losses=None, others=()):
     """Return a step's phases as text, such as nD stepD sG stepG.
 
-    nD is a gradient of D on the next real batch, sD one on the same real batch, and stepD a step of D's optimizer.
+    nD is a gradient of D on the next real batch, sD a gradient on the same batch, and stepD a step of D's optimizer.
     """
     losses = iter(losses or [])
     phases, result, text = rule.phases(others), None, []
@@ -159,7 +159,7 @@ def test_loss_limit_as_published_is_the_articles_counter():
 
 def test_loss_limit_window_and_bursts():
     rule = LossLimit(limit=0.5, window=2, burst=2)
-    # the means 0.4 and 0.8 start a burst; after it, those of (0, 0.1) and (0.1, 1.0) start another one
+    # in step 2, the mean of (0.4, 1.2) is above the limit and starts a burst; in step 4, the mean of (0.1, 1.0) does
     assert play(rule, [0.4, 1.2, 0.0, 0.0, 0.1, 1.0, 0.0, 0.0]) == [1, 3, 1, 3]
 
 
@@ -176,7 +176,7 @@ def test_loss_limit_resumes_from_its_state():
     steps = play(first, losses[: sum(expected[:9])])
     second = LossLimit(limit=0.5, epoch=13)
     state = first.state_dict()
-    assert all(isinstance(loss, float) for loss in state["losses"])  # tied to no device
+    assert all(isinstance(loss, float) for loss in state["losses"])  # numbers, not tensors on a device
     second.load_state_dict(state)
     assert steps + play(second, losses[sum(expected[:9]) :]) == expected
     assert FixedRatio().state_dict() == {}

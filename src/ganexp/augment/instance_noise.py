@@ -31,7 +31,7 @@ class InstanceNoise(nn.Module):
         self.register_buffer("deviation", torch.tensor(float(std)))
 
     def set_progress(self, progress: float) -> None:
-        """Set the standard deviation to that of `progress`, the share of the run in [0, 1]."""
+        """Set the standard deviation to its value at `progress`, the share of the run in [0, 1]."""
         if self.end:
             self.deviation.fill_(self.std * max(0.0, 1 - progress / self.end))
 

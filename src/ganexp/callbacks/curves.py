@@ -13,7 +13,7 @@ from ganexp.runs.titles import run_title
 
 
 class Curves(Callback):
-    """Draw losses and scores by step from metrics.jsonl.
+    """Draw the losses and scores in metrics.jsonl as curves over the steps.
 
     Args:
         run_directory: directory of the run.
@@ -36,10 +36,11 @@ class Curves(Callback):
 
 @contextmanager
 def young_garbage_freed() -> Iterator[None]:
-    """Free what the block leaves: parts of a figure refer to each other, so that only the garbage collector frees them.
+    """Free the memory of the figures that the block draws as soon as the block ends.
 
-    Within the block nothing is collected, because objects that survive a collection are searched again only rarely.
-    Figures of several megabytes would add up until then.
+    The parts of a figure refer to each other, so that only the garbage collector frees them. The collector is off
+    within the block, because it rarely looks again at objects that have survived a collection. Figures of several
+    megabytes would add up until then.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -27,7 +27,7 @@ class DiscriminatorLogits(Callback):
     D's probability that an image is real.
 
     Args:
-        image_sets: real images by split: `train`, and `test` if there are held-out images.
+        image_sets: the sets of real images: `train`, and `test` if there are held-out images.
     """
 
     def __init__(self, image_sets: Mapping[str, ImageSet]) -> None:
@@ -41,7 +41,7 @@ class DiscriminatorLogits(Callback):
             self.labels[name] = None if image_set.labels is None else image_set.labels[chosen]
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Log the mean logits: d_logit/fake, d_logit/train, d_logit/test; and probabilities, if the loss has them."""
+        """Log the mean logits, such as d_logit/fake and d_logit/train, and mean probabilities if the loss has any."""
         logits = self.logits(pl_module, EVALUATION_SEED)
         if not logits:
             return
@@ -51,7 +51,7 @@ class DiscriminatorLogits(Callback):
         pl_module.log_values(means)
 
     def logits(self, gan: GAN, seed: int) -> dict[str, Tensor]:
-        """Return the logits (at most 1,000) of generated images, as `fake`, and of each set of real images, on the CPU.
+        """Return up to 1,000 logits of generated images, as `fake`, and of each set of real images, on the CPU.
 
         The logits are computed in eval mode. Generated images have the same class shares as the first image set. Images
         without classes are left out for a conditional discriminator. The result is empty if the discriminator returns
@@ -82,7 +82,7 @@ def _discriminate(gan: GAN, batches: Iterable[Tensor], labels: Tensor | None) ->
 def probability_greater(first: Tensor, second: Tensor) -> float:
     """Return the probability that a value of `first` (N,) is greater than one of `second` (M,); ties count half (AUC).
 
-    A value of 0.5 means that the values do not separate the two groups.
+    A result of 0.5 means that the values do not separate the two groups.
     """
     greater = (first[:, None] > second[None]).double() + 0.5 * (first[:, None] == second[None])
     return greater.mean().item()

@@ -18,7 +18,7 @@ from ganexp.training.gan import GAN
 from ganexp.types import PositiveFloat, PositiveInt, UnitInterval
 
 RECENT, BEFORE = 3, 20  # numbers of logged points whose medians are compared to find a rise
-TERMS = ("real", "fake")  # names of D's terms in a loss that declares a floor
+TERMS = ("real", "fake")  # names of the terms of D's loss, if the loss class declares a floor
 AT_FLOOR = (
     "D's loss is {loss:.2g}, and cannot be below {floor:.2g}: D separates all images, so that G gets hardly any "
     "gradient. Try fewer D updates, a penalty such as loss/penalty=r1, or spectral norm"
@@ -55,14 +55,15 @@ class Guard(Callback):
         floor_margin: distance from the floor below which D's loss counts as being at the floor. Where G had a
             saturating loss and D separated all images, D's loss was below 0.001; in the runs that trained well, it was
             above 0.15.
-        rise: limit on a sudden rise of D's loss, in robust standard deviations of the points before it. The largest
+        rise: limit on a sudden rise of D's loss, in robust standard deviations of the loss before the rise. The largest
             rise in a run that trained well was 8.5, in the textbook GAN.
-        lowest_diversity: limit on the mean distance between two samples, as a share of that between two real images.
-            The share was 0 for a generator that ignores its latent, and 0.34 or more in the runs that trained well.
-        score_patience: number of evaluations in a row with a worse score, before the action. The FID of DCGAN on MNIST
-            went from 3.2 to 4.1, 4.2 and 5.3 in a run of 20 epochs, which is too early to call the run failed.
+        lowest_diversity: limit on the mean distance between two samples, as a share of the mean distance between two
+            real images. The share was 0 for a generator that ignores its latent, and 0.34 or more in the runs that
+            trained well.
+        score_patience: number of evaluations in a row with a worse score, before the action. In a run of 20 epochs, the
+            FID of DCGAN on MNIST went from 3.2 to 4.1, 4.2 and 5.3, which was too early to call the run failed.
         score_margin: share by which the score must be worse than its best value. A single evaluation can be worse by
-            more in a run that improves afterwards: FID 28.0, 37.6, 29.1.
+            more than this share in a run that improves afterwards, such as one with the FIDs 28.0, 37.6 and 29.1.
         max_rollbacks: maximum number of rollbacks in a run; the next failure ends it.
     """
 
@@ -87,9 +88,9 @@ class Guard(Callback):
         self._diversity = SampleDiversity(image_sets["train"]) if action != "off" and "train" in image_sets else None
         self._points: list[float] = []  # D's mean losses at the last logged points
         self._terms: list[float] = []  # sums of D's adversarial terms since the last evaluation
-        self._rise: tuple[float, float] | None = None  # D's loss before a rise since the last evaluation, and after it
+        self._rise: tuple[float, float] | None = None  # D's loss before and after a rise since the last evaluation
         self._best: list[float] = []  # the best score, and its step
-        self._streaks: dict[str, int] = {}  # evaluations in a row with each failure
+        self._streaks: dict[str, int] = {}  # for each failure, the number of evaluations in a row with it
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: GAN) -> None:
         """Keep last.ckpt as the checkpoint to return to, if the last evaluation has shown no failure."""
@@ -167,7 +168,7 @@ class Guard(Callback):
 
     @property
     def state_key(self) -> str:
-        """Return the key of the state in checkpoints, which `rollback.py` reads."""
+        """Return the key of the guard's state in checkpoints; `rollback.py` reads this state."""
         return GUARD
 
     def state_dict(self) -> dict[str, Any]:

@@ -4,8 +4,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-TO_DEVIATION = 1.4826  # standard deviation of a normal distribution / its median absolute deviation
-SMALLEST_DEVIATION = 0.01  # smallest standard deviation, as a share of the median; for points that are nearly the same
+TO_DEVIATION = 1.4826  # standard deviation divided by median absolute deviation, for a normal distribution
+SMALLEST_DEVIATION = 0.01  # lower bound on the estimated deviation, as a share of the median
 
 
 def risen_to(points: Sequence[float], recent: int, before: int, limit: float) -> tuple[float, float] | None:
@@ -17,7 +17,8 @@ def risen_to(points: Sequence[float], recent: int, before: int, limit: float) ->
         points: values in order.
         recent: number of last points that are compared with those before them.
         before: number of points before the recent ones. If there are fewer, nothing is found.
-        limit: smallest rise, in standard deviations, which are estimated by the median absolute deviation.
+        limit: smallest rise, in standard deviations of the points before it. The standard deviation is estimated from
+            the median absolute deviation.
     """
     if len(points) < recent + before or not all(map(math.isfinite, points)):
         return None
@@ -45,6 +46,6 @@ def best_of(best: Sequence[float], candidate: Sequence[float], mode: str) -> lis
 
 
 def is_worse(value: float, best: float, margin: float, mode: str) -> bool:
-    """Return whether a score is worse than the best one by more than `margin`, a share of the best one's size."""
+    """Return whether a score is worse than the best score by more than `margin`, as a share of the best score."""
     loss = value - best if mode == "min" else best - value
     return loss > margin * abs(best)

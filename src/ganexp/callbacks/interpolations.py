@@ -31,8 +31,8 @@ class Interpolations(Callback):
         image_sets: real images; the names of the classes come from `train`.
         rows: number of rows, each with an interpolation between two latents.
         columns: number of images in a row.
-        at_evaluations: whether every evaluation saves samples/interpolations/step-*.png, too: samples, and beside them
-            linear interpolations.
+        at_evaluations: whether every evaluation also saves samples/interpolations/step-*.png, which shows samples, and
+            linear interpolations beside the samples.
     """
 
     def __init__(

@@ -15,13 +15,13 @@ class Interruption(Callback):
     """End a training after the current step on Ctrl-C or SIGHUP, and delay SLURM's signal until the end of the step.
 
     The first Ctrl-C, or SIGHUP of a terminal that closes, is treated as SIGTERM, after which Lightning ends the
-    training between two steps, or between two batches of an evaluation. The second Ctrl-C ends it at once.
+    training between two steps, or between two batches of an evaluation. The second Ctrl-C ends the training at once.
 
     When SLURM preempts a job, Lightning saves a checkpoint and flushes the loggers. In the middle of a step this could
     cause a deadlock, because a logger may hold a lock.
 
     Attributes:
-        received: number of the signal that ends the training, if one does.
+        received: number of the signal that ends the training, if a signal ends it.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Interruption(Callback):
         if threading.current_thread() is not threading.main_thread():
             return
         self._replace_handler(signal.SIGINT, self._end_after_step)
-        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # ignored under nohup
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores SIGHUP
             self._replace_handler(signal.SIGHUP, self._end_after_step)
         preempt = signal.getsignal(signal.SIGUSR1) if hasattr(signal, "SIGUSR1") else None
         if callable(preempt):

@@ -16,7 +16,7 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """Return the key of the state in checkpoints. It includes a file name to allow a second ModelCheckpoint."""
+        """Return the key of the state in checkpoints. The file name in the key allows a second ModelCheckpoint."""
         return f"{type(self).__qualname__}[{self.filename}]"
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

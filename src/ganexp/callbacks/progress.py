@@ -19,7 +19,7 @@ SHOWN_SCORES = 2  # number of scores in the line
 class ProgressLine(ProgressBar):
     """Show steps, steps per second, losses, the last scores and the time left.
 
-    It replaces Lightning's bar, which would restart at every evaluation.
+    This callback replaces Lightning's bar, which would restart at every evaluation.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class ProgressLine(ProgressBar):
         self.scored_at, self.printed_at = 0, 0.0
 
     def disable(self) -> None:
-        """Show nothing; Lightning calls it in every process but the first."""
+        """Show nothing. Lightning calls this method in every process but the first."""
         self.enabled, self.bar.disable = False, True
 
     def enable(self) -> None:
@@ -71,7 +71,7 @@ class ProgressLine(ProgressBar):
         self.first_seconds = gan.clock.seconds()
 
     def on_validation_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Start to measure how long the evaluation prints nothing."""
+        """Start to measure for how long the evaluation prints nothing."""
         self.printed_at = time.monotonic()
 
     def on_validation_batch_end(
@@ -120,14 +120,14 @@ class ProgressLine(ProgressBar):
             say(f"step {gan.step:,}/{gan.steps:,}  {self.line(gan)}")
 
     def line(self, gan: GAN) -> str:
-        """Return the progress as one line of text. The time left includes evaluations, which the speed leaves out."""
+        """Return the progress as one line of text. The time left includes evaluations; the speed does not."""
         parts = [part for part in (self._d_steps(gan), *self._losses(gan), self._scores(gan)) if part]
         if share_done(gan) > self.first_share:
             parts = [*self._speed(gan), *parts, f"{clock_time(self._seconds_left(gan))} left"]
         return " · ".join(parts)
 
     def _seconds_left(self, gan: GAN) -> float:
-        """Return the time left, from the share of the run that was done since the measurement of speed started."""
+        """Return the seconds left, estimated from the progress since the measurement of speed started."""
         seconds = time.monotonic() - self.started_at
         return seconds / (share_done(gan) - self.first_share) * (1 - share_done(gan))
 

@@ -14,8 +14,9 @@ from ganexp.training.gan import GAN
 class Pruning(Callback):
     """End a run when its best score so far is worse than the median of the best scores of other jobs up to that step.
 
-    This is a variant of the median stopping rule (Golovin et al. 2017, section 3.2.2), which compares with running
-    averages. The other jobs are read from the run directories of the same sweep, so the sweeper needs no pruning.
+    This is a variant of the median stopping rule (Golovin et al. 2017, section 3.2.2), which compares a run with the
+    running averages of other runs. The scores of the other jobs are read from their run directories in the same sweep,
+    so Hydra's sweeper itself need not support pruning.
 
     Args:
         run_directory: directory of this run.
@@ -30,7 +31,7 @@ class Pruning(Callback):
         self.stopped = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Compare with the other jobs after an evaluation."""
+        """Compare this run with the other jobs after an evaluation."""
         if pl_module.is_done:
             return  # stopping would save nothing
         siblings = [RunDirectory(file.parent) for file in self.run_directory.path.parent.glob("*/run.json")]

@@ -13,8 +13,8 @@ from ganexp.training import processes
 class RandomState(Callback):
     """Save torch's and Python's random state with each checkpoint, and restore it when training starts again.
 
-    On a GPU, this includes the state of the GPU that trains, and of no other. If several processes train together,
-    the state of each is saved.
+    If a GPU trains, its random state is saved too, but not that of any other GPU. If several processes train together,
+    the state of each process is saved.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class RandomState(Callback):
         self.device = trainer.strategy.root_device
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states as tensors and plain values, which a checkpoint can hold without running code."""
+        """Return the states as tensors and plain values, so that loading a checkpoint runs no code."""
         version, numbers, gauss = random.getstate()
         state = {"cpu": torch.get_rng_state(), "python": [version, list(numbers), gauss]}
         state |= {"cuda": [torch.cuda.get_rng_state(self.device)]} if self.device.type == "cuda" else {}
@@ -48,7 +48,7 @@ class RandomState(Callback):
         if len(of_processes) == processes.count():
             self.restored = of_processes[processes.rank()]
         torch.set_rng_state(self.restored["cpu"].cpu())
-        if processes.rank() and len(of_processes) != processes.count():  # after a rollback
+        if processes.rank() and len(of_processes) != processes.count():  # after a rollback, which keeps one state
             torch.manual_seed(int(torch.randint(2**62, (1,))) + processes.rank())
             return
         version, numbers, gauss = self.restored["python"]

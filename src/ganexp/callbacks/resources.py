@@ -11,10 +11,10 @@ from ganexp.training.gan import GAN
 
 
 class Resources(Callback):
-    """Send learning rates, images a second and the highest memory use to the loggers that accept them.
+    """Send learning rates, images per second and the highest memory use to the loggers that accept them.
 
-    This happens whenever losses are logged. Speed and memory differ from run to run, so that metrics.jsonl has none of
-    these values: they go to loggers with a method `log_resources(values, step)`, such as TensorBoard.
+    The values are sent whenever losses are logged. Because speed and memory differ from run to run, metrics.jsonl has
+    none of these values. They are sent to loggers with a method `log_resources(values, step)`, such as TensorBoard.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Resources(Callback):
 
 
 def learning_rates(trainer: Trainer, gan: GAN) -> dict[str, float]:
-    """Return the current learning rate of each network by its log key."""
+    """Return the current learning rate of each network, under the log key of the rate."""
     pairs = zip(gan.networks, trainer.optimizers, strict=True)
     return {log_keys.LEARNING_RATE + name: optimizer.param_groups[0]["lr"] for name, optimizer in pairs}
 

@@ -40,8 +40,8 @@ def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
     """Replace last.ckpt by the good checkpoint, with other random numbers; record the rollback in run.json.
 
     A run that continues from last.ckpt then repeats the steps, with the same real images and with other latents. The
-    best.ckpt that belongs to the good checkpoint returns, too. last.ckpt is replaced at the end, so that a rollback
-    that was killed can be made again, with the same result.
+    best.ckpt that belongs to the good checkpoint is restored, too. last.ckpt is replaced at the end, so that a rollback
+    that was interrupted can be repeated with the same result.
 
     Args:
         run: the run directory.

@@ -14,10 +14,10 @@ BATCH = 64
 
 
 class SampleDiversity:
-    """The mean distance between the pixels of two samples, relative to that between two real images.
+    """The mean pixel distance between two samples, divided by the mean pixel distance between two real images.
 
-    If both have classes, only images of the same class are compared, because the classes still differ from each
-    other when all samples of each class are the same.
+    If samples and real images have classes, only images of the same class are compared: samples of different classes
+    differ even if all samples of each class are the same.
 
     Args:
         image_set: the real images.
@@ -31,7 +31,7 @@ class SampleDiversity:
         self._real: float | None = None  # the mean distance between two real images, once it is known
 
     def relative(self, gan: GAN) -> float:
-        """Return the mean distance between samples of fixed latents, relative to real images; 1 if theirs is 0."""
+        """Return the mean distance of samples from fixed latents, divided by that of real images; 1 if that is 0."""
         labels = sample_labels(IMAGES, self._class_counts or [1] * gan.num_classes) if gan.num_classes else None
         samples = torch.cat([part.cpu() for part in sample_images(gan, IMAGES, BATCH, EVALUATION_SEED, labels=labels)])
         has_classes = labels is not None and self._labels is not None
@@ -42,11 +42,11 @@ class SampleDiversity:
 
 @torch.no_grad()
 def mean_distance(images: Tensor, labels: Tensor | None = None) -> float:
-    """Return the mean Euclidean distance between two of the images (N, C, H, W); 0 without two to compare.
+    """Return the mean Euclidean distance between two of the images (N, C, H, W); 0 if no two can be compared.
 
     Args:
         images: the images.
-        labels: their classes (N,), to compare only images of the same class.
+        labels: the classes (N,) of the images. If they are given, only images of the same class are compared.
     """
     distances = torch.cdist(images.flatten(1).double(), images.flatten(1).double())
     is_pair = ~torch.eye(len(images), dtype=torch.bool, device=images.device)

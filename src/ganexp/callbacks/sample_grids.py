@@ -46,7 +46,7 @@ class SampleGrids(Callback):
         self._has_real_picture = False
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Draw the grid of samples and, once, that of real images."""
+        """Draw the grid of samples and, once, the grid of real images."""
         title, step = run_title(self.run_directory), pl_module.step
         if self.images is not None and not self._has_real_picture:
             self._has_real_picture = True
@@ -74,7 +74,7 @@ class SampleGrids(Callback):
     def _real_grid(self, gan: GAN, image_set: ImageSet) -> Tensor:
         """Return evenly spaced real images as a picture, uint8 (3, H, W).
 
-        If the rows of the sample grid have classes, the rows of real images have the same ones.
+        If the rows of the sample grid have classes, the rows of real images have the same classes.
         """
         rows = class_rows(gan, self.rows)
         chosen = evenly_spaced(len(image_set), rows * self.columns)

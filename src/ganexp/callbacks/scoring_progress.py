@@ -17,7 +17,7 @@ class ScoringProgress(ProgressBar):
         self.enabled = True
 
     def disable(self) -> None:
-        """Show nothing; Lightning calls it in every process but the first."""
+        """Show nothing. Lightning calls this method in every process but the first."""
         self.enabled = False
 
     def enable(self) -> None:

@@ -19,11 +19,11 @@ _received: set[int] = set()  # the signals that this process has received
 def signals_delayed(count: int) -> Iterator[None]:
     """Delay SIGUSR1, SLURM's signal of a preemption, until the end of a step in a training of `count` processes.
 
-    Signals reach the processes one after another. Without the delay, a signal would end its process while the others
-    still need it, for example for the last checkpoint. SIGUSR1 is also delayed before the first step; `SharedStop`
-    delays SIGTERM from then on. In a single process, or without SLURM, nothing is delayed here.
+    Signals reach the processes one after another. Without the delay, a signal would end one process while the other
+    processes still need it, for example for the last checkpoint. SIGUSR1 is also delayed before the first step;
+    `SharedStop` delays SIGTERM from the first step on. In a single process, or without SLURM, nothing is delayed here.
     """
-    if count == 1 or threading.current_thread() is not threading.main_thread():  # others cannot handle signals
+    if count == 1 or threading.current_thread() is not threading.main_thread():  # only the main thread handles signals
         yield
         return
     numbers = [signal.SIGUSR1] if "SLURM_JOB_ID" in os.environ else []
@@ -41,7 +41,7 @@ def _keep(number: int, frame: FrameType | None) -> None:
 
 
 class SharedStop(Callback):
-    """Share after each step whether the training ends, so that no process waits for another one that has ended.
+    """Tell all processes after each step whether the training ends, so that none waits for a process that has ended.
 
     Lightning's handler of SIGTERM talks to the other processes in the middle of a step, which must not happen. The
     handler of this class stays until Lightning restores the handlers from before the training, after the last
@@ -60,7 +60,7 @@ class SharedStop(Callback):
             signal.signal(signal.SIGTERM, _keep)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *args: Any) -> None:
-        """Share whether to stop, and whether a signal came."""
+        """Tell all processes whether one of them must stop or has received a signal."""
         flags = [bool(trainer.should_stop), bool(_received), signal.SIGTERM in _received]
         trainer.should_stop, has_signal, is_terminated = processes.any_of(flags)
         if has_signal:
@@ -68,5 +68,5 @@ class SharedStop(Callback):
             trainer._signal_connector.received_sigterm = True
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Share what the callbacks decided after an evaluation."""
+        """Tell all processes whether a callback stops the training after an evaluation."""
         self.on_train_batch_end(trainer, pl_module)

@@ -16,8 +16,9 @@ KINDS = ("real", "fake")
 class StopOnAccuracy(Callback):
     """End a run when the discriminator's accuracy is outside an interval at several logged points in a row.
 
-    The accuracy is the mean of those on the real and on the generated images of the discriminator's last update. If it
-    is near 1, the generator gets no useful gradient; if it is below one half, the discriminator no longer learns.
+    The accuracy is the mean of two accuracies in the discriminator's last update: on real and on generated images. If
+    this mean is near 1, the generator gets no useful gradient; if it is below one half, the discriminator no longer
+    learns.
 
     Args:
         highest: Upper end of the interval.

@@ -12,7 +12,7 @@ from ganexp.training.gan import GAN
 
 
 class StopWhenNotFinite(Callback):
-    """End a run when a logged loss, or a weight at an evaluation, is NaN or infinite: it cannot recover from that."""
+    """End a run when a logged loss, or a weight at an evaluation, is NaN or infinite: the run cannot recover."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
         """Check the losses if this step was logged.
@@ -26,8 +26,8 @@ class StopWhenNotFinite(Callback):
         bad = [name for name, value in logged if name.startswith(log_keys.LOSS) and not math.isfinite(value)]
         if bad:
             raise UserError(
-                f"The run diverged: {', '.join(bad)} not finite at step {pl_module.step}.\nThe checkpoint and samples "
-                "before it are kept. Try a lower learning rate: optimizer.discriminator.lr, optimizer.generator.lr."
+                f"The run diverged: {', '.join(bad)} not finite at step {pl_module.step}.\nThe earlier checkpoint "
+                "and samples are kept. Try a lower learning rate: optimizer.discriminator.lr, optimizer.generator.lr."
             )
 
     def on_validation_start(self, trainer: Trainer, pl_module: GAN) -> None:

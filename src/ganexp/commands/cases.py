@@ -39,10 +39,10 @@ class Case:
         source: the article or project, with its code.
         published: the published scores, without their protocol; empty if there are none.
         dataset: the option of `data`; None if the case cannot be composed, or if facts are not requested.
-        generator_parameters: number of trainable parameters; None if the networks cannot be built.
-        discriminator_parameters: the same for the discriminator.
+        generator_parameters: number of the generator's trainable parameters; None if it cannot be built.
+        discriminator_parameters: number of the discriminator's trainable parameters; None if it cannot be built.
         steps: length of the run in generator updates; None if it is not known before the images are read. If the
-            updates depend on the losses, it is the largest possible number.
+            updates depend on the losses, this is the largest possible number.
         epochs: length of the run in epochs; None if it depends on the losses, or on a number of images that is not
             known.
     """
@@ -80,7 +80,7 @@ def _case(name: str, facts: Mapping[str, Any], folders: Sequence[Path]) -> Case:
 
 
 def _cached_facts(names: Sequence[str], folders: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """Return the facts that need a composed config, by case, from the cache or computed with a progress bar."""
+    """Return for each case the facts that need a composed config. Show a progress bar if they are not in the cache."""
     file = _cache() / f"cases-{_digest(folders)}.json"
     facts: dict[str, dict[str, Any]] = {}
     with suppress(OSError, ValueError):
@@ -90,7 +90,7 @@ def _cached_facts(names: Sequence[str], folders: Sequence[Path]) -> dict[str, di
         return facts
     with redirect_stdout(sys.stderr):  # the standard output may be JSON
         facts |= _compute_facts(progress(missing, "reading the cases", total=len(missing)), folders)
-    with suppress(OSError):  # without a cache, the facts are computed again
+    with suppress(OSError):  # if the cache cannot be written, the facts are computed again next time
         file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps(facts))
     return facts
@@ -112,9 +112,9 @@ def _digest(folders: Sequence[Path]) -> str:
 
 
 def _compute_facts(names: Iterable[str], folders: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each case with its facts; without them, if the case needs further settings."""
+    """Yield the name and the facts of each case; a case that needs further settings has no facts."""
     schema.register()
-    counts: dict[str, int | None] = {}  # cases share networks
+    counts: dict[str, int | None] = {}  # several cases may have the same network
     with composing(folders) as compose_one:
         for name in names:
             try:
@@ -159,7 +159,7 @@ def _count_parameters(node: Mapping[str, Any]) -> int | None:
     from ganexp.config.instantiate import instantiate
 
     try:
-        with torch.device("meta"):  # without memory, and without drawing the weights
+        with torch.device("meta"):  # uses no memory, and draws no weights
             network = instantiate(node, "model")
     except UserError:
         return None

@@ -79,14 +79,14 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """,
     ),
     "describe": CommandHelp(
-        "print the networks and settings of a run; estimate=true: its time on this machine",
+        "print the networks and settings of a run and, with estimate=true, its time on this machine",
         "ganexp describe [GROUP=OPTION …] [KEY=VALUE …] [--json] [FLAG …]",
         """
         Print what ganexp train would do with the same arguments: networks and their parameters, losses, update rule,
         optimizers, length. With estimate=true, also time a few steps, and estimate hours, memory and disk space of the
-        run on this machine. On a terminal it prints a line for each value that is not empty; to a file or pipe, or with
-        --json, it prints JSON. The command needs no data, and writes nothing. With -m, it describes every job of the
-        sweep.
+        run on this machine. On a terminal, the command prints a line for each value that is not empty; to a file or
+        pipe, or with --json, it prints JSON. The command needs no data, and writes no files. With -m, it describes
+        every job of the sweep.
         """,
         """
         ganexp describe loss=hinge model=dcgan
@@ -112,13 +112,13 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """,
     ),
     "list": CommandHelp(
-        "list the published cases; list losses, models, data, …: the options of a group, one line each",
+        "list the published cases, or the options of a group: losses, models, data, …",
         "ganexp list [TOPIC] [--json] [--config-dir DIRECTORY]",
         """
         Without a topic, list the experiments: the published cases with their article, published scores and a sentence
         each. For an article, such as sagan, show the datasets, numbers of parameters and lengths of its cases. Other
-        topics are layers and the config groups, such as losses, penalties, models, data or updates: print a line for
-        each of their options. docs/methods.md has the details.
+        topics are layers and the config groups, such as losses, penalties, models, data or updates. For these, print a
+        line for each option. docs/methods.md has the details.
         """,
         """
         ganexp list
@@ -128,7 +128,7 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """,
     ),
     "report": CommandHelp(
-        "compare runs: tables over seeds, curves and samples on one page; --bundle: pack a run",
+        "compare runs on one page, with tables, curves and samples; with --bundle, pack a run into a zip file",
         "ganexp report DIRECTORY … [output=DIRECTORY] [images=false]\n"
         "       ganexp report --bundle RUN [output=DIRECTORY] [checkpoint=true]",
         """

@@ -6,7 +6,7 @@ from typing import Any
 
 from ganexp.errors import UserError
 
-MAX_SHOWN = 10  # names in an error
+MAX_SHOWN = 10  # class names that an error message lists
 MAX_DIRECTORY_BYTES = 120  # file systems allow 255
 UNSAFE = re.compile(r'[/\\:*?"<>|%\x00-\x1f\x7f]|^[. ]+|[. ]+$')  # replaced in the names of directories
 
@@ -19,12 +19,12 @@ def class_names(classes: Sequence[str] | None, num_classes: int) -> list[str]:
 def find_class(label: Any, names: Sequence[str]) -> int:
     """Return the number of the class with the name or number `label`.
 
-    A name takes precedence. If all class names are numbers, a label is always a name, so that it cannot be confused
-    with the number of another class.
+    If `label` is the name of one class and the number of another, the name takes precedence. If all class names are
+    numbers, `label` is always read as a name, so that it cannot be confused with the number of another class.
 
     Args:
         label: value from the command line: a string, a number or a Boolean.
-        names: names of all classes, by number; empty for a model without classes.
+        names: the name of each class, in the order of the class numbers; empty if the model has no classes.
 
     Raises:
         UserError: there is no such class.
@@ -46,7 +46,7 @@ def find_class(label: Any, names: Sequence[str]) -> int:
 
 
 def class_directories(names: Sequence[str]) -> list[str]:
-    """Return for each class a directory name of its own that is valid on any system.
+    """Return for each class a different directory name, which is valid on any system.
 
     Characters that are not allowed are replaced by their code, such as %2F for a slash. Long names are shortened.
     """
@@ -57,5 +57,5 @@ def _directory(name: str, number: int) -> str:
     safe = UNSAFE.sub(lambda match: "".join(f"%{ord(character):02X}" for character in match[0]), name)
     if not safe or len(safe.encode()) > MAX_DIRECTORY_BYTES:
         start = safe.encode()[:MAX_DIRECTORY_BYTES].decode(errors="ignore")
-        return f"{start}%{number}"  # the number distinguishes it from names with the same start
+        return f"{start}%{number}"  # the number distinguishes two long names with the same start
     return safe

@@ -13,7 +13,7 @@ from ganexp.commands.options import EXPERIMENTS, LAYERS, groups
 from ganexp.config import schema
 from ganexp.config.paths import path_keys
 
-LINE = "COMP_LINE"  # the variable with the command line, as far as it is typed
+LINE = "COMP_LINE"  # the environment variable with the command line typed so far
 ROOTS = {"evaluate": schema.Evaluate, "evaluate_images": schema.EvaluateImages, "sample": schema.Sample}
 DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir", "sweep.resume")  # further settings that are paths
 
@@ -25,7 +25,7 @@ def complete(command: Command, folders: Sequence[Path]) -> Command:
     unchanged.
 
     Args:
-        command: the parsed command line of the process itself, which is -sc query=SHELL for a completion.
+        command: the parsed command line of this process; for a completion, it is `ganexp -sc query=SHELL`.
         folders: the directories of config files.
 
     Raises:
@@ -53,7 +53,7 @@ def complete(command: Command, folders: Sequence[Path]) -> Command:
 
 
 def _values(word: str, name: str | None, folders: Sequence[Path]) -> Iterator[str]:
-    """Yield what `word` may become: topics, paths, or `word` with every option or path that its value may become."""
+    """Yield the completions of `word`: topics, paths, or KEY=VALUE with each option or path that VALUE may become."""
     key, equals, value = word.partition("=")
     if name == "list":
         topics = groups(folders)

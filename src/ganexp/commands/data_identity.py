@@ -11,11 +11,11 @@ from ganexp.errors import UserError
 from ganexp.runs import atomic
 from ganexp.runs.run_directory import RunDirectory
 
-Content = dict[str, dict[str, Any]]  # by split
+Content = dict[str, dict[str, Any]]  # for each split, see `describe_content`
 
 
 def describe_content(image_sets: Mapping[str, ImageSet]) -> Content:
-    """Return the number of images, their hash, and the size of each class, by split, in the format of run.json."""
+    """Return for each split the number of images, their hash and the size of each class, in the format of run.json."""
     return {
         split: {
             "images": len(image_set),
@@ -27,7 +27,7 @@ def describe_content(image_sets: Mapping[str, ImageSet]) -> Content:
 
 
 def changes(before: Content | None, after: Content) -> list[str]:
-    """Return a line for each split that has changed, also if it exists only before or only after.
+    """Return a line for each split that has changed, or that exists only before or only after the change.
 
     Args:
         before: the content of each split when the run was trained; None if run.json does not record it.
@@ -68,12 +68,12 @@ def refuse_changes(lines: Sequence[str], path: str) -> None:
         "The images have changed since this run was trained:\n  "
         + "\n  ".join(lines)
         + f"\nResume with the old images, for example ganexp resume {path} data.path=…\n"
-        f"or accept the new ones: ganexp resume {path} data.changed=accept   (the scores then start again)"
+        f"or accept the new ones: ganexp resume {path} data.changed=accept   (the scores then start anew)"
     )
 
 
 def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: Content) -> None:
-    """Prepare a run to be resumed from `step` with other images, whose `content` run.json records.
+    """Prepare a run to be resumed from `step` with other images, and record their `content` in run.json.
 
     Scores with different reference images are not comparable. Therefore the scores before `step` are moved to the
     directory until-step-`step` in the run directory, together with TensorBoard's files and the best checkpoint.
@@ -82,7 +82,7 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
     say(f"data.changed=accept: {'; '.join(lines)}")
     earlier = run.path / f"until-step-{step}"
     earlier.mkdir(exist_ok=True)
-    if run.metrics.exists() and not (earlier / run.metrics.name).exists():  # else an earlier attempt was killed
+    if run.metrics.exists() and not (earlier / run.metrics.name).exists():  # otherwise an earlier attempt was killed
         atomic.write_text(earlier / run.metrics.name, run.metrics.read_text(encoding="utf-8"))
     run.drop_scores()
     for file in [*run.path.glob("events.out.tfevents.*"), run.best]:

@@ -13,7 +13,8 @@ def data_summary(image_sets: Mapping[str, ImageSet]) -> list[str]:
     """Return the lines of the dataset summary that is printed before training.
 
     Args:
-        image_sets: the training split as `train`, and other splits by name, with the same meaning of labels.
+        image_sets: the images of each split, by the split's name; `train` is the training split. A label has the same
+            meaning in all splits.
     """
     lines, warnings = [], []
     for split, image_set in image_sets.items():
@@ -25,7 +26,7 @@ def data_summary(image_sets: Mapping[str, ImageSet]) -> list[str]:
 
 
 def describe_images(image_set: ImageSet) -> str:
-    """Return the number of images and the class sizes; if there are many classes, only the smallest and the largest."""
+    """Return the number of images and the class sizes; if there are many classes, only some of them are listed."""
     total = count(len(image_set), "image")
     if image_set.labels is None:
         return f"{total} without classes"

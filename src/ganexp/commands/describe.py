@@ -19,7 +19,7 @@ from ganexp.training.length import epochs_of, in_steps, known_images
 def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
     """Return the description of the resolved `cfg`, with the experiment, overlay and metrics chosen in `groups`.
 
-    With `cfg.estimate` it includes the estimated cost of the run on this machine.
+    If `cfg.estimate` is true, the description includes the estimated cost of the run on this machine.
     """
     cfg = in_steps(cfg, known_images(cfg))
     chosen = {group: groups.get(group) for group in ("experiment", "as_published", "metrics")}
@@ -72,7 +72,7 @@ def _data(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
-    """Return the length of the run in several units; None for those in which it depends on losses or is not known."""
+    """Return the length of the run in several units; None in a unit in which it depends on losses or is not known."""
     d_steps = cfg.schedule.max_d_steps
     ratio = gan.update_rule.updates_per_step
     if d_steps is None and ratio is not None:
@@ -107,7 +107,7 @@ def _settings(node: DictConfig) -> dict[str, Any]:
 
 
 def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:
-    """Return the names of each network's loss terms, which are computed once, on two real images of zeros."""
+    """Compute the loss terms of each network once, on two real images of zeros, and return the names of the terms."""
     labels = torch.zeros(2, dtype=torch.long) if gan.num_classes else None
     real = torch.zeros(2, cfg.data.channels, cfg.data.resolution, cfg.data.resolution)
     fake = gan.generator(gan.latent.sample(2), labels)

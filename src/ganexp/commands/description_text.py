@@ -7,11 +7,11 @@ from typing import Any
 
 from ganexp.console import clock_time, count, is_terminal, make_console, say
 
-Rows = dict[str, str]  # the dotted key of each value, and its text
+Rows = dict[str, str]  # for each value, its dotted key and its text
 
 
 def print_description(description: Mapping[str, Any], as_json: bool) -> None:
-    """Print the description of a run, or of a sweep as `{"jobs": […]}`.
+    """Print the description of a run, or that of a sweep, which has the form `{"jobs": […]}`.
 
     Args:
         description: the description, which JSON can represent.
@@ -45,7 +45,7 @@ def _print_rows(rows: Rows, indent: int = 0) -> None:
 
 
 def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the rows of a value: one row, or those of the entries of a mapping. Empty values are left out."""
+    """Yield the rows of a value: one row or, for a mapping, the rows of its entries. Empty values are left out."""
     if value in (None, {}, []):
         return
     if not isinstance(value, Mapping) or "_target_" in value:
@@ -61,7 +61,7 @@ def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _with_unit(key: str, value: Any) -> str:
-    """Return a value as text. In an estimate, hours are also shown as a time, and shares in percent."""
+    """Return a value as text. In an estimate, hours are also shown as H:MM:SS, and shares in percent."""
     if key.startswith("estimate"):
         name = key.rpartition(".")[2]
         if name == "hours":
@@ -78,7 +78,7 @@ def _counts(sizes: Mapping[str, int]) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return a value in the form of an override, and an object as a call."""
+    """Return a value as text in the form of an override, or as a call if the value describes an object."""
     if isinstance(value, Mapping):
         settings = {name: child for name, child in value.items() if name != "_target_"}
         return _call(value["_target_"].rpartition(".")[2], settings) if "_target_" in value else f"{{{_pairs(value)}}}"

@@ -16,7 +16,7 @@ from ganexp.runs.run_directory import RunDirectory
 
 
 def evaluate(cfg: DictConfig) -> None:
-    """Score the checkpoint that `ckpt` names, or each finished run in the directory that it names.
+    """Score the checkpoint that `ckpt` names, or each finished run in the directory that `ckpt` names.
 
     Args:
         cfg: the unresolved config. It cannot be resolved yet, because its metrics refer to the data of the run.
@@ -50,7 +50,7 @@ def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[s
         UserError: `output` is given, no run is finished, or some runs cannot be scored; the others are scored first.
     """
     if settings.output:
-        raise UserError("output=…: the scores of several runs do not fit into one directory. Leave it out")
+        raise UserError("output=…: the scores of several runs do not fit into one directory. Leave output out")
     finished = [run for run in runs if _status(run) == "finished"]
     if not finished:
         raise UserError(f"ckpt={settings.ckpt}: of {count(len(runs), 'run')} there, none is finished")
@@ -67,7 +67,7 @@ def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[s
 
 
 def _score_once(run: Path, settings: DictConfig, metrics: Mapping[str, Any]) -> bool | UserError:
-    """Score a run unless it has scores under the same protocol. Return whether it was scored, or why it cannot be."""
+    """Score a run unless it has scores under the same protocol. Return whether it was scored, or the error."""
     say(f"\n{short_path(run)}")
     of_run = settings.copy()
     of_run.ckpt = str(run)
@@ -82,7 +82,7 @@ def _score_once(run: Path, settings: DictConfig, metrics: Mapping[str, Any]) -> 
 
 
 def _status(run: Path) -> str | None:
-    """Return the status of a run; None if it cannot be read."""
+    """Return the status of a run; None if its run.json cannot be read."""
     try:
         return current_status(RunDirectory(run).metadata())
     except UserError as error:

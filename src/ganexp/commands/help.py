@@ -25,9 +25,9 @@ OVERLAYS = (
     "hparams_search",
 )  # groups whose comments describe a case, not a setting
 
-FIRST_GROUPS = ("data", "model", "loss", "metrics", "schedule", "optimizer", "trainer")  # the most frequent choices
+FIRST_GROUPS = ("data", "model", "loss", "metrics", "schedule", "optimizer", "trainer")  # chosen most often
 
-TRAILER = """Set a group by GROUP=OPTION, several options where a list makes sense: metrics/score=[is,fid].
+TRAILER = """Choose an option of a group by GROUP=OPTION, or several if a list makes sense: metrics/score=[is,fid].
 Tab completion in bash: eval "$(ganexp -sc install=bash)"   (zsh and fish: docs/commands.md)"""
 
 
@@ -60,7 +60,7 @@ def command_help(command: Command, folders: Sequence[Path]) -> str:
     sections = [f"usage: {COMMANDS[command.name].usage}", description(command.name), examples(command.name)]
     if groups := _list_groups(command.config_name, folders):
         sections += [f"Groups\n{groups}", TRAILER]
-    sections += [f"Settings (key=value; ??? must be given)\n{_settings(command, folders)}"]
+    sections += [f"Settings (key=value; ??? stands for a value that must be given)\n{_settings(command, folders)}"]
     flags = hydra_parser(command.name, usage=argparse.SUPPRESS).format_help()
     return "\n\n".join([*sections, flags.strip()])
 
@@ -85,13 +85,13 @@ def _list_groups(config_name: str, folders: Sequence[Path]) -> str:
 
 
 def by_frequency(groups: Iterable[str]) -> list[str]:
-    """Return config groups with those of `FIRST_GROUPS` first."""
+    """Return config groups sorted so that the groups of `FIRST_GROUPS` come first."""
     places = {group: place for place, group in enumerate(FIRST_GROUPS)}
     return sorted(groups, key=lambda group: places.get(group.split("/")[0], len(places)))
 
 
 def _settings(command: Command, folders: Sequence[Path]) -> str:
-    """Return the settings of a command as YAML, with comments from the chosen options or, by default, the schema.
+    """Return the settings of a command as YAML, with comments from the files of the chosen options or the schema.
 
     Settings of the command itself come first, then other single settings, and then sections.
     """

@@ -1,4 +1,4 @@
-"""What can be chosen: the options of config groups and the layers of networks, with the comments in their files.
+"""List what can be chosen: the options of config groups and the layers of networks, described by their comments.
 
 Must not import torch.
 """
@@ -22,7 +22,7 @@ class Entry:
 
     Attributes:
         name: name of an option of a group, or of the class of a layer.
-        description: a sentence about it.
+        description: a sentence about the option or the layer.
     """
 
     name: str
@@ -44,7 +44,7 @@ def groups(folders: Sequence[Path]) -> dict[str, list[str]]:
 
 
 def find_group(topic: str, names: Sequence[str]) -> str | None:
-    """Return the group that a topic names, in the singular or plural; None if there is none.
+    """Return the group that a topic names, in the singular or plural; None if no group has this name.
 
     Example:
         >>> find_group("penalties", ["loss", "loss/penalty"])
@@ -69,7 +69,7 @@ def header(group: str, option: str, folders: Sequence[Path] = (CONF,)) -> dict[s
 
 
 def entries(group: str, folders: Sequence[Path]) -> list[Entry]:
-    """Return the options of a group with the first sentence of the comment in their files."""
+    """Return the options of a group with the first sentence of the comment in each option's file."""
     return [Entry(name, first_sentence(header(group, name, folders)[""])) for name in groups(folders)[group]]
 
 

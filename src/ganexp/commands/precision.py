@@ -10,8 +10,9 @@ from ganexp.training.gan import GAN
 from ganexp.training.processes import total
 
 CAPABILITY = 8  # compute capability of the GPUs since 2020, on which bfloat16 is fast
-# floating-point operations of both networks on a batch from which half precision is used. The SNGAN for 32x32 images
-# with batch 64, which has 242e9, is the smallest case that was measured to be faster in it, see docs/benchmarks.md
+# Half precision is used if both networks make at least this number of floating-point operations on a batch. The
+# smallest case that was measured to be faster in half precision makes 242e9 operations: the SNGAN for 32x32 images with
+# a batch size of 64, see docs/benchmarks.md
 FLOPS = 200_000_000_000
 
 

@@ -34,8 +34,8 @@ class Prepared:
         gan: the networks with their objective and scores.
         data: the data module.
         device: the device of the training.
-        image_sets: the splits of the dataset by name.
-        initial: what run.json records about the checkpoint of `init_from`; None without `init_from`.
+        image_sets: the images of each split of the dataset, by the split's name.
+        initial: what run.json records about the checkpoint of `init_from`; None if `init_from` is not set.
     """
 
     gan: GAN
@@ -55,7 +55,7 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
     Raises:
         UserError: settings are wrong or incompatible, or data or the weights of the feature extractor are missing.
     """
-    if processes.count() == 1:  # else the first process has checked it
+    if processes.count() == 1:  # otherwise the first process has checked this
         check_launch(cfg.trainer.devices, processes.total(cfg.trainer) // cfg.trainer.devices)
     trainers.choose_algorithms(cfg.trainer.deterministic, cfg.trainer.tf32)
     pl.seed_everything(cfg.seed, verbose=False)
@@ -80,7 +80,7 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
 def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
     """Return the length of the run, in steps and in epochs, and how often it is evaluated, as one line.
 
-    A second line names the epochs of schedule.keep_at after the end of the run, if there are any.
+    If epochs of schedule.keep_at lie after the end of the run, a second line names these epochs.
     """
     schedule, unit = cfg.schedule, {"steps": "step", "d_steps": "discriminator update"}[cfg.schedule.evaluate_by]
     length = count(schedule.steps, "step")
@@ -95,7 +95,7 @@ def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
 
 
 def check_only(cfg: DictConfig) -> None:
-    """Build the networks, read the images, check that these are enough, and load the feature extractor's weights.
+    """Build the networks, read the images, check that there are enough, and load the feature extractor's weights.
 
     Raises:
         UserError: settings are wrong or incompatible, data or given weights are missing, or a score needs more images.
@@ -112,7 +112,7 @@ def check_only(cfg: DictConfig) -> None:
 
 
 def _check_weights(cfg: DictConfig, image_set: ImageSet) -> None:
-    """Build the feature extractor, unless it is one that is trained; if its weights are missing, print a message.
+    """Build the feature extractor, unless ganexp trains it; print a message if its weights are missing.
 
     Raises:
         UserError: a package is missing, or a file has no weights of this extractor.

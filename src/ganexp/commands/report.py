@@ -141,8 +141,8 @@ def _refuse_links(places: Sequence[Path]) -> None:
     for place in places:
         if place.is_symlink():
             raise UserError(
-                f"{place} is a link to {place.readlink()}. ganexp does not write through it: remove it, or give "
-                "another directory: output=DIRECTORY"
+                f"{place} is a link to {place.readlink()}. ganexp does not write through links: remove the link, or "
+                "give another directory: output=DIRECTORY"
             )
 
 

@@ -27,13 +27,13 @@ def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger
     log_hyperparameters(loggers, hyperparameters(cfg, run.metadata()))
     if cfg.debug.keep_files and any(run.path.glob("events.out.tfevents.*")):
         watched = sweep_of(run) or run
-        say_once(f"curves live: tensorboard --logdir {short_path(watched.path)}")
+        say_once(f"watch the curves with: tensorboard --logdir {short_path(watched.path)}")
 
 
 def record_result(
     cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger], monitor: str | None, mode: str, status: str
 ) -> float | None:
-    """Record the final scores in run.json and in the loggers, print them, and return the sweep's objective."""
+    """Record the final scores in run.json and in the loggers, print them, and return the objective for a sweep."""
     points = run.points()
     scores = final_scores(points, monitor, mode) if monitor else {}
     metadata = run.metadata()
@@ -61,13 +61,13 @@ def record_result(
 def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -> dict[str, dict[str, float]]:
     """Return the scores and steps of the best evaluation, the last evaluation and the untrained networks.
 
-    The result lacks those that were not evaluated, and is empty if there was no evaluation after step 0.
+    An entry is missing if there is no such evaluation. The result is empty if there was no evaluation after step 0.
 
     Args:
         points: logged points.
-        monitor: name of the score that decides which evaluation is best; step 0 is never the best, nor is an evaluation
-            whose score could not be computed.
-        mode: `min` or `max`.
+        monitor: name of the score that decides which evaluation is best. Step 0, and evaluations for which this score
+            could not be computed, are never the best.
+        mode: `min` if the lowest score is the best, `max` if the highest score is.
     """
     key = log_keys.score_key(monitor)
     scored = [point for point in points if key in point]
@@ -77,13 +77,13 @@ def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -
     chosen = {"last": max(trained, key=lambda point: point["step"])}
     if finite := [point for point in trained if math.isfinite(point[key])]:
         chosen = {"best": (max if mode == "max" else min)(finite, key=lambda point: point[key])} | chosen
-    if untrained := [point for point in scored if point["step"] == 0]:  # missing after the images have changed
+    if untrained := [point for point in scored if point["step"] == 0]:  # missing if the images have changed
         chosen["untrained"] = untrained[0]
     return {which: _scores_of(point) for which, point in chosen.items()}
 
 
 def _last_losses(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the last logged losses, even if callbacks have logged other values after them or for an earlier step."""
+    """Return the last logged losses, also if callbacks have logged other values after these losses."""
     losses = [{key: value for key, value in point.items() if key.startswith(log_keys.LOSS)} for point in points]
     return next((values for values in reversed(losses) if values), {})
 
@@ -94,7 +94,7 @@ def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
 
 
 def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings by which loggers compare runs: numbers, Booleans and strings by dotted key.
+    """Return the settings by which loggers compare runs: numbers, Booleans and strings, by their dotted keys.
 
     They are the seed, the tags, and the chosen options and config values that `report` treats as settings, with Python
     classes represented by their names.

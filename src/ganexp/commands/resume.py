@@ -24,7 +24,7 @@ from ganexp.training.trainer import device_name
 def resume(arguments: ResumeArguments) -> None:
     """Continue a run from its last checkpoint, or from the start if it has no checkpoint yet.
 
-    A pruned run can be continued by giving its number of steps or epochs.
+    A pruned run is continued only if its number of steps or epochs is given.
 
     Args:
         arguments: the run directory, and the settings to change.
@@ -76,7 +76,7 @@ def _steps_of(cfg: DictConfig, epochs: int | None) -> int:
     """Return the number of steps that a run has in `epochs` epochs.
 
     Raises:
-        UserError: the number depends on the losses, or the images cannot be read.
+        UserError: the number of steps depends on the losses, or the images cannot be read.
     """
     longer = cfg.copy()
     longer.schedule.epochs, longer.schedule.max_d_steps = epochs, None
@@ -86,7 +86,7 @@ def _steps_of(cfg: DictConfig, epochs: int | None) -> int:
             f"schedule.epochs={epochs}: the number of batches in a step of this run depends on the losses. Give "
             "schedule.steps=N"
         )
-    say(f"schedule.epochs={epochs}: schedule.steps={longer.schedule.steps}")
+    say(f"schedule.epochs={epochs} means schedule.steps={longer.schedule.steps} for this run")
     return int(longer.schedule.steps)
 
 

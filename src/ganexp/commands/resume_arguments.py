@@ -9,7 +9,7 @@ from ganexp.arguments import Parser
 from ganexp.commands.help import COMMANDS, description, examples
 from ganexp.runs.sweep_directory import SweepDirectory
 
-OVERRIDES = {  # those that a resumed run accepts, with the form of their values
+OVERRIDES = {  # the overrides that a resumed run accepts, and the form of each value
     "schedule.steps": re.compile(r"\d+"),
     "schedule.epochs": re.compile(r"\d+"),
     "data.root": re.compile(r".+"),
@@ -24,11 +24,11 @@ class ResumeArguments:
 
     Attributes:
         path: path of a run directory or a sweep directory.
-        steps: the new length of a run; None keeps the length.
-        epochs: the new length of a run in epochs, instead of steps; None keeps the length.
+        steps: the new length of a run in steps; None keeps the length.
+        epochs: the new length of a run in epochs, given instead of `steps`; None keeps the length.
         data_root: the new directory of the datasets; None keeps the directory.
         data_path: the new directory or zip of images; None keeps the path.
-        data_changed: whether to accept that the images have changed.
+        data_changed: whether a run continues although its images have changed.
         sweep: the command line that resumes the sweep in `path`; None if `path` is not a sweep.
     """
 
@@ -93,7 +93,7 @@ def resume_parser() -> Parser:
     parser.add_argument(
         "overrides",
         nargs="*",
-        default=[],  # else argparse calls them required
+        default=[],  # otherwise argparse would call these arguments required
         metavar="KEY=VALUE",
         help="for a run: schedule.steps=N or schedule.epochs=N, its new length (default: as before); data.root=… and "
         "data.path=…, the new location of its images; data.changed=accept, to continue although the images have "

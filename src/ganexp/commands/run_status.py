@@ -1,4 +1,4 @@
-"""Record in run.json how a run ends, and print what a user should know when it is resumed."""
+"""Record in run.json how a run ends, and print what a user should know when the run is resumed."""
 
 import signal
 from collections.abc import Iterator, Mapping
@@ -30,13 +30,13 @@ def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[
     except BaseException as error:
         _record_end(run, "failed", f"{type(error).__name__}: {error}")
         if isinstance(error, OSError) and error.errno in FULL and can_be_resumed:
-            error.filename = error.filename or str(run.path)  # the error of a log's writer has no filename
-            say(f"\nStopped: no space. When there is some: {how_to_resume(run)}")
+            error.filename = error.filename or str(run.path)  # an error while a log is written has no file name
+            say(f"\nStopped: no space is left. When there is space: {how_to_resume(run)}")
         raise
 
 
 def _record_end(run: RunDirectory, status: str, error: str | None = None) -> None:
-    """Record the end of a run. On a full disk, run.json keeps the status `running`, later shown as `died`."""
+    """Record the end of a run. If the disk is full, run.json keeps the status `running`, later shown as `died`."""
     try:
         run.update_metadata(status=status, ended=now(), **({} if error is None else {"error": error}))
     except OSError as reason:
@@ -50,7 +50,7 @@ def say_how_it_ended(metadata: Mapping[str, Any]) -> None:
 
 
 def say_if_bits_may_differ(metadata: Mapping[str, Any], device: str) -> None:
-    """Print that a resumed run may differ from an undisturbed one, if it continues on another device.
+    """Print that a resumed run may differ from an undisturbed one, if the run continues on another device.
 
     Args:
         metadata: content of run.json before the run is resumed.
@@ -59,6 +59,6 @@ def say_if_bits_may_differ(metadata: Mapping[str, Any], device: str) -> None:
     before = metadata.get("device")
     if isinstance(before, str) and before != device:
         say(
-            f"the run was trained on another device or number of threads ({before}; now {device}): sums are computed "
-            "in another order, so the last bits may differ from those of an undisturbed run"
+            f"the run was trained with another device or number of threads ({before}; now {device}): sums are computed "
+            "in another order, so the last bits of the results may differ from those of an undisturbed run"
         )

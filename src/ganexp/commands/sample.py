@@ -47,9 +47,9 @@ class Classes:
     """The classes of the images to draw.
 
     Attributes:
-        names: names of all classes, by number; empty for a model without classes.
-        label: the only class to draw; None cycles through all classes.
-        labels: the class (n,) of each image; None without classes.
+        names: the name of each class, in the order of the class numbers; empty if the model has no classes.
+        label: the number of the only class to draw; None if the images show all classes in turn.
+        labels: the class number of each image, (n,); None if the model has no classes.
     """
 
     names: list[str]
@@ -58,10 +58,10 @@ class Classes:
 
 
 def sample(cfg: DictConfig) -> None:
-    """Save `n` images, a grid of the first 100, interpolations, traversals and, with classes, a grid of the classes.
+    """Save `n` images, a grid of the first 100, interpolations and traversals; if there are classes, also their grid.
 
-    The grid of the classes has one class per row, and at most 20 rows. With `label` all images show one class, and
-    this grid is left out.
+    The grid of the classes has one class per row, and at most 20 rows. If `label` is given, all images show this class,
+    and the grid of the classes is left out.
 
     Raises:
         UserError: the settings do not fit the generator, the class is unknown, the checkpoint is missing, or the output
@@ -85,7 +85,7 @@ def sample(cfg: DictConfig) -> None:
 
 def _check(cfg: DictConfig, gan: GAN) -> None:
     if cfg.truncation is not None and gan.latent.distribution != "normal":
-        raise UserError(f"truncation={cfg.truncation}: needs normal latents, but they are {gan.latent.distribution}")
+        raise UserError(f"truncation={cfg.truncation} needs normal latents, but these are {gan.latent.distribution}")
     if cfg.n % BATCH == 1 and needs_batches(gan):
         raise UserError(
             f"n={cfg.n}: this generator's batch norm uses the batch's statistics, so a last batch of "
@@ -153,7 +153,7 @@ def _save_traversals(cfg: DictConfig, loaded: LoadedRun, classes: Classes, outpu
 
 
 def _title(cfg: DictConfig, loaded: LoadedRun, content: str) -> str:
-    """Return the title of a picture: the run, the step, what it shows, and the seed; empty if the run has no title."""
+    """Return the title of a picture: run, step, what the picture shows, and seed; "" if the run has no title."""
     run = run_title(loaded.run)
     return run and f"{run} · step {loaded.gan.step:,} · {content}, latents of seed {cfg.seed}"
 
@@ -167,7 +167,7 @@ def _with_grid(batches: Iterator[Tensor], output: Path) -> Iterator[Tensor]:
 
 
 def _file_names(count: int, classes: Classes) -> Sequence[str]:
-    """Return the file name of each image: its number, in a directory for its class if it has one."""
+    """Return the file name of each image: its number and, if it has a class, the directory of this class."""
     digits = len(str(count - 1))
     names = [f"{index:0{digits}d}.png" for index in range(count)]
     if classes.labels is None:
@@ -199,7 +199,7 @@ def _write_zip(batches: Iterator[Tensor], count: int, classes: Classes, output: 
 def _write_npz(batches: Iterator[Tensor], count: int, classes: Classes, output: Path) -> None:
     """Save the images as `arr_0`, uint8 (N, H, W, C).
 
-    With classes, the file also has the labels (N,) as `arr_1`, and the name of each label as `classes`.
+    If there are classes, the file also has the labels (N,) as `arr_1`, and the name of each label as `classes`.
     """
     images = torch.cat([to_uint8(batch.cpu()).permute(0, 2, 3, 1) for batch in batches]).numpy()  # (N, H, W, C)
     arrays: dict[str, Any] = {"arr_0": images}

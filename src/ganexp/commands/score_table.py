@@ -16,7 +16,7 @@ from ganexp.runs.environment import environment, now
 
 
 def print_scores(record: Mapping[str, Any]) -> None:
-    """Print a table with a row for each score and a column for each reference, and lines that explain it.
+    """Print a table with a row for each score and a column for each reference, and lines that explain the table.
 
     Args:
         record: `scores` by name, their `score_info`, the `protocol`, and the `step` of a checkpoint.
@@ -32,11 +32,11 @@ def print_scores(record: Mapping[str, Any]) -> None:
 
 
 def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
-    """Print a warning if a score has a bias because there are few samples or few real images.
+    """Print a warning if a score is biased because there are few samples or few real images.
 
     Args:
         scores: the scores.
-        only_samples: whether to warn only of few samples, as at the start of a training on a small dataset.
+        only_samples: whether to warn of few samples only, and not of few real images.
     """
     counts = {} if only_samples else {real.count: "real images" for real in scores.references.values()}
     counts[scores.samples] = "samples"
@@ -44,8 +44,8 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
     needed = max((score.fewest_images or 0 for score in scores.scores.values()), default=0)
     if fewest < needed:
         say_once(
-            f"warning: {fewest:,} {counts[fewest]} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare it only with a "
-            "score of as many images, or use KID"
+            f"warning: {fewest:,} {counts[fewest]} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare this score only "
+            "with scores of as many images, or use KID"
         )
 
 
@@ -57,7 +57,7 @@ def save_scores(record: Mapping[str, Any], path: Path) -> None:
 
 
 def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]], splits: list[str]) -> Table:
-    """Return a table of scores, with deviations and intervals next to the value that they belong to."""
+    """Return a table of scores, in which deviations and intervals stand next to the scores that they belong to."""
     rows: dict[str, list[str]] = {}
     for name, value in values.items():
         if "spread_of" in info.get(name, {}):
@@ -72,7 +72,7 @@ def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any
 
 
 def spread_lines(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a line for each kind of deviation or interval in a table, with the names of the scores that have it."""
+    """Return, for each kind of deviation or interval in a table, a line with the names of the scores that have it."""
     names: dict[str, dict[str, None]] = {}
     for name in values:
         if spread := info.get(name, {}).get("spread"):

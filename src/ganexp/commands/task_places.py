@@ -27,7 +27,7 @@ def places(task: Task) -> dict[str, str]:
 
 
 def _path_at(cfg: DictConfig, key: str) -> str | None:
-    """Return the absolute path at a key; None if it has no value."""
+    """Return the absolute path that a config key has as its value; None if the key has no value."""
     try:
         value = OmegaConf.select(cfg, key)
     except OmegaConfBaseException:
@@ -56,9 +56,9 @@ def _how_to_move(key: str, text: Any) -> str:
 
 
 def given_places(argv: Sequence[str]) -> dict[str, str]:
-    """Return the settings of a command line by their values, as absolute paths.
+    """Return, for each value on a command line, read as an absolute path, the setting with this value.
 
-    The path of outputs/ has the settings that change where new runs are.
+    The result also has the path of outputs/, with the settings that change where new runs are written.
     """
     pairs = [argument.split("=", 1) for argument in argv if "=" in argument]
     given = {absolute(value.strip("'\"")): f"{key}=PATH" for key, value in pairs}
@@ -67,7 +67,7 @@ def given_places(argv: Sequence[str]) -> dict[str, str]:
 
 
 def check_places(task: Task) -> None:
-    """Check that a task can write to its output directories, before it starts.
+    """Check, before a task starts, that the task can write to its output directories.
 
     An existing cache may be read-only, because it may already have all files.
 

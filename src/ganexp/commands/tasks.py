@@ -43,14 +43,14 @@ def chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
     choices: Any = OmegaConf.to_container(hydra_config.runtime.choices)
     for override in task_overrides(hydra_config):
         group, _, value = override.partition("=")
-        if group in NAMING_GROUPS and group not in choices:  # Hydra composes a list, and does not record it
+        if group in NAMING_GROUPS and group not in choices:  # Hydra accepts a list, but does not record it
             options = value.strip("[]")
             raise UserError(f"{override}: choose one option. To run each of them: ganexp -m {group}={options}")
     return {group: option for group, option in choices.items() if not group.startswith("hydra")}
 
 
 def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
-    """Return a training's reserved run directory with Hydra's files; in other cases, Hydra's output directory.
+    """Return the run directory of a training, after writing Hydra's files there; else Hydra's output directory.
 
     Raises:
         UserError: the files cannot be written, for example because the disk is full.
@@ -62,7 +62,7 @@ def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
     if hydra_config.mode == RunMode.RUN:
         path = reserve(path)
     try:
-        save_hydra_files(path, cfg, cast(DictConfig, hydra_config))  # HydraConf is its schema
+        save_hydra_files(path, cfg, cast(DictConfig, hydra_config))  # HydraConf is the schema of this object
     except OSError as error:
         remove_if_empty(path)
         raise UserError(explain_place(error, {str(path.absolute()): "hydra.run.dir=DIRECTORY"}) or str(error)) from None
@@ -70,7 +70,7 @@ def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
 
 
 def _resolve(task: Task) -> DictConfig:
-    """Return the resolved config of a task, with either steps or epochs."""
+    """Return the resolved config of a task, with its length either in steps or in epochs."""
     cfg = task.cfg.copy()
     choose_units(cfg, task_overrides(task.hydra_config))
     return schema.resolve(cfg)
@@ -94,7 +94,7 @@ def _check_devices(cfg: DictConfig, hydra_config: HydraConf) -> None:
     """Check that the jobs of a sweep use one device each.
 
     Raises:
-        UserError: they use several.
+        UserError: the jobs use several devices.
     """
     reason = reason_against_devices(cfg.trainer)
     if hydra_config.mode == RunMode.MULTIRUN and reason:

@@ -1,4 +1,4 @@
-"""Choose how many threads of a CPU train a run, and warn if the machine has more work than cores."""
+"""Choose how many CPU threads a training uses, and warn if other programs already use the cores."""
 
 import copy
 import os
@@ -13,8 +13,9 @@ from ganexp.console import say_once
 from ganexp.training import processes
 from ganexp.training.gan import GAN
 
-FLOPS_PER_THREAD = 500_000_000  # operations of both networks on a batch; with fewer, threads wait for each other
-PROBED_IMAGES = 2  # the fewest that batch norm accepts
+# Operations of both networks on a batch that make one more thread useful; with fewer, threads wait for each other
+FLOPS_PER_THREAD = 500_000_000
+PROBED_IMAGES = 2  # the smallest batch that batch norm accepts
 VARIABLE = "OMP_NUM_THREADS"
 
 
@@ -27,7 +28,7 @@ def available_threads() -> int:
 def choose_threads(cfg: DictConfig, gan: GAN) -> None:
     """Set the number of torch's threads for a training, and store it in `cfg`, so that a resumed run keeps it.
 
-    For a run of an older version, whose config has no such setting, the number is not changed.
+    If the config comes from an older version of ganexp and has no setting trainer.threads, the number is not changed.
     """
     setting = cfg.trainer.get("threads")
     if setting is not None:
@@ -36,7 +37,7 @@ def choose_threads(cfg: DictConfig, gan: GAN) -> None:
 
 
 def _share(cfg: DictConfig) -> tuple[int, int]:
-    """Return the number of images that the processes of a machine share, and the number of these processes."""
+    """Return how many images of a batch one machine gets, and how many processes of the machine share them."""
     devices = cfg.trainer.devices
     return cfg.schedule.batch_size * devices // processes.total(cfg.trainer), devices
 
@@ -45,11 +46,11 @@ def use_threads(setting: int | Literal["auto"], gan: GAN, batch_size: int, devic
     """Set the number of torch's threads for a training, and return it.
 
     Args:
-        setting: trainer.threads. With `auto` the number is `OMP_NUM_THREADS` if that is set, and otherwise one thread,
-            and another one for each `FLOPS_PER_THREAD` operations of both networks on a batch, up to the number of
-            cores.
+        setting: the value of trainer.threads. For `auto`, the number is `OMP_NUM_THREADS` if this variable is set.
+            Otherwise it is one, plus one for each `FLOPS_PER_THREAD` operations of both networks on the images of one
+            process, up to the number of cores for one process.
         gan: the networks, which are not changed.
-        batch_size: the number of images in an update, of all devices of this machine together.
+        batch_size: the number of images in an update, summed over all devices of this machine.
         devices: the number of processes of this machine that train together. They share the images and the cores.
     """
     available = max(available_threads() // devices, 1)
@@ -68,8 +69,8 @@ def use_threads(setting: int | Literal["auto"], gan: GAN, batch_size: int, devic
 def count_flops(gan: GAN) -> float:
     """Return the number of floating-point operations for drawing an image and passing it through the discriminator.
 
-    They are counted with copies of the networks and without changing the state of the random generator. Networks that
-    do not accept two images count as infinitely large.
+    The operations are counted with copies of the networks and without changing the state of the random generator. If
+    the networks do not accept a batch of two images, the result is infinite.
     """
     labels = torch.zeros(PROBED_IMAGES, dtype=torch.long) if gan.num_classes else None
     networks = copy.deepcopy(gan.networks)
@@ -82,14 +83,14 @@ def count_flops(gan: GAN) -> float:
 
 
 def warn_of_busy_machine(threads: int) -> None:
-    """Print a warning if other programs leave fewer cores than the run has threads."""
+    """Print a warning if other programs leave fewer cores free than the run has threads."""
     try:
         load, cores = os.getloadavg()[0], os.cpu_count() or 1
     except (AttributeError, OSError):  # this platform does not report a load
         return
-    if load + threads > cores + 1:  # the load of this program's own start is below 1
+    if load + threads > cores + 1:  # starting this program adds less than 1 to the load
         fewer = " Fewer threads may be faster: trainer.threads=1" if threads > 1 else ""
         say_once(
             f"warning: the machine is busy, so this run will be slow: other programs use so many cores that "
-            f"trainer.threads={threads} is more than what is free.{fewer}"
+            f"fewer than trainer.threads={threads} are free.{fewer}"
         )

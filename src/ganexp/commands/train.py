@@ -55,7 +55,7 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
         overrides: the overrides of the command line, which are stored in run.json, too.
 
     Returns:
-        The FID of the best checkpoint, for sweeps; None without an FID or without a run directory.
+        The FID of the best checkpoint, for sweeps; None if there is no FID or no run directory.
     """
     if cfg.debug.dry_run:
         _dry_run(cfg)
@@ -82,14 +82,14 @@ def _dry_run(cfg: DictConfig) -> None:
             check_only(_with_steps(cfg))
     except offline.NotHere as error:
         raise UserError(
-            f"{error} A dry run downloads nothing, so the images cannot be checked.\nWithout --dry-run they are "
+            f"{error} A dry run downloads nothing, so the images cannot be checked.\nWithout --dry-run, they are "
             f"downloaded to data.root={cfg.data.root}. If they are in another directory: data.root=DIRECTORY"
         ) from None
     say("dry run: the networks were built and the images were read. Nothing was trained or written.")
 
 
 def _with_steps(cfg: DictConfig) -> DictConfig:
-    """Return `cfg` with the epochs of its schedule converted to steps for its dataset; warn if averaging is slow.
+    """Return `cfg` with its epochs converted to steps for its dataset; warn if the weights are averaged too slowly.
 
     Raises:
         UserError: data are missing, or there are fewer images than a batch has.
@@ -97,18 +97,18 @@ def _with_steps(cfg: DictConfig) -> DictConfig:
     schedule = cfg.schedule
     if schedule.epochs is not None or schedule.evaluate_every_epochs is not None:
         cfg = in_steps(cfg, len(build.build_image_set(cfg)))
-    if (warning := average_warning(cfg)) and cfg.debug.keep_scores:  # else the samples do not count
+    if (warning := average_warning(cfg)) and cfg.debug.keep_scores:  # without scores, the samples do not matter
         say_once(f"warning: {warning}")
     return cfg
 
 
 @contextmanager
 def new_run_directory(path: str, keep: bool) -> Iterator[RunDirectory]:
-    """Create the run directory at `path`, or without `keep` a temporary directory that is removed at the end."""
+    """Create the run directory at `path`; if `keep` is false, create a temporary one, and remove it after the block."""
     if keep:
         yield RunDirectory.create_unique(path)
         return
-    say("debug.keep_files=false: this run only shows that its settings work. Its files are removed at its end.")
+    say("debug.keep_files=false: this run only shows that its settings work. Its files are removed when it ends.")
     try:
         with tempfile.TemporaryDirectory(prefix="ganexp-") as scratch:
             yield RunDirectory(Path(scratch))
@@ -167,7 +167,7 @@ def fit_with_others(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> N
 def _fit(
     cfg: DictConfig, run: RunDirectory, prepared: Prepared, loggers: Sequence[Logger], checkpoint: Path | None
 ) -> str:
-    """Train from `checkpoint`; without one, first evaluate the untrained networks. Return the status of the run."""
+    """Train from `checkpoint`; if it is None, first evaluate the untrained networks. Return the status of the run."""
     gan, data, device = prepared.gan, prepared.data, prepared.device
     checkpoint = processes.of_first(checkpoint)
     callbacks = trainers.of_this_process(build.build_callbacks(cfg, run, prepared.image_sets))
@@ -216,15 +216,15 @@ def _status(cfg: DictConfig, run: RunDirectory, gan: GAN, callbacks: Sequence[Ca
 
 @contextmanager
 def evaluation_share_shown(gan: GAN) -> Iterator[None]:
-    """Print at the end of the block which share of its time evaluations took, including pictures and checkpoints."""
+    """Print, after the block, the share of its time that evaluations took, including pictures and checkpoints."""
     started = time.monotonic()
     yield
     seconds = time.monotonic() - started
-    say(f"evaluation: {1 - gan.clock.seconds_of_this_process() / seconds:.0%} of {clock_time(seconds)}")
+    say(f"evaluations took {1 - gan.clock.seconds_of_this_process() / seconds:.0%} of {clock_time(seconds)}")
 
 
 def _monitor(cfg: DictConfig, gan: GAN) -> tuple[str | None, str]:
-    """Return the score that chooses the best checkpoint, or None; and whether its `min` or its `max` is best."""
+    """Return the score that chooses the best checkpoint, or None; and `max` if higher scores are better, else `min`."""
     monitor, mode = build_scores.best_score(cfg, gan.scores)
     return monitor if cfg.debug.keep_scores else None, mode
 

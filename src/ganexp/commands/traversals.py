@@ -7,20 +7,20 @@ from ganexp.plots.grids import image_grid
 from ganexp.sampling import FixedLatents, SampledGAN, generate
 
 BATCH = 100
-EXTENT = {"normal": 2.0, "uniform": 1.0}  # by distribution of latents: a component goes from -extent to extent
+EXTENT = {"normal": 2.0, "uniform": 1.0}  # for each distribution, components go from -extent to extent
 
 
 def traversal_picture(gan: SampledGAN, seed: int, rows: int, columns: int, label: int | None = None) -> Tensor:
     """Return a picture, uint8 (3, H, W), in which each row changes one component of the same latent.
 
-    The components are those that change the image most, by the mean squared difference of its pixels between both ends.
-    They go from -2 to 2, or from -1 to 1 if latents are uniform. The other components stay the same.
+    The chosen components change the image most: the mean squared difference between the images at the two ends of the
+    component is largest. Values go from -2 to 2, or from -1 to 1 for uniform latents. Other components stay the same.
 
     Args:
         gan: the GAN to sample from.
         seed: seed of the latent.
         rows: number of components; fewer if the latent has fewer.
-        columns: number of values of a component.
+        columns: number of values that a component takes.
         label: the class of the images; None shows the first class of a conditional GAN.
     """
     latent = FixedLatents(gan.latent, seed)[torch.tensor([0])][0]
@@ -32,7 +32,7 @@ def traversal_picture(gan: SampledGAN, seed: int, rows: int, columns: int, label
 
 
 def _effects(gan: SampledGAN, latent: Tensor, ends: Tensor, label: int | None) -> Tensor:
-    """Return the mean squared difference (d,) of the images at both ends of each component."""
+    """Return for each of d components the mean squared difference (d,) between the images at its two ends."""
     effects = []
     for components in torch.arange(gan.latent.dim).split(BATCH // 2):
         images = _traverse(gan, latent, components, ends, label).unflatten(0, (-1, 2))  # (components, 2, C, H, W)
@@ -41,7 +41,7 @@ def _effects(gan: SampledGAN, latent: Tensor, ends: Tensor, label: int | None) -
 
 
 def _traverse(gan: SampledGAN, latent: Tensor, components: Tensor, values: Tensor, label: int | None) -> Tensor:
-    """Return images (components · values, C, H, W) on the CPU, with each value of each component."""
+    """Return images (components · values, C, H, W) on the CPU, one for each value of each component."""
     z = latent.repeat(len(components), len(values), 1)
     z.scatter_(2, components[:, None, None].expand(-1, len(values), 1), values.repeat(len(components), 1)[..., None])
     z = z.flatten(0, 1)

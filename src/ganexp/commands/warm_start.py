@@ -11,18 +11,18 @@ from ganexp.training.schedules import set_stage
 
 
 def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
-    """Load the weights of each network that a checkpoint has under the same name; other networks keep theirs.
+    """Load the weights of each network that a checkpoint has under the same name; keep those of other networks.
 
-    The averaged generator gets the weights of the checkpoint's averaged generator, or those of the loaded generator if
-    the checkpoint has none. The optimizers, the step and the random state are those of a new run. Only tensors and
-    plain values are read.
+    The averaged generator gets the weights of the checkpoint's averaged generator or, if the checkpoint has no averaged
+    generator, those of the loaded generator. The optimizers, the step and the random state are those of a new run. Only
+    tensors and plain values are read.
 
     Args:
-        init_from: a checkpoint, or a run directory for its best checkpoint; None changes nothing.
+        init_from: path of a checkpoint, or of a run, whose best checkpoint is used; None changes nothing.
         gan: the networks of the new run, which are changed.
 
     Returns:
-        The path and step of the checkpoint and the names of the loaded networks; None without `init_from`.
+        The path and step of the checkpoint and the names of the loaded networks; None if `init_from` is None.
 
     Raises:
         UserError: the checkpoint is missing, is damaged or has none of the networks, or the weights of a network do not
@@ -40,7 +40,7 @@ def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
     for name in loaded:
         if lines := differences(stored[name], gan.networks[name].state_dict()):
             how = "Choose the model, its sizes and data.resolution as in that run, or leave init_from out."
-            raise UserError("\n".join([f"init_from={init_from}: its {name} does not fit:", *lines, how]))
+            raise UserError("\n".join([f"init_from={init_from}: the {name} of that run does not fit:", *lines, how]))
     for name in loaded:
         gan.networks[name].load_state_dict(stored[name])
     if gan.averaged_generator is not None:

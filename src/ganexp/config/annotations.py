@@ -1,7 +1,7 @@
 """Check values of a config against type annotations, and describe the allowed values in plain English.
 
 Numbers, strings and Booleans are checked strictly: 3.0, '3' and true are not whole numbers, but 3 is a number.
-Values of every sequence type are lists, as in YAML. Must not import torch.
+The values of tuples and other sequence types are lists, as in YAML. Must not import torch.
 """
 
 import json
@@ -18,8 +18,8 @@ PLURALS = {int: "whole numbers", float: "numbers", str: "texts"}
 LISTS = (list, tuple, Sequence)
 MAPPINGS = (dict, Mapping)
 MAX_INT = 2**32 - 1  # the largest seed; larger sizes and step numbers would overflow in the libraries that ganexp uses
-MAX_FLOAT = (2 - 2**-23) * 2.0**127  # the largest number of 32 bits, in which networks are trained
-MAX_SHOWN = 80  # characters of a value in an error message
+MAX_FLOAT = (2 - 2**-23) * 2.0**127  # the largest float32 number; networks are trained in float32
+MAX_SHOWN = 80  # largest number of characters of a value in an error message
 
 
 def violations(value: Any, annotation: Any, key: str) -> Iterator[str]:
@@ -55,14 +55,14 @@ def allows(annotation: Any, value: Any) -> bool:
     from pydantic import ValidationError  # imported late: the command line must start quickly
 
     try:
-        _adapter(annotation).validate_json(json.dumps(value), strict=True)  # JSON has lists only, for every sequence
+        _adapter(annotation).validate_json(json.dumps(value), strict=True)  # in JSON, every sequence is a list
     except ValidationError:
         return False
     return True
 
 
 def whole_form(value: Any, annotation: Any) -> str:
-    """Return how to write a whole number such as 1e3, which YAML reads as 1000.0; "" if `value` is not of this kind."""
+    """Return the hint ". Write 1000" for 1e3, which YAML reads as 1000.0; empty if no hint is needed."""
     is_whole = isinstance(value, float) and value.is_integer() and allows(annotation, int(value))
     return f". Write {int(value)}" if is_whole else ""
 
@@ -165,7 +165,7 @@ def _describe_scalar(kind: Any, limits: list[Any]) -> str:
 
 
 def _describe_limits(limits: list[Any]) -> str:
-    """Return the range of a number: "at least 1", "above 0 and below 1", "from 0 to 1"; empty without limits."""
+    """Return the range of a number: "at least 1", "above 0 and below 1", "from 0 to 1"; empty if it has no limits."""
     lower = upper = ""
     for limit in limits:
         if isinstance(limit, Ge) and limit.ge != -math.inf:
@@ -222,7 +222,7 @@ def _describe_mapping(kind: Any) -> str:
 
 
 def show(value: Any) -> str:
-    """Return `value` as written in an override, such as null or [1, 2], cut to at most `MAX_SHOWN` characters.
+    """Return `value` as it is written in an override, such as null or [1, 2], cut to at most `MAX_SHOWN` characters.
 
     A string that looks like another type gets quotes.
     """

@@ -43,7 +43,7 @@ def suggestion_for_unknown_argument(error: UnknownArgument, groups: dict[str, st
 
     Args:
         error: the error with the unknown argument and the target.
-        groups: the chosen options by group.
+        groups: for each group, the chosen option.
 
     Returns:
         One line, or an empty string if none of the chosen options sets the argument.
@@ -174,7 +174,7 @@ def penalties_suit_the_logits(cfg: DictConfig, gan: "GAN") -> Complaints:
     if scalar and cfg.loss.logits != 1:
         yield (
             f"{_keys('loss.penalties', scalar)}: needs one logit for each image, and this loss has {cfg.loss.logits}: "
-            "use a loss of one logit"
+            "use a loss with one logit"
         )
 
 
@@ -192,7 +192,7 @@ def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaint
 
 
 def penalties_have_matching_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Check that real and generated images have the same labels if a penalty is computed between them."""
+    """Check that real and generated images have the same labels if a penalty uses both kinds of images."""
     penalties = [
         name for name in _gradient_penalties(gan) if getattr(gan.objective.penalties[name], "uses_fakes", True)
     ]

@@ -1,6 +1,7 @@
 """The options that an experiment chooses, read from the `defaults` of its files without composing a config.
 
-Composing takes a tenth of a second for each experiment; this takes a millisecond. Must not import torch.
+To compose the config of an experiment takes a tenth of a second; to read its options here takes a millisecond. Must not
+import torch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,14 +12,14 @@ import yaml
 
 from ganexp.config.composition import CONF
 
-Choices = dict[str, list[str]]  # options by group
+Choices = dict[str, list[str]]  # for each group, the names of its chosen options
 
 
 @cache
 def _defaults(name: str) -> list[Any]:
     """Return the defaults list of a config file such as experiment/sagan/cifar10_2."""
     file = CONF / f"{name}.yaml"
-    if not file.exists():  # the entry that names it is optional
+    if not file.exists():  # an optional entry of a defaults list names this file
         return []
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     return content.get("defaults", []) if isinstance(content, Mapping) else []
@@ -30,14 +31,14 @@ def takes_list(group: str) -> bool:
 
 
 def chosen_options(experiment: str) -> Choices:
-    """Return, by group, the options with which an experiment runs, including the default options.
+    """Return for each group the options with which an experiment runs, including the default options.
 
     Args:
         experiment: an option of the group `experiment`, such as sagan/cifar10_2.
     """
     chosen = _own_choices(f"experiment/{experiment}")
     preset = {group: options for entry in _defaults("run") for group, options in _choices_in(entry)}
-    for group in reversed(preset):  # an option chooses only options of groups that are listed above its own
+    for group in reversed(preset):  # an option can choose options only of groups that are listed above its own group
         options = chosen.setdefault(group, preset[group])
         for option in options:
             for other, others in _own_choices(f"{group}/{option}").items():
@@ -46,7 +47,7 @@ def chosen_options(experiment: str) -> Choices:
 
 
 def _own_choices(name: str) -> Choices:
-    """Return the options of other groups that a file or its included files choose; its own choices take precedence."""
+    """Return the options that a file and its included files choose; the choices of the file itself take precedence."""
     inherited: Choices = {}
     own: Choices = {}
     for entry in _defaults(name):
@@ -63,9 +64,9 @@ def _own_choices(name: str) -> Choices:
 
 
 def _choices_in(entry: Any) -> Iterator[tuple[str, list[str]]]:
-    """Yield the group and its options for each pair in an entry of a defaults list."""
+    """Yield each group in an entry of a defaults list, with the options that the entry chooses for the group."""
     if isinstance(entry, Mapping):
         for key, options in entry.items():
-            group = key.split(" ")[-1].lstrip("/").split("@")[0]  # after the words override and optional
+            group = key.split(" ")[-1].lstrip("/").split("@")[0]  # without `override`, `optional` and @PACKAGE
             names = options if isinstance(options, list) else [options] if options else []
             yield group, [name.replace("${as_published}", "none") for name in names]

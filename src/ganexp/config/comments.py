@@ -19,11 +19,11 @@ HEADER_PART = re.compile(r"(?P<name>[A-Z][a-z]+): (?P<text>.*)")
 SENTENCE = re.compile(r".*?(?<!\bal)\.(?= [A-Z]|$)")
 PARENT = re.compile(
     r"^ *- (\w+)$|^defaults: \[([\w, ]+)\]", re.MULTILINE
-)  # options of the same group that are included
+)  # options of the same group that a file includes
 
 
 def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -> dict[str, str]:
-    """Return the comments in the files of some options of a group, by the key of the setting.
+    """Return the comment of each setting, under the setting's key, in the files of some options of a group.
 
     Args:
         group: name of the group, such as schedule/updates.
@@ -47,7 +47,7 @@ def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -
 
 
 def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
-    """Yield key and comment of each setting that has a comment after its value or above its line, in a YAML text."""
+    """Yield the key and the comment of each setting in a YAML text that has one, after its value or above its line."""
     path: list[str] = []
     above: list[str] = []
     for line in text.splitlines():
@@ -70,8 +70,8 @@ def file_header(text: str) -> dict[str, str]:
     """Return the parts of the first comment in a YAML text, which says what the file is.
 
     Returns:
-        The paragraphs by the word that introduces them, such as Source, Command or Published. The description, which
-        comes before them, has the key "".
+        Each paragraph under the word that introduces it, such as Source, Command or Published. The description, which
+        comes before these paragraphs, has the key "".
     """
     parts: dict[str, list[str]] = {"": []}
     name = ""
@@ -100,7 +100,7 @@ def first_sentence(text: str) -> str:
 
 
 def schema_comments(schema: type, prefix: str = "") -> dict[str, str]:
-    """Return the comment of each field that has one, by the field's key in the config, including nested fields.
+    """Return the comment of each field with a comment, under the field's key in the config, including nested fields.
 
     The comment is on the line of the field or on the lines above it, as in `config/sections.py`.
 
@@ -133,7 +133,7 @@ def _own_comments(schema: type) -> Iterator[tuple[str, str]]:
 
 
 def _python_comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
-    """Return the comments after code by line number, and the comments above code by the line number of that code."""
+    """Return the comments after code and the comments above code, each under the line number of its code."""
     beside: dict[int, str] = {}
     above: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

@@ -16,7 +16,7 @@ CONF = (
     PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"
 )  # the first path in a wheel, the second in a checkout
 IS_HYDRA_1_3 = hydra.__version__.startswith("1.3.")
-VERSION_BASE = {"version_base": "1.3"} if IS_HYDRA_1_3 else {}  # 1.4 warns about this argument
+VERSION_BASE = {"version_base": "1.3"} if IS_HYDRA_1_3 else {}  # Hydra 1.4 warns about this argument
 PARTS = "base"  # directory of files that options of a group share; the files are not options themselves
 
 
@@ -25,7 +25,7 @@ def any_target_allowed() -> Iterator[None]:
     """Prevent the warning of Hydra 1.4 about each `_target_` that is not in an allow list.
 
     Users may name their own classes, and `trust.py` checks the configs of other people. Without an allow list, Hydra
-    refuses only targets that are known to be dangerous, as 1.3 does.
+    refuses only targets that are known to be dangerous, as Hydra 1.3 does.
     """
     if IS_HYDRA_1_3:
         yield
@@ -55,7 +55,7 @@ def compose_config(
 
 @contextmanager
 def composing(folders: Sequence[Path]) -> Iterator[Callable[[str, Sequence[str], bool], DictConfig]]:
-    """Yield a function that composes configs as `compose_config` does, but prepares Hydra only once for all of them.
+    """Yield a function that composes configs as `compose_config` does, but prepares Hydra only once for all configs.
 
     Args:
         folders: the directories of config files: ganexp's own first, then the user's.
@@ -88,7 +88,7 @@ def group_options(config_name: str, folders: Sequence[Path]) -> dict[str, list[s
 
 
 def _belongs_to(config_name: str, group: Sequence[str]) -> bool:
-    """Return whether a primary config has the group with these name parts."""
+    """Return whether a primary config has a group; `group` lists the parts of the group's name."""
     if group[0] in (".", "hydra") or group[-1] == PARTS or config_name == "sample":
         return False
     return config_name != "evaluate" or group[0] == "metrics"  # the evaluated run determines the other groups

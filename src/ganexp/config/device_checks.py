@@ -1,4 +1,4 @@
-"""Refuse settings that do not suit the device, or several devices. `checks.py` lists these rules."""
+"""Refuse settings that do not suit the device, or the number of devices. `checks.py` runs these checks."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -19,16 +19,18 @@ def check_hardware(trainer: DictConfig, device: torch.device) -> None:
 
     Args:
         trainer: the part `trainer` of the config.
-        device: the device that was chosen.
+        device: the chosen device.
 
     Raises:
         UserError: there are fewer GPUs than devices, or batch norm is synchronised without GPUs.
     """
     found = torch.cuda.device_count()
     if device.type == "cuda" and trainer.devices > max(found, 1):
-        raise UserError(f"trainer.devices={trainer.devices}: torch finds {found} here: use trainer.devices={found}")
+        raise UserError(
+            f"trainer.devices={trainer.devices}: the number of GPUs here is {found}: use trainer.devices={found}"
+        )
     if device.type == "cpu" and total(trainer) > 1 and trainer.sync_batchnorm:
-        raise UserError("trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs: leave it out")
+        raise UserError("trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs: remove the setting")
 
 
 def whole_updates_have_one_device(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
@@ -36,8 +38,8 @@ def whole_updates_have_one_device(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     for name, what in (("cuda_graph", "a CUDA graph"), ("compile", "a compiled update")):
         if (devices := total(cfg.trainer)) > 1 and cfg.trainer[name] is True:
             yield (
-                f"trainer.{name}=true with {devices} devices: the exchange between devices is not part of {what}: use "
-                f"trainer.{name}=false"
+                f"trainer.{name}=true with {devices} devices: the exchange of gradients between devices is not part of "
+                f"{what}: use trainer.{name}=false"
             )
 
 
@@ -46,27 +48,27 @@ def modifiers_suit_several_devices(cfg: DictConfig, gan: "GAN") -> Iterator[str]
     for name, modifier in gan.objective.modifiers.items():
         if total(cfg.trainer) > 1 and getattr(modifier, "needs_one_device", False):
             yield (
-                f"loss.modifiers.{name}: keeps a state of its own on each device, which checkpoints would lose: use "
-                f"one device, or leave {name} out"
+                f"loss.modifiers.{name} keeps a state of its own on each device, and a checkpoint would not have all "
+                f"of these states: use one device, or leave {name} out"
             )
 
 
 def batch_norm_can_be_synchronised(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that every batch norm layer is one of torch's if batch norm is synchronised."""
+    """Check that torch can synchronise every batch norm layer, if batch norm is to be synchronised."""
     if total(cfg.trainer) == 1 or not cfg.trainer.sync_batchnorm:
         return
     for name, network in gan.networks.items():
         if layers := unsynchronised(network):
             yield (
-                f"trainer.sync_batchnorm=true: it cannot synchronise model.{name} ({layers[0]}), whose batch norm is "
-                "not torch's: leave it out, or use another norm"
+                f"trainer.sync_batchnorm=true: model.{name} has a batch norm that is not torch's and cannot be "
+                f"synchronised ({layers[0]}): leave this setting out, or use another norm"
             )
 
 
 def deterministic_algorithms_are_not_timed(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that cuDNN does not choose algorithms by timing, which varies, if training is deterministic."""
     if cfg.trainer.deterministic and cfg.trainer.benchmark:
-        yield "trainer.benchmark=true chooses algorithms by their speed: leave it out with trainer.deterministic"
+        yield "trainer.benchmark=true chooses algorithms by their speed: leave it out if you use trainer.deterministic"
 
 
 RULES = (

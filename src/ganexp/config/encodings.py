@@ -18,7 +18,7 @@ MARKS = {
 
 
 def explain_encoding(folders: Sequence[Path]) -> str:
-    """Return a message about the user's first config file with a wrong encoding, and the fix; empty if there is none.
+    """Return a message that names the user's first config file with a wrong encoding, and the fix; else an empty text.
 
     With a byte order mark at the beginning of a file, Hydra does not recognise `# @package _global_` in the first line.
 
@@ -28,18 +28,20 @@ def explain_encoding(folders: Sequence[Path]) -> str:
     for folder in folders[1:]:
         for file in sorted(folder.rglob("*.yaml")):
             if encoding := _wrong_encoding(file):
-                return f"{short_path(file)}: saved as {encoding}. Save it as UTF-8 without a byte order mark."
+                return (
+                    f"{short_path(file)}: the encoding is {encoding}. Save the file as UTF-8 without a byte order mark."
+                )
     return ""
 
 
 def refuse_extreme_files(folders: Sequence[Path]) -> None:
-    """Check the user's config files before Hydra reads them, because Hydra would never finish with too many values.
+    """Check the user's config files before Hydra reads them, because it would never finish a file with too many values.
 
     Args:
         folders: the directories of config files: ganexp's own first, then the user's.
 
     Raises:
-        UserError: a file is nested too deeply, contains itself, or stands for too many values.
+        UserError: a file is nested too deeply, contains itself, or has too many values when its aliases are replaced.
     """
     for folder in folders[1:]:
         for file in sorted(folder.rglob("*.yaml")):
@@ -60,7 +62,7 @@ def explain_content(folders: Sequence[Path]) -> str:
             except (OSError, ValueError, yaml.YAMLError):
                 continue
             if not isinstance(values, (dict, type(None))):
-                return f"{short_path(file)}: holds no settings. Write one KEY: VALUE in each line."
+                return f"{short_path(file)}: the file holds no settings. Write one KEY: VALUE in each line."
     return ""
 
 
@@ -78,5 +80,5 @@ def _wrong_encoding(file: Path) -> str:
     try:
         content.decode("utf-8")
     except UnicodeDecodeError:
-        return "another encoding than UTF-8"
+        return "not UTF-8"
     return ""

@@ -51,7 +51,9 @@ def field_violations(values: Mapping[str, Any], schema: type, key: str = "") -> 
 
 
 def node_violations(values: Mapping[str, Any], schema: type, key: str = "") -> Iterator[str]:
-    """Yield only those lines of `field_violations` that are about missing nodes, to which other settings may refer.
+    """Yield only those lines of `field_violations` that are about a missing node.
+
+    Because of a missing node, the interpolation of another setting may be impossible to resolve.
 
     Args:
         values: a config, which may have interpolations, or the part of it below `key`.

@@ -14,12 +14,12 @@ from ganexp.errors import MAX_SUGGESTIONS
 def as_overrides(flags: Sequence[str], argv: Sequence[str], config_name: str) -> list[str]:
     """Return the correct override for each unknown flag; flags that name neither a setting nor a group are left out.
 
-    A flag such as --lr, the last part of several keys, gets several overrides, separated by `or`.
+    If a flag such as --lr is the last part of several keys, the overrides of these keys are separated by `or`.
 
     Args:
         flags: the unknown flags, such as --loss=hinge or --loss.
         argv: the whole command line, because the value of a flag may be the next argument.
-        config_name: the primary config with the known settings.
+        config_name: the primary config, which has the known settings, such as train.
     """
     schema.register()
     cfg = compose_config(config_name, [], [CONF])

@@ -9,12 +9,12 @@ def is_group_value_error(error: Exception) -> bool:
 
 
 def unmatched_group(error: Exception) -> str:
-    """Return the group that is in no defaults list, possibly with @ and its package; empty for another error."""
+    """Return the group that is in no defaults list, possibly with @PACKAGE; empty if the error is another one."""
     match = re.search(r"(?:Could not override|No earlier Group Default for) '([\w./@-]+)'", str(error))
     return match[1] if match else ""
 
 
 def missing_deletion(error: Exception) -> str:
-    """Return the key that cannot be deleted because it does not exist; empty for another error."""
+    """Return the key that cannot be deleted because it does not exist; empty if the error is another one."""
     match = re.search(r"Could not delete from config\. '([\w./@-]+)' does not exist", str(error))
     return match[1] if match else ""

@@ -1,8 +1,8 @@
 """Build the objects that a config describes, after checking every argument against the signature of its target.
 
-A node is a mapping with a `_target_`, the dotted path of a class or function; its other keys are the arguments. Each is
-checked against the annotation of its parameter before anything is built, so that an error names the key, the value and
-the allowed values. Importing this module must not import torch.
+A node is a mapping with a `_target_`, the dotted path of a class or function; its other keys are the arguments. Each
+argument is checked against the annotation of its parameter before anything is built, so that an error names the
+key, the value and the allowed values. Importing this module must not import torch.
 """
 
 import inspect
@@ -20,7 +20,7 @@ from ganexp.config.composition import any_target_allowed
 from ganexp.errors import UserError, shorten
 
 SPECIAL = ("_target_", "_args_", "_partial_", "_convert_", "_recursive_")  # Hydra's own keys of a node
-# What a constructor raises for a wrong argument; the last three for numbers that are too large.
+# Errors that constructors raise for a wrong argument. The last three are raised for numbers that are too large.
 CONSTRUCTOR_ERRORS = (TypeError, ValueError, KeyError, ImportError, RuntimeError, OverflowError, MemoryError)
 
 Parameters = dict[str, inspect.Parameter]
@@ -49,7 +49,8 @@ def instantiate(node: Mapping[str, Any] | None, key: str, /, **arguments: Any) -
         arguments: further arguments of the target, passed as they are and not checked.
 
     Returns:
-        The object. If the node has `_partial_: true`, the target with its arguments, to be called later. None for None.
+        The object; or the target with its arguments, to be called later, if the node has `_partial_: true`; or None if
+        `node` is None.
 
     Raises:
         UnknownArgument: a setting is not an argument of the target.
@@ -147,7 +148,7 @@ def locate(node: Mapping[str, Any], key: str) -> partial:
 
 @cache
 def _imported(target: str) -> partial:
-    """Return the partial of a target. It is cached, because commands need a target often, and Hydra is slow."""
+    """Return the partial of a target. The result is cached, because commands need a target often, and Hydra is slow."""
     with any_target_allowed():  # Hydra still refuses unsafe targets
         return hydra.utils.instantiate({"_target_": target, "_partial_": True})
 
@@ -194,7 +195,7 @@ def _refuse_unknown(
 
 
 def _positional(values: Any, parameters: Parameters, key: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the values of `_args_` by parameter, and an error line if there are too many values."""
+    """Return the value that `_args_` gives to each parameter, and an error line if there are too many values."""
     if not isinstance(values, (list, tuple)):
         return {}, [f"{key}._args_={values}: must be a list"]
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)

@@ -1,7 +1,7 @@
-"""Refuse networks that contradict the size of images or latents, or the number of classes. `checks.py` lists this rule.
+"""Refuse networks that contradict the size of images or latents, or the number of classes. See `checks.py`.
 
-The options of `model=` take these sizes from the dataset and the latent. An override of a single network can contradict
-them.
+The options of `model=` take these sizes from the dataset and the latent. An override of an argument of one network
+can contradict these sizes.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SIZES = {"resolution": "data.resolution", "channels": "data.channels", "latent_d
 
 
 def networks_have_the_sizes_of_the_data(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check the arguments of ganexp's own networks that repeat a setting of the dataset or of the latent."""
+    """Check those arguments of ganexp's own networks that must equal a setting of the dataset or of the latent."""
     for key, node in _own_networks(cfg):
         for argument, source in SIZES.items():
             expected = OmegaConf.select(cfg, source)

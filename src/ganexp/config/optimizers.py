@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
-# Ranges by parameter name, because the classes of torch.optim do not declare the ranges of their numbers.
+# The allowed range of each parameter. The classes of torch.optim do not declare the ranges of their numbers.
 RANGES: dict[str, Any] = {
     "lr": NonNegativeFloat,
     "betas": Annotated[list[BelowOne], Len(2, 2)],
@@ -45,10 +45,11 @@ def make_optimizer_factory(
     Args:
         node: config of the optimizer.
         name: name of the network, for error messages.
-        scale: factor of the learning rate.
+        scale: factor by which the learning rate is multiplied.
 
     Raises:
-        UserError: the settings are not allowed. The returned function raises it, too, if the optimizer refuses them.
+        UserError: the settings are not allowed. The returned function also raises a UserError, if the optimizer refuses
+            the settings.
     """
     key = f"optimizer.{name}"
     settings = to_plain(node)

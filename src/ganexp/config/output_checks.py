@@ -1,6 +1,7 @@
-"""Refuse a discriminator with outputs that do not fit the loss and its terms. `checks.py` lists these rules.
+"""Refuse a discriminator that does not suit the loss or its further terms. `checks.py` runs these checks.
 
-Networks declare their kind of output and losses their kind of input, see `losses/adversarial.py`.
+A discriminator declares what kind of output it returns, and a loss declares what kind of output it needs; see
+`losses/adversarial.py`.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from torch import nn
 if TYPE_CHECKING:
     from ganexp.training.gan import GAN
 
-LOGITS = "logits"  # what a discriminator returns, or a loss takes, unless it declares something else
+LOGITS = "logits"  # what discriminators return and losses take by default
 
 
 def outputs_suit_the_loss(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
@@ -26,14 +27,14 @@ def outputs_suit_the_loss(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 
 def features_are_there(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that the discriminator has features if an auxiliary term uses them."""
+    """Check that the discriminator has a method `features` if an auxiliary term calls it."""
     for name, term in gan.objective.auxiliary.items():
         if getattr(term, "needs_features", False) and not hasattr(gan.discriminator, "features"):
             yield f"loss.auxiliary.{name} needs features, which this discriminator does not have: use model=dfm"
 
 
 def penalties_see_single_samples(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that the discriminator does not mix samples if a penalty needs the gradient of each sample by itself."""
+    """Check that the discriminator does not compare samples if a penalty needs a separate gradient for each sample."""
     mixing = [name for name, layer in gan.discriminator.named_modules() if _mixes_samples(layer)]
     penalties = [name for name, part in gan.objective.penalties.items() if getattr(part, "needs_gradient", True)]
     if penalties and mixing:

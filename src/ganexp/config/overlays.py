@@ -1,4 +1,4 @@
-"""Refuse an option of `as_published` for an experiment that it is not meant for. Must not import torch."""
+"""Refuse an option of `as_published` for an experiment for which it is not meant. Must not import torch."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatch
@@ -17,11 +17,11 @@ def check_overlay(cfg: DictConfig, groups: Mapping[str, Any]) -> None:
 
     Args:
         cfg: the composed config.
-        groups: the chosen options by group.
+        groups: for each group, the chosen option or options.
 
     Raises:
-        UserError: no experiment is chosen, it is one of ganexp's but not one of these cases, or `published_cases` is
-            set without an option of as_published.
+        UserError: no experiment is chosen; the chosen experiment is one of ganexp's, but not one of these cases; or
+            `published_cases` is set without an option of as_published.
     """
     experiment, cases = groups.get("experiment"), list(cfg.get("published_cases") or [])
     if not cases or any(fnmatch(str(experiment), case) for case in cases):

@@ -24,7 +24,7 @@ def path_keys(schema: type, prefix: str = "") -> Iterator[str]:
 
 
 def make_absolute(cfg: DictConfig, keys: Iterable[str]) -> None:
-    """Replace the paths at `keys`, if they have a value, by absolute paths; `~` is the home directory.
+    """Make the path at each of the `keys` absolute, unless the key has no value; `~` is the home directory.
 
     Interpolations that refer to these paths then give the absolute paths, too.
     """
@@ -63,7 +63,8 @@ def relocate_data(cfg: DictConfig, root: str | None, path: str | None) -> DictCo
 
     Args:
         cfg: the resolved config.
-        root: the new data.root, which also replaces the old one in all paths below it. None keeps the old value.
+        root: the new data.root. In the section `data`, every path below the old data.root then starts with the new one.
+            None keeps the old value.
         path: the new data.path. None keeps the old value.
 
     Raises:

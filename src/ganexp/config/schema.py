@@ -37,7 +37,7 @@ from ganexp.errors import UserError
 from ganexp.runs.naming import job_name, run_name, slug
 from ganexp.types import ImageCount, NonNegativeInt, PositiveInt, Seed, Truncation
 
-FULL_NAMES = {32: "32-true", "bf16": "bf16-mixed"}  # Lightning's precisions by their short names
+FULL_NAMES = {32: "32-true", "bf16": "bf16-mixed"}  # Lightning's full names for the short names of precisions
 
 
 @dataclass
@@ -50,18 +50,19 @@ class Train:
     # augmentations of the discriminator's inputs, applied in the given order
     augment: dict[str, Any] = field(default_factory=dict, metadata=NODES)
     schedule: Schedule = MISSING
-    optimizer: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # optimizers by network
+    optimizer: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # the optimizer of each network
     metrics: Metrics = MISSING
     trainer: Trainer = MISSING
-    callbacks: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # callbacks by name
-    logger: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # loggers by name
+    callbacks: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # the callbacks, each with a name
+    logger: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # the loggers, each with a name
     name: str | None = None  # name of the run; default: the experiment, or else the chosen options
     seed: int = limited(Seed, 0)  # seed of the weights, the latents and the order of the images
     # a run directory or checkpoint with the networks from which the training starts; null: random weights
     init_from: str | None = field(default=None, metadata=PATH)
     # tags of the run, for loggers that have tags
     tags: list[str] = field(default_factory=list, metadata=limits(list[str]))
-    # experiments that the option of as_published suits, such as sagan/*; set only by that option; empty: all
+    # the experiments for which the option of as_published is meant, such as sagan/*; only this option may set the key;
+    # empty: all experiments
     published_cases: list[str] = field(default_factory=list, metadata=limits(list[str]))
     sweep: Sweep = field(default_factory=Sweep)
     debug: Debug = field(default_factory=Debug)
@@ -80,9 +81,10 @@ class EvaluateImages(Train):
     """Config of `ganexp evaluate images=…`."""
 
     images: str | None = field(default=None, metadata=PATH)  # a directory or zip of images to score
-    # a split of the dataset to score instead of images; with images, a directory or zip to compare them with
+    # without `images`: the split of the dataset to score; with `images`: a directory or zip of real images to which
+    # `images` are compared
     real: str | None = None
-    output: str | None = field(default=None, metadata=PATH)  # directory for scores.json; default: it is not written
+    output: str | None = field(default=None, metadata=PATH)  # directory for scores.json; default: no file
 
 
 @dataclass
@@ -97,16 +99,17 @@ class Moved:
 class Evaluate:
     """Config of `ganexp evaluate ckpt=…`."""
 
-    # a checkpoint, a run directory for its best checkpoint, or a directory of several runs
+    # a checkpoint; a run directory, of which the best checkpoint is scored; or a directory of several runs
     ckpt: str = field(default=MISSING, metadata=PATH)
     samples: int | None = limited(ImageCount | None, None)  # number of samples; default: as in the run
     references: list[str] | None = None  # splits to compare with; default: the training split, and test if it exists
     output: str | None = field(default=None, metadata=PATH)  # directory for scores.json; default: the run directory
     seed: int = limited(Seed, 1000)  # seed of the latents; training uses another seed
-    labels: str | None = limited(Literal["reference", "uniform"] | None, None)  # default: as in the run
-    # further sample counts at which FID is computed
+    # shares of the classes in the samples, see metrics.labels; default: as in the run
+    labels: str | None = limited(Literal["reference", "uniform"] | None, None)
+    # further numbers of samples for which FID is computed
     fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
-    weights: str | None = field(default=None, metadata=PATH)  # file of the extractor's weights, if moved
+    weights: str | None = field(default=None, metadata=PATH)  # file of the extractor's weights, if the file has moved
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
     data: Moved = field(default_factory=Moved)
     metrics: Metrics = field(default_factory=Metrics)  # default: the metrics of the run
@@ -116,16 +119,18 @@ class Evaluate:
 class Sample:
     """Config of `ganexp sample`."""
 
-    ckpt: str = field(default=MISSING, metadata=PATH)  # a checkpoint, or a run directory for its best checkpoint
+    # a checkpoint, or a run directory, of which the best checkpoint is used
+    ckpt: str = field(default=MISSING, metadata=PATH)
     n: int = limited(ImageCount, 64)  # number of images
     label: str | None = None  # the class to draw, by name or number; null: all classes in turn
     seed: int = limited(Seed, 0)  # seed of the latents
     output: str | None = field(default=None, metadata=PATH)  # directory for the images; default: samples/drawn-…
-    # png or zip: a file for each image; npz: uint8 (N, H, W, C) as arr_0, labels as arr_1
+    # png: a file for each image; zip: a zip of these files; npz: a file with the images, uint8 (N, H, W, C), as arr_0,
+    # and with their labels as arr_1
     format: str = limited(Literal["png", "zip", "npz"], "png")
     step: int | None = limited(NonNegativeInt | None, None)  # step of a checkpoint in a run directory; null: the best
     epoch: int | None = limited(PositiveInt | None, None)  # epoch of a checkpoint that schedule.keep_at kept
-    truncation: float | None = limited(Truncation | None, None)  # limit beyond which latent values are drawn again
+    truncation: float | None = limited(Truncation | None, None)  # values of latents beyond this limit are drawn again
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
     data: Moved = field(default_factory=Moved)
 
@@ -154,7 +159,7 @@ def register() -> None:
 def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
     """Return `cfg` with every interpolation resolved, and every value checked against the schema it was composed from.
 
-    The result has no `published_cases`, and short names of precisions are replaced by Lightning's.
+    The result has no `published_cases`, and short names of precisions are replaced by Lightning's full names.
 
     Args:
         cfg: a composed config.

@@ -1,4 +1,4 @@
-"""Check the arguments of the scores, even if the scores are not computed. `checks.py` lists this rule."""
+"""Check the arguments of the scores, even if no scores are computed, and the value of metrics.best_by."""
 
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def is_trained_extractor(extractor: Mapping[str, Any]) -> bool:
-    """Return whether a feature extractor is trained to classify the dataset: its node then has the key `network`."""
+    """Return whether a feature extractor is trained to classify the dataset.
+
+    The config of such an extractor has the key `network`.
+    """
     return "network" in extractor
 
 
@@ -34,7 +37,8 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
     """Check that metrics.best_by names a score, before a classifier is trained for the scores.
 
     Raises:
-        UserError: it names no computed score, or a score that does not define whether higher values are better.
+        UserError: metrics.best_by names no computed score, or a score that does not define whether higher values are
+            better.
     """
     metrics, names = cfg.metrics, []
     for name, node in metrics.scores.items():
@@ -43,7 +47,7 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
         try:
             score = instantiate(node, f"metrics.scores.{name}", context=_placeholder(cfg, num_classes))
             info = score.value_info()
-        except Exception:  # the score needs the real images or the extractor: build_scores checks the name later
+        except Exception:  # the score needs real images or the extractor: build_scores checks best_by later
             return
         names += [key.removesuffix("_x") for key in info if info[key].get("higher_is_better") is not None]
     if names and metrics.best_by not in names:
@@ -52,7 +56,7 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
 
 
 def best_by_error(best_by: str, usable: str) -> UserError:
-    """Return the error for a value of metrics.best_by that is not among the scores in the text `usable`."""
+    """Return the error for a wrong value of metrics.best_by; the text `usable` lists the values that are allowed."""
     return UserError(
         f"metrics.best_by={best_by}: must be one of {usable} (the computed scores that define whether higher "
         "values are better); to use another score, add it to metrics/score"
@@ -60,7 +64,10 @@ def best_by_error(best_by: str, usable: str) -> UserError:
 
 
 def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:
-    """Return a context with the right names, with black real images, and with an extractor called x."""
+    """Return a context from which scores can be created, to read the names of their values.
+
+    In this context, the real images are black, and the extractor is called x.
+    """
     references: dict[str, Any] = dict.fromkeys(cfg.metrics.references)
     of_class: Any = (lambda index: None) if num_classes else None
     data, cpu = cfg.data, torch.device("cpu")

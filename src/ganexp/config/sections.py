@@ -1,7 +1,7 @@
 """The typed sections of a config: data, model, loss, schedule, metrics, trainer, debug, sweep. Must not import torch.
 
-Each field declares its type for OmegaConf, which converts overrides, and its allowed values with `limited`. The
-arguments of a `_target_` are checked against the signature of the target, see `instantiate.py`.
+Each field declares a type, to which OmegaConf converts the values of overrides, and with `limited` the allowed values.
+The arguments of a `_target_` are checked against the signature of the target, see `instantiate.py`.
 """
 
 from dataclasses import dataclass, field
@@ -33,14 +33,16 @@ class Data:
     root: str = field(default="${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}", metadata=PATH)
     path: str | None = field(default=None, metadata=PATH)  # path of a directory or zip of images
     split: str = "train"  # the split to train on
-    classes: list[str] | None = None  # the names of the labels 0, 1, …; null: those of the split to train on
-    background: str = "white"  # the colour under transparent images, by name or as #rrggbb
+    classes: list[str] | None = None  # names of the labels 0, 1, …; null: the names in the training split
+    background: str = "white"  # the colour behind transparent pixels: a name, or #rrggbb
     changed: str = limited(Literal["refuse", "accept"], "refuse")  # what resume does when the images have changed
-    range: str = limited(Literal["symmetric", "unit"], "symmetric")  # range of real pixels; symmetric: [-1, 1]
+    range: str = limited(Literal["symmetric", "unit"], "symmetric")  # symmetric: real pixels in [-1, 1]; unit: [0, 1]
     flip: bool = False  # mirror each real image with probability ½
-    # whether to keep all images in the memory of the device; false: decode them when they are needed
+    # whether to keep all images in the memory of the device; false: decode images when they are needed; auto: keep the
+    # images if the memory suffices
     in_memory: Any = field(default="auto", metadata=limits(bool | Literal["auto"]))
-    workers: int = limited(NonNegativeInt, 2)  # processes that decode images which are not in memory
+    # number of processes that decode images, if the images are not kept in memory; 0: the main process decodes them
+    workers: int = limited(NonNegativeInt, 2)
     on_error: str = limited(Literal["skip", "raise"], "skip")  # what to do with a broken image file
 
 
@@ -60,25 +62,28 @@ class Schedule:
     epochs: int | None = limited(PositiveInt | None, None)  # passes over the training split; null: given by `steps`
     evaluate_every: int | None = limited(PositiveInt | None)  # null: given by `evaluate_every_epochs`
     evaluate_every_epochs: int | None = limited(PositiveInt | None, None)  # null: given by `evaluate_every`
-    evaluate_by: str = limited(Literal["steps", "d_steps"], "steps")  # what evaluate_every and log_every count
-    # epochs after which a checkpoint is kept
+    # what evaluate_every and trainer.log_every count: steps, or discriminator updates (d_steps)
+    evaluate_by: str = limited(Literal["steps", "d_steps"], "steps")
+    # numbers of epochs after which a checkpoint is kept
     keep_at: list[int] = field(default_factory=list, metadata=limits(list[PositiveInt]))
-    batch_size: int = limited(PositiveInt)  # images in each update, of all devices together
-    # number of equal parts of a batch that go through the networks one after another; their gradients are averaged
+    batch_size: int = limited(PositiveInt)  # number of images in an update, over all devices
+    # number of equal parts of a batch that go through the networks one after another; the gradients are averaged
     accumulate: int = limited(PositiveInt, 1)
-    updates: Any = field(default=MISSING, metadata=NODE)  # which network is updated when
-    # auto: if D treats each image by itself, real and generated images go through D in one batch, and each update makes
-    # one power iteration of spectral norm; false: two batches, and an iteration for every forward pass of a layer
+    updates: Any = field(default=MISSING, metadata=NODE)  # the rule for the order of the updates
+    # auto: if D treats each image by itself, real and generated images go through D in one batch, and spectral norm
+    # makes one power iteration in each update; false: real and generated images go through D in two batches, and
+    # spectral norm makes one power iteration in each forward pass of a layer
     joint_batch: Any = field(default="auto", metadata=limits(Literal["auto", False]))
-    max_d_steps: int | None = limited(PositiveInt | None, None)  # discriminator updates after which the run ends
-    # decay of the learning rates over the run; null: constant
+    max_d_steps: int | None = limited(PositiveInt | None, None)  # number of D updates that ends the run; null: no limit
+    # decay of the learning rates over the run; null: constant learning rates
     lr_decay: Any = field(default=None, metadata=NODE_OR_NULL)
-    # stage of networks that grow, at each step; null: such networks have full size
+    # for networks that grow in stages: the stage at each step; null: the networks have full size from the start
     growth: Any = field(default=None, metadata=NODE_OR_NULL)
-    # batch size for which the learning rates are given, to scale them with batch_size; null: no scaling
+    # the batch size for which the learning rates are meant; the rates are multiplied by batch_size divided by this
+    # number; null: no scaling
     lr_reference_batch: int | None = limited(PositiveInt | None, None)
     ema: Ema = field(default_factory=Ema)
-    # maximum norm of each network's gradient; null: not clipped
+    # for each network, the maximum norm of the gradient; null: the gradient is not clipped
     clip_gradients: dict[str, Any] = field(
         default_factory=lambda: {"generator": None, "discriminator": None},
         metadata=limits(dict[str, PositiveFloat | None]),
@@ -92,9 +97,10 @@ class Loss:
     adversarial: Any = field(default=MISSING, metadata=NODE)  # the loss of discriminator and generator
     # number of outputs of the discriminator for each image
     logits: int = limited(Annotated[int, Ge(1), Le(100_000)], 1)
-    n_critic: int = limited(PositiveInt, 1)  # discriminator updates per step, if the schedule uses this value
-    discriminator_norm: str = "batch"  # normalisation, for networks that use this value
-    epsilon: str = limited(Literal["per_sample", "per_element"], "per_sample")  # how penalties draw epsilon
+    n_critic: int = limited(PositiveInt, 1)  # D updates per step, if schedule.updates uses this value
+    discriminator_norm: str = "batch"  # normalisation in D, if the network uses this value
+    # how often the random weight between a real and a generated image is drawn, where a penalty or a loss uses one
+    epsilon: str = limited(Literal["per_sample", "per_element"], "per_sample")
     probabilities: bool = False  # whether the cross-entropy uses clamped sigmoid outputs instead of logits
     penalties: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # additional terms of D's loss
     # constraint on the discriminator's weights, such as clipping; null: no constraint
@@ -123,13 +129,13 @@ class Metrics:
 
     extractor: Any = field(default=None, metadata=NODE_OR_NULL)  # the feature extractor; null: no scores
     samples: int = limited(ImageCount, 10000)  # number of generated images that each evaluation scores
-    scores: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # scores by name, see metrics/score=[is,fid]
-    references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits to compare with
-    # further sample counts at which FID is computed
+    scores: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # the scores; chosen by metrics/score=[is,fid]
+    references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits of real images to compare with
+    # further numbers of samples for which FID is computed
     fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
     batch_size: int = limited(PositiveInt, 500)  # images per batch of the feature extractor
-    splits: int = limited(PositiveInt, 10)  # number of parts of the samples, for the Inception Score
-    # classes of the scored samples: reference (class shares of the first reference), uniform (equal shares)
+    splits: int = limited(PositiveInt, 10)  # number of parts in which the Inception Score divides the samples
+    # shares of the classes in the scored samples; reference: as in the first reference; uniform: equal shares
     labels: str = limited(Literal["reference", "uniform"], "reference")
     best_by: str = "fid"  # the score that chooses the best checkpoint
     # file with the weights of a pretrained feature extractor
@@ -143,37 +149,40 @@ class Metrics:
 
 @dataclass
 class Trainer:
-    """Settings of ganexp, and arguments of Lightning's Trainer. trainer_arguments.py lists its other arguments."""
+    """Settings of ganexp and arguments of Lightning's Trainer, whose other arguments are in trainer_arguments.py."""
 
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
-    # devices of each machine; several devices train one network together, see docs/devices.md
+    # number of devices in each machine; several devices train the same networks together, see docs/devices.md
     devices: int = limited(PositiveInt, 1)
-    num_nodes: int = limited(PositiveInt, 1)  # machines that train one network together, see docs/devices.md
-    sync_batchnorm: bool = False  # with several GPUs: whether batch norm uses the images of all of them
-    # threads of a CPU; auto: few for small networks, which are slower with many
+    num_nodes: int = limited(PositiveInt, 1)  # number of machines that train together, see docs/devices.md
+    sync_batchnorm: bool = False  # whether batch norm uses the images of all GPUs, if there are several
+    # number of CPU threads; auto: few threads for small networks, because many threads would slow these networks down
     threads: Any = field(default="auto", metadata=limits(ThreadCount | Literal["auto"]))
-    # auto: bf16-mixed where it was measured to be faster, see commands/precision.py
+    # auto: bf16-mixed where measurements showed that this precision is faster, see commands/precision.py
     precision: Any = field(default="32-true", metadata=limits(Precision))
     log_every: int = limited(PositiveInt, 50)  # steps between two logged losses
-    # what to do if an update runs out of memory; halve: once in a run, repeat it with schedule.accumulate doubled,
-    # and keep the doubled number
+    # what to do if an update runs out of memory; halve: double schedule.accumulate for the rest of the run, and repeat
+    # the update, but only once in a run; raise: end the run
     on_oom: str = limited(Literal["halve", "raise"], "halve")
-    # true: bitwise repeatable on the same kind of machine, or an error; warn: a warning instead of the error
+    # true: a run is bitwise repeatable on the same kind of machine, and an operation that is not repeatable raises an
+    # error; warn: such an operation only causes a warning
     deterministic: Any = field(default=False, metadata=limits(bool | Literal["warn"]))
-    # on a GPU: whether convolutions and matrix products in 32 bits use TF32, with 10-bit mantissas; never for scores
+    # on a GPU: whether 32-bit convolutions and matrix products use TF32 with its 10-bit mantissas; scores never use it
     tf32: bool = True
-    channels_last: bool = True  # whether feature maps are stored with the channels of a pixel together, which is faster
-    # on a GPU that is the only device: whether the gradients of an update are launched as one CUDA graph; auto: if all
-    # networks and parts of the loss come from ganexp or torch
+    # whether all channels of a pixel are stored next to each other, which makes training faster
+    channels_last: bool = True
+    # on a single GPU: whether the computation of an update's gradients is launched as one CUDA graph; auto: true if all
+    # networks and all parts of the loss come from ganexp or torch
     cuda_graph: Any = field(default="auto", metadata=limits(bool | Literal["auto"]))
-    # whether the gradients of an update are computed by one compiled function, where possible; auto: on a GPU that is
-    # the only device
+    # whether one compiled function computes the gradients of an update, where possible; auto: true on a single GPU
     compile: Any = field(default=False, metadata=limits(bool | Literal["auto"]))
-    benchmark: bool | None = None  # whether cuDNN times convolution algorithms; null: yes, unless deterministic
-    detect_anomaly: bool = False  # whether to report the operation with a NaN gradient; slow
+    # whether cuDNN times convolution algorithms to choose the fastest; null: yes, unless trainer.deterministic is set
+    benchmark: bool | None = None
+    detect_anomaly: bool = False  # whether to name an operation with a NaN gradient; slow
     enable_model_summary: bool = False  # whether to print a table of the layers at the start
     max_time: str | None = None  # DD:HH:MM:SS after which the run stops at its next evaluation; it can be resumed
-    profiler: str | None = limited(Literal["simple", "advanced", "pytorch"] | None, None)  # writes to the run directory
+    # a profiler of Lightning, which writes its report to the run directory; null: no profiler
+    profiler: str | None = limited(Literal["simple", "advanced", "pytorch"] | None, None)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from ganexp.errors import UserError
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.score import Minimum
 
-SHOWN_CLASSES = 3  # largest number of classes with too few images that are listed for one score
+SHOWN_CLASSES = 3  # an error lists at most this many classes with too few images for each score
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class SetSizes:
     Attributes:
         samples: number of generated images.
         labels: labels of the generated images, or None.
-        references: number of real images by split.
-        class_images: number of real images of each class in the first reference; empty if it has no classes.
+        references: for each split of real images, the number of images.
+        class_images: number of real images of each class in the first reference; empty if there are no classes.
     """
 
     samples: int
@@ -37,7 +37,7 @@ def check_set_sizes(minimums: Mapping[str, Minimum], sizes: SetSizes) -> None:
     """Check that there are enough images for each score.
 
     Args:
-        minimums: the minimum numbers of images by name of the score.
+        minimums: for each score, under its name, the minimum numbers of images.
         sizes: the actual numbers of images.
 
     Raises:

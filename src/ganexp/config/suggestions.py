@@ -18,7 +18,7 @@ from ganexp.config.hydra_messages import is_group_value_error, missing_deletion,
 from ganexp.config.texts import holds_list, is_group, parse, quoted_form
 from ganexp.errors import MAX_SUGGESTIONS, did_you_mean
 
-SYNONYMS = {  # names in other programs, and those of ganexp
+SYNONYMS = {  # names of settings in other programs, each with ganexp's name
     "learning_rate": "lr",
     "batchsize": "batch_size",
     "n_epochs": "epochs",
@@ -32,13 +32,13 @@ SYNONYMS = {  # names in other programs, and those of ganexp
     "z_dim": "dim",
     "latent_dim": "dim",
 }
-OF_OTHER_PARTS = ("hydra", "metrics")  # parts with settings of the same names, which are rarely meant
+OF_OTHER_PARTS = ("hydra", "metrics")  # parts of the config whose settings are rarely meant
 NO_OPTION = {"null", "None", ""}
 
 
 @dataclass
 class CommandLine:
-    """The input of the composition that failed.
+    """The input of a composition that failed.
 
     Args:
         overrides: the overrides, without Hydra's flags.
@@ -69,11 +69,11 @@ def unreadable_text(error: Exception, line: CommandLine) -> str:
     if not isinstance(error, OverrideParseException):
         return ""
     quoted = quoted_form(error.override, line.config_name)
-    return f"{error.override}: a string with such characters needs its own quotes. Write: {quoted}" if quoted else ""
+    return f"{error.override}: Hydra can read this string only in quotes. Write: {quoted}" if quoted else ""
 
 
 def text_or_sweep(error: Exception, line: CommandLine) -> str:
-    """Explain data.path=a,b without --multirun: it may be a sweep, a list, or one string with a comma."""
+    """Explain data.path=a,b without --multirun: the value may be a sweep, a list, or a string with a comma."""
     if "Ambiguous value for argument" not in str(error):
         return ""
     for override in line.overrides:
@@ -104,7 +104,7 @@ def unknown_option(error: Exception, line: CommandLine) -> str:
         return ""
     group, _, option = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
     groups = {override.lstrip("+").partition("=")[0] for override in line.overrides}
-    while "/" in group and group not in groups:  # experiment=sagan/cifar10_9
+    while "/" in group and group not in groups:  # as for the option sagan/cifar10_9 of experiment
         group, _, parent = group.rpartition("/")
         option = f"{parent}/{option}"
     options = options_of(group, line.folders)
@@ -136,7 +136,7 @@ def unknown_setting(error: Exception, line: CommandLine) -> str:
 
 
 def wrong_type(error: Exception, line: CommandLine) -> str:
-    """Explain schedule.steps=many: the schema allows other values."""
+    """Explain schedule.steps=many: the schema does not allow this value."""
     cause = error.__cause__
     if not isinstance(cause, ValidationError) or not is_dataclass(cause.object_type):
         return ""
@@ -237,7 +237,7 @@ def _groups(line: CommandLine) -> list[str]:
 
 
 def list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str:
-    """Return a message that there is no `key`, with the reason, or with the keys of its parent and the groups."""
+    """Return a message that there is no `key`, with the reason, or else with the names that exist in its place."""
     from ganexp.config.trainer_arguments import reason_against
 
     if reason := reason_against(key):
@@ -282,7 +282,10 @@ def _list_options(group: str, option: str, options: list[str]) -> str:
 
 
 def _compose_without(key: str, line: CommandLine) -> DictConfig:
-    """Compose the config without the override of `key`; if that fails, with fewer; if all fail, return an empty one."""
+    """Compose the config without the override of `key`, and with even fewer overrides if that fails.
+
+    Return an empty config if no attempt succeeds.
+    """
     settings = [override for override in line.overrides if "=" in override and override[0] != "-"]
     keys = {override: override.split("=")[0].lstrip("+~") for override in settings}
     plain = [override for override in settings if keys[override] != key]

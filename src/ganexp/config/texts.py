@@ -21,8 +21,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.errors import UserError
 
-SCHEMAS = {"evaluate_images": "images_schema"}  # schemas by primary config, where their name is not NAME_schema
-# Quoted texts, interpolations, and what stands between the values of a list or of a sweep.
+SCHEMAS = {"evaluate_images": "images_schema"}  # the schemas of primary configs that are not called CONFIG_schema
+# Matches quoted texts, interpolations, and the characters between the values of a list or of a sweep.
 SEPARATORS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\$\{[^}]*\}|[\[\](),])""")
 QUOTES = ("'", '"')
 NUMBER_SWEEP = re.compile(r"\s*(range|interval)\s*\(")
@@ -35,7 +35,7 @@ def keep_texts(overrides: Sequence[str], config_name: str, folders: Sequence[Pat
     Args:
         overrides: the overrides on the command line, without flags.
         config_name: the primary config, such as train.
-        folders: the directories of config files, because options of groups are strings.
+        folders: the directories of config files. They show which keys are groups, whose values are strings, too.
     """
     schema = _schema(config_name)
     return [
@@ -45,7 +45,7 @@ def keep_texts(overrides: Sequence[str], config_name: str, folders: Sequence[Pat
 
 
 def keep_text(override: str) -> str:
-    """Return the override of a key with string values, with quotes if Hydra would change the value."""
+    """Return the override of a key that has string values, with quotes around each value that Hydra would change."""
     key, equals, value = override.partition("=")
     if not equals or NUMBER_SWEEP.match(value):
         return override
@@ -72,12 +72,12 @@ def restore_texts(cfg: DictConfig, overrides: Sequence[str]) -> None:
 
 
 def holds_text(schema: type, key: str) -> bool:
-    """Return whether a dotted key has a string or a list of strings, by the types of `schema` or of Hydra's schema."""
+    """Return whether the value at a dotted key is a string or a list of strings in `schema` or in Hydra's schema."""
     return _is_text(_annotation(schema, key))
 
 
 def is_declared(schema: type, key: str) -> bool:
-    """Return whether `schema` declares the type of the values at a dotted key, so that every config has the key."""
+    """Return whether `schema` declares the type of the value at a dotted key."""
     return _annotation(schema, key) is not None
 
 
@@ -94,7 +94,7 @@ def holds_list(config_name: str, key: str) -> bool:
 
 
 def _annotation(schema: type, key: str) -> Any:
-    """Return the type of the values at a dotted key; None if no schema declares it, as in a node with a `_target_`."""
+    """Return the type of the value at a dotted key; None if no schema declares it, as in a node with `_target_`."""
     first, _, rest = key.partition(".")
     annotation = HydraConf if first == "hydra" else get_type_hints(schema).get(first)
     if not rest:
@@ -111,7 +111,9 @@ def is_group(key: str, folders: Sequence[Path]) -> bool:
 
 
 def without_plus(overrides: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """Return the overrides with +loss=hinge replaced by loss=hinge, because the config already has ganexp's groups.
+    """Return the overrides without the plus sign before a group of ganexp: loss=hinge instead of +loss=hinge.
+
+    The plus sign is wrong there, because the config already has the groups of ganexp.
 
     Args:
         overrides: the overrides, without flags.
@@ -126,7 +128,7 @@ def _group(override: str) -> str:
 
 
 def check_choices(overrides: Sequence[str], folders: Sequence[Path]) -> None:
-    """Check that each list that is chosen for a group holds options only, which Hydra does not check.
+    """Check that each list of options for a group contains only options, because Hydra does not check this.
 
     Args:
         overrides: the overrides, without flags.
@@ -154,14 +156,14 @@ def parse(override: str) -> Override | None:
 
 
 def quoted_form(override: str, config_name: str) -> str:
-    """Return an override with its strings in quotes, as it is typed in a shell.
+    """Return what to type in a shell for an override whose strings need quotes.
 
     Args:
         override: an override. For data.path=archive (1), the result is "data.path='archive (1)'".
         config_name: the primary config.
 
     Returns:
-        The override; empty if its key has no string value, or if quotes do not help.
+        The text to type; empty if the key has no string values, or if quotes do not help.
     """
     key, _, value = override.partition("=")
     name = key.lstrip("+")

@@ -1,7 +1,7 @@
 """Arguments of Lightning's Trainer that a config cannot set, each with the reason and the setting to use instead.
 
-`sections.Trainer` declares the arguments that a config can set. A test compares both with the signature of
-`pl.Trainer`. Must not import torch.
+`sections.Trainer` declares the arguments that a config can set. A test checks that each argument of `pl.Trainer` is in
+one of the two places. Must not import torch.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ _CLIPPING = (
     "schedule.clip_gradients.discriminator=…, the maximum norm of a network's gradient"
 )
 
-# Reasons by argument.
+# For each argument, why a config cannot set it, or what to use instead.
 REASONS = {
     "accumulate_grad_batches": "use schedule.accumulate=…, the number of parts of each batch of schedule.batch_size",
     "barebones": "use callbacks=none logger=none for a run with little overhead",
@@ -54,7 +54,7 @@ REASONS = {
     "use_distributed_sampler": "the stream of real images gives each device its share",
     "val_check_interval": _EVALUATION,
 }
-# Arguments for which some values are refused, with the check and the reason.
+# For arguments with some refused values: a function that returns whether a value is refused, and the reason.
 VALUE_REASONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "devices": (
         lambda value: not isinstance(value, int) or value < 1,
@@ -62,21 +62,21 @@ VALUE_REASONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "precision": (
         lambda value: str(value).startswith("16"),
-        "its loss scaling would miss the discriminator's own optimizer: use trainer.precision=bf16-mixed",
+        "the loss scaling of float16 would miss the discriminator's own optimizer: use trainer.precision=bf16-mixed",
     ),
 }
 
 
 def reason_against(key: str) -> str | None:
-    """Return why a config cannot have `key`, such as trainer.max_steps, and what to use instead; None if unknown."""
+    """Return why a config cannot have `key`, such as trainer.max_steps, and what to use instead; None if it can."""
     group, _, argument = key.partition(".")
     return REASONS.get(argument) if group == "trainer" else None
 
 
 def reasons_against_values(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each of the `values` of `trainer` that needs an explanation of why it is refused.
+    """Yield a line with the reason for each refused value of `trainer` whose refusal needs an explanation.
 
-    The allowed range of each value is checked with the schema.
+    The schema checks the allowed range of every value.
     """
     for argument, (is_refused, reason) in VALUE_REASONS.items():
         if argument in values and is_refused(values[argument]):

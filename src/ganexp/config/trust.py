@@ -15,7 +15,7 @@ from ganexp.config.yaml_limits import refuse_extreme_yaml
 from ganexp.errors import UserError, first_line
 from ganexp.runs.links import refuse_links
 
-# Where trusted classes are defined. Only those classes of Lightning are trusted that cannot call what a config names.
+# Modules and classes that are trusted. Of Lightning, these are only classes that cannot call what a config names.
 CLASSES = (
     "ganexp.augment.",
     "ganexp.callbacks.",
@@ -85,7 +85,8 @@ def trusted(target: Any) -> bool:
     """Return whether calling `target`, a dotted path, runs only trusted code.
 
     Trusted code is in `CLASSES`, in `FUNCTIONS`, or in the packages that the environment variable GANEXP_TRUST lists,
-    separated by commas. For the first two, the module that defines the target is decisive, not its name in the config.
+    separated by commas. For `CLASSES` and `FUNCTIONS`, the module that defines the target is decisive, not
+    its path in the config.
     """
     if str(target).startswith(_own_packages()):
         return True

@@ -1,4 +1,7 @@
-"""Choose steps or epochs where a config sets the length or the evaluation interval in both. Must not import torch."""
+"""Choose between steps and epochs if a config sets the length or the evaluation interval in both.
+
+Must not import torch.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,11 +16,12 @@ def choose_units(cfg: DictConfig, overrides: Sequence[str]) -> None:
     """Remove the steps of a composed config if its overrides give epochs, and the other way round.
 
     Args:
-        cfg: a composed config; of each pair in PAIRS one key has a value afterwards, and the other is null.
+        cfg: a composed config, which is changed: for each pair in PAIRS, one key keeps its value, and the other one
+            becomes null.
         overrides: the overrides of the command line, which take precedence over the chosen options.
 
     Raises:
-        UserError: the overrides, or the chosen options, give both or neither of a pair.
+        UserError: neither key of a pair has a value, or both have one and the overrides do not decide between them.
     """
     complaints = []
     for pair in PAIRS:

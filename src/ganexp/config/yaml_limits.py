@@ -14,7 +14,7 @@ def refuse_extreme_yaml(text: str) -> None:
             those that the aliases stand for.
     """
     open_nodes: list[list] = []  # anchor and number of values of each list or mapping that has not ended
-    sizes: dict[str, int] = {}  # number of values by anchor
+    sizes: dict[str, int] = {}  # number of values of each node with an anchor
     try:
         for event in yaml.parse(text, yaml.CSafeLoader):
             if isinstance(event, yaml.CollectionStartEvent):
@@ -39,7 +39,7 @@ def _refuse_cycle(open_nodes: list[list], anchor: str | None) -> None:
 
 
 def _add(open_nodes: list[list], sizes: dict[str, int], anchor: str | None, size: int) -> None:
-    """Add a node that has ended to its parent, and remember its size if an alias may refer to it."""
+    """Add the size of a finished node to the size of its parent, and store it if an alias may refer to the node."""
     if anchor is not None:
         sizes[anchor] = size
     if open_nodes:

@@ -10,7 +10,7 @@ from ganexp.data.scan import members
 
 MAX_IMAGE_BYTES = 1 << 29  # largest size of one file; a larger file would fill the memory
 
-_lock = Lock()  # held during every read, and while this process forks: no child inherits a read in progress
+_lock = Lock()  # held during every read, and while this process forks, so that no child inherits a read in progress
 os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
 
 
@@ -18,14 +18,14 @@ def refuse_huge(size: int) -> None:
     """Check the size in bytes of an image file before it is read.
 
     Raises:
-        OSError: it is larger than `MAX_IMAGE_BYTES`.
+        OSError: The size is larger than `MAX_IMAGE_BYTES`.
     """
     if size > MAX_IMAGE_BYTES:
         raise OSError(f"it has {size:,} bytes, and an image may have at most {MAX_IMAGE_BYTES:,}")
 
 
 class ZipReader:
-    """Read members of a zip. It is opened at the first read and stays open, because opening parses its whole directory.
+    """Read members of a zip. It stays open after the first read, because opening a zip parses the list of all members.
 
     Threads may share a reader. Each process opens its own handle, because a handle that is inherited by a fork shares
     its file position with the parent. An unpickled reader opens the zip again.
@@ -37,7 +37,7 @@ class ZipReader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._archive: ZipFile | None = None
-        self._members: dict[str, str] = {}  # names in the zip, by the names of the listing
+        self._members: dict[str, str] = {}  # name in the listing -> name in the zip
         self._process: int | None = None  # id of the process that opened `_archive`
 
     def read(self, name: str) -> bytes:

@@ -27,8 +27,9 @@ def contents(source: Mapping[str, Any], resolution: int, channels: int) -> dict[
         channels: 1 or 3.
 
     Returns:
-        `images`, the size of each split, or of each of its classes by name. For a directory or zip also `passed_over`,
-        the number of skipped files by reason, and `warnings`. If it cannot be listed, only `problem`, the reason.
+        A dict. Its entry `images` has, for each split, the number of images, or this number for each class. For a
+        directory or zip, there are also `passed_over`, the number of skipped files for each reason, and `warnings`. If
+        the directory or zip cannot be listed, the only entry is `problem`, the reason.
     """
     module, _, name = str(source["_target_"]).rpartition(".")
     if module != sets.__name__:

@@ -13,7 +13,7 @@ from ganexp.data.stream import ImageStream
 
 
 class StreamData(pl.LightningDataModule):
-    """Give Lightning batches without content, and save the position of the stream in its checkpoints.
+    """Give Lightning batches without content, and save the position of the stream in Lightning's checkpoints.
 
     The real images do not pass through Lightning. The GAN takes its batches directly from `stream`.
 
@@ -41,7 +41,7 @@ class StreamData(pl.LightningDataModule):
         return repeat(0)
 
     def val_dataloader(self) -> DataLoader:
-        """Return the indices 0, 1, … of the samples, in batches, int64 (≤ validation_batch_size,).
+        """Return the indices 0, 1, … of the samples as batches of shape (≤ validation_batch_size,), int64.
 
         There is at least one batch, because Lightning runs the hooks of a validation only if there are data. If
         several processes train together, each gets its share of the batches.

@@ -1,4 +1,4 @@
-"""Decode image files to 8 bits per channel, in the same way for training, references and images to score."""
+"""Decode image files to 8 bits per channel, in the same way for training, reference statistics and scoring."""
 
 import io
 import math
@@ -16,7 +16,7 @@ from ganexp.data.scan import FORMATS
 from ganexp.errors import UserError
 
 PILLOW_FORMATS = sorted(set(FORMATS.values()))  # no other decoder of Pillow is run on a downloaded file
-# What Pillow raises for a broken file.
+# The exceptions that Pillow raises for a broken file.
 DECODING_ERRORS = (
     OSError,
     SyntaxError,
@@ -29,12 +29,12 @@ DECODING_ERRORS = (
     Image.DecompressionBombError,
 )
 
-# Changes to an image in addition to decoding it, as in the dataset summary.
+# Changes to an image in addition to decoding it, in the words of the dataset summary.
 SCALED = "scaled from more than 8 bits per channel"
 UPRIGHT = "turned upright according to their EXIF data"
 FIRST_FRAME = "animated or multi-page, with only the first frame read"
 TRANSPARENT = "with transparent parts, laid on {background}"
-DARK = "with values in the lowest eighth of their range"  # which may be 12-bit values of older cameras
+DARK = "with values in the lowest eighth of their range"  # perhaps 12-bit values, as from older cameras
 
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -44,7 +44,7 @@ _TURN = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # EXIF orientation -> what makes the image upright
+}  # EXIF orientation -> the turn that makes the image upright
 _DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # Pillow's modes of one channel with more than 8 bits
 _TIFF_SIGNED, _TIFF_WHITE_IS_ZERO = 2, 0  # values of the tags SampleFormat and PhotometricInterpretation
 
@@ -56,8 +56,8 @@ class Decoding:
     Args:
         channels: 1 or 3.
         background: The colour of transparent parts: a name that Pillow knows, or #rrggbb.
-        value_range: The values of black and white in grey images with more than 8 bits, if the file does not define
-            them; None uses the full range of its bits.
+        value_range: The values of black and white in grey images with more than 8 bits. None uses the full range of the
+            file's bits, and refuses floating-point, signed and 32-bit values.
 
     Raises:
         UserError: If the background is not a colour, or the range is not two different finite numbers.
@@ -106,7 +106,7 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
         The image, uint8 (channels, H, W), and the set of changes to it in addition to decoding.
 
     Raises:
-        UserError: If its values have no known range.
+        UserError: If the range of the image's values is not known.
         Exception: One of `DECODING_ERRORS`, if the file is broken or of another format.
     """
     done = set()
@@ -120,7 +120,7 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
         if image.mode in _DEEP_MODES:
             image = _to_8_bits(opened, decoding.value_range)
             done |= {SCALED, DARK} if _is_dark(image) and decoding.value_range is None else {SCALED}
-        elif ";16" in raw_mode and image.format != "BMP":  # Pillow has kept the upper 8 bits
+        elif ";16" in raw_mode and image.format != "BMP":  # Pillow has kept only the upper 8 bits of each value
             done.add(SCALED)
             if "transparency" in image.info:
                 image.info["transparency"] = _upper_8_bits(image.info["transparency"])
@@ -143,7 +143,7 @@ def open_image(content: bytes) -> Image.Image:
     """
     try:
         return Image.open(io.BytesIO(content), formats=PILLOW_FORMATS)
-    except UnidentifiedImageError:  # its message names the bytes instead of the file
+    except UnidentifiedImageError:  # Pillow's message names the bytes instead of the file
         raise UnidentifiedImageError("cannot identify the file as an image") from None
 
 
@@ -156,13 +156,13 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """Return Pillow's name for the pixel format of the file, such as RGB;16B; empty if it is not known."""
+    """Return Pillow's name for the pixel format of the file, such as RGB;16B; an empty string if it is not known."""
     words = [text for tile in getattr(image, "tile", ()) for text in _texts(tile[3])]
     return words[0] if words else ""
 
 
 def _upper_8_bits(transparent: Any) -> Any:
-    """Convert the colour that means transparent from 16 to 8 bits per channel, like the pixels."""
+    """Convert the colour that marks transparent pixels from 16 to 8 bits per channel, as Pillow converts the pixels."""
     return tuple(value >> 8 for value in transparent) if isinstance(transparent, tuple) else transparent
 
 
@@ -172,7 +172,7 @@ def _texts(argument: Any) -> list[str]:
 
 
 def _to_8_bits(image: Image.Image, value_range: Sequence[float] | None) -> Image.Image:
-    """Convert an image of one channel with more than 8 bits to mode L, or to LA if one value means transparent."""
+    """Convert an image of one channel with more than 8 bits to mode L, or to LA if one value marks transparency."""
     values = np.asarray(image).astype(np.float64)  # (H, W)
     black, white = value_range or _range_of_file(image)
     if not np.isfinite(values).all():
@@ -192,16 +192,16 @@ def _is_dark(image: Image.Image) -> bool:
 
 
 def _range_of_file(image: Image.Image) -> tuple[float, float]:
-    """Return the values of black and white.
+    """Return the values of black and white in an image file.
 
     Raises:
-        UserError: If the file does not define them, because its values are fractions, signed or have 32 bits.
+        UserError: If the file does not define them, because the values are floating-point, signed or 32-bit.
     """
     kind = {"F": "floating-point values", "I": "32-bit or signed values"}.get(image.mode)
     if kind is None:
         bits = _tiff_tag(image, TiffImagePlugin.BITSPERSAMPLE)
         return 0, 2 ** (bits[0] if bits else 16) - 1
-    if image.mode == "I" and image.format in ("PNG", "PPM"):  # Pillow reads them as 16-bit values
+    if image.mode == "I" and image.format in ("PNG", "PPM"):  # Pillow reads their 16-bit values in this mode
         return 0, 2**16 - 1
     raise UserError(
         f"it has {kind}, and the file does not define the values of black and white.\n"
@@ -225,6 +225,6 @@ def _without_transparency(image: Image.Image, background: str) -> tuple[Image.Im
 
 def _to_channels(image: Image.Image, channels: int) -> Image.Image:
     """Return the image in mode L or RGB. The weighted sum of ITU-R 601 converts colour to grey."""
-    if image.mode == "LAB":  # Pillow converts it to RGB only
+    if image.mode == "LAB":  # Pillow converts this mode only to RGB
         image = image.convert("RGB")
     return image.convert("L" if channels == 1 else "RGB")

@@ -49,7 +49,7 @@ def fetch(load: Callable[..., Any], root: str, files: list[str], url: str) -> An
 
 
 def _nearest_existing(path: Path) -> Path:
-    """Return the innermost directory of `path` that exists."""
+    """Return `path`, or its nearest parent directory, whichever exists first."""
     return next(parent for parent in (path, *path.parents) if parent.exists())
 
 
@@ -58,7 +58,7 @@ def _remove_empty(root: Path, existing: Path) -> None:
     inner = sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True)
     outer = [path for path in (root, *root.parents) if path != existing and path.is_relative_to(existing)]
     for directory in [*inner, *outer]:
-        with suppress(OSError):  # it holds files
+        with suppress(OSError):  # the directory is not empty
             directory.rmdir()
 
 
@@ -70,7 +70,7 @@ def _damaged(error: Exception, root: str, files: list[str]) -> UserError:
 
 def _unavailable(error: Exception, root: str, files: list[str], url: str) -> UserError:
     paths = "\n".join(f"  {Path(root) / name}" for name in files)
-    unpacked = ", unpacked," if url.endswith(".tar.gz") and not files[0].endswith(".tar.gz") else ""
+    unpacked = ", packed in an archive," if url.endswith(".tar.gz") and not files[0].endswith(".tar.gz") else ""
     reason = first_line(getattr(error, "reason", error))
     return UserError(
         f"The dataset is not on this machine, and downloading it failed ({reason}).\n"

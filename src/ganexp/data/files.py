@@ -34,7 +34,7 @@ class FileImages(Dataset):
         listing: The files.
         resolution: Height and width of the images, in pixels.
         decoding: How the files are decoded.
-        fit: How images of another size are resized, as for `fit_to`.
+        fit: How images of another size are resized, see `fit_to`.
     """
 
     def __init__(self, listing: Listing, resolution: int, decoding: Decoding, fit: Fit) -> None:
@@ -96,7 +96,7 @@ def read_listing(
         listing: The files.
         resolution: Height and width of the images, in pixels.
         decoding: How the files are decoded.
-        fit: How images of another size are resized, as for `fit_to`.
+        fit: How images of another size are resized, see `fit_to`.
         in_memory: Whether to keep the decoded images in memory; `auto` keeps them if they take less than a quarter of
             the machine's memory.
         on_error: How to handle a broken image: `skip` leaves it out, `raise` raises an error.
@@ -165,7 +165,7 @@ def _notes(treated: Counter[str], broken: int, background: str) -> list[str]:
 
 
 def _decode_in_threads(files: FileImages, keep: bool) -> Iterator[tuple[Tensor, set[str]] | Exception]:
-    """Yield each image (without `keep` an empty tensor) and the changes to it, or the error of its file."""
+    """Yield each image (an empty tensor if not `keep`) and the changes to it, or the error that its file raised."""
 
     def attempt(index: int) -> tuple[Tensor, set[str]] | Exception:
         try:

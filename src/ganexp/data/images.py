@@ -72,12 +72,12 @@ class ImageSet:
     def match_classes(self, classes: Sequence[str]) -> "ImageSet":
         """Return these images with labels for `classes`: label k means `classes[k]`.
 
-        Names must be equal, or differ only in case, which is recorded in a note. Classes without images are allowed.
-        Images without labels are returned unchanged.
+        Names must be equal or differ only in case; a note records names that differ. Classes without images are
+        allowed. Images without labels are returned unchanged.
 
         Raises:
-            UserError: If this set has a class that is not in `classes`, or two classes that match the same one. The
-                message names them.
+            UserError: If this set has a class that is not in `classes`, or two classes that match the same class.
+                The message names them.
         """
         if self.labels is None or list(classes) == self.classes:
             return self
@@ -95,7 +95,7 @@ class ImageSet:
     def fingerprint(self) -> str:
         """Return the SHA-256 of all pixels and labels, which identifies the content of the set in caches.
 
-        It is computed only once, so the images and labels of a set must not be changed.
+        The fingerprint is computed only once, so the images and labels of a set must not be changed.
         """
         if self._fingerprint is None:
             self._fingerprint = self._compute_fingerprint()
@@ -114,8 +114,8 @@ class ImageSet:
 def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") -> Tensor:
     """Convert uint8 images (..., C, H, W) to uint8 (..., channels, resolution, resolution).
 
-    Resizing is antialiased and bilinear. Grey images are repeated to three channels; colour images are converted to
-    grey with the weighted sum of ITU-R 601.
+    Resizing is antialiased and bilinear. The channel of grey images is repeated to get three channels; colour images
+    are converted to grey with the weighted sum of ITU-R 601.
 
     Args:
         images: Images of one size, with one or three channels.
@@ -146,7 +146,7 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
 def fits(count: int, resolution: int, channels: int, device: torch.device) -> bool:
     """Return whether `count` uint8 images take less than a quarter of the memory of `device`.
 
-    The memory is the free memory of a GPU, or for the CPU the physical memory of the machine.
+    The memory is the free memory of a GPU or, if the device is the CPU, the physical memory of the machine.
     """
     if device.type == "cuda":
         memory = torch.cuda.mem_get_info(device)[0]

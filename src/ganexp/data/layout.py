@@ -38,8 +38,8 @@ def split_of(folder: str) -> str | None:
 def places(paths: Sequence[str]) -> list[Place]:
     """Return the split of each image and the folders that may be its class.
 
-    Folders that contain all images are left out. Split folders are directly in these folders, or at one deeper level
-    for all images (`class/split/1.png`). Without split folders, all images belong to the training split.
+    Folders that contain all images are left out. Split folders are directly in these folders, or all of them are at the
+    same deeper level (`class/split/1.png`). If there are no split folders, all images belong to the training split.
 
     Raises:
         UserError: If only some of the class folders are divided into splits.
@@ -57,7 +57,7 @@ def places(paths: Sequence[str]) -> list[Place]:
 
 
 def _without_common(folders: Sequence[Folders]) -> list[Folders]:
-    """Return the folders without top-level folders that contain all others and are not splits.
+    """Return the folders of each file, without top-level folders that contain all files and are not splits.
 
     Example:
         >>> _without_common([("data", "a"), ("data", "b", "more")])
@@ -74,8 +74,8 @@ def _without_common(folders: Sequence[Folders]) -> list[Folders]:
 def _split_depth(folders: Sequence[Folders]) -> int | None:
     """Return the depth of the split folders, or None if there are none.
 
-    At the top level, a training folder and a held-out folder are enough. Otherwise, every image must be in a split
-    folder, and all of these folders at the same depth.
+    At the top level, it is enough that there are a training folder and a test or validation folder. Otherwise, every
+    image must be in a split folder, and all split folders must be at the same depth.
     """
     top = {split_of(own[0]) for own in folders if own}
     if "train" in top and top & {"test", "val"}:
@@ -141,7 +141,7 @@ def without_case(name: str) -> str:
 
 
 def match_names(names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Return the index of each name in `classes`: that of the equal name, or of the one that differs only in case.
+    """Return, for each name, the index in `classes` of the equal name, or else of the name that differs only in case.
 
     Raises:
         UserError: If names are not in `classes`, or two names match the same class.

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from ganexp.data.layout import is_number, shorten, split_of, without_case
 
-MANY_CLASSES = 1000  # so many folders with few images each are more often single objects than classes
+MANY_CLASSES = 1000  # this many folders with few images each are more often single objects than classes
 FEW_IMAGES = 10  # per class, on average
 NO_CLASSES = 'If these folders are not classes, put a file dataset.json with {"labels": null} next to them.'
 
@@ -15,7 +15,7 @@ NO_CLASSES = 'If these folders are not classes, put a file dataset.json with {"l
 def class_warnings(
     classes: Sequence[str], images: Sequence[tuple[str, str | None]], from_folders: bool = True
 ) -> list[str]:
-    """Return a warning for each probable mistake.
+    """Return a warning for each probable mistake in the classes.
 
     Args:
         classes: The names of the classes, sorted.
@@ -40,12 +40,12 @@ def _of_sizes(classes: Sequence[str], images: Sequence[tuple[str, str | None]], 
     if not single:
         return []
     subject = "1 class has" if len(single) == 1 else f"{len(single):,} classes have"
-    warning = f"{subject} one image only: {shorten(single)}. Add images to such a class, or remove it."
+    warning = f"{subject} one image only: {shorten(single)}. Add images to a class with one image, or remove it."
     return [warning + (fix if 2 * len(single) > len(classes) else "")]
 
 
 def _same_but_for_case(classes: Sequence[str]) -> list[str]:
-    """Return a warning if names differ only in case."""
+    """Return a warning if some class names differ only in upper and lower case."""
     similar: dict[str, list[str]] = {}
     for name in classes:
         similar.setdefault(without_case(name), []).append(name)
@@ -56,18 +56,18 @@ def _same_but_for_case(classes: Sequence[str]) -> list[str]:
 
 
 def _splits_as_classes(classes: Sequence[str]) -> list[str]:
-    """Return a warning if a class has the name of a split, or if several class names contain one, like train_images."""
+    """Return a warning if a class is named like a split, or several class names contain one, as in train_images."""
     alike = [name for name in classes if any(split_of(word) for word in re.split(r"[^A-Za-z]+", name))]
     if len(alike) < 2 and not any(split_of(name) for name in classes):
         return []
     return [
         f"the folders {shorten(classes)} are read as classes, but {shorten(alike)} may be a split. "
-        "If so, name the folders of the splits train and test, and put no other folder next to them."
+        "If so, give the folders of the splits the names train and test, and put no other folder next to them."
     ]
 
 
 def _look_like_parts(classes: Sequence[str], images: Sequence[tuple[str, str | None]]) -> bool:
-    """Return whether numbered folders seem to be parts of one list of files with continuous numbers.
+    """Return whether numbered folders seem to be parts of one list of files, whose numbers continue across folders.
 
     StyleGAN's tools and FFHQ have folders with numbers of five digits, and number their files across all folders.
     """

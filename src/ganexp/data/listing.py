@@ -1,4 +1,4 @@
-"""List the images of a directory or zip by split and class, without opening them.
+"""List the images of a directory or zip by split and class, without opening the images.
 
 Must not import torch, because a resolver of the config counts classes with this module.
 """
@@ -16,7 +16,7 @@ from ganexp.data.style_gan_index import Index, read_indexes
 from ganexp.errors import UserError
 
 NOT_INDEXED = "not in dataset.json"
-_SETTLED_SECONDS = 2  # modification times may miss a change that follows another one within this time
+_SETTLED_SECONDS = 2  # two changes within this time may have the same modification time
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Listing:
         names: Paths relative to `root`, sorted.
         labels: The class of each image, or None if there are no classes.
         classes: The name of each class.
-        passed_over: Number of skipped files, which belong to neither split, by reason; only for the training split.
+        passed_over: For each reason, the number of files that were skipped; only the training split has these numbers.
         warnings: Probable mistakes in the layout, each with the fix.
     """
 
@@ -42,7 +42,7 @@ class Listing:
 
 @dataclass
 class _Layout:
-    """All images of a directory or zip: their paths with their splits and classes (None: no class)."""
+    """All images of a directory or zip: for each split, the path and the class (or None) of each image."""
 
     images: dict[str, list[tuple[str, str | None]]]
     passed_over: Counter[str]
@@ -50,21 +50,21 @@ class _Layout:
     from_folders: bool
 
 
-_layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}  # by absolute path; the states show changes
+_layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}  # key: absolute path; the states show changes
 
 
 def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Listing:
     """Return the images of one split of a directory or zip. docs/images.md describes the rules.
 
-    Folders with the name of a split (`layout.SPLIT_NAMES`, in upper or lower case) are splits; without them, every
-    image belongs to the training split. The images of `val` are the test split if there is no `test`, and are skipped
-    otherwise. In the splits, each folder is a class; a single folder is not a class. A `dataset.json` replaces these
-    classes.
+    Folders with the name of a split (`layout.SPLIT_NAMES`, in upper or lower case) are splits; if there are none,
+    every image belongs to the training split. The images of `val` are the test split if there is no `test`, and are
+    skipped otherwise. Within a split, each folder is a class, unless it is the only folder. If there is a
+    `dataset.json`, its labels are the classes instead.
 
     Args:
         path: A directory or a zip file.
         split: `train` or `test`. The test split may be empty.
-        fewest_classes: The minimum number of classes of the training split; fewer are not read as classes.
+        fewest_classes: If the training split has fewer classes than this number, the images are read without classes.
 
     Raises:
         UserError: If `path` does not exist, cannot be read, is a file other than a zip, has no image of the training
@@ -92,12 +92,12 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
         warnings += class_warnings(classes, images, layout.from_folders)
     number = {name: index for index, name in enumerate(classes)}
     labels = [number[name] for _, name in images if name is not None] if classes else None
-    passed_over = dict(+layout.passed_over) if split == "train" else {}  # reported once
+    passed_over = dict(+layout.passed_over) if split == "train" else {}  # reported only with this split
     return Listing(root, [path for path, _ in images], labels, classes, passed_over, warnings)
 
 
 def count_classes(path: str | None) -> int:
-    """Return the number of classes in data.path, or 0 without classes, for `${count_classes:…}` in a config.
+    """Return the number of classes in data.path, 0 if there are none. A config calls it with `${count_classes:…}`.
 
     Raises:
         UserError: If the path is missing or `list_images` refuses it.
@@ -130,7 +130,7 @@ def _watched(state: Sequence[tuple[str, int, int]]) -> list[Path]:
 
 
 def _state(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Return the path, modification time and size of each file or directory; zeros if it is missing."""
+    """Return the path, modification time and size of each file or directory; of a missing one, both are 0."""
     state = []
     for path in paths:
         try:

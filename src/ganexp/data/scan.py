@@ -27,7 +27,7 @@ FORMATS = {
     ".pgm": "PPM",
     ".pbm": "PPM",
     ".pnm": "PPM",
-}  # suffix of a file -> name of the usual format in Pillow; which decoder is run depends on the content
+}  # suffix of a file -> Pillow's name of the usual format; the content of the file decides which decoder is run
 INDEX_NAME = "dataset.json"  # the file with the labels of a StyleGAN archive
 LONGEST_SUFFIX = 10  # characters; a longer text after a dot is part of the name
 
@@ -38,9 +38,9 @@ class Scan:
 
     Attributes:
         images: Sorted paths of the image files, relative to the root, with slashes.
-        indexes: Content of each file dataset.json, by its path.
-        passed_over: Number of skipped files, which are not readable images, by reason.
-        watched: Directories and files with modification times that show whether the listing is out of date.
+        indexes: Content of each file dataset.json; the key is the file's path.
+        passed_over: Number of files that are skipped, because they are not readable images, for each reason.
+        watched: Directories and files whose modification times show whether the listing is out of date.
     """
 
     images: list[str] = field(default_factory=list)
@@ -73,7 +73,7 @@ def scan(root: Path) -> Scan:
 
 
 def _siblings(root: Path) -> list[str]:
-    """Return the names of the directories and zips beside `root`; none if they cannot be listed."""
+    """Return the names of the directories and zips beside `root`; an empty list if they cannot be listed."""
     try:
         return [path.name for path in root.parent.iterdir() if path.is_dir() or path.suffix == ".zip"]
     except OSError:
@@ -92,12 +92,12 @@ def _scan_directory(root: Path) -> Scan:
 
 
 def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: list[Path]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each file, relative to `root`, with the reason why it cannot be read or an empty string.
+    """Yield the path of each file, relative to `root`, and why it cannot be read: a reason, or an empty string.
 
     Args:
         root: The top directory.
         below: The directory to search, relative to `root`: empty, or with a slash at its end.
-        above: Device and inode number of each parent directory, to detect cycles of links.
+        above: Device and inode number of each directory above `below`, to detect cycles of links.
         watched: List to which every searched directory is appended.
     """
     directory = root / below
@@ -120,7 +120,7 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: li
 
 
 def _is(entry: os.DirEntry, kind: str) -> bool:
-    """Return whether an entry is, or links to, a file or directory, by `kind`; a link in a cycle is neither."""
+    """Return whether an entry is, or links to, a directory (`kind` is dir) or a file; a link in a cycle is neither."""
     try:
         return entry.is_dir() if kind == "dir" else entry.is_file()
     except OSError:
@@ -140,7 +140,7 @@ def _scan_zip(root: Path) -> Scan:
 
 
 def members(archive: ZipFile) -> dict[str, str]:
-    """Return the files of a zip: their paths with slashes on any system, and their names in the zip."""
+    """Return the files of a zip: a dict from each file's path, with slashes on any system, to its name in the zip."""
     names: dict[str, str] = {}
     for name in archive.namelist():
         path = name.replace("\\", "/")
@@ -180,7 +180,7 @@ def _nothing_found(root: Path, passed_over: Counter[str]) -> str:
 
 
 def counts_as_text(counts: Counter[str] | dict[str, int], longest: int = 8) -> str:
-    """Return counts as one text, with the largest first.
+    """Return counts as one text, which starts with the largest count.
 
     Example:
         >>> counts_as_text({".avif": 2, ".txt": 1000})

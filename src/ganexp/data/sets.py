@@ -3,7 +3,7 @@
 Every function takes these arguments:
 
 - `root`: the directory of the datasets;
-- `split`: the name of the split. `test` is the held-out part; a dataset without one returns None for it;
+- `split`: the name of the split. `test` is the held-out part; if a dataset has none, its function returns None;
 - `resolution`: height and width of the images, in pixels;
 - `channels`: 1 (grey) or 3 (colour).
 
@@ -31,14 +31,14 @@ from ganexp.types import FiniteFloat, NonNegativeInt, PositiveInt
 
 log = logging.getLogger(__name__)
 
-# images: uint8 (1797, 8, 8), values 0 to 16; labels: uint8 (1797,). The data of scikit-learn's load_digits, which are
+# images: uint8 (1797, 8, 8), values 0 to 16; labels: uint8 (1797,). They are the data of scikit-learn's load_digits:
 # the test part of "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998, UCI Machine Learning
 # Repository, CC BY 4.0), as distributed with scikit-learn (BSD-3-Clause).
 DIGITS_FILE = Path(__file__).with_name("digits.npz")
 
 
 def digits(root: str, split: str, resolution: int, channels: int) -> ImageSet:
-    """Return the 1,797 handwritten digits of scikit-learn, 8x8 in 17 grey levels, which are part of the package.
+    """Return scikit-learn's 1,797 handwritten digits: 8x8 pixels with 17 grey levels. The package contains the file.
 
     Every fifth image belongs to the test split: 1,438 images are for training and 359 for testing.
     """
@@ -76,7 +76,7 @@ def cifar(root: str, split: str, resolution: int, channels: int, classes: Litera
 
 
 class _STL10(datasets.STL10):
-    """torchvision's dataset, changed to need only the files of its own split instead of all splits."""
+    """torchvision's dataset, changed so that it needs only the files of its own split."""
 
     def _check_integrity(self) -> bool:
         files = [f for f in self.train_list + self.test_list if f[0].split("_")[0] == self.split]
@@ -119,7 +119,8 @@ def flowers102(
     """Return Oxford Flowers 102 (Nilsback and Zisserman 2008), colour photographs of 102 classes.
 
     Splits: all (8,189), and the dataset's own train and val (1,020 each). There is no test split, because `all`
-    includes every image. `folder` describes `fit`, `in_memory` and `on_error`.
+    includes every image. The function `folder` describes `fit`, `in_memory` and
+    `on_error`.
     """
     if split == "test":
         return None
@@ -160,13 +161,13 @@ def folder(
         channels: 1 or 3.
         path: The directory or zip.
         fit: How images of another size are resized: `crop` cuts out the centre square, `stretch` ignores the aspect
-            ratio, `exact` refuses them.
+            ratio, `exact` refuses images of another size.
         in_memory: Whether to keep the decoded images in memory; `auto` keeps them if they take less than a quarter of
             the machine's memory.
         on_error: How to handle a broken image: `skip` leaves it out, `raise` raises an error.
         background: The colour of transparent parts: a name, or #rrggbb.
-        value_range: The two values of black and white in grey images with more than 8 bits; None uses the values of the
-            file. It must be given for floating-point, signed and 32-bit values.
+        value_range: The two values of black and white in grey images with more than 8 bits. None uses the full range of
+            the file's bits, and refuses floating-point, signed and 32-bit values.
     """
     decoding = Decoding(channels, background, value_range)
     listing = list_images(path, _check_split(split, "train", "test"))
@@ -195,5 +196,5 @@ def fake(
 def _check_split(split: str, *choices: str) -> str:
     """Return `split` if it is one of `choices`."""
     if split not in choices:
-        raise UserError(f"split={split}: this dataset has {', '.join(choices)}.")
+        raise UserError(f"split={split}: this dataset has the splits {', '.join(choices)}.")
     return split

@@ -1,4 +1,4 @@
-"""An endless stream of batches of real images. Batch k depends only on the seed and k; the state is only k."""
+"""An endless stream of batches of real images. Batch k depends only on the seed and k, so the state is only k."""
 
 import multiprocessing
 import os
@@ -34,13 +34,13 @@ class ImageStream:
         flip: Whether to mirror each image with probability ½.
         device: Device of the batches.
         resident: Whether to keep the images on `device`, if they are one tensor, and to select the batches there.
-            Otherwise `workers` processes prepare the batches ahead of time.
+            Otherwise worker processes prepare the batches ahead of time.
         workers: Number of worker processes; with 0, this process prepares the batches.
         position: The number k of the next batch.
         pixel_range: `symmetric` scales pixels to [-1, 1], `unit` to [0, 1].
-        repeat_first_batch: Whether every batch is the first batch, k = 0, to test whether a GAN can overfit it.
-        rank: Number of this process among those that train together. Each takes its share of every batch.
-        processes: Number of these processes; `batch_size` must be a multiple of it.
+        repeat_first_batch: Whether every batch is the first batch, k = 0, to test whether a GAN can overfit this batch.
+        rank: Number of this process among the processes that train together. Each takes its share of every batch.
+        processes: How many processes train together; `batch_size` must be a multiple of this number.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class ImageStream:
         return Batch(images, None if self.labels is None else self.labels[indices])
 
     def _share(self, index: int) -> slice:
-        """Return the part of an epoch's order that has this process's images of batch `index`."""
+        """Return where an epoch's order has the images of batch `index` that this process takes."""
         size = self.batch_size // self.processes
         start = index * self.batch_size + self.rank * size
         return slice(start, start + size)
@@ -128,9 +128,10 @@ class ImageStream:
         return next(self._loader).to(self.device, non_blocking=True)
 
     def close(self) -> None:
-        """End the worker processes; the next batch starts others.
+        """End the worker processes; the next batch starts new ones.
 
-        Without this call, they end when Python's garbage collector finds them, which takes this process some seconds.
+        Without this call, the workers end when Python's garbage collector finds the loader, and this process then waits
+        for some seconds.
         """
         self._loader, self._loader_position = None, -1
 
@@ -151,8 +152,8 @@ class ImageStream:
 def _watch_parent(_: int) -> None:
     """End this worker process when the process of the training is killed.
 
-    torch compares the id of the parent instead, which stays the same if a fork server has started the workers, as it
-    does by default in Python 3.14.
+    torch's own check compares the process id of the parent. If a fork server starts the workers, as by default in
+    Python 3.14, the fork server is the parent, so that this id stays the same.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

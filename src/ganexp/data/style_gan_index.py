@@ -1,6 +1,6 @@
 """Read the labels in `dataset.json`, the index that StyleGAN's tools write. Must not import torch.
 
-Its format is `{"labels": [["00000/img00000000.png", 3], …]}`, with paths relative to the file, or `{"labels": null}`.
+It contains `{"labels": [["00000/img00000000.png", 3], …]}`, with paths relative to the file, or `{"labels": null}`.
 """
 
 import json
@@ -16,7 +16,7 @@ class Index:
 
     Attributes:
         exists: Whether there is an index file; if so, folders are not classes.
-        classes: The label of each image as text, by its path, for images with a label. Empty without labels.
+        classes: For each image with a label: the image's path, and the label as text. Empty if there are no labels.
         warnings: Warnings about invalid index files.
     """
 
@@ -26,7 +26,12 @@ class Index:
 
 
 def read_indexes(contents: Mapping[str, bytes], images: Iterable[str]) -> Index:
-    """Return the index in the `contents` of index files, given by path, for the images at the paths `images`."""
+    """Return the content of all index files together.
+
+    Args:
+        contents: The bytes of each index file, with its path as the key.
+        images: The paths of all images.
+    """
     index = Index()
     for path, content in contents.items():
         values = _values(content)
@@ -36,7 +41,7 @@ def read_indexes(contents: Mapping[str, bytes], images: Iterable[str]) -> Index:
         index.exists = True
         labels = _labels(values["labels"])
         if labels is None:
-            index.warnings.append(f"{path}: its labels are not used: they are not a list of [file, whole number].")
+            index.warnings.append(f"{path}: its labels are not used, as they are not a list of [file, whole number].")
             continue
         folder = PurePosixPath(path).parent
         index.classes |= {(folder / name).as_posix(): str(label) for name, label in labels.items()}
@@ -55,7 +60,7 @@ def _values(content: bytes) -> dict[str, Any] | None:
 
 
 def _labels(pairs: Any) -> dict[str, int] | None:
-    """Return the label of each file; empty if `pairs` is null, and None if its items are not [file, whole number]."""
+    """Return the label of each file; empty if `pairs` is null, None if not all pairs are [file, whole number]."""
     try:
         labels = {str(name).replace("\\", "/"): label for name, label in pairs or ()}
     except (TypeError, ValueError):

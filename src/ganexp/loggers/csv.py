@@ -18,12 +18,12 @@ class CSV(CSVLogger):
     """Lightning's CSV logger, changed to write directly to the run directory and to write every row immediately.
 
     Lightning's class writes only after every 100 rows, loses the last rows, deletes the file when a run is resumed, and
-    leaves an incomplete table if it is killed while it adds a column. Here the rows up to the checkpoint are restored
-    from metrics.jsonl.
+    leaves an incomplete table if the run is killed while a column is added. When a run is resumed, this class restores
+    the rows up to the checkpoint from metrics.jsonl.
 
     Args:
         run_directory: directory of the run.
-        resume_step: step of the checkpoint that the run resumes from, 0 if there is none.
+        resume_step: step of the checkpoint from which the run resumes; 0 if there is none.
     """
 
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""What a logger receives from `ganexp evaluate`."""
+"""The scores that a logger receives from `ganexp evaluate`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Evaluated:
 
     Attributes:
         run_directory: directory of the run.
-        scores: scores by log key.
+        scores: the values of the scores, under their log keys.
         step: step of the checkpoint.
         source: name of the scores, such as scores-inception; later scores with the same name replace them.
         settings: the settings of the logger, with the name and the tags of the run.

@@ -16,13 +16,13 @@ class MetricsFile(Logger):
 
     Args:
         run_directory: directory of the run.
-        resume_step: step of the checkpoint that the run resumes from, 0 if there is none; points after it are removed,
-            since they are logged again.
+        resume_step: step of the checkpoint from which the run resumes; 0 if there is none; points after this step are
+            removed, since they are logged again.
     """
 
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
         super().__init__()
-        run_directory.drop_points_after(resume_step or -1)  # without a checkpoint step 0 is evaluated again, too
+        run_directory.drop_points_after(resume_step or -1)  # without a checkpoint, step 0 is evaluated again
         self._run_directory = run_directory
         self.lines = run_directory.metrics.open("ab", buffering=0)  # closing a buffered file would retry a failed write
 

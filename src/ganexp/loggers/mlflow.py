@@ -96,7 +96,7 @@ class MLflow(MLFlowLogger):
         """Add scores of `ganexp evaluate` to the MLflow run whose id is in run.json.
 
         Raises:
-            UserError: MLflow is not installed, its store does not have the run, or it refuses the scores.
+            UserError: MLflow is not installed, MLflow's store does not have the run, or MLflow refuses the scores.
         """
         cls.check_installed()
         from mlflow import MlflowClient
@@ -105,7 +105,7 @@ class MLflow(MLFlowLogger):
         stored = evaluated.run_directory.metadata().get(PACKAGE, {})
         database = _database(evaluated.settings["tracking_uri"], stored.get("tracking_uri", ""))
         if database is not None and not database.is_file():
-            raise UserError(f"{database}: there is no such database, which logger.mlflow.tracking_uri of the run names")
+            raise UserError(f"{database}: this database, which the run names in logger.mlflow.tracking_uri, is missing")
         client = MlflowClient(f"{SQLITE}{database}" if database else evaluated.settings["tracking_uri"])
         run_id = _existing_run(client, stored.get("run_id"))
         if run_id is None:
@@ -123,7 +123,7 @@ class MLflow(MLFlowLogger):
 
 
 def _database(tracking_uri: str, stored_uri: str) -> Path | None:
-    """Return the absolute path of a resumed run's own database, or else of that in the config; None for a server."""
+    """Return the absolute path of a resumed run's own database, or else the path in the config; None for a server."""
     if not tracking_uri.startswith(SQLITE):
         return None
     uri = stored_uri if stored_uri.startswith(SQLITE) else tracking_uri
@@ -153,7 +153,7 @@ def _ensure_experiment(client: "MlflowClient", name: str, database: Path | None)
 
 
 def _existing_run(client: "MlflowClient", run_id: str | None) -> str | None:
-    """Return `run_id` if the store has such a run, and otherwise None."""
+    """Return `run_id` if the store has the run with this id, and otherwise None."""
     from mlflow.exceptions import MlflowException
 
     if run_id is None:

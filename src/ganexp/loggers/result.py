@@ -14,7 +14,7 @@ def closing(loggers: list[Logger]) -> Iterator[list[Logger]]:
         yield loggers
     except BaseException:
         for logger in loggers:
-            with suppress(OSError):  # such as that of a full disk, which is already being raised
+            with suppress(OSError):  # a full disk, for example; the first error is raised below
                 _close(logger)
         raise
     for logger in loggers:
@@ -31,7 +31,7 @@ def log_hyperparameters(loggers: Iterable[Logger], settings: Mapping[str, Any]) 
 
     Args:
         loggers: all loggers of the run.
-        settings: numbers, Booleans and strings by dotted key.
+        settings: the settings, under their dotted keys; the values are numbers, Booleans and strings.
     """
     for logger in loggers:
         logger.log_hyperparams(dict(settings))
@@ -43,7 +43,7 @@ def log_result(loggers: Iterable[Logger], settings: Mapping[str, Any], scores: M
     Args:
         loggers: all loggers of the run. If a logger has no method `log_result`, it gets metrics named final/*.
         settings: as for `log_hyperparameters`; a logger may show them together with the scores.
-        scores: final scores by name.
+        scores: the final scores, under their names.
         step: the last step.
     """
     for logger in loggers:
@@ -54,5 +54,5 @@ def log_result(loggers: Iterable[Logger], settings: Mapping[str, Any], scores: M
 
 
 def final_metrics(scores: Mapping[str, float]) -> dict[str, float]:
-    """Return final scores by the keys under which they are logged, such as final/best/fid_classifier."""
+    """Return final scores under the keys with which they are logged, such as final/best/fid_classifier."""
     return {f"final/{name}": value for name, value in scores.items()}

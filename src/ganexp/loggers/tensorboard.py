@@ -25,12 +25,12 @@ class TensorBoard(TensorBoardLogger):
 
     Args:
         run_directory: directory of the run.
-        resume_step: step of the checkpoint that the run resumes from, 0 if there is none. TensorBoard hides the old
-            events after this step, because they are logged again.
+        resume_step: step of the checkpoint from which the run resumes; 0 if there is none. TensorBoard hides the old
+            events after this step, because these steps are logged again.
     """
 
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
-        purge_step = resume_step + 1 if resume_step else 0  # TensorBoard ignores the first purge of a run
+        purge_step = resume_step + 1 if resume_step else 0  # 0: TensorBoard ignores the first purge of a run
         super().__init__(run_directory.path, name="", version="", default_hp_metric=False, purge_step=purge_step)
         if not resume_step:
             for events in run_directory.path.glob("events.out.tfevents.*"):
@@ -61,7 +61,7 @@ class TensorBoard(TensorBoardLogger):
         """Add the run's row in the HPARAMS table: its settings and final scores.
 
         The summary that defines the columns is left out, because TensorBoard would use the columns of one run for all
-        runs. Without it the columns are the settings of all runs, starting with those that differ. A finished run that
+        runs. Without it, the columns are the settings of all runs, starting with those that differ. A finished run that
         is trained further gets a second row; TensorBoard then shows the settings of the first row and the scores of the
         second one.
         """
@@ -73,7 +73,7 @@ class TensorBoard(TensorBoardLogger):
 
     @classmethod
     def log_evaluated(cls, evaluated: Evaluated) -> None:
-        """Write scores of `ganexp evaluate` to an event file of their own, which replaces one of the same source."""
+        """Write scores of `ganexp evaluate` to a separate event file; it replaces any file of the same source."""
         suffix = f".{evaluated.source}"
         for events in evaluated.run_directory.path.glob("events.out.tfevents.*"):
             if events.name.endswith(suffix):
@@ -96,7 +96,7 @@ class TensorBoard(TensorBoardLogger):
         self.experiment.close()
 
     def _report_failure_of_thread(self, failure: threading.ExceptHookArgs) -> None:
-        """Print no traceback if the writer's thread fails: its error is raised again by the next write."""
+        """Print no traceback if the writer's thread fails, because the next write raises the thread's error again."""
         if type(failure.thread).__name__ != WRITER_THREAD:
             self._hook_before(failure)
 

@@ -1,7 +1,7 @@
 """The tags under which TensorBoard shows logged values and pictures.
 
 TensorBoard sorts tags by their characters and groups them by the part before the first slash; no setting of a run
-changes that. The numbers in the tags put first what people look at first. Other loggers keep the keys.
+changes this order. The numbers in the tags put first what people look at first. Other loggers use the keys as they are.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Any
 
 from ganexp import log_keys
 
-PREFIXES = {  # in the order of TensorBoard's groups; keys that are not listed come before the axes
+PREFIXES = {  # in the order in which TensorBoard shows the groups; unlisted keys come before the axes
     log_keys.SCORE: "1 score/",
     log_keys.EVALUATED: "2 evaluated/",
     "final/": "2 final/",
@@ -26,9 +26,10 @@ PREFIXES = {  # in the order of TensorBoard's groups; keys that are not listed c
     log_keys.AXIS: "z axis/",
 }
 PICTURES = "2 pictures/"
-FIRST_PICTURES = {"samples": "1 samples", "real_images": "2 real images"}  # in their group; others follow by name
+FIRST_PICTURES = {"samples": "1 samples", "real_images": "2 real images"}  # shown before other pictures
 
-# TensorBoard lists all columns of its table of hyperparameters. Of those that differ, it shows the first five by name.
+# TensorBoard's table of hyperparameters has a list of all columns. Of the columns that differ between runs, the table
+# itself shows the first five in the order of their names.
 FIRST_SETTINGS = (
     "seed",
     "schedule.steps",
@@ -53,7 +54,7 @@ def picture_tag(key: str) -> str:
 
 
 def setting_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of the table of hyperparameters: the settings of the training by name.
+    """Return the columns of the table of hyperparameters: the names and values of the settings of the training.
 
     The names of FIRST_SETTINGS begin with a number, such as "1 seed", so that TensorBoard shows these columns first.
     """

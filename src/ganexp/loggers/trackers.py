@@ -12,7 +12,7 @@ from ganexp.runs.sweep_directory import SweepDirectory
 
 
 def require(package: str) -> None:
-    """Check that an optional package is installed. The extra of ganexp and the option of `logger=` have its name.
+    """Check that an optional package is installed. The extra of ganexp and the option of `logger=` have the same name.
 
     Raises:
         UserError: the package is not installed; the message names the extra to install.

@@ -21,7 +21,7 @@ class WeightsAndBiases(WandbLogger):
 
     The id of the run is stored in run.json, so that a resumed run continues the same W&B run. Points after the
     checkpoint are then sent twice, with the same values. The directory of a sweep is the group of its jobs. Files are
-    written to wandb/ in the run directory. With WANDB_MODE=offline nothing is sent before `wandb sync`.
+    written to wandb/ in the run directory. With WANDB_MODE=offline, nothing is sent before `wandb sync`.
 
     Args:
         run_directory: directory of the run.
@@ -31,7 +31,7 @@ class WeightsAndBiases(WandbLogger):
         entity: user or team that the project belongs to; None means the default entity.
 
     Raises:
-        UserError: W&B is not installed, or refuses the run, for example without a login.
+        UserError: W&B is not installed, or refuses the run, for example because the user is not logged in.
     """
 
     def __init__(
@@ -94,13 +94,15 @@ class WeightsAndBiases(WandbLogger):
 
         Raises:
             UserError: run.json has no id, the logger's settings name another W&B entity than WANDB_ENTITY, W&B is not
-                installed, or it refuses the run.
+                installed, or W&B refuses the run.
         """
         if not evaluated.run_directory.metadata().get(PACKAGE, {}).get("id"):
             raise UserError("run.json has no id of a W&B run")
         entity = evaluated.settings.get("entity")
         if entity not in (None, os.environ.get("WANDB_ENTITY")):
-            raise UserError(f"they would go to the W&B entity {entity}. If it is yours: WANDB_ENTITY={entity} ganexp …")
+            raise UserError(
+                f"the scores would go to the W&B entity {entity}. If it is yours: WANDB_ENTITY={entity} ganexp …"
+            )
         logger = cls(evaluated.run_directory, **evaluated.settings)
         logger.log_metrics(evaluated.scores, evaluated.step)
         logger.experiment.finish()
@@ -114,7 +116,7 @@ class WeightsAndBiases(WandbLogger):
 def nest(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings with dotted keys as nested dictionaries.
 
-    If a key has both a value and subkeys, as with data=digits and data.resolution=8, the value becomes `choice`.
+    If a key has both a value and subkeys, as with data=digits and data.resolution=8, the value gets the key `choice`.
     """
     nested: dict[str, Any] = {}
     for key, value in sorted(settings.items()):  # data comes before data.resolution

@@ -8,14 +8,14 @@ A loss is a class with two methods that return named scalar terms; each network 
 
 Outputs are logits (N,) unless the class states another shape. In formulas with a logarithm, D(x) = sigmoid(logit).
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
-D takes an image for real if its logit is above the class attribute `boundary`, which is 0 unless the class sets it. It
-is None if the critic does not classify images.
+D classifies an image as real if its logit is above the class attribute `boundary`, which is 0 unless the class sets it.
+`boundary` is None if the critic does not classify images.
 If sigmoid(logit) is D's probability that an image is real, the class attribute `estimates_probability` is True.
-The attribute `discriminator_floor` is the smallest value of the sum of D's terms, which a D that separates all images
-reaches. It is missing or None if the sum has no lower bound, or if the sum is not at this bound when training fails.
+The attribute `discriminator_floor` is the smallest possible sum of D's terms; a D that separates all images reaches it.
+The attribute is missing or None if the sum has no lower bound, or if the sum is not at this bound when training fails.
 If a loss needs outputs that only some discriminators return, its class attribute `takes` names these outputs, and the
-class attribute `returns` of these discriminators names them too. In both classes, the attribute `suits` is the override
-that chooses the other one.
+class attribute `returns` of these discriminators names them too. The attribute `suits` of the loss is the override that
+chooses such a discriminator, and the attribute `suits` of the discriminator is the override that chooses such a loss.
 """
 
 import math
@@ -46,7 +46,7 @@ class RealTargets:
     """D's targets on real images.
 
     Args:
-        real_target: one number for all images; or `[low, high]`, to draw a number for every image uniformly from that
+        real_target: one number for all images; or `[low, high]`, to draw a number for every image uniformly from this
             interval.
 
     Raises:
@@ -126,15 +126,15 @@ class NonSaturating:
         with torch.autocast(logits.device.type, enabled=False):  # torch refuses binary_cross_entropy in half precision
             probabilities = logits.float().sigmoid()
             loss = binary_cross_entropy(probabilities.nan_to_num(0.5), target.float())
-            # NaN in the logits gives NaN here; within `binary_cross_entropy`, it would end the process on a GPU
+            # NaN in the logits gives NaN here; within `binary_cross_entropy`, NaN would end the process on a GPU
             return loss + 0 * probabilities.detach().sum()
 
 
 class Saturating(NonSaturating):
     """D minimises the loss of `NonSaturating`, G minimises log(1 - D(G(z))) (Goodfellow et al. 2014, equation 1).
 
-    Use it to compare with `NonSaturating`: its gradient vanishes while D recognises all generated images, as it often
-    does early in a run.
+    Use it for a comparison with `NonSaturating`: the gradient of this loss vanishes while D recognises all generated
+    images, as D often does early in a run.
 
     Example:
         >>> Saturating().generator(torch.zeros(4))  # log(1/2)
@@ -203,8 +203,8 @@ class TwoClass:
 class Hinge:
     """D minimises max(0, 1 - D(x)) + max(0, 1 + D(G(z))), G minimises -D(G(z)), with D the logit (Lim and Ye 2017).
 
-    Use it when D has spectral norm (Miyato et al. 2018): D stops learning from images that it separates by a margin of
-    1.
+    Use it when D has spectral norm (Miyato et al. 2018): with this loss, D stops learning from images that it separates
+    by a margin of 1.
 
     Example:
         >>> Hinge().discriminator(torch.tensor([0.5, 2.0]), torch.tensor([-3.0, 0.0]))  # (0.5 + 0)/2, (0 + 1)/2
@@ -229,8 +229,8 @@ class LeastSquares:
 
     Source: Mao et al. 2017, equation 9.
 
-    Use it when D separates the images so well that a cross-entropy has no gradient left: images far from the decision
-    boundary still have one.
+    Use it when D separates the images so well that a cross-entropy has no gradient left: with this loss, images far
+    from the decision boundary still have a gradient.
 
     Example:
         >>> LeastSquares().discriminator(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 4.0]))  # (0 + 4)/4, (0 + 16)/4

@@ -11,8 +11,8 @@ class Began(nn.Module):
     """D minimises L(x) - k·L(G(z)), G minimises L(G(z)), with L the reconstruction error of the auto-encoder D.
 
     k keeps E L(G(z)) near gamma·E L(x): after each update of D, k ← k + rate·(gamma·L(x) - L(G(z))), clamped to [0, 1].
-    Both losses are those of D's own update. Source: Berthelot et al. 2017, section 3.4; there, the rule for k uses the
-    L(G(z)) of the generator's update.
+    In this rule, L(x) and L(G(z)) come from D's own update. Source: Berthelot et al. 2017, section 3.4; there, the rule
+    for k uses the L(G(z)) of the generator's update.
 
     Outputs are reconstruction errors (N,). `values` returns k and the measure of convergence
     M = L(x) + |gamma·L(x) - L(G(z))|, section 3.4.1.
@@ -20,7 +20,7 @@ class Began(nn.Module):
     Use it when smooth images are worth more than diverse ones, or when a measure of convergence is needed.
 
     Args:
-        gamma: Target of the ratio of E L(G(z)) to E L(x); lower values give fewer modes and sharper images.
+        gamma: Target for the ratio E L(G(z)) / E L(x); lower values give fewer modes and sharper images.
         rate: Learning rate of k, λ_k in the paper.
 
     Example:
@@ -69,6 +69,6 @@ class Began(nn.Module):
     def _k(self) -> Tensor:
         """Return k clamped to [0, 1].
 
-        The stored k is not clamped, so that its mean over devices or parts is that of all images.
+        The stored k is not clamped, so that its mean over devices, or over parts of a batch, is the k of all images.
         """
         return self.k.clamp(0, 1)

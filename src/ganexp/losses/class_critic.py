@@ -1,4 +1,4 @@
-"""A class term of the Wasserstein type: a critic of each class instead of an auxiliary classifier's cross-entropy."""
+"""A class term of the Wasserstein type: a critic for each class, instead of an auxiliary classifier."""
 
 import torch
 from torch import Tensor
@@ -10,13 +10,14 @@ from ganexp.types import NonNegativeFloat
 
 
 class ClassCritic:
-    """The k-th class output c_k is a Wasserstein critic of real images of class k against those of the other classes.
+    """The k-th class output c_k is a Wasserstein critic that separates real images of class k from other real images.
 
     With K classes and a label y, the discriminator minimises E[Σ_{k≠y} c_k(x) / (K-1) - c_y(x)] on real images, plus
     penalty · E[(‖∇c_y(x̂)‖₂ - 1)²] at x̂ between two real images; the generator minimises -weight · E[c_y(G(z, y))].
     This is the loss of `ClassHead` in which the form of Arjovsky et al. 2017 (equation 3) and the penalty of Gulrajani
-    et al. 2017 (equation 3) replace the logarithm. The penalty keeps the outputs bounded, and the discriminator must
-    not use batch norm with it. Use it to compare the two kinds of class term; for good samples, use `ClassHead`.
+    et al. 2017 (equation 3) replace the logarithm. The penalty keeps the outputs bounded. A
+    discriminator with this penalty must not use batch norm. Use it to compare the two kinds of class term; for good
+    samples, use `ClassHead`.
 
     Args:
         weight: Weight of the term in the generator's loss.

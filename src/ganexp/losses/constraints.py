@@ -1,4 +1,4 @@
-"""Constraints on the discriminator's weights, called as `constraint(discriminator)` after each of its updates."""
+"""Constraints on the discriminator's weights, called as `constraint(discriminator)` after each discriminator update."""
 
 import torch
 from torch import Tensor, nn

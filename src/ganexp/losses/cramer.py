@@ -50,13 +50,13 @@ class Cramer:
 class CramerPenalty:
     """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image (Bellemare et al. 2017, algorithm 1).
 
-    The gradient of the penalty flows through h(x̂) and through h(G'), so its second-order term is complete.
+    By default, the gradient of the penalty flows through h(x̂) and h(G'), so that its second-order term is complete.
 
     Use it with `Cramer` only.
 
     Args:
         weight: Factor of the penalty.
-        epsilon: As for `GradientPenalty`.
+        epsilon: See `GradientPenalty`, whose argument has the same meaning.
         detach_vectors: Whether to treat h(x̂) and h(G') as constants in ∂f/∂h, as in chainer-gan-lib. The penalty has
             the same value, but its gradient lacks a part of the second-order term.
 
@@ -102,7 +102,7 @@ def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
 
 
 def _linearised_critic(h: Tensor, h_other: Tensor) -> Tensor:
-    """Return <∂f/∂h, h> (N,) with a constant ∂f/∂h. This has the same gradient with respect to the image as f."""
+    """Return <∂f/∂h, h> (N,) with a constant ∂f/∂h. Its gradient with respect to the image equals that of f."""
     constant = h.detach().requires_grad_()
     (slope,) = torch.autograd.grad(cramer_critic(constant, h_other.detach()).sum(), constant)
     return (slope * h).sum(1)

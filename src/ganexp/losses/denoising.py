@@ -19,7 +19,7 @@ class FeatureDenoising:
     With the discriminator's features φ, the network `denoiser` r minimises the mean of (r(φ(x) + noise) - φ(x))², and
     the generator's term is weight times the mean of (φ(G(z)) - r(φ(G(z))))², where r(φ(G(z))) is computed in evaluation
     mode and has no gradient. The features are trained only by the discriminator's own loss. The weight multiplies a
-    mean over features. The paper has a sum, and a weight that is divided by the number of features, which is the same.
+    mean over features; the paper uses a sum and divides the weight by the number of features, which gives the same.
 
     Source: Warde-Farley and Bengio 2017, section 3. Use it when the discriminator's gradient alone leaves samples
     without clear objects.
@@ -54,7 +54,7 @@ class FeatureDenoising:
         return {"denoising": mse_loss(to_float32(networks["denoiser"](noisy)), features)}
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the generator: weight times the mean square of what the denoiser changes."""
+        """Return the term of the generator: weight times the mean square of the denoiser's change to the features."""
         features = _features(networks, batch.generated())
         with torch.no_grad(), _evaluation_mode(networks["denoiser"]) as denoiser:
             target: Tensor = to_float32(denoiser(features))

@@ -20,7 +20,7 @@ from ganexp.types import ImageCount, UnitInterval
 
 
 class FlippedLabels:
-    """Swap the outputs on a real and on a generated image with some probability, which flips their labels in the loss.
+    """Swap D's outputs on a real and a generated image with some probability, so that the loss sees flipped labels.
 
     This is the label noise of tip 6 of "How to train a GAN?" (Chintala et al. 2016): the loss sometimes treats a real
     image as generated and a generated image as real, so that the discriminator does not become certain. It works with
@@ -71,7 +71,7 @@ class Replay(nn.Module):
     def __init__(self, size: ImageCount, share: UnitInterval = 0.5) -> None:
         super().__init__()
         self.size, self.share, self.filled = size, share, 0
-        self.images = torch.empty(0)  # (size, C, H, W) from the first update on, of which the first `filled` are used
+        self.images = torch.empty(0)  # (size, C, H, W) from the first update on, the first `filled` entries are used
         self.labels = torch.empty(0, dtype=torch.long)  # (size,) from the first update on, if there are labels
 
     def change_fakes(self, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -96,7 +96,7 @@ class Replay(nn.Module):
         self.images, self.labels = self.images.to(fake.device), self.labels.to(fake.device)
 
     def _store(self, entries: slice | Tensor, fake: Tensor, labels: Tensor | None) -> None:
-        """Replace `entries` of the buffer by the first images and labels."""
+        """Replace the `entries` of the buffer by the same number of the first images and labels."""
         count = len(self.images[entries])
         self.images[entries] = fake[:count].detach()
         if labels is not None:

@@ -21,9 +21,9 @@ class Batch:
 
     Args:
         real: real images (N, C, H, W) in the range that the discriminator is trained on.
-        real_labels: classes (N,) of the real images, or None without labels.
+        real_labels: classes (N,) of the real images; None if there are no labels.
         fake: generated images (N, C, H, W); None unless the generator or the discriminator is updated.
-        fake_labels: classes (N,) of the generated images, or None without labels.
+        fake_labels: classes (N,) of the generated images; None if there are no labels.
         d_real: the discriminator's outputs on `real`; None until the discriminator's terms are computed.
         d_fake: the discriminator's outputs on `fake`; None until the discriminator's terms are computed.
         class_real: class logits (N, K) of `real`; None until they are computed, or if the discriminator returns none.
@@ -58,7 +58,7 @@ class Objective(nn.Module):
     buffers are saved in checkpoints and moved to the device of the networks.
 
     Args:
-        adversarial: the pair of losses, see `losses/adversarial.py`.
+        adversarial: the losses of the discriminator and the generator, see `losses/adversarial.py`.
         penalties: penalties by name, see `losses/penalties.py`.
         constraint: a function that is called with the discriminator after each of its updates.
         auxiliary: further terms by name, see `losses/auxiliary.py`.
@@ -104,7 +104,7 @@ class Objective(nn.Module):
         Args:
             network: name of the network that is updated.
             networks: all networks by name.
-            batch: the images; in the discriminator's update `fake` carries no gradient.
+            batch: the images; in the discriminator's update, `fake` carries no gradient.
 
         Raises:
             ValueError: two terms have the same name.
@@ -164,7 +164,7 @@ class Objective(nn.Module):
         return d_real, d_fake
 
     def _modified(self, method: str, *values: Any) -> Any:
-        """Return the values as changed by the `method` of each modifier that has this method."""
+        """Return the values after each modifier that has the method `method` has changed them with this method."""
         for modifier in self.modifiers.values():
             if hasattr(modifier, method):
                 values = getattr(modifier, method)(*values)
@@ -199,8 +199,8 @@ class Objective(nn.Module):
     def accuracies(self, batch: Batch) -> Terms:
         """Return the shares of real and of generated images that D classifies correctly, as `real` and `fake`.
 
-        D takes an image for real if its logit is above the loss's attribute `boundary`, 0 unless it is set. The result
-        is empty after the update of another network, if the outputs are vectors, or if `boundary` is None, because the
+        D classifies an image as real if its logit is above the loss's attribute `boundary`, by default 0. The result is
+        empty after the update of another network, if the outputs are vectors, or if `boundary` is None, because the
         critic does not classify images.
         """
         boundary = getattr(self.adversarial, "boundary", 0.0)

@@ -2,8 +2,8 @@
 
 A penalty is called as `penalty(discriminator, real, real_labels, fake, fake_labels)`, with images (N, C, H, W) and
 labels (N,) or None, and returns a scalar that includes the weight. A penalty for a critic with vector outputs (N, k)
-sets the class attribute `takes_vectors`; the other penalties need logits (N,). A penalty without generated images sets
-`uses_fakes = False`; the others need real and generated images with the same labels.
+sets the class attribute `takes_vectors`; the other penalties need logits (N,). A penalty that needs no generated images
+sets `uses_fakes = False`; the others need real and generated images with the same labels.
 
 A penalty on a gradient is computed in float32 outside of autocast, so that the second-order gradient is accurate
 enough. The gradient of a sample must not depend on the other samples, so the discriminator must not use batch
@@ -35,8 +35,8 @@ class GradientPenalty:
         weight: Factor of the penalty.
         center: The target of the gradient's norm; 0 is the zero-centred penalty of Thanh-Tung et al. 2019.
         epsilon: `per_sample` draws one ε ~ U(0, 1) for each image, as in the paper, so that x̂ lies on the line between
-            the two images; `per_element` draws one for each pixel and channel, a common mistake, so that x̂ is any
-            point of the box between the two images.
+            the two images; `per_element` draws one ε for each pixel and channel, which is a common mistake; x̂
+            is then any point of the box between the two images.
 
     Example:
         >>> def discriminator(images, labels):
@@ -173,7 +173,7 @@ def interpolate(real: Tensor, fake: Tensor, epsilon: Epsilon) -> Tensor:
 
 
 def squared_gradient_norm(output: Tensor, images: Tensor) -> Tensor:
-    """Return ‖∇D(x)‖² for each sample (N,), differentiable.
+    """Return ‖∇D(x)‖² for each sample (N,), as a differentiable tensor.
 
     Args:
         output: D's output (N,) at `images`; the output of a sample must depend on its own image only.

@@ -10,18 +10,20 @@ from ganexp.console import say
 
 
 def read_cached(path: Path, keys: Collection[str], device: torch.device) -> dict[str, Any] | None:
-    """Return the dictionary in `path`; None if there is no such file, or if it is damaged. Damage is printed.
+    """Return the dictionary in the file `path`; None if the file is missing or damaged.
+
+    A message says that a file is damaged.
 
     Args:
         path: a file that torch.save has written.
         keys: the keys that the dictionary must have.
-        device: device of its tensors.
+        device: device on which the tensors are returned.
     """
     if not path.is_file():
         return None
     try:
         content = torch.load(path, map_location=device, weights_only=True)
-    except Exception:  # torch.load raises whatever the damage leads to
+    except Exception:  # the type of the error depends on the damage
         content = None
     if isinstance(content, dict) and content.keys() == set(keys):
         return content

@@ -9,10 +9,11 @@ from ganexp.metrics.score import Score, ScoreContext
 class ClassAccuracy(Score):
     """The share of samples that the extractor assigns to the class that they were generated for.
 
-    The values by class are `share`, the share of samples that the extractor assigns to the class, and `accuracy`. The
-    value over all classes is `accuracy_classifier`, in which every sample has the same weight, so that classes with
-    more samples have more weight. Samples without labels have only shares. An extractor that does not know the classes
-    of the dataset, such as Inception, gives neither values nor shares.
+    There are two values for each class: `share`, the share of all samples that the extractor assigns to the class, and
+    `accuracy`, computed from the samples of the class alone. For an extractor named `classifier`, the value over all
+    classes is `accuracy_classifier`; every sample has the same weight in this value, so that classes with more samples
+    have more weight. If the samples have no labels, only `share` is computed. If the extractor does not know the
+    classes of the dataset, as Inception does not, nothing is computed.
 
     Args:
         context: description of the samples, the extractor and the references.
@@ -21,7 +22,7 @@ class ClassAccuracy(Score):
     higher_is_better = True
     guessed: Tensor  # (K,), number of samples that the extractor puts in each class
     labelled: Tensor  # (classes,), number of samples that were generated for each class
-    correct: Tensor  # (classes,), number of those in `labelled` that the extractor puts in their class
+    correct: Tensor  # (classes,), number of samples of each class that the extractor puts in this class
 
     def __init__(self, context: ScoreContext) -> None:
         super().__init__(context)
@@ -41,7 +42,7 @@ class ClassAccuracy(Score):
             self.correct += torch.bincount(labels[guesses == labels], minlength=self.context.num_classes)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the accuracy, if the samples have labels and the extractor knows them."""
+        """Return the accuracy, if the samples have labels and the extractor knows the classes of the dataset."""
         if not self.context.knows_labels:
             return {}
         self.by_class = {"share": (self.guessed.double() / self.guessed.sum()).tolist()}

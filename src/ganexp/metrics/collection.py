@@ -21,7 +21,7 @@ from ganexp.tf32 import without_tf32
 
 
 class SampleCounts(Metric):
-    """Count how often each sample was added, over all processes.
+    """Count how often each sample was added, summed over all processes.
 
     Args:
         samples: number of samples to score.
@@ -44,31 +44,34 @@ class SampleCounts(Metric):
 
 
 class Scores:
-    """The scores of generated images, which compare them with real images.
+    """The scores of generated images; most scores compare these images with real images.
 
-    A validation calls `reset`, then `update` for each batch, in any order, then `compute`. With several processes, each
-    process updates with its own samples, and all compute the same values. The global random state is neither read nor
-    changed.
+    A validation calls `reset`, then `update` for each batch, then `compute`. The order of the batches does not matter.
+    With several processes, each process adds its own samples, and `compute` returns the same values in all processes.
+    The global random state is neither read nor changed.
 
     This class is not an `nn.Module`, so that the extractor is not saved in the checkpoints of a LightningModule.
 
     Args:
         extractor: feature extractor, which maps uint8 images to features and class logits.
-        references: statistics of real images by split. Values that compare with the first split have no split in
-            their names.
-        samples: number of images to score.
-        splits: number of parts for the Inception Score, which is recorded in the protocol.
+        references: the statistics of the real images of each split; the keys are the names of the splits. The name of
+            a value includes the name of the split that it compares with, except for the first split.
+        samples: number of generated images to score.
+        splits: number of parts of the samples for the Inception Score; the protocol records it.
         device: device on which features and scores are computed.
-        score_factories: functions that construct each score from its context, by name. The values have their order.
-        class_reference: function that returns the statistics of one class of the first reference.
+        score_factories: for the name of each score, a function that constructs the score from a context. `compute`
+            returns the values in the order of these scores.
+        class_reference: function that takes a class, and returns the statistics of its real images in the first split.
         labels: the class that each image is generated for; None if the images have no labels.
-        classes: names of the classes of the dataset, for values by class.
-        expected_share: the share of images that each class should have, for values by class; empty if not known.
-        reference_labels: classes of the images whose features the first reference keeps; None without labels.
-        real_images: function that returns images of a split by their indices (N,), uint8 (N, C, H, W).
+        classes: names of the classes of the dataset, for `by_class`.
+        expected_share: the share of the samples that each class should have, for `by_class`; empty if it is not known.
+        reference_labels: the classes of the real images whose features the first reference keeps; None if these images
+            have no labels.
+        real_images: function that takes the name of a split and the indices (N,) of some of its images, and returns
+            these images, uint8 (N, C, H, W).
 
     Raises:
-        UserError: there are no scores, or a score cannot be computed with this extractor or without labels.
+        UserError: there are no scores, or a score needs class logits or labels that do not exist.
     """
 
     def __init__(
@@ -111,9 +114,9 @@ class Scores:
         self.collection = MetricCollection(metrics, compute_groups=False).to(device)
 
     def reset(self) -> None:
-        """Remove all samples. Call this before the first update of a validation, not after the last one.
+        """Remove all samples. Call this before the first `update` of a validation, not after the last `update`.
 
-        After a reset under `torch.inference_mode`, updates outside of it are not possible.
+        After a `reset` under `torch.inference_mode`, no `update` is possible outside of this mode.
         """
         self.collection.reset()
 
@@ -142,11 +145,11 @@ class Scores:
         indices: Tensor,
         images: Tensor | None = None,
     ) -> None:
-        """Add generated images by their features (N, d) and class logits (N, K); see `update` for other arguments."""
+        """Add generated images, given as features (N, d) and class logits (N, K); `update` explains the rest."""
         if (labels is None) != (self.num_classes == 0):
             raise ValueError(f"labels: got {labels}, but the samples have {self.num_classes} classes")
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < self.samples:
-            raise ValueError(f"indices: must be between 0 and {self.samples - 1} for {self.samples} samples")
+            raise ValueError(f"indices of {self.samples} samples must be between 0 and {self.samples - 1}")
         labels = None if labels is None else labels.to(self.device)
         indices = indices.to(self.device)
         self.collection.update(features=features, logits=logits, images=images, labels=labels, indices=indices)
@@ -154,10 +157,11 @@ class Scores:
     def compute(self) -> dict[str, float]:
         """Return the values of all scores by name, such as `fid_inception` and `fid_inception_test`.
 
-        A score whose linear algebra fails, for example because all features are the same, is NaN, with a warning.
+        If the linear algebra of a score fails, for example because all features are the same, the values of this score
+        are NaN, and a warning is printed.
 
         Raises:
-            ValueError: samples are missing, or were added twice.
+            ValueError: some samples are missing, or were added more than once.
         """
         counts = self.sample_counts.compute()
         if (counts != 1).any():
@@ -171,10 +175,11 @@ class Scores:
 
     @property
     def by_class(self) -> dict[str, list[Any]]:
-        """Lists with an entry for each class, available after `compute`. Empty if no score has values by class.
+        """Lists with one entry for each class, available after `compute`; empty if no score has values for classes.
 
-        `classes` has the names, and `expected_share` the share of the samples that each class should have. The other
-        lists are values of scores: `share`, `accuracy`, `fid` and `diversity`, with None for a class without a value.
+        The list `classes` has the names of the classes, and `expected_share` the share of the samples that each class
+        should have. The other lists are values of scores: `share`, `accuracy`, `fid` and `diversity`. The entry of a
+        class without a value is None.
         """
         values: dict[str, list[Any]] = {}
         for score in self.scores.values():
@@ -186,7 +191,7 @@ class Scores:
         return {name: info for score in self.scores.values() for name, info in score.value_info().items()}
 
     def protocol(self) -> dict[str, Any]:
-        """Return how the values are measured. Values with different protocol `id`s cannot be compared."""
+        """Return how the values are measured. Values whose protocols have different `id`s cannot be compared."""
         references = {s: {"images": real.count, "sha256": real.fingerprint} for s, real in self.references.items()}
         settings = {
             "extractor": self.extractor.name,
@@ -214,7 +219,7 @@ class Scores:
 
 
 def _values(score: Score) -> dict[str, float]:
-    """Return the values of a score by name, which are NaN if they cannot be computed."""
+    """Return the values of a score by their names; all values are NaN if the score cannot be computed."""
     try:
         return {name: value.item() for name, value in score.compute().items()}
     except torch.linalg.LinAlgError as error:

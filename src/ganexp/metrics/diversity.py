@@ -10,23 +10,23 @@ from torch.nn.functional import one_hot
 from ganexp.metrics.reference import evenly_spaced
 from ganexp.metrics.score import Minimum, SampleScore
 
-MAX_PAIRED = 2000  # images whose distances to each other are computed
+MAX_PAIRED = 2000  # maximum number of images whose distances to each other are computed
 
 
 class Diversity(SampleScore):
-    """Mean distance between two of the first 2000 samples, in units of the mean distance between two real images.
+    """The mean distance between two of the first 2000 samples, divided by the mean distance between two real images.
 
-    At 1 the samples are as diverse as the real images, at 0 all samples are the same. The value is
-    `distance_classifier`. If the extractor knows the classes of the dataset, there are also
-    `distance_within_classifier` for two samples of one class and `distance_between_classifier` for two samples of
-    different classes, where the class is the prediction of the extractor. Every pair has the same weight, so that
-    classes with more samples have more weight.
+    At a value of 1, the samples are as diverse as the real images; at 0, all samples are the same. For an extractor
+    named `classifier`, the value is `distance_classifier`. If the extractor knows the classes of the dataset, there are
+    also `distance_within_classifier` for two samples of one class and `distance_between_classifier` for two samples of
+    different classes; the extractor predicts the classes. Every pair has the same weight, so that classes with more
+    samples have more weight.
 
     If the samples and the real images have labels, `class_diversity_classifier` is the mean distance between two
-    samples that were generated for the same class, in units of the mean distance between two real images of this class,
-    averaged over the classes. The extractor need not know the classes. At 0 every latent gives the same image of the
-    class, while `distance_classifier` stays above 0 because the classes differ from each other. Its values by class are
-    `diversity`.
+    samples that were generated for the same class, divided by the mean distance between two real images of this class,
+    and then averaged over the classes. The extractor need not know the classes. At 0, all samples of a class are the
+    same image, while `distance_classifier` stays above 0 because the classes differ from each other. The values of the
+    single classes are named `diversity`.
     """
 
     higher_is_better = None
@@ -34,11 +34,11 @@ class Diversity(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two images of each kind, because a distance needs two images."""
+        """Return two samples and two real images, because a distance needs two images."""
         return Minimum(samples=2, images=2)
 
     def column_names(self) -> list[str]:
-        """Return `features`, `guesses` if the extractor knows the classes, and `labels` if all images have labels."""
+        """Return `features`; also `guesses` if the extractor knows the classes, and `labels` if there are labels."""
         names = ["features"]
         if self.context.knows_labels:
             names.append("guesses")
@@ -97,10 +97,11 @@ def pairwise_distances(features: Tensor) -> Tensor:
 
 
 def mean_distances(distance: Tensor, classes: Tensor | None = None) -> dict[str, float]:
-    """Return the means over pairs of different rows of a distance matrix (N, N).
+    """Return mean distances between different images, from the matrix (N, N) of all distances.
 
-    `distance` is the mean over all pairs. With `classes` (N,) there are also `distance_within`, the mean over pairs
-    within a class, and `distance_between`, the mean over pairs of different classes.
+    The value `distance` is the mean over all pairs of images. If `classes` (N,) are given, there are also
+    `distance_within`, the mean over pairs of the same class, and `distance_between`, the mean over pairs of different
+    classes.
     """
     is_pair = ~torch.eye(len(distance), dtype=torch.bool, device=distance.device)
     means = {"distance": distance[is_pair].mean().item()}
@@ -112,7 +113,7 @@ def mean_distances(distance: Tensor, classes: Tensor | None = None) -> dict[str,
 
 
 def class_means(distance: Tensor, labels: Tensor, num_classes: int) -> list[float | None]:
-    """Return the mean distance between two images of a class, for each class; None for a class without two images.
+    """Return the mean distance between two images of each class; None for a class with fewer than two images.
 
     Args:
         distance: distances (N, N) with zeros on the diagonal.
@@ -120,7 +121,7 @@ def class_means(distance: Tensor, labels: Tensor, num_classes: int) -> list[floa
         num_classes: number of classes.
     """
     members = one_hot(labels, num_classes).double()  # (N, K)
-    totals = (members * (distance.double() @ members)).sum(0)  # (K,), over all pairs of the class
+    totals = (members * (distance.double() @ members)).sum(0)  # (K,), the sum over all pairs of images of the class
     counts = torch.bincount(labels, minlength=num_classes)
     pairs = counts * (counts - 1)
     return [total / count if count else None for total, count in zip(totals.tolist(), pairs.tolist(), strict=True)]

@@ -1,4 +1,7 @@
-"""The Fréchet Inception Distance (Heusel et al. 2017), computed from sums so that memory does not grow with samples."""
+"""The Fréchet Inception Distance (Heusel et al. 2017).
+
+The distance is computed from sums, so that the memory does not grow with the number of samples.
+"""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -16,11 +19,13 @@ SampleCount = Annotated[int, Ge(2)]  # a covariance needs two samples
 class FID(Score):
     """The Fréchet distance between the features of all samples and the features of each reference.
 
-    The values are `fid_classifier` and `fid_classifier_test`; if `sample_counts` has 5000, also `fid_classifier_5000`.
+    For an extractor named `classifier`, the value for the first reference is `fid_classifier`, and for a further
+    reference named `test` it is `fid_classifier_test`. If `sample_counts` includes 5000, the distances of the first
+    5000 samples are `fid_classifier_5000` and `fid_classifier_test_5000`.
 
     Args:
         context: description of the samples, the extractor and the references.
-        sample_counts: further numbers of samples. For each number n, the distance of the first n samples is computed
+        sample_counts: further numbers of samples. For each number n, the distances of the first n samples are computed
             too. Numbers that are not below the total number of samples are ignored.
     """
 
@@ -36,7 +41,7 @@ class FID(Score):
         super().__init__(context)
         self.fewer = sorted({count for count in sample_counts if count < context.samples})
         self.endings = [*(f"_{count}" for count in self.fewer), ""]
-        # Each sum is over the samples between two of the counts; `compute` adds up all sums below a count.
+        # Each sum covers the samples between two successive counts; `compute` adds up all sums below each count.
         self.register_buffer("edges", torch.tensor(self.fewer, dtype=torch.int64), persistent=False)
         parts, dim = len(self.endings), context.feature_dim
         self.add_state("totals", torch.zeros(parts, dim, dtype=torch.float64), dist_reduce_fx="sum")
@@ -45,7 +50,7 @@ class FID(Score):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two images of each kind, because a covariance needs two images."""
+        """Return two samples and two real images, because a covariance needs two images."""
         return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
@@ -58,7 +63,7 @@ class FID(Score):
             self.counts[part] += len(x)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the distances to each reference."""
+        """Return the distance to each reference, for each number of samples."""
         values = {}
         sums = zip(self.totals.cumsum(0), self.outers.cumsum(0), self.counts.cumsum(0), strict=True)
         for ending, (total, outer, count) in zip(self.endings, sums, strict=True):
@@ -73,7 +78,7 @@ class FID(Score):
         return [f"fid_{name}{ending}" for ending in self.endings for name in names]
 
     def value_info(self) -> dict[str, dict[str, Any]]:
-        """Return how to interpret each value; a distance of fewer samples has their number as `samples`."""
+        """Return how to interpret each value; `samples` is added for a distance that uses only the first samples."""
         info = super().value_info()
         for count in self.fewer:
             for name, _ in self.context.named_references():

@@ -9,14 +9,14 @@ from torch import Tensor
 from ganexp.metrics.frechet import fit_gaussian
 from ganexp.metrics.score import Minimum, SampleScore
 
-POINTS = 15  # subsets that the line is fitted to
+POINTS = 15  # number of subsets; a line is fitted to their distances
 
 
 class FIDInfinity(SampleScore):
-    """The FID without the bias of a finite number of samples, which differs between generators.
+    """The FID without the bias that a finite number of samples causes. This bias differs between generators.
 
-    The values are `fid_infinity_classifier` and `fid_infinity_classifier_test`. The features of all samples are kept in
-    memory.
+    For an extractor named `classifier`, the value for the first reference is `fid_infinity_classifier`, and for a
+    further reference named `test` it is `fid_infinity_classifier_test`. The features of all samples are kept in memory.
     """
 
     higher_is_better = False
@@ -25,7 +25,7 @@ class FIDInfinity(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return the minimum numbers of images, with enough samples that all subsets have different sizes."""
+        """Return two real images, and enough samples for all subsets to have different sizes."""
         return Minimum(samples=2 * POINTS, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
@@ -49,14 +49,15 @@ class FIDInfinity(SampleScore):
 def extrapolate_distance(
     features: Tensor, distance: Callable[[Tensor, Tensor], float], points: int = POINTS, seed: int = 0
 ) -> float:
-    """Return the intercept at 1/N = 0 of a line fitted to the distances of subsets as a function of 1/N.
+    """Fit a line to the distances of subsets as a function of 1/size, and return its value at 1/size = 0.
 
-    The sizes of the subsets start from N/10, or from 2d (but at most N/2) if this is larger. With fewer samples than
-    features the covariance is singular, and the distances do not lie on a line.
+    The sizes of the subsets are evenly spaced. The smallest size is N/10, or 2d (but at most N/2) if this is larger:
+    with fewer samples than features, the covariance is singular, and the distances do not lie on a line. The largest
+    size is N.
 
     Args:
         features: features (N, d) of the samples.
-        distance: function that maps a mean (d,) and a covariance (d, d) to the distance.
+        distance: function that takes a mean (d,) and a covariance (d, d), and returns their distance to a reference.
         points: number of subsets.
         seed: seed of the choice of subsets.
     """

@@ -1,4 +1,4 @@
-"""A bootstrap interval of the FID, which shows how much it varies between draws of samples from the same generator."""
+"""A bootstrap interval of the FID, which shows how much the FID varies between sets of samples of one generator."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -13,9 +13,9 @@ from ganexp.metrics.score import Minimum, SampleScore
 class FIDInterval(SampleScore):
     """The ends of the 95 % interval of the FID, from 200 bootstrap replicates of the samples.
 
-    The interval does not include the randomness of training, which only runs with other seeds can show. The values are
-    `fid_classifier_low` and `fid_classifier_high`, and the same for every further reference. The features of all
-    samples are kept in memory.
+    The interval does not include the randomness of training, which only runs with other seeds can show. For an
+    extractor named `classifier`, the values for the first reference are `fid_classifier_low` and
+    `fid_classifier_high`; every further reference has two values, too. The features of all samples are kept in memory.
     """
 
     higher_is_better = False
@@ -24,7 +24,7 @@ class FIDInterval(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two images of each kind, because a covariance needs two images."""
+        """Return two samples and two real images, because a covariance needs two images."""
         return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
@@ -46,7 +46,7 @@ class FIDInterval(SampleScore):
         return []
 
     def spread_names(self) -> dict[str, str]:
-        """Return the names of both ends, each with the FID that it belongs to."""
+        """Return the names of both ends, each with the name of the FID that it belongs to."""
         names = [name for name, _ in self.context.named_references()]
         return {f"fid_{name}_{end}": f"fid_{name}" for name in names for end in ("low", "high")}
 
@@ -62,7 +62,7 @@ def bootstrap_interval(
 
     Args:
         features: features (N, d) of the samples.
-        distance: function that maps a mean (d,) and a covariance (d, d) to the distance.
+        distance: function that takes a mean (d,) and a covariance (d, d), and returns their distance to a reference.
         replicates: number of resampled sets.
         seed: seed of the resampling.
     """
@@ -71,7 +71,7 @@ def bootstrap_interval(
     resampled = []
     for _ in range(replicates):
         drawn = torch.randint(len(x), (len(x),), generator=generator)
-        weights = torch.bincount(drawn, minlength=len(x)).to(x)[:, None]  # times that each sample was drawn (N, 1)
+        weights = torch.bincount(drawn, minlength=len(x)).to(x)[:, None]  # how often each sample was drawn (N, 1)
         weighted = x * weights
         resampled.append(distance(*gaussian(weighted.sum(0), weighted.T @ x, len(x))))
     values = torch.tensor(resampled, dtype=torch.float64)

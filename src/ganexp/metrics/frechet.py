@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-FEWEST_IMAGES = 5_000  # the smallest number of images for which articles state an FID
+FEWEST_IMAGES = 5_000  # the smallest number of images for which articles report an FID
 
 
 def gaussian(total: Tensor, outer: Tensor, count: int | Tensor) -> tuple[Tensor, Tensor]:
@@ -22,14 +22,15 @@ def fit_gaussian(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class FrechetDistance:
-    """The distance ‖μ - m‖² + tr(Σ + C - 2(ΣC)^½) to the Gaussian with mean m (d,) and covariance C (d, d).
+    """The Fréchet distance to one Gaussian, with mean m (d,) and covariance C (d, d).
 
-    C^½ is computed once. Then tr (ΣC)^½ is the sum of the roots of the eigenvalues of C^½ΣC^½, which is symmetric, so
-    that no eigenvalue is complex.
+    The distance of a Gaussian with mean μ and covariance Σ is ‖μ - m‖² + tr(Σ + C - 2(ΣC)^½). Its last term uses C^½,
+    which is computed once: tr (ΣC)^½ is the sum of the square roots of the eigenvalues of C^½ΣC^½. This matrix is
+    symmetric, so that no eigenvalue is complex.
 
     Args:
-        mean: (d,), float64.
-        covariance: (d, d), float64.
+        mean: mean m (d,), float64.
+        covariance: covariance C (d, d), float64.
 
     Raises:
         torch.linalg.LinAlgError: The covariance is not finite, or its eigenvalues cannot be computed.
@@ -52,7 +53,7 @@ class FrechetDistance:
 
 
 def _finite(covariance: Tensor) -> Tensor:
-    """Return the covariance, if it is finite; for other matrices, a GPU would return eigenvalues without an error."""
+    """Check that the covariance is finite, and return it; a GPU computes eigenvalues of NaN without an error."""
     if not covariance.isfinite().all():
         raise torch.linalg.LinAlgError("the features of the images contain NaN or infinity")
     return covariance

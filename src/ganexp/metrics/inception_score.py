@@ -1,4 +1,7 @@
-"""The Inception Score (Salimans et al. 2016), computed from sums so that memory does not grow with samples."""
+"""The Inception Score (Salimans et al. 2016).
+
+The score is computed from sums, so that the memory does not grow with the number of samples.
+"""
 
 from typing import Any
 
@@ -14,11 +17,11 @@ DEFAULT_SPLITS = 10
 
 
 class InceptionScore(Score):
-    """exp(E KL(p(y|x) ‖ p(y))), as mean and standard deviation over `splits` random parts of the samples.
+    """The mean and standard deviation of exp(E KL(p(y|x) ‖ p(y))) over `splits` random parts of the samples.
 
-    The parts are the same as in torch-fidelity (same seed and shuffle), so that both give the same values. The index of
-    a sample determines its part, so that several processes agree. For an extractor named `classifier`, the scores are
-    named `is_classifier` and `is_classifier_std`; with one split there is no deviation.
+    The random parts are the same as in torch-fidelity, so that ganexp and torch-fidelity give the same values. The
+    index of a sample determines its part, so that several processes use the same parts. For an extractor named
+    `classifier`, the values are `is_classifier` and `is_classifier_std`; if `splits` is 1, there is no deviation.
 
     Args:
         context: description of the samples, the extractor and the references.
@@ -26,10 +29,10 @@ class InceptionScore(Score):
     """
 
     higher_is_better = True
-    split_of: Tensor  # (samples,)
-    probability: Tensor  # (splits, K), summed over the samples of a split, like the two below
-    negentropy: Tensor  # (splits,), sums of Σ p·log p
-    counts: Tensor  # (splits,)
+    split_of: Tensor  # (samples,), the split of each sample
+    probability: Tensor  # (splits, K), sum of p(y|x) over the samples of each split
+    negentropy: Tensor  # (splits,), sum of Σ p·log p over the samples of each split
+    counts: Tensor  # (splits,), number of samples in each split
 
     def __init__(self, context: ScoreContext, splits: PositiveInt = DEFAULT_SPLITS) -> None:
         super().__init__(context)
@@ -39,7 +42,7 @@ class InceptionScore(Score):
                 "leave out the score `is`"
             )
         if splits > context.samples:
-            raise ValueError(f"splits={splits}: must be at most the number of samples, {context.samples}")
+            raise ValueError(f"splits={splits} is more than the number of samples, {context.samples}")
         self.splits = splits
         self.spread = f"standard deviation over {splits} splits"
         self.register_buffer("split_of", assign_splits(context.samples, splits), persistent=False)
@@ -62,7 +65,7 @@ class InceptionScore(Score):
         self.counts.index_add_(0, split, torch.ones_like(split, dtype=torch.float64))
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the mean, and with several splits the standard deviation."""
+        """Return the mean, and the standard deviation if there are several splits."""
         p = self.probability / self.counts[:, None]  # p(y) of each split (splits, K)
         mean_kl = self.negentropy / self.counts - (p * p.log().clamp_min(-1e300)).sum(1)
         scores = mean_kl.exp()

@@ -13,8 +13,9 @@ from ganexp.metrics.score import Minimum, SampleScore, ScoreContext
 class IntraFID(SampleScore):
     """The FID between the samples of a class and the real images of this class, averaged over the classes.
 
-    The real images are those of the first reference. Every class with samples has the same weight. The value is
-    `intra_fid_classifier`, and `fid` by class. The features of all samples are kept in memory.
+    The real images are those of the first reference. Every class with samples has the same weight. For an
+    extractor named `classifier`, the mean is `intra_fid_classifier`; the values of the single classes are named `fid`.
+    The features of all samples are kept in memory.
     """
 
     higher_is_better = False
@@ -33,7 +34,7 @@ class IntraFID(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two images of each kind in every class, because a covariance needs two images."""
+        """Return two samples and two real images of every class, because a covariance needs two images."""
         return Minimum(samples=2, images=2, of_class=2)
 
     def column_names(self) -> list[str]:
@@ -45,7 +46,7 @@ class IntraFID(SampleScore):
         self.keep(indices, features=features, labels=labels)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the mean over the classes that have samples."""
+        """Return the mean FID over the classes that have samples."""
         features, labels = self.sorted_columns()
         distances = {label: self.class_distance(label, features[labels == label]) for label in labels.unique().tolist()}
         self.by_class = {"fid": [distances.get(label) for label in range(self.context.num_classes)]}

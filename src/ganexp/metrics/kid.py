@@ -13,9 +13,11 @@ MAX_SUBSET_SIZE = 1000
 
 
 class KID(SampleScore):
-    """The unbiased squared MMD with a cubic kernel, as mean and standard deviation over subsets of the first samples.
+    """The unbiased squared maximum mean discrepancy (MMD) with a cubic kernel, averaged over subsets of the samples.
 
-    The values are `kid_classifier`, `kid_classifier_std`, `kid_classifier_test` and `kid_classifier_test_std`.
+    The subsets are drawn from the first 10,000 samples. For an extractor named `classifier`, the mean over the subsets
+    is `kid_classifier`, and the standard deviation is `kid_classifier_std`. For a further reference named `test`, they
+    are `kid_classifier_test` and `kid_classifier_test_std`.
     """
 
     higher_is_better = False
@@ -23,7 +25,7 @@ class KID(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two images of each kind, because the estimator uses pairs of images."""
+        """Return two samples and two real images, because the estimator uses pairs of images."""
         return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
@@ -50,10 +52,10 @@ class KID(SampleScore):
 
 
 def kernel_distance(features: Tensor, real_features: Tensor) -> tuple[float, float]:
-    """Return KID between features (N, d) and (M, d): its mean and standard deviation over 100 random subsets.
+    """Return the mean and the standard deviation of KID between features (N, d) and (M, d) over 100 random subsets.
 
-    The subsets are those of torch-fidelity. Kernels are computed on the device of the features, in their precision, and
-    summed in double precision.
+    The subsets are those of torch-fidelity. The kernels are computed on the device and in the precision of the
+    features, and summed in double precision.
     """
     size = min(MAX_SUBSET_SIZE, len(features), len(real_features))
     random = np.random.RandomState(DEFAULTS["rng_seed"])
@@ -71,7 +73,7 @@ def _subset(random: np.random.RandomState, features: Tensor, size: int) -> Tenso
 
 
 def _squared_mmd(x: Tensor, y: Tensor) -> Tensor:
-    """Return the unbiased squared MMD of features (n, d) and (n, d) with the kernel (<a, b>/d + 1)³, a scalar.
+    """Return the unbiased squared MMD between features (n, d) and (n, d), for the kernel (<a, b>/d + 1)³; a scalar.
 
     Source: Gretton et al. 2012, lemma 6, and Bińkowski et al. 2018, section 4.1, for the kernel.
     """

@@ -1,4 +1,4 @@
-"""The classes that scored samples are generated for."""
+"""The classes for which the scored samples are generated."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-SHOWN_CLASSES = 5  # classes in a line of text
+SHOWN_CLASSES = 5  # number of classes that a line of text names
 
 
 @dataclass(frozen=True)
@@ -15,10 +15,11 @@ class SampleLabels:
     """The classes of the samples to score.
 
     Attributes:
-        values: the classes (samples,), int64, by the index of the sample.
+        values: the class of each sample, in the order of the samples' indices; int64 (samples,).
         classes: the name of each class.
-        shares: how the number of samples of each class is chosen: by the class shares of the first reference, or equal
-            for every class. None for existing images with their own labels.
+        shares: how the number of samples of each class is chosen. With `reference`, each class has the same share as in
+            the first reference; with `uniform`, all classes have the same share. None for existing images, which have
+            labels of their own.
     """
 
     values: Tensor
@@ -36,7 +37,7 @@ class SampleLabels:
         return max(self.counts) - min(self.counts) <= 1
 
     def counts_text(self) -> str:
-        """Return one line with the number of samples of the largest classes, and the classes without samples."""
+        """Return one line that lists the largest classes with their numbers of samples, and classes without samples."""
         counts = sorted(zip(self.counts, self.classes, strict=True), key=lambda each: -each[0])
         present = [f"{name} {count:,}" for count, name in counts if count]
         missing = [name for count, name in counts if not count]
@@ -45,7 +46,7 @@ class SampleLabels:
     def protocol(self) -> dict[str, Any]:
         """Return the number of samples of each class, as a part of the protocol.
 
-        It is empty for existing images, and if the numbers differ by at most one.
+        The result is empty for existing images, and if the numbers of all classes differ by at most one.
         """
         if self.shares is None or self.are_even:
             return {}

@@ -12,8 +12,8 @@ from ganexp.pixels import to_uint8
 def nearest_images(samples: Tensor, extractor: Any, reference: Reference, count: int = 9) -> tuple[Tensor, Tensor]:
     """Return the indices (N, ≤ count) of the real images nearest to samples (N, C, H, W) in [-1, 1], and the distances.
 
-    The nearest comes first. A distance is the Euclidean distance between features. The search covers only real images
-    with features in the reference.
+    The nearest image comes first. A distance is the Euclidean distance between features. The search covers only the
+    real images whose features the reference keeps.
     """
     features = extractor(to_uint8(samples))[0]
     distance = torch.cdist(features, reference.features, compute_mode="donot_use_mm_for_euclid_dist")  # (N, kept)

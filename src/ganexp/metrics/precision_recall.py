@@ -7,14 +7,14 @@ from torch import Tensor
 
 from ganexp.metrics.score import Minimum, SampleScore
 
-NEIGHBOURS = 5  # k of the literature's density and coverage
+NEIGHBOURS = 5  # number k of neighbours in the paper on density and coverage
 
 
 class PrecisionRecall(SampleScore):
     """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020) with k = 5.
 
-    The values are `precision_classifier`, `recall_classifier`, `density_classifier` and `coverage_classifier`, and the
-    same for every further reference.
+    For an extractor named `classifier`, the values for the first reference are `precision_classifier`,
+    `recall_classifier`, `density_classifier` and `coverage_classifier`; every further reference has four values, too.
     """
 
     higher_is_better = True
@@ -47,13 +47,14 @@ class PrecisionRecall(SampleScore):
 def precision_recall_density_coverage(
     real: Tensor, fake: Tensor, k: int = NEIGHBOURS, rows: int = 2000
 ) -> dict[str, float]:
-    """Return the four values of generated features (M, d) with respect to real features (N, d).
+    """Return precision, recall, density and coverage of generated features (M, d), given real features (N, d).
 
-    The radius of the ball around a sample is the distance to its k-th nearest other sample of the same set.
+    Each sample, real or generated, is the centre of a ball. The radius of the ball is the distance from the sample to
+    the k-th nearest other sample of its own set.
 
     - precision: share of generated samples inside the ball of any real sample.
     - recall: share of real samples inside the ball of any generated sample.
-    - density: average number of balls of real samples that contain a generated sample, divided by k.
+    - density: number of balls of real samples that a generated sample lies in, on average, divided by k.
     - coverage: share of real samples with at least one generated sample inside their ball.
 
     Args:
@@ -66,7 +67,7 @@ def precision_recall_density_coverage(
         ValueError: a set has fewer than k + 1 samples.
     """
     if min(len(real), len(fake)) <= k:
-        raise ValueError(f"k={k}: needs {k + 1} real and {k + 1} generated samples, got {len(real)} and {len(fake)}")
+        raise ValueError(f"k={k} needs {k + 1} real and {k + 1} generated samples, not {len(real)} and {len(fake)}")
     real_radius, fake_radius = ball_radii(real, k, rows), ball_radii(fake, k, rows)
     fakes_inside_real, pairs_inside_real = 0, 0
     real_is_inside_fake = torch.zeros(len(real), dtype=torch.bool, device=real.device)

@@ -18,8 +18,8 @@ from ganexp.runs import atomic
 from ganexp.runs.places import check_writable
 
 FORMAT_VERSION = 3  # version of the format of the cached files
-CACHED = ("count", "total", "outer", "features")  # fields of a Reference in a cached file
-MAX_KEPT_IMAGES = 10_000  # images whose features are kept
+CACHED = ("count", "total", "outer", "features")  # fields of a Reference that a cached file holds
+MAX_KEPT_IMAGES = 10_000  # maximum number of images whose features are kept
 
 
 @dataclass
@@ -29,9 +29,9 @@ class Reference:
     Attributes:
         fingerprint: hash of the images' pixels and labels.
         count: number of images.
-        total: sum of their features (d,), float64.
-        outer: sum of the outer products of their features (d, d), float64.
-        features: features (≤ kept, d) of evenly spaced images, for scores that compare individual images.
+        total: sum of the features x of all images (d,), float64.
+        outer: sum of the outer products xxᵀ of the features of all images (d, d), float64.
+        features: features (n, d) of n evenly spaced images, for scores that compare individual images.
     """
 
     fingerprint: str
@@ -42,12 +42,12 @@ class Reference:
 
     @property
     def selected(self) -> Tensor:
-        """The indices (≤ kept,) of the images that `features` belong to."""
+        """The indices (n,) of the images whose features are in `features`."""
         return evenly_spaced(self.count, len(self.features))
 
     @cached_property
     def distance(self) -> FrechetDistance:
-        """A function that returns the Fréchet distance to these images from a mean (d,) and a covariance (d, d)."""
+        """A function that takes a mean (d,) and a covariance (d, d), and returns their distance to these images."""
         return FrechetDistance(*gaussian(self.total, self.outer, self.count))
 
     def move_to(self, device: torch.device) -> None:
@@ -56,19 +56,19 @@ class Reference:
         self.total, self.outer = self.total.to(device), self.outer.to(device)
         self.features = self.features.to(device)
         if self.total.device != before:
-            self.__dict__.pop("distance", None)  # it holds tensors on the old device
+            self.__dict__.pop("distance", None)  # the cached function holds tensors on the old device
 
 
 def evenly_spaced(count: int, kept: int) -> Tensor:
-    """Return at most `kept` evenly spaced indices below `count`, ascending: (≤ kept,), int64."""
+    """Return at most `kept` evenly spaced indices below `count`, in ascending order; int64 (n,)."""
     return torch.linspace(0, count - 1, min(kept, count)).long()
 
 
 def reference_file(extractor: Extractor, fingerprint: str, cache: Path, kept: int = MAX_KEPT_IMAGES) -> Path:
     """Return the file in which `load_reference` caches the statistics of these images.
 
-    Its name depends on everything that determines the statistics: the images, the extractor's weights and image
-    preparation, the number of features to keep, and the version of torch.
+    The name of the file depends on everything that determines the statistics: the images, the extractor's weights and
+    image preparation, the number of features to keep, and the version of torch.
     """
     settings = [FORMAT_VERSION, fingerprint, extractor.name, extractor.identity, extractor.input, kept]
     key = json.dumps([*settings, torch.__version__])
@@ -91,12 +91,12 @@ def load_reference(
 
     Args:
         extractor: the feature extractor.
-        batches: the images, uint8 (N, C, H, W), which are read only if their statistics are not cached.
+        batches: the images, uint8 (N, C, H, W). They are read only if the statistics are not cached.
         count: number of images in all batches.
         fingerprint: hash of the images' pixels and labels, which is part of the name of the cache file.
         cache: directory of cached files.
         device: device on which features are computed and statistics are returned.
-        kept: number of images whose features are kept.
+        kept: maximum number of images whose features are kept.
 
     Raises:
         OSError: the statistics are not cached, and the cache cannot be written.

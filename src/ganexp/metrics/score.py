@@ -1,8 +1,8 @@
 """Base classes of all scores, and the context from which a score is constructed.
 
 To add a score, write a subclass of `Score` (or of `SampleScore`, if it needs the features of individual samples) in a
-new file, and a YAML file in conf/metrics/score that names it. Its `update` takes the arguments that it needs from
-`features`, `logits`, `images`, `labels` and `indices`, see `ganexp.metrics.collection.Scores`.
+new file, and a YAML file in conf/metrics/score that names the class. Its method `update` takes any of the
+arguments `features`, `logits`, `images`, `labels` and `indices`, see `ganexp.metrics.collection.Scores`.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from ganexp.metrics.reference import Reference
 
-MAX_KEPT_SAMPLES = 10_000  # samples whose features are kept for scores that compare images with each other
+MAX_KEPT_SAMPLES = 10_000  # maximum number of samples whose features are kept to compare individual images
 
 
 @dataclass(frozen=True)
@@ -44,14 +44,17 @@ class ScoreContext:
         feature_dim: number of features per image.
         num_logits: number of class logits per image, or None if the extractor returns no logits.
         knows_labels: whether the extractor's classes are the classes of the dataset.
-        references: statistics of real images by split. Values that compare with the first split have no split in
-            their names.
+        references: the statistics of the real images of each split; the keys are the names of the splits. The name of
+            a value includes the name of the split that it compares with, except for the first split.
         samples: number of generated images to score.
         device: device on which features are computed.
         num_classes: number of classes of the samples; 0 if they have no labels.
-        class_reference: function that returns the statistics of one class of the first reference; None without labels.
-        reference_labels: classes (≤ kept,) of the images whose features the first reference keeps; None without labels.
-        real_images: function that returns images of a split by their indices (N,), uint8 (N, C, H, W).
+        class_reference: function that takes a class, and returns the statistics of its real images in the first split;
+            None if there are no labels.
+        reference_labels: the classes of the real images whose features the first reference keeps; None if these images
+            have no labels.
+        real_images: function that takes the name of a split and the indices (N,) of some of its images, and returns
+            these images, uint8 (N, C, H, W).
     """
 
     extractor: str
@@ -72,7 +75,7 @@ class ScoreContext:
         return next(iter(self.references.values()))
 
     def named_references(self) -> list[tuple[str, Reference]]:
-        """Return each reference with the suffix of its value names: `classifier`, then `classifier_test`."""
+        """Return each reference with the ending of its values' names, such as `classifier` or `classifier_test`."""
         splits = list(self.references)
         endings = [self.extractor] + [f"{self.extractor}_{split}" for split in splits[1:]]
         return list(zip(endings, self.references.values(), strict=True))
@@ -81,23 +84,24 @@ class ScoreContext:
 class Score(Metric):
     """A score of generated images: a torchmetrics metric that returns one or several named scalars.
 
-    Every score is summed or concatenated over processes, and does not depend on the order of the updates.
+    What a score stores is summed or concatenated over all processes. Its values do not depend on the order of updates.
 
     Attributes:
         higher_is_better: direction of the values; None if neither direction is better.
         plot_scale: scale of the axis on which the values are plotted.
-        kept_samples: number of samples, the first ones by index, that are kept in memory; None keeps all.
-        fewest_images: number of images below which the values have a bias that differs between generators, like those
-            of the FID; None if the values have no such bias.
-        spread: what the deviations or interval ends of `spread_names` are, such as "standard deviation over 10 splits".
-        by_class: lists with a value for each class, available after `compute`: `share`, `accuracy`, `fid`,
-            `diversity`. A class without a value has None.
+        kept_samples: number of samples that are kept in memory, starting from index 0; None keeps all samples.
+        fewest_images: number of images that the values need: with fewer images, the values have a bias that differs
+            between generators, as the FID has. None if the values have no such bias.
+        spread: description of the deviations or interval ends that `spread_names` names, such as "standard deviation
+            over 10 splits".
+        by_class: lists with one value for each class, available after `compute`: `share`, `accuracy`, `fid`,
+            `diversity`. The value of a class is None if it cannot be computed.
 
     Args:
         context: description of the samples, the extractor and the references.
 
     Raises:
-        UserError: the score cannot be computed from what the extractor returns, or without labels.
+        UserError: the score needs class logits or labels that do not exist.
     """
 
     full_state_update = False
@@ -119,7 +123,7 @@ class Score(Metric):
         A run with fewer images is refused before anything is computed.
 
         Args:
-            settings: the score's own arguments, as far as the config sets them.
+            settings: the arguments of the score that the config sets.
         """
         return Minimum()
 
@@ -134,9 +138,9 @@ class Score(Metric):
     def value_info(self) -> dict[str, dict[str, Any]]:
         """Return how to interpret each value, by its name.
 
-        The info of a value is its direction and scale, `{"higher_is_better": False, "plot_scale": "log"}`, and
-        `fewest_images` if there is such a number. The info of a deviation or an interval end is the value that it
-        belongs to, and what it is: `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
+        For a value, these are its direction and scale, such as `{"higher_is_better": False, "plot_scale": "log"}`, and
+        `fewest_images` if this is not None. For a deviation or an interval end, these are the value that it belongs to
+        and a description: `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
         """
         info: dict[str, Any] = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
         info |= {} if self.fewest_images is None else {"fewest_images": self.fewest_images}
@@ -146,7 +150,7 @@ class Score(Metric):
         }
 
     def protocol(self) -> dict[str, Any]:
-        """Return the settings without which the values cannot be compared; empty if they are the default ones."""
+        """Return the settings that determine the values; settings with their default values are left out."""
         return {}
 
     def reset(self) -> None:
@@ -156,7 +160,7 @@ class Score(Metric):
 
 
 class SampleScore(Score):
-    """Base class of scores that keep the features of individual samples: the first `kept_samples` samples by index."""
+    """Base class of scores that keep the features of the first `kept_samples` samples."""
 
     kept_samples: ClassVar[int | None] = MAX_KEPT_SAMPLES
     indices: list[Tensor]
@@ -171,7 +175,7 @@ class SampleScore(Score):
         return ["features"]
 
     def keep(self, indices: Tensor, **columns: Tensor) -> None:
-        """Keep the rows of each column (N, ...) that belong to the first `kept_samples` samples by index (N,)."""
+        """Keep the rows of each column (N, ...) for which the index in `indices` (N,) is below `kept_samples`."""
         if self.kept_samples is not None:
             chosen = indices < self.kept_samples
             indices, columns = indices[chosen], {name: column[chosen] for name, column in columns.items()}
@@ -180,6 +184,6 @@ class SampleScore(Score):
             getattr(self, name).append(column)
 
     def sorted_columns(self) -> list[Tensor]:
-        """Return each column of all kept samples, in the order of their indices."""
+        """Return each column, with the rows of all kept samples in the order of their indices."""
         order = dim_zero_cat(self.indices).argsort()
         return [dim_zero_cat(getattr(self, name))[order] for name in self.column_names()]

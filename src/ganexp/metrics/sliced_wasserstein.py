@@ -2,8 +2,8 @@
 
 Images are split into the levels of a Laplacian pyramid (Burt and Adelson 1983). Each level is described by small
 neighbourhoods of pixels, and the distance of two sets of neighbourhoods is the mean of their Wasserstein distances
-along random directions (Rabin et al. 2011). Small distances at the lowest resolution mean that the large structures of
-the images agree, and at the highest resolution that noise and sharp edges do.
+along random directions (Rabin et al. 2011). Small distances at the lowest resolution mean that both sets have similar
+large structures; small distances at the highest resolution mean that noise and sharp edges are similar.
 """
 
 from typing import Annotated, Any, ClassVar
@@ -20,27 +20,27 @@ from ganexp.pixels import to_uint8
 from ganexp.types import PositiveInt
 
 NEIGHBOURHOOD = 7  # height and width of a neighbourhood in pixels
-LOWEST = 16  # smallest height of a level: a level is not halved if this would make it smaller
+LOWEST = 16  # smallest height of a level, in pixels; a level is not halved if half of its height is less
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 SCALE = 1e3  # the paper's tables list 1000 times the distance
-DIRECTIONS_AT_ONCE = 128  # so that the projections fit into memory, as in the paper's code
-DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other settings are part of the protocol
+DIRECTIONS_AT_ONCE = 128  # as in the paper's code; with more at once, the projections would need more memory
+DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other values are part of the protocol
 PatchCount = Annotated[int, Ge(1), Le(10_000)]  # a level of 32 x 32 pixels has about a thousand neighbourhoods
 DirectionCount = Annotated[int, Ge(1), Le(100_000)]
-SEED = 0  # of neighbourhoods and directions, so that all evaluations use the same ones
+SEED = 0  # seed of neighbourhoods and directions, so that all evaluations use the same ones
 
 
 class SlicedWasserstein(SampleScore):
     """1000 times the sliced Wasserstein distance between samples and real images; lower is better.
 
-    The mean over the levels is `swd_classifier`; `swd_32_classifier` and `swd_16_classifier` are the distances
-    at the levels of images with 32 x 32 pixels. The extractor is not used, only its name. The distance between two sets
-    from the same distribution is above 0 and falls with the number of images, so values are comparable only for equal
-    numbers.
+    For an extractor named `classifier` and images with 32 x 32 pixels, `swd_classifier` is the mean over the levels,
+    and `swd_32_classifier` and `swd_16_classifier` are the distances at the two levels. The extractor gives only its
+    name. The distance between two sets from the same distribution is above 0 and falls with the number of images, so
+    values are comparable only for equal numbers of images.
 
     Args:
         context: description of the samples, the extractor and the references.
-        images: maximum number of images of each kind: the first samples, and evenly spaced real images.
+        images: maximum number of samples (the first ones), and of real images (evenly spaced ones).
         neighbourhoods: number of neighbourhoods of each image and level.
         directions: number of random directions.
     """
@@ -55,11 +55,11 @@ class SlicedWasserstein(SampleScore):
         super().__init__(context)
         self.settings = {"images": images, "neighbourhoods": neighbourhoods, "directions": directions}
         self.neighbourhoods, self.directions = neighbourhoods, directions
-        self.kept_samples = images  # type: ignore[misc]  # an attribute of this score, which hides that of the class
+        self.kept_samples = images  # type: ignore[misc]  # this object's attribute hides that of the class
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return one image of each kind."""
+        """Return one sample and one real image."""
         return Minimum()
 
     def column_names(self) -> list[str]:
@@ -71,7 +71,7 @@ class SlicedWasserstein(SampleScore):
         self.keep(indices, images=to_uint8(images))
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the mean distance and that of each level, to each reference."""
+        """Return, for each reference, the mean distance over the levels and the distance at each level."""
         (samples,) = self.sorted_columns()
         values: dict[str, Tensor] = {}
         for split, (ending, _) in zip(self.context.references, self.context.named_references(), strict=True):
@@ -86,7 +86,7 @@ class SlicedWasserstein(SampleScore):
         return {name: value for name, value in self.settings.items() if value != DEFAULTS[name]}
 
     def value_names(self) -> list[str]:
-        """Return the names of the means and of the distances of the levels."""
+        """Return the names of the mean distances and of the distances at each level."""
         (split, *_) = self.context.references
         heights = pyramid_heights(self._real_images(split, torch.tensor([0])).shape[2])
         endings = [ending for ending, _ in self.context.named_references()]
@@ -94,7 +94,7 @@ class SlicedWasserstein(SampleScore):
         return [f"{key}_{ending}" for ending in endings for key in keys]
 
     def _distances(self, samples: Tensor, split: str) -> dict[int, Tensor]:
-        """Return the distance of samples, uint8 (N, C, H, W), to real images of a split, by the height of the level."""
+        """Return, for each level's height, the distance of samples, uint8 (N, C, H, W), to real images of a split."""
         reference = self.context.references[split]
         count = min(len(samples), reference.count)
         generator = torch.Generator().manual_seed(SEED)
@@ -127,7 +127,8 @@ def pyramid_heights(height: int) -> list[int]:
 def laplacian_pyramid(images: Tensor) -> list[Tensor]:
     """Return the levels of a Laplacian pyramid of square images (N, C, H, W), from full resolution downwards.
 
-    Every level but the last is the difference between the images at that resolution and the enlarged next lower ones.
+    The last level is the images at the lowest resolution. Every other level is the difference between the images at its
+    resolution and an enlarged copy of the images at the next lower resolution.
     """
     current, levels = images.float(), []
     for _ in pyramid_heights(images.shape[2])[1:]:
@@ -140,7 +141,7 @@ def laplacian_pyramid(images: Tensor) -> list[Tensor]:
 
 
 def _blur(images: Tensor) -> Tensor:
-    """Convolve each channel of images (N, C, H, W) with the 5x5 binomial filter, mirrored at the border."""
+    """Convolve each channel of images (N, C, H, W), mirrored at the border, with the 5x5 binomial filter."""
     row = torch.tensor(BINOMIAL, device=images.device) / sum(BINOMIAL)
     kernel = torch.outer(row, row)[None, None]
     flat = images.flatten(0, 1)[:, None]  # (N, C, H, W) -> (N·C, 1, H, W)
@@ -148,10 +149,10 @@ def _blur(images: Tensor) -> Tensor:
 
 
 def describe(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Return random neighbourhoods of images (N, C, H, W) as rows (N·count, C·7·7).
+    """Return `count` random neighbourhoods of each of the images (N, C, H, W) as rows (N·count, C·7·7).
 
     The values of each channel are shifted and scaled to a mean of 0 and a standard deviation of 1 over all
-    neighbourhoods. Images smaller than 7 x 7 are one neighbourhood.
+    neighbourhoods. An image smaller than 7 x 7 is one neighbourhood as a whole.
     """
     size = min(NEIGHBOURHOOD, *images.shape[2:])
     spans = [length - size + 1 for length in images.shape[2:]]
@@ -166,7 +167,7 @@ def describe(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def sliced_distance(first: Tensor, second: Tensor, directions: int, generator: torch.Generator) -> Tensor:
-    """Return the mean Wasserstein-1 distance of two sets of points (N, d) along random directions, a scalar."""
+    """Return the mean Wasserstein-1 distance between two sets of points (N, d) along random directions, a scalar."""
     total = first.new_zeros(())
     for start in range(0, directions, DIRECTIONS_AT_ONCE):
         count = min(DIRECTIONS_AT_ONCE, directions - start)
@@ -178,7 +179,7 @@ def sliced_distance(first: Tensor, second: Tensor, directions: int, generator: t
 
 
 def _sort_rows(values: Tensor) -> Tensor:
-    """Return each row in ascending order. On a CPU, NumPy's sort is many times faster than torch's."""
+    """Sort the values of each row in ascending order. On a CPU, NumPy's sort is many times faster than torch's."""
     if values.device.type == "cpu":
         return torch.from_numpy(np.sort(values.numpy(), axis=1))
     return values.sort(1).values

@@ -15,8 +15,8 @@ class SelfAttention(nn.Module):
     There is a query for every position. Keys and values are max-pooled to half the height and width, so each query is
     compared with H·W/4 keys. Queries and keys have an eighth of the channels, and values have half of the channels.
 
-    Source: Zhang et al. 2019, section 3. Use it when images have shapes that are larger than what a few convolutions
-    see.
+    Source: Zhang et al. 2019, section 3. Use it when images have shapes that are larger than the region that a few
+    convolutions cover.
     """
 
     def __init__(self, channels: int, layers: LayerFactory) -> None:
@@ -43,7 +43,7 @@ class SelfAttention(nn.Module):
 def insert_attention(
     blocks: Sequence[nn.Module], sides: list[int], widths: list[int], attention: int | None, layers: LayerFactory
 ) -> nn.ModuleList:
-    """Return `blocks` with self-attention after the first block with feature maps of height and width `attention`.
+    """Return `blocks` with self-attention after the first block whose feature map has the height `attention`.
 
     Args:
         blocks: the blocks of a network, in order.
@@ -53,7 +53,7 @@ def insert_attention(
         layers: factory for the layers of the self-attention.
 
     Raises:
-        ValueError: no feature map has that height and width, or the one that has them has fewer than 8 channels.
+        ValueError: no feature map has the height and width `attention`, or this feature map has fewer than 8 channels.
     """
     modules = nn.ModuleList(blocks)
     if attention is None:

@@ -15,14 +15,14 @@ from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 class Discriminator(nn.Module):
     """Map images v (N, channels, resolution, resolution) to their reconstruction errors (N,), the means of |AE(v) - v|.
 
-    Encoder: convolution 3x3; k times convolution 4x4 of stride 2; linear. Decoder: linear; k times transposed
-    convolution 4x4 of stride 2; convolution 3x3, tanh. LeakyReLU(0.2) follows each layer except the last. In a
-    conditional discriminator, the decoder's input is the code followed by the one-hot label.
+    Encoder: a convolution 3x3; k times a convolution 4x4 of stride 2; a linear layer. Decoder: a linear layer; k times
+    a transposed convolution 4x4 of stride 2; a convolution 3x3 and tanh. LeakyReLU(0.2) follows each layer except the
+    last. In a conditional discriminator, the decoder's input is the code followed by the one-hot label.
 
     Args:
         resolution: height and width of the images, base·2^k with a base from 3 to 7.
         channels: number of channels of the images.
-        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        width: number of channels at full resolution; the number doubles whenever height and width are halved.
         max_width: maximum number of channels of a feature map.
         code: number of components of the code of an image.
         num_classes: number of classes; 0 for an unconditional discriminator.
@@ -31,7 +31,7 @@ class Discriminator(nn.Module):
         ValueError: the resolution does not have the form base·2^k with a base from 3 to 7.
     """
 
-    returns = "reconstruction errors"  # the outputs that a loss must take
+    returns = "reconstruction errors"  # what the loss receives instead of logits
     suits = "loss=began"
 
     def __init__(

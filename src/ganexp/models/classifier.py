@@ -8,14 +8,15 @@ from ganexp.types import PositiveInt, Resolution
 class Classifier(nn.Module):
     """Map images (N, channels, resolution, resolution) in [-1, 1] to features (N, d) and logits (N, num_classes).
 
-    Each block consists of convolution 3x3, 2x2 max pooling, batch norm and ReLU. Blocks are repeated until height and
-    width are at most 4, followed by one block without pooling. The features are the mean over the last feature map.
+    Each block consists of a convolution 3x3, 2x2 max pooling, batch norm and ReLU. Such blocks are repeated until
+    height and width are at most 4. Then one block without pooling follows. The features are the last feature map,
+    averaged over height and width.
 
     Args:
         resolution: height and width of the images.
         channels: number of channels of the images.
         num_classes: number of classes.
-        width: number of channels of the first feature map, which doubles with each further block.
+        width: number of channels of the first feature map; the number doubles with each further block.
         max_width: maximum number of channels of the feature maps after the first one.
     """
 

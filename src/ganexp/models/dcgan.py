@@ -19,7 +19,7 @@ from ganexp.models.upsampling import Upsample, make_upsampling
 from ganexp.types import NonNegativeInt, PositiveInt, Resolution, UnitInterval
 
 Norm = Literal["none", "batch", "batch_offset", "layer", "instance"]
-NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the number of channels of a feature map
+NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each function takes the number of channels
     "none": lambda channels: nn.Identity(),
     "batch": lambda channels: nn.BatchNorm2d(channels),
     "batch_offset": lambda channels: OffsetBatchNorm(channels),
@@ -31,22 +31,22 @@ NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the number of ch
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear, to a feature map of size base x base; k times transposed convolution 4x4 of stride 2 (or nearest
-    neighbours and convolution 3x3), norm, ReLU; convolution 3x3, tanh.
+    Layers: a linear layer to a feature map of size base x base; k times a transposed convolution 4x4 of stride 2 (or
+    `NearestConv2d`), a norm and ReLU; a convolution 3x3 and tanh.
 
     Args:
         latent_dim: number of components of a latent.
         resolution: height and width of the images, base·2^k with a base from 3 to 7.
         channels: number of channels of the images.
-        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        width: number of channels at full resolution; the number doubles whenever height and width are halved.
         max_width: maximum number of channels of a feature map.
         num_classes: number of classes; 0 for an unconditional generator.
         norm: normalisation after each layer except the last.
-        norm_after_linear: whether a norm follows the linear layer too. `features` is batch norm of each of the layer's
-            outputs separately, as in chainer-gan-lib, instead of each channel of the feature map.
+        norm_after_linear: whether a norm follows the linear layer too. `features` normalises each output of the
+            layer separately by batch norm, as in chainer-gan-lib, instead of each channel of the feature map.
         slope: slope of LeakyReLU for negative inputs; 0 is ReLU.
         label_code: code of the label: 1 for its class, and 0 (`one_hot`) or -1 (`plus_minus`) for all other classes.
-        upsample: how height and width double: `transposed` convolution, or `nearest` neighbours and convolution.
+        upsample: how height and width double: by a `transposed` convolution, or by `nearest` (see `NearestConv2d`).
 
     Raises:
         ValueError: the resolution does not have the form base·2^k with a base from 3 to 7.
@@ -82,7 +82,7 @@ class Generator(nn.Module):
         init_normal(self, 0.02)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        """Return images for latents z and labels (N,); the labels are None for an unconditional generator."""
         x = self.project(append_label_code(z, labels, self.num_classes, self.label_code))
         x = x.unflatten(1, (-1, self.base, self.base))  # (N, W·b·b) -> (N, W, b, b)
         return self.body(x)  # (N, W, b, b) -> (N, C, H, W)
@@ -92,13 +92,13 @@ class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
     With `head=classes` it returns a pair: the logits, and class logits (N, num_classes).
-    Layers: convolution 3x3; k times convolution 4x4 of stride 2 and convolution 3x3; a layer for the features of the
-    batch, if any; the head. Each convolution is followed by a norm (except after the first one) and LeakyReLU(0.2).
+    Layers: a convolution 3x3; k times a convolution 4x4 of stride 2 and a convolution 3x3; the layer `minibatch`, if it
+    is not `none`; the head. Each convolution is followed by a norm (except after the first one) and LeakyReLU(0.2).
 
     Args:
         resolution: height and width of the images, base·2^k with a base from 3 to 7.
         channels: number of channels of the images.
-        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        width: number of channels at full resolution; the number doubles whenever height and width are halved.
         max_width: maximum number of channels of a feature map.
         num_classes: number of classes; 0 for an unconditional discriminator.
         logits: number of outputs per image.
@@ -106,9 +106,9 @@ class Discriminator(nn.Module):
             scale.
         norm_last: whether a norm follows the last convolution too.
         spectral_norm: kind of spectral norm of every layer.
-        minibatch: layer for the features of the batch: `discrimination` appends the similarity to the other images,
-            `std` the standard deviation over the batch.
-        minibatch_kernels: number of distances of minibatch discrimination.
+        minibatch: layer that compares the images of a batch. `discrimination` appends to the features of an image their
+            similarity to the other images, `std` appends the standard deviation over the batch, `none` does nothing.
+        minibatch_kernels: number of distances that minibatch discrimination computes for each pair of images.
         minibatch_dims: number of components that each of these distances compares.
         head: how labels are used: `projection` adds a projection of the label to the logit, `classes` also returns
             class logits, `none` ignores labels.
@@ -152,7 +152,7 @@ class Discriminator(nn.Module):
                 apply_spectral_norm(layer, spectral_norm)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the last feature map (N, feature_dim), flattened, for images (N, C, H, H)."""
+        """Return the flattened last feature map (N, feature_dim) for images (N, C, H, H)."""
         return self.body(images)  # (N, C, H, W) -> (N, W·b·b)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:

@@ -12,21 +12,21 @@ from ganexp.models.upsampling import Upsample
 from ganexp.types import BelowOne, NonNegativeInt, PositiveInt, Resolution, UnitInterval
 
 MASK = 0xFFFFFFFF  # 32 bits
-GOLDEN = 0x9E3779B1  # 2³² divided by the golden ratio, which spreads successive numbers
+GOLDEN = 0x9E3779B1  # 2³² divided by the golden ratio; its multiples are spread evenly over 32 bits
 
 
 class Generator(dcgan.Generator):
-    """`dcgan.Generator` with dropout after every activation except that of the last feature map.
+    """`dcgan.Generator` with dropout after every ReLU or LeakyReLU except the last one.
 
-    Dropout stays on in evaluation mode (Isola et al. 2017, section 3.2.1; tip 17 of "How to train a GAN?"). The values
-    that are dropped are a pseudo-random function of the latent, so that an image depends on its latent and label alone:
-    not on the batch, and not on the global random state. Interpolations are therefore not smooth.
+    Dropout stays on in evaluation mode (Isola et al. 2017, section 3.2.1; tip 17 of "How to train a GAN?"). A
+    pseudo-random function of the latent decides which values are dropped. An image therefore depends only on its latent
+    and label, and not on the batch or on the global random state. Interpolations between latents are not smooth.
 
     Args:
         latent_dim: number of components of a latent.
         resolution: height and width of the images, base·2^k with a base from 3 to 7.
         channels: number of channels of the images.
-        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        width: number of channels at full resolution; the number doubles whenever height and width are halved.
         max_width: maximum number of channels of a feature map.
         num_classes: number of classes; 0 for an unconditional generator.
         norm: normalisation after each layer except the last.
@@ -68,7 +68,7 @@ class Generator(dcgan.Generator):
         self.dropout = dropout
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        """Return images for latents z and labels (N,); the labels are None for an unconditional generator."""
         x = self.project(append_label_code(z, labels, self.num_classes, self.label_code))
         x = x.unflatten(1, (-1, self.base, self.base))  # (N, W·b·b) -> (N, W, b, b)
         activations = [index for index, layer in enumerate(self.body) if isinstance(layer, (nn.ReLU, nn.LeakyReLU))]
@@ -89,13 +89,13 @@ def latent_seeds(z: Tensor) -> Tensor:
 
 
 def uniform_numbers(seeds: Tensor, count: int) -> Tensor:
-    """Return pseudo-random numbers in [0, 1] for each seed: (N,) -> (N, count)."""
+    """Return `count` pseudo-random numbers in [0, 1] for each seed: (N,) -> (N, count)."""
     places = torch.arange(count, device=seeds.device) * GOLDEN
     return _mix(_mix(seeds)[:, None] + places).float() / (MASK + 1)
 
 
 def _mix(x: Tensor) -> Tensor:
-    """Return the lower 32 bits of each number as mixed by the finaliser of MurmurHash3, int64."""
+    """Mix the lower 32 bits of each number by the finaliser of MurmurHash3, and return them as int64."""
     x = x & MASK
     x = (x ^ (x >> 16)) * 0x85EBCA6B & MASK
     x = (x ^ (x >> 13)) * 0xC2B2AE35 & MASK

@@ -1,4 +1,4 @@
-"""The pair of networks of the article "DCGAN on MNIST". It uses 28x28 images; other multiples of 4 are possible.
+"""The two networks of the article on DCGAN on MNIST, for images of 28x28 pixels or another multiple of 4.
 
 The input of a conditional generator is the latent followed by the one-hot label. A conditional discriminator has a
 projection head.
@@ -19,20 +19,19 @@ from ganexp.types import BelowOne, NonNegativeInt, PositiveInt, Resolution, Unit
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear to 1024 features; linear to 128 channels at a quarter of the resolution; transposed convolution 5x5
-    of stride 2 to 64 channels; transposed convolution 5x5 of stride 2 to the image, tanh. Batch norm and ReLU follow
-    each of the first three layers.
+    Layers: a linear layer to 1024 features; a linear layer to 128 channels at a quarter of the resolution; a transposed
+    convolution 5x5 of stride 2 to 64 channels; a transposed convolution 5x5 of stride 2 to the image, with tanh. Batch
+    norm and ReLU follow each of the first three layers.
 
     Args:
         latent_dim: number of components of a latent; the article has 100.
         resolution: height and width of the images, a multiple of 4.
         channels: number of channels of the images.
         num_classes: number of classes; 0 for an unconditional generator.
-        affine: whether batch norm has a learned scale and offset; in the article it has none.
+        affine: whether batch norm has a learned scale and offset; in the article, it has neither.
         batch_statistics_only: whether batch norm uses the statistics of the batch also in evaluation, as in the
             article, instead of running averages.
-        upsample: layer that doubles height and width: `transposed` convolution, or `nearest` neighbours and convolution
-            5x5.
+        upsample: how height and width double: by a `transposed` convolution, or by `nearest` (see `NearestConv2d`).
 
     Raises:
         ValueError: the resolution is not a multiple of 4.
@@ -71,7 +70,7 @@ class Generator(nn.Module):
         init_normal(self, 0.02)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        """Return images for latents z and labels (N,); the labels are None for an unconditional generator."""
         x = self.dense(append_label_code(z, labels, self.num_classes))
         x = x.unflatten(1, (128, self.side, self.side))  # (N, 128·s·s) -> (N, 128, s, s)
         return self.up(x)  # (N, 128, s, s) -> (N, C, 4s, 4s)
@@ -80,8 +79,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: convolution 5x5 of stride 2 to 64 channels; convolution 5x5 of stride 2 to 128 channels; linear to 256
-    features; dropout; linear. LeakyReLU follows each of the first three layers.
+    Layers: a convolution 5x5 of stride 2 to 64 channels; a convolution 5x5 of stride 2 to 128 channels; a linear layer
+    to 256 features; dropout; a linear layer. LeakyReLU follows each of the first three layers.
 
     Args:
         resolution: height and width of the images, a multiple of 4.
@@ -120,13 +119,13 @@ class Discriminator(nn.Module):
         init_normal(self, 0.02)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
         features = self.body(images)  # (N, C, H, W) -> (N, 256)
         return self.head(features, labels)
 
 
 class SameConv2d(nn.Conv2d):
-    """Apply a convolution 5x5 of stride 2 with TensorFlow's padding SAME: one pixel before and two after the input.
+    """Apply a convolution 5x5 of stride 2 with TensorFlow's padding SAME: one zero before the input, two after it.
 
     Use it to reproduce networks that were written in TensorFlow or Keras.
     """
@@ -148,7 +147,7 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 5, stride=2, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # the output has one size only
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # without output_size
         """Return a feature map (N, outputs, 2s, 2s) for x (N, inputs, s, s)."""
         return super().forward(x)[..., :-1, :-1]  # (2s+1, 2s+1) -> (2s, 2s)
 

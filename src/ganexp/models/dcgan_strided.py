@@ -1,6 +1,6 @@
 """A DCGAN in which every convolution changes height and width by a factor of 2. Source: Radford et al. 2016.
 
-The layers are those of pytorch-gan-collections (w86763777), model `cnn32`: its batch norm in the discriminator follows
+The layers are those of pytorch-gan-collections (w86763777), model `cnn32`: in the discriminator, batch norm follows
 LeakyReLU. The resolution is a multiple of 16. The input of a conditional generator is the latent followed by a code of
 the label. A conditional discriminator has a projection head.
 """
@@ -20,8 +20,8 @@ from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: transposed convolution, from 1x1 to a sixteenth of the resolution; four times batch norm, ReLU and
-    transposed convolution 4x4 of stride 2 (or nearest neighbours and convolution 3x3); tanh. No convolution has a bias.
+    Layers: a transposed convolution from 1x1 to a sixteenth of the resolution; four times batch norm, ReLU and a
+    transposed convolution 4x4 of stride 2 (or `NearestConv2d`); tanh. No convolution has a bias.
 
     Args:
         latent_dim: number of components of a latent.
@@ -30,7 +30,7 @@ class Generator(nn.Module):
         num_classes: number of classes; 0 for an unconditional generator.
         width: number of channels of the last feature map; earlier feature maps have 2, 4 and 8 times as many.
         label_code: code of the label: 1 for its class, and 0 (`one_hot`) or -1 (`plus_minus`) for all other classes.
-        upsample: how height and width double: `transposed` convolution, or `nearest` neighbours and convolution.
+        upsample: how height and width double: by a `transposed` convolution, or by `nearest` (see `NearestConv2d`).
 
     Raises:
         ValueError: the resolution is not a multiple of 16.
@@ -59,7 +59,7 @@ class Generator(nn.Module):
         _init_convolutions(self)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        """Return images for latents z and labels (N,); the labels are None for an unconditional generator."""
         x = append_label_code(z, labels, self.num_classes, self.label_code)
         return self.body(x[..., None, None])  # (N, L, 1, 1) -> (N, 8W, b, b) -> (N, C, 16b, 16b)
 
@@ -67,8 +67,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: four times convolution 5x5 of stride 2 without bias, LeakyReLU(0.2) and a norm; linear. There is no norm
-    after the first convolution.
+    Layers: four times a convolution 5x5 of stride 2 without bias, LeakyReLU(0.2) and a norm; a linear layer. There is
+    no norm after the first convolution.
 
     Args:
         resolution: height and width of the images, a multiple of 16.
@@ -102,7 +102,7 @@ class Discriminator(nn.Module):
         self.head = make_head("projection", widths[-1] * divide_resolution(resolution, 16) ** 2, num_classes, logits)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
         features = self.body(images).flatten(1)  # (N, C, 16b, 16b) -> (N, 8W, b, b) -> (N, 8W·b·b)
         return self.head(features, labels)
 

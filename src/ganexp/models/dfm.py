@@ -14,14 +14,14 @@ from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: convolution 3x3; k + 1 times convolution 4x4 of stride 2; linear. Batch norm follows each convolution except
-    the first one; the last batch norm has no learned scale. LeakyReLU(0.2) follows each convolution. The features are
-    the output of the last batch norm.
+    Layers: a convolution 3x3; k + 1 times a convolution 4x4 of stride 2; a linear layer. Batch norm follows each
+    convolution except the first one; the last batch norm has no learned scale. LeakyReLU(0.2) follows each convolution.
+    The features are the output of the last batch norm.
 
     Args:
         resolution: height and width of the images, base·2^k with a base from 3 to 7.
         channels: number of channels of the images.
-        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        width: number of channels at full resolution; the number doubles whenever height and width are halved.
         max_width: maximum number of channels of a feature map.
         num_classes: number of classes; 0 for an unconditional discriminator.
         logits: number of outputs per image.
@@ -59,7 +59,7 @@ class Discriminator(nn.Module):
         return self.body(images)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
         return self.head(self.activation(self.features(images)), labels)
 
 
@@ -82,7 +82,7 @@ class Denoiser(nn.Module):
         self.body.append(nn.Linear(features, features))
         for layer in self.body:
             if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, 0.0, features**-0.5)  # LeCun et al. 1998, chainer's default
+                nn.init.normal_(layer.weight, 0.0, features**-0.5)  # as in LeCun et al. 1998, and chainer's default
                 zero_bias(layer)
 
     def forward(self, features: Tensor) -> Tensor:

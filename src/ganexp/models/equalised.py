@@ -1,6 +1,6 @@
 """Layers with an equalised learning rate. Source: Karras et al. 2018, section 4.1.
 
-The weights are drawn from N(0, 1), and in every forward pass multiplied by √(2 / inputs), the factor of He et al.
+The weights are drawn from N(0, 1). In every forward pass, they are multiplied by √(2 / inputs), the factor of He et al.
 2015. The outputs have the same scale as with He's initialisation, but all weights have the same scale. Therefore an
 optimizer such as Adam, which ignores the scale of the gradient, changes all weights at the same relative speed.
 """
@@ -56,7 +56,7 @@ class EqualisedLinear(nn.Linear):
 
 
 def draw_unit_weights(layer: nn.Conv2d | nn.Linear) -> float:
-    """Draw the weights of `layer` from N(0, 1), set its bias to 0, and return √(2 / inputs of one output)."""
+    """Draw the weights of `layer` from N(0, 1), set its bias to 0, and return √(2 / n) for n inputs of each output."""
     nn.init.normal_(layer.weight)
     zero_bias(layer)
     return (2 / layer.weight[0].numel()) ** 0.5

@@ -9,11 +9,11 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 
 class Growing(nn.Module):
-    """A network for images of size base·2^k, which starts at size base at stage 0 and has full size from stage 2k.
+    """A network that grows from images of size base, at stage 0, to images of the full size base·2^k, at stage 2k.
 
-    Stages are real numbers. From stage 2i to 2i + 1 the network has size base·2^i, at level i. From stage 2i + 1 to
-    2i + 2 the layers of level i + 1 are faded in, with the fractional part of the stage as their share. A new network
-    has full size; `set_stage` changes it. The stage is part of the network's state.
+    Stages are real numbers. From stage 2i to 2i + 1, the network is at level i, where images have size base·2^i. From
+    stage 2i + 1 to 2i + 2, the layers of level i + 1 are faded in: their share is the fractional part of the stage. A
+    new network has full size, until `set_stage` sets another stage. The stage is part of the network's state dict.
 
     Source: Karras et al. 2018, section 2. Use it as the base of networks for schedule/growth=progressive.
 
@@ -32,11 +32,11 @@ class Growing(nn.Module):
         return 2 * self.doublings
 
     def set_stage(self, stage: float) -> None:
-        """Set the stage of the network. All stages from `last_stage` on are the same."""
+        """Set the stage of the network. A stage above `last_stage` has the same effect as `last_stage`."""
         self.stage = min(float(stage), float(self.last_stage))
 
     def level(self) -> tuple[int, float]:
-        """Return the highest level in use, and the share of its layers, which is below 1 while it is faded in."""
+        """Return the highest level in use, and the share of its layers; while this level is faded in, it is below 1."""
         number = int(self.stage)
         share = self.stage - number if number % 2 else 1.0
         return (number + 1) // 2, share
@@ -57,7 +57,7 @@ class Growing(nn.Module):
 def enlarge(images: Tensor, scale: int) -> Tensor:
     """Return images (N, C, h, w) as (N, C, scale·h, scale·w) by repeating pixels.
 
-    The gradient has the same length as without the enlargement, see `shrink`.
+    The gradient is divided by `scale`, so that the enlargement does not change its length, see `shrink`.
     """
     if scale == 1:
         return images
@@ -67,9 +67,10 @@ def enlarge(images: Tensor, scale: int) -> Tensor:
 def shrink(images: Tensor, scale: int) -> Tensor:
     """Return images (N, C, scale·h, scale·w) as (N, C, h, w) by averaging blocks of pixels.
 
-    Averaging spreads the gradient over more pixels, which shortens it by the factor `scale`. This function compensates
-    for it: the gradient with respect to the large images has the same length as the gradient with respect to the small
-    images, so that the target of a gradient penalty has the same meaning at every stage.
+    Averaging spreads the gradient over more pixels, which shortens the gradient by the factor `scale`. Therefore this
+    function multiplies the gradient by `scale`: the gradient with respect to the large images has the same length as
+    the gradient with respect to the small images. The target of a gradient penalty thus has the same meaning at every
+    stage.
     """
     if scale == 1:
         return images
@@ -77,7 +78,7 @@ def shrink(images: Tensor, scale: int) -> Tensor:
 
 
 def blend(images: Tensor, share: float) -> Tensor:
-    """Blend images (N, C, H, W) with a copy that is halved and enlarged again: share·images + (1 - share)·copy."""
+    """Blend images (N, C, H, W) with a copy that is shrunk and enlarged again: share·images + (1 - share)·copy."""
     return torch.lerp(_repeat_pixels(avg_pool2d(images, 2), 2), images, share)
 
 

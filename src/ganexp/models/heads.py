@@ -1,4 +1,4 @@
-"""The last layers of a discriminator: from features (N, F) and labels (N,) to logits."""
+"""The last layers of a discriminator, which map features (N, F) and labels (N,) to logits."""
 
 from typing import Literal
 
@@ -8,16 +8,17 @@ HeadKind = Literal["projection", "classes", "none"]
 
 
 def make_head(kind: HeadKind, features: int, num_classes: int, logits: int) -> nn.Module:
-    """Return a head of plain layers.
+    """Return a discriminator's head; its layers have no spectral norm.
 
     Args:
-        kind: `projection` adds a projection of the label, `classes` also returns class logits, `none` ignores labels.
+        kind: `projection` uses the label by a projection, `classes` also returns class logits, `none` ignores labels.
         features: number of input features F of the head.
         num_classes: number of classes; 0 for an unconditional discriminator.
         logits: number of outputs per image.
 
     Raises:
-        ValueError: `kind` is `classes` without classes, or `projection` with classes and several logits.
+        ValueError: `kind` is `classes` and there are no classes, or it is `projection` and there are both classes and
+            several logits.
     """
     if kind == "classes":
         return ClassHead(features, num_classes, logits)
@@ -30,7 +31,7 @@ def make_head(kind: HeadKind, features: int, num_classes: int, logits: int) -> n
 class ProjectionHead(nn.Module):
     """Compute linear(h), plus the inner product <embedding(label), h> for a conditional discriminator.
 
-    The layers are arguments, so that a network can normalise them. Source: Miyato and Koyama 2018.
+    The layers are arguments, so that a network can apply spectral norm to them. Source: Miyato and Koyama 2018.
 
     Use it when a discriminator gets labels; it needs no loss of its own.
 
@@ -53,7 +54,7 @@ class ProjectionHead(nn.Module):
         self.embedding = embedding
 
     def forward(self, h: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits (N,) or (N, L) for features h (N, F) and labels (N,), which are None without classes."""
+        """Return logits (N,) or (N, L) for features h (N, F) and labels (N,); None if there are no classes."""
         logits = squeeze_logit(self.linear(h))
         if self.embedding is None:
             return logits
@@ -63,17 +64,17 @@ class ProjectionHead(nn.Module):
 class OneHotLinear(nn.Linear):
     """Apply a linear layer without bias to one-hot labels.
 
-    It computes the same as `nn.Embedding`, but its weight (features, num_classes) is the weight of a linear layer, as
-    spectral norm and initialisation expect.
+    It computes the same as `nn.Embedding`, but its weight has the shape (features, num_classes), like the weight of a
+    linear layer. Spectral norm and initialisation expect this shape.
 
-    Use it when a layer of labels needs spectral norm.
+    Use it when an embedding of labels needs spectral norm.
     """
 
     def __init__(self, num_classes: int, features: int) -> None:
         super().__init__(num_classes, features, bias=False)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """Return the weight's columns (N, features) for labels (N,)."""
+        """Return the columns of the weight for labels (N,), as (N, features)."""
         return self.weight.T[labels]
 
 

@@ -21,7 +21,7 @@ class InertBatchNorm(nn.BatchNorm1d):
 
     Keras computes this when a model in training is called without `training=True`.
 
-    Use it to reproduce such code.
+    Use it to reproduce code that calls Keras models in this way.
     """
 
     needs_separate_batches = False
@@ -47,7 +47,7 @@ class OffsetBatchNorm(nn.BatchNorm2d):
 class FeatureBatchNorm(nn.BatchNorm1d):
     """Apply batch norm to every element of a feature map separately: (N, C, H, W) to the same shape.
 
-    Use it to reproduce chainer-gan-lib, whose batch norm after a linear layer does this.
+    Use it to reproduce chainer-gan-lib, in which batch norm after a linear layer works in this way.
 
     Args:
         features: number of elements of the feature map, C·H·W.
@@ -61,15 +61,15 @@ class FeatureBatchNorm(nn.BatchNorm1d):
 class ConditionalNorm(nn.Module):
     """Apply conditional batch norm: the scale 1 + W·onehot(label) and the offset V·onehot(label) depend on the label.
 
-    Without classes this is ordinary batch norm. Sources: Dumoulin et al. 2017; De Vries et al. 2017.
+    If there are no classes, this is ordinary batch norm. Sources: Dumoulin et al. 2017; De Vries et al. 2017.
 
     Use it when a generator with batch norm gets labels.
 
     Args:
         channels: number of channels of the feature maps.
         num_classes: number of classes; 0 for ordinary batch norm.
-        init: initialisation of W and V: `xavier` (Glorot-uniform), or `default` (torch's, as for linear layers of
-            one-hot labels).
+        init: initialisation of W and V: `xavier` is Glorot-uniform, `default` is torch's for a linear layer of one-hot
+            labels.
     """
 
     def __init__(self, channels: int, num_classes: int, init: Literal["xavier", "default"] = "xavier") -> None:
@@ -85,7 +85,7 @@ class ConditionalNorm(nn.Module):
             nn.init.uniform_(embedding.weight, -limit, limit)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Normalise x (N, C, H, W), and return it; labels are (N,), or None without classes."""
+        """Normalise x (N, C, H, W), and return it; the labels (N,) are None if there are no classes."""
         x = self.norm(x)
         if self.scale is None:
             return x

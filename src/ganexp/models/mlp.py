@@ -1,4 +1,4 @@
-"""Fully connected generator and discriminator of the textbook.
+"""The fully connected generator and discriminator of the cases in conf/experiment/textbook.
 
 Conditional networks append an embedding of the label to the output of the first linear layer, before its activation.
 """
@@ -15,7 +15,7 @@ from ganexp.types import BelowOne, NonNegativeInt, PositiveInt, Resolution, Unit
 
 Norm = Literal["none", "batch", "inert"]
 # Keras' batch norm has eps 1e-3 and momentum 0.99, which is 0.01 in torch's convention.
-NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the number of features
+NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each function takes the number of features
     "none": lambda width: nn.Identity(),
     "batch": lambda width: nn.BatchNorm1d(width, eps=1e-3, momentum=0.01),
     "inert": lambda width: InertBatchNorm(width, eps=1e-3),
@@ -25,7 +25,7 @@ NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each takes the number of fe
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear, LeakyReLU and norm for each hidden width; then linear, tanh.
+    Layers: for each hidden width, a linear layer, LeakyReLU and a norm; then a linear layer and tanh.
 
     Args:
         latent_dim: number of components of a latent.
@@ -57,7 +57,7 @@ class Generator(nn.Module):
         _init_glorot(self)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        """Return images for latents z and labels (N,); the labels are None for an unconditional generator."""
         x = self.out(self.body(z, labels)).tanh()
         return x.unflatten(1, self.image_shape)  # (N, C·H·W) -> (N, C, H, W)
 
@@ -65,7 +65,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: linear, LeakyReLU and dropout for each hidden width; then linear.
+    Layers: for each hidden width, a linear layer, LeakyReLU and dropout; then a linear layer.
 
     Args:
         resolution: height and width of the images.
@@ -100,23 +100,23 @@ class Discriminator(nn.Module):
         _init_glorot(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
         features = self.body(images.flatten(1), labels)  # (N, C, H, W) -> (N, hidden)
         return squeeze_logit(self.out(features))
 
 
 class _Trunk(nn.Module):
-    """Apply a linear layer, LeakyReLU and a last layer for each hidden width.
+    """For each hidden width, apply a linear layer, LeakyReLU and the layer that `make_last` returns.
 
     A label's embedding is appended to the output of the first linear layer.
 
     Args:
         inputs: number of input features.
         hidden: number of outputs of each linear layer.
-        num_classes: number of classes; 0 for none.
+        num_classes: number of classes; 0 if there are none.
         embedding_dim: number of components of a label's embedding.
         slope: slope of LeakyReLU for negative inputs.
-        make_last: function that takes a number of features, and returns the layer that follows an activation.
+        make_last: function that takes a number of features, and returns the layer that follows LeakyReLU.
     """
 
     def __init__(

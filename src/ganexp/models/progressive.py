@@ -24,15 +24,15 @@ from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 class Generator(Growing):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) without a final tanh.
 
-    Layers: pixel norm of the latent; convolution from 1x1 to base x base; convolution 3x3; for each further level,
-    nearest upsampling and two convolutions 3x3. Each convolution is followed by pixel norm and LeakyReLU(0.2). A
-    convolution 1x1 for each level returns the images.
+    Layers: pixel norm of the latent; a convolution from 1x1 to base x base; a convolution 3x3; for each further level,
+    nearest-neighbour upsampling and two convolutions 3x3. Each of these convolutions is followed by pixel norm and
+    LeakyReLU(0.2). At each level, a further convolution 1x1 turns the feature map into images.
 
     Args:
         latent_dim: number of components of a latent.
         resolution: height and width of the images, base·2^k with a base from 3 to 7.
         channels: number of channels of the images.
-        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        width: number of channels at full resolution; the number doubles whenever height and width are halved.
         max_width: maximum number of channels of a feature map.
         num_classes: number of classes; 0 for an unconditional generator.
 
@@ -65,7 +65,7 @@ class Generator(Growing):
         self.to_images = nn.ModuleList(EqualisedConv2d(each, channels, 1) for each in widths)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        """Return images for latents z and labels (N,); the labels are None for an unconditional generator."""
         level, share = self.level()
         codes = append_label_code(self.norm(z), labels, self.num_classes)
         h = previous = self.first(codes[..., None, None])  # (N, d) -> (N, d, 1, 1) -> (N, W, b, b)
@@ -74,7 +74,7 @@ class Generator(Growing):
         images = self.to_images[level](h)
         if share < 1:
             faded_out = interpolate(self.to_images[level - 1](previous), scale_factor=2)
-            images = torch.lerp(faded_out.to(images.dtype), images, share)  # autocast interpolates in float32
+            images = torch.lerp(faded_out.to(images.dtype), images, share)  # autocast interpolates to float32
         return enlarge(images, self.scale(level))
 
 
@@ -82,13 +82,13 @@ class Discriminator(Growing):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
     Layers: for each level, a convolution 1x1 of its images; for each level above the lowest, two convolutions 3x3 and
-    average pooling; minibatch standard deviation; convolution 3x3; convolution without padding from base x base to 1x1;
-    linear. Each convolution is followed by LeakyReLU(0.2).
+    average pooling; minibatch standard deviation; a convolution 3x3; a convolution without padding from base x base to
+    1x1; a linear layer. Each convolution is followed by LeakyReLU(0.2).
 
     Args:
         resolution: height and width of the images, base·2^k with a base from 3 to 7.
         channels: number of channels of the images.
-        width: number of channels at full resolution, which doubles whenever height and width are halved.
+        width: number of channels at full resolution; the number doubles whenever height and width are halved.
         max_width: maximum number of channels of a feature map.
         num_classes: number of classes, for a projection of the label; 0 for an unconditional discriminator.
         logits: number of outputs per image.
@@ -122,11 +122,11 @@ class Discriminator(Growing):
         )
         embedding = nn.Embedding(num_classes, widths[0]) if num_classes else None
         if embedding is not None:
-            nn.init.normal_(embedding.weight, std=widths[0] ** -0.5)  # so that the projection has the logit's scale
+            nn.init.normal_(embedding.weight, std=widths[0] ** -0.5)  # gives the projection the logit's scale
         self.head = ProjectionHead(EqualisedLinear(widths[0], logits), embedding)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
         level, share = self.level()
         small = shrink(images, self.scale(level))  # (N, C, H, W) -> (N, C, s, s)
         h = self.from_images[level](small)
@@ -139,7 +139,7 @@ class Discriminator(Growing):
     def prepare_real(self, images: Tensor) -> Tensor:
         """Reduce the detail of real images (N, C, H, W) to the current stage, and return them at full size.
 
-        While a level is faded in, real images are a mixture of this level and the one below, like generated images.
+        While a level is faded in, real images are a mixture of this level and the level below, like generated images.
         """
         level, share = self.level()
         small = shrink(images, self.scale(level))

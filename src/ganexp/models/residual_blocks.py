@@ -10,7 +10,7 @@ from ganexp.models.layers import ConditionalNorm
 from ganexp.models.squeeze import make_squeeze
 
 FirstBlock = Literal["residual", "relu", "convolution"]  # a discriminator's first block; see `make_first_block`
-HiddenWidth = Literal["in", "out"]  # channels between a block's two convolutions: those of its input or output
+HiddenWidth = Literal["in", "out"]  # channels between two convolutions: as many as in the input or output
 RELU_GAIN = 2**0.5  # gain of the initial weights in residual branches, where every convolution is next to a ReLU
 
 
@@ -38,7 +38,7 @@ class UpBlock(nn.Module):
         h = relu(self.norm1(x, labels))
         h = self.conv1(interpolate(h, scale_factor=2))  # (N, inputs, s, s) -> (N, outputs, 2s, 2s)
         h = self.squeeze(self.conv2(relu(self.norm2(h, labels))))
-        return h + interpolate(self.shortcut(x), scale_factor=2)  # the same in either order, and this one is cheaper
+        return h + interpolate(self.shortcut(x), scale_factor=2)  # convolution first: the same result, but cheaper
 
 
 class DownBlock(nn.Module):
@@ -76,7 +76,7 @@ class DownBlock(nn.Module):
 class FirstDownBlock(nn.Module):
     """Halve height and width of an image: convolution, ReLU, convolution, pooling, plus pooling and a 1x1 shortcut.
 
-    Unlike `DownBlock`, it applies no ReLU to its input, because ReLU would remove all negative pixels.
+    Unlike `DownBlock`, this block applies no ReLU to its input, because ReLU would remove all negative pixels.
 
     Source: the code of Miyato et al. 2018. Use it as the first block of a discriminator.
     """

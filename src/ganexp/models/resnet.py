@@ -25,10 +25,10 @@ class Generator(nn.Module):
         latent_dim: number of components of a latent.
         resolution: height and width of the images, a multiple of 2^(len(widths) - 1).
         channels: number of channels of the images.
-        widths: numbers of channels: of the first feature map, and of that after each block. Every block doubles height
-            and width.
+        widths: number of channels of the first feature map, and then of the feature map after each block. Every block
+            doubles height and width.
         num_classes: number of classes; 0 for an unconditional generator.
-        attention: height and width of the feature map that self-attention follows; None means no self-attention.
+        attention: self-attention follows the feature map of this height and width; None means no self-attention.
         spectral_norm: kind of spectral norm of every convolution and linear layer.
         spectral_norm_output: whether spectral norm includes the last layer.
         init: initialisation of the weights; see `LayerFactory`.
@@ -64,7 +64,7 @@ class Generator(nn.Module):
         self.out = output_layers.conv(widths[-1], channels, 3)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        """Return images for latents z and labels (N,); the labels are None for an unconditional generator."""
         x = self.project(z).unflatten(1, (-1, self.base, self.base))  # (N, W·b·b) -> (N, W, b, b)
         for block in self.blocks:
             x = block(x, labels)  # (N, W, s, s) -> (N, W', 2s, 2s), or the same shape for self-attention
@@ -81,12 +81,12 @@ class Discriminator(nn.Module):
         halvings: number of blocks that halve height and width, counted from the first.
         num_classes: number of classes; 0 for an unconditional discriminator.
         logits: number of outputs per image.
-        attention: height and width of the feature map that self-attention follows; None means no self-attention.
+        attention: self-attention follows the feature map of this height and width; None means no self-attention.
         spectral_norm: kind of spectral norm of every convolution and linear layer.
         spectral_norm_output: whether spectral norm includes the last linear layer; the label embedding always has it.
         init: initialisation of the weights; see `LayerFactory`.
-        hidden: channels between the convolutions of each block except the first: those of its input (`in`, Miyato et
-            al. 2018) or of its output (`out`, koshian2's SAGAN).
+        hidden: number of channels between the two convolutions of each block except the first: as many as in the
+            block's input (`in`, Miyato et al. 2018) or in its output (`out`, koshian2's SAGAN).
         first_block: the first block, which receives the image; see `make_first_block`.
         squeeze: whether every block except the first has squeeze-and-excitation.
 
@@ -125,7 +125,7 @@ class Discriminator(nn.Module):
         self.head = ProjectionHead(linear, embedding)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
         x = images
         for block in self.blocks:
             x = block(x)  # (N, W, s, s) -> (N, W', s/2, s/2), or (N, W', s, s) after the last halving
@@ -137,7 +137,7 @@ def first_side(resolution: int, widths: list[int]) -> int:
     """Return the height and width of the generator's first feature map, resolution / 2^(len(widths) - 1).
 
     Raises:
-        ValueError: the resolution is not a multiple of that power of 2.
+        ValueError: the resolution is not a multiple of 2^(len(widths) - 1).
     """
     doublings = len(widths) - 1
     if resolution % 2**doublings:

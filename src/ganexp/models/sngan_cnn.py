@@ -21,8 +21,8 @@ from ganexp.types import NonNegativeInt, PositiveInt, Resolution
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: linear; three times transposed convolution 4x4 of stride 2 (or nearest neighbours and convolution 3x3),
-    batch norm, ReLU; convolution 3x3, tanh.
+    Layers: a linear layer; three times a transposed convolution 4x4 of stride 2 (or `NearestConv2d`), batch norm and
+    ReLU; a convolution 3x3 and tanh.
 
     Args:
         latent_dim: number of components of a latent.
@@ -30,7 +30,7 @@ class Generator(nn.Module):
         channels: number of channels of the images.
         num_classes: number of classes; 0 for an unconditional generator.
         width: number of channels at full resolution; earlier feature maps have 2, 4 and 8 times as many.
-        upsample: how height and width double: `transposed` convolution, or `nearest` neighbours and convolution.
+        upsample: how height and width double: by a `transposed` convolution, or by `nearest` (see `NearestConv2d`).
 
     Raises:
         ValueError: the resolution is not a multiple of 8.
@@ -56,7 +56,7 @@ class Generator(nn.Module):
             nn.init.xavier_uniform_(layer.weight)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return images for latents z and labels (N,), which are None for an unconditional generator."""
+        """Return images for latents z and labels (N,); the labels are None for an unconditional generator."""
         x = self.project(z).unflatten(1, (-1, self.base, self.base))  # (N, 8W·b·b) -> (N, 8W, b, b)
         for up, norm in zip(self.ups, self.norms, strict=True):
             x = relu(norm(up(x), labels))  # (N, W', s, s) -> (N, W'/2, 2s, 2s)
@@ -66,8 +66,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: three times convolution 3x3 and convolution 4x4 of stride 2; convolution 3x3; linear. LeakyReLU(0.1) follows
-    each convolution.
+    Layers: three times a convolution 3x3 and a convolution 4x4 of stride 2; a convolution 3x3; a linear layer.
+    LeakyReLU(0.1) follows each convolution.
 
     Args:
         resolution: height and width of the images, a multiple of 8.
@@ -77,9 +77,9 @@ class Discriminator(nn.Module):
         width: number of channels at full resolution; later feature maps have 2, 4 and 8 times as many.
         spectral_norm: kind of spectral norm of every layer.
         spectral_norm_output: whether spectral norm includes the last linear layer; the label embedding always has it.
-        minibatch: layer for the features of the batch: `discrimination` appends the similarity to the other images,
-            `std` the standard deviation over the batch.
-        minibatch_kernels: number of distances of minibatch discrimination.
+        minibatch: layer that compares the images of a batch. `discrimination` appends to the features of an image their
+            similarity to the other images, `std` appends the standard deviation over the batch, `none` does nothing.
+        minibatch_kernels: number of distances that minibatch discrimination computes for each pair of images.
         minibatch_dims: number of components that each of these distances compares.
 
     Raises:
@@ -125,6 +125,6 @@ class Discriminator(nn.Module):
         return [*layers, nn.Conv2d(inputs, 8 * width, 3, 1, 1)]
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits for images and labels (N,), which are None for an unconditional discriminator."""
+        """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
         features = self.body(images).flatten(1)  # (N, C, H, W) -> (N, 8W, b, b) -> (N, 8W·b·b)
         return self.head(self.minibatch(features), labels)

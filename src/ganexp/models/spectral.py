@@ -13,7 +13,7 @@ Layer = TypeVar("Layer", bound=nn.Module)
 
 
 def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
-    """Return `layer` with its weight normalised in place.
+    """Apply spectral norm to the weight of `layer` in place, and return the layer.
 
     Args:
         layer: convolution or linear layer. Its weight is treated as a matrix (outputs, all other dimensions).
@@ -29,13 +29,14 @@ def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
     return layer
 
 
-# torch's class is private, but its public function registers that class and leaves no place for the autocast guard.
-# test_torch_spectral_norm_has_private_class fails if torch renames it.
+# This class extends a private class of torch, because torch's public function does not allow switching off autocast.
+# test_torch_spectral_norm_has_private_class fails if torch renames the private class.
 class PersistentSpectralNorm(parametrizations._SpectralNorm):
     """Normalise as torch does, but in float32 under autocast, because half precision is too inaccurate.
 
-    The weight W is divided by σ(W), which one power iteration in each forward pass estimates (Miyato et al. 2018,
-    section 2.1). Use it when the discriminator becomes too steep, with any loss; it costs little.
+    The weight is divided by an estimate of its largest singular value. In training, one power iteration in each forward
+    pass improves the estimate (Miyato et al. 2018, section 2.1). Use it with any loss when the discriminator becomes
+    too steep; it costs little.
 
     Attributes:
         group: the `SpectralNormGroup` that normalises all weights together; None outside of `normalise_once`.
@@ -44,7 +45,7 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
     group: Any = None
 
     def forward(self, weight: Tensor) -> Tensor:
-        """Return `weight` divided by its estimated largest singular value; same shape."""
+        """Return `weight` divided by its estimated largest singular value, in the same shape."""
         if self.group is not None and self.training:
             return self.group.normalised(self)
         with without_autocast(weight):
@@ -56,12 +57,13 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
 
 
 class FixedUSpectralNorm(nn.Module):
-    """Normalise with one power iteration from a constant u. Gradients flow through the iteration, as in published code.
+    """Normalise with one power iteration from a constant vector u; gradients flow through this iteration.
 
-    The estimate is too small, so the norm is not bounded. Use it only to reproduce such code.
+    The estimate of the largest singular value is too small, so the norm of the weight is not bounded. Use it only
+    to reproduce published code that has this error.
 
     Args:
-        weight: weight (outputs, inputs, …), whose first dimension is the length of u.
+        weight: weight (outputs, inputs, …); u has one number for each output.
     """
 
     u: Tensor
@@ -71,7 +73,7 @@ class FixedUSpectralNorm(nn.Module):
         self.register_buffer("u", normalize(torch.randn(weight.shape[0]), dim=0))
 
     def forward(self, weight: Tensor) -> Tensor:
-        """Return `weight` divided by its estimated largest singular value; same shape."""
+        """Return `weight` divided by its estimated largest singular value, in the same shape."""
         with without_autocast(weight):
             matrix = weight.flatten(1)  # (outputs, inputs, …) -> (outputs, rest)
             v = normalize(matrix.T @ self.u, dim=0)

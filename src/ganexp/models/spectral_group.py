@@ -1,8 +1,8 @@
-"""Normalise together all weights of a network that have spectral norm, with one power iteration per update.
+"""Apply spectral norm to all weights of a network together, with one power iteration in each update.
 
-Without a group, every forward pass of a layer makes a power iteration of its own, with about 20 small operations.
-Within `normalise_once`, the first forward pass of a network makes one power iteration for all its layers, and its
-further forward passes use the same normalised weights.
+Outside of `normalise_once`, every forward pass of a layer makes a power iteration of its own, with about 20 small
+operations. Within `normalise_once`, the first forward pass of a network makes one power iteration for all its layers,
+and further forward passes of the network use the same normalised weights.
 """
 
 from collections.abc import Iterable, Iterator
@@ -58,7 +58,7 @@ class SpectralNormGroup:
 
     @torch.no_grad()
     def _iterate(self, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Make a power iteration; return all u in one vector, all σ (number of weights,), and a list of all v."""
+        """Make a power iteration; return the u of all weights joined to one vector, their σ, and a list of their v."""
         if self._u_owners.device != weights[0].device or not len(self._u_owners):
             self._u_owners, self._v_owners = self._owners(weights)
         matrices = [as_matrix(weight) for weight in weights]
@@ -78,7 +78,7 @@ class SpectralNormGroup:
         return _DivideBySigma.apply(u, self._u_owners, sigmas, v, *weights)
 
     def _owners(self, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return two vectors: the index of the weight that each element of all u, or of all v, belongs to."""
+        """Return, for each element of the joined u and then for each element of the joined v, its weight's index."""
         rows = [len(weight) for weight in weights]
         columns = [weight[0].numel() for weight in weights]
         u_owners, v_owners = (torch.from_numpy(np.arange(len(weights)).repeat(sizes)) for sizes in (rows, columns))
@@ -144,7 +144,7 @@ class _DivideBySigma(torch.autograd.Function):
 
 
 def as_matrix(weight: Tensor, like: Tensor | None = None) -> Tensor:
-    """Return a weight (outputs, inputs, …) as a matrix (outputs, rest), with columns in the order of `like` in memory.
+    """Return a weight (outputs, inputs, …) as a matrix (outputs, rest); its columns have the order of `like` in memory.
 
     By default, `like` is the weight itself. The matrix is a view of the weight if both are stored in the same order.
     """
@@ -154,7 +154,7 @@ def as_matrix(weight: Tensor, like: Tensor | None = None) -> Tensor:
 
 
 def from_matrix(matrix: Tensor, like: Tensor) -> Tensor:
-    """Undo `as_matrix`: return a view of its matrix that has the shape and the memory format of `like`."""
+    """Undo `as_matrix`: return a view of `matrix` that has the shape and the memory format of `like`."""
     if has_channels_last(like):
         outputs, inputs, height, width = like.shape
         return matrix.view(outputs, height, width, inputs).permute(0, 3, 1, 2)
@@ -162,7 +162,7 @@ def from_matrix(matrix: Tensor, like: Tensor) -> Tensor:
 
 
 def stored_as(weight: Tensor, v: Tensor) -> Tensor:
-    """Return a view of v that changes its order from that of `weight.flatten(1)` to that of `as_matrix(weight)`."""
+    """Reorder v from the columns of `weight.flatten(1)` to those of `as_matrix(weight)`; the result is a view."""
     if has_channels_last(weight):
         return v.view(weight.shape[1:]).permute(1, 2, 0)  # (I·h·w,) -> (h, w, I)
     return v
@@ -180,7 +180,7 @@ def _to_unit_length(vectors: list[Tensor], owners: Tensor) -> tuple[Tensor, Tens
 
 
 def _split(joined: Tensor, like: list[Tensor]) -> list[Tensor]:
-    """Return the parts of a vector that have the lengths of the vectors `like`."""
+    """Split a vector into parts that have the lengths of the vectors `like`, and return the parts."""
     return list(joined.split([len(each) for each in like]))
 
 

@@ -1,18 +1,19 @@
-"""Squeeze-and-excitation: factors of the channels, computed from their means. Source: Hu et al. 2018, section 3."""
+"""Squeeze-and-excitation: scale channels by factors that depend on the channels' means (Hu et al. 2018, section 3)."""
 
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
 from ganexp.models.layer_factory import LayerFactory
 
-REDUCTION = 16  # channels for each hidden feature (Hu et al. 2018, section 6.4)
+REDUCTION = 16  # number of channels for each hidden feature (Hu et al. 2018, section 6.4)
 
 
 class SqueezeExcitation(nn.Module):
     """Multiply each channel by a factor between 0 and 1 that is computed from the means of all channels.
 
-    The factors are sigmoid(W₂ relu(W₁ m)) with the means m over height and width, and C/16 hidden features (at least
-    one). Unlike self-attention, it is cheap at any resolution, and relates channels instead of positions.
+    The factors are sigmoid(W₂ relu(W₁ m)), where m has the mean of each channel over height and width, and W₁ gives
+    C/16 hidden features (at least one). Unlike self-attention, squeeze-and-excitation is cheap at any resolution, and
+    relates channels instead of positions.
 
     Use it when self-attention is too expensive for a resolution, or together with self-attention.
 

@@ -11,8 +11,8 @@ Upsample = Literal["transposed", "nearest"]
 class NearestConv2d(nn.Conv2d):
     """Repeat each pixel to 2x2, then apply a convolution.
 
-    It has no checkerboard patterns: a transposed convolution has them where its kernels overlap unevenly, which they
-    may do even if the kernel's size is a multiple of the stride. Source: Odena et al. 2016.
+    Its images have no checkerboard patterns. A transposed convolution may cause such patterns, because its kernels can
+    overlap unevenly, even if the size of the kernel is a multiple of the stride. Source: Odena et al. 2016.
 
     Use it when samples show a regular pattern of squares.
     """
@@ -31,7 +31,7 @@ def make_upsampling(kind: Upsample, inputs: int, outputs: int, bias: bool = True
     Args:
         kind: `transposed` is a transposed convolution 4x4 of stride 2, `nearest` is `NearestConv2d` with a kernel 3x3.
         inputs: number of channels before the layer.
-        outputs: number of channels after it.
+        outputs: number of channels after the layer.
         bias: whether the layer has a bias.
     """
     if kind == "nearest":

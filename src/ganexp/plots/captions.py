@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 from torchvision.transforms.functional import pil_to_tensor
 
-GREY = 80  # level of the background
+GREY = 80  # grey level of the background
 FONT_SIZE, SMALL_FONT_SIZE, MARGIN = 12, 10, 6  # pixels
 LINE, SMALL_LINE = 16, 13  # pixels, height of a line of text
-MAX_NAME = 18  # characters
+MAX_NAME = 18  # characters of a name
 
 
 @cache
@@ -48,12 +48,12 @@ def name_column(names: Sequence[str], height: int) -> Tensor:
 
 
 def with_heads(picture: Tensor, heads: Sequence[str], left: int = 0) -> Tensor:
-    """Return a picture with a text above each of its columns, which have the same width.
+    """Return a picture with a text above each of its columns; all columns have the same width.
 
     Args:
         picture: picture (3, H, W).
         heads: text above each column; an empty text leaves the place free.
-        left: width of what is to the left of the columns, such as the names of the rows.
+        left: width of the part to the left of the columns, such as the names of the rows.
     """
     width = picture.shape[2]
     strip, draw = _canvas(width, LINE)
@@ -64,7 +64,7 @@ def with_heads(picture: Tensor, heads: Sequence[str], left: int = 0) -> Tensor:
 
 
 def with_captions(pixels: Tensor, captions: Sequence[str]) -> Tensor:
-    """Return images, uint8 (N, C, H, W), as (N, 3, H', W) with a text below each of them."""
+    """Return uint8 images (N, C, H, W) as images (N, 3, H', W) with a text below each image."""
     pixels = pixels.expand(-1, 3, -1, -1)
     strips = []
     for text in captions:
@@ -75,7 +75,7 @@ def with_captions(pixels: Tensor, captions: Sequence[str]) -> Tensor:
 
 
 def titled(picture: Tensor, title: str) -> Tensor:
-    """Return a picture with a title above it, in as many lines as its width needs; unchanged without a title."""
+    """Return a picture with a title above it, in lines of about its width; unchanged if the title is empty."""
     if not title:
         return picture
     font, width = _font(FONT_SIZE), max(picture.shape[2], 100)

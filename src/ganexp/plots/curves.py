@@ -15,12 +15,12 @@ from ganexp import log_keys
 NETWORK_COLOURS = {"discriminator": "tab:blue", "generator": "tab:orange"}
 IMAGE_COLOURS = {"fake": "tab:blue", "train": "tab:orange", "test": "tab:green"}
 SCORE_COLOUR = "tab:green"
-PANEL_SIZE = (3.65, 2.3)  # inches, without the texts around it; a layout engine would draw each picture twice
+PANEL_SIZE = (3.65, 2.3)  # inches, without the texts; fixed, because a layout engine would draw each figure twice
 LEFT, RIGHT, ABOVE, BELOW = 0.65, 0.2, 0.8, 0.5  # inches beside a panel, for the texts of its axes
 TITLE_HEIGHT = 0.35  # inches
-PANELS_IN_A_ROW = 3  # so that the texts are readable where the picture fits the screen
-TICKS, ROUND = 6, [1, 2, 5, 10]  # ticks of steps or epochs: maximum number, and numbers that they are multiples of
-FEWEST_SMOOTHED = 20  # values; fewer are not smoothed
+PANELS_IN_A_ROW = 3  # so that the texts are readable if the figure fits the width of a screen
+TICKS, ROUND = 6, [1, 2, 5, 10]  # ticks of steps or epochs: their maximum number, and leading digits of their distance
+FEWEST_SMOOTHED = 20  # number of values; fewer values are not smoothed
 
 Points = Sequence[Mapping[str, Any]]
 ScoreInfo = Mapping[str, Mapping[str, Any]]
@@ -29,12 +29,12 @@ ScoreInfo = Mapping[str, Mapping[str, Any]]
 def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
     """Return a figure with a panel for the losses, a panel for the mean logits, and a panel for each score.
 
-    A second axis above each panel has epochs, if the points have them.
+    A second axis above each panel shows epochs, if the points have epochs.
 
     Args:
         points: logged points, as in metrics.jsonl.
-        score_info: direction and plot scale of each score by name, as in run.json. The best point is marked if the
-            score has a direction. Deviations and interval ends of other scores have no panel.
+        score_info: for each score, its better direction and plot scale, as in run.json. The best point is marked if
+            the score has a better direction. Deviations and interval ends of other scores have no panel.
         title: title of the figure.
     """
     keys = {key for point in points for key in point}
@@ -72,7 +72,7 @@ def panels(count: int, title: str, above: float = ABOVE) -> Figure:
 
 
 def plot_losses(axes: Axes, points: Points) -> None:
-    """Plot both networks' losses: means since the last logged point, or for older runs those of single updates.
+    """Plot both networks' losses: means since the last logged point, or for older runs the losses of single updates.
 
     If there are many values, they are smoothed, and the values themselves are faint lines behind the smoothed ones.
     """
@@ -91,7 +91,7 @@ def plot_losses(axes: Axes, points: Points) -> None:
 
 
 def smoothed(values: Sequence[float]) -> list[float]:
-    """Return exponential moving means of values, without the bias of the first ones (Kingma and Ba 2015, section 3).
+    """Return exponential moving means of values, corrected for their initial bias (Kingma and Ba 2015, section 3).
 
     A mean looks back over about a twentieth of the values. Values that are not finite are left out of the means.
     """
@@ -125,7 +125,7 @@ def add_epochs(axes: Axes, points: Points) -> None:
 
 
 def _extrapolated(x: ArrayLike, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
-    """Interpolate linearly between the points (xs, ys), and beyond them with the mean slope."""
+    """Interpolate linearly between the points (xs, ys), and extrapolate beyond them with the mean slope."""
     x = np.asarray(x, dtype=float)
     slope = (ys[-1] - ys[0]) / (xs[-1] - xs[0])
     below, above = np.minimum(x - xs[0], 0), np.maximum(x - xs[-1], 0)
@@ -133,7 +133,7 @@ def _extrapolated(x: ArrayLike, xs: np.ndarray, ys: np.ndarray) -> np.ndarray:
 
 
 def plot_logits(axes: Axes, points: Points, keys: Sequence[str]) -> None:
-    """Plot the discriminator's mean logit on each kind of images."""
+    """Plot the discriminator's mean logit on each kind of image."""
     for key in keys:
         kind = key.removeprefix(log_keys.LOGIT)
         axes.plot(*series(points, key), marker=".", color=IMAGE_COLOURS.get(kind), label=kind)
@@ -156,7 +156,10 @@ def plot_score(axes: Axes, points: Points, name: str, info: Mapping[str, Any]) -
 
 
 def best_point(steps: Sequence[int], values: Sequence[float], higher_is_better: bool | None) -> int | None:
-    """Return the index of the best value after step 0, or else at step 0; None without values or a direction."""
+    """Return the index of the best value after step 0, or at step 0 if there is no later value.
+
+    Return None if there are no values, or if it is not known which direction is better.
+    """
     if higher_is_better is None or not values:
         return None
     trained = [index for index, step in enumerate(steps) if step > 0] or [0]

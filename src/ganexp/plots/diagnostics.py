@@ -1,4 +1,4 @@
-"""Plot diagnostics of a generator beside its scores: D's logits, features, classes and nearest training images."""
+"""Plot diagnostics that explain a generator's scores: D's logits, features, classes, nearest training images."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from ganexp.plots.curves import IMAGE_COLOURS, panels
 from ganexp.plots.grids import image_grid, side_by_side
 
 CLASS_TITLES = {"share": "share of samples", "accuracy": "accuracy", "fid": "FID"}
-CLASS_FACTS = ("classes", "expected_share")  # keys of Scores.by_class that are not values of scores
+CLASS_FACTS = ("classes", "expected_share")  # keys of Scores.by_class that get no bar chart of their own
 MAX_NAMED_CLASSES = 20  # more names would overlap
 BAR = 8  # pixels between a sample and its neighbours
 
@@ -27,11 +27,11 @@ def plot_diagnostics(
     features: tuple[Tensor, Tensor] | None = None,
     title: str = "",
 ) -> Figure:
-    """Return a figure with a histogram of the logits, the features, and a bar chart for each quantity by class.
+    """Return a figure with a histogram of the logits, a plot of the features, and bar charts of values by class.
 
     Args:
-        logits: the discriminator's logits (N,) by kind of image.
-        by_class: lists of a value or None for each class, by quantity (share, accuracy, fid); see `Scores.by_class`.
+        logits: for each kind of image, the discriminator's logits (N,).
+        by_class: for each quantity, a list with a value or None for each class; see `Scores.by_class`.
         classes: names of the classes.
         features: features (N, d) of real images and (M, d) of samples; None leaves them out.
         title: title of the figure.
@@ -86,7 +86,7 @@ def plot_class_values(
     if len(classes) == len(values) <= MAX_NAMED_CLASSES:
         is_long = max(map(len, classes)) > 2
         axes.set_xticks(range(len(values)), [shortened(name) for name in classes], fontsize="small")
-        if is_long:  # the end of a name stands below its bar
+        if is_long:  # long names are rotated, and end below their bars
             axes.tick_params(axis="x", rotation=45)
             for label in axes.get_xticklabels():
                 label.set(ha="right", rotation_mode="anchor")
@@ -97,7 +97,7 @@ def plot_feature_projection(axes: Axes, real: Tensor, generated: Tensor) -> None
 
     Args:
         axes: axes to plot on.
-        real: features (N, d) of real images, N and d at least 2.
+        real: features (N, d) of real images, where N and d are at least 2.
         generated: features (M, d) of samples.
     """
     mean = real.double().mean(0)
@@ -122,7 +122,7 @@ def nearest_picture(samples: Tensor, neighbours: Tensor, distances: Tensor) -> T
     Args:
         samples: generated images (N, C, H, W) in [-1, 1].
         neighbours: training images, uint8 (N, count, C, H, W), nearest first.
-        distances: distance (N, count) of each neighbour to its sample, which is written below it.
+        distances: distance (N, count) of each neighbour to its sample; it is written below the neighbour.
     """
     count = neighbours.shape[1]
     texts = [f"{distance:.3g}" for distance in distances.flatten().tolist()]

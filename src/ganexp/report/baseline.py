@@ -10,7 +10,7 @@ from typing import Any
 from ganexp.report.values import as_dict, flatten, is_number, plain
 
 FILE = "scores.json"
-OWN_KEYS = ("id", "samples", "splits", "data")  # keys of a protocol that differ between real images and a training
+OWN_KEYS = ("id", "samples", "splits", "data")  # protocol keys that may differ between real images and samples
 REFERENCES = "references."
 
 
@@ -20,8 +20,8 @@ class Baseline:
 
     Attributes:
         split: the name of the split.
-        protocol: how the scores were measured, by dotted key.
-        scores: the scores by name.
+        protocol: the settings under which the scores were measured; the keys are dotted.
+        scores: the scores, with their names as keys.
     """
 
     split: str
@@ -35,9 +35,9 @@ class Baseline:
         return f"{f'{samples:,} ' if is_number(samples) else ''}real images ({self.split})"
 
     def suits(self, protocol: Mapping[str, Any]) -> bool:
-        """Return whether the extractor and the reference images are those of a training's protocol.
+        """Return whether the extractor and the reference images are the same as in `protocol`.
 
-        The number of images may differ from the number of samples.
+        The number of real images may differ from the number of samples.
         """
         own = {key: value for key, value in self.protocol.items() if key not in OWN_KEYS}
         is_equal = all(protocol.get(key) == value for key, value in own.items())
@@ -58,7 +58,7 @@ def find_baselines(directories: Sequence[str | Path]) -> list[Baseline]:
 
 
 def _read(path: Path) -> Baseline | None:
-    """Return the scores of real images in a file; None if it has other scores or cannot be read."""
+    """Return the scores of real images in a file; None if the file has other scores or cannot be read."""
     try:
         record = as_dict(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, RecursionError):
@@ -70,5 +70,5 @@ def _read(path: Path) -> Baseline | None:
 
 
 def _first_reference(protocol: Mapping[str, Any]) -> str | None:
-    """Return the key of a protocol's first reference; scores with this reference do not name their split."""
+    """Return the key of a protocol's first reference; scores that compare with it have no split in their names."""
     return next((key for key in protocol if key.startswith(REFERENCES)), None)

@@ -27,7 +27,7 @@ KIND_TITLES = {
     "accuracy": "D's accuracy",
     "gradient": "gradient norm",
 }
-MARKED = ("score", "logit", "probability")  # kinds with few points, one for each evaluation
+MARKED = ("score", "logit", "probability")  # kinds with few points, only one for each evaluation
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Quantity:
     Attributes:
         kind: a key of KINDS.
         name: the log key without the prefix of its kind.
-        letter: letter of the protocol, for a score in a report with several protocols.
-        log_scale: whether its axis is initially logarithmic.
+        letter: the letter of the protocol, for scores in a report with several protocols; "" otherwise.
+        log_scale: whether the axis of the quantity is logarithmic at first.
     """
 
     kind: str
@@ -64,14 +64,14 @@ class Quantity:
 def chart_data(report: Report) -> dict[str, Any]:
     """Return the data for curves.js and scatter.js.
 
-    axes        title of each axis
-    quantities  description of each quantity by its key, in the order in which to offer them, with the scores of real
-                images as baselines
-    configurations  labels of the configurations
-    runs        label, seed, index of the configuration, whether the run counts in means, and curves: positions by axis
-                and values by quantity
-    scatters    precision and recall, see precision_recall.py
-    t           quantile of Student's t for each number of runs 0, 1, 2, …, for the intervals of means over seeds
+    axes        the title of each axis
+    quantities  for the key of each quantity, its description, and the scores of real images as its baselines; the order
+                is that of the menu
+    configurations  the labels of the configurations
+    runs        for each run, its label, its seed, the index of its configuration, whether means include it, and its
+                curves. A curve has the positions of its points for each axis, and their values for each quantity.
+    scatters    pairs of precision and recall, see precision_recall.py
+    t           the quantiles of Student's t for the intervals of means over 0, 1, 2, … runs
     """
     runs = []
     for index, configuration in enumerate(report.configurations):
@@ -100,7 +100,7 @@ def _curve(report: Report, run: Run, curve: Curve) -> dict[str, Any]:
 
 
 def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
-    """Return the quantities of a curve by log key, without deviations and interval ends."""
+    """Return the quantity of each log key in a curve, without deviations and interval ends."""
     names = {log_key: log_key.removeprefix(KINDS[curve.kind]) for log_key in curve.values}
     if curve.kind != "score":
         return {log_key: Quantity(curve.kind, name) for log_key, name in names.items()}

@@ -10,7 +10,7 @@ from ganexp.report.run import Run
 from ganexp.report.score_info import UNKNOWN, ScoreInfo
 
 LAST = "last"
-BEST = "best"  # the evaluation that was chosen by its score
+BEST = "best"  # the evaluation of the best checkpoint, which was chosen by its score
 SHOWN_EVALUATIONS = (LAST, BEST)  # evaluations of a training
 PHRASES = {LAST: "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
 
@@ -21,7 +21,7 @@ class Column:
 
     Attributes:
         score: the name of the score in run.json.
-        evaluation: "best" or "last" of a training, or "evaluated …" of `ganexp evaluate`.
+        evaluation: "best" or "last" for the training; for `ganexp evaluate`, a text that begins with "evaluated".
         protocol: the id of the protocol.
         letter: the letter for the protocol in the report; "" if `protocol_letters` gives it none.
         info: the information about the score in run.json.
@@ -50,7 +50,7 @@ class Column:
         return self.evaluation not in SHOWN_EVALUATIONS
 
     def values(self, configuration: Configuration) -> dict[Hashable, float]:
-        """Return the score by seed for the counted runs in `configuration` that have this score under this protocol."""
+        """Return the scores in this column of the counted runs in `configuration`; the keys are the seeds."""
         scores = {run.seed: run.scores_under(self.evaluation, self.protocol) for run in configuration.counted}
         return {seed: values[self.score] for seed, values in scores.items() if self.score in values}
 
@@ -61,10 +61,11 @@ def with_letter(name: str, letter: str | None) -> str:
 
 
 def protocol_letters(runs: Sequence[Run]) -> dict[str, str]:
-    """Return the letters of protocols by id, A for the most common one.
+    """Return the letter of each protocol, A for the most common one; the keys are the ids of the protocols.
 
-    The protocols of trainings get letters if the trainings have several, and those of `ganexp evaluate` if the same
-    score was evaluated under several. The letter of UNKNOWN_PROTOCOL is the question mark.
+    The protocols of trainings get letters if the trainings have several protocols. The protocols of `ganexp evaluate`
+    get letters if it has computed the same score under several protocols. The letter of UNKNOWN_PROTOCOL is the
+    question mark.
     """
     training = Counter(run.protocol_id for run in runs if run.has_scores)
     evaluated = Counter(each.protocol_id for run in runs for each in run.evaluated)
@@ -85,10 +86,10 @@ def _differ_in_protocol(runs: Iterable[Run]) -> bool:
 def score_columns(
     configurations: Iterable[Configuration], letters: dict[str, str], score_info: dict[str, ScoreInfo]
 ) -> list[Column]:
-    """Return a column for each score of the counted runs: by protocol, then in the order of `score_info`.
+    """Return a column for each score of the counted runs, sorted by protocol, then as in `score_info`.
 
-    Of each score, the column of `ganexp evaluate` stands before the one of the last evaluation. Those of the best
-    evaluation, which was chosen by its score, are at the end.
+    For each score, the column of `ganexp evaluate` stands before the column of the last evaluation. The columns of the
+    best evaluation are at the end, because this evaluation was chosen by its score.
     """
     runs = [run for configuration in configurations for run in configuration.counted]
     keys = {
@@ -117,10 +118,11 @@ def score_columns(
 
 
 def preferred(columns: Sequence[Column], configurations: Sequence[Configuration]) -> list[Column]:
-    """Return the columns to compare configurations by.
+    """Return the columns by which configurations are compared.
 
-    If `ganexp evaluate` has computed a score for every counted run that has it from its training, the columns of this
-    score from the training are left out, because the best checkpoint was chosen by a score of the same samples.
+    If `ganexp evaluate` has computed a score for every counted run that has this score from its training, the columns
+    of this score from the training are left out. The reason is that the samples of these columns come from the same
+    latents as the samples by which the best checkpoint was chosen.
     """
     covered = {
         column.score for column in columns if column.is_evaluated and _is_complete(column, columns, configurations)
@@ -129,7 +131,7 @@ def preferred(columns: Sequence[Column], configurations: Sequence[Configuration]
 
 
 def _is_complete(column: Column, columns: Sequence[Column], configurations: Sequence[Configuration]) -> bool:
-    """Return whether every counted run that has the score of a column from its training has it in this column, too."""
+    """Return whether every counted run that has a score of `column` from its training has a value in `column`, too."""
     others = [other for other in columns if other.score == column.score and not other.is_evaluated]
     for configuration in configurations:
         seeds = {seed for other in others for seed in other.values(configuration)}

@@ -22,9 +22,9 @@ class Comparison:
         first: the first configuration.
         second: the second configuration.
         difference: the scores of `first` minus the scores of `second`.
-        pairs: the number of pairs with enough seeds for a test of this score, without those that another column
-            compares.
-        tests: the number of pairs over all scores of the same family, for which p is corrected.
+        pairs: the number of pairs of configurations with enough seeds for a test by this score, without the pairs that
+            another column compares.
+        tests: the number of tests for which p is corrected: the sum of `pairs` over all scores of the same family.
         p: Holm's adjusted p value; None if a configuration has a single seed.
     """
 
@@ -48,7 +48,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Return the result of the comparison as text. If the direction is unknown, it says only which is higher."""
+        """Return the result as text; if the better direction is unknown, the text says only which one is higher."""
         if not self.is_separable:
             correction = f" (Holm, {self.tests} comparisons)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"
@@ -66,12 +66,12 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A configuration and its scores by seed, with at least one score.
+    """A configuration and its scores, of which there is at least one.
 
     Attributes:
         configuration: the configuration.
-        scores: the scores by seed.
-        is_last: whether these are the scores of the best evaluation, and equal those of the last one.
+        scores: the score of each seed.
+        is_last: whether these scores are from the best evaluation and are equal to those of the last evaluation.
     """
 
     configuration: Configuration
@@ -90,15 +90,15 @@ def compare(
 ) -> list[Comparison]:
     """Return the comparisons of `configurations` by each of `columns`.
 
-    All pairs of configurations are compared. With more than MAX_ALL_PAIRS configurations, each one is compared only
-    with the one that has the best mean (the lowest mean if the direction is unknown) of those with at least two seeds,
-    or of all if none has two. If the last checkpoint of every run of two configurations is also its best one, the two
-    are compared by the last evaluation only.
+    All pairs of configurations are compared. If there are more than MAX_ALL_PAIRS configurations, each one is compared
+    only with the best one. This is the configuration with the best mean (the lowest mean if the direction is unknown)
+    among those with at least two seeds, or among all if none has two seeds. If the last checkpoint of every run of two
+    configurations is also the run's best checkpoint, the two are compared only by the last evaluation.
 
     p is corrected for all pairs of configurations that have enough seeds for a test. These include the pairs that are
-    not compared, because the best configuration was chosen by its score. p is also corrected for all scores: of twenty
-    scores that do not differ, one would seem to differ. A main score that was declared before the training is a family
-    of its own, as is customary for the primary outcome of a study.
+    not compared, because the best configuration was chosen by its score. p is also corrected for the number of scores:
+    without this, one of twenty scores that do not differ would seem to differ. A main score that was declared before
+    the training is a family of its own, as is customary for the primary outcome of a study.
 
     Args:
         configurations: the configurations.
@@ -112,7 +112,7 @@ def compare(
 
 
 def _correct(family: Sequence[Sequence[Comparison]]) -> None:
-    """Set the corrected p values of the comparisons of a family, which has a list for each score."""
+    """Set the corrected p values of a family of comparisons; `family` has a list of comparisons for each score."""
     tests = sum(found[0].pairs for found in family if found)
     comparisons = list(chain.from_iterable(family))
     testable = [(comparison, p) for comparison in comparisons if (p := comparison.difference.p) is not None]
@@ -124,7 +124,7 @@ def _correct(family: Sequence[Sequence[Comparison]]) -> None:
 
 
 def _last_of(column: Column, columns: Sequence[Column]) -> Column | None:
-    """Return the column of the last evaluation for a column of the best one; None for other columns."""
+    """Return the column of the same score at the last evaluation; None if `column` is not of the best evaluation."""
     if column.evaluation != BEST:
         return None
     wanted = (column.score, column.protocol, LAST)
@@ -132,7 +132,7 @@ def _last_of(column: Column, columns: Sequence[Column]) -> Column | None:
 
 
 def _compare_by(column: Column, configurations: Sequence[Configuration], last: Column | None) -> list[Comparison]:
-    """Return the comparisons by a column, without pairs whose values are all equal to those of `last`."""
+    """Return the comparisons by `column`, without the pairs whose values are equal to those in the column `last`."""
     scored = []
     for configuration in configurations:
         scores = column.values(configuration)

@@ -35,8 +35,8 @@ class Curve:
 
     Attributes:
         kind: a key of KINDS.
-        axes: the positions of the points by axis (a key of AXES); None where a position is not a number.
-        values: the values at the points by log key; None where a value is not a number.
+        axes: for each axis (a key of AXES), the positions of the points; None where a position is not a number.
+        values: for each log key, the values at the points; None where a value is not a number.
     """
 
     kind: str
@@ -50,7 +50,7 @@ def read_curves(path: Path) -> tuple[list[Curve], list[str]]:
     At most MAX_POINTS evenly spread points of a kind are kept, including the first and the last point.
     """
     if not path.is_file():
-        return [], ["metrics.jsonl is missing: no curves"]
+        return [], ["metrics.jsonl is missing, so there are no curves"]
     text = path.read_text(encoding="utf-8", errors="replace")
     is_finite = "NaN" not in text and "Infinity" not in text
     warnings = [] if is_finite else ["diverged: a loss or score is not finite"]
@@ -85,7 +85,7 @@ def _parse_point(line: str) -> dict[str, Any] | None:
 
 def _rounded(value: Any) -> float | int | None:
     """Return a number rounded to four digits, enough for a plot; None for anything else."""
-    if type(value) is float:  # tested first for speed: a thousand runs have a million of them
+    if type(value) is float:  # tested first for speed: a thousand runs have a million floats
         is_finite = value - value == 0
         return float(f"{value:.4g}") if is_finite else None
     return value if is_number(value) else None

@@ -40,11 +40,12 @@ class RunDetails:
         run: the run, with its label, status, warnings and scores.
         status_class: the CSS class for the colour of the status.
         remarks: the configuration, the seed and the number of warnings.
-        score_names: the names of the scores at any evaluation.
+        score_names: the names of the scores that the run has at any evaluation.
         unusual_settings: the unusual settings; empty for a run that cannot be read.
-        environment: versions and machine by name.
-        commands: the typed command, and for a job of a sweep the command that trains this run alone, by name.
-        pictures: the relative addresses of the pictures of `ganexp evaluate`, by name.
+        environment: the versions, the machine and the times; the keys are the names that the page shows.
+        commands: the typed command, and for a job of a sweep the command that trains this run alone; the keys are the
+            names that the page shows.
+        pictures: the relative addresses of the pictures of `ganexp evaluate`; the keys are the file names.
     """
 
     run: Run
@@ -115,6 +116,6 @@ def _environment(run: Run) -> dict[str, str]:
 
 
 def _commands(run: Run) -> dict[str, str]:
-    """Return the typed command, and for a job of a sweep the one that trains this run alone."""
+    """Return the typed command, and for a job of a sweep the command that trains this run alone."""
     commands = {"command": run.command, "this run alone": run.own_command}
     return {name: command for name, command in commands.items() if command}

@@ -10,7 +10,7 @@ from ganexp.report.score_info import ScoreInfo, read_score_info
 from ganexp.report.values import as_dict, flatten, is_number, plain
 
 EVALUATED = "evaluated"
-FILES = "scores*.json"  # in a run directory: scores.json, and scores-EXTRACTOR.json of other metrics
+FILES = "scores*.json"  # in a run directory: scores.json, or scores-EXTRACTOR.json for other extractors
 PICTURES = ("nearest.png", "diagnostics.png")
 MAX_NAME = 40  # characters of the name of a checkpoint
 UNKNOWN_PROTOCOL = "?"
@@ -24,10 +24,10 @@ class Evaluated:
         file: the name of the file.
         evaluation: "evaluated" for the best checkpoint, "evaluated NAME" for another one, such as "evaluated last".
         step: the step of the checkpoint; None if it is not recorded.
-        scores: the scores by name.
+        scores: the scores, with their names as keys.
         score_info: the information about the scores.
-        protocol: how the scores were measured, by dotted key.
-        device: the name of the device that computed them; None if it is not recorded.
+        protocol: the settings under which the scores were measured; the keys are dotted.
+        device: the name of the device that computed the scores; None if it is not recorded.
     """
 
     file: str
@@ -57,7 +57,7 @@ def read_evaluated(directory: Path, metadata: Mapping[str, Any]) -> tuple[list[E
 
     Args:
         directory: the run directory.
-        metadata: the content of its run.json.
+        metadata: the content of run.json in this directory.
     """
     found, warnings = [], []
     for path in sorted(directory.glob(FILES)):

@@ -7,7 +7,7 @@ from ganexp.report.columns import Column, with_letter
 from ganexp.report.values import is_number
 
 FEW_IMAGES_TEXT = (
-    "with fewer than {:,} images, such a score has a bias that differs between generators, and an FID is too high "
+    "with fewer than {:,} images, a score like FID has a bias that differs between generators, and FID is too high "
     "(Chong and Forsyth 2020)"
 )
 
@@ -17,7 +17,7 @@ def few_samples(columns: Iterable[Column], protocols: Mapping[str, Mapping[str, 
 
     Args:
         columns: the columns of the report.
-        protocols: the protocols of their scores by id.
+        protocols: the protocols of the scores; the keys are the ids of the protocols.
     """
     sentences = []
     for column in columns:

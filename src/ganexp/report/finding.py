@@ -34,7 +34,7 @@ def best_score(report: Report) -> str:
 
 
 def finding(report: Report) -> str:
-    """Return one sentence: which configurations the best one is better than, by the main score."""
+    """Return one sentence on which configurations are worse than the best one by the main score."""
     if report.main is None:
         return "No finished run has scores."
     ranked, name = ranked_rows(report), report.main.phrase
@@ -63,15 +63,15 @@ def finding(report: Report) -> str:
 
 
 def other_differences(report: Report) -> str:
-    """Return what differs between configurations though their labels do not say so; "" if nothing does.
+    """Return what differs between configurations, although their labels do not say so; "" if nothing differs.
 
-    An option such as loss=wgan_gp sets more than the loss, and runs may have other versions or devices.
+    An option such as loss=wgan_gp sets more than the loss, and the runs may have different versions or devices.
     """
     return " ".join(filter(None, [_other_settings(report), _other_circumstances(report)]))
 
 
 def _other_circumstances(report: Report) -> str:
-    """Return one sentence on the versions, commits and devices if the counted runs have several of a kind."""
+    """Return one sentence on the versions, commits and devices of the counted runs; "" if the runs share them."""
     runs = [run for configuration in report.configurations for run in configuration.counted]
     several = [f"{count} {name}" for name, count in shared_metadata(runs).items()]
     return f"The runs have {_listed(several)}." if several and len(report.configurations) > 1 else ""
@@ -82,10 +82,10 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _other_settings(report: Report) -> str:
-    """Return one sentence on the settings in which configurations differ though their labels do not say so.
+    """Return one sentence on the settings in which configurations differ, although their labels do not say so.
 
-    For two configurations, the sentence has their values. Settings of metrics are left out, because they do not change
-    the training.
+    If there are two configurations, the sentence also has the values of the settings. Settings of metrics are left
+    out, because they do not change the training.
     """
     keys = [key for key in report.unlabelled_settings if not key.startswith("metrics.")]
     shown = [setting_name(key) for key in keys[:MAX_SETTINGS]]
@@ -104,7 +104,7 @@ def _value(key: str, configuration: Configuration) -> str:
 
 
 def ranked_rows(report: Report) -> list[Row]:
-    """Return the rows that have the main score; the rows of a report are sorted by it."""
+    """Return the rows that have the main score, sorted by this score, like all rows of a report."""
     return [] if report.main is None else [row for row in report.rows if row.cells[report.main].n]
 
 
@@ -120,10 +120,15 @@ def _against(
 
 
 def _names(configurations: Sequence[Configuration], others: int) -> str:
-    """Return the labels of some of the `others` configurations, or only their number if there are many."""
+    """Return the labels of `configurations`, or only their number if there are many.
+
+    Args:
+        configurations: the configurations to name.
+        others: the number of all configurations that the best one was compared with.
+    """
     if len(configurations) == others > 2:
         return f"the other {others} configurations"
     if len(configurations) > MAX_NAMES:
         return f"{len(configurations)} other configurations"
     *first, last = [configuration.label for configuration in configurations]
-    return f"{'; '.join(first)} and {last}" if first else last  # a label may have commas
+    return f"{'; '.join(first)} and {last}" if first else last  # labels may have commas, so semicolons separate them

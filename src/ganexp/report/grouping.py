@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from ganexp.report.run import Run
 from ganexp.report.values import plain
 
-# Keys of run.json that should be equal for all runs of a configuration, and their names in warnings.
+# Keys of run.json that should have equal values in all runs of a configuration, and their names in warnings.
 SHARED_METADATA = {"ganexp": "versions of ganexp", "ganexp_commit": "commits of ganexp", "device": "kinds of devices"}
 CPU = "CPU"
 
@@ -15,7 +15,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def shared_metadata(runs: Sequence[Run]) -> dict[str, int]:
-    """Return how many versions of ganexp, commits and kinds of devices runs have, by name, where these are several."""
+    """Return how many versions of ganexp, commits and kinds of devices runs have; numbers of 1 are left out."""
     found = {}
     for key, name in SHARED_METADATA.items():
         values = {plain(run.metadata.get(key)) for run in runs}
@@ -33,11 +33,11 @@ class Configuration:
     """The runs of one configuration.
 
     Attributes:
-        settings: settings of all its runs.
+        settings: the settings that all runs of the configuration share.
         runs: the runs in the order of their paths.
         label: the name of the configuration in the report.
         counted: the runs that are included in means: the newest finished run of each seed.
-        warnings: differences between the counted runs that are not settings.
+        warnings: remarks on the counted runs, such as that they have different lengths or devices.
     """
 
     settings: dict[str, Any]
@@ -62,13 +62,13 @@ def group_runs(runs: Iterable[Run]) -> list[Configuration]:
 
 
 def differing_keys(rows: Sequence[Mapping[Key, Any]]) -> list[Key]:
-    """Return the keys that do not have the same value in all `rows`, in the order of the rows."""
+    """Return the keys that do not have the same value in all `rows`, in the order in which the rows name them."""
     keys = {key: None for row in rows for key in row}
     return [key for key in keys if any(row.get(key) != rows[0].get(key) for row in rows)]
 
 
 def _newest_of_each_seed(runs: list[Run]) -> list[Run]:
-    """Return the newest finished run of each seed, and add a warning to the runs that it replaces."""
+    """Return the newest finished run of each seed, and add a warning to each run that a newer one replaces."""
     finished = [run for run in runs if run.status == "finished"]
     newest: dict[Hashable, Run] = {}
     for run in sorted(finished, key=lambda run: plain(run.metadata.get("started"))):

@@ -9,7 +9,7 @@ from ganexp.report.grouping import Configuration, differing_keys
 from ganexp.report.settings import NOT_SETTING_GROUPS, is_setting, setting_name, setting_text
 from ganexp.report.values import as_dict, plain
 
-# Config groups in the order in which labels name their options; further ones come after these.
+# Config groups in the order in which labels name their options; other groups come after these.
 CONFIG_GROUPS = (
     "experiment",
     "as_published",
@@ -33,7 +33,7 @@ class _Draft:
 
     Attributes:
         configuration: the configuration to label.
-        candidates: the texts that the label may contain, by key.
+        candidates: the texts that the label may contain; each key is an option, an override or a setting.
         parts: the texts chosen so far.
     """
 
@@ -46,8 +46,8 @@ def set_labels(configurations: Sequence[Configuration]) -> None:
     """Label each configuration with as few options and settings as possible that distinguish it from the others.
 
     Options come before overrides that users typed, and these before settings. A single configuration gets the name of
-    its run. If the configurations differ in the number of steps, every label has it, because an option such as
-    schedule=quick hides it.
+    its run. If the configurations differ in the number of steps, every label states this number, because an option
+    such as schedule=quick does not show it.
     """
     if len(configurations) == 1:
         configurations[0].label = configurations[0].runs[0].name
@@ -108,14 +108,14 @@ def _extend(drafts: Sequence[_Draft], key: Hashable) -> None:
 
 
 def _typed(configuration: Configuration) -> dict[str, str]:
-    """Return the value of each override of a configuration's first run, by key, as typed."""
+    """Return the key and the value, as typed, of each override of a configuration's first run."""
     overrides = configuration.runs[0].metadata.get("overrides")
     parts = [plain(each).lstrip("+").partition("=") for each in (overrides if isinstance(overrides, list) else [])]
     return {key: value for key, _, value in parts if is_setting(key) or key in TYPED_LENGTHS}
 
 
 def _candidates(configuration: Configuration, typed: Sequence[str]) -> dict[Hashable, str]:
-    """Return the options (loss=hinge), the typed overrides, then the settings, that can be part of a label.
+    """Return the texts that a label may contain: first options (loss=hinge), then typed overrides, then settings.
 
     Args:
         configuration: the configuration.

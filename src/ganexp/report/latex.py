@@ -16,14 +16,14 @@ ESCAPES = {ord(char): f"\\{char}" for char in "&%$#_{}"} | {
     ord("|"): r"\textbar{}",
 }
 ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "": ""}
-HEAD = """% The best mean of a column is bold, which does not say that it is significantly better: see the comparisons.
+HEAD = """% The best mean of a column is bold. This does not mean that it is significantly better: see the comparisons.
 % Needs \\usepackage{booktabs}.
 """
 NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interval over $n$ seeds (Student's $t$).}}"
 
 
 def as_latex(report: Report) -> str:
-    """Return the scores of `ganexp evaluate` or of the last evaluation, with a row for each configuration.
+    """Return a table of the scores of `ganexp evaluate` or of the last evaluation, with a row for each configuration.
 
     The best mean of a column is bold.
     """

@@ -12,8 +12,8 @@ from ganexp.report.score_info import ScoreInfo
 def main_score_first(runs: Sequence[Run], score_info: dict[str, ScoreInfo]) -> dict[str, ScoreInfo]:
     """Return `score_info` with the main score first.
 
-    The main score is the one that `metrics.best_by` names in most runs. If no run has such a score, it is
-    the first one whose better direction is known.
+    The main score is the one that `metrics.best_by` names in most runs. If no run has the score that
+    its `metrics.best_by` names, the main score is the first one whose better direction is known.
     """
     directed = [name for name, info in score_info.items() if info.higher_is_better is not None]
     chosen = Counter(name for run in runs if (name := run.chosen_by(directed)))
@@ -30,10 +30,10 @@ def is_declared(score: str, runs: Sequence[Run], score_info: dict[str, ScoreInfo
 def main_column(
     columns: Sequence[Column], configurations: Sequence[Configuration], score_info: dict[str, ScoreInfo]
 ) -> Column | None:
-    """Return the column to rank configurations by; None if there is none, or only columns of the best evaluation.
+    """Return the column by which to rank configurations; None if all columns are of the best evaluation.
 
     The best evaluation is not used, because it was chosen by its score. The column has the first score of `score_info`,
-    or another score if there is no such column. Of several columns, it is the one that most configurations have.
+    or another score if there is no such column. Of several columns, the one that most configurations have is returned.
     """
     unselected = [column for column in columns if column.evaluation != BEST]
     main = next(iter(score_info), None)
@@ -46,7 +46,7 @@ def main_column(
 
 
 def sort_by_score(configurations: Sequence[Configuration], column: Column | None) -> list[Configuration]:
-    """Return `configurations` with the best mean in `column` first (the lowest, if the direction is unknown).
+    """Return `configurations` sorted by their mean in `column`, best first (lowest first if the direction is unknown).
 
     Configurations without this score are last.
     """

@@ -33,10 +33,10 @@ config.yaml has all settings.
 
 ## Limits
 
-- This is one seed. Other seeds score differently; compare means over several seeds (`ganexp report`).
+- This is one seed. Other seeds give other scores; compare means over several seeds (`ganexp report`).
 - The best checkpoint was chosen by a score of the same samples, so its scores are slightly too good. Those of the last
   checkpoint and those of `ganexp evaluate` are not.
-- The samples follow the training images, with the gaps and biases of these, and may reproduce some of them.
+- The samples share the gaps and biases of the training images, and may reproduce some of these images.
 - Scores under another protocol (extractor, reference images, number of samples) are not comparable with these.
 {warnings}
 ## Origin
@@ -50,7 +50,7 @@ WITHOUT_WEIGHTS = "This bundle has no weights: `ganexp report --bundle RUN check
 WITH_WEIGHTS = """Unpack the bundle; in the unpacked directory:
 
     ganexp sample ckpt=. n=64        # writes samples of checkpoints/best.ckpt to samples/drawn-…
-    ganexp evaluate ckpt=.           # scores it again; needs the data"""
+    ganexp evaluate ckpt=.           # scores the checkpoint again; needs the data"""
 
 
 def model_card(run: Run, with_checkpoint: bool) -> str:

@@ -19,7 +19,7 @@ from ganexp.report.score_cells import score_rows
 from ganexp.report.statistics import LEVEL_TEXT
 from ganexp.report.templating import DIRECTORY, render
 
-SCRIPTS = ("curves.js", "scatter.js", "page.js")  # page.js starts everything
+SCRIPTS = ("curves.js", "scatter.js", "page.js")  # page.js is last, because it calls the others
 
 
 # The settings in the summary, if all configurations share them.
@@ -29,7 +29,8 @@ SIZES = {"schedule.steps": "steps:", "schedule.batch_size": "batch size:"}
 def as_page(report: Report, samples: Samples | None, directory: Path | None = None) -> str:
     """Return the HTML page.
 
-    Text from run directories is escaped, and the security policy of the page allows only SCRIPTS and plotly.js.
+    Text from run directories is escaped. The security policy of the page allows no scripts except SCRIPTS and
+    plotly.js.
 
     Args:
         report: the content of the page.
@@ -81,7 +82,7 @@ def _digest(source: str) -> str:
 
 
 def _pack(content: str) -> str:
-    """Return `content` compressed and in base64, which is a third of the length and has no HTML characters."""
+    """Return `content` compressed, as base64 text: a third as long, and without characters that HTML interprets."""
     return base64.b64encode(zlib.compress(content.encode(), 7)).decode()
 
 

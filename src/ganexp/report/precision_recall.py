@@ -1,4 +1,4 @@
-"""Pairs of precision and recall for the scatter of the page, one point for each run that counts."""
+"""Pairs of precision and recall for the scatter plots of the page, one point for each run that counts."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ PRECISION, RECALL = "precision_", "recall_"  # in the names of scores, before th
 
 
 def precision_recall(report: Report) -> list[dict[str, Any]]:
-    """Return the scatters that a report offers, those of `ganexp evaluate` first.
+    """Return the scatter plots that a report offers, first those with the scores of `ganexp evaluate`.
 
-    title   the extractor, the split if it is not that of the first reference, and the evaluation
+    title   the extractor, the split unless it is the one of the first reference, and the evaluation
     points  configuration (its index in the report), label, recall and precision of each run that counts
     """
     columns = {(column.score, column.evaluation, column.protocol): column for column in report.unselected}

@@ -22,19 +22,19 @@ from ganexp.report.statistics import LEVEL_TEXT, Summary, summarize
 SCORES_TEXT = (
     f"The mean over seeds ± half of its {LEVEL_TEXT} interval (Student's t). Only finished runs count; of several runs "
     'with the same settings and seed only the newest counts. "Last" is the last evaluation of the training, "best" '
-    "the one of the best checkpoint. The best one was chosen by a score of the same samples, so its scores are "
-    "slightly too good."
+    "the evaluation of the best checkpoint. This checkpoint was chosen by a score of the same samples, so its scores "
+    "are slightly too good."
 )
 EVALUATED_TEXT = (
-    '"Evaluated" are the scores of ganexp evaluate: their samples come from other latents, not used to choose the '
-    "checkpoint, and they have a protocol of their own. Where every run that counts has such a score, comparisons use "
-    "it instead of last and best."
+    '"Evaluated" are the scores of ganexp evaluate. Their samples come from other latents, which were not used to '
+    "choose the checkpoint, and they have a protocol of their own. If every run that counts has a score from ganexp "
+    'evaluate, comparisons use it instead of "last" and "best".'
 )
 COMPARISONS_TEXT = (
     "Differences are paired by seed (paired t test) if all seeds of one configuration are among the other's; otherwise "
     f"the test is Welch's t. Not separable means that the {LEVEL_TEXT} interval of the difference includes zero, that "
-    f"a configuration has a single seed, or that p is {SIGNIFICANCE} or more. Where the last checkpoint of every run "
-    "of both configurations is also its best one, they are compared once."
+    f"a configuration has a single seed, or that p is {SIGNIFICANCE} or more. If the last checkpoint of every run "
+    "of both configurations is also the run's best one, the two are compared only once."
 )
 ONE_FAMILY_TEXT = (
     "p is corrected by Holm's method for all pairs with at least two seeds each and all scores together, because the "
@@ -45,14 +45,14 @@ TWO_FAMILIES_TEXT = (
     "of every run names as the main score, and for all other scores together."
 )
 BEST_ONLY_TEXT = (
-    f"More than {MAX_ALL_PAIRS} configurations have scores: each is compared only with the one of the best mean "
-    "(the lowest mean, where it is not known which direction is better)."
+    f"More than {MAX_ALL_PAIRS} configurations have scores, so each is compared only with the configuration that has "
+    "the best mean (the lowest mean, if it is not known which direction is better)."
 )
 MAX_LISTED = 6  # configurations in a sentence
 LONG_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
 UNKNOWN_PROTOCOL_TEXT = (
     "These runs do not record their protocol (extractor, reference images, number of samples). They are compared on "
-    "the assumption that they share one."
+    "the assumption that they share one protocol."
 )
 
 
@@ -89,7 +89,7 @@ class Report:
         main: the column by which configurations are ranked; None if there are no scores.
         main_is_declared: whether every run that counts names the score of `main` in `metrics.best_by`.
         settings: the keys of the settings in which the configurations differ.
-        letters: letters of the protocols by id; empty if all runs share one.
+        letters: the letter of each protocol, with the ids of the protocols as keys; empty if all runs share a protocol.
         score_info: the information about the scores in run.json, the main score first.
         comparisons: the comparisons of pairs of configurations by each score.
         baselines: the scores of real images.
@@ -160,7 +160,7 @@ class Report:
 
     @property
     def unselected(self) -> list[Column]:
-        """Return the columns to report: preferred ones, without the evaluation that was chosen by its score."""
+        """Return the preferred columns, without those of the best evaluation, which was chosen by its score."""
         return [column for column in self.preferred if column.evaluation != BEST]
 
     @property
@@ -181,12 +181,12 @@ class Report:
 
     @property
     def tested_by_main(self) -> list[Comparison]:
-        """Return the comparisons with enough seeds by the main score."""
+        """Return the comparisons by the main score that have enough seeds for a test."""
         return [comparison for comparison in self.tested if comparison.column == self.main]
 
     @property
     def tested_by_others(self) -> list[Comparison]:
-        """Return the comparisons with enough seeds by other scores than the main one."""
+        """Return the comparisons by scores other than the main score that have enough seeds for a test."""
         return [comparison for comparison in self.tested if comparison.column != self.main]
 
     @property
@@ -202,7 +202,7 @@ class Report:
 
     @property
     def comparisons_text(self) -> str:
-        """Return how to read the comparisons."""
+        """Return a text that explains how to read the comparisons."""
         declared = self.main if self.main_is_declared else None
         families = ONE_FAMILY_TEXT if declared is None else TWO_FAMILIES_TEXT.format(declared.phrase)
         return f"{COMPARISONS_TEXT} {families}"
@@ -219,12 +219,12 @@ class Report:
 
     @property
     def scores_text(self) -> str:
-        """Return how to read the scores."""
+        """Return a text that explains how to read the scores."""
         is_evaluated = any(column.is_evaluated for column in self.columns)
         return f"{SCORES_TEXT} {EVALUATED_TEXT}" if is_evaluated else SCORES_TEXT
 
     def protocol_notes(self) -> list[ProtocolNote]:
-        """Return how the protocols differ; empty if all runs share one."""
+        """Return how the protocols differ; empty if all runs share one protocol."""
         protocols = {run.protocol_id: run.protocol for run in self.runs}
         protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
         protocols = {name: protocol for name, protocol in protocols.items() if name in self.letters}
@@ -237,7 +237,7 @@ class Report:
         return notes
 
     def common_protocols(self) -> list[str]:
-        """Return how the scores of each protocol without a letter were measured, and what limits the scores."""
+        """Return sentences on how the scores of protocols without a letter were measured, and on their limits."""
         protocols = {run.protocol_id: run.protocol for run in self.runs}
         protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
         names = {column.protocol: column.is_evaluated for column in self.columns if not column.letter}
@@ -257,7 +257,7 @@ class Report:
         sentences = {
             "Lower is better": names["lower"],
             "Higher is better": names["higher"],
-            "Not recorded which direction is better": names[""],
+            "The better direction is not recorded": names[""],
         }
         return " ".join(f"{text}: {', '.join(scores)}." for text, scores in sentences.items() if scores)
 

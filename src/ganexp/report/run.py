@@ -21,7 +21,7 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory
 
 MAX_COMMAND_LENGTH = 2000  # characters
-EVALUATIONS = ("last", "best", "untrained")  # in run.json; "last" comes first, because "best" was chosen by its score
+EVALUATIONS = ("last", "best", "untrained")  # keys in run.json; "last" is first, because "best" was chosen by its score
 
 
 @dataclass
@@ -30,16 +30,16 @@ class Run:
 
     Attributes:
         path: the run directory.
-        label: the name of the run in the report, which is its path relative to the common parent of all runs.
+        label: the name of the run in the report, which is the path relative to the common parent of all runs.
         name: the setting `name`.
         status: the status in run.json; "unreadable" if the directory cannot be read.
         seed: the setting `seed`.
-        settings: the config by dotted key, without values that depend on the run or its machine (seed, name, paths).
+        settings: the config with dotted keys, without values that depend on the run or its machine (seed, name, paths).
         metadata: the content of run.json.
-        scores: the scores, and the step, by evaluation (see EVALUATIONS) and name.
+        scores: for each evaluation (see EVALUATIONS), its scores with their names as keys, and its step.
         evaluated: the scores of `ganexp evaluate`.
-        score_info: the information about the scores in run.json, by name.
-        protocol: how the scores during training were measured, by dotted key.
+        score_info: for the name of each score, the information about the score in run.json.
+        protocol: the settings under which the scores were measured during training; the keys are dotted.
         curves: curves of losses, scores and mean logits.
         warnings: reasons not to trust the run's scores.
     """
@@ -73,7 +73,7 @@ class Run:
     def own_command(self) -> str:
         """Return the command that trains this job of a sweep alone; "" for another run, or if it is not recorded.
 
-        The directory of a user's own config files is not among the overrides, so a job with one has no such command.
+        It is also "" if the sweep had --config-dir, because the overrides of the job do not have this directory.
         """
         typed, overrides = (as_list(self.metadata.get(key)) for key in ("command", "overrides"))
         has_folder = any(str(word).startswith(("--config-dir", "-cd")) for word in typed)
@@ -91,7 +91,7 @@ class Run:
 
     @property
     def protocol_id(self) -> str:
-        """Return the id of the protocol; scores with the same id are comparable. UNKNOWN_PROTOCOL if not recorded."""
+        """Return the id of the protocol, or UNKNOWN_PROTOCOL; scores with the same protocol id are comparable."""
         return str(self.protocol.get("id", UNKNOWN_PROTOCOL))
 
     def chosen_by(self, names: Sequence[str]) -> str | None:
@@ -109,7 +109,12 @@ class Run:
         return untrained_remark(self.scores, name, bool(name and directions[name]), is_initial)
 
     def scores_under(self, evaluation: str, protocol: str) -> dict[str, float]:
-        """Return the scores of an evaluation, one of EVALUATIONS or of `ganexp evaluate`, under a protocol."""
+        """Return the scores of an evaluation under a protocol.
+
+        Args:
+            evaluation: one of EVALUATIONS, or the name of an evaluation in `evaluated`.
+            protocol: the id of the protocol.
+        """
         if evaluation in EVALUATIONS:
             return self.scores[evaluation] if self.protocol_id == protocol else {}
         of_evaluation = [each for each in self.evaluated if each.evaluation == evaluation]
@@ -185,7 +190,7 @@ def _warnings(run: Run) -> list[str]:
         for found in run.metadata.get("guard") or []
     ]
     if run.metadata.get("ganexp_dirty"):
-        warnings.append("uncommitted changes of ganexp: its commit does not hold all of the code")
+        warnings.append("uncommitted changes in ganexp: its commit does not contain all of the code")
     if as_dict(run.metadata.get("repository")).get("dirty"):
         warnings.append("uncommitted changes in the repository in which the run was started")
     return warnings

@@ -19,7 +19,7 @@ from ganexp.runs.run_directory import RunDirectory
 MAX_RUNS = 12
 MAX_STEPS = 6
 MAX_SIDE = 512  # pixels of an embedded image
-MAX_PIXELS = 20_000_000  # of a file that is opened
+MAX_PIXELS = 20_000_000  # larger pictures are not opened
 FILE_NAMES = re.compile(r"step-\d{1,9}|interpolation-[a-z]{1,20}")
 
 
@@ -31,7 +31,8 @@ class Grid:
         label: the configuration and the seed of the run.
         run: label of the run; "" for real images.
         uri: the image as a data URI; None if the run has no image.
-        remark: the step of the image if it is not that of the moment, or the run of real images; "" for no remark.
+        remark: the step of the image, unless the moment has the same step; for real images, the run that they are from;
+            "" for no remark.
     """
 
     label: str
@@ -61,7 +62,7 @@ class Samples:
 
     Attributes:
         moments: steps in order, then interpolations.
-        left_out: the numbers of left out runs and steps as text; "" if nothing is left out.
+        left_out: a text with the numbers of runs and steps that are left out; "" if nothing is left out.
         real: real images in the arrangement of the samples; None if no run has such a picture.
     """
 
@@ -78,7 +79,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class _Source:
-    """A run, its label in the captions, and the files of its sample grids, by name without suffix."""
+    """A run, its label in the captions, and the files of its sample grids; their keys are names without suffix."""
 
     run: Run
     label: str
@@ -89,12 +90,12 @@ def choose_samples(configurations: Sequence[Configuration], first: Run | None = 
     """Return the sample grids of at most MAX_RUNS runs at MAX_STEPS steps.
 
     Runs are chosen in rounds: the first run of each configuration, then the second run of each, and so on. They are
-    shown by configuration. The steps are evenly spread over the steps that most of these runs have; a run without one
-    of them shows its nearest step.
+    shown in the order of the configurations. The steps are evenly spread over the steps that most of these runs have.
+    A run that lacks one of these steps shows its nearest step.
 
     Args:
         configurations: the configurations of runs.
-        first: a run of the first configuration that is shown first; None shows all runs in their order.
+        first: a run of the first configuration, which is shown before all others; None shows all runs in their order.
     """
     place = {run.path: number for number, configuration in enumerate(configurations) for run in configuration.runs}
     by_turns = chain(*zip_longest(*(configuration.counted or configuration.runs for configuration in configurations)))
@@ -115,7 +116,7 @@ def choose_samples(configurations: Sequence[Configuration], first: Run | None = 
 
 
 def _caption(run: Run, configuration: Configuration) -> str:
-    """Return the configuration and the seed of a run, or its own label if these do not identify the run."""
+    """Return the configuration and the seed of a run, or the label of the run if these do not identify it."""
     is_only_one = [other.seed for other in configuration.runs].count(run.seed) == 1
     return (
         f"{configuration.label}, seed {run.seed}"
@@ -125,7 +126,10 @@ def _caption(run: Run, configuration: Configuration) -> str:
 
 
 def _real_images(runs: Sequence[Run]) -> Grid | None:
-    """Return the real images of the first run that has a picture of them; the remark names it if datasets differ."""
+    """Return the real images of the first run that has a picture of them.
+
+    If the runs have different datasets, the remark names this run.
+    """
     remark = len({run.dataset for run in runs}) > 1
     for run in runs:
         if uri := embed(RunDirectory(run.path).samples / "real.png"):
@@ -148,7 +152,7 @@ def _load_moment(name: str, sources: Sequence[_Source]) -> Moment:
 
 
 def _load_grid(name: str, source: _Source) -> Grid:
-    """Return the grid with the given name, or else that of the nearest step; untrained samples are the last choice."""
+    """Return the grid with the given name, or else the grid of the nearest step; step 0 is only the last choice."""
     label, run = source.label, source.run.label
     if name in source.files:
         return Grid(label, run, embed(source.files[name]))
@@ -161,7 +165,7 @@ def _load_grid(name: str, source: _Source) -> Grid:
 
 
 def last_grid(run: Run, label: str) -> Grid | None:
-    """Return the last samples of a run, with their step as the remark; None if it has none."""
+    """Return the last samples of a run, with their step as the remark; None if the run has no samples."""
     steps = [name for name in _sample_files(run) if _is_step(name)]
     if not steps:
         return None

@@ -45,7 +45,7 @@ class ScoreCell:
         text: the mean with half of its interval, or a dash if no run has the score.
         value: the number to sort by; None if no run has the score.
         bar: the bar; None if no run has the score.
-        remark: the level of the interval and the deviation, or "one seed"; "" if no run has the score.
+        remark: the level of the interval and the standard deviation, or "one seed"; "" if no run has the score.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""Read the information about scores in run.json: the better direction, the plot scale, and which are deviations."""
+"""Read the information about scores in run.json, such as which direction is better and which are deviations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,15 +14,15 @@ class ScoreInfo:
     Attributes:
         higher_is_better: whether higher values are better; None if the direction is unknown.
         log_scale: whether to plot the score on a logarithmic axis.
-        spread_of: the score that this value is a deviation or an interval end of; None for other values.
-        fewest_images: number of images below which the score has a bias; None if it has none.
-        samples: number of samples of the score; None if it is that of its protocol.
+        spread_of: the score to which this value belongs as a deviation or an interval end; None for other values.
+        fewest_images: number of images below which the score has a bias; None if there is no such number.
+        samples: number of samples of the score; None if the protocol of the score has this number.
     """
 
     higher_is_better: bool | None = None
     log_scale: bool = False
     spread_of: str | None = None
-    fewest_images: int | None = field(default=None, compare=False)  # older runs do not record these two
+    fewest_images: int | None = field(default=None, compare=False)  # older runs lack this field and the next
     samples: int | None = field(default=None, compare=False)
 
     @property
@@ -37,7 +37,7 @@ UNKNOWN = ScoreInfo()
 
 
 def read_score_info(node: Any) -> dict[str, ScoreInfo]:
-    """Return the valid entries of `score_info` by score, in the order of the file.
+    """Return the valid entry of `score_info` for each score, in the order of the file.
 
     Args:
         node: the value of `score_info` in run.json, which may be missing or invalid. An entry that is not a dictionary

@@ -13,13 +13,14 @@ from ganexp.config import schema
 from ganexp.config.yaml_limits import MAX_DEPTH, refuse_extreme_yaml
 from ganexp.report.values import flatten
 
-MAX_CHARACTERS = 1_000_000  # of a config
+MAX_CHARACTERS = 1_000_000  # characters of a config file
 
-# Keys that belong to the run or its machine, or observe training. Runs that differ only in them are one configuration.
+# Keys that belong to the run or to its machine, or that only concern the observation of training. Runs that differ
+# only in these keys have the same configuration.
 NOT_SETTINGS = frozenset(
     {
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"),
-        *("data.images", "schedule.epochs", "schedule.evaluate_every_epochs", "schedule.keep_at"),  # steps decide
+        *("data.images", "schedule.epochs", "schedule.evaluate_every_epochs", "schedule.keep_at"),  # the steps decide
         *(
             "metrics.interpolate",
             "data.changed",
@@ -35,7 +36,7 @@ NOT_SETTINGS = frozenset(
 )
 NOT_SETTING_GROUPS = frozenset({"callbacks", "logger"})  # these observe training without changing it
 
-# Of a path to images only the last part is a setting: two machines may keep the same images in different places.
+# Only the last part of a path to images is a setting: two machines may keep the same images in different places.
 IMAGE_PATHS = ("data.path", "data.source.path")
 
 # The lines that usually are the only difference between the configs of a sweep over seeds.
@@ -48,7 +49,7 @@ def is_setting(key: str) -> bool:
 
 
 def read_config(text: str) -> dict[str, Any]:
-    """Return the values of a config.yaml by dotted key, without those that are None.
+    """Return the values of a config.yaml with their dotted keys, without values that are None.
 
     Keys of the schema that are missing in the config get the default of the schema.
 
@@ -88,7 +89,10 @@ def setting_text(key: str, value: Any) -> str:
 
 @lru_cache(maxsize=32)
 def _read_shared_part(text: str) -> dict[str, Any]:
-    """Parse a config without its lines that differ between runs, so that the cache parses a sweep over seeds once."""
+    """Parse the lines of a config that do not depend on the run.
+
+    The runs of a sweep over seeds share these lines, so the cache lets them be parsed only once.
+    """
     config = dict(flatten(_parse(text)))
     for key, default in _schema_defaults().items():
         if key not in config:

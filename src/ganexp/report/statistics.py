@@ -68,7 +68,7 @@ def summarize(values: Sequence[float]) -> Summary:
 
 
 def t_quantiles(count: int) -> list[float]:
-    """Return the quantile of Student's t for the interval of a mean of 0, 1, … `count` values; 0 below two values."""
+    """Return the quantiles of Student's t for the intervals of means of 0, 1, …, `count` values; 0 for fewer than 2."""
     quantiles = [float(stdtrit(n - 1, (1 + LEVEL) / 2)) for n in range(2, count + 1)]
     return [0.0, 0.0, *quantiles]
 
@@ -80,8 +80,8 @@ def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]
     unequal variances.
 
     Args:
-        first: values by seed, with at least one value.
-        second: values by seed, with at least one value.
+        first: the value of each seed of the first group, at least one.
+        second: the value of each seed of the second group, at least one.
     """
     shared = sorted(first.keys() & second.keys(), key=str)
     is_paired = len(shared) == min(len(first), len(second))
@@ -102,7 +102,7 @@ def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]
 
 def _t_test(a: Sequence[float], b: Sequence[float], is_paired: bool) -> tuple[float, float, float]:
     """Return the ends of the interval of a difference and its two-sided p value."""
-    from scipy import stats  # slow to import, so only where groups are compared
+    from scipy import stats  # slow to import, so imported only if groups are compared
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # about values that are equal except for the last digits
@@ -116,7 +116,8 @@ def holm(ps: Sequence[float], total: int | None = None) -> list[float]:
 
     Args:
         ps: p values.
-        total: the number of tests, if there are more than `ps`. The missing p values are assumed to be larger.
+        total: the number of tests, if it is larger than the number of `ps`. The missing p values are assumed to be
+            larger.
     """
     total = total or len(ps)
     adjusted, highest = [0.0] * len(ps), 0.0

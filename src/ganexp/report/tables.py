@@ -14,12 +14,12 @@ from ganexp.report.statistics import LEVEL_TEXT
 
 STATISTICS = ("n", "mean", "sd", "low", "high")  # fields of Summary: the columns of table.csv for each score
 FORMULA_STARTS = ("=", "+", "-", "@")  # characters by which spreadsheets recognise a formula
-# What Markdown would read as markup: of brackets only the end of a link, and of < only the start of a tag.
+# What Markdown would read as markup. A bracket is markup only at the end of a link, and < only at the start of a tag.
 MARKUP = re.compile(r"[\\|`*]|\](?=[(\[:])|<(?=[A-Za-z/!?])|^[>#]")
 
 
 def as_csv(report: Report) -> str:
-    """Return a table with a row for each configuration, and numbers with all digits."""
+    """Return a CSV table with a row for each configuration; the numbers have all their digits."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     score_heads = [f"{_csv_name(column)}_{statistic}" for column in report.columns for statistic in STATISTICS]

@@ -14,7 +14,7 @@ from ganexp.report.formatting import difference_texts, number, typographic_minus
 from ganexp.report.settings import setting_name, setting_text
 
 DIRECTORY = Path(__file__).parent / "templates"
-PARTS = re.compile(r"(?<=[=_])|(?<=\.)(?=[a-zA-Z])")  # of a name: a line can break between them, not within a number
+PARTS = re.compile(r"(?<=[=_])|(?<=\.)(?=[a-zA-Z])")  # where a line can break in a name: never within a number
 
 
 def sort_key(value: float | None) -> str:
@@ -32,7 +32,7 @@ def render(template: str, **values: Any) -> str:
 
     Args:
         template: the name of a file in templates/.
-        values: the values for the template, by name.
+        values: the values for the template; the keywords are the names in the template.
     """
     return environment.get_template(template).render(values)
 

@@ -13,15 +13,15 @@ from ganexp.report.statistics import LEVEL_TEXT
 
 MAX_ROWS = 20
 MAX_VERDICTS = 6
-MIN_LABEL = 28  # characters; the least room for labels that are longer
-MAX_WIDTH = 140  # characters up to which scores are shown, also in a file or pipe, whose lines have no limit
+MIN_LABEL = 28  # characters; longer labels have at least this much room
+MAX_WIDTH = 140  # characters; a column of scores beyond this is not shown, even in a file or pipe
 BORDER = 3  # characters beside the content of a column: the line and a space on both sides
 
 
 def score_table(report: Report, width: int) -> Table:
     """Return a table of the first configurations, with as many scores as fit into `width` characters.
 
-    The scores are those of `ganexp evaluate` or of the last evaluation. If labels are cut, the rows have numbers.
+    The scores are those of `ganexp evaluate` or of the last evaluation. If labels are cut, the rows are numbered.
     """
     rows = report.rows[:MAX_ROWS]
     shown, room = _layout(report, width)
@@ -39,7 +39,7 @@ def score_table(report: Report, width: int) -> Table:
 
 
 def label_lines(report: Report, width: int) -> list[str]:
-    """Return a line with the number and the label of each row, if `score_table` cuts labels."""
+    """Return a line with the number and the label of each row if `score_table` cuts labels, otherwise no lines."""
     labels = [row.configuration.label for row in report.rows[:MAX_ROWS]]
     _, room = _layout(report, width)
     is_cut = any(len(label) > room for label in labels)
@@ -109,7 +109,7 @@ def _scores(row: Row, columns: Sequence[Column]) -> list[str]:
 def verdict_lines(report: Report) -> list[str]:
     """Return the first verdicts on the scores of `score_table`, starting with separable configurations.
 
-    One line counts the further ones, and another one those without enough seeds for a test.
+    One more line counts the further verdicts. Another line counts the comparisons without enough seeds for a test.
     """
     shown = [comparison for comparison in report.tested if comparison.column.evaluation != BEST]
     shown.sort(key=lambda comparison: not comparison.is_separable)

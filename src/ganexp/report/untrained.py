@@ -9,7 +9,7 @@ def untrained_remark(
     """Return one line if the networks at step 0 scored better than the best checkpoint, otherwise "".
 
     Args:
-        scores: the scores, and the step, of the evaluations in run.json by name.
+        scores: for each evaluation in run.json, its scores with their names as keys, and its step.
         name: the score that chose the best checkpoint; None if it is not known.
         higher_is_better: whether higher values of this score are better.
         is_initial: whether the networks at step 0 came from another run, so that they were trained.

@@ -1,4 +1,4 @@
-"""Write files atomically: after a crash, or for a concurrent reader, a file has its old or its new content.
+"""Write files atomically: after a crash, or for a concurrent reader, a file has all of its old or of its new content.
 
 Must not import torch.
 """
@@ -32,7 +32,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _flush_to_disk(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, str(temporary)):  # None: the disk is full, for example
+        if error.errno is None or error.filename not in (None, str(temporary)):  # no filename: a full disk, for example
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None  # the user knows only this name
     finally:

@@ -27,8 +27,8 @@ PACKAGES = (
 )
 
 PACKAGE = Path(ganexp.__file__).resolve().parent
-TYPED_COMMAND = "GANEXP_COMMAND"  # environment variable: typed arguments as JSON, also for a launcher's processes
-COMMIT_FILE = "commit.json"  # in an installed package: what `git_state` returned for its checkout at the build
+TYPED_COMMAND = "GANEXP_COMMAND"  # environment variable: the typed arguments as JSON, also for child processes
+COMMIT_FILE = "commit.json"  # in an installed package: `git_state` of the checkout it was built from
 
 
 def now() -> str:
@@ -41,8 +41,8 @@ def environment() -> dict[str, Any]:
 
     The command line is the one that was typed, also in a job of a sweep, where `sys.argv` has what a launcher needs.
 
-    The commit of ganexp is separate from that of the repository in which the command was started, because the latter
-    may be the user's.
+    The commit of ganexp is separate from the commit of the repository in which the command was started, because this
+    repository may be the user's.
     """
     own = own_state()
     return {
@@ -64,9 +64,9 @@ def package_versions() -> dict[str, str]:
 
 
 def own_state(package: Path = PACKAGE) -> dict[str, Any]:
-    """Return ganexp's own commit, and whether its code has changes; None and False if the commit is not known.
+    """Return ganexp's own commit, and whether its code has uncommitted changes; None and False if not known.
 
-    An installed package has a file with the commit. For an editable install, Git reads it from the checkout.
+    An installed package has a file with the commit. For an editable install, Git reads the commit from the checkout.
 
     Args:
         package: the directory of the package.
@@ -79,7 +79,10 @@ def own_state(package: Path = PACKAGE) -> dict[str, Any]:
 
 
 def git_state(directory: Path) -> dict[str, Any]:
-    """Return the Git commit of the checkout at `directory`, and whether it has changes; None and False if unknown."""
+    """Return the Git commit of the checkout at `directory`, and whether the checkout has uncommitted changes.
+
+    If they are not known, return None and False.
+    """
     changes = _git(directory, "status", "--porcelain", "--ignore-submodules", without_programs=True)
     return {"commit": _git(directory, "rev-parse", "HEAD"), "dirty": bool(changes)}
 
@@ -88,10 +91,10 @@ def _git(directory: Path, *arguments: str, without_programs: bool = False) -> st
     """Return the output of a Git command, or None if it fails.
 
     Args:
-        directory: the directory in which it runs.
+        directory: the directory in which Git runs.
         arguments: the command line after git.
-        without_programs: whether to ignore the programs that the settings of the checkout name. The checkout may be a
-            stranger's, and `git status` would run a file monitor and filters of file contents.
+        without_programs: whether to ignore the programs that the settings of the checkout name: a file monitor, and
+            filters of file contents. The checkout may be a stranger's, and `git status` would run these programs.
     """
     settings = {"core.fsmonitor": "false"} | dict.fromkeys(_filters(directory), "") if without_programs else {}
     environ = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_COUNT": str(len(settings))}

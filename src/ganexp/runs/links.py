@@ -10,7 +10,7 @@ LOG_OF_WANDB = "wandb/*/logs/debug-core.log"  # W&B links its own log there; gan
 
 
 def refuse_links(path: str | Path) -> None:
-    """Check that a run directory holds only regular files, directories, and links that stay in it.
+    """Check that a run directory holds only regular files, directories, and links that do not lead out of it.
 
     A directory from a stranger could hold a link to one of the user's files, which ganexp would read or overwrite, or
     a named pipe, on which ganexp would wait for ever.
@@ -26,7 +26,7 @@ def refuse_links(path: str | Path) -> None:
             if stat.S_ISLNK(mode) and not entry.resolve().is_relative_to(root) and not entry.match(LOG_OF_WANDB):
                 raise UserError(
                     f"{entry} is a link to {os.readlink(entry)}, outside of the run directory. ganexp neither reads "
-                    "nor writes through it: replace it by what it points to."
+                    "nor writes through such a link: replace the link by what it points to."
                 )
             if not (stat.S_ISLNK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
                 raise UserError(f"{entry} is not a regular file. Remove it.")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 # The start of a dotted key, before its last two parts: "optimizer." of optimizer.generator.lr.
 KEY_START = re.compile(r"[a-z_.]+\.(?=[a-z_]+\.\w+$)")
-MAX_LENGTH = 150  # characters; file systems allow 255 bytes, and the number of a job may be added
+MAX_LENGTH = 150  # characters of a name; file systems allow 255 bytes, and the number of a job may be added
 
 
 def slug(text: str) -> str:
-    """Return a name for paths and command lines: all characters except letters, digits, . + - _ are replaced by -."""
+    """Return a name for paths and command lines: all characters but letters, digits and . + - _ become hyphens."""
     return re.sub(r"[^\w.+-]+", "-", str(text)).strip("-")[:MAX_LENGTH] or "run"
 
 
@@ -30,8 +30,8 @@ def run_name(name: str | None, *choices: str | None) -> str:
 def job_name(number: int | None, overrides: str, sweep: str = "") -> str:
     """Return the directory name of a sweep job, such as 03-generator.lr-0.1_seed-1, from its number and its overrides.
 
-    Of a dotted key, only the last two parts are used, so that TensorBoard can show the names. Quotes and brackets of
-    values are left out. If `sweep` has a directory named by the full keys, as in older sweeps, this name is used.
+    Only the last two parts of a dotted key are used, so that TensorBoard can show the names. Quotes and brackets of
+    values are left out. If `sweep` has a directory whose name has the full keys, as in older sweeps, its name is used.
 
     Args:
         number: the number of the job; None until Hydra has assigned it.

@@ -6,18 +6,18 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: above a limit on the size of files
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}  # EFBIG: the file is larger than a limit allows
 ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
 PATHS = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP}
 MAX_SHOWN = 200  # characters of a path
 
 
 def explain_place(error: OSError, places: Mapping[str, str]) -> str:
-    """Return an error's reason and what the user can do about it; empty if it is not about space, access or a path.
+    """Return an error's reason and what the user can do; empty if the error is not about space, access or a path.
 
     Args:
         error: the error from the operating system.
-        places: the settings that change the directories and files of a command, by path.
+        places: for the path of each directory or file of a command, the setting that changes this path.
     """
     if error.errno in FULL and error.filename is None:
         listed = "".join(f"\n  {path}: {setting}" for path, setting in places.items())
@@ -50,7 +50,7 @@ def check_writable(path: str | Path) -> None:
 
 
 def _settings_of(path: str, places: Mapping[str, str]) -> list[str]:
-    """Return the settings that change `path`: the setting of its nearest parent, or else of all paths inside it."""
+    """Return the settings that change `path`: that of its nearest parent, or else those of all paths inside `path`."""
     above = [place for place in places if _is_within(path, place)]
     if above:
         return [places[max(above, key=len)]]

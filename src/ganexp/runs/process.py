@@ -6,25 +6,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-ENDED = ("Z", "X")  # states of a process that has ended, but whose parent has not noticed it yet
+ENDED = ("Z", "X")  # states of a process that has ended, but whose parent has not yet noticed the end
 DIED = "died"
 
 
 def this_process() -> dict[str, Any]:
-    """Return what identifies this process, in the format of run.json: its number, its start, and `_machine`.
+    """Return what identifies this process, in the format of run.json: its process id, its start time, and `_machine`.
 
-    The number of an ended process may be used again, also after a restart of the machine. Therefore the starts of the
-    process and of the machine are recorded, too, if the operating system provides them.
+    The id of an ended process may be given to a new process, also after a restart of the machine. Therefore the start
+    time of the process and the id of the machine's last start are recorded, too, if the operating system provides them.
     """
     pid = os.getpid()
     return {"pid": pid, "started": _start_and_state(pid)[0], **_machine()}
 
 
 def has_ended(process: Mapping[str, Any]) -> bool:
-    """Return whether a process that `this_process` described has certainly ended; false if it cannot be seen from here.
+    """Return whether a process has certainly ended; false if this cannot be known from this process.
 
     Args:
-        process: the description. It may come from a stranger, so its values may have any types.
+        process: what `this_process` returned in that process. It is read from a file that may come from a stranger, so
+            its values may have any types.
     """
     pid = process.get("pid")
     here = _machine()
@@ -41,7 +42,7 @@ def has_ended(process: Mapping[str, Any]) -> bool:
 
 
 def current_status(metadata: Mapping[str, Any]) -> str | None:
-    """Return the status in the content of run.json, but `died` for a status `running` whose process has ended."""
+    """Return the status in the content of run.json, but `died` if it is `running` and the run's process has ended."""
     status, process = metadata.get("status"), metadata.get("process")
     return DIED if status == "running" and isinstance(process, Mapping) and has_ended(process) else status
 
@@ -56,7 +57,10 @@ def _machine() -> dict[str, Any]:
 
 
 def _start_and_state(pid: int) -> tuple[int | None, str]:
-    """Return the start of a process, in clock ticks after that of the machine, and its state; None and X if unknown."""
+    """Return the start time and the state of a process; None and "X" if they are unknown.
+
+    The start time is in clock ticks since the start of the machine.
+    """
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
         fields = text.rpartition(")")[2].split()  # the name of the program, in parentheses, may have spaces

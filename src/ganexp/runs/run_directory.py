@@ -4,10 +4,10 @@ config.yaml      the resolved config
 run.json         metadata: status, versions, machine, times, final scores
 metrics.jsonl    one line for each logged point: step, axes, losses or scores
 run.log          what was printed, with the times
-samples/         grids of samples from fixed latents, by step; interpolations
-curves.png       losses and scores by step
-checkpoints/     best.ckpt (by the score that metrics.best_by names), last.ckpt, and the epochs of schedule.keep_at as
-                 step-*-epoch-*.ckpt
+samples/         grids of samples from fixed latents, one for each evaluation; interpolations
+curves.png       curves of losses and scores against the step
+checkpoints/     best.ckpt (best by the score that metrics.best_by names), last.ckpt, and step-*-epoch-*.ckpt for each
+                 epoch in schedule.keep_at
 .hydra/          files for Hydra's own tools: the composed config, its overrides, and Hydra's settings
 """
 
@@ -30,7 +30,7 @@ from ganexp.runs.records import read_points, read_record
 KEPT = re.compile(r"step-(\d+)-epoch-(\d+)\.ckpt")
 MAX_ATTEMPTS = 1000  # names tried for a directory that no other run uses
 HYDRA_DIRECTORY = ".hydra"
-HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # files in this directory
+HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # files in .hydra
 
 
 class RunDirectory:
@@ -64,11 +64,11 @@ class RunDirectory:
         raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs already use this path. Choose another hydra.run.dir")
 
     def kept_checkpoint(self, step: int, epoch: int) -> Path:
-        """Return the path of the checkpoint that is kept after an epoch."""
+        """Return the path of the checkpoint that the run keeps at the end of `epoch`."""
         return self.last.parent / f"step-{step:07d}-epoch-{epoch}.ckpt"
 
     def kept_checkpoints(self) -> dict[tuple[int, int], Path]:
-        """Return the kept checkpoints by step and epoch, in order."""
+        """Return the paths of the kept checkpoints in order; the keys are pairs of a step and an epoch."""
         found = {}
         for path in sorted(self.last.parent.glob("step-*-epoch-*.ckpt")):
             if numbers := KEPT.fullmatch(path.name):
@@ -86,7 +86,7 @@ class RunDirectory:
             with FileLock(self.path / ".lock", timeout=0):
                 yield
         except Timeout:
-            raise UserError(f"{self.path} is being trained by another process: wait for it, or stop it.") from None
+            raise UserError(f"{self.path}: another process is training this run. Wait for it, or stop it.") from None
 
     def save_config(self, cfg: DictConfig) -> None:
         """Write `cfg` to config.yaml."""
@@ -131,7 +131,7 @@ class RunDirectory:
 def reserve(path: str | Path) -> Path:
     """Create a directory for a run that has not started yet: `path`, or `path`-2, `path`-3, … if another run uses it.
 
-    An empty .hydra directory in it marks it as reserved. Two processes that call this with the same path at the same
+    An empty .hydra directory marks it as reserved. Two processes that call this with the same path at the same
     time get different directories.
     """
     for candidate in candidates(path):
@@ -186,7 +186,7 @@ def remove_if_empty(path: str | Path) -> None:
 
 
 def _remove_hydra_files(path: Path) -> None:
-    """Remove Hydra's directory in `path` if neither directory has other files."""
+    """Remove Hydra's directory in `path`, unless `path` or Hydra's directory has other files."""
     directory = path / HYDRA_DIRECTORY
     files = {directory / name for name in HYDRA_FILES}
     if directory.is_dir() and list(path.iterdir()) == [directory] and set(directory.iterdir()) <= files:

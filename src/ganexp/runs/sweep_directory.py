@@ -62,10 +62,10 @@ class SweepDirectory:
             ) from None
 
     def jobs(self) -> dict[str, dict[str, Any]]:
-        """Return the content of run.json of every started job, by the job's directory, in the order of the jobs.
+        """Return the content of the run.json of every started job, in the order of the jobs.
 
-        A job with an empty run.json has the status running. A job whose process ended without a result has the status
-        died.
+        The keys are the paths of the jobs' directories, relative to the directory of the sweep. A job with an empty
+        run.json has the status running. A job whose process ended without a result has the status died.
         """
         paths = sorted((file.parent.relative_to(self.path) for file in self.path.rglob("run.json")), key=_order)
         records = {path: {"status": "running"} | RunDirectory(self.path / path).metadata() for path in paths}
@@ -75,8 +75,8 @@ class SweepDirectory:
         """Take the lock, and write sweep.json or continue the existing sweep.
 
         Raises:
-            UserError: another process runs this sweep, or the directory holds a sweep with other overrides, a
-                damaged record, or links to other places.
+            UserError: another process runs this sweep, or the directory has a sweep with other overrides, a
+                damaged record, or links that lead out of it.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         refuse_links(self.path)

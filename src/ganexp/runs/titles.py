@@ -10,9 +10,9 @@ GROUPS = ("data", "model", "loss")
 
 
 def run_title(run: RunDirectory) -> str:
-    """Return dataset, model, loss and seed of a run; empty without the groups in run.json or without config.yaml.
+    """Return the dataset, model, loss and seed of a run; empty if run.json lacks them or config.yaml is missing.
 
-    A dataset of the user's own images is named after their directory or zip.
+    A dataset of the user's own images is named after the directory or zip file of the images.
     """
     options = run.metadata().get("groups", {})
     if not options or not run.config.exists():

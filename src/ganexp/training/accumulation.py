@@ -21,23 +21,24 @@ OnOom = Literal["halve", "raise"]
 class AccumulatedUpdates:
     """Average the gradients, the loss and the state of an update over equal parts of its batch.
 
-    Every part starts with the state of the networks and of the objective from before the update: the running statistics
-    of batch norm, the vectors of spectral norm, BEGAN's k. The parts therefore do what the
-    same number of devices would do.
+    Every part starts with the state that the networks and the objective had before the update, such as the running
+    statistics of batch norm, the vectors of spectral norm and BEGAN's k. The parts therefore compute what the same
+    number of devices would compute.
 
-    If an update runs out of memory, it is repeated with twice as many parts, once in a run. It then has the same random
-    numbers and starts with the same state, except for images that `loss/modifier=replay` has stored.
+    If an update runs out of memory, it is repeated with twice as many parts. This happens at most once in a run. The
+    repeated update has the same random numbers and starts with the same state, except for images that
+    `loss/modifier=replay` has stored.
 
     Args:
         networks: all networks by name.
         objective: the objective, which may have a state.
         batches: the images and labels of the updates.
-        parts: number of parts, which divides the number of images in a batch.
-        on_oom: whether an update that runs out of memory is repeated with twice as many parts (`halve`).
+        parts: number of parts; it must divide the number of images in a batch.
+        on_oom: if an update runs out of memory, `halve` repeats it with twice as many parts; `raise` does not.
 
     Attributes:
         parts: the present number of parts.
-        on_halved: function that is called with facts for run.json when the parts have been halved.
+        on_halved: function that is called when the parts have been halved, with facts for run.json.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class AccumulatedUpdates:
             real: the real images of the update on this device.
 
         Raises:
-            torch.OutOfMemoryError: the memory is too small, and the parts cannot be halved (again).
+            torch.OutOfMemoryError: the memory is too small, and the parts cannot be halved, or were halved before.
         """
         can_be_repeated = self._can_be_repeated(phase, real)
         if can_be_repeated or self.parts > 1:
@@ -74,7 +75,8 @@ class AccumulatedUpdates:
     def _can_be_repeated(self, phase: Backward, real: RealBatch) -> bool:
         """Return whether the update can be repeated with twice as many parts.
 
-        Images that an earlier update has generated to share them cannot be generated again in smaller parts.
+        If the updates of a step share generated images, only the first of these updates can be repeated, because the
+        images exist in the old parts afterwards.
         """
         is_first = self._may_halve and self.parts == self._configured_parts and processes.count() == 1
         return is_first and len(real.images) % (2 * self.parts) == 0 and not self.batches.has_shared_fakes
@@ -83,8 +85,8 @@ class AccumulatedUpdates:
         """Restore what the failed update has changed, and double the number of parts."""
         self._state.restore_buffers()
         self._state.restore_random_state()
-        self.batches.start_step()  # forget images that the failed update has generated to share them
-        for parameter in self.networks[phase.network].parameters():  # other networks may still need theirs
+        self.batches.start_step()  # forget images that the failed update has stored for other updates
+        for parameter in self.networks[phase.network].parameters():  # other networks may still need their gradients
             parameter.grad = None
         if real.images.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -110,7 +112,7 @@ class AccumulatedUpdates:
 
     @torch.no_grad()
     def _average(self, phase: Backward, results: Results, sums: list[Tensor]) -> Results:
-        """Set gradients and buffers to the means of the `sums`, and return the means of the results."""
+        """Divide `sums` by the number of parts. Set gradients and buffers to the means; return the mean results."""
         means = iter(torch._foreach_div(sums, self.parts))
         for parameter in self.networks[phase.network].parameters():
             if parameter.grad is not None:
@@ -122,16 +124,16 @@ class AccumulatedUpdates:
         return Results(loss, terms, accuracies)
 
     def state_dict(self) -> dict[str, int]:
-        """Return the number of parts if it was doubled, so that a resumed run keeps it."""
+        """Return the number of parts if it was doubled, so that a resumed run keeps this number."""
         return {} if self.parts == self._configured_parts else {"accumulate": self.parts}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore the number of parts. If it was doubled after the checkpoint was saved, it stays doubled."""
+        """Restore the number of parts. A number that was doubled after the checkpoint was saved stays doubled."""
         self.parts = max(self.parts, state.get("accumulate", 1))
 
 
 def out_of_memory(error: torch.OutOfMemoryError, batch_size: int, parts: int) -> UserError:
-    """Return the error to show if a training runs out of memory, with the settings that need less."""
+    """Return the error to show if a training runs out of memory, with settings that need less memory."""
     return UserError(
         f"out of memory: {first_line(error)}\nAn update has schedule.batch_size={batch_size} images, and "
         f"schedule.accumulate={parts} is the number of parts in which they go through the networks: use "
@@ -141,7 +143,7 @@ def out_of_memory(error: torch.OutOfMemoryError, batch_size: int, parts: int) ->
 
 
 class _State:
-    """The buffers of modules, and the random state of a device, before an update."""
+    """A copy of modules' buffers, and of the random state of a device, from before an update."""
 
     def __init__(self, modules: list[nn.Module]) -> None:
         self._owners = [
@@ -153,7 +155,7 @@ class _State:
         self._saved: list[Tensor] = []
 
     def _buffers(self) -> list[Tensor]:
-        """Return the present buffers, because a module may replace a buffer by another tensor."""
+        """Return the present buffers, which may be new tensors, because a module may replace a buffer."""
         return [getattr(module, name) for module, name in self._owners]
 
     def save(self, device: torch.device) -> None:
@@ -161,13 +163,13 @@ class _State:
         buffers, self._device = self._buffers(), device
         if [each.device for each in self._saved] != [each.device for each in buffers]:
             self._saved = [torch.empty_like(each) for each in buffers]
-        for kind in {each.dtype for each in buffers}:  # together, which takes one launch on a GPU
+        for kind in {each.dtype for each in buffers}:  # copied together, which takes one launch on a GPU
             pairs = [pair for pair in zip(self._saved, buffers, strict=True) if pair[1].dtype == kind]
             torch._foreach_copy_([saved for saved, _ in pairs], [buffer for _, buffer in pairs])
         self._random = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
     def restore_buffers(self) -> None:
-        """Replace the buffers by copies of the saved ones: the graph of shared images may still use the old ones."""
+        """Replace the buffers by copies of the saved ones. The graph of shared images may still use the old tensors."""
         for (module, name), saved in zip(self._owners, self._saved, strict=True):
             setattr(module, name, saved.clone())
 
@@ -184,7 +186,7 @@ class _State:
         return [buffer - saved for buffer, saved in pairs if buffer.is_floating_point()]
 
     def apply_changes(self, changes: list[Tensor]) -> None:
-        """Set the floating-point buffers to those that were saved, plus the changes."""
+        """Set the floating-point buffers to the saved values plus `changes`."""
         floating = [index for index, saved in enumerate(self._saved) if saved.is_floating_point()]
         for index, change in zip(floating, changes, strict=True):
             module, name = self._owners[index]

@@ -4,7 +4,7 @@ import time
 
 
 class TrainingClock:
-    """Count the seconds of training, added up over all processes of a resumed run. The clock can be paused."""
+    """Count the seconds of training, including the earlier processes of a resumed run. The clock can be paused."""
 
     def __init__(self) -> None:
         self.total = 0.0  # seconds counted before the clock was last started
@@ -30,5 +30,5 @@ class TrainingClock:
         return self.total + running
 
     def seconds_of_this_process(self) -> float:
-        """Return the seconds counted so far, without those that were taken over."""
+        """Return the seconds counted so far, without the seconds of the earlier processes of the run."""
         return self.seconds() - self._of_other_processes

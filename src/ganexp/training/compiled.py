@@ -1,8 +1,9 @@
-"""Compute the gradients of an update with one function that torch.compile makes of the update.
+"""Compute the gradients of an update with one function, which torch.compile makes from all operations of the update.
 
-The function has the forward passes, the loss, the penalties with their second-order gradients, and the gradients of the
-weights. It is compiled as a whole, because compiled networks have no second-order gradients. The update of the weights
-stays outside, so that optimizers, learning rates and checkpoints work as usual.
+The function computes the forward passes, the loss, the penalties with their second-order gradients, and the gradients
+of the weights. All this is compiled together, because torch cannot compute second-order gradients through a network
+that is compiled alone. The optimizer's step is not part of the function, so that optimizers, learning rates and
+checkpoints work as usual.
 """
 
 import logging
@@ -21,12 +22,12 @@ from ganexp.training.self_test import State, difference
 from ganexp.training.updates import Backward
 
 BACKEND = "inductor"
-# Random numbers are drawn by the same operations in the same order as without compilation.
+# With these options, random numbers are drawn by the same operations in the same order as without compilation.
 OPTIONS: dict[str, Any] = {"fallback_random": True, "reorder_for_locality": False, "reorder_for_peak_memory": False}
-RECOMPILE_LIMIT = 64  # above the number of combinations of network, backend and batch size
+RECOMPILE_LIMIT = 64  # more than there are combinations of network, backend and batch size
 # Tolerances of the self-test, relative to the norm of the gradient. With TF32, gradients differ by some per cent from
-# those in 32 bits. In half precision, compiled operations differ by 2 % from the others, because they round fewer
-# intermediate results.
+# gradients in 32 bits. In half precision, gradients of compiled operations differ by 2 % from gradients without
+# compilation, because compiled operations round fewer intermediate results.
 TOLERANCE, ROUNDED_TOLERANCE = 1e-4, 0.1
 
 Evaluate = Callable[[Backward, RealBatch], Results]
@@ -34,16 +35,16 @@ Update = Callable[[Tensor, Tensor | None], tuple[Any, ...]]
 
 
 class CompiledUpdates:
-    """Compute gradients with a compiled function for each network, which is tested at the network's first update.
+    """Compute gradients with a compiled function for each network. It is tested at the network's first update.
 
-    If an update cannot be compiled, or if the gradients differ from those without compilation, a warning is shown and
-    the run continues without compilation. Random numbers are drawn as without compilation.
+    If an update cannot be compiled, or if compilation changes the gradients too much, a warning is shown and the run
+    continues without compilation. Random numbers are drawn as without compilation.
 
     Args:
-        compute: computes the gradients of a phase for a real batch, without compilation.
-        evaluate: returns the loss of a phase for a real batch, with its graph, and what is to be logged. It must not
-            change the state of Python objects.
-        networks: all networks by name, whose buffers `evaluate` may change in place.
+        compute: function that computes the gradients of a phase for a real batch, without compilation.
+        evaluate: function that returns the loss of a phase for a real batch, with the graph for the gradients, and the
+            values to log. The function must not change the state of Python objects.
+        networks: all networks by name. `evaluate` may change their buffers in place.
     """
 
     def __init__(self, compute: Compute, evaluate: Evaluate, networks: nn.ModuleDict) -> None:
@@ -59,15 +60,16 @@ class CompiledUpdates:
         if not self._failed:
             try:
                 return self._run(phase, real)
-            except torch._dynamo.exc.TorchDynamoException as error:  # before anything is computed
+            except torch._dynamo.exc.TorchDynamoException as error:  # raised before anything is computed
                 self._fail(f"the update of the {phase.network} cannot be compiled again: {first_line(error)}")
         return self.compute(phase, real)
 
     def _prepare(self, phase: Backward, real: RealBatch) -> None:
         """Compile and test the update of the phase's network.
 
-        TF32 and half precision could hide that second-order gradients, a small part of some gradients, are missing. If
-        either is in use, the operations are also compared in 32 bits, without compiling them to machine code.
+        In TF32 or half precision, the tolerance is so large that a test could miss the lack of second-order gradients,
+        because they are a small part of some gradients. The update is then also tested in 32 bits, with a backend that
+        does not compile to machine code.
         """
         say_once(f"trainer.compile: compiling the update of the {phase.network}, which can take minutes")
         device = real.images.device
@@ -78,7 +80,7 @@ class CompiledUpdates:
                     self._test(phase, real, "aot_eager", TOLERANCE, state)
             self._test(phase, real, BACKEND, ROUNDED_TOLERANCE if _is_rounded(device) else TOLERANCE, state)
         except torch.OutOfMemoryError:
-            self._updates.pop(phase.network, None)  # it is tested again with fewer images
+            self._updates.pop(phase.network, None)  # a repeated update with fewer images is tested again
             raise
         except RuntimeError as error:
             self._fail(f"the update of the {phase.network} is not compiled: {first_line(error)}")
@@ -86,7 +88,7 @@ class CompiledUpdates:
             state.restore()
 
     def _test(self, phase: Backward, real: RealBatch, backend: str, tolerance: float, state: State) -> None:
-        """Compile the update of the phase's network, and compare its gradients with those without compilation.
+        """Compile the update of the phase's network, and compare the gradients with and without compilation.
 
         Raises:
             RuntimeError: The gradients differ, or torch cannot compile the update.
@@ -101,7 +103,7 @@ class CompiledUpdates:
         )
         error = difference(lambda: self._run(phase, real), lambda: self.compute(phase, real), parameters, state)
         if not error <= tolerance:
-            raise RuntimeError(f"the gradients differ by {error:.1e} of their norm")
+            raise RuntimeError(f"the gradients differ by {error:.1e} of their norm from those without compilation")
 
     def _run(self, phase: Backward, real: RealBatch) -> Results:
         """Compute the gradients of the phase with the compiled function."""
@@ -124,12 +126,12 @@ def _is_useful(record: logging.LogRecord) -> bool:
 
 
 def warn(reason: str) -> None:
-    """Say why a run is not compiled, in one line."""
+    """Print, in one line, why the updates of a run are not compiled."""
     say(f"warning: trainer.compile: {reason.rstrip('.')}. The run continues without compilation.")
 
 
 def _update(evaluate: Evaluate, network: str, parameters: list[nn.Parameter]) -> Update:
-    """Return the function to compile: from real images and labels to gradients, loss, terms and accuracies."""
+    """Return the function to compile, which maps real images and labels to gradients, loss, terms and accuracies."""
     phase = Backward(network)
 
     def update(images: Tensor, labels: Tensor | None) -> tuple[Any, ...]:
@@ -148,5 +150,5 @@ def _stored_like(parameter: nn.Parameter, gradient: Tensor | None) -> Tensor | N
 
 
 def _is_rounded(device: torch.device) -> bool:
-    """Return whether the operations are less accurate than 32 bits."""
+    """Return whether operations on the device use half precision or TF32, which are less accurate than 32 bits."""
     return torch.is_autocast_enabled(device.type) or (device.type == "cuda" and torch.backends.cudnn.allow_tf32)

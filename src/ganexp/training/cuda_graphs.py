@@ -1,8 +1,8 @@
-"""Replay the gradients of an update as one CUDA graph, so that the CPU need not launch each of its operations.
+"""Compute the gradients of an update with one CUDA graph, so that the CPU need not launch every operation.
 
-A step of a small GAN launches thousands of short operations, and the CPU takes longer to launch them than the GPU to
-carry them out. A graph records the operations of an update once and launches them together. The update of the weights
-stays outside of the graph, so that optimizers and learning rates work as usual.
+A step of a small GAN launches thousands of short operations, and the CPU takes longer to launch them than the GPU takes
+to carry them out. A graph records the operations of an update once and launches them together. The optimizer's step is
+not part of the graph, so that optimizers and learning rates work as usual.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,8 +18,8 @@ from ganexp.errors import first_line
 from ganexp.training.self_test import State, difference
 from ganexp.training.updates import Backward
 
-WARM_UPS = 3  # eager updates before recording, in which cuDNN and cuBLAS choose their algorithms
-TOLERANCE = 0.02  # of the self-test, relative to the gradient's norm; the order of additions differs between runs
+WARM_UPS = 3  # updates before the recording, in which cuDNN and cuBLAS choose their algorithms
+TOLERANCE = 0.02  # of the self-test, relative to the gradient's norm, because the order of additions can vary
 
 
 @dataclass
@@ -28,8 +28,8 @@ class Results:
 
     Args:
         loss: the sum of the terms, a scalar.
-        terms: the loss terms by name; empty if they are not to be logged.
-        accuracies: the discriminator's accuracies by the kind of images; empty if they were not computed.
+        terms: the loss terms by name; empty if they will not be logged.
+        accuracies: the discriminator's accuracy on each kind of images, `real` and `fake`; empty if not computed.
     """
 
     loss: Tensor
@@ -41,15 +41,15 @@ Compute = Callable[[Backward, RealBatch], Results]
 
 
 class GraphedUpdates:
-    """Compute gradients with a graph for each network, which is recorded and tested at the network's first update.
+    """Compute gradients with a graph for each network. It is recorded and tested at the network's first update.
 
-    If an update cannot be recorded, or if the graph's gradients differ from those without a graph, a warning is shown
-    and the run continues without graphs.
+    If an update cannot be recorded, or if a graph changes the gradients too much, a warning is shown and the run
+    continues without graphs.
 
     Args:
-        compute: computes the gradients of a phase for a real batch. It must not read values from the device, and not
-            change the state of Python objects.
-        networks: all networks by name, whose buffers `compute` may change in place.
+        compute: function that computes the gradients of a phase for a real batch. The function must neither read values
+            from the device nor change the state of Python objects.
+        networks: all networks by name. `compute` may change their buffers in place.
     """
 
     def __init__(self, compute: Compute, networks: nn.ModuleDict) -> None:
@@ -91,15 +91,15 @@ class GraphedUpdates:
 
 
 class _Graph:
-    """A CUDA graph of an update, with the tensors that it reads and writes."""
+    """A CUDA graph of an update, with the tensors that the graph reads and writes."""
 
     def __init__(self, inputs: RealBatch, parameters: list[nn.Parameter]) -> None:
         self.inputs, self.parameters = inputs, parameters
-        self.gradients: list[Tensor | None] = []  # gradients of the parameters, which the graph writes
+        self.gradients: list[Tensor | None] = []  # the gradients of `parameters`; the graph writes them
         self.graph = torch.cuda.CUDAGraph()
 
     def record(self, compute: Callable[[RealBatch], Results]) -> None:
-        """Record what `compute` does with the inputs."""
+        """Record the operations of `compute` on the inputs."""
         with _side_stream():
             for _ in range(WARM_UPS):
                 compute(self.inputs)
@@ -129,7 +129,7 @@ def _leave_recording(device: torch.device) -> None:
 
 @contextmanager
 def _side_stream() -> Iterator[None]:
-    """Use another stream than the default one, as torch requires for updates before a recording."""
+    """Run the block on a CUDA stream of its own, as torch requires for the updates before a recording."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

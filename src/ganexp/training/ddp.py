@@ -1,9 +1,9 @@
-"""A strategy of Lightning's for several processes, which does not wrap the networks.
+"""A Lightning strategy for several processes that does not wrap the networks.
 
-torch's DistributedDataParallel averages the gradient of each parameter when the backward pass reaches it. In a GAN, the
-generator's update goes through the discriminator without computing the gradients of the discriminator's parameters, and
-penalties take gradients within the forward pass. Therefore this strategy averages all gradients of an update together,
-after its backward pass.
+torch's DistributedDataParallel averages the gradient of a parameter as soon as the backward pass has computed it. In a
+GAN, the generator's update goes through the discriminator without computing the gradients of the discriminator's
+parameters, and penalties take gradients within the forward pass. Therefore this strategy averages all gradients of an
+update together, after the backward pass.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ SYNCHRONISED = (nn.BatchNorm1d, nn.BatchNorm2d)  # not their subclasses, which c
 
 
 class AveragedGradients(DDPStrategy):
-    """Average the gradients, the loss and the statistics of each update over the processes, in one exchange."""
+    """Average the gradients, the loss and the running statistics of batch norm over the processes, once per update."""
 
     def setup_environment(self) -> None:
         """Choose the device. Lightning's method would also give every process the same random state."""
@@ -31,7 +31,7 @@ class AveragedGradients(DDPStrategy):
         self._process_group_backend = self._get_process_group_backend()
 
     def configure_ddp(self) -> None:
-        """Start with the weights of the first process, and leave the networks unwrapped."""
+        """Give every process the weights of the first process, and leave the networks unwrapped."""
         assert self.model is not None
         _sync_module_states(self.model)
         self.norms = [layer for layer in self.model.modules() if isinstance(layer, _BatchNorm)]
@@ -44,7 +44,7 @@ class AveragedGradients(DDPStrategy):
         inputs: Sequence[nn.Parameter] = (),
         **kwargs: Any,
     ) -> Tensor:
-        """Compute the gradients of `inputs`; replace them and the loss by their means over the processes.
+        """Compute the gradients of `inputs`; replace the gradients and the loss by their means over the processes.
 
         The running statistics of batch norm are averaged too, so that they are the same in every process after a step.
         """
@@ -58,7 +58,7 @@ class AveragedGradients(DDPStrategy):
 class SyncBatchNorm(TorchSyncBatchNorm):
     """Compute the statistics of plain batch norm over the images of all processes.
 
-    Lightning's class would also replace the batch norms of ganexp that compute something else.
+    Lightning's class would also replace ganexp's own kinds of batch norm, which compute something else.
     """
 
     def apply(self, model: nn.Module) -> nn.Module:
@@ -71,7 +71,7 @@ class SyncBatchNorm(TorchSyncBatchNorm):
 
 
 def unsynchronised(network: nn.Module) -> list[str]:
-    """Return the names of the batch norms that use statistics of a batch, but that `SyncBatchNorm` does not replace."""
+    """Return the names of batch norms that use the statistics of a batch, but are not replaced by `SyncBatchNorm`."""
     layers = network.named_modules()
     return [
         name for name, layer in layers if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d) and _is_other_norm(layer)

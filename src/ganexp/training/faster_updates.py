@@ -1,4 +1,4 @@
-"""Choose how the gradients of updates are computed: operation by operation, compiled, or as CUDA graphs."""
+"""Choose how the gradients of updates are computed: by single operations, compiled functions or CUDA graphs."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FasterUpdates:
-    """How a run may compute gradients, if nothing in its updates changes Python objects.
+    """The faster ways in which a run may compute gradients, if its updates do not change Python objects.
 
     Args:
-        compile: whether torch.compile makes one function of an update; auto: if a GPU is the only device.
-        cuda_graph: whether the updates, or with `compile` the compiled functions, are replayed as CUDA graphs if a GPU
-            is the only device; auto: only if all parts of the GAN come from ganexp or torch.
+        compile: whether torch.compile compiles each update to one function; `auto` compiles if a GPU is the only device
+            of the run.
+        cuda_graph: whether the updates are replayed as CUDA graphs if a GPU is the only device of the run. With
+            `compile`, the graphs replay the compiled functions. `auto` replays only if all parts of the GAN come from
+            ganexp or torch.
     """
 
     compile: bool | Literal["auto"] = False
@@ -30,7 +32,7 @@ class FasterUpdates:
         """Return the function that computes the gradients of the GAN's updates.
 
         Args:
-            gan: the GAN, on its device.
+            gan: the GAN, which is already on its device.
             is_told_progress: whether a part of the GAN has a method `set_progress` or `set_stage`.
         """
         on_gpu, compute = gan.device.type == "cuda", gan.compute_gradients
@@ -49,22 +51,22 @@ class FasterUpdates:
     def _records(self, gan: "GAN") -> bool:
         """Return whether to record the updates as graphs.
 
-        An update in parts replaces buffers, which a graph would not notice. Anomaly detection reads every result from
-        the GPU, which a graph does not allow.
+        An update in several parts (`schedule.accumulate`) replaces buffers by new tensors, but a graph would continue
+        to use the old tensors. Anomaly detection reads every result from the GPU, which a graph does not allow.
         """
         is_wanted = _is_known(gan) if self.cuda_graph == "auto" else self.cuda_graph
         return is_wanted and gan.accumulated.parts == 1 and not torch.is_anomaly_enabled()
 
     def free(self) -> None:
-        """Free what compilation has stored."""
+        """Remove the compiled functions that torch has stored."""
         if self.compile:
             torch.compiler.reset()
 
 
 def _is_known(gan: "GAN") -> bool:
-    """Return whether all networks, and all parts of the loss, come from ganexp or torch.
+    """Return whether all networks, the latents and all parts of the loss come from ganexp or torch.
 
-    Other parts might use Python's random numbers or count their calls, and a graph would repeat what they did once.
+    Another part might use Python's random numbers or count its calls. A graph would not run this Python code again.
     """
     parts = [*gan.networks.modules(), gan.latent, *gan.objective.parts]
     functions = [getattr(part, "func", part) for part in parts]  # the function in a functools.partial
@@ -72,7 +74,7 @@ def _is_known(gan: "GAN") -> bool:
 
 
 def _obstacle(gan: "GAN", is_told_progress: bool) -> str:
-    """Return how an update changes Python objects; an empty string if it does not."""
+    """Return, for a warning, why updates change Python objects; an empty string if they do not change any."""
     if gan.update_rule.fakes != "fresh":
         return "schedule.updates.fakes=shared keeps generated images for further updates"
     if gan.objective.has_state:

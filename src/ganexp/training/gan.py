@@ -1,6 +1,6 @@
 """Train a generator, a discriminator and optional further networks with manual optimization.
 
-One `training_step` is one step, which is one generator update. Optimizers step only in this module.
+A call of `training_step` makes one step, that is, one generator update. Only this module lets optimizers step.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,29 +37,29 @@ class GAN(ScoredModule):
     Args:
         networks: networks by name. `generator`: latents (N, d), labels (N,) or None -> images (N, C, H, W) in [-1, 1];
             `discriminator`: images, labels or None -> logits; and any further networks that the objective trains.
-        objective: named loss terms for each network.
+        objective: the object that computes the named loss terms of each network.
         update_rule: the sequence of updates in a step.
-        optimizers: functions by network name that create an optimizer for the parameters of the network.
+        optimizers: for each network by name, the function that creates an optimizer for its parameters.
         latent: distribution of the latents.
         num_classes: number of classes of a conditional GAN; 0 trains without labels.
         steps: length of the run in generator updates.
         max_d_steps: number of discriminator updates after which the run ends, even if steps are left; None: no limit.
-        pixel_range: range of real pixels. In `unit`, [0, 1], generated images are clamped to it before they are shown
-            or scored.
+        pixel_range: range of the pixels of real images. With `unit`, [0, 1], generated images are clamped to this range
+            before they are shown or scored.
         lr_decay: function that maps a share of the run to the factor of the learning rates; None keeps them constant.
         clip_gradients: maximum gradient norm of each network by name; None or a missing entry means no clipping.
         averaged_generator: moving average of the generator to sample from; None samples from the trained generator.
-        log_every: number of updates between two logged points, see `evaluate_by`.
+        log_every: number of updates between two points at which values are logged, see `evaluate_by`.
         growth: function that maps a step to the stage of networks that grow; None leaves them at full size.
-        evaluate_every: number of updates between two evaluations, which end Lightning's epochs.
+        evaluate_every: number of updates between two evaluations; each evaluation ends an epoch of Lightning.
         evaluate_by: what `evaluate_every` and `log_every` count: generator updates (`steps`), or discriminator updates.
         faster_updates: whether to compile the updates, or to replay them as CUDA graphs.
-        accumulate: number of equal parts of a batch, whose gradients are averaged.
-        on_oom: if an update runs out of memory, `halve` doubles the number of parts, once, and `raise` ends the run.
+        accumulate: number of equal parts of a batch; the gradients of the parts are averaged.
+        on_oom: if an update runs out of memory, `halve` repeats it with twice as many parts, and `raise` ends the run.
 
     Attributes:
-        gradient_function: computes the gradients of an update; during a training, `faster_updates` chooses it.
-        losses_logged_at: the last step at which losses were logged; -1 before that. For others, see `ScoredModule`.
+        gradient_function: function that computes the gradients of an update; `faster_updates` chooses it in a training.
+        losses_logged_at: the last step with logged losses, or -1. `ScoredModule` describes the other attributes.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class GAN(ScoredModule):
         self.accumulated = AccumulatedUpdates(self.networks, objective, self._batches, accumulate, on_oom)
         self.faster_updates, self.losses_logged_at = faster_updates or FasterUpdates(), -1
         self.gradient_function: Callable[[Backward, RealBatch], Results] = self.compute_gradients
-        # with joint batches, one power iteration of spectral norm for each update
+        # with joint batches, spectral norm makes one power iteration for each update
         self._norm_groups = spectral_norm_groups(networks.values()) if objective.joint_batch else []
         methods = ("set_progress", "set_stage")
         self._told_progress = [each for each in self.modules() if any(hasattr(each, method) for method in methods)]
@@ -136,13 +136,13 @@ class GAN(ScoredModule):
     # Training
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, Any]]]:  # type: ignore[override]
-        """Return the optimizers, and dicts of the schedulers, if any, which Lightning's annotation does not mention."""
+        """Return the optimizers, and a dict for each scheduler; Lightning's type annotation lacks this form."""
         self._parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         optimizers = {name: self.optimizer_factories[name](list_) for name, list_ in self._parameters_of.items()}
         return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, self.steps)
 
     def learning_rates(self) -> dict[str, float]:
-        """Return each network's learning rate at the start of the run, scaled to the batch size."""
+        """Return each network's learning rate at the start of the run, after it was scaled to the batch size."""
         optimizers, _ = self.configure_optimizers()
         return {name: each.param_groups[0]["lr"] for name, each in zip(self.networks, optimizers, strict=True)}
 
@@ -151,7 +151,7 @@ class GAN(ScoredModule):
         self.trainer.should_stop = self.is_done
 
     def on_train_start(self) -> None:
-        """Give the optimizers' states the parameters' memory format, and choose how gradients are computed."""
+        """Store optimizer states in the memory format of the parameters, and choose how gradients are computed."""
         for optimizer in self.trainer.optimizers:
             use_memory_format_of_parameters(optimizer)
         self.gradient_function = self.faster_updates.choose(self, is_told_progress=bool(self._told_progress))
@@ -166,9 +166,9 @@ class GAN(ScoredModule):
         return isinstance(self.gradient_function, GraphedUpdates)
 
     def training_step(self, _batch: int, _index: int) -> None:
-        """Make one step: the phases of the update rule, with exactly one update of the generator."""
-        self.clock.start()  # every validation pauses it: evaluation, pictures and checkpoints are not training
-        torch.set_autocast_cache_enabled(False)  # half-precision copies of weights go stale within a step
+        """Make one step: carry out the phases of the update rule, which include exactly one generator update."""
+        self.clock.start()  # every validation pauses the clock: evaluation, pictures and checkpoints are not training
+        torch.set_autocast_cache_enabled(False)  # cached half-precision weights would be out of date within a step
         set_progress(self._told_progress, self.step, self.steps, self.growth)
         self._optimizer_of = self._optimizers_by_network()
         self._batches.start_step()
@@ -187,17 +187,17 @@ class GAN(ScoredModule):
             self._end_period()
 
     def _end_period(self) -> None:
-        """End Lightning's epoch, so that it validates after this step."""
+        """End Lightning's epoch, so that Lightning validates after this step."""
         self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch = True
 
     @property
     def _counter(self) -> int:
-        """The number of updates that `log_every` and the evaluations refer to."""
+        """The number of updates so far, of the kind that `log_every` and `evaluate_every` count."""
         return self.d_steps if self.evaluate_by == "d_steps" else self.step
 
     @property
     def _may_be_logged(self) -> bool:
-        """Whether this step's losses may be logged; always if d_steps are counted, as their number is not yet known."""
+        """Whether this step's losses may be logged; always true if d_steps, whose number may vary, are counted."""
         return self.evaluate_by == "d_steps" or (self.step + 1) % self.log_every == 0
 
     def _run_phases(self) -> None:
@@ -210,7 +210,7 @@ class GAN(ScoredModule):
                 carried_out.append((type(phase), phase.network))
         except StopIteration:
             return
-        phases.close()  # the run ends within this step: only the generator's update may be left
+        phases.close()  # the run ends within this step, and only the generator's update may be missing
         for phase in (Backward("generator", "same", self.update_rule.fakes), Step("generator")):
             if (type(phase), "generator") not in carried_out:
                 self._carry_out(phase)
@@ -228,12 +228,12 @@ class GAN(ScoredModule):
                 self.objective.constraint(self.discriminator)
             self.d_steps += 1
             self.images_seen += len(self._real.images) * processes.count()
-            if processes.count() > 1:  # the objective's state, such as BEGAN's k
+            if processes.count() > 1:  # average the objective's state, such as BEGAN's k
                 processes.average([each for each in self.objective.buffers() if each.is_floating_point()])
         return None
 
     def _backward(self, phase: Backward) -> Tensor:
-        """Compute a network's gradients, and return its loss, detached from the graph."""
+        """Compute a network's gradients, and return the network's loss, detached from the graph."""
         if phase.real == "next":
             assert self.stream is not None
             self._real = next(self.stream)
@@ -245,9 +245,9 @@ class GAN(ScoredModule):
         return results.loss
 
     def compute_gradients(self, phase: Backward, real: RealBatch) -> Results:
-        """Compute the gradients of the phase's network for a real batch, and return its other results.
+        """Compute the gradients of the phase's network for a real batch, and return the other results.
 
-        The terms and accuracies are returned only if they may be logged, or if the operations are being recorded.
+        The terms and accuracies are returned only if they may be logged, or if the update is recorded as a CUDA graph.
         """
         results = self.evaluate(phase, real, self._may_be_logged or self._is_graphed)
         self._optimizer_of[phase.network].zero_grad()
@@ -256,7 +256,7 @@ class GAN(ScoredModule):
         return replace(results, loss=results.loss.detach())
 
     def evaluate(self, phase: Backward, real: RealBatch, may_be_logged: bool = True) -> Results:
-        """Return the loss of the phase's network with its graph, and its terms and accuracies if they may be logged."""
+        """Return the network's loss with its graph and, if they may be logged, the loss terms and accuracies."""
         with normalise_once(self._norm_groups):
             batch = self._batches.batch(phase, real)
             terms = self.objective.terms(phase.network, self.networks, batch)
@@ -266,7 +266,7 @@ class GAN(ScoredModule):
         return Results(loss, {name: term.detach() for name, term in terms.items()}, self.objective.accuracies(batch))
 
     def _optimizers_by_network(self) -> dict[str, Any]:
-        """Return the optimizers by network. Lightning wraps only the generator's, whose steps it counts."""
+        """Return the optimizers by network. Lightning wraps only the generator's optimizer, to count its steps."""
         optimizers = dict(zip(self.networks, cast(list, self.optimizers(use_pl_optimizer=False)), strict=True))
         return optimizers | {"generator": cast(list, self.optimizers())[0]}
 

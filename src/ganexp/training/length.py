@@ -1,4 +1,4 @@
-"""Convert a schedule's epochs to steps or discriminator updates, by the batches that the update rule draws per step."""
+"""Convert a schedule's epochs to steps or discriminator updates, from the number of real batches that a step draws."""
 
 import math
 from fractions import Fraction
@@ -15,15 +15,16 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
     """Return a copy of the resolved `cfg` with the epochs converted to steps; `cfg` itself if it has no epochs.
 
     If the number of discriminator updates in a step depends on the losses, epochs are converted to discriminator
-    updates: the run ends, or is evaluated, after this number of them. `steps` is then the largest possible number.
+    updates: the run ends, or is evaluated, after this number of discriminator updates. `steps` is then the largest
+    number of steps that the run can have.
 
     Args:
         cfg: a resolved config in which `choose_units` has left epochs or steps, not both.
         images: number of images to train on; None if it is not known.
 
     Raises:
-        UserError: there are epochs, but the number of images or of batches in a step is not known; or there are fewer
-            images than in a batch.
+        UserError: there are epochs, but the number of images, or of batches in a step, is not known; or the dataset has
+            fewer images than a batch.
     """
     if cfg.schedule.epochs is None and cfg.schedule.evaluate_every_epochs is None:
         return cfg
@@ -67,7 +68,7 @@ def _given(cfg: DictConfig) -> str:
 
 
 def _steps(batches: int, drawn: Fraction | None) -> int:
-    """Return the number of steps that draw at least `batches`, at `drawn` per step; `batches` if `drawn` is None."""
+    """Return how many steps draw at least `batches` batches if each draws `drawn`; `batches` if `drawn` is None."""
     return batches if drawn is None else math.ceil(batches / drawn)
 
 
@@ -81,7 +82,7 @@ def known_images(cfg: DictConfig) -> int | None:
 
 
 def epochs_of(cfg: DictConfig, images: int | None) -> float | None:
-    """Return a run's length in epochs, from its steps or its limit on discriminator updates; None if not known."""
+    """Return a run's length in epochs, given its steps or its limit on discriminator updates; None if not known."""
     schedule = cfg.schedule
     drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step
     batches = schedule.max_d_steps if drawn is None else drawn * schedule.steps

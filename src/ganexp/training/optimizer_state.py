@@ -1,15 +1,15 @@
-"""Keep the states of optimizers in the memory format of their parameters."""
+"""Keep the states of optimizers in the memory format of the parameters."""
 
 import torch
 from torch.optim import Optimizer
 
 
 def use_memory_format_of_parameters(optimizer: Optimizer) -> None:
-    """Store every tensor of the optimizer's state with the strides of its parameter.
+    """Store every tensor of the optimizer's state with the strides of the parameter that it belongs to.
 
     A checkpoint keeps strides. If a run is resumed with another `trainer.channels_last`, the strides of the optimizer's
-    moments would differ from those of the weights, and fused optimizers, which read both in the order of memory, would
-    mix up the elements.
+    moments would differ from those of the weights, and fused optimizers, which read moments and weights in the order of
+    memory, would mix up the elements.
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():

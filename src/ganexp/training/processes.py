@@ -16,12 +16,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Group:
-    """The processes of a training, and the place of this one among them.
+    """The number of processes of a training, and the place of this process among them.
 
     Args:
-        rank: number of this process.
+        rank: number of this process, counted from 0.
         size: number of all processes.
-        devices: number of the processes of each machine, whose ranks are consecutive.
+        devices: number of processes on each machine. The ranks of these processes are consecutive.
     """
 
     rank: int
@@ -30,7 +30,7 @@ class Group:
 
     @property
     def local_rank(self) -> int:
-        """Return the number of this process on its machine, and of its GPU."""
+        """Return the number of this process on its machine, which is also the number of its GPU."""
         return self.rank % self.devices
 
 
@@ -63,17 +63,17 @@ def leave() -> None:
 
 
 def count() -> int:
-    """Return the number of processes that are connected; 1 without a process group."""
+    """Return the number of processes that are connected; 1 if there is no process group."""
     return distributed.get_world_size() if distributed.is_initialized() else 1
 
 
 def rank() -> int:
-    """Return the number of this process; 0 without a process group."""
+    """Return the number of this process; 0 if there is no process group."""
     return distributed.get_rank() if distributed.is_initialized() else 0
 
 
 def of_first(value: T) -> T:
-    """Return the value of the first process in every process."""
+    """Return, in every process, the `value` of the first process."""
     if count() == 1:
         return value
     values = [value]
@@ -82,7 +82,7 @@ def of_first(value: T) -> T:
 
 
 def of_all(value: T) -> list[T]:
-    """Return the values of all processes in every process, by rank."""
+    """Return, in every process, the `value` of each process, in the order of the ranks."""
     values = [value] * count()
     if count() > 1:
         distributed.all_gather_object(values, value)
@@ -100,7 +100,7 @@ def any_of(flags: Sequence[bool]) -> list[bool]:
 
 @torch.no_grad()
 def average(tensors: Sequence[Tensor]) -> None:
-    """Replace tensors of one type by their means over the processes, in one exchange."""
+    """Replace tensors of one dtype by their means over the processes, in one exchange."""
     if count() == 1 or not tensors:
         return
     flat = torch.cat([each.flatten() for each in tensors])
@@ -112,10 +112,10 @@ def average(tensors: Sequence[Tensor]) -> None:
 
 
 class StartedProcesses(LightningEnvironment):
-    """Tell Lightning that all processes run already, and which of them this one is.
+    """Tell Lightning that all processes are already running, and which rank this process has.
 
     Args:
-        devices: number of the processes of each machine.
+        devices: number of processes on each machine.
     """
 
     def __init__(self, devices: int) -> None:

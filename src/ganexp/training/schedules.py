@@ -1,4 +1,4 @@
-"""Schedules over a run: of the learning rates, and of the stage of networks that grow."""
+"""Schedules of the learning rates, and of the stage of networks that grow, over a run."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ganexp.types import NonNegativeFloat, PositiveInt, UnitInterval
 
 @dataclass
 class LinearDecay:
-    """Keep the learning rates constant until `start`, then decay them linearly to `end` times their value.
+    """Keep the learning rates constant until `start`, then decay them linearly to `end` times their initial value.
 
     Use it when scores still jump late in a run (Miyato et al. 2018 and Gulrajani et al. 2017 decay to 0).
 
@@ -53,7 +53,7 @@ class ProgressiveGrowth:
 
 
 def set_progress(networks: Iterable[Any], step: int, steps: int, growth: ProgressiveGrowth | None) -> None:
-    """Set the progress and the stage of the networks that have them, before the next step.
+    """Tell the networks the progress of the run, and the networks that grow their stage, before the next step.
 
     Args:
         networks: networks and other parts; their methods `set_progress` and `set_stage`, if any, are called.
@@ -69,17 +69,17 @@ def set_progress(networks: Iterable[Any], step: int, steps: int, growth: Progres
 
 
 def set_stage(networks: Iterable[Any], step: int, growth: ProgressiveGrowth | None) -> None:
-    """Set the stage of the networks that grow to that of `step`; without a `growth` they are left as they are."""
+    """Set the stage of the networks that grow to `growth(step)`; if `growth` is None, the stage does not change."""
     for network in networks:
         if growth is not None and hasattr(network, "set_stage"):
             network.set_stage(growth(step))
 
 
 def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | None, steps: int) -> list[dict[str, Any]]:
-    """Return a scheduler for each optimizer in the format that Lightning expects; an empty list without a decay.
+    """Return a scheduler for each optimizer in the format that Lightning expects; an empty list if `decay` is None.
 
     Args:
-        optimizers: optimizers by network name; `LearningRateMonitor` logs lr/NAME.
+        optimizers: optimizers by network name; `LearningRateMonitor` logs their learning rates as lr/NAME.
         decay: function that maps a share of the run to the factor of the learning rates.
         steps: length of the run; each scheduler makes one step per step of the run.
     """
@@ -90,5 +90,5 @@ def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | No
 
 
 def batch_size_scale(batch_size: int, reference_batch: int | None) -> float:
-    """Return the factor for learning rates that are given for `reference_batch` images; 1 if that is None."""
+    """Return the factor for learning rates that suit batches of `reference_batch` images; 1 if this is None."""
     return batch_size / reference_batch if reference_batch else 1.0

@@ -19,22 +19,22 @@ COUNTERS = ("step", "d_steps", "images_seen")
 
 
 class ScoredModule(pl.LightningModule):
-    """A LightningModule whose samples are scored by its validations, and that logs values at its own step.
+    """A LightningModule whose validations score its samples. It logs values at its own count of steps.
 
     A subclass defines `sampling_generator`.
 
     Args:
         latent: distribution of the latents.
         num_classes: number of classes of a conditional GAN; 0 trains without labels.
-        pixel_range: range of real pixels.
+        pixel_range: range of the pixels of real images.
 
     Attributes:
-        stream: real batches; set before training.
+        stream: stream of real batches; it must be set before training.
         scores: scores that a validation computes; None computes nothing. They are not registered as a submodule, so
             that checkpoints do not include the feature extractor.
         step, d_steps, images_seen: numbers of generator updates, discriminator updates, and real images used so far.
         evaluation_latents: latents from which validations generate images.
-        score_values: scores of the last validation by name.
+        score_values: the scores of the last validation, by name.
         logged: the last logged values by key, for callbacks that show or check them.
         clock: the seconds of training so far.
     """

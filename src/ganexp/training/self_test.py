@@ -1,4 +1,4 @@
-"""Compare the gradients of two ways to compute an update, and restore the state of the networks."""
+"""Compare the gradients that two ways of computing an update give, and undo the changes of this test."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class State:
-    """The buffers of the networks, and the random states of the CPU and of the device, to undo the updates of a test.
+    """A copy of the networks' buffers and of the random states of CPU and device, to undo the updates of a test.
 
     Args:
         networks: all networks by name.
@@ -20,7 +20,7 @@ class State:
         self._buffers = [(buffer, buffer.clone()) for buffer in networks.buffers()]
 
     def restore(self) -> None:
-        """Set buffers and random states to what they were."""
+        """Set buffers and random states to the values from when this copy was made."""
         torch.set_rng_state(self._random)
         if self._device_random is not None:
             torch.cuda.set_rng_state(self._device_random, self._device)
@@ -31,13 +31,16 @@ class State:
 def difference(
     tested: Callable[[], object], plain: Callable[[], object], parameters: list[nn.Parameter], state: State
 ) -> float:
-    """Return how far the gradients of two ways differ after two updates from the same `state`, relative to their norm.
+    """Return the relative difference between the gradients that two functions compute.
+
+    Both functions compute two updates, starting from the same `state`. Then the gradients of the second update are
+    compared: the norm of their difference is divided by the norm of the gradient from `plain`.
 
     Args:
-        tested: computes the gradients of `parameters` in the way to test.
-        plain: computes these gradients in the plain way.
-        parameters: the parameters of the network that the update is for.
-        state: the state from which both ways start; it is not restored at the end.
+        tested: function that computes the gradients of `parameters` in the way to test.
+        plain: function that computes the same gradients in the plain way.
+        parameters: the parameters of the network that is updated.
+        state: the state in which both functions start; it is not restored at the end.
     """
     gradients = []
     for compute in (tested, plain):

@@ -1,4 +1,4 @@
-"""Create every `pl.Trainer` with the callbacks for safe and exact resuming, and choose the device."""
+"""Create Lightning's trainers, choose the device, and add the callbacks that every training needs."""
 
 import logging
 import os
@@ -49,15 +49,15 @@ PROFILERS: dict[str, type[Profiler]] = {
     "pytorch": PyTorchProfiler,
 }
 Plugin = Precision | ClusterEnvironment | CheckpointIO | LayerSync
-# arguments that evaluations need too
+# arguments of `pl.Trainer` that evaluations need too
 NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "num_nodes", "sync_batchnorm")
 
 
 class NoProfiler(PassThroughProfiler):
-    """Measure nothing. Lightning calls its profiler about 100 times a step, and its own class for this is slow."""
+    """A profiler that measures nothing. Lightning's own class is slow, with about 100 calls in each step."""
 
     def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
-        """Return a context that does nothing. Lightning declares a generator, which would be slow."""
+        """Return a context that does nothing. Lightning's method is a generator, which would be slow."""
         return nullcontext()
 
 
@@ -82,8 +82,8 @@ def device_name(device: torch.device) -> str:
 def choose_algorithms(deterministic: bool | Literal["warn"], tf32: bool = True) -> None:
     """Set which algorithms torch uses. Call this before anything is computed on a GPU.
 
-    Lightning does the same within `fit`. This call also covers the computations before `fit`, such as training the
-    classifier for the scores; cuBLAS reads its environment variable only once.
+    Lightning does the same within `fit`, but too late: there are computations before `fit`, such as the training of the
+    classifier for the scores, and cuBLAS reads its environment variable only once.
 
     Args:
         deterministic: true raises an error for an operation that has no deterministic algorithm; `warn` only warns.
@@ -128,7 +128,7 @@ def make_trainer(
     Args:
         device: device to train on.
         root: directory in which Lightning looks for checkpoints that it wrote when SLURM preempted a job. No other run
-            may use it.
+            may use this directory.
         precision: precision of the computations within the networks.
         callbacks: all callbacks.
         loggers: all loggers.
@@ -138,7 +138,7 @@ def make_trainer(
         UserError: Lightning refuses the arguments, for example two progress bars, or two callbacks with the same state
             key in checkpoints.
     """
-    for library in ("pytorch_lightning", "lightning_fabric"):  # they log remarks on the hardware at every start
+    for library in ("pytorch_lightning", "lightning_fabric"):  # both log remarks on the hardware at every start
         logging.getLogger(library).setLevel(logging.WARNING)
     if not torch.cuda.is_available():
         os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # else each step of an optimizer asks NVML, which is slow
@@ -147,7 +147,7 @@ def make_trainer(
     several = _several_processes(given, plugins)
     defaults: dict[str, Any] = {
         "num_sanity_val_steps": 0,
-        "inference_mode": False,  # as in evaluations within a training, so that callbacks see no difference
+        "inference_mode": False,  # like evaluations within a training, so that callbacks see no difference
         "log_every_n_steps": 0,  # the GAN logs by itself
         "enable_model_summary": False,
         "benchmark": True,
@@ -171,7 +171,7 @@ def make_trainer(
 
 
 def _several_processes(given: dict[str, Any], plugins: list[Plugin]) -> dict[str, Any]:
-    """Remove the arguments for several processes from `given`, and return what `pl.Trainer` needs instead.
+    """Remove the arguments for several processes from `given`, and return the arguments that `pl.Trainer` needs.
 
     The plugins for several processes are added to `plugins`. Without a process group, there is one process.
     """
@@ -186,12 +186,12 @@ def _several_processes(given: dict[str, Any], plugins: list[Plugin]) -> dict[str
 
 
 def required_callbacks() -> list[Callback]:
-    """Return the callbacks that every training has, independent of `callbacks=`."""
+    """Return the callbacks that every training has, whatever callbacks the config chooses."""
     return [RandomState(), StopWhenNotFinite(), Interruption()]
 
 
 def of_this_process(callbacks: Sequence[Callback]) -> list[Callback]:
-    """Return the callbacks that this process needs: all in the first process; in others, those that all need.
+    """Return the callbacks that this process needs: in the first process all callbacks, in any other process some.
 
     All processes need Lightning's own callbacks, which exchange data between processes, and any other callback whose
     attribute `in_every_process` is True.
@@ -205,7 +205,7 @@ def _is_in_every_process(callback: Callback) -> bool:
 
 
 def last_callbacks() -> list[Callback]:
-    """Return the callbacks that run after all others, because these may have decided to stop."""
+    """Return the callbacks that run after all others, because the others may have decided to stop the training."""
     return [] if processes.count() == 1 else [SharedStop()]
 
 
@@ -227,10 +227,10 @@ def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode:
 
 
 def fit(trainer: pl.Trainer, gan: GAN, data: StreamData, checkpoint: Path | None) -> None:
-    """Train, starting from `checkpoint` if it is not None. Only tensors and plain values are loaded from it.
+    """Train, starting from `checkpoint` if it is not None. Only tensors and plain values are loaded from this file.
 
     Raises:
-        SystemExit: a signal has stopped the training. The exit code is 128 plus its number, as in shells.
+        SystemExit: a signal has stopped the training. The exit code is 128 plus the number of the signal, as in shells.
         UserError: the memory is too small.
     """
     try:
@@ -252,8 +252,8 @@ def validate(
 ) -> None:
     """Score the GAN without training it, in float32. The scores are sent to the loggers and stored in `gan.logged`.
 
-    The trainer gets an empty directory, because under SLURM Lightning would load the checkpoint of a preempted run from
-    the run directory. Only the `arguments` of `pl.Trainer` that affect the numbers are used.
+    The trainer gets an empty directory, because Lightning under SLURM would load the checkpoint of a preempted run
+    from the run directory. Only the `arguments` of `pl.Trainer` that affect the numbers are used.
 
     Raises:
         UserError: the memory is too small.
@@ -264,14 +264,14 @@ def validate(
         try:
             with exit_code_of_signal(trainer):
                 trainer.validate(gan, datamodule=data, verbose=False)
-                if trainer.received_sigterm:  # in the last batch, after which Lightning does not check
+                if trainer.received_sigterm:  # it came in the last batch, after which Lightning does not check
                     raise SIGTERMException
         except torch.OutOfMemoryError as error:
             raise UserError(
-                f"out of memory in an evaluation: {first_line(error)}\nIts batches have "
+                f"out of memory in an evaluation: {first_line(error)}\nThe evaluation's batches have "
                 f"metrics.batch_size={data.validation_batch_size} images: use a smaller number"
             ) from error
-        gan.to(device)  # Lightning has moved it to the CPU; pictures are drawn next
+        gan.to(device)  # Lightning has moved the GAN to the CPU; pictures are drawn next
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Choose the images and labels of an update: real ones, and those that the generator draws for it."""
+"""Choose the real images and labels of an update, and let the generator draw its other images."""
 
 from collections.abc import Mapping
 
@@ -12,18 +12,19 @@ from ganexp.training.updates import Backward
 
 
 class UpdateBatches:
-    """The batches of all updates, step by step.
+    """The batches of real and generated images in the updates of each step.
 
     Args:
         networks: all networks by name.
         latent: distribution of the latents.
         num_classes: number of classes of a conditional GAN; 0 trains without labels.
-        labels: for each network, whether generated images get the labels of the real batch (`real`), or random ones.
+        labels: for each network, which labels the generated images get in the updates of this network: those of the
+            real batch (`real`), or random labels (`uniform`).
     """
 
     def __init__(self, networks: nn.ModuleDict, latent: Latent, num_classes: int, labels: Mapping[str, str]) -> None:
         self.networks, self.latent, self.num_classes, self.labels = networks, latent, num_classes, labels
-        self._shared_fakes: dict[int, tuple[Tensor, Tensor | None]] = {}  # by the number of the part of the batch
+        self._shared_fakes: dict[int, tuple[Tensor, Tensor | None]] = {}  # part of the batch -> images and labels
 
     def start_step(self) -> None:
         """Forget the generated images that the updates of the last step shared."""
@@ -31,11 +32,14 @@ class UpdateBatches:
 
     @property
     def has_shared_fakes(self) -> bool:
-        """Whether the updates of this step have generated images to share."""
+        """Whether this step already has generated images that its updates share."""
         return bool(self._shared_fakes)
 
     def batch(self, phase: Backward, real: RealBatch) -> Batch:
-        """Return the images of the phase. Gradients reach the generator only in the generator's own update."""
+        """Return the images and labels of the phase.
+
+        Gradients reach the generator only in its own update.
+        """
         images = getattr(self.networks["discriminator"], "prepare_real", nn.Identity())(real.images)
         batch = Batch(images, real.labels if self.num_classes else None)
         if phase.network == "generator":
@@ -59,7 +63,7 @@ class UpdateBatches:
         return self.networks["generator"](z, labels), labels
 
     def _labels(self, network: str, real: RealBatch) -> Tensor | None:
-        """Return the labels (N,) of generated images in an update of `network`; None without classes."""
+        """Return the labels (N,) of generated images in an update of `network`; None if there are no classes."""
         if not self.num_classes:
             return None
         if self.labels[network] == "real":

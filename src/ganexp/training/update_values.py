@@ -11,7 +11,7 @@ from ganexp.training import processes
 
 
 class UpdateValues:
-    """The values to log: those of the last update of each network, and means of the losses since the last logging."""
+    """The values to log: values of each network's last update, and the network's mean loss since the last logging."""
 
     def __init__(self) -> None:
         self.last: dict[str, Tensor] = {}
@@ -19,19 +19,19 @@ class UpdateValues:
         self._counts: dict[str, int] = {}
 
     def add_loss(self, network: str, loss: Tensor) -> None:
-        """Add the loss of an update to the mean of its network."""
+        """Include the loss of an update in the mean loss of its network."""
         total = self._sums.get(network)
         self._sums[network] = loss if total is None else total + loss
         self._counts[network] = self._counts.get(network, 0) + 1
 
     def keep_terms(self, network: str, loss: Tensor, terms: Mapping[str, Tensor]) -> None:
-        """Keep the loss of an update, and its terms if it has several."""
+        """Keep the loss of an update, and the terms of this loss if there are several."""
         self.last[log_keys.loss_key(network)] = loss.detach()
         if len(terms) > 1:
             self.last |= {log_keys.loss_key(network, name): term.detach() for name, term in terms.items()}
 
     def keep_accuracies(self, accuracies: Mapping[str, Tensor]) -> None:
-        """Keep the discriminator's accuracies by the kind of images."""
+        """Keep the discriminator's accuracy on each kind of images."""
         self.last |= {log_keys.accuracy_key(kind): value for kind, value in accuracies.items()}
 
     def keep_gradient_norm(self, network: str, parameters: list[nn.Parameter]) -> None:
@@ -41,13 +41,13 @@ class UpdateValues:
         self.last[log_keys.gradient_norm_key(network)] = torch.linalg.vector_norm(norms)
 
     def means(self) -> dict[str, Tensor]:
-        """Return the mean loss of each network since the last logging; none before its first update."""
+        """Return the mean loss of each network that has been updated since the last logging."""
         return {network: total / self._counts[network] for network, total in self._sums.items()}
 
     def take(self, further: Mapping[str, Tensor]) -> dict[str, float]:
         """Return all values and the `further` ones as numbers, and begin new means. This waits for the device.
 
-        With several processes, each returns the means over all of them.
+        If there are several processes, each process returns the means over all processes.
         """
         means = {log_keys.mean_key(network): mean for network, mean in self.means().items()}
         self._sums, self._counts = {}, {}

@@ -1,12 +1,13 @@
 """Update rules: the order and the number of the updates in a step, and the batches that they use.
 
-A step is one generator update. A rule describes it as a sequence of phases, which `training/gan.py` carries out:
+A step is one generator update. A rule describes a step as a sequence of phases, which `training/gan.py` carries out:
 
     loss = yield Backward("discriminator", real="next")   # compute gradients; the loss comes back
     yield Step("discriminator")                           # let the network's optimizer step
 
-The loss is a tensor on the device, so only a rule that reads it waits for the device. A rule keeps its state in
-attributes and returns it from `state_dict`, which every checkpoint saves. A step has exactly one `Step("generator")`.
+The loss is a tensor on the device, so a rule waits for the device only if it reads the loss. A rule keeps its state in
+attributes, and its method `state_dict` returns this state for every checkpoint. A step of the run has exactly one
+`Step("generator")`.
 """
 
 from collections.abc import Generator, Sequence
@@ -56,16 +57,16 @@ Phases = Generator[Backward | Step, Any, None]  # the value sent back after a `B
 class FixedRatio:
     """Make `n_critic` discriminator updates for each generator update, or for every `n_gen` generator updates.
 
-    Use it in general: with n_critic=1 for losses of logits (Goodfellow et al. 2014), and with n_critic=5 for a critic
-    that must stay near its optimum (Gulrajani et al. 2017).
+    Use it as the usual rule: with n_critic=1 for losses of logits (Goodfellow et al. 2014), and with n_critic=5 for a
+    critic that must stay near its optimum (Gulrajani et al. 2017).
 
     Args:
-        n_critic: discriminator updates in a step that updates the discriminator.
+        n_critic: number of discriminator updates in each step that updates the discriminator.
         n_gen: the discriminator is updated in every `n_gen`-th step only, so that its updates and those of the
             generator have the ratio n_critic : n_gen.
-        order: `discriminator_first`, `generator_first`, or `simultaneous`, where both gradients are computed at the
-            same weights before one of the networks steps (n_critic and n_gen must be 1).
-        reuse_real: use one real batch for all discriminator updates of a step.
+        order: `discriminator_first`, `generator_first`, or `simultaneous`. With `simultaneous`, the gradients of both
+            networks are computed before the weights of either network change (n_critic and n_gen must be 1).
+        reuse_real: whether to use one real batch for all discriminator updates of a step.
         fakes: `fresh` draws new latents for every update. `shared` generates one batch of images at the start of a
             step and uses it for every update of the step.
         labels: which labels the generated images get in each network's updates: `uniform` draws them at random,
@@ -99,7 +100,7 @@ class FixedRatio:
             yield Backward(network, real)
             yield Step(network)
             real = "same"
-        if self._steps_in_cycle:  # a step without the discriminator; it takes labels, if any, from a batch of its own
+        if self._steps_in_cycle:  # no discriminator update; the real batch is drawn for its labels, if any
             yield Backward("generator", real, self.fakes)
             yield Step("generator")
         elif self.order == "discriminator_first":
@@ -125,7 +126,7 @@ class FixedRatio:
             real = "same" if self.reuse_real else "next"
 
     def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
-        """Return whether the discriminator's updates in this step end after `updates` updates, the last with `loss`."""
+        """Return whether the step has enough discriminator updates: `updates` so far, the last with the loss `loss`."""
         return updates >= self.n_critic
 
     @property
@@ -146,7 +147,7 @@ class FixedRatio:
         return {} if self.n_gen == 1 else {"steps_in_cycle": self._steps_in_cycle}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the state that `state_dict` of a rule with the same settings returned."""
+        """Restore a state that `state_dict` returned for a rule with the same settings."""
         self._steps_in_cycle = state.get("steps_in_cycle", 0)
 
 
@@ -166,8 +167,8 @@ class LossLimit(FixedRatio):
         repeat_burst: False makes at most one burst in a step, so that a step has at most 1 + burst discriminator
             updates. True checks the limit again after every burst, so that the next generator update waits until the
             mean is below the limit, as in the article's code.
-        epoch: number of discriminator updates after which the losses and the burst are reset, as at the end of an epoch
-            in the article's code; "dataset" is the number of batches of the dataset, and None never resets them.
+        epoch: number of discriminator updates after which the stored losses are cleared and a burst ends, as at the end
+            of an epoch in the article's code. "dataset" takes the number of batches of the dataset; None means never.
     """
 
     order: Order = "generator_first"
@@ -182,8 +183,8 @@ class LossLimit(FixedRatio):
         for name in ("n_critic", "n_gen"):
             if getattr(self, name) != 1:
                 raise ValueError(
-                    f"{name}={getattr(self, name)}: a loss limit starts from one discriminator update per step; for a "
-                    "fixed ratio use schedule/updates=fixed_ratio or generator_first"
+                    f"{name}={getattr(self, name)}: a rule with a loss limit makes one discriminator update per step "
+                    "before any burst; for a fixed ratio use schedule/updates=fixed_ratio or generator_first"
                 )
         if self.repeat_burst and self.epoch is None:
             raise ValueError("repeat_burst=true needs epoch=…, because otherwise the bursts may never end")
@@ -216,13 +217,13 @@ class LossLimit(FixedRatio):
 
     @property
     def updates_per_step(self) -> int | None:
-        """The number 1 without a limit; None with a limit, because the number then depends on the losses."""
+        """The number of discriminator updates in a step: 1 without a limit; with a limit None, as losses decide."""
         return 1 if self.limit is None else None
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the last losses as plain numbers, and the number of updates in this epoch."""
+        """Return the last losses as plain numbers, and the number of discriminator updates so far in this epoch."""
         return {"losses": [float(loss) for loss in self._losses], "updates_in_epoch": self._updates_in_epoch}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore the losses and the number of updates in this epoch."""
+        """Restore the losses and the number of discriminator updates so far in this epoch."""
         self._losses, self._updates_in_epoch = list(state["losses"]), state["updates_in_epoch"]

@@ -1,4 +1,4 @@
-"""The estimated cost of a run beside its real cost."""
+"""The estimated cost of a run, compared with the real cost."""
 
 import json
 import tempfile
@@ -73,7 +73,7 @@ def test_run_that_ends_by_discriminator_updates(tmp_path):
     words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.001", "metrics=none", "trainer=cpu")
     result = estimate(*words, "schedule.steps=2000", "schedule.max_d_steps=1000", cwd=tmp_path)
     (note,) = result["notes"]
-    assert "ends after 1,000 discriminator updates: at 2" in note  # a step has five updates, except the first
+    assert "ends after 1,000 discriminator updates: at 2" in note  # each step except the first has five updates
     assert result["hours"] < 400 * result["seconds_a_step"] / 3600
 
 

@@ -1,4 +1,4 @@
-"""Counted operations against the formula and against torch's counter."""
+"""The counted operations, compared with the formula and with torch's counter."""
 
 import torch
 from torch import nn

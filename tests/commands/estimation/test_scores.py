@@ -15,7 +15,7 @@ seen = []
 
 
 class MeanBlue(Score):
-    """The mean level of the images in [-1, 1]; remembers what it was given."""
+    """The mean level of images in [-1, 1]. `update` appends its arguments to `seen`."""
 
     def update(self, images, indices, labels):
         seen.append((images, indices, labels))
@@ -28,7 +28,7 @@ class MeanBlue(Score):
 
 
 class Extremes(Score):
-    """The largest pixel, from images alone."""
+    """The largest pixel value. `update` takes only the images."""
 
     def __init__(self, context):
         super().__init__(context)

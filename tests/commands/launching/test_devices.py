@@ -1,4 +1,4 @@
-"""`ganexp trainer=ddp` as a command: both processes stop together, and a killed run resumes."""
+"""The command `ganexp trainer=ddp`: both processes stop together, and a killed run resumes."""
 
 import json
 import os
@@ -25,13 +25,13 @@ WORDS = (
 
 
 def children(process):
-    """Return the process ids of the children of a command that are Python programs of ganexp."""
+    """Return the ids of a command's child processes in which the module ganexp.commands.launching.worker runs."""
     numbers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     return [number for number in numbers if "ganexp.commands.launching.worker" in command_line(number)]
 
 
 def launched(cwd, store, *words):
-    """Start two processes in a SLURM job, as torchrun would for two devices, with `store` as its store; return them."""
+    """Start two processes of a SLURM job as torchrun would, with `store` in place of torchrun's store; return both."""
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
     common |= {"TORCHELASTIC_USE_AGENT_STORE": "True"}
     common |= {"SLURM_JOB_ID": "17", "PATH": f"{cwd}{os.pathsep}{os.environ['PATH']}"}
@@ -51,7 +51,7 @@ def new_store():
 @pytest.mark.slow
 def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     (tmp_path / "whole").mkdir()
-    store = new_store()  # the store ends with this variable
+    store = new_store()  # this variable keeps the store alive
     whole, other = launched(tmp_path / "whole", store, *WORDS)
     text, _ = whole.communicate(timeout=100)
     assert (whole.returncode, other.wait(60)) == (0, 0), text
@@ -112,7 +112,7 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
 
 @pytest.mark.slow
 def test_refused_config_is_printed_once_and_ends_all(tmp_path):
-    store = new_store()  # the store ends with this variable
+    store = new_store()  # this variable keeps the store alive
     first, second = launched(tmp_path, store, *DDP, *TINY, "trainer.devices=3")
     texts = [process.communicate(timeout=60)[0] for process in (first, second)]
     assert [first.returncode, second.returncode] == [1, 1]

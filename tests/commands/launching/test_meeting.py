@@ -27,14 +27,14 @@ STORE = "ganexp.commands.launching.store"
 
 @pytest.fixture
 def meetings():
-    """Return one meeting as the first process and as another process see it."""
+    """Return one meeting twice: as the first process sees the meeting, and as another process sees it."""
     first = current_meeting()
     first.size = 2
     return first, meet(Launch("ganexp", 1, None, 1, *first.place))
 
 
 def run_of(first, other):
-    """Return the run that another process gets while the first process waits for the other."""
+    """Let the first process wait for another process, and return the run that the other process receives."""
     with ThreadPoolExecutor() as pool:
         run = pool.submit(other.run)
         first.wait_for_others(2)
@@ -54,7 +54,7 @@ def test_reason_for_a_broken_connection_is_that_of_the_other(meetings):
     first.hand_out(SharedRun(DictConfig({}), "/runs/mine"))
     run_of(first, other)
     broken = RuntimeError("Connection closed by peer [127.0.0.1]:4321")
-    assert "see its output" in str(_reason(broken, first, []))
+    assert "See its output" in str(_reason(broken, first, []))
     assert _reason(RuntimeError("an error of this process"), first, []) is None
     other.report("out of memory: use schedule.accumulate=2")
     assert str(_reason(broken, first, [])).endswith("has failed. out of memory: use schedule.accumulate=2")
@@ -72,7 +72,7 @@ def test_restarted_training_meets_anew_with_the_begun_run(tmp_path):
     with ThreadPoolExecutor() as pool:
         run = pool.submit(meet(of_other).run)  # the other process is there before the first one
         again = meet(launch)
-        assert again.begun_run() is None  # the directory of the run has been removed
+        assert again.begun_run() is None  # the directory has no run.json, as if the run had been removed
         (tmp_path / "run.json").touch()
         assert again.begun_run() == tmp_path
         again.hand_out(SharedRun(DictConfig({"seed": 4}), str(tmp_path)))
@@ -96,9 +96,9 @@ def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tm
 
 @pytest.fixture
 def two_machines(meetings, monkeypatch):
-    """Return a config of two machines with two devices each, and how the process of the other machine was started.
+    """Return a config for two machines with two devices each, and the `Launch` of the other machine's process.
 
-    No process is started for a second device.
+    For the second device of each machine, no process is started.
     """
     first, other = meetings
     connection, worker = "ganexp.commands.launching.connection", "ganexp.commands.launching.worker"
@@ -107,13 +107,13 @@ def two_machines(meetings, monkeypatch):
     monkeypatch.setattr(f"{worker}.meet", lambda _: other)
     monkeypatch.setattr(f"{worker}.signals_delayed", lambda _: nullcontext())
     monkeypatch.setattr(f"{worker}.others_of_machine", lambda *_: nullcontext([]))
-    monkeypatch.setenv("RANK", "")  # the other process sets it; this undoes that
+    monkeypatch.setenv("RANK", "")  # `take_part` sets RANK; monkeypatch restores RANK after the test
     cfg = DictConfig({"trainer": {"devices": 2, "num_nodes": 2}, "schedule": {"batch_size": 8}})
     return cfg, Launch("NODE_RANK=1", None, None, 0, *first.place, node=1, starts_others=True)
 
 
 def ends_with(message, cfg, launch, run):
-    """Return whether the first process ends with a message because of the process of another machine, which ends."""
+    """Check that the first process ends with a message, and return whether the other machine's process fails, too."""
     with ThreadPoolExecutor() as pool:
         code = pool.submit(take_part, launch)
         with pytest.raises(UserError, match=message):
@@ -175,7 +175,7 @@ def test_processes_that_do_not_arrive_are_counted(meetings, monkeypatch):
 
 def test_first_process_waits_until_others_know_the_exit_code(meetings):
     first, other = meetings
-    first.size = None  # as when users start the processes on several machines
+    first.size = None  # as it is when users start the processes on several machines
     with ThreadPoolExecutor() as pool:
         code = pool.submit(other.run)
         time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""A job that SLURM starts again after it has preempted a training on several devices."""
+"""A training on several devices whose SLURM job was preempted is put into SLURM's queue again."""
 
 import signal
 

@@ -51,7 +51,7 @@ def test_optuna_minimises_fid_and_resumes_with_the_same_jobs(tmp_path, capfd):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     swept = tmp_path / "swept"
     ganexp("-m", "optimizer.generator.lr=interval(0.0001,0.01)", *SEARCH, *FAST, cwd=tmp_path)
-    printed = capfd.readouterr()  # Optuna has a stream of its own
+    printed = capfd.readouterr()  # Optuna's log has an output stream of its own
     assert not [text for text in ("A new study", "Sampler:", "Best parameters") if text in printed.out + printed.err]
     before = jobs(swept)
     assert statuses(swept) == ["finished"] * 3

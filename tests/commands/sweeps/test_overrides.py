@@ -77,7 +77,7 @@ def test_broken_override_is_refused():
 
 
 def test_overrides_are_stored_as_they_were_given():
-    """${seed} stands for the seed of each job, not for that of the sweep."""
+    """${seed} stands for the seed of each job, not for the seed of the sweep."""
     given = {"task": ["tags=[x-${seed}]", "seed=1,2"], "hydra": ["hydra.sweeper.n_jobs=${seed}", "hydra.verbose=true"]}
     config = OmegaConf.create({"seed": 0, "hydra": {"overrides": given}})
     assert task_overrides(config.hydra) == given["task"]

@@ -1,4 +1,4 @@
-"""Overrides of any values come back from sweep.json as they were given."""
+"""Overrides with any values are read from sweep.json as they were given."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Sweeps: their jobs, their table, and how a stopped one is resumed."""
+"""Sweeps: their jobs, their table, and how a stopped sweep is resumed."""
 
 import json
 import re
@@ -25,7 +25,7 @@ OVERRIDES = ("loss=hinge,wgan_gp", "seed=1,2", *FAST)
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """Run a sweep of four jobs once for this file; return its directory and what was printed."""
+    """Run a sweep of four jobs once for this file; return the sweep's directory and the finished command."""
     cwd = tmp_path_factory.mktemp("sweep")
     done = ganexp("-m", *OVERRIDES, f"metrics.cache={cwd / 'cache'}", cwd=cwd)
     (path,) = (cwd / "outputs" / "sweep").iterdir()
@@ -73,7 +73,7 @@ def test_sweep_prints_its_table_and_how_to_resume(sweep):
     assert f"resume it with: ganexp resume {short}\n" in done.stdout
     assert "loss=hinge seed=1" in done.stdout
     assert f"compare them with: ganexp report {short}\n" in done.stdout
-    for line in ("dataset: 1,438 images", f"curves live: tensorboard --logdir {short}\n"):
+    for line in ("dataset: 1,438 images", f"watch the curves with: tensorboard --logdir {short}\n"):
         assert done.stdout.count(line) == 1
     assert done.stdout.count("length: 4 steps") == 2  # two losses with different numbers of epochs
 
@@ -135,7 +135,7 @@ def test_failing_job_is_named_and_the_others_run(tmp_path):
     assert bad["overrides"][0] == "schedule.batch_size=9999"
     assert "error" not in good
     refused, trained = (tmp_path / "swept" / name for name in jobs(tmp_path / "swept"))
-    assert not (refused / "config.yaml").exists()  # so a report does not count it as a run
+    assert not (refused / "config.yaml").exists()  # so a report does not count this job as a run
     assert (trained / "config.yaml").exists()
 
 

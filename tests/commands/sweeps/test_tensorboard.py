@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a sweep, asked over its own HTTP interface."""
+"""What TensorBoard shows of a sweep. The tests read it over TensorBoard's HTTP interface."""
 
 import json
 import urllib.parse
@@ -28,7 +28,7 @@ Ask = Callable[..., Any]
 
 
 def launch(logdir: Path) -> Ask:
-    """Let TensorBoard read `logdir` once; return a function that returns the answer to a path of its interface."""
+    """Let TensorBoard read `logdir` once; return a function that requests a path from TensorBoard's HTTP interface."""
     board = TensorBoard()
     options = {"logdir": str(logdir), "port": "0", "host": "127.0.0.1", "load_fast": "false", "reload_interval": "0"}
     board.configure(argv=["tensorboard", *(part for key, value in options.items() for part in (f"--{key}", value))])
@@ -91,6 +91,6 @@ def test_hyperparameters_are_the_choices_and_settings(ask):
     assert {row["loss"] for row in settings} == {"hinge", "non_saturating", "wgan_gp"}
     assert {row["1 seed"] for row in settings} == {1, 2}
     assert all("1 schedule.batch_size" in row for row in settings)
-    assert all("1 optimizer.generator.lr" in row for row in settings)  # also where it was not overridden
+    assert all("1 optimizer.generator.lr" in row for row in settings)  # also if a job does not override it
     metrics = {metric["name"]["tag"] for metric in groups[0]["metricValues"]}
     assert {"2 final/best/fid_classifier", "2 final/last/is_classifier"} <= metrics

@@ -1,11 +1,11 @@
-"""Random brightness, with a counter that is saved with the networks."""
+"""Random brightness, with a counter of the calls that is saved with the networks."""
 
 import torch
 from torch import nn
 
 
 class Brightness(nn.Module):
-    """Add a number to each image."""
+    """Add a random number to each image."""
 
     def __init__(self, strength: float):
         super().__init__()

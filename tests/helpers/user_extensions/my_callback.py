@@ -1,4 +1,4 @@
-"""A note in the run directory at the end of training."""
+"""A callback that writes a note to the run directory at the end of training."""
 
 from pytorch_lightning import Callback
 

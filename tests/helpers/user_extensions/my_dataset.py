@@ -6,7 +6,7 @@ from ganexp.data.images import ImageSet
 
 
 def stripes(root, split, resolution, channels, size: int):
-    """Return `size` images of each kind for training; there is no test split."""
+    """Return `size` images of each kind for the train split, and None for the test split."""
     if split == "test":
         return None
     line = torch.arange(resolution).remainder(2).mul(255).to(torch.uint8)

@@ -2,7 +2,7 @@
 
 
 class FakeOutputs:
-    """weight · E[D(G(z))²]."""
+    """The penalty weight · E[D(G(z))²]."""
 
     def __init__(self, weight: float):
         self.weight = weight

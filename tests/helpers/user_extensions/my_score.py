@@ -6,7 +6,7 @@ from ganexp.metrics.score import Score
 
 
 class MeanPixel(Score):
-    """The mean pixel in [-1, 1]."""
+    """The mean of all pixels, which lie in [-1, 1]."""
 
     def __init__(self, context):
         super().__init__(context)

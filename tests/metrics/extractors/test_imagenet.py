@@ -16,7 +16,7 @@ from ganexp.errors import UserError
 from ganexp.metrics.extractors.weights import read_tensors
 from ganexp.pixels import from_uint8
 
-# The scores in `test_scores_of_fixed_images_stay_the_same`, on any machine.
+# The scores that `test_scores_of_fixed_images_stay_the_same` expects on any machine.
 FIXED_SCORES = {
     "is_imagenet": 3.585417,
     "is_imagenet_std": 0.436315,
@@ -30,7 +30,7 @@ def extractor(*overrides):
 
 
 def discs(count, seed, largest=16):
-    """Return images (count, 3, 32, 32), each with a shaded disc. Only integers are computed, so all machines agree."""
+    """Return images (count, 3, 32, 32), each with a shaded disc. Only integers are used, so all machines agree."""
     generator = torch.Generator().manual_seed(seed)
 
     def draw(low, high, *shape):

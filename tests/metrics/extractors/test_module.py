@@ -47,7 +47,7 @@ class BadLogits(nn.Module):
 def test_module_with_features_only():
     extractor = ModuleExtractor(Corner(), IMAGES)
     features, logits = extractor(IMAGES)
-    assert torch.equal(features, IMAGES[:, 0, :, 0].float())  # no dropout: it is in eval mode
+    assert torch.equal(features, IMAGES[:, 0, :, 0].float())  # no dropout: the module is in evaluation mode
     assert logits is None
     assert (extractor.name, extractor.feature_dim, extractor.num_logits) == ("corner", 2, None)
     assert (extractor.facts, extractor.knows_labels) == ({}, False)
@@ -77,7 +77,7 @@ def test_identity_depends_on_settings_and_layers():
 
 @pytest.mark.parametrize("changed", [Corner, nn.Module])
 def test_identity_depends_on_the_code_of_bases_but_not_of_torch(monkeypatch, changed):
-    """WithLogits inherits from Corner, whose code may change alone."""
+    """WithLogits inherits from Corner; a change of Corner's code changes the identity of WithLogits."""
     before, getsource = ModuleExtractor(WithLogits(), IMAGES).identity, module.inspect.getsource
     monkeypatch.setattr(module.inspect, "getsource", lambda kind: getsource(kind) + "changed" * (kind is changed))
     assert (ModuleExtractor(WithLogits(), IMAGES).identity != before) == (changed is Corner)

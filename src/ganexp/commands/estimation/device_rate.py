@@ -21,7 +21,7 @@ def best_rate(device: torch.device, dtype: torch.dtype, threads: int) -> float:
     Args:
         device: the device.
         dtype: the type of the numbers.
-        threads: the number of torch's threads. It is not set here; it only separates cached rates.
+        threads: the number of torch's threads. It is not set here; the cache has one rate for each number.
     """
     size, batch, calls = (8192, 256, 5) if device.type == "cuda" else (1024, 8, 1)
     matrix = torch.randn(size, size, device=device, dtype=dtype)
@@ -40,7 +40,14 @@ def best_rate(device: torch.device, dtype: torch.dtype, threads: int) -> float:
 
 
 def _rate(device: torch.device, operations: int, work: Callable[[], Tensor], calls: int) -> float:
-    """Return the best rate of `work`, which makes `operations` operations, over `calls` calls at a time."""
+    """Return the best measured rate of `work`, in operations per second.
+
+    Args:
+        device: the device.
+        operations: number of operations of one call of `work`.
+        work: the function to time.
+        calls: number of calls that are timed together.
+    """
     work()
     best, end = 0.0, time.perf_counter() + SECONDS
     while not best or time.perf_counter() < end:

@@ -38,8 +38,8 @@ from ganexp.training.gan import GAN
 
 WARM_UP_STEPS, TIMED_STEPS = 3, 10
 COUNTED_STEP = 1  # the warm-up step whose floating-point operations are counted
-MAX_TIMING_SECONDS = 30  # after which no further steps are timed
-ASSUMED_IMAGES = 50_000  # in a dataset that is not on this machine
+MAX_TIMING_SECONDS = 30  # after this time, no further steps are timed
+ASSUMED_IMAGES = 50_000  # assumed size of a dataset that is not on this machine
 BYTES_PER_LOG_POINT = 1000  # in metrics.jsonl and TensorBoard together, roughly
 GIB = 2**30
 
@@ -86,7 +86,7 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
     ):
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         dataset = target_name(cfg.data.source)
-        grows, cfg.schedule.growth = cfg.schedule.growth is not None, None  # the first steps would be the cheapest
+        grows, cfg.schedule.growth = cfg.schedule.growth is not None, None  # the first steps of a growth are cheaper
         result = _estimate(cfg, Path(scratch))
     if grows:
         result.notes.append("the networks grow, and every step was assumed to cost as much as one at full size")
@@ -179,14 +179,14 @@ def _peak(cfg: DictConfig, device: torch.device) -> float:
 
 
 def _checkpoints(cfg: DictConfig) -> int:
-    """Return how many checkpoints a run keeps besides schedule.keep_at: the last and, if there are scores, the best."""
+    """Return how many checkpoints a run keeps, apart from schedule.keep_at: the last and, with scores, the best."""
     return 2 if cfg.metrics.extractor else 1
 
 
 def _disk_bytes(cfg: DictConfig, files: _Files, steps: int, evaluations: int) -> int:
     """Return the disk space of a run of `steps` steps in bytes: checkpoints, pictures and logged points."""
     points = _counted(cfg, steps) // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
-    pictures = 2 * (evaluations + 2)  # as files and in TensorBoard, with two interpolations
+    pictures = 2 * (evaluations + 2)  # each is saved as a file and in TensorBoard; two show interpolations
     checkpoints = _checkpoints(cfg) + len(cfg.schedule.keep_at)
     return checkpoints * files.checkpoint + pictures * files.picture + points * BYTES_PER_LOG_POINT
 
@@ -210,8 +210,8 @@ def _image_set(cfg: DictConfig) -> tuple[ImageSet, bool]:
 class _Stopwatch(pl.Callback):
     """Record the time after every step, and end the training when enough time has passed.
 
-    The floating-point operations of one step before the timed ones are counted: those of convolutions, matrix products
-    and attention, forward and backward.
+    The floating-point operations of one step before the timed steps are counted: those of convolutions, matrix products
+    and attention, in forward and backward passes.
     """
 
     def __init__(self, gan: GAN) -> None:
@@ -223,7 +223,7 @@ class _Stopwatch(pl.Callback):
     def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
         if self.gan.step == COUNTED_STEP:
             self._gradient_function = self.gan.gradient_function
-            self.gan.gradient_function = self.gan.compute_gradients  # graphs and compiled functions hide operations
+            self.gan.gradient_function = self.gan.compute_gradients  # CUDA graphs and compiled code hide operations
             self._counter.__enter__()
 
     def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
@@ -236,7 +236,7 @@ class _Stopwatch(pl.Callback):
             trainer.should_stop = True
 
     def seconds_a_step(self) -> float:
-        """Return the mean time of a step, without the first steps."""
+        """Return the mean time of a step in seconds, without the warm-up steps."""
         times = self.times[min(WARM_UP_STEPS, len(self.times) - 2) :]
         return (times[-1] - times[0]) / (len(times) - 1)
 
@@ -268,17 +268,17 @@ def _draw_pictures(gan: GAN, run: RunDirectory) -> int:
 
 
 def _steps(cfg: DictConfig, gan: GAN) -> tuple[int, list[str]]:
-    """Return the length of the run in steps, and a note if it depends on the discriminator updates."""
+    """Return the length of the run in steps, and a note if a number of discriminator updates ends the run."""
     most = cfg.schedule.max_d_steps
     if not most:
         return cfg.schedule.steps, []
     steps = min(cfg.schedule.steps, most * gan.step // gan.d_steps)
-    note = f"the run ends after {most:,} discriminator updates: at {steps:,} steps, estimated from the timed steps"
+    note = f"the run ends after {most:,} discriminator updates: at {steps:,} steps, as estimated from the timed steps"
     return steps, [note]
 
 
 def _counted(cfg: DictConfig, steps: int) -> int:
-    """Return the length of a run of `steps` steps in the unit by which evaluations and logged points are counted."""
+    """Return the length of a run of `steps` steps, in the unit in which its evaluations are counted."""
     schedule = cfg.schedule
     return schedule.max_d_steps or steps if schedule.evaluate_by == "d_steps" else steps
 

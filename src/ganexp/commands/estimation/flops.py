@@ -11,7 +11,7 @@ class FlopCounter(TorchDispatchMode):
     """Count the floating-point operations of convolutions, matrix products and attention within a block.
 
     A multiplication and an addition are two operations. torch's `FlopCounterMode` has the same formulas, but refuses
-    gradients with respect to images, which penalties need.
+    gradients with respect to images, and penalties need such gradients.
 
     Attributes:
         flops: the number of operations so far.
@@ -24,7 +24,7 @@ class FlopCounter(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Compute `func`, and add its operations."""
+        """Call `func`, and add the number of its operations to `flops`."""
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         if func._overloadpacket in flop_registry:

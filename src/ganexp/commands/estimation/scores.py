@@ -1,4 +1,4 @@
-"""Time the scoring of an evaluation for estimates, with few real images, and random features in place of the others."""
+"""Estimate how long the scores of an evaluation take, from a few images; random features replace the others."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,12 +24,13 @@ from ganexp.sampling import labels_in_turn, sample_images
 from ganexp.training.gan import GAN
 
 TIMED_IMAGES = {"cuda": 500, "cpu": 64}
-FEW_UPDATES, MORE_UPDATES = 3, 15  # of the classifier; the difference of the two times gives the time of an update
+# updates of the classifier in two timed trainings; the difference of their times gives the time of an update
+FEW_UPDATES, MORE_UPDATES = 3, 15
 
 
 @dataclass
 class ScoringTime:
-    """Seconds for scoring one evaluation, and seconds by name for work that is done once per dataset."""
+    """Seconds for the scores of one evaluation, and for each kind of work that is done once per dataset."""
 
     seconds: float
     once_seconds: dict[str, float] = field(default_factory=dict)
@@ -57,7 +58,7 @@ def time_scores(
     extractor, training_seconds, notes = _extractor(cfg, image_set, is_here, scratch, device)
     batch = min(metrics.samples, metrics.batch_size, TIMED_IMAGES[device.type])
     real = image_set.batch(torch.arange(min(batch, len(image_set))))
-    reference = load_reference(extractor, [real], len(real), "", scratch, device)  # this warms up, too
+    reference = load_reference(extractor, [real], len(real), "", scratch, device)  # also warms up
     reading_seconds, _ = timed(device, lambda: extractor(real.to(device)))
     once = {f"{extractor.name} (trained)": training_seconds} if training_seconds else {}
     cache = Path(metrics.cache).expanduser()
@@ -67,7 +68,7 @@ def time_scores(
     reference = _of_more_images(reference, images)
     scores = _scores(cfg, extractor, reference, gan, real)
     if untimed := sorted(name for name, score in scores.scores.items() if score.kept_samples is None):
-        notes.append(f"without the time of {', '.join(untimed)}, which use the features of all samples")
+        notes.append(f"the time of {', '.join(untimed)} is left out: these scores use the features of all samples")
     timed_names = [name for name in scores.scores if name not in untimed]
     computing_seconds = 0.0
     if timed_names:
@@ -77,7 +78,7 @@ def time_scores(
 
 
 def _of_more_images(reference: Reference, images: int) -> Reference:
-    """Return a reference of `images` images with the same mean and covariance, and random features."""
+    """Return a reference of `images` images with the mean and covariance of `reference`, and random features."""
     scale = images / reference.count
     kept, dim = min(images, MAX_KEPT_IMAGES), reference.features.shape[1]
     features = torch.randn(kept, dim, device=reference.features.device)
@@ -94,7 +95,7 @@ def _scores(
 ) -> Scores:
     """Return the scores `names` (None: all scores) for at most as many samples as scores keep in memory.
 
-    The real images are those of `real`, uint8 (N, C, H, W), which are repeated.
+    Where scores need real images, the images `real`, uint8 (N, C, H, W), are repeated.
     """
     factories = build_scores.score_factories(cfg)
     chosen = {name: factory for name, factory in factories.items() if names is None or name in names}
@@ -137,7 +138,7 @@ def _score_random_features(scores: Scores, pixels: Tensor, batch_size: int) -> N
 def _extractor(
     cfg: DictConfig, image_set: ImageSet, is_here: bool, scratch: Path, device: torch.device
 ) -> tuple[Extractor, float, list[str]]:
-    """Return the extractor or one of the same speed, the seconds that its training will take, and notes."""
+    """Return the extractor, or one of the same speed; the seconds that training it will take; and notes."""
     node = cfg.metrics.extractor
     if not is_trained_extractor(node) or (is_here and build_scores.extractor_is_ready(cfg, image_set)):
         try:
@@ -158,7 +159,7 @@ def _extractor(
 
 
 class RandomInception(Extractor):
-    """Inception-v3 with random weights, which has the same speed as with the true weights."""
+    """Inception-v3 with random weights, which is as fast as with the true weights."""
 
     name, identity, input = "inception", "random", "colour, 299x299"
     feature_dim, num_logits = 2048, 1008

@@ -13,7 +13,7 @@ SPLITS = ("train", "test")  # the values of `real` that are not directories
 
 
 def adapt(command: Command) -> Command:
-    """Return a command with the settings of the configs of `ganexp evaluate`; other commands are returned unchanged.
+    """Translate the arguments of `ganexp evaluate` into settings of its config; return other commands unchanged.
 
     Raises:
         UserError: a setting would be ignored or has two values, or the directories of images cannot be compared.
@@ -61,8 +61,8 @@ def _refuse_number(arguments: Sequence[str]) -> None:
     for argument in arguments:
         if argument.removeprefix("metrics.").startswith("samples="):
             raise UserError(
-                f"{argument}: every image is scored, so leave it out. To score fewer images, put them into a directory "
-                "of their own and give it as images=DIRECTORY"
+                f"{argument}: every image is scored, so leave this setting out. To score fewer images, put them "
+                "into a directory of their own and give it as images=DIRECTORY"
             )
 
 
@@ -89,9 +89,9 @@ def _side(path: str) -> int:
     """Return the height and width of the first image of a directory or zip.
 
     Raises:
-        UserError: it has no images, or the first one is damaged or not square.
+        UserError: there are no images, or the first image is damaged or not square.
     """
-    # imported late, because only this comparison needs them
+    # imported here, because only this comparison needs these modules
     from ganexp.data.archive import ZipReader
     from ganexp.data.decoding import DECODING_ERRORS, open_image
     from ganexp.data.listing import list_images

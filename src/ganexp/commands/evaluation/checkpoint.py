@@ -1,4 +1,4 @@
-"""Score a checkpoint on latents other than those of training, and plot diagnostics."""
+"""Score a checkpoint on samples from other latents than in training, and plot diagnostics."""
 
 import json
 from collections.abc import Mapping
@@ -77,12 +77,12 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
 
 
 def is_known(record: Mapping[str, Any], file: Path, run: RunDirectory) -> bool:
-    """Return whether a file has the scores of the same checkpoint under the same protocol.
+    """Return whether a file already has the scores of a record's checkpoint under the record's protocol.
 
     Args:
-        record: the names of the scores, the protocol, and the checkpoint with its step.
+        record: the names of the scores to compute, their protocol, and the checkpoint with its step.
         file: the file of scores, which may not exist.
-        run: the run of the checkpoint; scores from before the end of its training are not used.
+        run: the run of the checkpoint; scores from before the end of this run do not count.
     """
     try:
         known = json.loads(file.read_text(encoding="utf-8"))
@@ -103,7 +103,7 @@ def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[st
         run_cfg: the resolved config of the run.
         settings: the resolved settings of the command.
         metrics: the unresolved metrics of the command. If they have an extractor, they replace the metrics of the run;
-            otherwise only their list of scores replaces that of the run.
+            otherwise they replace only its list of scores.
 
     Raises:
         UserError: neither the run nor the command has metrics, or data.root or data.path does not apply to the dataset
@@ -131,7 +131,7 @@ def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[st
 
 
 def changes_since_training(run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> dict[str, list[str]]:
-    """Print how the images have changed since the training of the run, and return it as an entry of the protocol.
+    """Print how the images have changed since the run was trained; return these changes as an entry of the protocol.
 
     The dictionary is empty if no change is known.
     """

@@ -66,11 +66,11 @@ def evaluate_images(cfg: DictConfig) -> None:
     if cfg.output:
         save_scores(record, Path(cfg.output) / "scores.json")
     else:
-        say("not saved: output=DIRECTORY writes these scores to scores.json there")
+        say("The scores are not saved: output=DIRECTORY would save them as DIRECTORY/scores.json")
 
 
 def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
-    """Return the scores of the images with respect to the dataset, ready to be computed."""
+    """Return scores that compare the images with the dataset. The images are already added to these scores."""
     image_set = build.build_image_set(cfg)
     scored = _with_classes_of(scored, image_set, cfg.images)
     labels = scored.labels
@@ -87,7 +87,7 @@ def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
 
 
 def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) -> ImageSet:
-    """Return the images to score, with labels for the classes of the dataset if both have classes, else without labels.
+    """Return the images to score, labelled with the classes of the dataset, or without labels if either has no classes.
 
     If there is only one class directory, and its name is not a class of the dataset, the images have no classes.
 
@@ -122,7 +122,7 @@ def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) ->
 
 
 def _images(cfg: DictConfig) -> ImageSet:
-    """Return the images to score: a split of the dataset, or given images with their directories' names as classes."""
+    """Return the images to score: a split of the dataset, or given images with directory names as classes."""
     if cfg.real:
         image_set = build.build_image_set(cfg, cfg.real)
         if image_set is None:

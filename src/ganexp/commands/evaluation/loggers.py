@@ -22,11 +22,11 @@ def log_evaluated(run: RunDirectory, scores: Mapping[str, float], step: int, sou
     """Send scores, as evaluated/NAME, to those loggers of a run that have a class method `log_evaluated`.
 
     If the run is still training, or a logger cannot take the scores, only a message is printed, because the scores are
-    in the run directory.
+    also saved in the run directory.
 
     Args:
         run: the run directory.
-        scores: scores by name; those that are not finite are left out.
+        scores: scores by name; scores that are not finite are not sent.
         step: step of the checkpoint.
         source: name of the file with the scores, without suffix.
     """

@@ -21,7 +21,8 @@ from ganexp.sampling import sample_images
 from ganexp.training.gan import GAN
 
 SHOWN_SAMPLES = 10  # in nearest.png
-PROJECTED, BATCH = 500, 100  # samples, and at most as many real images, in diagnostics.png; images of a batch
+# diagnostics.png shows PROJECTED samples, and at most as many real images. Samples are drawn in batches of BATCH.
+PROJECTED, BATCH = 500, 100
 
 
 def save_pictures(
@@ -36,9 +37,9 @@ def save_pictures(
 
     Args:
         loaded: the run.
-        scores: its scores, which have been computed.
+        scores: the scores of the run, which have been computed.
         image_sets: the real images of each split.
-        logits: the discriminator's logits by kind of image.
+        logits: the discriminator's logits for each kind of image.
         seed: seed of the latents.
         output: directory of the pictures.
     """
@@ -55,9 +56,9 @@ def save_pictures(
 def save_nearest(
     gan: GAN, scores: Scores, image_sets: Mapping[str, ImageSet], seed: int, path: Path, title: str
 ) -> None:
-    """Save a picture of ten samples, each with the real images that are nearest in the extractor's features.
+    """Save a picture of ten samples, each with the real images whose features are nearest to those of the sample.
 
-    These are training images, unless the samples are compared with another split only.
+    The real images are training images, unless the scores compare the samples only with another split.
     """
     samples = next(sample_images(gan, SHOWN_SAMPLES, SHOWN_SAMPLES, seed))
     split = "train" if "train" in scores.references else next(iter(scores.references))
@@ -73,7 +74,7 @@ def save_nearest(
 
 
 def feature_samples(gan: GAN, scores: Scores, seed: int) -> tuple[Tensor, Tensor] | None:
-    """Return features (≤ 500, d) of real images, and (500, d) of samples; None if they are too few to project."""
+    """Return features (≤ 500, d) of real images, and (500, d) of samples; None if there are too few to draw."""
     real = next(iter(scores.references.values())).features
     real = real[evenly_spaced(len(real), PROJECTED)].cpu()
     if min(real.shape) < 2:

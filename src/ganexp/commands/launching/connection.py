@@ -17,20 +17,21 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.training import processes
 from ganexp.training.processes import Group
 
-SECONDS_TO_END = 30  # for the other processes to end after the first one has finished
-BROKEN = ("closed by peer", "reset by peer", "Broken pipe")  # parts of gloo's errors
+SECONDS_TO_END = 30  # time for the other processes to end after the first process has finished
+BROKEN = ("closed by peer", "reset by peer", "Broken pipe")  # parts of gloo's messages about a broken connection
 
 Processes = Sequence["subprocess.Popen[bytes]"]
 
 
 @contextmanager
 def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
-    """Connect the first process of a training with the others, and wait for their end after the block.
+    """Connect the first process of a training with the other processes for the time of the block.
 
-    The others on this machine are started, unless a launcher has started them. A training on one device has no others.
+    The other processes of this machine are started before the block and ended after it, unless a launcher has started
+    them. A training on one device has no other processes.
 
     Raises:
-        UserError: another process has failed or ended, or the others do not arrive in time.
+        UserError: another process has failed or ended, or the other processes do not arrive in time.
     """
     group = Group(0, processes.total(cfg.trainer), cfg.trainer.devices)
     if group.size == 1:
@@ -42,7 +43,8 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
     with others_of_machine(launch, group) as others:
         try:
             meeting.hand_out(SharedRun(cfg, str(run.path.absolute())))
-            meeting.wait_for_others(group.size, lambda: _check_running(others, meeting))  # some are started only now
+            # the processes that were started only above have not arrived yet
+            meeting.wait_for_others(group.size, lambda: _check_running(others, meeting))
             processes.join(group, meeting.store)
             say(f"processes: {group.size}, each with {cfg.schedule.batch_size // group.size} images of a batch")
             yield
@@ -53,10 +55,10 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
 
 
 def _check_running(others: Processes, meeting: Meeting) -> None:
-    """Check that no process has failed, or ended.
+    """Check that no other process has failed or ended.
 
     Raises:
-        UserError: a process of another machine has failed.
+        UserError: another process has reported that it failed.
         RuntimeError: a process of this machine has ended.
     """
     if any(other.poll() is not None for other in others):
@@ -68,13 +70,13 @@ def _check_running(others: Processes, meeting: Meeting) -> None:
 def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserError | None:
     """Return why another process has ended, as an error to raise; None if no other process is known to have ended."""
     codes, reason = _codes_of_ended(others), broken_connection(error)
-    if codes is None and not reason:  # an error of this process, which the others may have as well
+    if codes is None and not reason:  # an error of this process; other processes may have the same error
         return None
     if failure := meeting.failure():
         return _failed(failure)
     if codes is not None:
         return UserError(f"Another process of this training has ended, with exit code {codes}: {reason or error}")
-    return UserError(f"Another process of this training has ended, see its output: {reason}")
+    return UserError(f"Another process of this training has ended ({reason}). See its output")
 
 
 def _failed(reason: str) -> UserError:
@@ -82,7 +84,7 @@ def _failed(reason: str) -> UserError:
 
 
 def broken_connection(error: RuntimeError) -> str:
-    """Return the first sentence of gloo's error about a broken connection; empty for another error."""
+    """Return the first sentence of `error` if gloo has raised it because of a broken connection; otherwise ""."""
     is_broken = any(text in str(error) for text in BROKEN)
     return str(error).rpartition("] ")[2].partition(". ")[0] if is_broken else ""
 
@@ -91,16 +93,17 @@ def _codes_of_ended(others: Processes) -> str | None:
     """Return the exit codes of the processes that have ended, or None if all are running."""
     for other in others:
         with suppress(subprocess.TimeoutExpired):
-            other.wait(1)  # the connection breaks before the process has ended
+            other.wait(1)  # a connection breaks shortly before its process has ended
     codes = [str(other.returncode) for other in others if other.returncode is not None]
     return ", ".join(codes) or None
 
 
 @contextmanager
 def others_of_machine(launch: Launch, group: Group) -> Iterator[Processes]:
-    """Start a process for each further device of this machine, unless a launcher does so; end them after the block.
+    """Start a process for each further device of this machine before the block, unless a launcher does so.
 
-    After an error the processes are killed; otherwise they have some seconds to end by themselves.
+    After the block, the processes have some seconds to end by themselves, and are then killed. After an error in the
+    block, they are killed at once.
     """
     devices = range(1, group.devices) if launch.starts_others else ()
     others = [_start(replace(launch, rank=group.rank + number, local_rank=number)) for number in devices]
@@ -116,9 +119,9 @@ def others_of_machine(launch: Launch, group: Group) -> Iterator[Processes]:
 
 
 def _start(launch: Launch) -> "subprocess.Popen[bytes]":
-    """Start a process on this machine that Ctrl-C in the terminal does not reach."""
+    """Start a process on this machine, and protect the process from Ctrl-C in the terminal."""
     variables = {"RANK": str(launch.rank), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     place = [launch.rank, launch.local_rank, launch.address, launch.port]
     command = [sys.executable, "-m", "ganexp.commands.launching.worker", *map(str, place)]
-    environment = os.environ | variables  # `say` prints nothing with a RANK above 0
+    environment = os.environ | variables  # `say` prints nothing if RANK is above 0
     return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, start_new_session=True)

@@ -10,23 +10,23 @@ from ganexp.errors import UserError
 
 BY_HAND = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 MAX_PORT = 65_535
-FIRST_PORT = 15000  # SLURM's step and, as in Lightning, the last four digits of its job are added to it
+FIRST_PORT = 15000  # plus the last four digits of SLURM's job id, as in Lightning, plus the number of the job's step
 
 
 @dataclass(frozen=True)
 class Launch:
-    """The place of this process among those that were started for a training, and where these processes meet.
+    """The place of this process among the processes that were started for a training, and where all of them meet.
 
     Attributes:
-        by: what has started them.
-        rank: number of this process among all; None if it depends on the number of devices of a machine.
+        by: what has started the processes, or environment variables that show this; for messages.
+        rank: number of this process among all processes; None if it depends on the number of devices of a machine.
         size: number of all processes; None if it depends on the config.
-        local_rank: number of this process on its machine.
-        node: number of the machine; None if it depends on the number of devices of a machine.
+        local_rank: number of this process among the processes of its machine.
+        node: number of the machine; None if `rank` is known.
         address: address of the machine of the first process.
-        port: port of that machine at which the processes meet.
-        name: what distinguishes this training from others that meet at the same place: torchrun's id, or SLURM's job
-            and step.
+        port: port at which the processes meet, on the machine of the first process.
+        name: what distinguishes this training from others that meet at the same place: the id of torchrun's run, or the
+            numbers of SLURM's job and step.
         has_store: whether the launcher itself keeps the store at which the processes meet, as torchrun does.
         starts_others: whether this process starts the processes for the other devices of its machine.
     """
@@ -70,7 +70,7 @@ def _number(environ: Mapping[str, str], name: str, default: int = 0) -> int:
     """Return the number in an environment variable, or `default` if there is no such variable.
 
     Raises:
-        UserError: it is not a whole number from 0.
+        UserError: the variable is not a whole number, 0 or larger.
     """
     text = environ.get(name) or str(default)
     if not text.isdecimal():
@@ -145,7 +145,7 @@ def check_launch(devices: int, nodes: int) -> None:
 
 
 def reason_against_devices(trainer: Any) -> str:
-    """Return why a sweep is refused whose jobs use several devices; "" if they use one.
+    """Return why a sweep is refused if each of its jobs uses several devices; "" if each job uses one device.
 
     Args:
         trainer: the part `trainer` of the config.

@@ -1,4 +1,4 @@
-"""Let the processes of a training meet: the first one hands out the config, and learns why another one has failed."""
+"""Let the processes of a training meet: the first one hands out the config, and learns why another has failed."""
 
 import json
 import signal
@@ -18,9 +18,9 @@ from ganexp.commands.launching.store import POLL, SECONDS_TO_MEET, private_store
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
-SECONDS_TO_HEAR = 10.0  # for the others to read an exit code, before the first process and its store end
-BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"  # keys for all starts by a launcher that keeps the store
-RUN, PRESENT, COMPLETE, HEARD, FAILURE = "run", "present", "complete", "heard", "failure"  # keys for one start
+SECONDS_TO_HEAR = 10.0  # time for the other processes to read an exit code before the store ends
+BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"  # keys of values that all starts of the processes share
+RUN, PRESENT, COMPLETE, HEARD, FAILURE = "run", "present", "complete", "heard", "failure"  # keys of values of one start
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class SharedRun:
     path: str
 
     def to_text(self) -> str:
-        """Return the run as JSON, which is read without running code."""
+        """Return the run as JSON, because JSON can be read without running code."""
         return json.dumps({"config": OmegaConf.to_yaml(self.cfg), "path": self.path})
 
 
 class Meeting:
-    """Exchange a few values before the processes are connected, and after a connection is broken.
+    """Exchange a few values between processes, before they are connected or after a connection has broken.
 
-    A launcher may start all processes again and keep the store. Therefore the values of each start have a prefix, which
+    A launcher may start all processes again and keep the store. Therefore the keys of each start have a prefix, which
     is the number of the start. Each process but the first takes a number of its own when it arrives, and the first
     process answers with the number of the current start.
 
@@ -61,7 +61,10 @@ class Meeting:
         self._handed_out = False
 
     def _answer(self) -> None:
-        """Send the number of this start to each process that has arrived; processes of earlier starts have ended."""
+        """Send the number of this start to each process that has arrived.
+
+        Arrivals of earlier starts are answered as well, which has no effect, because their processes have ended.
+        """
         for number in range(self._answered + 1, self._all_starts.add(ARRIVED, 0) + 1):
             self._all_starts.set(f"{ARRIVED} {number}", self._start)
             self._answered = number
@@ -102,7 +105,7 @@ class Meeting:
         )
 
     def wait_until_complete(self, check: Callable[[], None]) -> None:
-        """Wait in a process that is not the first until the first one knows that all have arrived.
+        """In any process but the first, wait until the first process knows that all processes have arrived.
 
         Args:
             check: a function that is called again and again, and may raise an error.
@@ -110,7 +113,7 @@ class Meeting:
         _wait_for(self.store, COMPLETE, check)
 
     def begun_run(self) -> Path | None:
-        """Return the directory of the run that the processes had begun before a restart by their launcher, or None."""
+        """Return the directory of the run that was begun before a restart by the launcher; None if there is none."""
         path = Path(self._all_starts.get(BEGUN).decode()) if self._all_starts.check([BEGUN]) else None
         return path if path is not None and RunDirectory(path).metadata_file.exists() else None
 
@@ -136,11 +139,11 @@ class Meeting:
             time.sleep(POLL)
 
     def _others(self) -> int:
-        """Return the number of other processes or, if it is not known, the number of those that have arrived."""
+        """Return how many other processes there are or, if this is not known, how many have arrived."""
         return self._all_starts.add(ARRIVED, 0) if self.size is None else self.size - 1
 
     def run(self) -> SharedRun | int:
-        """Wait for the first process, and return the run or the exit code that it hands out.
+        """Wait until the first process hands out a run or an exit code, and return what it has handed out.
 
         Raises:
             RuntimeError: the first process has ended.
@@ -159,7 +162,7 @@ class Meeting:
             self.store.set(FAILURE, failure)
 
     def failure(self) -> str | None:
-        """Return why another process has failed, or None."""
+        """Return why another process has failed; None if no process has reported a failure."""
         with suppress(RuntimeError):
             if self.store.check([FAILURE]):
                 return self.store.get(FAILURE).decode()
@@ -181,7 +184,7 @@ _open: list[Meeting] = []  # the meeting of a launcher's processes, while the fi
 
 @contextmanager
 def opened(launch: Launch) -> Iterator[Meeting]:
-    """Let the other processes wait for a run within the block. If they get none, they end at the end of the block.
+    """Let the other processes wait for a run during the block. If no run is handed out, they end after the block.
 
     Raises:
         UserError: the processes do not meet in time.
@@ -210,7 +213,7 @@ def current_meeting() -> Meeting:
 
 
 def remember_begun(path: Path) -> None:
-    """Remember the directory of the run of a single process, in case a launcher starts this process again."""
+    """Remember the run directory of a training with one process, in case a launcher starts this process again."""
     if _open:
         _open[-1].begin(str(path.absolute()))
 

@@ -1,6 +1,6 @@
-"""Let SLURM start the job of a training on several devices again after it was preempted.
+"""If SLURM has preempted a job that trains on several devices, put this job into SLURM's queue again.
 
-For one device, Lightning does so itself; for the jobs of a sweep, submitit does.
+If a job trains on one device, Lightning puts it into the queue again; for the jobs of a sweep, submitit does so.
 """
 
 import os
@@ -16,7 +16,7 @@ from ganexp.console import say
 def requeued_if_preempted() -> Iterator[None]:
     """Put the job of this process into SLURM's queue again if the signal of a preemption ends the block.
 
-    This happens after everything else, because SLURM may end all processes of the job at once.
+    The job is put into the queue after everything else is done, because SLURM may then end its processes at once.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Create the store of torch.distributed at which the processes of a training meet, or connect with it."""
+"""Create, or connect with, the store of torch.distributed at which the processes of a training meet."""
 
 import socket
 import sys
@@ -14,9 +14,10 @@ from ganexp.commands.launching.launched import Launch
 from ganexp.errors import UserError, first_line
 
 SECONDS_TO_MEET = 600.0
-SECONDS_TO_CONNECT = 10.0  # with a store that answers
-SECONDS_OF_SILENCE = 10.0  # before a process first prints what it waits for; each further time is three times as late
-POLL = 0.1  # seconds
+SECONDS_TO_CONNECT = 10.0  # time limit for connecting with a store
+# A process prints what it waits for after this time, and again after three times, nine times, … this time.
+SECONDS_OF_SILENCE = 10.0
+POLL = 0.1  # seconds between two tries
 
 
 def private_store() -> TCPStore:
@@ -44,7 +45,7 @@ def store_of(launch: Launch) -> TCPStore:
 
 
 def _serve(listening: socket.socket) -> TCPStore:
-    """Return a new store that other processes reach through a socket."""
+    """Return a new store that other processes reach through the socket `listening`."""
     port = listening.getsockname()[1]
     return TCPStore("127.0.0.1", port, is_master=True, wait_for_workers=False, master_listen_fd=listening.detach())
 
@@ -111,6 +112,6 @@ def shown(place: tuple[str, int]) -> str:
 
 def _not_met(launch: Launch, error: Exception) -> str:
     return (
-        f"{launch.by}: the processes of this training do not meet at {launch.address}, port {launch.port}, which "
-        f"MASTER_ADDR and MASTER_PORT can change: {first_line(error)}"
+        f"{launch.by}: the processes of this training do not meet at {launch.address}, port {launch.port} "
+        f"({first_line(error)}). MASTER_ADDR and MASTER_PORT can change this address and port"
     )

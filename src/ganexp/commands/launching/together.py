@@ -13,15 +13,15 @@ TRAININGS = ("train", "resume")  # commands that several processes can run toget
 
 @contextmanager
 def together(command: str) -> Iterator[Path | None]:
-    """Run a command in the first of several processes. The others train with it, and exit without entering the block.
+    """Run the block in the first of several processes; the others take part in its training, and exit instead.
 
-    Without a launcher, or for a command that is not in `TRAININGS`, this does nothing. If torchrun has restarted the
-    processes of `ganexp train` after a failure, the block gets the directory of the run that they have begun, and must
-    resume this run.
+    If there is no launcher, or the command is not in `TRAININGS`, the block runs as usual. If torchrun has restarted
+    the processes of `ganexp train` after a failure, the block gets the directory of the run that they have begun, and
+    must resume this run.
 
     Raises:
         UserError: the launcher's environment variables are wrong, or the processes cannot meet.
-        SystemExit: this process is not the first, and has ended its part.
+        SystemExit: this process is not the first one, and its part of the training has ended.
     """
     launch = launched() if command in TRAININGS else None
     if launch is None or (launch.size == 1 and not launch.has_store):

@@ -1,6 +1,6 @@
 """Train in any process of a training but the first. A launcher or `connection.py` has started this process.
 
-The first process writes all files. It sends the config to the others, so that they need no command line of their own.
+The first process writes all files. It sends the config to the other processes, which therefore need no command line.
 """
 
 import os
@@ -43,7 +43,7 @@ def take_part(launch: Launch) -> int:
     try:
         _work(run, meeting, launch)
     except UserError as error:
-        meeting.report(str(error))  # the first process prints it, unless it has the same error itself
+        meeting.report(str(error))  # the first process prints this, unless it fails itself
         return ERROR
     except Exception as error:
         if isinstance(error, RuntimeError) and (reason := broken_connection(error)):
@@ -73,21 +73,21 @@ def _work(shared: SharedRun, meeting: Meeting, launch: Launch) -> None:
     if group.rank >= group.size:
         last = cfg.trainer.num_nodes - 1
         raise UserError(f"{launch.by}: with trainer.num_nodes={last + 1}, machines have the numbers 0 to {last}")
-    os.environ["RANK"] = str(group.rank)  # `say` prints nothing with a rank above 0
+    os.environ["RANK"] = str(group.rank)  # `say` prints nothing if RANK is above 0
     with signals_delayed(group.size), others_of_machine(launch, group) as others:
         meeting.wait_until_complete(lambda: _check_running(others, launch))
         processes.join(group, meeting.store)
         prepared = prepare(cfg, resumed=run.last.exists())
         own = np.random.SeedSequence([cfg.seed, group.rank]).generate_state(1, np.uint64)[0] >> np.uint64(1)
-        torch.manual_seed(int(own))  # other latents than in the other processes, but the same initial weights
+        torch.manual_seed(int(own))  # the latents differ between processes; the initial weights were drawn before
         fit_with_others(cfg, run, prepared)
 
 
 def _check_running(others: Processes, launch: Launch) -> None:
-    """Check that all processes that this one has started for other devices of its machine are running.
+    """Check that all processes that this process has started for other devices of its machine are running.
 
     Raises:
-        UserError: one of them has ended.
+        UserError: one of these processes has ended.
     """
     codes = [other.returncode for other in others if other.poll() is not None]
     if codes:
@@ -95,7 +95,7 @@ def _check_running(others: Processes, launch: Launch) -> None:
 
 
 def _end_with_parent() -> None:
-    """End this process when the parent process has ended, which closes the pipe to the standard input."""
+    """End this process when its standard input closes, because the parent process has then ended."""
     os.read(sys.stdin.fileno(), 1)
     os._exit(ERROR)
 

@@ -12,7 +12,7 @@ from ganexp.runs.sweep_directory import SweepDirectory
 
 
 def sweep_of(run: RunDirectory) -> SweepDirectory | None:
-    """Return the sweep whose job this process works on in `run`; None if `run` is not part of a sweep."""
+    """Return the sweep that this process works on if `run` is one of its jobs; otherwise None."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     sweep = SweepDirectory(HydraConfig.get().sweep.dir)

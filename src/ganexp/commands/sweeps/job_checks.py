@@ -1,4 +1,4 @@
-"""Check that the directory of every sweep job belongs to this job. Must not import torch at import time."""
+"""Check the jobs of a sweep, and that each job has a directory of its own. Must not import torch at import time."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -84,7 +84,7 @@ def _check_swept_options(config: DictConfig, overrides: Mapping[str, Override]) 
 
 
 def _first_value(override: Override) -> str | None:
-    """Return the override with only the first value of its sweep; None for a range of real numbers."""
+    """Return the override with only the first of its values; None if it sweeps over a range of real numbers."""
     key = override.get_key_element()
     if not override.is_sweep_override():
         return override.input_line
@@ -148,7 +148,7 @@ def stays_below(path: str) -> bool:
 
 
 def _scores_place(job: DictConfig) -> str:
-    """Return where an evaluation writes its scores; empty if it writes none.
+    """Return where an evaluation writes its scores; "" if it writes no scores.
 
     Scores of different extractors have different file names, so they may be in the same directory.
     """
@@ -202,7 +202,7 @@ def check_same_job(run: RunDirectory, composed: DictConfig, overrides: Sequence[
 def changes_the_result(key: str) -> bool:
     """Return whether the results of two runs may differ because of different values of a setting.
 
-    Callbacks may stop a run, so they are included here, although a report ignores them when it groups runs.
+    Callbacks may stop a run, so their settings count here, although a report ignores them when it groups runs.
     """
     return is_setting(key) or key == "seed" or key.startswith("callbacks.")
 

@@ -47,7 +47,7 @@ def added_overrides(command: Command) -> Iterator[list[str]]:
             *([f"{SEED}=0"] if _needs_seed(command.arguments) else []),
         ]
     elif SWEEP_DIRECTORY in keys or any(LAUNCHER_OVERRIDE.match(override) for override in command.arguments):
-        yield []  # another machine may not have this one's temporary directory
+        yield []  # another machine may not have a temporary directory of this machine
     else:
         with tempfile.TemporaryDirectory(prefix="ganexp-") as directory:  # Hydra writes a file there
             yield [f"{SWEEP_DIRECTORY}='{directory}'"]
@@ -110,7 +110,7 @@ def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
 
     Raises:
         UserError: `path` is not a sweep or has links to other places, an override in `given` would change the jobs, or
-            a stored one is not safe.
+            a stored override is not safe.
     """
     sweep = SweepDirectory(Path(path).expanduser())
     refuse_links(sweep.path)
@@ -132,7 +132,7 @@ def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
 
 
 def quoted(text: str) -> str:
-    r"""Return a text in quotes in Hydra's syntax, in which a backslash is doubled only before a quote.
+    r"""Return a text in quotes, in Hydra's syntax: a backslash is doubled only if it stands before a quote.
 
     Example:
         >>> print(quoted("it's"))

@@ -1,7 +1,7 @@
-"""Settings of a sweep that only its jobs have, such as those of the experiments that it compares.
+"""Hand settings of a sweep that only its jobs have, such as settings of a compared experiment, to Hydra's sweeper.
 
-Hydra applies the overrides of a sweep to a config without the options that the sweep varies, and would refuse these
-settings there. Therefore they are handed to Hydra's sweeper, which applies them to every job. Must not import torch.
+Hydra applies the overrides of a sweep to a config without the options that the sweep varies, and would refuse such
+settings there. Hydra's sweeper, however, applies settings to every job. Must not import torch.
 """
 
 import re
@@ -39,7 +39,7 @@ def hand_settings_to_jobs(command: Command, folders: Sequence[Path]) -> Command:
     if not command.is_sweep or not candidates:
         return command
     cfg = _compose_shared_options(command, folders)
-    if cfg is None:  # another override is wrong, which Hydra reports
+    if cfg is None:  # another override is wrong: Hydra reports it
         return command
     of_jobs = [override for override in candidates if _deepest_parent(cfg, override.partition("=")[0])[1]]
     if not of_jobs:
@@ -49,7 +49,7 @@ def hand_settings_to_jobs(command: Command, folders: Sequence[Path]) -> Command:
 
 
 def _compose_shared_options(command: Command, folders: Sequence[Path]) -> DictConfig | None:
-    """Return the config with the options that all jobs share, without settings; None if it cannot be composed."""
+    """Return the config with the overrides of groups that all jobs share; None if it cannot be composed."""
     parser = OverridesParser.create()
     try:
         parsed = parser.parse_overrides(list(command.arguments))
@@ -64,7 +64,7 @@ def _is_shared_option(override: Override, folders: Sequence[Path]) -> bool:
 
 
 def _as_parameters(overrides: Sequence[str]) -> str:
-    """Return the override that hands `overrides` to Hydra's sweeper; `of_parameters` is its inverse."""
+    """Return the override that hands `overrides` to Hydra's sweeper; `of_parameters` is the inverse function."""
     pairs = (override.partition("=") for override in overrides)
     quoted = (f"{key}:{QuotedString(_escape(value), Quote.single).with_quotes()}" for key, _equals, value in pairs)
     return f"+{PARAMETERS}={{{','.join(quoted)}}}"
@@ -88,8 +88,8 @@ class Job:
     """A job of a sweep that has other options than the jobs before it.
 
     Attributes:
-        label: its options of the groups that the sweep varies; empty if it varies none.
-        cfg: its config without the settings that are checked.
+        label: the options that this job has in the groups that the sweep varies; empty if it varies no groups.
+        cfg: the config of this job, without the settings that are checked.
     """
 
     label: str
@@ -101,7 +101,7 @@ def check_settings(config: DictConfig, overrides: Mapping[str, Override]) -> Non
 
     Args:
         config: the config of the sweep, including Hydra's part.
-        overrides: the overrides of the sweep by key, with those of its preset.
+        overrides: the overrides of the sweep and of its preset, by key.
 
     Raises:
         UserError: no job has a setting, or only some jobs have it.
@@ -133,7 +133,7 @@ def check_settings(config: DictConfig, overrides: Mapping[str, Override]) -> Non
 def _jobs(
     config: DictConfig, overrides: Mapping[str, Override], keys: Sequence[str], folders: Sequence[Path]
 ) -> Iterator[Job]:
-    """Yield one job for each combination of options of groups, because the options decide which settings there are."""
+    """Yield one job for each combination of options, because the options decide which settings a job has."""
     others = {key: override for key, override in overrides.items() if key not in keys}
     if config.hydra.sweeper._target_.endswith(".BasicSweeper"):
         (jobs,) = BasicSweeper.split_arguments(list(others.values()), max_batch_size=None)

@@ -45,7 +45,7 @@ _created: ContextVar[list[SweepDirectory]] = ContextVar("created")  # sweeps tha
 
 
 class JobFailed(CompactHydraException):
-    """Raised when a job fails without a record in its run directory; Hydra first runs the other jobs."""
+    """Raised when a job fails without a record in its run directory; Hydra still runs the other jobs."""
 
 
 class SweepStopped(BaseException):
@@ -81,7 +81,7 @@ def run_job(path: str, composed: DictConfig, overrides: list[str], start: Callab
         start: function that trains the job from the beginning.
 
     Returns:
-        The objective, which a search minimises; None without scores or for a failed job, after which others continue.
+        The objective, which a search minimises; None if there are no scores, or if the job failed. Other jobs continue.
 
     Raises:
         JobFailed: the directory has another run.
@@ -126,7 +126,7 @@ def _log_failure(problem: Exception, overrides: Sequence[str]) -> str:
 def _record_failure(run: RunDirectory, error: str, overrides: list[str]) -> None:
     """Write to run.json why a job failed, even if the job failed before it created this file."""
     run.path.mkdir(parents=True, exist_ok=True)
-    with suppress(UserError), run.locked():  # it is not recorded while another process trains this job
+    with suppress(UserError), run.locked():  # no record is made while another process trains this job
         run.update_metadata(status="failed", ended=now(), error=error, overrides=overrides)
 
 
@@ -137,7 +137,7 @@ class Sweep(Callback):
         self.command: str | None = None  # None: a single run
         self.directory: SweepDirectory | None = None  # None: not created
         self.descriptions: list[dict[str, Any]] = []
-        self.said = said_lines()  # now, because a launcher may copy this object in another thread
+        self.said = said_lines()  # read here, because a launcher may copy this object in another thread
 
     def __getstate__(self) -> dict[str, Any]:
         return {"command": self.command, "directory": None, "descriptions": [], "said": self.said}
@@ -148,7 +148,7 @@ class Sweep(Callback):
         schema.register()
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Expand `~` in the run directory, because a config file may set it."""
+        """Expand `~` in the path of the run directory, which a config file may set."""
         config.hydra.run.dir = expand_home(_unresolved_directory(config, "run"))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
@@ -170,7 +170,7 @@ class Sweep(Callback):
             self.directory = _create_directory(config)
             if can_start:
                 say(f"sweep directory: {short_path(self.directory.path)}")
-                say(f"if it is stopped, resume it with: {resume_command(self.directory, config)}")
+                say(f"if the sweep is stopped, resume it with: {resume_command(self.directory, config)}")
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Prepare the process of a training job: disable live progress bars, and set the number of threads."""
@@ -180,7 +180,7 @@ class Sweep(Callback):
             os.environ["TERM"] = "dumb"  # several processes write to one terminal
             join_saying_once(self.said, f"#{config.hydra.job.num} ")
         threads = config.hydra.launcher.get("cpus_per_task")
-        if threads:  # submitit; joblib limits the threads of its workers itself
+        if threads:  # a setting of submitit; joblib limits the threads of its workers itself
             import torch
 
             torch.set_num_threads(threads)
@@ -220,7 +220,7 @@ class Sweep(Callback):
 
 
 def _create_directory(config: DictConfig) -> SweepDirectory:
-    """Create the directory of a training sweep, or take over the one of a sweep that was stopped.
+    """Create the directory of a training sweep, or take over the directory of a sweep that was stopped.
 
     Raises:
         SweepStopped: the directory cannot be written, or belongs to another sweep.

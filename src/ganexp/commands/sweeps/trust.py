@@ -25,8 +25,8 @@ def refuse_unsafe(override: str, file: Path) -> None:
     """Check an override that is stored in `file`.
 
     Raises:
-        UserError: it names a class or function that is not trusted, a config file outside of the directories of config
-            files, or an address of another server than the user's, or it is not an override of a sweep's jobs.
+        UserError: the override is not for the jobs of a sweep, or it names a class or function that is not trusted, a
+            config file outside of the directories of config files, or the address of a server that is not the user's.
     """
     _refuse_forms(override, file)
     for part in _parts(override, file):
@@ -58,7 +58,7 @@ def _refuse_forms(override: str, file: Path) -> None:
 
 
 def _parts(override: str, file: Path) -> list[str]:
-    """Return an override, and those that it hands to Hydra's sweeper for the jobs, in whichever way it is written."""
+    """Return an override and, if it hands overrides for the jobs to Hydra's sweeper, these overrides."""
     key, _, value = override.lstrip("+").partition("=")
     if key.startswith(f"{PARAMETERS}."):
         return [override, f"{key.removeprefix(f'{PARAMETERS}.')}={value}"]

@@ -14,7 +14,7 @@ class Extractor(nn.Module):
 
     Attributes:
         name: name of the extractor, which is part of the name of every score.
-        input: how images are prepared; part of the protocol of the scores.
+        input: description of how images are prepared, which is part of the protocol of the scores.
         feature_dim: number of features per image.
         num_logits: number of class logits per image; None if there are none.
         identity: hash of the weights and of everything else that determines the features, apart from `name` and
@@ -37,7 +37,7 @@ class Extractor(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Map images (N, C, H, W), uint8, to features (N, d) and class logits (N, K) or None, float32.
+        """Map uint8 images (N, C, H, W) to features (N, d) and, if available, class logits (N, K); both are float32.
 
         Autocast and TF32 are switched off, because features in 16 bits have an error of about 1 %.
         """

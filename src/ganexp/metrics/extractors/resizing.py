@@ -1,4 +1,4 @@
-"""Resize images for networks that were trained on photographs, in the same way for all of them."""
+"""Resize images for networks that were trained on photographs, in the same way for all these networks."""
 
 from torch import Tensor
 from torch.nn.functional import interpolate

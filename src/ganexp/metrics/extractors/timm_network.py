@@ -19,10 +19,10 @@ from ganexp.types import PositiveInt
 
 
 class TimmExtractor(Extractor):
-    """A network of timm with the mean, the deviation and, by default, the image size of its training.
+    """A network of timm, on images that are normalised and, by default, resized as in its training.
 
-    The features are the inputs of its classifier. The name of the extractor is the name of the network in lower case,
-    with all characters except letters and digits replaced by underscores.
+    The features are the inputs of the network's classifier. The name of the extractor is the name of the network in
+    lower case, with all characters except letters and digits replaced by underscores.
 
     Args:
         model: name of the network in timm.
@@ -60,7 +60,7 @@ class TimmExtractor(Extractor):
         self.feature_dim = self._try(model).shape[1]
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features (N, d) and logits (N, K), or None, of uint8 images (N, C, H, W)."""
+        """Return features (N, d), and logits (N, K) or None, for uint8 images (N, C, H, W)."""
         x = (resize(images, self.size) - self.mean) / self.deviation
         maps = self.network.forward_features(x)
         features = self.network.forward_head(maps, pre_logits=True)  # (N, d)
@@ -90,7 +90,7 @@ def _import_timm() -> ModuleType:
 
 
 def _check_model(timm: Any, model: str) -> None:
-    names = [*timm.list_models(), *timm.list_pretrained()]  # such as resnet50 and, with its weights, resnet50.a1_in1k
+    names = [*timm.list_models(), *timm.list_pretrained()]  # with or without weights: resnet50.a1_in1k, resnet50
     if model not in names:
         close = get_close_matches(model, names, n=3)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""
@@ -107,7 +107,7 @@ def _weights_file(weights: str | None, model: str) -> Path:
 
 
 def _load(network: torch.nn.Module, path: Path, model: str) -> None:
-    """Load the weights in `path`. A training checkpoint of timm has them under the key `state_dict`."""
+    """Load the weights in `path`. A training checkpoint of timm has the weights under the key `state_dict`."""
     state = read_tensors(path)
     state = state.get("state_dict", state)
     try:

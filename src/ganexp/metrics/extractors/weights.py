@@ -1,4 +1,4 @@
-"""Find, download and read the weights of networks. Only tensors are read from the files, so they cannot run code."""
+"""Find, download and read the weights of networks. Files cannot run code, because only tensors are read."""
 
 import hashlib
 from pathlib import Path
@@ -16,9 +16,9 @@ def find_weights(weights: str | None, url: str) -> Path:
     """Return a file with the weights of an Inception network.
 
     Args:
-        weights: path of the file. None uses the file in torch's hub cache, or downloads it to this cache.
-        url: address of the file. If the file name ends with the start of a SHA-256, as torch.hub's files do, the hash
-            of the cached file must begin with these digits.
+        weights: path of the file. None uses the file in torch's hub cache; if it is missing, it is downloaded.
+        url: address of the file. If the file name ends with the first digits of a SHA-256, as the names of torch.hub's
+            files do, the hash of the cached file must begin with these digits.
 
     Raises:
         UserError: the file does not exist, cannot be downloaded, is not the published file, or does not have the
@@ -50,12 +50,12 @@ def _download(url: str, advice: str) -> None:
         raise UserError(
             f"The Inception weights are not on this machine, and downloading them failed ({reason}).\n{advice}"
         ) from None
-    except RuntimeError as error:  # torch.hub has deleted the file
+    except RuntimeError as error:  # the file has another hash, and torch.hub has deleted it
         raise UserError(f"The file downloaded from {url} is not the published file: {error}.\n{advice}") from None
 
 
 def _check_hash(path: Path) -> None:
-    """Raise a UserError if the name of a file ends with digits of a SHA-256, and the hash does not begin with them."""
+    """Raise a UserError if the file name ends with digits of a SHA-256 that the file's hash does not begin with."""
     match = HASH_REGEX.search(path.name)
     expected = match.group(1) if match else ""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -69,7 +69,7 @@ def _check_hash(path: Path) -> None:
 def _check_contents(path: Path, advice: str) -> None:
     try:
         state = _read(path)
-    except Exception as error:  # torch raises many kinds, depending on the damage
+    except Exception as error:  # the type of the error depends on the damage
         raise UserError(f"{path} does not hold Inception weights ({type(error).__name__}).\n{advice}") from None
     if not isinstance(state, dict) or "fc.weight" not in state:
         raise UserError(f"{path} does not hold Inception weights.\n{advice}")
@@ -83,7 +83,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
     """
     try:
         state = _read(path)
-    except Exception as error:  # torch raises many kinds, depending on the damage
+    except Exception as error:  # the type of the error depends on the damage
         raise UserError(f"{path} does not hold weights ({type(error).__name__})") from None
     if not isinstance(state, dict):
         raise UserError(f"{path} has a {type(state).__name__} instead of weights")

@@ -1,16 +1,16 @@
 "use strict";
 
-// Curves. Their data is described in chart.py.
+// The curves; chart.py describes their data.
 
 const COLOURS = ["#4c84b8", "#e8862e", "#4fa25a", "#dd5a5c", "#9a74c2", "#9a7058", "#d873ad", "#3aa6a6"];
-const DASHES = ["solid", "dash", "dot", "dashdot"]; // of plotly
-const SVG_DASHES = { solid: "", dash: "7 4", dot: "2 3", dashdot: "7 3 2 3" }; // the same in the legend
-const MAX_LINES = 60; // shown at first
+const DASHES = ["solid", "dash", "dot", "dashdot"]; // names in plotly
+const SVG_DASHES = { solid: "", dash: "7 4", dot: "2 3", dashdot: "7 3 2 3" }; // dash lengths in the legend
+const MAX_LINES = 60; // number of runs that are shown at first
 const MAX_BANDS = 6; // more bands would cover each other
 const PLOT_CONFIG = {
   responsive: true,
   displaylogo: false,
-  // The last one would upload the curves to a server of plotly's makers.
+  // The last button would upload the curves to a server of plotly's makers.
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
 };
 
@@ -21,7 +21,7 @@ function lineStyle(configuration) {
   };
 }
 
-// Plotly interprets a few tags in its texts.
+// Plotly would interpret some tags in a text.
 function escaped(text) {
   const entities = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
   return text.replace(/[&<>]/g, (char) => entities[char]);
@@ -46,7 +46,8 @@ function addPoint(trace, x, y, text) {
   trace.text.push(text);
 }
 
-// The mean over the shown seeds of a configuration at each step that two of them or more have, with the ends of its interval.
+// The mean over the shown seeds of a configuration, with the ends of its interval, at each step that at least two of
+// these seeds have.
 function meanPoints(data, runs, quantity, axis) {
   const bySteps = new Map();
   for (const run of runs) {
@@ -90,7 +91,7 @@ function makeMeans(data, shown, quantity, axis) {
   });
 }
 
-// All runs of one style share a trace, with a gap after each run: plotly is slow with a thousand traces.
+// All runs of one style share a trace, with a gap after each run, because plotly is slow with a thousand traces.
 function makeTraces(data, shown, quantity, axis) {
   const traces = new Map();
   data.runs.forEach((run, index) => {

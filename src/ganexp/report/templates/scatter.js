@@ -1,8 +1,8 @@
 "use strict";
 
-// Precision against recall, a marker for each run. The data is described in precision_recall.py.
+// The plot of precision against recall, with a marker for each run; precision_recall.py describes its data.
 
-const SYMBOLS = { circle: "●", square: "■", diamond: "◆", "triangle-up": "▲" }; // of plotly, and in the key
+const SYMBOLS = { circle: "●", square: "■", diamond: "◆", "triangle-up": "▲" }; // in plotly, and in the key
 
 function markerStyle(configuration) {
   const names = Object.keys(SYMBOLS);
