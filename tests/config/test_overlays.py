@@ -24,7 +24,7 @@ METRICS = {
     "metrics.labels": ("reference", "uniform"),
     "metrics.best_by": ("fid", "is"),
 }
-# Both forms of the SAGAN cases choose the best checkpoint by the IS of one split.
+# With as_published=sagan and without it, the SAGAN cases choose the best checkpoint by the IS of one split.
 CHOSEN_BY_IS = ("metrics.best_by", "metrics.splits", "metrics.scores.is.splits")
 KOSHIAN2_SNGAN = {
     "model.discriminator.spectral_norm": ("persistent", "fixed_u"),

@@ -1,4 +1,4 @@
-"""Which keys hold texts, and how such texts keep every character in an override."""
+"""Which keys hold texts, and how a text is quoted in an override, so that Hydra reads it unchanged."""
 
 import subprocess
 

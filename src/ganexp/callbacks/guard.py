@@ -17,7 +17,8 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.training.gan import GAN
 from ganexp.types import PositiveFloat, PositiveInt, UnitInterval
 
-RECENT, BEFORE = 3, 20  # numbers of logged points whose medians are compared to find a rise
+# The median of the last 3 logged points is compared with the median of the 20 points before them.
+RECENT, BEFORE = 3, 20
 TERMS = ("real", "fake")  # names of the terms of D's loss, if the loss class declares a floor
 AT_FLOOR = (
     "D's loss is {loss:.2g}, and cannot be below {floor:.2g}: D separates all images, so that G gets hardly any "

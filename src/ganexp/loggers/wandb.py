@@ -101,7 +101,8 @@ class WeightsAndBiases(WandbLogger):
         entity = evaluated.settings.get("entity")
         if entity not in (None, os.environ.get("WANDB_ENTITY")):
             raise UserError(
-                f"the scores would go to the W&B entity {entity}. If it is yours: WANDB_ENTITY={entity} ganexp …"
+                f"the config of the run sends scores to the W&B entity {entity}. If you want this, allow it by the "
+                f"environment variable WANDB_ENTITY={entity}"
             )
         logger = cls(evaluated.run_directory, **evaluated.settings)
         logger.log_metrics(evaluated.scores, evaluated.step)

@@ -68,7 +68,7 @@ def reference_file(extractor: Extractor, fingerprint: str, cache: Path, kept: in
     """Return the file in which `load_reference` caches the statistics of these images.
 
     The name of the file depends on everything that determines the statistics: the images, the extractor's weights and
-    image preparation, the number of features to keep, and the version of torch.
+    image preparation, the number of images whose features are kept, and the version of torch.
     """
     settings = [FORMAT_VERSION, fingerprint, extractor.name, extractor.identity, extractor.input, kept]
     key = json.dumps([*settings, torch.__version__])

@@ -104,8 +104,9 @@ def normalise_once(groups: Iterable[SpectralNormGroup]) -> Iterator[None]:
 
 
 class _DivideBySigma(torch.autograd.Function):
-    """Divide each weight W by σ = uᵀWv, where u and v are constants: dL/dW = (G - <G, W/σ>·uvᵀ)/σ.
+    """Divide each weight W by σ = uᵀWv, where u and v are constants.
 
+    If G is the gradient of a loss L with respect to W/σ, then dL/dW = (G - <G, W/σ>·uvᵀ)/σ.
     Source: Miyato et al. 2018, equation 12.
     """
 

@@ -45,7 +45,7 @@ class Baseline:
 
 
 def find_baselines(directories: Sequence[str | Path]) -> list[Baseline]:
-    """Return the scores of real images in `directories` and their subdirectories, outside of run directories."""
+    """Read the scores of real images from files in `directories` and their subdirectories, except run directories."""
     found = []
     for directory in directories:
         for path, subdirectories, files in os.walk(Path(directory).expanduser().resolve()):

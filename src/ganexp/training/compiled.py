@@ -80,7 +80,7 @@ class CompiledUpdates:
                     self._test(phase, real, "aot_eager", TOLERANCE, state)
             self._test(phase, real, BACKEND, ROUNDED_TOLERANCE if _is_rounded(device) else TOLERANCE, state)
         except torch.OutOfMemoryError:
-            self._updates.pop(phase.network, None)  # a repeated update with fewer images is tested again
+            self._updates.pop(phase.network, None)  # an update that is repeated in more parts is tested again
             raise
         except RuntimeError as error:
             self._fail(f"the update of the {phase.network} is not compiled: {first_line(error)}")

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import flop_registry
 
 
 class FlopCounter(TorchDispatchMode):
-    """Count the floating-point operations of convolutions, matrix products and attention within a block.
+    """Count the floating-point operations of the convolutions, matrix products and attention in a `with` block.
 
     A multiplication and an addition are two operations. torch's `FlopCounterMode` has the same formulas, but refuses
     gradients with respect to images, and penalties need such gradients.

@@ -64,9 +64,9 @@ def _sources(module: nn.Module) -> list[str]:
 
 def check_shape(extractor: str, kind: str, output: object, count: int) -> None:
     """Raise a UserError unless `output` is a matrix with a row for each of `count` images."""
-    shape = list(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    found = f"a tensor of shape {list(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
     if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != count:
         raise UserError(
-            f"The extractor {extractor} must return a row for each image: {kind} of {count} images are "
-            f"{shape}, not (N, d)"
+            f"The extractor {extractor} must return its {kind} as a matrix with one row for each image. "
+            f"For {count} images, it returned {found}"
         )
