@@ -21,6 +21,7 @@ import argparse
 import torch
 
 CHOICES = ["overhead", "step", "peers", "scores", "evaluation", "stream", "scaling", "sweep", "memory", "startup"]
+SWITCHES = "names of switches in bench_step.py, joined by commas; default: all that suit the device"
 
 
 def main() -> None:
@@ -34,12 +35,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--package", help="directory that contains torch_mimicry; default: install it for this run")
-    parser.add_argument(
-        "--switches",
-        type=lambda text: text.split(","),
-        default=[],
-        help="names of bench_step.SWITCHES, joined by commas; default: all that suit the device",
-    )
+    parser.add_argument("--switches", type=lambda text: text.split(","), default=[], help=SWITCHES)
     parser.add_argument("--output", help="file to which `step` writes its results as JSON")
     parser.add_argument("overrides", nargs="*")
     arguments = parser.parse_intermixed_args()

@@ -50,7 +50,7 @@ def test_directory_in_place_of_a_checkpoint_is_refused(runs, tmp_path, name):
     path.mkdir()
     done = ganexp("resume", "run", "schedule.steps=6", cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert f"checkpoints/{name}: this is a directory" in done.stderr
+    assert f"checkpoints/{name} is a directory, but the run saves a checkpoint at this path" in done.stderr
 
 
 @pytest.mark.parametrize(

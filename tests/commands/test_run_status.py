@@ -79,4 +79,4 @@ def test_other_number_of_threads_is_named(capsys):
     say_if_bits_may_differ({"device": "CPU, 2 threads"}, "CPU, 4 threads")
     out = capsys.readouterr().out
     assert "CPU, 2 threads; now CPU, 4 threads" in out
-    assert "bits may differ" in out
+    assert "the last bits of the results may differ" in out

@@ -51,7 +51,7 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
         (["data=folder", "data.path=/nowhere"], "data.path=/nowhere: no such directory or zip"),
         (
             ["trainer.deterministic=true", "trainer.benchmark=true"],
-            "^trainer.benchmark=true .*: leave it out with trainer.deterministic$",
+            "^trainer.benchmark=true .*: leave it out if you use trainer.deterministic$",
         ),
         (["trainer.max_time=12h"], "^trainer.max_time=12h: must be DD:HH:MM:SS"),
         (
