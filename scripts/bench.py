@@ -1,7 +1,7 @@
 """Measure speed, mostly as ratios of times that are measured in one run of this script.
 
     python scripts/bench.py overhead [--rounds 5] [--steps 6] [OVERRIDES…]    a step, compared with a bare PyTorch loop
-    python scripts/bench.py step [--seconds 1] [CASES… | OVERRIDES…]          a step, with each switch on and off
+    python scripts/bench.py step [--seconds 1] [CASES… | OVERRIDES…]          a step, with and without faster settings
     python scripts/bench.py peers [--package DIRECTORY] [OVERRIDES…]          a step, compared with torch-mimicry's
     python scripts/bench.py scores [--images 256] [--batch-size 32]           IS, FID and KID, compared with libraries
     python scripts/bench.py evaluation [--images 256] [--batch-size 32]       the time to generate and score images
@@ -9,7 +9,7 @@
     python scripts/bench.py scaling [--steps 200] [OVERRIDES…]                a step on two devices, and on one device
     python scripts/bench.py sweep [--rounds 3] [--steps 600] [OVERRIDES…]     a sweep with two workers, and a serial one
     python scripts/bench.py memory [--steps 20000] [OVERRIDES…]               memory, files and threads of a long run
-    python scripts/bench.py startup                                           from the command to the first step
+    python scripts/bench.py startup                                           the time until the first step of a run
 
 Add `--device cuda` to measure on a GPU. In `overhead`, `peers` and `stream`, both sides of the comparison take turns in
 one process; the first round, in which both sides warm up, is not counted. OVERRIDES are overrides of ganexp's command

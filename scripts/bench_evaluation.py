@@ -1,4 +1,4 @@
-"""Time the evaluation of many samples, with known statistics of the real images, for `bench.py evaluation`."""
+"""Time the evaluation of many samples for `bench.py evaluation`; the real images are processed beforehand."""
 
 import statistics
 import tempfile
@@ -19,10 +19,10 @@ REAL = 10_000  # largest number of reference images; this number does not affect
 
 
 def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
-    """Print the share of an evaluation's time in which scores are computed from features; on a GPU, also the seconds.
+    """Print the share of an evaluation's time in which scores are computed from features.
 
-    The scores are IS, FID and KID. The SNGAN for 32x32 images generates the images, and an Inception-v3 with random
-    weights computes their features.
+    On a GPU, also print how many seconds an evaluation takes. The scores are IS, FID and KID. The SNGAN for 32x32
+    images generates the images, and an Inception-v3 with random weights computes the features of these images.
 
     Args:
         device: device on which images, features and scores are computed.

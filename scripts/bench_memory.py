@@ -82,7 +82,7 @@ def measure(steps: int, overrides: list[str], evaluations: int = EVALUATIONS) ->
 def growth(measured: list[Use]) -> dict[str, Any]:
     """Return the relative growth of the memory, the first measurement, and the numbers of open files and of threads.
 
-    All of these ignore the measurements in the first part of the run, whose length is the share SETTLED.
+    All of these ignore the measurements in the first part of the run; SETTLED is the share of the run that is ignored.
     """
     settled = [use for use in measured if use.step >= SETTLED * measured[-1].step]
     first, last = settled[0], settled[-1]

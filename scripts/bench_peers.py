@@ -1,4 +1,4 @@
-"""Compare the time of a training step of ganexp and of torch-mimicry, which take turns in one process."""
+"""Compare the time of a training step in ganexp and in torch-mimicry; the two take turns in one process."""
 
 import importlib
 import statistics
@@ -84,7 +84,7 @@ def peers(device: torch.device, rounds: int, seconds: float, package: str | None
     Args:
         device: the device to train on.
         rounds: number of timed rounds of each comparison, after one round to warm up.
-        seconds: shortest time in a round for ganexp, and for mimicry.
+        seconds: shortest time for which ganexp, and then mimicry, trains in a round.
         package: directory that contains `torch_mimicry`. If None, the package is installed into a temporary directory.
         overrides: further overrides of ganexp.
     """

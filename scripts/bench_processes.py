@@ -56,7 +56,7 @@ def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str])
 
 
 def seconds_a_step(points: Iterable[Mapping[str, Any]]) -> float:
-    """Return the mean time of a step from the first to the last logged loss, which leaves out the start of the run."""
+    """Return the mean time of a step between the first and the last logged loss; the start of the run is left out."""
     logged = [point for point in points if "loss/generator" in point]
     first, last = logged[0], logged[-1]
     return float((last["axis/seconds"] - first["axis/seconds"]) / (last["step"] - first["step"]))

@@ -1,4 +1,4 @@
-"""Compare ganexp's stream of real images with torch's DataLoader, in turns on the same images in one process."""
+"""Compare the speed of ganexp's stream of images and of torch's DataLoader; the two take turns in one process."""
 
 import statistics
 from collections.abc import Iterator
@@ -62,7 +62,7 @@ def stream(device: torch.device, rounds: int, seconds: float, overrides: list[st
     Args:
         device: the device to which batches are moved.
         rounds: number of timed rounds, after one round to warm up.
-        seconds: shortest time in a round for the stream, and for the DataLoader.
+        seconds: shortest time for which the stream, and then the DataLoader, is measured in a round.
         overrides: overrides of ganexp, for example `data.in_memory=false data.workers=4`, or a dataset of files.
     """
     cfg = compose_case([*CASE, *overrides])

@@ -13,7 +13,7 @@ WITHOUT_KERNEL = (
     *("empty", "new_empty", "lift_fresh", "detach", "alias", "_unsafe_view", "set_", "_local_scalar_dense"),
     *("is_same_size", "_has_compatible_shallow_copy_type", "sym_", "size", "stride", "is_pinned"),
 )
-TENSORS_IN_A_KERNEL = 30  # most tensors that one kernel handles, in an operation on a list of tensors
+TENSORS_IN_A_KERNEL = 30  # maximum number of tensors that one kernel handles, in an operation on a list of tensors
 BLOCKS_IN_A_KERNEL = 320
 ELEMENTS_IN_A_BLOCK = 65536
 

@@ -178,14 +178,14 @@ def _users_of_layers() -> dict[str, list[str]]:
 
 
 def _model_targets(option: str) -> list[str]:
-    """Return the networks that an option of `model` names, and those of the options that its file includes."""
+    """Return the networks that an option of `model` names, and the networks of the options that its file includes."""
     content = yaml.safe_load(option_file("model", option, [CONF]).read_text(encoding="utf-8"))
     parents = [name for name in content.get("defaults", []) if isinstance(name, str) and name != "_self_"]
     return [*_targets(content), *(target for parent in parents for target in _model_targets(parent))]
 
 
 def _references() -> Iterator[tuple[str, set[str]]]:
-    """Yield each definition in `ganexp.models`, as MODULE.NAME, with the set of these definitions that it mentions."""
+    """Yield the name of each definition in `ganexp.models` (MODULE.NAME), and the names of those that it mentions."""
     for file in (PACKAGE / "models").glob("*.py"):
         nodes = ast.parse(file.read_text(encoding="utf-8")).body
         known: dict[str, str] = {}  # what each name in the module stands for

@@ -132,7 +132,7 @@ def published_text(entry: dict[str, Any]) -> str:
 
 
 def mean_and_deviation(values: list[float]) -> str:
-    """Return mean ± standard deviation as text: only the mean of a single value, "not measured" if there is none."""
+    """Return "MEAN ± STANDARD DEVIATION"; for one value, only the mean; for no values, "not measured"."""
     summary = summarize(values)
     if summary.mean is None:
         return "not measured"

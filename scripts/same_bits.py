@@ -145,7 +145,7 @@ def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None
 
 
 def differences(old: Path, new: Path) -> Iterator[str]:
-    """Yield a line for each weight and score that differs, each weight in only one run, and each score that is lost."""
+    """Yield a line for each weight or score that differs, each weight that one run lacks, and each lost score."""
     before = {renamed(name): value for name, value in weights(old).items()}
     after = weights(new)
     for name in sorted(before.keys() ^ after.keys()):

@@ -17,7 +17,7 @@ from ganexp.loaded_run import load_run
 
 
 def spectral_norms(network: torch.nn.Module) -> dict[str, float]:
-    """Return ‖W‖₂ of each layer with spectral norm; W is the forward pass's weight, all axes but the first joined."""
+    """Return ‖W‖₂ of each layer with spectral norm; W is the weight in the forward pass, as a matrix."""
     network.eval()  # in training mode, reading a weight would run its power iteration
     layers = {name: layer for name, layer in network.named_modules() if hasattr(layer, "parametrizations")}
     return {name: torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for name, layer in layers.items()}

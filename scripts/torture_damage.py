@@ -67,7 +67,7 @@ CONFIG_FILES = {
 
 
 def damaged_runs(run: Path) -> Iterator[Trial]:
-    """Yield a trial for each file of a run, each kind of damage to the file, and each command."""
+    """Yield a trial for each combination of a file of a run, a kind of damage to this file, and a command."""
     for name in FILES:
         for how in ("truncated", "half_line", "latin_1", "missing", "directory", "fifo", *CONTENTS):
             for command in COMMANDS:
@@ -84,7 +84,7 @@ def damaged_sweeps(sweep: Path) -> Iterator[Trial]:
 
 
 def damaged_caches(cache: Path) -> Iterator[Trial]:
-    """Yield a trial for each file of the cache of scores and each kind of damage."""
+    """Yield a trial for each combination of a file in the cache of scores and a kind of damage to this file."""
     for file in sorted(path.relative_to(cache) for path in cache.rglob("*") if path.is_file()):
         for how in ("truncated", "directory", "fifo", *CONTENTS):
             yield Trial(TRAIN, (file.name,), prepare=partial(_damage_cache, cache, file, how))

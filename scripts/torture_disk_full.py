@@ -130,7 +130,7 @@ def _tried(
     limit: Callable[[], None] | None,
     enlarge: Callable[[], None] = lambda: None,
 ) -> list[str]:
-    """Return what is wrong with a run without enough space, and with the same run when it has enough."""
+    """Return what is wrong with a run that lacks space, and with the same run once there is enough space."""
     last = path / "checkpoints" / "last.ckpt"
     code, out, err = run(arguments, path.parent, cache, preexec_fn=limit)
     faults = [] if code == 1 else [f"exit code {code}"]

@@ -19,7 +19,7 @@ from ganexp.config.texts import holds_text, parse
 
 
 def _split(text: str) -> tuple[str, ...]:
-    """Return the parts of a text between vertical bars, without line breaks."""
+    """Split a text at its vertical bars, and return the parts without line breaks."""
     return tuple(" ".join(part.split()) for part in text.split("|"))
 
 
@@ -168,7 +168,7 @@ def _values_of(config_name: str, overrides: Sequence[str], arguments: Sequence[s
 
 
 def _names(key: str, text: str) -> tuple[str, ...]:
-    """Return texts, one of which an error must contain: the key, the node's key, or what an interpolation refers to."""
+    """Return texts, one of which an error must contain: the end of the key, its parent, or an interpolated name."""
     parents = (key.rpartition(".")[0],) if key.count(".") > 1 else ()
     return (key.rpartition(".")[2], *parents, *(("NOPE", "nope") if "${" in text else ()))
 
@@ -202,7 +202,7 @@ def _annotations(values: Mapping[str, Any], declared: Any, key: str) -> Mapping[
 
 
 def _borders(annotation: Any) -> Iterator[str]:
-    """Yield numbers just outside the limits of a declared range; for a list, also one with null."""
+    """Yield numbers just outside the limits of a declared range; for a list, also yield a list with null."""
     for part in (annotation, *get_args(annotation)):
         for limit in getattr(part, "__metadata__", ()):
             for item in limit if isinstance(limit, GroupedMetadata) else (limit,):

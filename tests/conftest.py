@@ -1,10 +1,13 @@
-"""Fixtures of all tests. Only functions import torch: the process that distributes the tests does not need torch."""
+"""Fixtures of all tests.
+
+Only functions import torch, because the process that distributes the tests does not need torch.
+"""
 
 import gc
 import os
 import signal
 
-# One thread for each of two test processes on two cores; numpy and torch read these variables when imported.
+# Two test processes share two cores, so each uses one thread; numpy and torch read these variables at their import.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
@@ -55,7 +58,7 @@ def random_inception(tmp_path_factory):
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     class RandomInception(FeatureExtractorInceptionV3):
-        """torch-fidelity's Inception network with its initial weights instead of the weights of its file."""
+        """torch-fidelity's Inception network with its initial weights instead of the weights in a file."""
 
         def load_state_dict(self, *args, **options):
             pass

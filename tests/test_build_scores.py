@@ -105,7 +105,7 @@ def test_arguments_of_scores_are_checked_before_anything_is_computed(splits, mon
 
 
 def test_function_that_makes_a_score_has_no_minimum(splits):
-    """A target that is not a subclass of Score, such as a function that makes one, declares no minimum of images."""
+    """A target that is not a subclass of Score, but a function that returns a score, declares no minimum of images."""
     override = f"metrics.scores.fid._target_={__name__}.make_fid"
     assert prepared(splits, override, "~metrics.scores.fid.sample_counts").labels is not None
 
@@ -161,7 +161,7 @@ def test_classifier_is_trained_anew_with_other_settings(splits, tmp_path, overri
 
 
 def test_test_split_without_labels_is_not_used_to_test(splits, tmp_path):
-    """A tenth of the training images is held out, as if there were no test split; both classifiers are the same."""
+    """The classifier is tested on a tenth of the training images, and is the same as without a test split."""
     cfg = config(*SMALL)
     held_out = build_scores.build_extractor(cfg, splits["train"], tmp_path, CPU)
     splits["test"] = without_labels(image_set([9, 9, 9]))

@@ -38,7 +38,7 @@ def test_help_answers_quickly_without_torch(tmp_path):
     for command in COMMANDS:
         assert f"\n  {command} " in done.stdout
     assert "\n  loss: began, cramer, hinge, " in done.stdout
-    assert "base" not in done.stdout  # base has files that options share
+    assert "base" not in done.stdout  # folders called base have files that options share
     assert 'eval "$(ganexp -sc install=bash)"' in done.stdout
     code = "import sys; from ganexp import cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -100,7 +100,7 @@ def test_help_of_evaluate_depends_on_what_is_scored(tmp_path):
     assert "\n  samples: 10000" in ganexp("evaluate", "metrics=inception", "--help", cwd=tmp_path).stdout
     of_images = ganexp("evaluate", "images=a", "--help", cwd=tmp_path).stdout
     assert "\nimages: a  # a directory or zip" in of_images
-    for text, first in ((of_checkpoint, "ckpt: ???"), (of_images, "images: a")):  # the most needed setting
+    for text, first in ((of_checkpoint, "ckpt: ???"), (of_images, "images: a")):  # the main setting is first
         assert text.split("must be given)\n")[1].startswith(first)
     assert "\n  model: " in of_images
 

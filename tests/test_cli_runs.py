@@ -72,7 +72,7 @@ def test_hydra_files_compose_the_same_run(run, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(IS_HYDRA_1_3, reason="Hydra 1.3 reruns from a pickle, which ganexp does not write")
+@pytest.mark.skipif(IS_HYDRA_1_3, reason="Hydra 1.3 reruns a run from a pickle file, which ganexp does not write")
 def test_hydra_reruns_a_run_directory(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
     ganexp("--experimental-rerun", "run", cwd=tmp_path)
@@ -176,7 +176,7 @@ def test_images_score_as_the_checkpoint_that_drew_them(run, tmp_path):
     for images in ("drawn/images", "zipped.zip"):
         ganexp("evaluate", f"images={images}", *arguments, cwd=tmp_path)
         scored = json.loads((tmp_path / "b" / "scores.json").read_text())
-        assert set(scored["scores"]) == set(expected["scores"])  # the directories are the classes
+        assert set(scored["scores"]) == set(expected["scores"])  # the directories give the classes
         for name in set(scored["scores"]) - {"is_classifier_std"}:  # this score depends on the order of the images
             value = scored["scores"][name]
             assert value == pytest.approx(expected["scores"][name], rel=1e-3, abs=1e-6), name

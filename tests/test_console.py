@@ -1,4 +1,4 @@
-"""Progress, paths, silence on other ranks, and terminals that can show only ASCII."""
+"""Console output: progress, short paths, no lines from ranks other than 0, and terminals that show only ASCII."""
 
 import io
 import os

@@ -18,7 +18,7 @@ from ganexp.config.composition import CONF
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OTHER_COMMANDS = ("evaluate", "help", "list", "report", "resume", "sample")
-OWN_PARTS = "--config-dir"  # commands with it need the reader's own files
+OWN_PARTS = "--config-dir"  # commands with this flag need the reader's own files
 FOR_THE_READER = re.compile(r"…|\b(COMMON|WIDTHS|METHOD)\b|\[as_published")  # placeholders that a reader replaces
 FLAGS = ("-m", "--dry-run", "--multirun")
 
@@ -34,7 +34,7 @@ def commands(page):
 
 
 def trainings():
-    """Yield the overrides of every training, including trainings that are only described."""
+    """Yield the overrides of every command that trains, or that describes a training."""
     for page in PAGES:
         for command in commands(page):
             with_preset = any(word.startswith("sweep=") for word in command)  # test_sweep.py checks the presets
@@ -128,7 +128,7 @@ def test_documented_commands_run(documented_places):
     failed = {}
     for command in documented_commands():
         words = [part for word in command for part in REPLACEMENTS.get(word, word).split()]
-        if {"real", "images"} & {word.partition("=")[0] for word in words}:  # the number of images is not a setting
+        if {"real", "images"} & {word.partition("=")[0] for word in words}:  # all images are scored
             words = [word for word in words if not word.startswith("metrics.samples=")]
         done = ganexp(*words, cwd=documented_places, check=False)
         for bundle in documented_places.rglob("*.zip"):  # the next command may write a file of the same name

@@ -113,7 +113,7 @@ def test_truncated_latents_are_truncated_normal():
 
 
 class Recorder(nn.Module):
-    """A generator that remembers its arguments and draws the class as brightness."""
+    """A generator that remembers its arguments and draws images whose brightness shows their class."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""The wheel has what a checkout has, and runs from an empty directory with a user's own configs and code."""
+"""The wheel holds all configs and modules, and its ganexp runs with a user's own configs and code."""
 
 import json
 import os

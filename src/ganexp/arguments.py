@@ -27,7 +27,7 @@ HYDRA_FLAGS = (
     (("--config-path", "-cp"), True, "a directory of config files that replaces those of ganexp"),
     (NAME_FLAGS, True, f"the primary config; VALUE: {', '.join(CONFIGS)}"),
     (("--info", "-i"), True, "print how the config is composed; VALUE: all, config, defaults, searchpath, …"),
-    (("--experimental-rerun",), True, "run a job again; VALUE: its recorded file, or with Hydra 1.4 its directory"),
+    (("--experimental-rerun",), True, "run a job again; VALUE: its pickled config, or with Hydra 1.4 its directory"),
     (("--shell-completion", "-sc"), False, "tab completion: install=bash (also for zsh), install=fish or uninstall=…"),
     (("--run", "-r"), False, "run the config, which is the default"),
     (("--hydra-help",), False, "show the help of Hydra itself"),
@@ -91,7 +91,9 @@ class Command:
 
 
 def parse(argv: Sequence[str]) -> Command:
-    """Return the parsed command line. The command's name may follow flags and overrides. The default is train.
+    """Return the parsed command line.
+
+    The command's name may follow flags and overrides. The default command is train.
 
     Raises:
         UsageError: there is no such command or flag, or an argument is not an override.
@@ -204,7 +206,7 @@ def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
 
     Args:
         name: name of the command; None if the command line names no command.
-        usage: the usage text; None takes the text of the command in `COMMANDS`, or GENERAL_USAGE without a command.
+        usage: the usage text; None takes the command's text in `COMMANDS`, or GENERAL_USAGE if `name` is None.
     """
     usage = usage or (COMMANDS[name].usage if name and name in COMMANDS else GENERAL_USAGE)
     parser = Parser(f"ganexp {name}" if name else "ganexp", usage=usage, add_help=False)

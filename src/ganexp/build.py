@@ -59,7 +59,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         name: make_optimizer_factory(node, name, scale) for name, node in cfg.optimizer.items() if node is not None
     }
     ema, growth = schedule.ema, instantiate(schedule.growth, "schedule.growth")
-    set_stage(networks.values(), 0, growth)  # so that an evaluation before the first step has a stage, too
+    set_stage(networks.values(), 0, growth)  # so that the networks have a stage in an evaluation before the first step
     gan = GAN(
         networks=networks,
         objective=objective,
@@ -124,7 +124,7 @@ def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | Non
     classes = list(data.classes or _read_training_split(cfg).classes)
     if classes:
         matched = _match_classes(image_set, classes, split or data.split)
-    else:  # the networks are trained without labels, so those of a test split are left out
+    else:  # the networks are trained without labels, so the labels of a test split are left out
         matched = image_set if image_set.labels is None else replace(image_set, labels=None, classes=[])
     if split is None and len(classes) != data.num_classes:
         raise UserError(
@@ -171,7 +171,7 @@ def _read_source(source: str, root: str, split: str, resolution: int, channels: 
 
 
 def build_image_sets(cfg: DictConfig) -> dict[str, ImageSet]:
-    """Return the training split as `train`, and as `test` the test split, if the dataset has a separate test split."""
+    """Return a dict: `train` is the training split; `test` is the test split, if the dataset has a separate one."""
     image_sets = {"train": build_image_set(cfg)}
     if "test" in available_splits(cfg)[1:] and (held_out := build_image_set(cfg, "test")) is not None:
         image_sets["test"] = held_out
@@ -255,8 +255,8 @@ def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[
 def check_callbacks_and_loggers(cfg: DictConfig) -> None:
     """Check the arguments of callbacks and loggers, and that the packages of the loggers are installed.
 
-    Call this before the run directory is created. The callbacks and loggers are built only after that, because they
-    need the directory.
+    Call this before the run directory is created. The callbacks and loggers are built only after the directory exists,
+    because they need it.
 
     Raises:
         UserError: an argument is wrong, or a package is missing.

@@ -142,7 +142,7 @@ def _sample_labels(
     num_classes: int,
     labels: Tensor | None,
 ) -> SampleLabels | None:
-    """Return the classes of the samples: `labels`, or else as metrics.labels says; None if there are no classes."""
+    """Return the class of each sample: `labels`, or else as set by metrics.labels; None if there are no classes."""
     if labels is not None:
         return SampleLabels(labels, classes)
     if not num_classes:
@@ -159,7 +159,7 @@ def _sample_labels(
     assert values is not None  # there are classes
     drawn = SampleLabels(values, classes, shares)
     if shares == "reference" and not drawn.are_even:
-        say(f"classes of the scored samples, in the proportions of the {split} split: {drawn.counts_text()}")
+        say(f"classes of the scored samples, in the same proportions as in the {split} split: {drawn.counts_text()}")
     return drawn
 
 
@@ -275,10 +275,11 @@ def extractor_is_ready(cfg: DictConfig, image_set: ImageSet) -> bool:
 def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]:
     """Return the name of the score that chooses the best checkpoint, and `min` if lower is better, otherwise `max`.
 
-    Without scores, the name is None.
+    If `scores` is None, the name is None.
 
     Raises:
-        UserError: metrics.best_by does not name one of the scores, or names a score for which no direction is better.
+        UserError: metrics.best_by does not name one of the scores, or names a score for which neither lower nor higher
+            values are better.
     """
     if scores is None:
         return None, "min"

@@ -126,7 +126,7 @@ def _run_hydra(command: Command) -> None:
         if wants_traceback():
             raise
         raise UserError(_message(error, command)) from None
-    except OSError:  # OmegaConf raises it for a file without settings, for example
+    except OSError:  # OmegaConf raises this error for a file without settings, for example
         if wants_traceback() or not (reason := explain_content(_folders(command))):
             raise
         raise UserError(reason) from None
@@ -169,7 +169,7 @@ def _message(error: Exception, command: Command) -> str:
         return str(error)
     if str(error).startswith("No trials are completed"):  # an error of Optuna
         return "No job of the search has a score: see above why the jobs failed."
-    if re.fullmatch(r"File .* does not exist!", str(error)):  # the file that this flag names is missing
+    if re.fullmatch(r"File .* does not exist!", str(error)):  # the file given with --experimental-rerun is missing
         return f"--experimental-rerun: {error}"
     from ganexp.config.hydra_messages import is_group_value_error
     from ganexp.config.suggestions import explain
@@ -230,7 +230,7 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
         directory = output_directory(cfg, hydra_config)
         return _run_task(Task(cfg, groups, hydra_config, directory))
     except Exception as error:
-        if hydra_config.mode == RunMode.RUN:  # not in a sweep: the directory of a failed job records the reason
+        if hydra_config.mode == RunMode.RUN:  # a sweep keeps the directory of a failed job, which records the reason
             remove_if_empty(directory)
         if isinstance(error, UnknownArgument):
             from ganexp.config.checks import suggestion_for_unknown_argument
@@ -270,7 +270,7 @@ def _resume(command: Command) -> None:
 
 
 def _run_own_module(command: Command) -> None:
-    """Run a command without a config: call `main` of the module that has its name; `main` parses the arguments."""
+    """Run a command without a config: call `main` in the module of the same name; `main` parses the arguments."""
     import_module(f"ganexp.commands.{command.name}").main(command.arguments)
 
 

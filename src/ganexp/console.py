@@ -34,9 +34,9 @@ _prefix: ContextVar[str] = ContextVar("prefix", default="")  # text before each 
 
 
 class RunLog:
-    """A log of all printed lines with their times in UTC. The lines are kept in memory until a run has a file.
+    """A log of all printed lines with their times in UTC. The lines are kept in memory until `path` is set.
 
-    If the file cannot be written, nothing is raised, so that the message about a full disk is still printed.
+    If the file at `path` cannot be written, nothing is raised, so that the message about a full disk is still printed.
     """
 
     def __init__(self) -> None:
@@ -144,7 +144,7 @@ def join_saying_once(lines: SaidLines, prefix: str) -> None:
 
     Args:
         lines: the result of `said_lines` in the other process.
-        prefix: text before the other lines of this process, those of `say`. It tells the processes apart.
+        prefix: text before each line that `say` prints in this process, to tell the processes apart.
     """
     file, output = lines
     if output is not None and output == _output():
@@ -213,7 +213,7 @@ class TableConsole(Console):
     def print(self, *objects: Any, **options: Any) -> None:
         """Print the objects as rich's console does."""
         super().print(*(self._fit(item) if isinstance(item, Table) else item for item in objects), **options)
-        if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # leaves out progress bars
+        if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # progress bars are not logged
             text = io.StringIO()
             Console(file=text, width=LOG_WIDTH).print(*objects, **options)
             LOG.write(text.getvalue())

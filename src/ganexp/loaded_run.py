@@ -54,7 +54,7 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
 
 
 def find_checkpoint(given: str, key: str) -> Path:
-    """Return the path of the given checkpoint; for a run directory, that of the best checkpoint, or else the last one.
+    """Return the path of the given checkpoint; for a run directory, the path of its best, or else last, checkpoint.
 
     Args:
         given: path of a checkpoint or a run directory.

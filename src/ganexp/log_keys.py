@@ -2,7 +2,7 @@
 
 Each logged point has `step` (the number of generator updates), the other axes, and values of one of these kinds:
 
-losses      also the discriminator's accuracy, gradient norms and further values of the objective
+losses      the losses, the discriminator's accuracy, gradient norms and further values of the objective
 scores      the scores of an evaluation
 logits      the discriminator's mean logits, and the mean probabilities that these logits stand for
 failures    a failure that the guard has found
@@ -44,7 +44,7 @@ def mean_key(network: str) -> str:
 
 
 def accuracy_key(images: str) -> str:
-    """Return the key of the share of images that D classifies correctly, such as discriminator/accuracy_real."""
+    """Return the key of the discriminator's accuracy on one kind of images, such as discriminator/accuracy_real."""
     return f"{ACCURACY}{images}"
 
 
@@ -74,7 +74,10 @@ def logit_key(images: str) -> str:
 
 
 def probability_key(images: str) -> str:
-    """Return the key of D's mean probability that images of one kind are real, such as probability/fake."""
+    """Return the key of the mean probability with which the discriminator takes images of one kind for real ones.
+
+    An example of such a key is probability/fake.
+    """
     return f"{PROBABILITY}{images}"
 
 

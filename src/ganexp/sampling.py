@@ -83,7 +83,7 @@ class FixedLatents:
         return latents
 
     def _draw_chunk(self, number: int) -> Tensor:
-        """Return chunk `number`. Chunks are drawn in order: for an earlier one, drawing restarts at the first."""
+        """Return chunk `number`. Chunks are drawn in order; for an earlier chunk, drawing restarts at the first one."""
         if number == self._next_chunk - 1:
             return self._chunk
         if number < self._next_chunk:

@@ -12,7 +12,7 @@ from ganexp.sampling import EVALUATION_SEED, sample_images
 
 
 def watched(*overrides):
-    """Return a GAN, the callback with two sets of 30 images, and the pixels of both sets."""
+    """Return a GAN, a `DiscriminatorLogits` callback with two sets of 30 images, and the pixels of both sets."""
     gan = build_gan(config("data=fake", "data.resolution=8", "data.channels=1", "model=mlp", *overrides))
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (2, 30, 1, 8, 8), generator=generator, dtype=torch.uint8)
@@ -47,7 +47,7 @@ def test_generated_images_have_the_shares_of_the_first_set():
 
 
 class LabelAsBrightness(torch.nn.Module):
-    """A generator of images whose pixels are all a tenth of the label."""
+    """A generator of images in which every pixel is the label divided by 10."""
 
     def forward(self, z, labels):
         return (labels / 10)[:, None, None, None].expand(-1, 1, 8, 8)

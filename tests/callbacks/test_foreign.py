@@ -91,7 +91,7 @@ def test_monitors_log_as_often_as_losses(tmp_path, overrides):
     logged = points(tmp_path / "run")
     assert [point["step"] for point in logged if "loss/generator" in point] == [3, 6]
     assert [point["train/batches"] for point in logged if "train/batches" in point] == [3, 6]
-    # Without a learning-rate decay, the key of a rate has the name of the optimizer.
+    # Without a learning-rate decay, the keys of the learning rates contain the optimizer's class name, Adam.
     rates = [point for point in logged if any("Adam" in key for key in point)]
     assert [point["step"] for point in rates] == [0, 2, 5]  # the point at step 0 is logged when the epoch starts
 

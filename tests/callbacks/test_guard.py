@@ -1,4 +1,4 @@
-"""The guard finds failures, and warns, stops or rolls back."""
+"""The guard finds failures, and then warns, stops the run, or rolls the run back."""
 
 import json
 import shutil
@@ -92,7 +92,7 @@ def test_rise_between_two_evaluations_is_found(tmp_path):
     [
         ([9, 5, 7, 7, 7, 7, 7], ["score"]),
         ([9, 5, 6, 6, 6, 6, 6, 6], []),  # only noise
-        ([9, 5, 7, 7, 7, 7, 4, 6, 6, 6, 6], []),  # interrupted by a new best score
+        ([9, 5, 7, 7, 7, 7, 4, 6, 6, 6, 6], []),  # the new best score 4 begins a new count
         ([9, 5, 7, 7, 7, 7, float("nan"), 7], []),
     ],
 )

@@ -93,7 +93,7 @@ def interrupt(name, step, hook=BATCH, times=1):
         ([("SIGINT", 1)], [2]),
         ([("SIGTERM", 4)], [5]),  # in the first step after an evaluation
         ([("SIGTERM", 5), ("SIGINT", 6)], [6, 7]),  # a run that is stopped twice
-        ([("SIGTERM", 3)], [0]),  # in the last step before an evaluation, which is then interrupted
+        ([("SIGTERM", 3)], [0]),  # in the last step before an evaluation; this evaluation is then interrupted
         ([("SIGTERM", 8, VALIDATION)], [4]),
         ([("SIGTERM", 0, VALIDATION)], [0]),
         ([("SIGTERM", 0, "on_validation_epoch_end")], [0]),  # after the last batch of the evaluation

@@ -1,4 +1,4 @@
-"""Stopping a run because of D's accuracy: points in a row, both limits, and losses without an accuracy."""
+"""Stopping a run by the discriminator's accuracy: several points in a row, both limits, and losses without accuracy."""
 
 from types import SimpleNamespace
 
@@ -27,7 +27,7 @@ def steps_until_stop(callback, accuracies, log_every=1):
         ([1.0, 1.0, 1.0], 3),
         ([1.0, 1.0, 0.9, 1.0, 1.0, 1.0], 6),
         ([0.9] * 5, None),
-        ([(1.0, 0.8)] * 5, None),  # the mean of both accuracies counts
+        ([(1.0, 0.8)] * 5, None),  # the mean of the accuracies on real and generated images counts
         ([0.2, 1.0, 0.2], 3),
     ],
 )

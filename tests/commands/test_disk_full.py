@@ -17,7 +17,7 @@ BASE = (*TINY, "callbacks=[sample_grids,progress]", "logger=[tensorboard,csv]", 
 
 @contextmanager
 def files_up_to(size):
-    """Limit the size of files within the block, so that writing fails as on a full disk."""
+    """Limit the size of files within the `with` block, so that writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:

@@ -1,4 +1,4 @@
-"""The settings and final scores of a run that loggers receive."""
+"""The settings and final scores that loggers receive from a run."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A killed run resumes with the same bits; evaluation leaves training bit-identical."""
+"""A killed run ends with the same bits as an undisturbed run; evaluations change no bit of a training."""
 
 import json
 import shutil
@@ -235,7 +235,7 @@ LIMITED = (
 
 
 def test_loss_limit_resumes_and_ends_by_discriminator_updates(tmp_path):
-    """The checkpoint holds the state of the update rule, and the run ends after its last discriminator update."""
+    """The checkpoint holds the state of the update rule, and the run ends when schedule.max_d_steps is reached."""
     folders = [tmp_path / "whole", tmp_path / "killed"]
     text, _ = ganexp_process(*LIMITED, "hydra.run.dir=whole", cwd=tmp_path).communicate(timeout=200)
     process = ganexp_process(*LIMITED, "hydra.run.dir=killed", cwd=tmp_path)

@@ -10,7 +10,7 @@ from ganexp.models.latent import Latent
 
 
 class Levels(nn.Module):
-    """A generator of uniform images. Their level is half of the second component of z plus a twentieth of the third."""
+    """A generator of uniform images: every pixel of an image is z[1] / 2 + z[2] / 20."""
 
     def forward(self, z, labels=None):
         level = z[:, 1] / 2 + z[:, 2] / 20

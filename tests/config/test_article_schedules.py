@@ -1,4 +1,4 @@
-"""Each case has the length, batch size, evaluation cadence and kept checkpoints that its article states."""
+"""Each case has the length, batch size, evaluation interval and kept checkpoints that its article states."""
 
 from fractions import Fraction
 
@@ -33,7 +33,7 @@ AS_PUBLISHED = {
     "textbook/cgan": (300, 300, 10, []),
     "sagan/cifar10_4": (200, 256, 5, []),
 }
-# What the article calls an epoch is 2,000 updates with 128,000 images; the dataset has 60,000 images.
+# In the article on DCGAN on MNIST, an epoch is 2,000 updates with 128,000 images; the dataset has 60,000 images.
 DCGAN_EPOCHS = pytest.approx(30 * 128 / 60, rel=0.01)
 
 
@@ -52,7 +52,7 @@ def test_case_has_the_schedule_of_its_article(name):
     epochs, batch_size, cadence, pictured = ARTICLES[name]
     ours = schedule_of(f"experiment={name}")
     assert ours[1] == batch_size
-    # koshian2's SNGAN code uses incomplete batches too, and rounds up the generator updates in an epoch
+    # koshian2's SNGAN code uses incomplete batches too, and rounds up the number of generator updates in an epoch
     assert ours[0] == pytest.approx(epochs, rel=0.025 if name.startswith("sngan_koshian2") else 0.005)
     assert cadence is None or ours[2] == pytest.approx(cadence, rel=0.01)
     assert ours[3] == pictured

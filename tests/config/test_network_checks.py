@@ -1,4 +1,4 @@
-"""A network that contradicts the size of images or latents, or the number of classes, is refused with its key."""
+"""Networks that contradict the size of images or latents, or the number of classes, are refused."""
 
 import pytest
 from helpers.config import TINY, config
@@ -15,9 +15,12 @@ NARROW = ("model=dcgan", "data=fake", "model.generator.width=4", "model.discrimi
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (("model.generator.channels=1",), "model.generator.channels=1: must be data.channels=3"),
-        (("model.discriminator.resolution=16",), "model.discriminator.resolution=16: must be data.resolution=32"),
-        (("model.generator.latent_dim=7",), "model.generator.latent_dim=7: must be model.latent.dim=128"),
+        (("model.generator.channels=1",), "model.generator.channels=1: must be equal to data.channels=3"),
+        (
+            ("model.discriminator.resolution=16",),
+            "model.discriminator.resolution=16: must be equal to data.resolution=32",
+        ),
+        (("model.generator.latent_dim=7",), "model.generator.latent_dim=7: must be equal to model.latent.dim=128"),
         (("model.generator.num_classes=10",), "model.generator.num_classes=10: must be 0"),
         ((*CONDITIONAL, "model.generator.num_classes=3"), "model.generator.num_classes=3: must be 10"),
         ((*CONDITIONAL, "model.discriminator.num_classes=3"), "model.discriminator.num_classes=3: must be 10"),

@@ -165,7 +165,7 @@ def test_every_loss_and_penalty_fits_a_model_or_is_refused(loss_nodes, penalty_n
 
     Networks have no weights here. With the model dcgan, every penalty is checked with every fitting loss.
     """
-    monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())  # it refuses the device meta
+    monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())  # autocast refuses the device `meta`
     # Power iterations are slow, and have no effect without weights.
     monkeypatch.setattr(parametrizations._SpectralNorm, "_power_method", lambda *args: None)
     raw = raw_config(*BASE, *NARROW[model], f"model.conditional={conditional}")
@@ -193,7 +193,7 @@ def assert_penalties_fit_or_are_refused(cfg, gan, nodes):
         _, refused = attempt(checks.check, added, gan)
         mixes_samples = any(isinstance(layer, BATCH_NORMS) for layer in gan.discriminator.modules())
         assert refused is None or re.search(rf"penalties\.{name}.*(use |set |leave )", refused, re.DOTALL), refused
-        assert refused or not mixes_samples or name == "drift"  # drift is the penalty without a gradient
+        assert refused or not mixes_samples or name == "drift"  # only the penalty drift needs no gradient
 
 
 def assert_both_networks_learn(bench):

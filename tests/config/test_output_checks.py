@@ -24,7 +24,7 @@ def complaints(discriminator, objective):
 
 
 class Foreign:
-    """A user's loss for an unknown kind of output, which does not say what discriminator has such outputs."""
+    """A user's loss that takes an unknown kind of output, and does not say which discriminator has such outputs."""
 
     takes = "heat maps"
 

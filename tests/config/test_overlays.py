@@ -92,7 +92,7 @@ OVERLAYS = {
         "schedule.updates.fakes": ("fresh", "shared"),
     },
 }
-# The settings of overlays that every network, or every update rule, accepts: no case refuses these settings.
+# Settings of overlays that no case refuses, because every network or every update rule accepts them.
 COMMON = {
     *("defaults", "published_cases", "range", "lr", "betas", "order", "fakes", "generator", "discriminator"),
     *("epsilon", "probabilities", "joint_batch"),

@@ -137,7 +137,7 @@ def test_precision_16_is_refused_with_the_reason(given):
     range_, reason = complaints([f"trainer.precision={given}"])
     assert "must be one of 32-true" in range_
     assert reason == (
-        f"trainer.precision={given}: the loss scaling of float16 would miss the discriminator's own optimizer: "
+        f"trainer.precision={given}: the loss scaling of float16 would leave out the discriminator's optimizer: "
         "use trainer.precision=bf16-mixed"
     )
 

@@ -23,7 +23,7 @@ def targets_in_conf():
 def nodes_in(value):
     if is_node(value):
         names = {name for name, item in value.items() if name[0] != "_" and not is_node(item)}
-        yield value["_target_"], names - {"defaults"}  # Hydra's key in a file that is a node as a whole
+        yield value["_target_"], names - {"defaults"}  # in a file that is one node, `defaults` is a key of Hydra
     for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from nodes_in(item)
 

@@ -1,4 +1,4 @@
-"""The length and the cadence of a run are in steps or in epochs; if options give both, the command line decides."""
+"""A run's length and evaluation interval are in steps or in epochs; the command line decides if options give both."""
 
 import pytest
 from helpers.config import raw_config

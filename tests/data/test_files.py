@@ -83,7 +83,7 @@ def test_broken_zip_members_are_left_out(tmp_path, caplog):
     content = (tmp_path / "images" / "0.png").read_bytes()
     damaged = bytes(len(content) - 60)
     whole = (tmp_path / "set.zip").read_bytes()
-    (tmp_path / "set.zip").write_bytes(whole.replace(content[30:-30], damaged))  # its checksum no longer agrees
+    (tmp_path / "set.zip").write_bytes(whole.replace(content[30:-30], damaged))  # the member's checksum is now wrong
     loaded = sets.folder("", "train", 40, 3, path=str(tmp_path / "set.zip"))
     assert torch.equal(loaded.images[0], decode_image(str(tmp_path / "images" / "1.png")))
     assert len(loaded) == 2

@@ -7,7 +7,7 @@ from ganexp.data.layout_warnings import class_warnings
 
 
 def warnings_of(counts, files="{n}.png", from_folders=True):
-    """Return the warnings about classes with `counts` images.
+    """Return the warnings about the classes of a set; `counts` maps the name of each class to its number of images.
 
     `files` is the format of file names: {n} counts the images of one folder, and {total} the images of all folders.
     """

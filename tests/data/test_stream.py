@@ -1,4 +1,4 @@
-"""The stream: a pure function of (seed, k), resumable, and the same from memory and from workers."""
+"""The stream: batch k depends only on the seed and k, whether images come from memory or from workers."""
 
 import multiprocessing
 import time
@@ -23,7 +23,7 @@ def numbered():
 
 @pytest.fixture
 def lazy(numbered):
-    """Return the same images as a set that is read image by image."""
+    """Return the images of `numbered` as a set that is read image by image."""
     return ImageSet(list(numbered.images), numbered.labels, numbered.classes)
 
 
@@ -89,7 +89,7 @@ def test_workers_give_the_batches_of_memory(numbered, lazy, workers):
 
 
 def test_killed_process_leaves_no_workers(lazy, monkeypatch):
-    """Workers end even if torch's own check finds their parent alive, as it does if the parent is a fork server."""
+    """Workers end with the training process, even if torch's check still finds a live parent, such as a fork server."""
     monkeypatch.setattr(ManagerWatchdog, "is_alive", lambda _: True)
     fork = multiprocessing.get_context("fork")
     started = fork.SimpleQueue()

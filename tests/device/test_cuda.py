@@ -1,6 +1,6 @@
-"""Training and scoring on a real GPU; skipped without one.
+"""Training and scoring on a real GPU. The tests are skipped if there is no GPU.
 
-With GANEXP_TEST_DEVICE=cpu, the checks that apply to a CPU run on the CPU, to test this file itself.
+If GANEXP_TEST_DEVICE=cpu is set, the tests that need no GPU use the CPU, so that this file itself can be tested.
 """
 
 import contextlib
@@ -48,7 +48,8 @@ WAITS = "called a synchronizing CUDA operation"  # part of torch's warning
 def usual_algorithms():
     """Undo what an earlier run has set: tests start with algorithms that need not be deterministic, without TF32."""
     trainers.choose_algorithms(deterministic=False, tf32=False)
-    torch.backends.cudnn.benchmark = False  # otherwise, timings choose the algorithms, not always the same ones
+    # With benchmark=True, cuDNN would choose the fastest algorithms by timing them, and not always the same ones.
+    torch.backends.cudnn.benchmark = False
     yield
     trainers.choose_algorithms(deterministic=False, tf32=True)
     set_waiting("default")

@@ -95,7 +95,7 @@ def is_recording(device):
 
 
 def steps(case, device, precision="32-true", compute=None):
-    """Make three steps of gradient descent; if `compute` is given, record and replay it as graphs.
+    """Make three steps of gradient descent; if `compute` is given, record and replay `compute(gan)` as graphs.
 
     Returns:
         The GAN, and the change of the GAN's weights as one vector.

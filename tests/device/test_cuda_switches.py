@@ -1,4 +1,4 @@
-"""TF32, the memory format and joint batches change the speed of a step, but the results only within a tolerance."""
+"""TF32, the memory format and joint batches change the speed of a step, and change the results only slightly."""
 
 from copy import deepcopy
 from unittest import mock

@@ -65,7 +65,7 @@ def prepare(attack: Attack, run: Path, directory: Path) -> None:
 
 
 def environment(directory: Path) -> dict[str, str]:
-    """Return the environment variables to set for a command that is started on an attack."""
+    """Return the environment variables to set for a command that is started on the files of an attack."""
     return {"PATH": f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}", "GANEXP_CACHE": str(directory / "cache")}
 
 
@@ -109,7 +109,7 @@ def _sweep(*overrides: str) -> Write:
 
 
 def _links(target: str, *names: str) -> Write:
-    """Return a function that replaces files or directories by links to `target` in the directory `mine`."""
+    """Return a function that replaces the files or directories `names` by links to the path `target` in `mine`."""
 
     def write(directory: Path) -> None:
         for name in names:

@@ -49,7 +49,7 @@ class Bench:
                 self.events.append(name)
                 step()
 
-            watched._wrapped_by_lr_sched = True  # LambdaLR warns of a replaced `step` without this mark
+            watched._wrapped_by_lr_sched = True  # without this mark, LambdaLR warns that `step` was replaced
 
             optimizer.step = watched
 

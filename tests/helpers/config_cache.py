@@ -1,8 +1,8 @@
 """Let Hydra compose the configs of ganexp faster, with the same result: the tests compose thousands of configs.
 
-Within a test process, every config file of ganexp is read and embedded only once, the same choice of files is merged
-only once, and every interpolation is parsed only once. Separate processes, and a user's own config directories, are
-not affected.
+Within a test process, every config file of ganexp is read only once, the same choice of files is merged only
+once, and every interpolation is parsed only once. Separate processes, and a user's own config directories, are not
+affected.
 """
 
 import copy
@@ -25,7 +25,7 @@ from omegaconf import DictConfig, grammar_parser
 from ganexp.config.composition import CONF
 
 PATCHES = pytest.MonkeyPatch()
-STEP = 6  # number of files from one remembered merge to the next
+STEP = 6  # the merges of the first STEP, 2 STEP, 3 STEP, … files are remembered
 
 
 @dataclass
@@ -96,7 +96,7 @@ def _from_a_head(merge: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
 
 
 def _unless_merged(load: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that loads the files of a default, unless they are merged already."""
+    """Return a function that loads an entry of Hydra's list of defaults, and returns a `_Merged` unchanged."""
 
     def call(loader: ConfigLoaderImpl, default: Any, repo: Any) -> Any:
         return default if isinstance(default, _Merged) else load(loader, default, repo)

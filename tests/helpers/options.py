@@ -6,7 +6,7 @@ from ganexp.cli import CONF
 
 
 def options(group):
-    """Return the names of the YAML files in a directory of conf, such as hinge or penalty/r1 in loss."""
+    """Return the names of the YAML files below a directory of conf, such as hinge and penalty/r1 for loss."""
     return sorted(str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml"))
 
 

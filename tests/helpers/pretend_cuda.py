@@ -73,7 +73,7 @@ class PretendCuda(TorchDispatchMode):
         self.waits, self.products, self.launches = Counter(), Counter(), 0
 
     def keep_leaf(self, tensor):
-        """Let autograd create its node for a leaf tensor now, as outside of an autocast."""
+        """Let autograd create the node of a leaf tensor now, as it does outside of an autocast."""
         self.autocasts.append(False)
         self.leaves.append(tensor.view_as(tensor).grad_fn.next_functions[0][0])
         self.autocasts.pop()
@@ -175,7 +175,7 @@ def some_of(tensor):
 
 
 def is_move_to_itself(name, args, kwargs):
-    """Return whether a pretend CUDA tensor is moved to CUDA. C++ code tries this, because it was told "meta"."""
+    """Return whether a pretend CUDA tensor is moved to CUDA. C++ code tries this: for C++, the device is "meta"."""
     target = kwargs.get("device")
     return name == "_to_copy" and target is not None and target.type == "cuda" and is_cuda(args[0])
 
@@ -193,9 +193,9 @@ def check_generator(args, kwargs):
 
 @contextlib.contextmanager
 def pretend_cuda():
-    """Let `device="cuda"` make pretend tensors within the block, and yield the `PretendCuda` that records operations.
+    """Let `device="cuda"` make pretend tensors in the `with` block; yield the `PretendCuda` that records operations.
 
-    Read images before the block, because a cache of the package would keep pretend images otherwise.
+    Read images before the `with` block. Otherwise, a cache of ganexp would keep pretend images.
     """
     recorder = PretendCuda()
     with contextlib.ExitStack() as stack:

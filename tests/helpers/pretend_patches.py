@@ -22,7 +22,7 @@ class Autocast:
         self.enter, self.leave = torch.autocast.__enter__, torch.autocast.__exit__
 
     def patches(self):
-        """Yield what replaces parts of torch: the owner, the name and the new value."""
+        """Yield the parts of torch to replace: for each part, its owner, its name and the new value."""
         yield torch.autocast, "__enter__", lambda autocast: self._enter(autocast)
         yield torch.autocast, "__exit__", lambda autocast, *error: self._leave(autocast, *error)
 
@@ -49,7 +49,7 @@ class Leaves:
         self.require = torch.Tensor.requires_grad_
 
     def patches(self):
-        """Yield what replaces parts of torch: the owner, the name and the new value."""
+        """Yield the parts of torch to replace: for each part, its owner, its name and the new value."""
         yield torch.Tensor, "requires_grad_", lambda tensor, on=True: self._require_gradient(tensor, on)
         yield torch.nn.Module, "_apply", lambda module, function, recurse=True: self._apply(module, function)
 
@@ -93,6 +93,6 @@ PATCHES = (
     (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
     (torch.cuda, "is_bf16_supported", lambda *args, **options: True),
     (torch.cuda, "current_device", lambda: 0),
-    (torch.cuda, "get_rng_state", lambda *args: None),  # the real function does not wait for the device
+    (torch.cuda, "get_rng_state", lambda *args: None),  # like the real function, this does not wait for the GPU
     (torch.cuda, "mem_get_info", lambda *args: (2**36, 2**36)),
 )

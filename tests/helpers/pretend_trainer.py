@@ -20,7 +20,7 @@ class PretendAccelerator(CPUAccelerator):
 
 @contextlib.contextmanager
 def pretend_trainer(precision):
-    """Let `trainers.make_trainer` return a trainer for pretend CUDA tensors within the block."""
+    """Let `trainers.make_trainer` return a trainer for pretend CUDA tensors within the `with` block."""
 
     def make(**arguments):
         half = precision == "bf16-mixed"

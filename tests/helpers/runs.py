@@ -64,7 +64,7 @@ def make_run(
         points: number of steps after step 0 that log losses. 10 of these steps also log scores and mean logits.
         pictures: whether to create sample grids.
         extra_scores: further scores of each evaluation in run.json.
-        metadata: further entries of run.json. They replace the entries of METADATA, and the scores, with the same keys.
+        metadata: further entries of run.json. They replace other entries with the same keys.
     """
     path.mkdir(parents=True)
     lines = [f"seed: {seed}" if line.startswith("seed:") else line for line in text.splitlines()]

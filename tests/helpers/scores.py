@@ -72,7 +72,7 @@ class Stub(Extractor):
 
 
 def pictures(features: Tensor) -> Tensor:
-    """Return images (N, 1, 8, 8) in [-1, 1] that depend on features (N, d), for scores of images."""
+    """Return images (N, 1, 8, 8) in [-1, 1] that depend on features (N, d), for scores that need images."""
     waves = torch.randn(features.shape[1], 64, generator=torch.Generator().manual_seed(0))
     return (features.float() @ waves).sin().unflatten(1, (1, 8, 8))
 

@@ -22,13 +22,13 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage
 
 @pytest.fixture
 def run(tmp_path):
-    """Create a run directory without checkpoints next to a file of the user, and return the run directory."""
+    """Create a file of the user, and a run directory without checkpoints beside this file; return the run directory."""
     (tmp_path / "secret").write_text("of the user")
     return make_run(tmp_path / "run", template())
 
 
 class RunsCode:
-    """An object whose pickle creates a file when it is loaded."""
+    """An object whose pickle creates a directory when the pickle is loaded."""
 
     def __init__(self, path):
         self.path = path

@@ -35,7 +35,7 @@ def empty_database(tmp_path_factory):
 
 @pytest.fixture
 def database(tmp_path, empty_database):
-    """Return the path of the default database, with empty tables."""
+    """Create the default database with empty tables, and return the path of the database."""
     file = tmp_path / "outputs" / "mlflow.db"
     file.parent.mkdir()
     return shutil.copy(empty_database, file)

@@ -34,7 +34,7 @@ METADATA = {
 
 @pytest.fixture(autouse=True)
 def count_files_from_zero(monkeypatch):
-    """Number the process's event files from 0: names sort as text, so ….10 would come before ….9 of the same second."""
+    """Number this process's event files from 0: file names are sorted as text, so 10 would come before 9."""
     monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
 
 
@@ -198,7 +198,7 @@ def test_full_disk_is_raised_without_a_traceback(tmp_path, capsys):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):  # noqa: PT012 (of the first or of the second flush)
+        with pytest.raises(OSError, match="File too large"):  # noqa: PT012 (raised at the first or the second flush)
             for step in (1, 2):
                 logger.log_image("samples", [torch.zeros(3, 8, 8, dtype=torch.uint8)], step)
                 logger.save()

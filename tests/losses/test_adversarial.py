@@ -42,7 +42,7 @@ def test_hinge_equals_closed_form():
     zero = torch.zeros(3)
     assert total(Hinge().discriminator(zero, zero)) == 2.0
     assert total(Hinge().generator(zero)) == 0.0
-    # max(0, 1-2), max(0, 1+.5); max(0, 1-3), max(0, 1+1)
+    # The terms are max(0, 1-2) and max(0, 1+.5) for REAL, and max(0, 1-3) and max(0, 1+1) for FAKE.
     assert total(Hinge().discriminator(REAL, FAKE)) == pytest.approx(1.5 / 2 + 2 / 2)
     assert total(Hinge().generator(FAKE)) == pytest.approx(1.0)
 
@@ -164,7 +164,7 @@ def test_real_targets_are_drawn_for_every_image(kind):
     torch.manual_seed(0)
     value = loss.discriminator(outputs, outputs)["real"]
     (slope,) = torch.autograd.grad(value, logits)
-    targets = sigmoid(2.0) - slope * len(logits)  # d/dl = σ(l) - t
+    targets = sigmoid(2.0) - slope * len(logits)  # the derivative at the logit l is σ(l) - target
     assert 0.8 <= targets.min() < 0.801
     assert 1.199 < targets.max() <= 1.2001
     assert targets.mean().item() == pytest.approx(1.0, abs=0.005)

@@ -118,7 +118,7 @@ def test_the_generators_class_term_flows_through_the_classifier():
     heavy = [p.grad.norm().item() for p in gan.generator.parameters()]
     assert max(heavy) > 1e2
     own = [p.grad.norm().item() for p in gan.networks["classifier"].parameters()]
-    assert max(own) < 1e2  # this gradient is of the classifier's own update alone
+    assert max(own) < 1e2  # this gradient comes from the classifier's own update alone
 
 
 @pytest.mark.parametrize(

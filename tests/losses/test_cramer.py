@@ -24,7 +24,10 @@ def energy(real, fake):
 
 
 def surrogate(real, fake):
-    """Return E[f(x) - f(g)] with f(a) = ‖a - g'‖ - ‖a‖, which the critic maximises."""
+    """Return E[f(x) - f(g)], which the critic maximises.
+
+    Here, f(a) is ‖a - g'‖ - ‖a‖, and g' is the generated vector before g in the batch.
+    """
     n, total = len(real), 0.0
     for i in range(n):
         x, g, other = real[i], fake[i], fake[(i - 1) % n]
@@ -74,7 +77,11 @@ class Critic(nn.Module):
 
 
 def penalty_by_hand(critic, real, fake, epsilon, detach):
-    """Return 10·E[(‖∇f(x̂)‖ - 1)²]; h(G') is detached if `detach` is true."""
+    """Return the penalty 10·E[(‖∇f(x̂)‖ - 1)²] at the mixed images x̂, where f(x̂) is ‖h(x̂) - h(G')‖ - ‖h(x̂)‖.
+
+    The critic is h, and G' are the generated images, shifted by one in the batch. h(G') is detached if `detach` is
+    true.
+    """
     mixed = (epsilon * real + (1 - epsilon) * fake).requires_grad_()
     other = critic(fake).roll(1, 0)
     if detach:
@@ -109,13 +116,16 @@ def test_penalty_passes_each_batch_its_labels(vectors):
 
     images, real_labels, fake_labels = torch.randn(2, 5, 3, 2, 2), torch.arange(5), torch.arange(5)
     CramerPenalty(10.0)(critic, images[0], real_labels, images[1], fake_labels)
-    assert received[0] is fake_labels  # the labels for h(G')
-    assert received[1] is real_labels  # the labels for h(x̂)
+    assert received[0] is fake_labels  # with the generated images
+    assert received[1] is real_labels  # with the mixed images
     assert len(received) == 2
 
 
 def test_detached_vectors_drop_a_part_of_the_second_order_term():
-    """The penalty keeps its value; its gradient treats ∂f/∂h in ‖Jᵀ∂f/∂h‖ as constant (J is the Jacobian of h(x̂))."""
+    """The norm ‖Jᵀ∂f/∂h‖ in the penalty keeps its value, but the gradient of the penalty treats ∂f/∂h as constant.
+
+    Here, h is the critic's vector for a mixed image, and J is the Jacobian of h with respect to this image.
+    """
     critic = Critic()
     torch.manual_seed(2)
     real, fake = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 3, 2, 2).double()

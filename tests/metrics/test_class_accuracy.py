@@ -30,7 +30,7 @@ def test_accuracy_is_the_share_in_the_class_asked_for():
 
 def test_accuracy_by_class_of_some_wrong_samples():
     guesses = LABELS.clone()
-    guesses[:10] = (guesses[:10] + 1) % 4  # three of class 0, three of 1, two of 2 and two of 3
+    guesses[:10] = (guesses[:10] + 1) % 4  # three wrong guesses in each of classes 0 and 1, two in each of 2 and 3
     scores = accuracy(guesses)
     assert scores.compute() == {"accuracy_stub": 0.75}
     assert scores.by_class["accuracy"] == pytest.approx([0.7, 0.7, 0.8, 0.8])

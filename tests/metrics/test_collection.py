@@ -54,7 +54,7 @@ def validate(scores, images=IMAGES, batch_size=40):
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
 @pytest.mark.slow
 def test_scores_of_folders_equal_torch_fidelitys(random_inception, tmp_path):
-    """ganexp and torch-fidelity score the same PNGs with the same random Inception: FID, IS and KID."""
+    """FID, IS and KID equal torch-fidelity's scores of the same PNGs; both use one Inception with random weights."""
     generator = torch.Generator().manual_seed(2)
     real, fake = (torch.rand(4, 3, 32, 32, generator=generator) * scale - 1 for scale in (2.0, 1.2))
     for name, images in (("real", real), ("fake", fake)):
@@ -279,7 +279,7 @@ def test_protocol_id_depends_on_the_shares_of_classes():
     assert len({found["id"] for found in (uneven, other, even)}) == 3
     uniform = labelled_protocol([20, 20], "uniform")
     assert uniform["labels"] == "uniform"
-    assert uniform["id"] == even["id"]  # the same samples
+    assert uniform["id"] == even["id"]  # the class sizes are the same
     unlabelled = protocol(train=torch.rand(9, 3))
     assert "labels" not in unlabelled
     given = labelled_protocol([30, 10], None)  # images that exist already: their classes are not a setting
@@ -288,7 +288,7 @@ def test_protocol_id_depends_on_the_shares_of_classes():
 
 
 def score_on_rank(rank, store, results):
-    """Score the first 50 samples on rank 0 and the others on rank 1; KID keeps features of samples on rank 0 alone."""
+    """Score samples 0 to 49 on rank 0 and the others on rank 1; KID keeps 30 samples, which are all on rank 0."""
     torch.distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
     scores = every_score()
     scores.scores["kid"].kept_samples = 30

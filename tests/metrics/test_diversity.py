@@ -69,7 +69,7 @@ def test_class_diversity_shows_a_collapse_of_each_class():
     for noise in ([0.0, 0.0, 0.0], [1.0, 2.0, 4.0], [3.0, 2.0, 0.0]):
         scores.reset()
         values = feed(scores, *classes_of_points(torch.tensor(noise))[:1], labels=labels).compute()
-        assert values["distance_stub"] > 0.9  # the classes are as distant as before
+        assert values["distance_stub"] > 0.9  # the classes are as far apart as in the real images
         by_noise[tuple(noise)] = values["class_diversity_stub"], scores.by_class["diversity"]
     collapsed, as_real, partly = by_noise.values()
     assert collapsed == (0, [0, 0, 0])

@@ -1,4 +1,4 @@
-"""The extrapolated FID: its bias, and the line that is fitted for it, compared with NumPy's line."""
+"""The extrapolated FID has little bias, and its fitted line equals the line that NumPy fits."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from ganexp.metrics.frechet import FrechetDistance, fit_gaussian
 
 
 def test_extrapolation_removes_the_bias_of_few_samples():
-    """A Gaussian has distance 0 to itself; the distance that 400 samples of 10 features give is larger."""
+    """A Gaussian has distance 0 to itself; the distance computed from 400 samples with 10 features is larger."""
     distance = FrechetDistance(torch.zeros(10).double(), torch.eye(10).double())
     draws = [torch.randn(400, 10, generator=torch.Generator().manual_seed(seed)) for seed in range(20)]
     biased = np.mean([distance(*fit_gaussian(x)) for x in draws])

@@ -1,4 +1,4 @@
-"""The bootstrap interval, compared with the spread of many draws."""
+"""The bootstrap interval of the FID, compared with the spread of many draws."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The Inception Score, compared with torch-fidelity's and with closed forms."""
+"""The Inception Score, compared with torch-fidelity's Inception Score and with closed forms."""
 
 import pytest
 import torch

@@ -32,7 +32,7 @@ def test_intra_fid_is_the_mean_of_the_classes_fids():
 
 
 def test_intra_fid_of_unequal_classes_counts_each_class_once():
-    """There are ninety samples of class 0 and ten of class 2; class 1 has neither samples nor real images."""
+    """There are 90 samples of class 0 and 10 of class 2; classes 1 and 3 have neither samples nor real images."""
     real = torch.rand(400, 2, generator=torch.Generator().manual_seed(0))
     fake = torch.rand(100, 2, generator=torch.Generator().manual_seed(1))
     labels = torch.tensor([0] * 90 + [2] * 10)

@@ -1,4 +1,4 @@
-"""KID, compared with torch-fidelity's and with the definition."""
+"""KID, compared with torch-fidelity's KID and with the definition."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_kid_is_torch_fidelitys():
 
 
 def test_kid_of_whole_sets_is_the_unbiased_mmd():
-    """With whole sets, KID is E k(x, x') + E k(y, y') - 2 E k(x, y), without pairs of a sample with itself."""
+    """If each subset is the whole set, KID is E k(x, x') + E k(y, y') - 2 E k(x, y); x is not paired with itself."""
     real, fake = features(40, 0), features(40, 1, 0.8)
     mean, deviation = kernel_distance(fake, real)
     x, y = fake.double(), real.double()
@@ -51,7 +51,7 @@ def test_kid_subset_is_no_larger_than_the_smaller_set(monkeypatch):
     real, fake = features(70, 0), features(90, 1)
     theirs = kid_features_to_metric(fake, real, kid_subset_size=50, verbose=False)
     assert kernel_distance(fake, real)[0] == pytest.approx(theirs["kernel_inception_distance_mean"], rel=1e-4)
-    assert kernel_distance(fake[:20], real) != kernel_distance(fake[:21], real)  # neither raises an error
+    assert kernel_distance(fake[:20], real) != kernel_distance(fake[:21], real)  # neither call raises an error
 
 
 def test_kid_names_and_direction():

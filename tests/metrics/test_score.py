@@ -1,4 +1,4 @@
-"""What all scores have in common: order of arrival, several processes, inference mode, info, completeness."""
+"""What all scores have in common: any order of samples, several processes, inference mode, info, kept samples."""
 
 import math
 
@@ -83,7 +83,7 @@ def test_value_info_describes_exactly_the_computed_values(name):
 
 
 def state_size(name, count, kept):
-    """Return the number of values that a score holds after `count` samples, if it keeps `kept` of them."""
+    """Return the number of values in the state of a score after `count` samples, with `kept_samples = kept`."""
     real = samples()[0]
     scores = make_scores(
         {name: EVERY_SCORE[name]},

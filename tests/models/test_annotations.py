@@ -1,4 +1,4 @@
-"""The annotations of constructors, which hold the ranges and choices of their parameters."""
+"""Each parameter of a network's constructor has an annotation that states the allowed values."""
 
 import importlib
 import inspect
@@ -35,7 +35,7 @@ def test_every_network_is_checked():
 
 @pytest.mark.parametrize("cls", CONFIGURABLE, ids=lambda cls: f"{cls.__module__}.{cls.__name__}")
 def test_every_parameter_states_its_range(cls):
-    """A bare int, float or str says nothing about the values that are allowed."""
+    """As an annotation, a bare int, float or str says nothing about the allowed values."""
     for name, parameter in inspect.signature(cls, eval_str=True).parameters.items():
         assert parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD, name
         assert parameter.annotation not in (inspect.Parameter.empty, int, float, str, list, list[int]), name

@@ -1,4 +1,4 @@
-"""Self-attention."""
+"""The self-attention layer, compared with plain torch functions, and its place among the blocks of a network."""
 
 import pytest
 import torch

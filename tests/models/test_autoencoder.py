@@ -1,4 +1,4 @@
-"""BEGAN's auto-encoder, layer by layer and as published."""
+"""BEGAN's auto-encoder, compared with plain torch functions; its number of parameters."""
 
 import pytest
 import torch
@@ -22,7 +22,10 @@ from ganexp.models.autoencoder import Discriminator
 
 
 def test_count_is_that_of_the_layers():
-    """Count weights and biases at 32 pixels by hand; a triple has input channels, output channels and kernel area."""
+    """Count the parameters by hand for images of 32x32 pixels.
+
+    Each triple below contains the input channels, the output channels and the kernel area of a layer.
+    """
     convolutions = [(3, 64, 9), (64, 128, 16), (128, 256, 16), (256, 512, 16)]
     transposed = [(512, 256, 16), (256, 128, 16), (128, 64, 16), (64, 3, 9)]
     linears = [(8192, 128, 1), (128, 8192, 1)]

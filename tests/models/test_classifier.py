@@ -1,4 +1,4 @@
-"""The classifier that scores images."""
+"""The classifier whose features and class logits are used to score generated images."""
 
 import pytest
 import torch

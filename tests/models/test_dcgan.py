@@ -1,4 +1,4 @@
-"""The networks of chainer-gan-lib, and their variant in the AC-WGAN-GP article, layer by layer and as published."""
+"""The networks of chainer-gan-lib and of the AC-WGAN-GP article, compared with plain torch functions."""
 
 import pytest
 import torch
@@ -49,7 +49,10 @@ def test_published_counts(network, published):
 
 
 def test_library_generator_count_is_that_of_its_layers():
-    """Count layers at 32 pixels by hand, then norms; a triple has input channels, output channels and kernel area."""
+    """Count the parameters by hand for images of 32x32 pixels, first without norms, then with norms.
+
+    Each triple below contains the input channels, the output channels and the kernel area of a layer.
+    """
     layers = [(128, 8192, 1), (512, 256, 16), (256, 128, 16), (128, 64, 16), (64, 3, 9)]
     without_norms = sum(inputs * outputs * area + outputs for inputs, outputs, area in layers)
     assert without_norms == 3_811_459
@@ -139,7 +142,7 @@ def test_spectral_norm_bounds_every_layer():
     for _ in range(60):
         network(torch.randn(2, 1, 8, 8), torch.tensor([0, 1]))
     weights = [layer.weight for layer in network.modules() if hasattr(layer, "parametrizations")]
-    assert len(weights) == 6  # convolutions, distances, logit, labels
+    assert len(weights) == 6  # convolutions, minibatch discrimination, the logit's layer, the embedding
     assert all(torch.linalg.matrix_norm(weight.flatten(1), 2) < 1.05 for weight in weights)
 
 

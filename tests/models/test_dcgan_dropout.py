@@ -1,4 +1,4 @@
-"""The generator with dropout: the share of zeros, the scale, and independence of the batch and the random state."""
+"""The generator with dropout: the share of zeros, the scale, and images that depend on their latents alone."""
 
 import inspect
 

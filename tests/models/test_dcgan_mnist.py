@@ -1,4 +1,4 @@
-"""The networks of "DCGAN on MNIST", layer by layer and as published."""
+"""The networks of "DCGAN on MNIST", compared with plain torch functions and published numbers of parameters."""
 
 import pytest
 import torch
@@ -49,9 +49,9 @@ def test_resolution_must_be_a_multiple_of_4(network):
 
 
 def test_same_padding_is_that_of_tensorflow():
-    """SAME pads an even side with 1 pixel before and 2 after; the transposed layer is the adjoint of the convolution.
+    """TensorFlow's padding SAME adds 1 pixel before and 2 pixels after an even side, for 5x5 kernels and stride 2.
 
-    This holds for kernels of 5x5 and stride 2.
+    With the same weights and this padding, the transposed layer is the adjoint of the convolution.
     """
     down, up = dcgan_mnist.SameConv2d(1, 1), dcgan_mnist.SameConvTranspose2d(1, 1)
     assert down(torch.zeros(1, 1, 28, 28)).shape[-1] == 14

@@ -1,4 +1,4 @@
-"""The DCGAN of strided convolutions, layer by layer and as published."""
+"""The DCGAN with strided convolutions, compared with plain torch functions and published numbers of parameters."""
 
 import pytest
 import torch

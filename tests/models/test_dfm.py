@@ -1,4 +1,4 @@
-"""The networks of denoising feature matching, layer by layer and as published."""
+"""The networks of denoising feature matching, compared with plain torch functions; their numbers of parameters."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ either_mode = pytest.mark.parametrize("training", [False, True], ids=["eval", "t
 
 
 def test_counts_are_those_of_the_layers():
-    """Count by hand, for images of 32x32 pixels; the discriminator's last norm has no scale."""
+    """Count the parameters by hand for images of 32x32 pixels; the discriminator's last norm has no scale."""
     convolutions = [(3, 32, 9), (32, 64, 16), (64, 128, 16), (128, 256, 16), (256, 512, 16)]
     of_convolutions = sum(inputs * outputs * area + outputs for inputs, outputs, area in convolutions)
     of_norms = 2 * (64 + 128 + 256) + 512

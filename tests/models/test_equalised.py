@@ -1,4 +1,4 @@
-"""Layers with an equalised learning rate: weights from N(0, 1), and He's factor in every forward pass."""
+"""Layers with an equalised learning rate: weights from N(0, 1), and the factor of He et al. in every forward pass."""
 
 import pytest
 import torch

@@ -25,7 +25,7 @@ DATA = {
 
 @cache
 def build(option):
-    """Return the conditional generator and discriminator of an option; large networks have 1/8 of their channels."""
+    """Return both conditional networks of model=`option`. Networks for 48 or 96 pixels have 1/8 of their channels."""
     data = DATA.get(option, "cifar10")
     cfg = config(f"model={option}", f"data={data}", "model.conditional=true", "loss=hinge", "metrics=none")
     torch.manual_seed(0)
@@ -46,7 +46,10 @@ def is_uniform(weight, bound):
 
 
 def is_normal(weight, std):
-    """Return whether `weight` has the standard deviation of N(0, std²) and, if it has many values, the tails."""
+    """Return whether `weight` may be a sample of N(0, std²).
+
+    This checks the standard deviation and, from 1,000 values on, whether the largest magnitude exceeds 2.5·std.
+    """
     count, extreme = weight.numel(), weight.abs().max()
     return abs(weight.std().item() / std - 1) < 4 / count**0.5 and (count < 1000 or extreme > 2.5 * std)
 

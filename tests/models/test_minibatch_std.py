@@ -11,7 +11,7 @@ def test_further_channel_is_the_mean_deviation_over_the_batch(shape):
     torch.manual_seed(0)
     x = torch.randn(5, *shape, dtype=torch.double)
     deviations = []
-    for feature in x.flatten(1).T.tolist():  # 24 features of 5 images
+    for feature in x.flatten(1).T.tolist():  # each of the 24 features has one value per image
         mean = sum(feature) / 5
         deviations.append((sum((value - mean) ** 2 for value in feature) / 5 + 1e-8) ** 0.5)
     output = MinibatchStd()(x)

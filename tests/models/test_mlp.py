@@ -1,4 +1,4 @@
-"""Fully connected networks, layer by layer and as published."""
+"""Fully connected networks, compared with plain torch functions and published numbers of parameters."""
 
 import pytest
 import torch

@@ -20,7 +20,7 @@ def random_biases(network):
 
 
 def side_and_share(stage):
-    """Return the side of a stage's images and the share of the newest layers, as in the article, for 32 pixels."""
+    """Return the side of a stage's images and the share of the newest layers, for 32 pixels, as in the article."""
     table = {0: (4, 1), 1: (8, stage - 1), 2: (8, 1), 3: (16, stage - 3), 4: (16, 1), 5: (32, stage - 5)}
     return table.get(int(stage), (32, 1))
 
@@ -177,7 +177,7 @@ def test_other_resolutions_have_their_own_base(resolution):
 
 @pytest.mark.parametrize("classes", [0, 3])
 def test_new_networks_have_outputs_of_order_one(classes):
-    """With He's factor, features keep their scale from layer to layer."""
+    """With the factor of He et al., features keep their scale from layer to layer."""
     torch.manual_seed(0)
     generator, discriminator = Generator(16, 32, 3, 32, 64, classes), Discriminator(32, 3, 32, 64, classes)
     labels = labels_or_none(classes)

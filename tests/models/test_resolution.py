@@ -1,4 +1,4 @@
-"""A resolution is divided by a number, or into a base and doublings."""
+"""The division of a resolution by a number, and its split into a base and a number of doublings."""
 
 import pytest
 

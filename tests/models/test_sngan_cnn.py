@@ -1,4 +1,4 @@
-"""SNGAN's plain convolutional networks, layer by layer and as published."""
+"""SNGAN's plain convolutional networks, compared with plain torch functions and published numbers of parameters."""
 
 import pytest
 import torch

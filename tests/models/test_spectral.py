@@ -1,4 +1,4 @@
-"""Spectral norm, compared with its definition and with torch's."""
+"""Spectral norm, compared with its definition and with torch's spectral norm."""
 
 from copy import deepcopy
 
@@ -53,7 +53,7 @@ def test_persistent_equals_torch():
 
 
 def test_torch_spectral_norm_has_private_class():
-    """`PersistentSpectralNorm` subclasses torch's private class: the test fails if torch renames or replaces it."""
+    """`PersistentSpectralNorm` subclasses a private class of torch: the test fails if torch renames or replaces it."""
     layer = parametrizations.spectral_norm(nn.Linear(3, 3))
     assert type(layer.parametrizations.weight[0]) is parametrizations._SpectralNorm
     assert isinstance(

@@ -29,7 +29,7 @@ class Network(nn.Module):
 
 @pytest.fixture(params=[torch.contiguous_format, torch.channels_last], ids=["contiguous", "channels_last"])
 def networks(request: pytest.FixtureRequest) -> tuple[Network, Network]:
-    """Return two equal networks in double precision, after some power iterations on other weights."""
+    """Return two equal networks in double precision, after three steps of gradient descent with power iterations."""
     torch.manual_seed(0)
     network = Network().double()
     inputs = torch.randn(2, 3, 6, 6, dtype=torch.float64), torch.tensor([1, 7])
@@ -56,7 +56,7 @@ def test_one_pass_in_a_group_equals_torch(networks: tuple[Network, Network]) -> 
         for name, parameter in torchs.named_parameters():
             ours_parameter = ours.get_parameter(name)
             torch.testing.assert_close(ours_parameter.grad, parameter.grad, msg=name)
-            assert ours_parameter.grad.stride() == ours_parameter.stride(), name  # otherwise slow on a GPU
+            assert ours_parameter.grad.stride() == ours_parameter.stride(), name  # other strides are slow on a GPU
         for name, buffer in torchs.named_buffers():
             torch.testing.assert_close(ours.get_buffer(name), buffer, msg=name)
 

@@ -1,4 +1,4 @@
-"""The animation of a training."""
+"""The GIF that shows the pictures of a training one after the other."""
 
 import PIL.Image
 

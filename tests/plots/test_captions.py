@@ -1,4 +1,4 @@
-"""Text around pictures."""
+"""Titles and column heads above pictures, and captions below images."""
 
 import torch
 
@@ -10,7 +10,7 @@ def test_title_is_above_an_unchanged_picture():
     short, long = titled(picture, "digits"), titled(picture, "a long title of a picture " * 5)
     for with_title in (short, long):
         assert torch.equal(with_title[:, -20:], picture)
-        assert with_title[:, :-20].max() > 200  # the text
+        assert with_title[:, :-20].max() > 200  # the light text on the grey background
     assert long.shape[1] > short.shape[1]
     assert titled(picture, "") is picture
 

@@ -1,4 +1,4 @@
-"""Grids and files of pictures."""
+"""Grids of images, and the files that pictures are saved as."""
 
 import torch
 from matplotlib.figure import Figure

@@ -25,7 +25,7 @@ def wgan_gp() -> str:
 
 @pytest.fixture
 def outputs(tmp_path, hinge, wgan_gp) -> Path:
-    """Make runs of two losses with three seeds each; WGAN-GP scores clearly worse. Return their directory."""
+    """Make runs of two losses with three seeds each, where WGAN-GP scores clearly worse; return the runs' directory."""
     for loss, text, fid in (("hinge", hinge, 20.0), ("wgan_gp", wgan_gp, 30.0)):
         for seed in range(3):
             path = tmp_path / "outputs" / loss / f"seed-{seed}"
@@ -35,7 +35,7 @@ def outputs(tmp_path, hinge, wgan_gp) -> Path:
 
 @pytest.fixture(scope="session")
 def page_directory(tmp_path_factory) -> Path:
-    """Write a report on two losses with three seeds, a failed run and a run by a stranger; return its directory."""
+    """Write a report on runs of two losses, a failed run and a stranger's hostile run; return the report directory."""
     top = tmp_path_factory.mktemp("page") / "runs"
     for loss, fid in (("hinge", 20.0), ("wgan_gp", 30.0)):
         text = template(f"loss={loss}")

@@ -1,4 +1,4 @@
-"""The scores of real images beside the curves of runs."""
+"""A report shows the scores of real images beside the curves of runs."""
 
 import json
 

@@ -91,7 +91,10 @@ def test_import_leaves_the_slow_part_of_scipy_out():
 
 @pytest.mark.slow
 def test_thousand_runs_take_seconds_and_little_memory(tmp_path, hinge, wgan_gp):
-    """The limits are 8 times the time to read the files, 300 MB of memory, a page of 10 MB, and no import of torch."""
+    """A report on 1000 runs takes less than 300 MB of memory, and its page has less than 10 MB.
+
+    Writing the report takes less than 8 times as long as reading the files, and does not import torch.
+    """
     for index in range(1000):
         loss, text = (("hinge", hinge), ("wgan_gp", wgan_gp))[index % 2]
         text = text.replace("batch_size: 64", f"batch_size: {8 + index // 20}")

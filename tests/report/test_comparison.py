@@ -72,13 +72,14 @@ def test_best_checkpoint_that_is_the_last_counts_once(tmp_path, hinge):
 
 
 def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
-    """With two seeds, a paired t has one degree of freedom: p = 1 - 2/π · arctan |t|."""
+    """With two seeds, a paired t test has one degree of freedom, so p = 1 - 2/π · arctan |t|."""
     for index, fids in enumerate([(20.0, 20.0), (21.0, 23.0), (40.0, 44.0)]):
         text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
         for seed, fid in enumerate(fids):
             make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
     content = Report.from_runs(collect([tmp_path]))
-    p_of_fid = [1 - 2 / math.pi * math.atan(t) for t in (20, 11, 2)]  # differences 19 and 21, 20 and 24, 1 and 3
+    # The FIDs of the three pairs differ by 19 and 21, by 20 and 24, and by 1 and 3 for the two seeds.
+    p_of_fid = [1 - 2 / math.pi * math.atan(t) for t in (20, 11, 2)]
     main = sorted(each.p for each in content.comparisons if each.column == content.main)
     assert main == pytest.approx([3 * p_of_fid[0], 2 * p_of_fid[1], p_of_fid[2]])
     others = [each for each in content.comparisons if each.column != content.main]
@@ -102,7 +103,7 @@ def test_holm_counts_only_pairs_that_can_be_tested(tmp_path, hinge):
     assert [each.p for each in content.tested_by_others] == pytest.approx(
         [2 * p["is"]] * 2
     )  # of the two scores, IS has the smaller p
-    # The 5 other pairs are not tested, each by the best FID, the last FID and the Inception Score.
+    # Each of the 5 other pairs lacks three tests: by the best FID, by the last FID, and by the Inception Score.
     assert len(content.comparisons) - len(content.tested) == 5 * 3
 
 
@@ -118,7 +119,7 @@ def test_scores_are_one_family_without_a_declared_main_score(tmp_path, hinge):
 
 
 def test_scores_are_corrected_for_each_other(tmp_path, hinge, wgan_gp):
-    """One of many scores differs between two configurations by chance."""
+    """A difference that is significant if one score is tested is not significant if 20 scores are tested."""
     for loss, text, fids in (("hinge", hinge, (20.0, 20.1)), ("wgan_gp", wgan_gp, (23.0, 23.4))):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss})
@@ -137,7 +138,7 @@ def test_many_configurations_are_compared_with_the_best_only(tmp_path, hinge):
             make_run(tmp_path / f"{index}-{seed}", text, seed, 30.0 - index + 0.1 * seed * index)
     make_run(tmp_path / "single", hinge.replace("batch_size: 64", "batch_size: 99"), 0, 10.0)  # one seed
     content = Report.from_runs(collect([tmp_path]))
-    for title in ("fid_classifier best", "is_classifier last"):  # the best has the lowest FID and the highest IS
+    for title in ("fid_classifier best", "is_classifier last"):  # of the sizes with two seeds, 77 is the best
         found = [each for each in content.comparisons if each.column.title == title]
         assert len(found) == 14
         assert {each.pairs for each in found} == {91}

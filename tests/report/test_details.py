@@ -1,4 +1,4 @@
-"""What the page shows of each run."""
+"""What the page of a report shows about each run."""
 
 import shlex
 

@@ -18,7 +18,7 @@ def browser():
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
-        pytest.skip(f"no browser: none of {', '.join(BROWSERS)}")
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
     with driver.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
@@ -27,7 +27,7 @@ def browser():
 
 @pytest.fixture(scope="module")
 def page(browser, page_directory):
-    """Open the page; at the end, check that it reported no error and requested nothing from a network."""
+    """Open the page; at the end, check that the page reported no error and requested nothing from a network."""
     page, events = browser.new_page(color_scheme="dark"), []
     is_local = ("file:", "data:")
     page.on("console", lambda message: events.append(message.text) if message.type in ("error", "warning") else None)
@@ -51,7 +51,7 @@ def sort_keys(page, number):
 
 
 def count_lines(page):
-    """Return how many lines are drawn; each line ends in a gap, an x of null."""
+    """Return how many lines are drawn: each line ends with a gap, which is an x value of null."""
     return page.evaluate("plot.data.reduce((sum, trace) => sum + trace.x.filter((x) => x === null).length, 0)")
 
 

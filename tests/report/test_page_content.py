@@ -1,4 +1,4 @@
-"""The HTML of the page and the data of its script, without a browser."""
+"""The HTML of a report's page, and the data for the script of the page; these tests need no browser."""
 
 import base64
 import json

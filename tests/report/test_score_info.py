@@ -73,7 +73,7 @@ def test_report_without_score_info_shows_scores_without_verdict(tmp_path, hinge,
             make_run(tmp_path / loss / str(seed), text, seed, fid + 0.1 * seed, score_info=None, groups={"loss": loss})
     content = Report.from_runs(collect([tmp_path]))
     scores = ["fid_classifier", "is_classifier", "is_classifier_std"]
-    assert [column.score for column in content.columns] == [*scores, *scores]  # last, then best
+    assert [column.score for column in content.columns] == [*scores, *scores]  # the last evaluation, then the best
     assert content.rows[0].cells[content.columns[3]].mean == pytest.approx(20.1)
     assert not any("better" in comparison.verdict for comparison in content.comparisons)
 

@@ -1,4 +1,4 @@
-"""Intervals and tests agree with published examples, closed forms and textbook formulas."""
+"""Intervals and t tests agree with published examples, closed forms and textbook formulas."""
 
 import math
 import random
@@ -67,7 +67,7 @@ def test_paired_difference_of_two_seeds_has_a_closed_form():
 
 def test_welchs_difference_of_two_seeds_has_a_closed_form():
     """With two degrees of freedom, the distribution function of t is algebraic."""
-    result = difference({0: 1.0, 1: 2.0}, {2: 2.0, 3: 3.0})  # difference of the means -1, standard error sqrt(1/2)
+    result = difference({0: 1.0, 1: 2.0}, {2: 2.0, 3: 3.0})  # the means differ by -1, standard error sqrt(1/2)
     half = math.sqrt(0.5) * 0.95 * math.sqrt(2 / (1 - 0.95**2))
     assert numbers(result) == pytest.approx((-1 - half, -1 + half, 1 - math.sqrt(0.5)), rel=1e-9)
 

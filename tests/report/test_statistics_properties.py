@@ -1,4 +1,4 @@
-"""Properties of means, intervals and corrected p values for any numbers."""
+"""Properties that means, intervals and corrected p values have for any numbers."""
 
 import math
 

@@ -151,7 +151,7 @@ def test_terminal_counts_the_verdicts_that_it_leaves_out(tmp_path, hinge):
         for seed in range(2):
             text = hinge.replace("batch_size: 64", f"batch_size: {size}")
             make_run(tmp_path / f"{size}-{seed}", text, seed, 20.0 + size * seed)
-    lines = verdict_lines(Report.from_runs(collect([tmp_path])))  # 6 pairs, each by two scores
+    lines = verdict_lines(Report.from_runs(collect([tmp_path])))  # 6 pairs, each compared by two scores
     assert len(lines) == MAX_VERDICTS + 1
     assert lines[-1] == "further comparisons in the files below: 6, of which 0 are separable"
 

@@ -24,7 +24,10 @@ ATTACKS = {
 
 
 class Outline(HTMLParser):
-    """The outline of a page: `markup` has elements, attribute names and comments, `texts` text and attribute values."""
+    """The outline of a page.
+
+    `markup` lists elements, attribute names and comments; `texts` lists texts and attribute values.
+    """
 
     def __init__(self, page):
         super().__init__()
@@ -49,7 +52,7 @@ class Outline(HTMLParser):
 def outline_with(directory, text, hinge, wgan_gp):
     """Return the outline of a page on runs that have `text` wherever a run can have text."""
     label = text.replace("/", "")
-    protocols = [f"{text}a", f"{text}b", f"{text}a", f"{text}a"]  # so the page has notes and comparisons
+    protocols = [f"{text}a", f"{text}b", f"{text}a", f"{text}a"]  # two protocols, so that the page has notes
     for index, (config, protocol) in enumerate(zip((hinge, hinge, wgan_gp, wgan_gp), protocols, strict=True)):
         config = config.replace("split: train", f"split: {json.dumps(f'{text}{index // 2}')}")
         path = make_run(

@@ -70,7 +70,7 @@ def test_writers_of_one_file_do_not_share_a_temporary_file(tmp_path):
         assert first != second
         first.write_text("first")
         second.write_text("second")
-    assert file.read_text() == "first"  # its block ends last
+    assert file.read_text() == "first"  # the block of `first` ends last
 
 
 def test_concurrent_writers_leave_one_whole_version(tmp_path):

@@ -1,4 +1,4 @@
-"""What run.json records of the versions, the machine, the command and the code."""
+"""What run.json records about the versions, the machine, the command and the code."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Run directories with links and files of other kinds."""
+"""Run directories that hold a link to another place, or a pipe, are refused."""
 
 import os
 

@@ -49,7 +49,7 @@ def test_job_name_has_the_last_two_parts_of_keys(tmp_path):
     short = "07-loss-hinge_metrics-score-fid-kid_generator.lr-0.0002_updates.n_critic-5"
     assert job_name(7, overrides, str(tmp_path)) == short
     full = "07-loss-hinge_metrics-score--fid-kid-_optimizer.generator.lr-0.0002_schedule.updates.n_critic-5"
-    (tmp_path / full).mkdir()  # the directory of an earlier version
+    (tmp_path / full).mkdir()  # a directory that an older version of ganexp made
     assert job_name(7, overrides, str(tmp_path)) == full
 
 

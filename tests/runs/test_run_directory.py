@@ -1,4 +1,4 @@
-"""The files of a run."""
+"""The directory of a run: its path, its files and its lock."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def test_create_unique_tries_as_many_names_as_it_says(tmp_path, monkeypatch):
 
 
 def test_create_unique_takes_an_empty_directory(tmp_path):
-    (tmp_path / "run").mkdir()  # as Hydra makes it
+    (tmp_path / "run").mkdir()  # Hydra may have made an empty directory
     assert RunDirectory.create_unique(tmp_path / "run").path == tmp_path / "run"
 
 

@@ -1,4 +1,4 @@
-"""The directory of a sweep."""
+"""The directory of a sweep: its creation, its jobs and its removal."""
 
 import json
 
@@ -58,7 +58,7 @@ def test_job_whose_process_is_gone_has_died(tmp_path):
 def test_discard_removes_a_sweep_without_jobs(tmp_path):
     sweep = SweepDirectory(tmp_path)
     sweep.create(["seed=0,1"])
-    (tmp_path / "multirun.yaml").touch()  # a file of Hydra
+    (tmp_path / "multirun.yaml").touch()  # Hydra writes this file
     sweep.discard_if_no_job_started()
     assert not list(tmp_path.iterdir())
 

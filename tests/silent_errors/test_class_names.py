@@ -1,4 +1,4 @@
-"""Labels mean classes by name: between splits, and between a dataset and images that are scored against it."""
+"""Classes are matched by name between splits, and between a dataset and the images that are scored against it."""
 
 import json
 

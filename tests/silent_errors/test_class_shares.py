@@ -1,7 +1,8 @@
 """Samples of a conditional model have the same shares of classes as the images that they are compared with.
 
-The generator here draws images of a class exactly as the dataset has them. With the shares of classes of the dataset,
-the FID is near 0, whatever the sizes of the classes. With equally many samples of each class, the FID is not near 0.
+The generator here draws images of a class exactly as the dataset has them. If the samples have the same shares of
+classes as the dataset, the FID is near 0, whatever the sizes of the classes. With equally many samples of each class,
+the FID is not near 0.
 """
 
 import io
@@ -89,7 +90,7 @@ def png(label: int, level: float) -> bytes:
 
 
 def write(path: Path, counts: dict[str, int]) -> None:
-    """Write a zip with the given number of images of each class; train/a is class a in the split train."""
+    """Write a zip with the given number of images of each class; the name train/a means class a of the train split."""
     rng, labels = np.random.default_rng(3), sorted({name.split("/")[-1] for name in counts})
     with zipfile.ZipFile(path, "w") as archive:
         for name, count in counts.items():
@@ -107,10 +108,10 @@ def protocol_of(run: Path) -> dict:
 
 @pytest.mark.slow
 def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
-    """With 900 and 100 images, training and `evaluate` give an FID near 0; with equal shares, the FID is larger."""
+    """With 900 and 100 images of two classes, training and `evaluate` give an FID near 0; equal shares do not."""
     write(project / "two.zip", {"a": 900, "b": 100})
     done = ganexp(*TRAIN, "data.path=two.zip", "metrics.samples=1000", cwd=project)
-    assert "classes of the scored samples, in the proportions of the train split: a 900, b 100" in done.stdout
+    assert "classes of the scored samples, in the same proportions as in the train split: a 900, b 100" in done.stdout
     assert scores_of(project / "run")["fid_classifier"] < 0.1
     assert protocol_of(project / "run")["class_samples"] == {"a": 900, "b": 100}
     evaluate = ("evaluate", "ckpt=run", "accelerator=cpu", "metrics/score=[fid,accuracy]")
@@ -125,12 +126,12 @@ def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
 
 
 def test_shares_are_those_of_the_first_reference(project):
-    """Samples have the shares of the test split, 70, 20 and 10 %, and not the equal shares of the train split."""
+    """The classes of samples have the shares of the test split (70, 20 and 10 %), not those of the train split."""
     train = {f"train/{name}": 100 for name in "abc"}
     write(project / "three.zip", train | {"test/a": 140, "test/b": 40, "test/c": 20})
     scores = ("metrics/score=[fid,intra_fid]", "metrics.references=[test,train]", "metrics.samples=400")
     done = ganexp(*TRAIN, "data.path=three.zip", *scores, cwd=project)
-    assert "classes of the scored samples, in the proportions of the test split: a 280, b 80, c 40" in done.stdout
+    assert "in the same proportions as in the test split: a 280, b 80, c 40" in done.stdout
     values = scores_of(project / "run")
     assert values["fid_classifier"] < 0.1 < values["fid_classifier_train"]
     assert values["intra_fid_classifier"] < 0.1

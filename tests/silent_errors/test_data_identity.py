@@ -1,4 +1,4 @@
-"""A run knows the images that it was trained on: other images are refused, or named in the scores against them."""
+"""A run records its training images: `resume` refuses changed images, and `evaluate` reports the change."""
 
 import json
 import shutil
@@ -68,25 +68,25 @@ def trained(tmp_path: Path, *overrides: str) -> Path:
 
 
 def add_images(images: Path) -> str:
-    """Add images to a class; return what a message says of the change."""
+    """Add images to a class; return a part of the message about the change."""
     fill(images / "dark" / "more", 8, 80)
     return "40 images, now 48 (dark 20 → 28)"
 
 
 def relabel_an_image(images: Path) -> str:
-    """Move an image to another class; return what a message says of the change."""
+    """Move an image to another class; return a part of the message about the change."""
     shutil.move(images / "dark" / "000.png", images / "light" / "100.png")
     return "40 other images (dark 20 → 19, light 20 → 21)"
 
 
 def replace_an_image(images: Path) -> str:
-    """Change the pixels of one image; return what a message says of the change."""
+    """Change the pixels of one image; return a part of the message about the change."""
     Image.new("RGB", (8, 8), (1, 2, 3)).save(images / "light" / "007.png")
     return "40 other images"
 
 
 def add_a_test_split(images: Path) -> str:
-    """Move the classes into a training split, and add a test split; return what a message says of the change."""
+    """Move the classes into a training split, and add a test split; return a part of the message about the change."""
     classes = list(images.iterdir())
     (images / "train").mkdir()
     for directory in classes:
@@ -138,7 +138,7 @@ def test_accepted_change_starts_the_scores_anew(tmp_path, change):
     assert "untrained" not in metadata["scores"]
     assert yaml.safe_load((run / "config.yaml").read_text())["data"]["changed"] == "refuse"
     _forget_images()
-    ganexp("resume", str(run), "schedule.steps=5", cwd=tmp_path)  # the run now has the accepted images
+    ganexp("resume", str(run), "schedule.steps=5", cwd=tmp_path)  # not refused: the run has recorded the changed images
 
 
 def test_evaluation_names_changed_images_in_its_protocol(tmp_path):
@@ -182,7 +182,7 @@ def test_dataset_below_the_root_moves_with_it(tmp_path):
     ganexp(*SMALL[1:], *own_dataset, cwd=tmp_path)
     (run,) = (tmp_path / "outputs" / "run").iterdir()
     shutil.move(tmp_path / "old", tmp_path / "new")
-    shutil.rmtree(tmp_path / "new" / "pets" / "light")  # other images, which the message must count
+    shutil.rmtree(tmp_path / "new" / "pets" / "light")  # fewer images, which the message must count
     fill(tmp_path / "new" / "pets" / "light", 10, 190)
     _forget_images()
     done = ganexp("evaluate", f"ckpt={run}", "data.root=new", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""Training sees images as a viewer shows them: depth, transparency, orientation, inks and frames, in every format."""
+"""Images of all formats are read as image viewers show them: bit depth, transparency, orientation, inks and frames."""
 
 import io
 import json

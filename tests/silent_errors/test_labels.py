@@ -1,4 +1,4 @@
-"""Labels have names wherever they appear, and what is cached for some labels is not used for other labels."""
+"""Labels are shown with the names of their classes, and results that were cached for other labels are not used."""
 
 import json
 from pathlib import Path
@@ -50,7 +50,7 @@ def recorded_accuracy(cwd: Path, name: str) -> float:
 
 @pytest.mark.slow
 def test_accuracy_follows_the_test_split(tmp_path):
-    """Wrong test images are corrected, moved to another class, and removed; the accuracy is right each time."""
+    """The test images are first wrong, then right, then in swapped classes, then absent; each accuracy is right."""
     for split, count in (("train", 30), ("test", 10)):
         fill(tmp_path / "set" / split / "dark", count, 50)
         fill(tmp_path / "set" / split / "light", count, 200)
@@ -71,7 +71,7 @@ def test_accuracy_follows_the_test_split(tmp_path):
 
 @pytest.fixture
 def numbered(tmp_path):
-    """Return the directory of a run on twelve numbered classes."""
+    """Train a run on twelve classes whose names are numbers; return the directory that holds the run."""
     for number in range(12):
         fill(tmp_path / "set" / str(number), 3, 20 * number)
     ganexp(*RUN, "metrics=none", "model.conditional=true", "data.path=set", "hydra.run.dir=run", cwd=tmp_path)

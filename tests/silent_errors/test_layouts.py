@@ -1,4 +1,4 @@
-"""Directories and zips as people download them: splits, classes, and every file that is not read."""
+"""The layouts of downloaded directories and zips: which splits and classes are read, and which files are not."""
 
 import json
 import os
@@ -41,7 +41,7 @@ OF_STYLE_GAN = BUCKETS | index([[name.replace("/", "\\"), label] for name, label
 class Layout:
     """Files, and how they should be read.
 
-    `train` and `test` are the numbers of images of the classes, or one number if there are no classes.
+    `train` and `test` hold the number of images of each class in this split, or one number if there are no classes.
     """
 
     files: dict
@@ -231,7 +231,7 @@ def test_linked_directories_are_followed(tmp_path):
     (tmp_path / "set").mkdir()
     for name in ("cat", "dog"):
         (tmp_path / "set" / name).symlink_to(tmp_path / "elsewhere" / name)
-    (tmp_path / "set" / "dog" / "up").symlink_to(tmp_path / "set")  # a circle
+    (tmp_path / "set" / "dog" / "up").symlink_to(tmp_path / "set")  # a circle of links
     (tmp_path / "set" / "dog" / "self").symlink_to(tmp_path / "elsewhere" / "dog")
     (tmp_path / "set" / "cat" / "gone.png").symlink_to(tmp_path / "nothing.png")
     listing = list_images(str(tmp_path / "set"))

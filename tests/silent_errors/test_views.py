@@ -1,4 +1,4 @@
-"""Output is complete and stops quietly when nobody reads it; errors name the places that cannot be used."""
+"""Printed tables are complete, commands whose output nobody reads end quietly, and errors name unusable paths."""
 
 import io
 import os

@@ -103,7 +103,7 @@ def test_statistics_are_means_over_the_parts():
     means = []
     norm.register_forward_pre_hook(lambda layer, inputs: means.append(inputs[0].mean((0, 2, 3)).detach()))
     bench.step()
-    assert len(means) == 2 * PARTS  # the images for D's update and for G's update
+    assert len(means) == 2 * PARTS  # each part of D's update and of G's update generates images
     expected = torch.zeros_like(norm.running_mean)
     for first in (0, PARTS):
         expected = 0.9 * expected + 0.1 * torch.stack(means[first : first + PARTS]).mean(0)
@@ -182,7 +182,7 @@ def test_shared_images_are_not_generated_again():
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
     with limited(4):
         bench.step()
-    assert bench.gan.accumulated.parts == 2  # doubled in D's update, before there are shared images
+    assert bench.gan.accumulated.parts == 2  # the parts were doubled in D's update, before there were shared images
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
     with limited(4, lambda images: images.requires_grad), pytest.raises(torch.OutOfMemoryError):
         bench.step()
@@ -192,7 +192,7 @@ def test_gradient_that_waits_for_its_step_is_kept():
     order = ("schedule.updates.order=simultaneous", "schedule.updates.n_critic=1", "schedule.joint_batch=false")
     bench = Bench(*CASES["plain"], *order, model=())
     before = [weight.detach().clone() for weight in bench.gan.generator.parameters()]
-    with limited(4, lambda images: not images.requires_grad):  # in D's update, after the gradient of G
+    with limited(4, lambda images: not images.requires_grad):  # fails in D's update, after G's gradient is computed
         bench.step()
     assert bench.gan.accumulated.parts == 2
     assert not any(map(torch.equal, before, bench.gan.generator.parameters()))

@@ -54,8 +54,9 @@ def steps(words, compute=lambda gan: None, parts=1):
 
     Args:
         words: the overrides.
-        compute: takes the GAN, and returns the function that computes the gradients, or None for the usual function.
-        parts: number of parts of a batch.
+        compute: a function that takes the GAN and returns the function that computes the gradients. If it returns None,
+            the usual function computes the gradients.
+        parts: number of parts into which each batch is divided.
     """
     bench = Bench(*words, f"schedule.accumulate={parts}", base=CHOICES, model=())
     gan = bench.gan

@@ -15,7 +15,7 @@ from ganexp.training.gan import GAN
 
 
 class ForeignLayer(nn.Identity):
-    """A layer that may count its calls."""
+    """A layer that is not part of ganexp, so that it may have a state, such as the number of its calls."""
 
 
 def foreign_penalty(*arguments, weight):

@@ -205,7 +205,7 @@ def test_decay_gives_the_weights_of_rates_that_are_set_by_hand():
 
 @pytest.mark.parametrize(("network", "index"), [("generator", 0), ("discriminator", 1)])
 def test_clipped_gradient_has_the_closed_form(network, index):
-    """The gradient g becomes g · max / (|g| + 1e-6) if its norm over all weights is more than the maximum."""
+    """If the norm |g| over all weights is more than the maximum, the gradient g becomes g · maximum / (|g| + 1e-6)."""
     words = ("loss=hinge", "schedule.updates.n_critic=1")
     gradients = []
     for clip in ((), (f"schedule.clip_gradients.{network}=0.01",)):

@@ -52,7 +52,7 @@ def test_networks_that_grow_have_full_size_without_growth():
 
 def test_evaluations_show_the_average_at_the_stage():
     grown = bench(*GROWTH)
-    grown.step(3)  # the last step is at stage 4/3: images of 8x8 pixels, with a share of 1/3 of new layers
+    grown.step(3)  # the last step is at stage 4/3: images of 8x8 pixels, in which new layers have a share of 1/3
     gan, z = grown.gan, torch.randn(2, 4)
     images = gan.sampling_generator(z)
     blocks = images.unflatten(2, (8, 2)).unflatten(4, (8, 2))

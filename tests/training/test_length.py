@@ -1,4 +1,4 @@
-"""A length in epochs becomes the number of steps, or of discriminator updates, that draw the epochs' batches."""
+"""A length in epochs becomes a number of steps, or of discriminator updates, that draw all batches of the epochs."""
 
 import pytest
 from omegaconf import OmegaConf

@@ -159,7 +159,7 @@ def test_loss_limit_as_published_is_the_articles_counter():
 
 def test_loss_limit_window_and_bursts():
     rule = LossLimit(limit=0.5, window=2, burst=2)
-    # in step 2, the mean of (0.4, 1.2) is above the limit and starts a burst; in step 4, the mean of (0.1, 1.0) does
+    # In step 2, the mean of (0.4, 1.2) is above the limit; in step 4, the mean of (0.1, 1.0). Both start a burst.
     assert play(rule, [0.4, 1.2, 0.0, 0.0, 0.1, 1.0, 0.0, 0.0]) == [1, 3, 1, 3]
 
 

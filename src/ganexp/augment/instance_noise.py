@@ -14,7 +14,7 @@ class InstanceNoise(nn.Module):
 
     Args:
         std: Standard deviation s at the start of the run, for images in the range [-1, 1].
-        end: Share of the run in [0, 1] at which the noise reaches 0; 0 keeps it constant.
+        end: Share of the run in [0, 1] at which the noise reaches 0; 0 keeps the noise constant.
 
     Example:
         >>> noise = InstanceNoise(std=0.2, end=0.5)

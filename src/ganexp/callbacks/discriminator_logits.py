@@ -23,8 +23,8 @@ BATCH = 250
 class DiscriminatorLogits(Callback):
     """Compute the discriminator's logits on up to 1,000 images of each kind, and log their means.
 
-    For losses in which D estimates a probability, such as `NonSaturating`, the mean of sigmoid(logit) is logged, too:
-    D's probability that an image is real.
+    For losses in which the discriminator estimates a probability, such as `NonSaturating`, the mean of sigmoid(logit)
+    is logged, too: the discriminator's probability that an image is real.
 
     Args:
         image_sets: the sets of real images: `train`, and `test` if there are held-out images.

@@ -35,7 +35,7 @@ WORSE = "{name} is {value:.4g}, and was {best:.4g} at step {step:,}: the run has
 class Guard(Callback):
     """Look for failures at the evaluations of a run, and warn, end the run, or continue from an earlier checkpoint.
 
-    Four failures are found:
+    Four failures are found (D is the discriminator, and G is the generator):
 
     - floor: D's loss is at the minimum that its loss class declares, so that G gets hardly any gradient.
     - rise: D's loss has risen suddenly. The author of the SAGAN article observes this before a collapse.
@@ -53,9 +53,9 @@ class Guard(Callback):
         action: what to do. `warn` only names the failure. `stop` ends the run, too. `rollback` continues from the last
             checkpoint before the failure, with other random numbers. `off` does nothing.
         patience: number of evaluations in a row with the failure `floor` or `diversity`, before the action.
-        floor_margin: distance from the floor below which D's loss counts as being at the floor. Where G had a
-            saturating loss and D separated all images, D's loss was below 0.001; in the runs that trained well, it was
-            above 0.15.
+        floor_margin: D's loss counts as being at the floor if its distance from the floor is less than this. Where G
+            had a saturating loss and D separated all images, D's loss was below 0.001; in the runs that trained well,
+            it was above 0.15.
         rise: limit on a sudden rise of D's loss, in robust standard deviations of the loss before the rise. The largest
             rise in a run that trained well was 8.5, in the textbook GAN.
         lowest_diversity: limit on the mean distance between two samples, as a share of the mean distance between two
@@ -65,7 +65,7 @@ class Guard(Callback):
             FID of DCGAN on MNIST went from 3.2 to 4.1, 4.2 and 5.3, which was too early to call the run failed.
         score_margin: share by which the score must be worse than its best value. A single evaluation can be worse by
             more than this share in a run that improves afterwards, such as one with the FIDs 28.0, 37.6 and 29.1.
-        max_rollbacks: maximum number of rollbacks in a run; the next failure ends it.
+        max_rollbacks: maximum number of rollbacks in a run; the next failure ends the run.
     """
 
     def __init__(

@@ -15,7 +15,7 @@ def risen_to(points: Sequence[float], recent: int, before: int, limit: float) ->
 
     Args:
         points: values in order.
-        recent: number of last points that are compared with those before them.
+        recent: number of points at the end that are compared with the points before them.
         before: number of points before the recent ones. If there are fewer, nothing is found.
         limit: smallest rise, in standard deviations of the points before it. The standard deviation is estimated from
             the median absolute deviation.

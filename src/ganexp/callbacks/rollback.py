@@ -64,7 +64,7 @@ def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Replace `target` by `source`: by a hard link if possible, because a new checkpoint is always a new file."""
+    """Replace `target` by a hard link to `source`, or by a copy. Links are safe: new checkpoints are new files."""
     with replacing(target) as temporary:
         try:
             os.link(source, temporary)

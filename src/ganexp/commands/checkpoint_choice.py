@@ -19,7 +19,7 @@ def choose_checkpoint(ckpt: str, step: int | None, epoch: int | None) -> str:
         The path of the checkpoint; `ckpt` itself if neither a step nor an epoch is given.
 
     Raises:
-        UserError: both are given, `ckpt` is not a run directory, or the run has no such checkpoint.
+        UserError: both `step` and `epoch` are given, `ckpt` is not a run directory, or the run has no such checkpoint.
     """
     if step is None and epoch is None:
         return ckpt
@@ -45,7 +45,7 @@ def _of_step(run: RunDirectory, step: int | None) -> Path | None:
 
 
 def _by_step(run: RunDirectory) -> list[tuple[int, Path]]:
-    """Return the checkpoints with their steps, which the file names of the best and the last checkpoint do not show."""
+    """Return the step and path of each checkpoint. The steps of the best and the last one are read from the files."""
     unnamed = [file for file in (run.best, run.last) if file.exists()]
     steps = [(step, file) for (step, _), file in run.kept_checkpoints().items()]
     return sorted(steps + [(read_checkpoint(file)["ganexp"]["step"], file) for file in unnamed])

@@ -82,7 +82,8 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
     say(f"data.changed=accept: {'; '.join(lines)}")
     earlier = run.path / f"until-step-{step}"
     earlier.mkdir(exist_ok=True)
-    if run.metrics.exists() and not (earlier / run.metrics.name).exists():  # otherwise an earlier attempt was killed
+    # an existing copy was made by an earlier attempt that was killed
+    if run.metrics.exists() and not (earlier / run.metrics.name).exists():
         atomic.write_text(earlier / run.metrics.name, run.metrics.read_text(encoding="utf-8"))
     run.drop_scores()
     for file in [*run.path.glob("events.out.tfevents.*"), run.best]:

@@ -94,7 +94,7 @@ def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
 
 
 def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings by which loggers compare runs: numbers, Booleans and strings, by their dotted keys.
+    """Return the settings that loggers use to compare runs: numbers, Booleans and strings, under their dotted keys.
 
     They are the seed, the tags, and the chosen options and config values that `report` treats as settings, with Python
     classes represented by their names.

@@ -113,4 +113,4 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
             "Give a larger number, or leave it out to continue"
         )
     schedule.steps, schedule.epochs = steps, None
-    cfg.sweep.prune = False  # the user wants this run, whatever its rank
+    cfg.sweep.prune = False  # the user wants this run, even if other jobs have better scores

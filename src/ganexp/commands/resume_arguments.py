@@ -72,7 +72,7 @@ def _parse_override(override: str, parser: Parser) -> tuple[str, str]:
     """Return the key and the value of an override that is allowed for a resumed run."""
     key, equals, value = override.partition("=")
     if not equals and Path(override).exists():
-        parser.error(f"{override}: give one run or one sweep. A sweep's directory resumes all of its jobs")
+        parser.error(f"{override}: give one run or one sweep. To resume all jobs of a sweep, give its directory")
     if key not in OVERRIDES or not OVERRIDES[key].fullmatch(value):
         parser.error(
             f"{override}: a resumed run keeps its config; it accepts only schedule.steps=N, schedule.epochs=N, "

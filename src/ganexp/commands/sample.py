@@ -85,7 +85,7 @@ def sample(cfg: DictConfig) -> None:
 
 def _check(cfg: DictConfig, gan: GAN) -> None:
     if cfg.truncation is not None and gan.latent.distribution != "normal":
-        raise UserError(f"truncation={cfg.truncation} needs normal latents, but these are {gan.latent.distribution}")
+        raise UserError(f"truncation={cfg.truncation} needs normal latents; this run's are {gan.latent.distribution}")
     if cfg.n % BATCH == 1 and needs_batches(gan):
         raise UserError(
             f"n={cfg.n}: this generator's batch norm uses the batch's statistics, so a last batch of "
@@ -97,7 +97,7 @@ def _classes(cfg: DictConfig, loaded: LoadedRun) -> Classes:
     """Return the classes to draw.
 
     Raises:
-        UserError: the model has no class with that name or number.
+        UserError: the model has no class with the given name or number.
     """
     num_classes = loaded.gan.num_classes
     names = class_names(loaded.cfg.data.classes, num_classes) if num_classes else []
@@ -108,7 +108,7 @@ def _classes(cfg: DictConfig, loaded: LoadedRun) -> Classes:
 
 
 def _output_directory(cfg: DictConfig, loaded: LoadedRun, classes: Classes) -> Path:
-    """Return the output directory: the given one, which must be empty, or a new one in the run's samples."""
+    """Return the output directory: the given one, which must be empty, or a new one in the run's samples directory."""
     name = f"drawn-step-{loaded.gan.step:07d}-seed-{cfg.seed}"
     name += f"-truncation-{cfg.truncation:g}" if cfg.truncation is not None else ""
     name += f"-class-{class_directories(classes.names)[classes.label]}" if classes.label is not None else ""

@@ -56,7 +56,7 @@ def _how_to_move(key: str, text: Any) -> str:
 
 
 def given_places(argv: Sequence[str]) -> dict[str, str]:
-    """Return, for each value on a command line, read as an absolute path, the setting with this value.
+    """Read each value on a command line as an absolute path, and return for each path the setting that has this value.
 
     The result also has the path of outputs/, with the settings that change where new runs are written.
     """

@@ -13,7 +13,8 @@ from ganexp.console import say_once
 from ganexp.training import processes
 from ganexp.training.gan import GAN
 
-# Operations of both networks on a batch that make one more thread useful; with fewer, threads wait for each other
+# The number of floating-point operations of both networks on a batch for which one more thread is used. If each thread
+# had fewer operations, the threads would wait for each other.
 FLOPS_PER_THREAD = 500_000_000
 PROBED_IMAGES = 2  # the smallest batch that batch norm accepts
 VARIABLE = "OMP_NUM_THREADS"

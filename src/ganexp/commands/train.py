@@ -216,7 +216,7 @@ def _status(cfg: DictConfig, run: RunDirectory, gan: GAN, callbacks: Sequence[Ca
 
 @contextmanager
 def evaluation_share_shown(gan: GAN) -> Iterator[None]:
-    """Print, after the block, the share of its time that evaluations took, including pictures and checkpoints."""
+    """After the block, print what share of the time evaluations took, including pictures and checkpoints."""
     started = time.monotonic()
     yield
     seconds = time.monotonic() - started

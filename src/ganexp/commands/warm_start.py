@@ -11,7 +11,7 @@ from ganexp.training.schedules import set_stage
 
 
 def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
-    """Load the weights of each network that a checkpoint has under the same name; keep those of other networks.
+    """Load the weights of each network that a checkpoint has under the same name; leave the other networks unchanged.
 
     The averaged generator gets the weights of the checkpoint's averaged generator or, if the checkpoint has no averaged
     generator, those of the loaded generator. The optimizers, the step and the random state are those of a new run. Only

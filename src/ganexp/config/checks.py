@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Complaints = Iterator[str]
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-# Arguments that an option of as_published sets for the networks and update rules of its article's experiments.
+# Arguments of networks and update rules that options of as_published set for the experiments of their articles.
 PUBLISHED_ARGUMENTS = frozenset({"batch_statistics_only", "dropout", "norm", "reuse_real", "spectral_norm"})
 
 
@@ -97,8 +97,8 @@ def auxiliary_terms_and_networks_go_together(cfg: DictConfig, gan: "GAN") -> Com
     for network in networks:
         if network not in trained:
             yield (
-                f"model.auxiliary.{network} is not trained by any term of loss.auxiliary: remove it, or choose both by "
-                "an option of loss/auxiliary"
+                f"model.auxiliary.{network} is not trained by any term of loss.auxiliary: remove this network, "
+                "or choose a network together with its term by an option of loss/auxiliary"
             )
 
 
@@ -219,8 +219,8 @@ def loss_limits_replace_n_critic(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that the loss needs one discriminator update per step if there is a loss limit."""
     if "limit" in cfg.schedule.updates and cfg.loss.n_critic != 1:
         yield (
-            f"this loss needs {cfg.loss.n_critic} discriminator updates per step, but a loss limit starts with 1: "
-            "use schedule/updates=fixed_ratio, or loss.n_critic=1"
+            f"this loss needs {cfg.loss.n_critic} discriminator updates per step, but a rule with a loss limit starts "
+            "with 1: use schedule/updates=fixed_ratio, or loss.n_critic=1"
         )
 
 

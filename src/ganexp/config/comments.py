@@ -23,7 +23,7 @@ PARENT = re.compile(
 
 
 def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -> dict[str, str]:
-    """Return the comment of each setting, under the setting's key, in the files of some options of a group.
+    """Return the comments on settings in the files of some options of a group; the keys are the keys of the settings.
 
     Args:
         group: name of the group, such as schedule/updates.
@@ -47,7 +47,10 @@ def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -
 
 
 def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the key and the comment of each setting in a YAML text that has one, after its value or above its line."""
+    """Yield the keys of the settings that have a comment in a YAML text, and the comments.
+
+    A comment is after the value of its setting or above the line of its setting.
+    """
     path: list[str] = []
     above: list[str] = []
     for line in text.splitlines():
@@ -67,7 +70,7 @@ def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
 
 
 def file_header(text: str) -> dict[str, str]:
-    """Return the parts of the first comment in a YAML text, which says what the file is.
+    """Return the parts of the first comment in a YAML text. This comment says what the file is.
 
     Returns:
         Each paragraph under the word that introduces it, such as Source, Command or Published. The description, which
@@ -100,7 +103,7 @@ def first_sentence(text: str) -> str:
 
 
 def schema_comments(schema: type, prefix: str = "") -> dict[str, str]:
-    """Return the comment of each field with a comment, under the field's key in the config, including nested fields.
+    """Return the comments of fields and nested fields of a schema; the keys are the keys of the fields in the config.
 
     The comment is on the line of the field or on the lines above it, as in `config/sections.py`.
 

@@ -41,7 +41,8 @@ def refuse_extreme_files(folders: Sequence[Path]) -> None:
         folders: the directories of config files: ganexp's own first, then the user's.
 
     Raises:
-        UserError: a file is nested too deeply, contains itself, or has too many values when its aliases are replaced.
+        UserError: a file is nested too deeply, has an alias that contains itself, or has too many values when its
+            aliases are replaced.
     """
     for folder in folders[1:]:
         for file in sorted(folder.rglob("*.yaml")):
@@ -54,7 +55,7 @@ def refuse_extreme_files(folders: Sequence[Path]) -> None:
 
 
 def explain_content(folders: Sequence[Path]) -> str:
-    """Return a message about the user's first config file that holds no settings; empty if there is none."""
+    """Return a message about the user's first config file that holds no settings; empty if there is no such file."""
     for folder in folders[1:]:
         for file in sorted(folder.rglob("*.yaml")):
             try:

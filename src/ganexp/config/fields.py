@@ -69,7 +69,7 @@ def node_violations(values: Mapping[str, Any], schema: type, key: str = "") -> I
 
 
 def _schema_of(field_: Field) -> type:
-    """Return the schema of a field with a nested schema, which may be optional."""
+    """Return the dataclass that is the type of a field, or part of its union type; object if there is no dataclass."""
     members = get_args(field_.type) or (field_.type,)
     return next((member for member in members if isinstance(member, type) and is_dataclass(member)), object)
 

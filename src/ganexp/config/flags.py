@@ -19,7 +19,7 @@ def as_overrides(flags: Sequence[str], argv: Sequence[str], config_name: str) ->
     Args:
         flags: the unknown flags, such as --loss=hinge or --loss.
         argv: the whole command line, because the value of a flag may be the next argument.
-        config_name: the primary config, which has the known settings, such as train.
+        config_name: the primary config, such as train. The known settings are the settings of this config.
     """
     schema.register()
     cfg = compose_config(config_name, [], [CONF])

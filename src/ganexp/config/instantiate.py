@@ -95,8 +95,8 @@ def check(
     Args:
         node: plain data.
         key: the dotted key of the node in the config.
-        given: arguments that are passed in addition to those of the node.
-        types: annotations by parameter name, which take precedence over those in the signature of the target.
+        given: arguments that are passed in addition to the arguments of the node.
+        types: annotations by parameter name; they take precedence over the annotations in the target's signature.
 
     Raises:
         UnknownArgument: a setting is not an argument of its target.

@@ -58,7 +58,7 @@ def _is_broken(cfg: DictConfig, key: str) -> bool:
 
 
 def with_sources(message: str, cfg: DictConfig) -> str:
-    """Return `message` with added lines that name the settings from which its keys take their values.
+    """Return `message` with added lines that name the settings from which the keys in `message` take their values.
 
     Args:
         message: lines that begin with KEY: or KEY=VALUE:, and other lines.

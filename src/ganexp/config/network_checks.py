@@ -21,7 +21,10 @@ def networks_have_the_sizes_of_the_data(cfg: DictConfig, gan: "GAN") -> Iterator
         for argument, source in SIZES.items():
             expected = OmegaConf.select(cfg, source)
             if argument in node and node[argument] != expected:
-                yield f"{key}.{argument}={node[argument]}: must be {source}={expected}: leave it out, or change both"
+                yield (
+                    f"{key}.{argument}={node[argument]}: must be equal to {source}={expected}: leave it out, "
+                    "or change both"
+                )
         yield from _wrong_classes(key, node, cfg)
         yield from _wrong_class_logits(key, node, cfg)
 

@@ -1,4 +1,4 @@
-"""Refuse a discriminator that does not suit the loss or its further terms. `checks.py` runs these checks.
+"""Refuse a discriminator that does not suit the loss, an auxiliary term or a penalty. `checks.py` runs these checks.
 
 A discriminator declares what kind of output it returns, and a loss declares what kind of output it needs; see
 `losses/adversarial.py`.

@@ -63,8 +63,8 @@ def relocate_data(cfg: DictConfig, root: str | None, path: str | None) -> DictCo
 
     Args:
         cfg: the resolved config.
-        root: the new data.root. In the section `data`, every path below the old data.root then starts with the new one.
-            None keeps the old value.
+        root: the new data.root. In the section `data`, every path below the old data.root then starts with the new
+            data.root. None keeps the old value.
         path: the new data.path. None keeps the old value.
 
     Raises:

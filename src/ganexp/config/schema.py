@@ -157,13 +157,13 @@ def register() -> None:
 
 
 def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
-    """Return `cfg` with every interpolation resolved, and every value checked against the schema it was composed from.
+    """Return `cfg` with every interpolation resolved, after checking every value against the schema of `cfg`.
 
     The result has no `published_cases`, and short names of precisions are replaced by Lightning's full names.
 
     Args:
         cfg: a composed config.
-        without: keys of the root to leave out, such as those whose interpolations refer to another config.
+        without: keys of the root to leave out, such as keys whose interpolations refer to another config.
 
     Raises:
         UserError: a key is unknown or has no value, its interpolation fails, or its value is not allowed.
@@ -202,7 +202,7 @@ def _missing(values: Any, key: str = "") -> Iterator[str]:
 
 
 def _user_error_behind(error: BaseException | None) -> UserError | None:
-    """Return the UserError from a resolver that caused `error`, or None if there is none."""
+    """Return the UserError that caused `error`, such as the error of a resolver; None if no UserError caused it."""
     while error is not None and not isinstance(error, UserError):
         error = error.__cause__ or error.__context__
     return error

@@ -1,7 +1,8 @@
 """The typed sections of a config: data, model, loss, schedule, metrics, trainer, debug, sweep. Must not import torch.
 
-Each field declares a type, to which OmegaConf converts the values of overrides, and with `limited` the allowed values.
-The arguments of a `_target_` are checked against the signature of the target, see `instantiate.py`.
+Each field declares a type, to which OmegaConf converts the values of overrides. A field with `limited` or `limits` also
+declares the allowed values. The arguments of a `_target_` are checked against the signature of the target, see
+`instantiate.py`.
 """
 
 from dataclasses import dataclass, field
@@ -74,7 +75,7 @@ class Schedule:
     # makes one power iteration in each update; false: real and generated images go through D in two batches, and
     # spectral norm makes one power iteration in each forward pass of a layer
     joint_batch: Any = field(default="auto", metadata=limits(Literal["auto", False]))
-    max_d_steps: int | None = limited(PositiveInt | None, None)  # number of D updates that ends the run; null: no limit
+    max_d_steps: int | None = limited(PositiveInt | None, None)  # D updates after which the run ends; null: no limit
     # decay of the learning rates over the run; null: constant learning rates
     lr_decay: Any = field(default=None, metadata=NODE_OR_NULL)
     # for networks that grow in stages: the stage at each step; null: the networks have full size from the start
@@ -99,7 +100,8 @@ class Loss:
     logits: int = limited(Annotated[int, Ge(1), Le(100_000)], 1)
     n_critic: int = limited(PositiveInt, 1)  # D updates per step, if schedule.updates uses this value
     discriminator_norm: str = "batch"  # normalisation in D, if the network uses this value
-    # how often the random weight between a real and a generated image is drawn, where a penalty or a loss uses one
+    # whether a penalty or a loss that mixes a real and a generated image draws one random weight for each image, or one
+    # for each pixel and channel
     epsilon: str = limited(Literal["per_sample", "per_element"], "per_sample")
     probabilities: bool = False  # whether the cross-entropy uses clamped sigmoid outputs instead of logits
     penalties: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # additional terms of D's loss

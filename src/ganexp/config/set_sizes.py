@@ -41,7 +41,7 @@ def check_set_sizes(minimums: Mapping[str, Minimum], sizes: SetSizes) -> None:
         sizes: the actual numbers of images.
 
     Raises:
-        UserError: there are too few images; the message lists every score and set with too few images.
+        UserError: there are too few images; for each score, the message names the sets of images that are too small.
     """
     complaints = [line for name, minimum in minimums.items() for line in _complaints(name, minimum, sizes)]
     if complaints:

@@ -1,6 +1,6 @@
 """Explain an override that Hydra refuses: name it, list the valid options, and suggest the closest match.
 
-There is one function for each kind of error, which returns an empty string for other errors. Must not import torch.
+There is one function for each kind of error. It returns an empty string for other errors. Must not import torch.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ SYNONYMS = {  # names of settings in other programs, each with ganexp's name
     "z_dim": "dim",
     "latent_dim": "dim",
 }
-OF_OTHER_PARTS = ("hydra", "metrics")  # parts of the config whose settings are rarely meant
+OF_OTHER_PARTS = ("hydra", "metrics")  # users rarely mean settings in these parts of the config
 NO_OPTION = {"null", "None", ""}
 
 
@@ -237,7 +237,7 @@ def _groups(line: CommandLine) -> list[str]:
 
 
 def list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str:
-    """Return a message that there is no `key`, with the reason, or else with the names that exist in its place."""
+    """Return a message that there is no `key`, with the reason, or else with the names of the existing settings."""
     from ganexp.config.trainer_arguments import reason_against
 
     if reason := reason_against(key):

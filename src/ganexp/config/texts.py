@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.errors import UserError
 
-SCHEMAS = {"evaluate_images": "images_schema"}  # the schemas of primary configs that are not called CONFIG_schema
+SCHEMAS = {"evaluate_images": "images_schema"}  # for primary configs whose schema is not called CONFIG_schema
 # Matches quoted texts, interpolations, and the characters between the values of a list or of a sweep.
 SEPARATORS = re.compile(r"""('(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|\$\{[^}]*\}|[\[\](),])""")
 QUOTES = ("'", '"')
@@ -35,7 +35,7 @@ def keep_texts(overrides: Sequence[str], config_name: str, folders: Sequence[Pat
     Args:
         overrides: the overrides on the command line, without flags.
         config_name: the primary config, such as train.
-        folders: the directories of config files. They show which keys are groups, whose values are strings, too.
+        folders: the directories of config files. They show which keys are groups; the values of groups are strings.
     """
     schema = _schema(config_name)
     return [
@@ -94,7 +94,7 @@ def holds_list(config_name: str, key: str) -> bool:
 
 
 def _annotation(schema: type, key: str) -> Any:
-    """Return the type of the value at a dotted key; None if no schema declares it, as in a node with `_target_`."""
+    """Return the type of the value at a dotted key; None if no schema declares a type, as in a node with `_target_`."""
     first, _, rest = key.partition(".")
     annotation = HydraConf if first == "hydra" else get_type_hints(schema).get(first)
     if not rest:

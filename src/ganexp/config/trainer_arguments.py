@@ -20,7 +20,7 @@ _CLIPPING = (
 
 # For each argument, why a config cannot set it, or what to use instead.
 REASONS = {
-    "accumulate_grad_batches": "use schedule.accumulate=…, the number of parts of each batch of schedule.batch_size",
+    "accumulate_grad_batches": "use schedule.accumulate=…, the number of parts into which each batch is divided",
     "barebones": "use callbacks=none logger=none for a run with little overhead",
     "callbacks": "use callbacks=[…]; callbacks/NAME.yaml in a --config-dir adds your own callback",
     "check_val_every_n_epoch": _EVALUATION,
@@ -31,7 +31,7 @@ REASONS = {
     "fast_dev_run": "use debug=fast_dev_run",
     "gradient_clip_algorithm": _CLIPPING,
     "gradient_clip_val": _CLIPPING,
-    "inference_mode": "evaluations run under torch.no_grad, so that a callback may compute gradients in them",
+    "inference_mode": "evaluations use torch.no_grad, under which a callback can enable gradients again",
     "limit_predict_batches": "ganexp sample ckpt=… n=… draws as many images as you want",
     "limit_test_batches": "ganexp evaluate ckpt=… samples=… scores as many samples as you want",
     "limit_train_batches": _DEBUG_LIMIT,
@@ -62,7 +62,7 @@ VALUE_REASONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
     "precision": (
         lambda value: str(value).startswith("16"),
-        "the loss scaling of float16 would miss the discriminator's own optimizer: use trainer.precision=bf16-mixed",
+        "the loss scaling of float16 would leave out the discriminator's optimizer: use trainer.precision=bf16-mixed",
     ),
 }
 

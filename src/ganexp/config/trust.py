@@ -15,7 +15,7 @@ from ganexp.config.yaml_limits import refuse_extreme_yaml
 from ganexp.errors import UserError, first_line
 from ganexp.runs.links import refuse_links
 
-# Modules and classes that are trusted. Of Lightning, these are only classes that cannot call what a config names.
+# Modules and classes that are trusted. A class of Lightning is listed only if it cannot call code from a config.
 CLASSES = (
     "ganexp.augment.",
     "ganexp.callbacks.",
@@ -38,7 +38,8 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
 
     Args:
         path: the config.yaml of a run directory.
-        without: keys of mappings that are not needed, such as callbacks. Their entries are removed without a check.
+        without: keys of mappings that are not needed, such as callbacks. The entries of these mappings are removed
+            without a check.
 
     Raises:
         UserError: the file does not exist, is not the config of a run, or has an interpolation, a `_target_` that is
@@ -55,12 +56,13 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
         if key.endswith("_target_") and not trusted(value):
             raise UserError(
                 f"{path}: {key}={value} is not part of ganexp, and running it is not safe unless you know its author.\n"
-                f"If you do: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
+                f"If you know the author: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
             )
         if key.endswith(f".{ADDRESS_KEY}") and not is_own_address(value):
             raise UserError(
-                f"{path}: {key}={value}: the results and your MLflow password would go to this server.\n"
-                f"If it is yours: MLFLOW_TRACKING_URI={value} ganexp …"
+                f"{path}: {key}={value}: this server is not the one in MLFLOW_TRACKING_URI, and the results and your "
+                "MLflow password would go to this server.\n"
+                f"If the server is yours: MLFLOW_TRACKING_URI={value} ganexp …"
             )
     try:
         return schema.resolve(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(schema.Train), values)))
@@ -86,7 +88,7 @@ def trusted(target: Any) -> bool:
 
     Trusted code is in `CLASSES`, in `FUNCTIONS`, or in the packages that the environment variable GANEXP_TRUST lists,
     separated by commas. For `CLASSES` and `FUNCTIONS`, the module that defines the target is decisive, not
-    its path in the config.
+    the path by which the config names the target.
     """
     if str(target).startswith(_own_packages()):
         return True

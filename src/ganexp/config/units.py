@@ -1,4 +1,4 @@
-"""Choose between steps and epochs if a config sets the length or the evaluation interval in both.
+"""Choose between steps and epochs if a config sets the length of a run or the evaluation interval in both units.
 
 Must not import torch.
 """

@@ -10,7 +10,7 @@ from ganexp.config.trainer_arguments import reason_against
 
 
 def unknown_settings(cfg: DictConfig, key: str = "") -> Iterator[str]:
-    """Yield a line for each unknown setting of a composed config, which would be ignored.
+    """Yield a line for each unknown setting of a composed config, because a run would ignore such a setting.
 
     Settings of a node belong to its target, and are checked against the signature of the target.
 

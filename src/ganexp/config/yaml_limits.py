@@ -3,7 +3,7 @@
 import yaml
 
 MAX_DEPTH = 50  # levels of lists and mappings
-MAX_VALUES = 100_000  # after the aliases are replaced by what they stand for
+MAX_VALUES = 100_000  # counted after each alias is replaced by the values that it stands for
 
 
 def refuse_extreme_yaml(text: str) -> None:
@@ -39,7 +39,7 @@ def _refuse_cycle(open_nodes: list[list], anchor: str | None) -> None:
 
 
 def _add(open_nodes: list[list], sizes: dict[str, int], anchor: str | None, size: int) -> None:
-    """Add the size of a finished node to the size of its parent, and store it if an alias may refer to the node."""
+    """Add the size of a finished node to the size of its parent; store this size if an alias may refer to the node."""
     if anchor is not None:
         sizes[anchor] = size
     if open_nodes:

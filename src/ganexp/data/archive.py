@@ -25,7 +25,7 @@ def refuse_huge(size: int) -> None:
 
 
 class ZipReader:
-    """Read members of a zip. It stays open after the first read, because opening a zip parses the list of all members.
+    """Read members of a zip. The zip stays open after the first read, because opening it reads the list of all members.
 
     Threads may share a reader. Each process opens its own handle, because a handle that is inherited by a fork shares
     its file position with the parent. An unpickled reader opens the zip again.

@@ -24,7 +24,7 @@ def contents(source: Mapping[str, Any], resolution: int, channels: int) -> dict[
     Args:
         source: The config of a function in `ganexp.data.sets`, or of the user's own function.
         resolution: Height and width of the images, in pixels.
-        channels: 1 or 3.
+        channels: Number of channels of the images, 1 or 3.
 
     Returns:
         A dict. Its entry `images` has, for each split, the number of images, or this number for each class. For a

@@ -54,7 +54,7 @@ class Decoding:
     """How images are decoded.
 
     Args:
-        channels: 1 or 3.
+        channels: Number of channels of the decoded images, 1 or 3.
         background: The colour of transparent parts: a name that Pillow knows, or #rrggbb.
         value_range: The values of black and white in grey images with more than 8 bits. None uses the full range of the
             file's bits, and refuses floating-point, signed and 32-bit values.
@@ -96,7 +96,7 @@ def _check_range(values: Sequence[float]) -> None:
 
 
 def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
-    """Decode a PNG, JPEG, WebP, GIF, BMP, TIFF or PPM file, independent of its file name.
+    """Decode a PNG, JPEG, WebP, GIF, BMP, TIFF or PPM file. The file's content, not its name, decides the format.
 
     Args:
         content: The file.

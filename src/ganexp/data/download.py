@@ -18,7 +18,7 @@ def fetch(load: Callable[..., Any], root: str, files: list[str], url: str) -> An
     """Return `load(download=False)`, or `load(download=True)` if the files are missing.
 
     Args:
-        load: A function or class of torchvision, without its argument `download`.
+        load: A function or class of torchvision that still needs its argument `download`.
         root: The directory of the dataset.
         files: The files that `load` reads, relative to `root`, for the error message.
         url: The address of the files, for the error message.
@@ -49,7 +49,7 @@ def fetch(load: Callable[..., Any], root: str, files: list[str], url: str) -> An
 
 
 def _nearest_existing(path: Path) -> Path:
-    """Return `path`, or its nearest parent directory, whichever exists first."""
+    """Return `path` if it exists, otherwise the nearest of its parent directories that exists."""
     return next(parent for parent in (path, *path.parents) if parent.exists())
 
 

@@ -71,7 +71,7 @@ class Decoded:
     Attributes:
         images: uint8 (N, C, H, W), or the files, which are decoded when needed.
         indices: int64 (N,), positions of the images in the listing.
-        notes: Changes to some of the images, each with the number of images.
+        notes: Lines about changed or broken images, each with the number of these images.
         warnings: Probable mistakes, each with the fix.
     """
 

@@ -120,7 +120,7 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
     Args:
         images: Images of one size, with one or three channels.
         resolution: Height and width of the result, in pixels.
-        channels: 1 or 3.
+        channels: Number of channels of the result, 1 or 3.
         fit: `crop` cuts out the centre square before resizing, `stretch` ignores the aspect ratio, `exact` refuses
             images of another size.
 

@@ -26,7 +26,7 @@ class Place(NamedTuple):
 
 
 def split_of(folder: str) -> str | None:
-    """Return the split for a folder with this name, or None if it is not a split.
+    """Return the split that a folder name stands for, or None if it does not stand for a split.
 
     Example:
         >>> split_of("Training"), split_of("valid"), split_of("cat")
@@ -38,8 +38,9 @@ def split_of(folder: str) -> str | None:
 def places(paths: Sequence[str]) -> list[Place]:
     """Return the split of each image and the folders that may be its class.
 
-    Folders that contain all images are left out. Split folders are directly in these folders, or all of them are at the
-    same deeper level (`class/split/1.png`). If there are no split folders, all images belong to the training split.
+    Folders that contain all images are left out. Split folders are directly in these folders, or all split folders are
+    at the same deeper level (`class/split/1.png`). If there are no split folders, all images belong to the training
+    split.
 
     Raises:
         UserError: If only some of the class folders are divided into splits.

@@ -50,7 +50,8 @@ class _Layout:
     from_folders: bool
 
 
-_layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}  # key: absolute path; the states show changes
+# For each absolute path that was read: the states of its directories and files at that time, and the layout.
+_layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}
 
 
 def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Listing:
@@ -97,7 +98,7 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
 
 
 def count_classes(path: str | None) -> int:
-    """Return the number of classes in data.path, 0 if there are none. A config calls it with `${count_classes:…}`.
+    """Return the number of classes in data.path, 0 if there are none. A config calls this with `${count_classes:…}`.
 
     Raises:
         UserError: If the path is missing or `list_images` refuses it.
@@ -130,7 +131,7 @@ def _watched(state: Sequence[tuple[str, int, int]]) -> list[Path]:
 
 
 def _state(paths: Sequence[Path]) -> list[tuple[str, int, int]]:
-    """Return the path, modification time and size of each file or directory; of a missing one, both are 0."""
+    """Return the path, modification time and size of each file or directory; if it is missing, time and size are 0."""
     state = []
     for path in paths:
         try:

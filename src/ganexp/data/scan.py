@@ -39,7 +39,7 @@ class Scan:
     Attributes:
         images: Sorted paths of the image files, relative to the root, with slashes.
         indexes: Content of each file dataset.json; the key is the file's path.
-        passed_over: Number of files that are skipped, because they are not readable images, for each reason.
+        passed_over: For each reason to skip files, such as their suffix, the number of skipped files.
         watched: Directories and files whose modification times show whether the listing is out of date.
     """
 
@@ -92,7 +92,7 @@ def _scan_directory(root: Path) -> Scan:
 
 
 def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: list[Path]) -> Iterator[tuple[str, str]]:
-    """Yield the path of each file, relative to `root`, and why it cannot be read: a reason, or an empty string.
+    """Yield each file's path, relative to `root`, and the reason why it cannot be read; empty if it can be read.
 
     Args:
         root: The top directory.

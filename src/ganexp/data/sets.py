@@ -158,7 +158,7 @@ def folder(
         root: Not used.
         split: `train` or `test`.
         resolution: Height and width of the images, in pixels.
-        channels: 1 or 3.
+        channels: Number of channels of the images, 1 or 3.
         path: The directory or zip.
         fit: How images of another size are resized: `crop` cuts out the centre square, `stretch` ignores the aspect
             ratio, `exact` refuses images of another size.

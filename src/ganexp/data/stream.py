@@ -39,7 +39,7 @@ class ImageStream:
         position: The number k of the next batch.
         pixel_range: `symmetric` scales pixels to [-1, 1], `unit` to [0, 1].
         repeat_first_batch: Whether every batch is the first batch, k = 0, to test whether a GAN can overfit this batch.
-        rank: Number of this process among the processes that train together. Each takes its share of every batch.
+        rank: Number of this process among all processes of the training. Each process takes its share of every batch.
         processes: How many processes train together; `batch_size` must be a multiple of this number.
     """
 
@@ -104,7 +104,7 @@ class ImageStream:
         return Batch(images, None if self.labels is None else self.labels[indices])
 
     def _share(self, index: int) -> slice:
-        """Return where an epoch's order has the images of batch `index` that this process takes."""
+        """Return the places, in the order of an epoch, of this process's images in batch `index`."""
         size = self.batch_size // self.processes
         start = index * self.batch_size + self.rank * size
         return slice(start, start + size)

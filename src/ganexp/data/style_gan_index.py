@@ -51,7 +51,7 @@ def read_indexes(contents: Mapping[str, bytes], images: Iterable[str]) -> Index:
 
 
 def _values(content: bytes) -> dict[str, Any] | None:
-    """Return the content of an index file, or None if it is another file with this name."""
+    """Return the content of a file dataset.json, or None if the file is not an index."""
     try:
         values = json.loads(content)
     except ValueError:

@@ -16,8 +16,8 @@ class MetricsFile(Logger):
 
     Args:
         run_directory: directory of the run.
-        resume_step: step of the checkpoint from which the run resumes; 0 if there is none; points after this step are
-            removed, since they are logged again.
+        resume_step: step of the checkpoint from which the run resumes; 0 if there is none. Points after this step are
+            removed, because they are logged again.
     """
 
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:

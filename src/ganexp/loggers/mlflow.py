@@ -32,7 +32,8 @@ class MLflow(MLFlowLogger):
         tags: tags of the run. MLflow's tags have values, so each gets the value `true`.
         experiment: MLflow experiment under which the run is listed.
         tracking_uri: address of a tracking server, or `sqlite:///` with the path of a database. With a database, the
-            pictures are stored in mlflow-artifacts/ in the same directory. A resumed run uses its first database.
+            pictures are stored in mlflow-artifacts/ in the same directory. A resumed run uses the
+            database with which it started.
 
     Raises:
         UserError: MLflow is not installed, or the address has no MLflow store.
@@ -77,7 +78,7 @@ class MLflow(MLFlowLogger):
         require(PACKAGE)
 
     def log_hyperparams(self, params: Any, *args: Any, **kwargs: Any) -> None:
-        """Set the parameters of the run. MLflow keeps the first value of each, even if the run is lengthened."""
+        """Set the parameters of the run. MLflow keeps the first value of each parameter, also after a resume."""
         known = self.experiment.get_run(self.run_id).data.params
         super().log_hyperparams({key: value for key, value in params.items() if key not in known})
 
@@ -123,7 +124,10 @@ class MLflow(MLFlowLogger):
 
 
 def _database(tracking_uri: str, stored_uri: str) -> Path | None:
-    """Return the absolute path of a resumed run's own database, or else the path in the config; None for a server."""
+    """Return the absolute path of the database; None if the config names a server.
+
+    The database that run.json names takes precedence over the database that the config names.
+    """
     if not tracking_uri.startswith(SQLITE):
         return None
     uri = stored_uri if stored_uri.startswith(SQLITE) else tracking_uri
@@ -131,7 +135,7 @@ def _database(tracking_uri: str, stored_uri: str) -> Path | None:
 
 
 def _creation_lock(database: Path | None) -> AbstractContextManager:
-    """Return a lock for opening a database, because several jobs of a sweep may try to create it."""
+    """Return a lock for opening a database, because several jobs of a sweep may try to create the same database."""
     if database is None:
         return nullcontext()
     database.parent.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,7 @@ from pytorch_lightning.loggers import Logger
 
 @contextmanager
 def closing(loggers: list[Logger]) -> Iterator[list[Logger]]:
-    """Yield the loggers, a list that the block may extend; after the block, close those with a method `close`."""
+    """Yield the list `loggers`, which the block may extend; after the block, close each logger that can be closed."""
     try:
         yield loggers
     except BaseException:

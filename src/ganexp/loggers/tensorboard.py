@@ -61,9 +61,9 @@ class TensorBoard(TensorBoardLogger):
         """Add the run's row in the HPARAMS table: its settings and final scores.
 
         The summary that defines the columns is left out, because TensorBoard would use the columns of one run for all
-        runs. Without it, the columns are the settings of all runs, starting with those that differ. A finished run that
-        is trained further gets a second row; TensorBoard then shows the settings of the first row and the scores of the
-        second one.
+        runs. Without this summary, the columns are the settings of all runs, starting with the settings that differ. A
+        finished run that is trained further gets a second row; TensorBoard then shows the settings of the first row and
+        the scores of the second one.
         """
         _columns, start, end = hparams(setting_columns(settings), {})
         for summary in (start, end):
@@ -73,7 +73,7 @@ class TensorBoard(TensorBoardLogger):
 
     @classmethod
     def log_evaluated(cls, evaluated: Evaluated) -> None:
-        """Write scores of `ganexp evaluate` to a separate event file; it replaces any file of the same source."""
+        """Write scores of `ganexp evaluate` to a separate event file, after deleting old files of the same source."""
         suffix = f".{evaluated.source}"
         for events in evaluated.run_directory.path.glob("events.out.tfevents.*"):
             if events.name.endswith(suffix):

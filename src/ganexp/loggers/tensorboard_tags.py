@@ -54,7 +54,7 @@ def picture_tag(key: str) -> str:
 
 
 def setting_columns(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns of the table of hyperparameters: the names and values of the settings of the training.
+    """Return the columns of the table of hyperparameters: the settings of the training with their values.
 
     The names of FIRST_SETTINGS begin with a number, such as "1 seed", so that TensorBoard shows these columns first.
     """

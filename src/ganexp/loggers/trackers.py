@@ -12,7 +12,9 @@ from ganexp.runs.sweep_directory import SweepDirectory
 
 
 def require(package: str) -> None:
-    """Check that an optional package is installed. The extra of ganexp and the option of `logger=` have the same name.
+    """Check that an optional package is installed.
+
+    An extra of ganexp and an option of `logger=` have the name of the package.
 
     Raises:
         UserError: the package is not installed; the message names the extra to install.

@@ -20,8 +20,9 @@ class WeightsAndBiases(WandbLogger):
     """Lightning's W&B logger, with ganexp's step on every horizontal axis.
 
     The id of the run is stored in run.json, so that a resumed run continues the same W&B run. Points after the
-    checkpoint are then sent twice, with the same values. The directory of a sweep is the group of its jobs. Files are
-    written to wandb/ in the run directory. With WANDB_MODE=offline, nothing is sent before `wandb sync`.
+    checkpoint are then sent twice, with the same values. The jobs of a sweep form a W&B group with the name of the
+    sweep's directory. Files are written to wandb/ in the run directory. With WANDB_MODE=offline, nothing is sent before
+    `wandb sync`.
 
     Args:
         run_directory: directory of the run.

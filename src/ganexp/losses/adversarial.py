@@ -6,13 +6,15 @@ A loss is a class with two methods that return named scalar terms; each network 
 - `generator(d_fake, d_real=None)`. `d_real` is passed, without a gradient, if the class attribute
   `generator_needs_real` is True.
 
-Outputs are logits (N,) unless the class states another shape. In formulas with a logarithm, D(x) = sigmoid(logit).
+Outputs are logits (N,) unless the class states another shape. In formulas, D is the discriminator, G the generator, x a
+real image and z a latent; in formulas with a logarithm, D(x) = sigmoid(logit).
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
 D classifies an image as real if its logit is above the class attribute `boundary`, which is 0 unless the class sets it.
 `boundary` is None if the critic does not classify images.
 If sigmoid(logit) is D's probability that an image is real, the class attribute `estimates_probability` is True.
-The attribute `discriminator_floor` is the smallest possible sum of D's terms; a D that separates all images reaches it.
-The attribute is missing or None if the sum has no lower bound, or if the sum is not at this bound when training fails.
+The attribute `discriminator_floor` is the smallest possible sum of D's terms; a D that separates all images reaches
+this sum. The attribute is missing or None if the sum has no lower bound, or if the sum does not reach this bound when
+training fails.
 If a loss needs outputs that only some discriminators return, its class attribute `takes` names these outputs, and the
 class attribute `returns` of these discriminators names them too. The attribute `suits` of the loss is the override that
 chooses such a discriminator, and the attribute `suits` of the discriminator is the override that chooses such a loss.
@@ -66,7 +68,10 @@ class RealTargets:
 
     @property
     def entropy(self) -> float | None:
-        """The smallest mean cross-entropy with the targets, in nats; None if the mean target is above 1 (no bound)."""
+        """The smallest mean cross-entropy with the targets, in nats; None if there is no bound.
+
+        There is no bound if the mean target is above 1.
+        """
         mean = (self.low + self.high) / 2
         if mean > 1:
             return None
@@ -81,7 +86,7 @@ class NonSaturating:
 
     Args:
         real_target: D's target on real images. A number below 1 is one-sided label smoothing (Salimans et al. 2016,
-            section 3.4); `[low, high]` draws a target for every image uniformly from that interval. If the mean target
+            section 3.4); `[low, high]` draws a target for every image uniformly from this interval. If the mean target
             is above 1, the loss of D has no lower bound.
         probabilities: Whether to compute the cross-entropy from sigmoid(logit) with torch's BCELoss, as older code
             does. Where the sigmoid rounds to 0 or 1 (in float32 from logits of about 17 upwards), the loss is clamped
@@ -106,7 +111,7 @@ class NonSaturating:
 
     @property
     def discriminator_floor(self) -> float | None:
-        """The smallest sum of D's terms, the entropy of the targets on real images; None if it has no lower bound."""
+        """The smallest sum of D's terms, the entropy of the targets on real images; None if the sum has no bound."""
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
@@ -151,12 +156,12 @@ class TwoClass:
 
     D classifies real and generated images; G minimises the cross-entropy of its images with class 1.
 
-    With the difference of the two logits as the logit, this is `NonSaturating` (Goodfellow et al. 2014). Use it to
-    reproduce a discriminator with a softmax over two classes.
+    With the difference of the two logits as the logit, the loss is that of `NonSaturating` (Goodfellow et al. 2014).
+    Use it to reproduce a discriminator with a softmax over two classes.
 
     Args:
         real_target: the weight t of class 1 in D's cross-entropy on real images, -t·log p₁ - (1 - t)·log p₀: a number,
-            or `[low, high]` to draw one for every image uniformly from that interval. A number below 1 is one-sided
+            or `[low, high]` to draw one for every image uniformly from this interval. A number below 1 is one-sided
             label smoothing (Salimans et al. 2016, section 3.4). If the mean target is above 1, the loss of D has no
             lower bound.
 
@@ -177,7 +182,7 @@ class TwoClass:
 
     @property
     def discriminator_floor(self) -> float | None:
-        """The smallest sum of D's terms, the entropy of the targets on real images; None if it has no lower bound."""
+        """The smallest sum of D's terms, the entropy of the targets on real images; None if the sum has no bound."""
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:

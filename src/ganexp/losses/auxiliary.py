@@ -2,8 +2,8 @@
 
 An auxiliary term is an object with methods that are named after networks: `generator`, `discriminator`, or a further
 network. Each method is called as `method(networks, batch)` with all networks by name and the images of the update (see
-`objective.Batch`), and returns named scalar terms of the loss of this network. The attribute `networks` lists the
-further networks that the term trains.
+`objective.Batch`). It returns named scalar terms of the loss of the network that the method is named after. The
+attribute `networks` lists the further networks that the term trains.
 """
 
 from torch import Tensor

@@ -75,10 +75,10 @@ def _own(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 def _required(scores: Tensor | None, labels: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return both arguments.
+    """Return both arguments, after checking that neither of the two is None.
 
     Raises:
-        ValueError: One of them is None.
+        ValueError: One of the arguments is None.
     """
     if scores is None or labels is None:
         missing = "class_logits" if scores is None else "labels"

@@ -1,7 +1,7 @@
 """The loss and the penalty of the Cramér GAN (Bellemare et al. 2017).
 
-The critic maps an image x to a vector h(x), and G minimises an energy distance between the vectors of real and of
-generated images. The paper draws two independent batches of generated images, G and G'; here G' is the same batch
+The critic maps an image x to a vector h(x), and the generator minimises an energy distance between the vectors of real
+and of generated images. The paper draws two independent batches of generated images, G and G'; here, G' is the batch G
 shifted by one sample.
 """
 
@@ -14,9 +14,9 @@ from ganexp.types import NonNegativeFloat
 
 
 class Cramer:
-    """The critic maximises E f(x) - E f(G(z)), G minimises E‖h(x)-h(G)‖ + E‖h(x)-h(G')‖ - E‖h(G)-h(G')‖.
+    """The critic maximises E f(x) - E f(G(z)), the generator minimises E‖h(x)-h(G)‖ + E‖h(x)-h(G')‖ - E‖h(G)-h(G')‖.
 
-    Outputs are vectors (N, k); `cramer_critic` computes f.
+    Outputs are vectors (N, k); `cramer_critic` computes f. Within h(…), G and G' are two batches of generated images.
 
     Source: Bellemare et al. 2017, algorithm 1. Use it when the generator needs an unbiased gradient from a critic that
     is far from its optimum.
@@ -50,7 +50,7 @@ class Cramer:
 class CramerPenalty:
     """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image (Bellemare et al. 2017, algorithm 1).
 
-    By default, the gradient of the penalty flows through h(x̂) and h(G'), so that its second-order term is complete.
+    By default, the gradient of the penalty flows through h(x̂) and h(G'), so that the second-order term is complete.
 
     Use it with `Cramer` only.
 
@@ -102,7 +102,7 @@ def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
 
 
 def _linearised_critic(h: Tensor, h_other: Tensor) -> Tensor:
-    """Return <∂f/∂h, h> (N,) with a constant ∂f/∂h. Its gradient with respect to the image equals that of f."""
+    """Return <∂f/∂h, h> (N,) with a constant ∂f/∂h, which has the same gradient with respect to the image as f."""
     constant = h.detach().requires_grad_()
     (slope,) = torch.autograd.grad(cramer_critic(constant, h_other.detach()).sum(), constant)
     return (slope * h).sum(1)

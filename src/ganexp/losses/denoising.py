@@ -16,10 +16,11 @@ from ganexp.types import NonNegativeFloat
 class FeatureDenoising:
     """Train the generator to draw images whose features are not changed by a denoiser that learns from real features.
 
-    With the discriminator's features φ, the network `denoiser` r minimises the mean of (r(φ(x) + noise) - φ(x))², and
-    the generator's term is weight times the mean of (φ(G(z)) - r(φ(G(z))))², where r(φ(G(z))) is computed in evaluation
-    mode and has no gradient. The features are trained only by the discriminator's own loss. The weight multiplies a
-    mean over features; the paper uses a sum and divides the weight by the number of features, which gives the same.
+    Let φ be the discriminator's features, and r the network `denoiser`. The denoiser minimises the mean of
+    (r(φ(x) + noise) - φ(x))². The generator's term is weight times the mean of (φ(G(z)) - r(φ(G(z))))², where
+    r(φ(G(z))) is computed in evaluation mode and has no gradient. The features are trained only by the discriminator's
+    own loss. The weight multiplies a mean over features; the paper uses a sum and divides the weight by the number of
+    features, which gives the same.
 
     Source: Warde-Farley and Bengio 2017, section 3. Use it when the discriminator's gradient alone leaves samples
     without clear objects.

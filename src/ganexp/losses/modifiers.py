@@ -47,7 +47,7 @@ class FlippedLabels:
 
 
 class Replay(nn.Module):
-    """Show the discriminator images that the generator drew earlier, beside those that it draws now.
+    """Show the discriminator earlier images of the generator, together with the current images.
 
     A share of the generated images in each of the discriminator's updates comes from a buffer, in which the same number
     of random entries are then replaced by new images (Shrivastava et al. 2017, section 2.3). While the buffer is being
@@ -71,11 +71,11 @@ class Replay(nn.Module):
     def __init__(self, size: ImageCount, share: UnitInterval = 0.5) -> None:
         super().__init__()
         self.size, self.share, self.filled = size, share, 0
-        self.images = torch.empty(0)  # (size, C, H, W) from the first update on, the first `filled` entries are used
-        self.labels = torch.empty(0, dtype=torch.long)  # (size,) from the first update on, if there are labels
+        self.images = torch.empty(0)  # (size, C, H, W) after the first update; only the first `filled` entries are used
+        self.labels = torch.empty(0, dtype=torch.long)  # (size,) after the first update, if there are labels
 
     def change_fakes(self, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return images (N, C, H, W) and labels (N,) or None, of which a share is old, and store new ones."""
+        """Return images (N, C, H, W) and labels (N,) or None, some from the buffer, and store some new ones in it."""
         self._prepare(fake, labels)
         if self.filled < self.size:
             self._store(slice(self.filled, self.filled + len(fake)), fake, labels)
@@ -96,7 +96,7 @@ class Replay(nn.Module):
         self.images, self.labels = self.images.to(fake.device), self.labels.to(fake.device)
 
     def _store(self, entries: slice | Tensor, fake: Tensor, labels: Tensor | None) -> None:
-        """Replace the `entries` of the buffer by the same number of the first images and labels."""
+        """Replace the `entries` of the buffer by as many images and labels, from the start of `fake` and `labels`."""
         count = len(self.images[entries])
         self.images[entries] = fake[:count].detach()
         if labels is not None:
@@ -107,5 +107,5 @@ class Replay(nn.Module):
         return {"images": self.images, "labels": self.labels, "filled": self.filled}
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
-        """Restore the buffer of a checkpoint."""
+        """Restore the buffer from a checkpoint."""
         self.images, self.labels, self.filled = state["images"].clone(), state["labels"].clone(), state["filled"]

@@ -26,8 +26,8 @@ class Batch:
         fake_labels: classes (N,) of the generated images; None if there are no labels.
         d_real: the discriminator's outputs on `real`; None until the discriminator's terms are computed.
         d_fake: the discriminator's outputs on `fake`; None until the discriminator's terms are computed.
-        class_real: class logits (N, K) of `real`; None until they are computed, or if the discriminator returns none.
-        class_fake: class logits (N, K) of `fake`; None until they are computed, or if the discriminator returns none.
+        class_real: class logits (N, K) of `real`; None until computed, or if the discriminator returns no class logits.
+        class_fake: class logits (N, K) of `fake`; None until computed, or if the discriminator returns no class logits.
     """
 
     real: Tensor
@@ -164,7 +164,7 @@ class Objective(nn.Module):
         return d_real, d_fake
 
     def _modified(self, method: str, *values: Any) -> Any:
-        """Return the values after each modifier that has the method `method` has changed them with this method."""
+        """Let each modifier that has the method `method` change the values in turn, and return the result."""
         for modifier in self.modifiers.values():
             if hasattr(modifier, method):
                 values = getattr(modifier, method)(*values)
@@ -200,8 +200,8 @@ class Objective(nn.Module):
         """Return the shares of real and of generated images that D classifies correctly, as `real` and `fake`.
 
         D classifies an image as real if its logit is above the loss's attribute `boundary`, by default 0. The result is
-        empty after the update of another network, if the outputs are vectors, or if `boundary` is None, because the
-        critic does not classify images.
+        empty after the update of another network, if the outputs are vectors, or if `boundary` is None. In the
+        last case, the critic does not classify images.
         """
         boundary = getattr(self.adversarial, "boundary", 0.0)
         if boundary is None or batch.d_real is None or batch.d_fake is None:

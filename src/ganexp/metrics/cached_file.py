@@ -12,7 +12,7 @@ from ganexp.console import say
 def read_cached(path: Path, keys: Collection[str], device: torch.device) -> dict[str, Any] | None:
     """Return the dictionary in the file `path`; None if the file is missing or damaged.
 
-    A message says that a file is damaged.
+    If the file is damaged, a message about the damage is printed.
 
     Args:
         path: a file that torch.save has written.

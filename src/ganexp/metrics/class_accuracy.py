@@ -9,11 +9,11 @@ from ganexp.metrics.score import Score, ScoreContext
 class ClassAccuracy(Score):
     """The share of samples that the extractor assigns to the class that they were generated for.
 
-    There are two values for each class: `share`, the share of all samples that the extractor assigns to the class, and
-    `accuracy`, computed from the samples of the class alone. For an extractor named `classifier`, the value over all
-    classes is `accuracy_classifier`; every sample has the same weight in this value, so that classes with more samples
-    have more weight. If the samples have no labels, only `share` is computed. If the extractor does not know the
-    classes of the dataset, as Inception does not, nothing is computed.
+    Two values are computed for each class. `share` is the share of all samples that the extractor assigns to the class.
+    `accuracy` is the share of the samples generated for the class that the extractor assigns to the class. For an
+    extractor named `classifier`, the value over all classes is `accuracy_classifier`; every sample has the same weight
+    in this value, so that classes with more samples have more weight. If the samples have no labels, only `share` is
+    computed. If the extractor does not know the classes of the dataset, as Inception does not, nothing is computed.
 
     Args:
         context: description of the samples, the extractor and the references.
@@ -52,6 +52,6 @@ class ClassAccuracy(Score):
         return {name: self.correct.sum().double() / self.labelled.sum() for name in self.value_names()}
 
     def value_names(self) -> list[str]:
-        """Return the name of the accuracy, if there is one."""
+        """Return the name of the accuracy, or an empty list if no accuracy is computed."""
         has_accuracy = self.context.knows_labels and self.context.num_classes
         return [f"accuracy_{self.context.extractor}"] if has_accuracy else []

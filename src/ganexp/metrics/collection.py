@@ -54,10 +54,11 @@ class Scores:
 
     Args:
         extractor: feature extractor, which maps uint8 images to features and class logits.
-        references: the statistics of the real images of each split; the keys are the names of the splits. The name of
-            a value includes the name of the split that it compares with, except for the first split.
+        references: the statistics of the real images of each split; the keys are the names of the splits. If a value
+            compares the samples with a split other than the first one, the name of the value includes the name of this
+            split.
         samples: number of generated images to score.
-        splits: number of parts of the samples for the Inception Score; the protocol records it.
+        splits: number of parts into which the Inception Score divides the samples; the protocol records this number.
         device: device on which features and scores are computed.
         score_factories: for the name of each score, a function that constructs the score from a context. `compute`
             returns the values in the order of these scores.
@@ -145,7 +146,7 @@ class Scores:
         indices: Tensor,
         images: Tensor | None = None,
     ) -> None:
-        """Add generated images, given as features (N, d) and class logits (N, K); `update` explains the rest."""
+        """Add generated images, given as features (N, d) and class logits (N, K); see `update` for the rest."""
         if (labels is None) != (self.num_classes == 0):
             raise ValueError(f"labels: got {labels}, but the samples have {self.num_classes} classes")
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < self.samples:
@@ -177,9 +178,9 @@ class Scores:
     def by_class(self) -> dict[str, list[Any]]:
         """Lists with one entry for each class, available after `compute`; empty if no score has values for classes.
 
-        The list `classes` has the names of the classes, and `expected_share` the share of the samples that each class
-        should have. The other lists are values of scores: `share`, `accuracy`, `fid` and `diversity`. The entry of a
-        class without a value is None.
+        The list `classes` has the names of the classes, and the list `expected_share` has the share of the samples that
+        each class should have. The other lists are values of scores: `share`, `accuracy`, `fid` and `diversity`. The
+        entry of a class without a value is None.
         """
         values: dict[str, list[Any]] = {}
         for score in self.scores.values():

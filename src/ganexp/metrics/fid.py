@@ -32,10 +32,10 @@ class FID(Score):
     higher_is_better = False
     plot_scale = "log"
     fewest_images = FEWEST_IMAGES
-    edges: Tensor  # (parts - 1,)
-    totals: Tensor  # (parts, d)
-    outers: Tensor  # (parts, d, d)
-    counts: Tensor  # (parts,)
+    edges: Tensor  # (parts - 1,), index of the first sample of each part except the first part
+    totals: Tensor  # (parts, d), sum of the features x of each part
+    outers: Tensor  # (parts, d, d), sum of the outer products xxᵀ of each part
+    counts: Tensor  # (parts,), number of samples in each part
 
     def __init__(self, context: ScoreContext, sample_counts: Sequence[SampleCount] = ()) -> None:
         super().__init__(context)

@@ -9,7 +9,7 @@ from torch import Tensor
 from ganexp.metrics.frechet import fit_gaussian
 from ganexp.metrics.score import Minimum, SampleScore
 
-POINTS = 15  # number of subsets; a line is fitted to their distances
+POINTS = 15  # number of subsets of the samples; a line is fitted to the FIDs of these subsets
 
 
 class FIDInfinity(SampleScore):
@@ -49,7 +49,7 @@ class FIDInfinity(SampleScore):
 def extrapolate_distance(
     features: Tensor, distance: Callable[[Tensor, Tensor], float], points: int = POINTS, seed: int = 0
 ) -> float:
-    """Fit a line to the distances of subsets as a function of 1/size, and return its value at 1/size = 0.
+    """Fit a line to the distances of subsets as a function of 1/size, and return the line's value at 1/size = 0.
 
     The sizes of the subsets are evenly spaced. The smallest size is N/10, or 2d (but at most N/2) if this is larger:
     with fewer samples than features, the covariance is singular, and the distances do not lie on a line. The largest

@@ -24,9 +24,9 @@ def fit_gaussian(features: Tensor) -> tuple[Tensor, Tensor]:
 class FrechetDistance:
     """The Fréchet distance to one Gaussian, with mean m (d,) and covariance C (d, d).
 
-    The distance of a Gaussian with mean μ and covariance Σ is ‖μ - m‖² + tr(Σ + C - 2(ΣC)^½). Its last term uses C^½,
-    which is computed once: tr (ΣC)^½ is the sum of the square roots of the eigenvalues of C^½ΣC^½. This matrix is
-    symmetric, so that no eigenvalue is complex.
+    The distance of a Gaussian with mean μ and covariance Σ is ‖μ - m‖² + tr(Σ + C - 2(ΣC)^½). The last term is
+    computed from C^½, because tr (ΣC)^½ is the sum of the square roots of the eigenvalues of C^½ΣC^½. This matrix is
+    symmetric, so that no eigenvalue is complex. C^½ is computed only once.
 
     Args:
         mean: mean m (d,), float64.

@@ -16,8 +16,8 @@ class KID(SampleScore):
     """The unbiased squared maximum mean discrepancy (MMD) with a cubic kernel, averaged over subsets of the samples.
 
     The subsets are drawn from the first 10,000 samples. For an extractor named `classifier`, the mean over the subsets
-    is `kid_classifier`, and the standard deviation is `kid_classifier_std`. For a further reference named `test`, they
-    are `kid_classifier_test` and `kid_classifier_test_std`.
+    is `kid_classifier`, and the standard deviation is `kid_classifier_std`. For a further reference named `test`, the
+    two values are `kid_classifier_test` and `kid_classifier_test_std`.
     """
 
     higher_is_better = False
@@ -73,7 +73,7 @@ def _subset(random: np.random.RandomState, features: Tensor, size: int) -> Tenso
 
 
 def _squared_mmd(x: Tensor, y: Tensor) -> Tensor:
-    """Return the unbiased squared MMD between features (n, d) and (n, d), for the kernel (<a, b>/d + 1)³; a scalar.
+    """Return the unbiased squared MMD of features (n, d) and (n, d) for the kernel k(a, b) = (<a, b>/d + 1)³, a scalar.
 
     Source: Gretton et al. 2012, lemma 6, and Bińkowski et al. 2018, section 4.1, for the kernel.
     """

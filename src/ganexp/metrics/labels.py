@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-SHOWN_CLASSES = 5  # number of classes that a line of text names
+SHOWN_CLASSES = 5  # maximum number of class names in a line of text
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class SampleLabels:
     def protocol(self) -> dict[str, Any]:
         """Return the number of samples of each class, as a part of the protocol.
 
-        The result is empty for existing images, and if the numbers of all classes differ by at most one.
+        The result is empty for existing images. It is also empty if the numbers of all classes differ by at most one.
         """
         if self.shares is None or self.are_even:
             return {}

@@ -1,4 +1,4 @@
-"""Statistics of the reference images, which are computed once per dataset and extractor and then cached."""
+"""Statistics of the reference images. They are computed once per dataset and extractor, and then cached."""
 
 import hashlib
 import json
@@ -65,7 +65,7 @@ def evenly_spaced(count: int, kept: int) -> Tensor:
 
 
 def reference_file(extractor: Extractor, fingerprint: str, cache: Path, kept: int = MAX_KEPT_IMAGES) -> Path:
-    """Return the file in which `load_reference` caches the statistics of these images.
+    """Return the file in which `load_reference` caches the statistics of a set of images.
 
     The name of the file depends on everything that determines the statistics: the images, the extractor's weights and
     image preparation, the number of images whose features are kept, and the version of torch.
@@ -93,7 +93,7 @@ def load_reference(
         extractor: the feature extractor.
         batches: the images, uint8 (N, C, H, W). They are read only if the statistics are not cached.
         count: number of images in all batches.
-        fingerprint: hash of the images' pixels and labels, which is part of the name of the cache file.
+        fingerprint: hash of the images' pixels and labels; the name of the cache file depends on this hash.
         cache: directory of cached files.
         device: device on which features are computed and statistics are returned.
         kept: maximum number of images whose features are kept.

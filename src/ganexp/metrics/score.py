@@ -1,7 +1,7 @@
 """Base classes of all scores, and the context from which a score is constructed.
 
 To add a score, write a subclass of `Score` (or of `SampleScore`, if it needs the features of individual samples) in a
-new file, and a YAML file in conf/metrics/score that names the class. Its method `update` takes any of the
+new file, and a YAML file in conf/metrics/score that names the class. The method `update` of the class takes any of the
 arguments `features`, `logits`, `images`, `labels` and `indices`, see `ganexp.metrics.collection.Scores`.
 """
 
@@ -44,8 +44,9 @@ class ScoreContext:
         feature_dim: number of features per image.
         num_logits: number of class logits per image, or None if the extractor returns no logits.
         knows_labels: whether the extractor's classes are the classes of the dataset.
-        references: the statistics of the real images of each split; the keys are the names of the splits. The name of
-            a value includes the name of the split that it compares with, except for the first split.
+        references: the statistics of the real images of each split; the keys are the names of the splits. If a value
+            compares the samples with a split other than the first one, the name of the value includes the name of this
+            split.
         samples: number of generated images to score.
         device: device on which features are computed.
         num_classes: number of classes of the samples; 0 if they have no labels.
@@ -75,7 +76,7 @@ class ScoreContext:
         return next(iter(self.references.values()))
 
     def named_references(self) -> list[tuple[str, Reference]]:
-        """Return each reference with the ending of its values' names, such as `classifier` or `classifier_test`."""
+        """Return, for each reference, the ending of value names (such as `classifier_test`), and the reference."""
         splits = list(self.references)
         endings = [self.extractor] + [f"{self.extractor}_{split}" for split in splits[1:]]
         return list(zip(endings, self.references.values(), strict=True))
@@ -84,7 +85,7 @@ class ScoreContext:
 class Score(Metric):
     """A score of generated images: a torchmetrics metric that returns one or several named scalars.
 
-    What a score stores is summed or concatenated over all processes. Its values do not depend on the order of updates.
+    What a score stores is summed or concatenated over all processes. The order of updates does not change the values.
 
     Attributes:
         higher_is_better: direction of the values; None if neither direction is better.
@@ -136,11 +137,12 @@ class Score(Metric):
         return {}
 
     def value_info(self) -> dict[str, dict[str, Any]]:
-        """Return how to interpret each value, by its name.
+        """Return, for the name of each value, a dictionary that tells how to interpret the value.
 
-        For a value, these are its direction and scale, such as `{"higher_is_better": False, "plot_scale": "log"}`, and
-        `fewest_images` if this is not None. For a deviation or an interval end, these are the value that it belongs to
-        and a description: `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
+        The dictionary of a value has the direction and the scale, such as
+        `{"higher_is_better": False, "plot_scale": "log"}`, and `fewest_images` if this is not None. The dictionary of a
+        deviation or an interval end has the name of the value that it belongs to, and a description:
+        `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
         """
         info: dict[str, Any] = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
         info |= {} if self.fewest_images is None else {"fewest_images": self.fewest_images}

@@ -20,10 +20,10 @@ from ganexp.pixels import to_uint8
 from ganexp.types import PositiveInt
 
 NEIGHBOURHOOD = 7  # height and width of a neighbourhood in pixels
-LOWEST = 16  # smallest height of a level, in pixels; a level is not halved if half of its height is less
+LOWEST = 16  # a level is not halved if the next level would have a smaller height than this, in pixels
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 SCALE = 1e3  # the paper's tables list 1000 times the distance
-DIRECTIONS_AT_ONCE = 128  # as in the paper's code; with more at once, the projections would need more memory
+DIRECTIONS_AT_ONCE = 128  # as in the paper's code; with more directions at once, the projections would need more memory
 DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other values are part of the protocol
 PatchCount = Annotated[int, Ge(1), Le(10_000)]  # a level of 32 x 32 pixels has about a thousand neighbourhoods
 DirectionCount = Annotated[int, Ge(1), Le(100_000)]
@@ -34,9 +34,9 @@ class SlicedWasserstein(SampleScore):
     """1000 times the sliced Wasserstein distance between samples and real images; lower is better.
 
     For an extractor named `classifier` and images with 32 x 32 pixels, `swd_classifier` is the mean over the levels,
-    and `swd_32_classifier` and `swd_16_classifier` are the distances at the two levels. The extractor gives only its
-    name. The distance between two sets from the same distribution is above 0 and falls with the number of images, so
-    values are comparable only for equal numbers of images.
+    and `swd_32_classifier` and `swd_16_classifier` are the distances at the two levels. The extractor is not used,
+    except for its name. The distance between two sets from the same distribution is above 0, and is smaller for more
+    images, so values are comparable only for equal numbers of images.
 
     Args:
         context: description of the samples, the extractor and the references.
@@ -55,7 +55,7 @@ class SlicedWasserstein(SampleScore):
         super().__init__(context)
         self.settings = {"images": images, "neighbourhoods": neighbourhoods, "directions": directions}
         self.neighbourhoods, self.directions = neighbourhoods, directions
-        self.kept_samples = images  # type: ignore[misc]  # this object's attribute hides that of the class
+        self.kept_samples = images  # type: ignore[misc]  # hides the attribute of the class
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:

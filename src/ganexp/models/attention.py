@@ -15,8 +15,8 @@ class SelfAttention(nn.Module):
     There is a query for every position. Keys and values are max-pooled to half the height and width, so each query is
     compared with H·W/4 keys. Queries and keys have an eighth of the channels, and values have half of the channels.
 
-    Source: Zhang et al. 2019, section 3. Use it when images have shapes that are larger than the region that a few
-    convolutions cover.
+    Source: Zhang et al. 2019, section 3. Use it when the images show structures that are larger than the region that
+    a few convolutions cover.
     """
 
     def __init__(self, channels: int, layers: LayerFactory) -> None:
@@ -49,7 +49,7 @@ def insert_attention(
         blocks: the blocks of a network, in order.
         sides: height and width of the feature map after each block.
         widths: number of channels of the feature map after each block.
-        attention: height and width of the feature map for self-attention; None inserts no self-attention.
+        attention: height and width of the feature map that self-attention follows; None inserts no self-attention.
         layers: factory for the layers of the self-attention.
 
     Raises:

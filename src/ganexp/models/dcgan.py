@@ -91,9 +91,9 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    With `head=classes` it returns a pair: the logits, and class logits (N, num_classes).
+    With `head=classes`, the discriminator returns a pair: the logits, and class logits (N, num_classes).
     Layers: a convolution 3x3; k times a convolution 4x4 of stride 2 and a convolution 3x3; the layer `minibatch`, if it
-    is not `none`; the head. Each convolution is followed by a norm (except after the first one) and LeakyReLU(0.2).
+    is not `none`; the head. A norm (except after the first convolution) and LeakyReLU(0.2) follow each convolution.
 
     Args:
         resolution: height and width of the images, base·2^k with a base from 3 to 7.
@@ -106,10 +106,10 @@ class Discriminator(nn.Module):
             scale.
         norm_last: whether a norm follows the last convolution too.
         spectral_norm: kind of spectral norm of every layer.
-        minibatch: layer that compares the images of a batch. `discrimination` appends to the features of an image their
-            similarity to the other images, `std` appends the standard deviation over the batch, `none` does nothing.
+        minibatch: layer that compares the images of a batch. `discrimination` appends to the features of an image the
+            image's similarity to the others, `std` appends the standard deviation over the batch, `none` does nothing.
         minibatch_kernels: number of distances that minibatch discrimination computes for each pair of images.
-        minibatch_dims: number of components that each of these distances compares.
+        minibatch_dims: number of components that each distance of minibatch discrimination compares.
         head: how labels are used: `projection` adds a projection of the label to the logit, `classes` also returns
             class logits, `none` ignores labels.
 

@@ -1,4 +1,4 @@
-"""The generator of `dcgan` with dropout in training and in sampling, as noise beside the latent."""
+"""The generator of `dcgan` with dropout in training and in sampling, as noise in addition to the latent."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The two networks of the article on DCGAN on MNIST, for images of 28x28 pixels or another multiple of 4.
+"""The two networks of the article about DCGAN on MNIST, for images of 28x28 pixels or another multiple of 4.
 
 The input of a conditional generator is the latent followed by the one-hot label. A conditional discriminator has a
 projection head.
@@ -24,7 +24,7 @@ class Generator(nn.Module):
     norm and ReLU follow each of the first three layers.
 
     Args:
-        latent_dim: number of components of a latent; the article has 100.
+        latent_dim: number of components of a latent; 100 in the article.
         resolution: height and width of the images, a multiple of 4.
         channels: number of channels of the images.
         num_classes: number of classes; 0 for an unconditional generator.

@@ -28,7 +28,7 @@ class Growing(nn.Module):
 
     @property
     def last_stage(self) -> int:
-        """The stage from which the network has full size."""
+        """The lowest stage at which the network has full size."""
         return 2 * self.doublings
 
     def set_stage(self, stage: float) -> None:
@@ -36,7 +36,7 @@ class Growing(nn.Module):
         self.stage = min(float(stage), float(self.last_stage))
 
     def level(self) -> tuple[int, float]:
-        """Return the highest level in use, and the share of its layers; while this level is faded in, it is below 1."""
+        """Return the highest level in use, and the share of its layers; the share is below 1 during the fade-in."""
         number = int(self.stage)
         share = self.stage - number if number % 2 else 1.0
         return (number + 1) // 2, share
@@ -57,7 +57,7 @@ class Growing(nn.Module):
 def enlarge(images: Tensor, scale: int) -> Tensor:
     """Return images (N, C, h, w) as (N, C, scale·h, scale·w) by repeating pixels.
 
-    The gradient is divided by `scale`, so that the enlargement does not change its length, see `shrink`.
+    The gradient is divided by `scale`, so that the enlargement does not change the gradient's length, see `shrink`.
     """
     if scale == 1:
         return images

@@ -11,7 +11,8 @@ def make_head(kind: HeadKind, features: int, num_classes: int, logits: int) -> n
     """Return a discriminator's head; its layers have no spectral norm.
 
     Args:
-        kind: `projection` uses the label by a projection, `classes` also returns class logits, `none` ignores labels.
+        kind: `projection` adds a projection of the label to the logit, `classes` also returns class logits, `none`
+            ignores labels.
         features: number of input features F of the head.
         num_classes: number of classes; 0 for an unconditional discriminator.
         logits: number of outputs per image.
@@ -54,7 +55,7 @@ class ProjectionHead(nn.Module):
         self.embedding = embedding
 
     def forward(self, h: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return logits (N,) or (N, L) for features h (N, F) and labels (N,); None if there are no classes."""
+        """Return logits (N,) or (N, L) for features h (N, F); labels (N,) are None if there are no classes."""
         logits = squeeze_logit(self.linear(h))
         if self.embedding is None:
             return logits

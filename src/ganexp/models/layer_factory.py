@@ -16,8 +16,8 @@ class LayerFactory:
     Args:
         spectral_norm: kind of spectral norm of every layer; see `spectral.apply_spectral_norm`.
         init: `xavier` draws weights uniformly with variance 2·gain²/(inputs + outputs) and sets biases to 0.
-            `default` draws both from U(-1/√inputs, 1/√inputs), as torch does, but sets biases to 0 if the layer has
-            spectral norm.
+            `default` draws weights and biases from U(-1/√inputs, 1/√inputs), as torch does, but sets biases to 0 if the
+            layer has spectral norm.
     """
 
     def __init__(self, spectral_norm: SpectralNorm, init: WeightInit) -> None:

@@ -68,8 +68,8 @@ class ConditionalNorm(nn.Module):
     Args:
         channels: number of channels of the feature maps.
         num_classes: number of classes; 0 for ordinary batch norm.
-        init: initialisation of W and V: `xavier` is Glorot-uniform, `default` is torch's for a linear layer of one-hot
-            labels.
+        init: initialisation of W and V: `xavier` is Glorot-uniform, `default` is torch's initialisation of a linear
+            layer that takes one-hot labels.
     """
 
     def __init__(self, channels: int, num_classes: int, init: Literal["xavier", "default"] = "xavier") -> None:

@@ -12,7 +12,7 @@ MinibatchKind = Literal["none", "discrimination", "std"]
 
 
 def make_minibatch_layer(kind: MinibatchKind, features: int, kernels: int, dims: int) -> tuple[nn.Module, int]:
-    """Return a layer for the features (N, F) of a batch, and the number of features that it returns for an image.
+    """Return a layer for the features (N, F) of a batch, and the number of features per image that the layer returns.
 
     Args:
         kind: `discrimination` is `MinibatchDiscrimination`, `std` is `MinibatchStd`, `none` changes nothing.
@@ -28,9 +28,9 @@ def make_minibatch_layer(kind: MinibatchKind, features: int, kernels: int, dims:
 class MinibatchDiscrimination(nn.Module):
     """Append to an image's features its similarity to the other images of the batch: (N, F) -> (N, F + kernels).
 
-    A learned T maps the features h of each image to M = T·h of shape (kernels, dims). The appended feature b of image i
-    is Σ_{j≠i} exp(-‖M_ib - M_jb‖₁). Real and generated images must be in separate batches. Source: Salimans et al.
-    2016, section 3.2; there, the sum also includes j = i, which adds 1.
+    A learned matrix T maps the features h of each image to M = T·h of shape (kernels, dims). The appended feature b of
+    image i is Σ_{j≠i} exp(-‖M_ib - M_jb‖₁). Real and generated images must be in separate batches. Source: Salimans et
+    al. 2016, section 3.2; there, the sum also includes j = i, which adds 1.
 
     Use it when the generator collapses to a few images.
 

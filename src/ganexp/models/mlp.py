@@ -1,6 +1,6 @@
 """The fully connected generator and discriminator of the cases in conf/experiment/textbook.
 
-Conditional networks append an embedding of the label to the output of the first linear layer, before its activation.
+Conditional networks append an embedding of the label to the output of the first linear layer, before the activation.
 """
 
 from collections.abc import Callable

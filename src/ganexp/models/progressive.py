@@ -1,7 +1,7 @@
 """Networks of progressive GAN, which grow during training. Source: Karras et al. 2018; layers as in chainer-gan-lib.
 
-Images always have full size: the generator enlarges its images from the size of its stage, and the discriminator
-shrinks its inputs to the size of its stage. The resolution is base·2^k with a base from 3 to 7. All layers have an
+Images always have full size: the generator enlarges its images from the size of the current stage, and the
+discriminator shrinks its inputs to this size. The resolution is base·2^k with a base from 3 to 7. All layers have an
 equalised learning rate.
 """
 
@@ -74,14 +74,14 @@ class Generator(Growing):
         images = self.to_images[level](h)
         if share < 1:
             faded_out = interpolate(self.to_images[level - 1](previous), scale_factor=2)
-            images = torch.lerp(faded_out.to(images.dtype), images, share)  # autocast interpolates to float32
+            images = torch.lerp(faded_out.to(images.dtype), images, share)  # with autocast, interpolate gives float32
         return enlarge(images, self.scale(level))
 
 
 class Discriminator(Growing):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: for each level, a convolution 1x1 of its images; for each level above the lowest, two convolutions 3x3 and
+    Layers: for each level, a convolution 1x1 of the images; for each level above the lowest, two convolutions 3x3 and
     average pooling; minibatch standard deviation; a convolution 3x3; a convolution without padding from base x base to
     1x1; a linear layer. Each convolution is followed by LeakyReLU(0.2).
 
@@ -122,7 +122,7 @@ class Discriminator(Growing):
         )
         embedding = nn.Embedding(num_classes, widths[0]) if num_classes else None
         if embedding is not None:
-            nn.init.normal_(embedding.weight, std=widths[0] ** -0.5)  # gives the projection the logit's scale
+            nn.init.normal_(embedding.weight, std=widths[0] ** -0.5)  # gives the projection the scale of the logit
         self.head = ProjectionHead(EqualisedLinear(widths[0], logits), embedding)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

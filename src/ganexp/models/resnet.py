@@ -149,10 +149,10 @@ def first_side(resolution: int, widths: list[int]) -> int:
 
 
 def check_halvings(halvings: int, resolution: int, widths: list[int]) -> None:
-    """Check that the discriminator has enough blocks, and the resolution enough factors of 2, for `halvings`.
+    """Check that there are at least `halvings` blocks, and that the resolution is a multiple of 2^halvings.
 
     Raises:
-        ValueError: the value is too large; the message lists the allowed values.
+        ValueError: `halvings` is too large; the message lists the allowed values.
     """
     allowed = [count for count in range(1, len(widths) + 1) if resolution % 2**count == 0]
     if halvings not in allowed:

@@ -77,10 +77,10 @@ class Discriminator(nn.Module):
         width: number of channels at full resolution; later feature maps have 2, 4 and 8 times as many.
         spectral_norm: kind of spectral norm of every layer.
         spectral_norm_output: whether spectral norm includes the last linear layer; the label embedding always has it.
-        minibatch: layer that compares the images of a batch. `discrimination` appends to the features of an image their
-            similarity to the other images, `std` appends the standard deviation over the batch, `none` does nothing.
+        minibatch: layer that compares the images of a batch. `discrimination` appends to the features of an image the
+            image's similarity to the others, `std` appends the standard deviation over the batch, `none` does nothing.
         minibatch_kernels: number of distances that minibatch discrimination computes for each pair of images.
-        minibatch_dims: number of components that each of these distances compares.
+        minibatch_dims: number of components that each distance of minibatch discrimination compares.
 
     Raises:
         ValueError: the resolution is not a multiple of 8, or there are labels and several logits.

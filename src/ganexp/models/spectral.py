@@ -18,8 +18,9 @@ def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
     Args:
         layer: convolution or linear layer. Its weight is treated as a matrix (outputs, all other dimensions).
         kind: `persistent` continues the power iteration from one forward pass to the next, as the paper and torch do.
-            `fixed_u` restarts it from the same random vector every time. This is an error in published code: the
-            estimate stays below the largest singular value, so the norm of the weight is not bounded.
+            `fixed_u` restarts the power iteration from the same random vector every time. This is an error in
+            published code: the estimate stays below the largest singular value, so the norm of the weight is not
+            bounded.
             `none` changes nothing.
     """
     if kind == "persistent":

@@ -38,7 +38,7 @@ class SpectralNormGroup:
         return bool(self._norms)
 
     def normalised(self, norm: PersistentSpectralNorm) -> Tensor:
-        """Return the normalised weight that belongs to `norm`, with a gradient for the original weight."""
+        """Return the normalised weight that belongs to `norm`, differentiable with respect to the original weight."""
         if not self._normalised:
             weights: list[Tensor] = [each.original for each in self._lists]
             with torch.enable_grad(), without_autocast(weights[0]):
@@ -58,7 +58,7 @@ class SpectralNormGroup:
 
     @torch.no_grad()
     def _iterate(self, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Make a power iteration; return the u of all weights joined to one vector, their σ, and a list of their v."""
+        """Make a power iteration; return the u of all weights in one vector, and the σ and the v of each weight."""
         if self._u_owners.device != weights[0].device or not len(self._u_owners):
             self._u_owners, self._v_owners = self._owners(weights)
         matrices = [as_matrix(weight) for weight in weights]
@@ -78,7 +78,7 @@ class SpectralNormGroup:
         return _DivideBySigma.apply(u, self._u_owners, sigmas, v, *weights)
 
     def _owners(self, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return, for each element of the joined u and then for each element of the joined v, its weight's index."""
+        """Return, for each element of the joined u and of the joined v, the index of the weight that it belongs to."""
         rows = [len(weight) for weight in weights]
         columns = [weight[0].numel() for weight in weights]
         u_owners, v_owners = (torch.from_numpy(np.arange(len(weights)).repeat(sizes)) for sizes in (rows, columns))
@@ -145,12 +145,13 @@ class _DivideBySigma(torch.autograd.Function):
 
 
 def as_matrix(weight: Tensor, like: Tensor | None = None) -> Tensor:
-    """Return a weight (outputs, inputs, …) as a matrix (outputs, rest); its columns have the order of `like` in memory.
+    """Return a weight (outputs, inputs, …) as a matrix (outputs, rest), with the columns in the memory order of `like`.
 
-    By default, `like` is the weight itself. The matrix is a view of the weight if both are stored in the same order.
+    By default, `like` is the weight itself. The matrix is a view of the weight if the weight and `like` are stored in
+    the same order.
     """
     if has_channels_last(weight if like is None else like):
-        weight = weight.permute(0, 2, 3, 1)  # (O, I, h, w) -> (O, h, w, I), which channels_last keeps in one piece
+        weight = weight.permute(0, 2, 3, 1)  # (O, I, h, w) -> (O, h, w, I), the order in channels_last
     return weight.flatten(1)
 
 
@@ -163,7 +164,10 @@ def from_matrix(matrix: Tensor, like: Tensor) -> Tensor:
 
 
 def stored_as(weight: Tensor, v: Tensor) -> Tensor:
-    """Reorder v from the columns of `weight.flatten(1)` to those of `as_matrix(weight)`; the result is a view."""
+    """Return a view of v whose elements have the order of the columns of `as_matrix(weight)`.
+
+    The elements of v itself have the order of the columns of `weight.flatten(1)`.
+    """
     if has_channels_last(weight):
         return v.view(weight.shape[1:]).permute(1, 2, 0)  # (I·h·w,) -> (h, w, I)
     return v

@@ -36,5 +36,5 @@ class SqueezeExcitation(nn.Module):
 
 
 def make_squeeze(channels: int, layers: LayerFactory, enabled: bool) -> nn.Module:
-    """Return squeeze-and-excitation for maps of `channels` channels, or the identity if it is not `enabled`."""
+    """Return squeeze-and-excitation for feature maps with `channels` channels; the identity if `enabled` is false."""
     return SqueezeExcitation(channels, layers) if enabled else nn.Identity()

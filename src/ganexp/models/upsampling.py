@@ -11,8 +11,8 @@ Upsample = Literal["transposed", "nearest"]
 class NearestConv2d(nn.Conv2d):
     """Repeat each pixel to 2x2, then apply a convolution.
 
-    Its images have no checkerboard patterns. A transposed convolution may cause such patterns, because its kernels can
-    overlap unevenly, even if the size of the kernel is a multiple of the stride. Source: Odena et al. 2016.
+    This layer causes no checkerboard patterns. A transposed convolution may cause such patterns, because its kernels
+    can overlap unevenly, even if the size of the kernel is a multiple of the stride. Source: Odena et al. 2016.
 
     Use it when samples show a regular pattern of squares.
     """

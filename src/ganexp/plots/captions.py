@@ -32,7 +32,7 @@ def _canvas(width: int, height: int) -> tuple[PIL.Image.Image, PIL.ImageDraw.Ima
 
 
 def shortened(text: str) -> str:
-    """Return a text of at most 18 characters; the end of a longer one becomes an ellipsis."""
+    """Return `text` with at most 18 characters; the end of a longer text becomes an ellipsis."""
     return text if len(text) <= MAX_NAME else f"{text[: MAX_NAME - 1]}…"
 
 
@@ -75,7 +75,10 @@ def with_captions(pixels: Tensor, captions: Sequence[str]) -> Tensor:
 
 
 def titled(picture: Tensor, title: str) -> Tensor:
-    """Return a picture with a title above it, in lines of about its width; unchanged if the title is empty."""
+    """Return a picture with a title above it; unchanged if the title is empty.
+
+    The lines of the title are about as wide as the picture.
+    """
     if not title:
         return picture
     font, width = _font(FONT_SIZE), max(picture.shape[2], 100)

@@ -1,4 +1,4 @@
-"""Plot the losses, the discriminator's mean logits and the scores of a run by step."""
+"""Plot the losses, the discriminator's mean logits and the scores of a run against the step."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -33,8 +33,9 @@ def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
 
     Args:
         points: logged points, as in metrics.jsonl.
-        score_info: for each score, its better direction and plot scale, as in run.json. The best point is marked if
-            the score has a better direction. Deviations and interval ends of other scores have no panel.
+        score_info: for each score, whether higher values are better, and the plot scale, as in run.json. The best point
+            is marked if it is known which values are better. A score has no panel if it is the deviation or an interval
+            end of another score.
         title: title of the figure.
     """
     keys = {key for point in points for key in point}

@@ -1,4 +1,4 @@
-"""Plot diagnostics that explain a generator's scores: D's logits, features, classes, nearest training images."""
+"""Plot what explains a generator's scores: the discriminator's logits, features, classes, nearest training images."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ def image_grid(
     heads: Sequence[str] = (),
     captions: Sequence[str] = (),
 ) -> Tensor:
-    """Return images (N, C, H, W) in [-1, 1] as one picture, uint8 (3, H', W'), in rows of `columns`.
+    """Return images (N, C, H, W) in [-1, 1] as one picture, uint8 (3, H', W'), in rows of `columns` images.
 
     Small images are enlarged by repeating their pixels, without blur.
 

@@ -50,7 +50,7 @@ class Column:
         return self.evaluation not in SHOWN_EVALUATIONS
 
     def values(self, configuration: Configuration) -> dict[Hashable, float]:
-        """Return the scores in this column of the counted runs in `configuration`; the keys are the seeds."""
+        """Return the scores that the counted runs of `configuration` have in this column; the keys are the seeds."""
         scores = {run.seed: run.scores_under(self.evaluation, self.protocol) for run in configuration.counted}
         return {seed: values[self.score] for seed, values in scores.items() if self.score in values}
 

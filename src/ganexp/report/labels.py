@@ -23,7 +23,7 @@ CONFIG_GROUPS = (
 )
 
 LENGTH = "schedule.steps"
-TYPED_LENGTHS = ("schedule.epochs", "schedule.evaluate_every_epochs")  # the config has them in steps, too
+TYPED_LENGTHS = ("schedule.epochs", "schedule.evaluate_every_epochs")  # the config also has these lengths in steps
 TOLD_LENGTHS = tuple(f"{key}=" for key in (LENGTH, "schedule.epochs"))  # how a label may state the length of runs
 
 
@@ -70,8 +70,8 @@ def set_labels(configurations: Sequence[Configuration]) -> None:
 def is_in_labels(key: str, configurations: Sequence[Configuration]) -> bool:
     """Return whether all labels show the setting `key`, by naming it or the option that sets it.
 
-    An option, such as loss=hinge, shows the settings of its config group in which the configurations with this option
-    agree. Settings without a value need not be shown.
+    A label with an option, such as loss=hinge, also shows each setting of the option's config group that has the same
+    value in all configurations with this option. Settings without a value need not be shown.
     """
     values = [configuration.settings.get(key) for configuration in configurations]
     names = key.split(".")
@@ -86,7 +86,7 @@ def is_in_labels(key: str, configurations: Sequence[Configuration]) -> bool:
 
 
 def _sets(option: str, values: Sequence[Any], configurations: Sequence[Configuration]) -> bool:
-    """Return whether each label names an option of the group `option`, and this option determines the value."""
+    """Return whether each label names an option of the group `option`, and the same option means the same value."""
     named = [
         "".join(part for part in configuration.label.split(", ") if part.startswith(f"{option}="))
         for configuration in configurations
@@ -97,7 +97,7 @@ def _sets(option: str, values: Sequence[Any], configurations: Sequence[Configura
 
 
 def _extend(drafts: Sequence[_Draft], key: Hashable) -> None:
-    """Add the text of `key` to labels that several configurations share, if this gives more different labels."""
+    """Add the text of `key` to labels that several configurations share, if this makes more labels differ."""
     counts = Counter(draft.parts for draft in drafts)
     extended = [
         (*draft.parts, draft.candidates.get(key, "")) if counts[draft.parts] > 1 else draft.parts for draft in drafts

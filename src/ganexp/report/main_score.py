@@ -62,7 +62,7 @@ def sort_by_score(configurations: Sequence[Configuration], column: Column | None
 
 
 def best_run(configuration: Configuration, column: Column) -> Run | None:
-    """Return the counted run of `configuration` with the best score in `column`; None if no run has it."""
+    """Return the counted run of `configuration` with the best score in `column`; None if there is no score."""
     values = column.values(configuration)
     if not values:
         return None

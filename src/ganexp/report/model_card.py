@@ -33,9 +33,9 @@ config.yaml has all settings.
 
 ## Limits
 
-- This is one seed. Other seeds give other scores; compare means over several seeds (`ganexp report`).
-- The best checkpoint was chosen by a score of the same samples, so its scores are slightly too good. Those of the last
-  checkpoint and those of `ganexp evaluate` are not.
+- These are the scores of one seed. Other seeds give other scores; compare means over several seeds (`ganexp report`).
+- The best checkpoint was chosen by a score of the same samples, so its scores are slightly too good. The scores
+  of the last checkpoint and the scores of `ganexp evaluate` are not affected.
 - The samples share the gaps and biases of the training images, and may reproduce some of these images.
 - Scores under another protocol (extractor, reference images, number of samples) are not comparable with these.
 {warnings}
@@ -43,7 +43,7 @@ config.yaml has all settings.
 
     {command}
 
-Commit {commit}. environment.json has versions and machine.
+Commit {commit}. environment.json has the versions and the machine.
 """
 
 WITHOUT_WEIGHTS = "This bundle has no weights: `ganexp report --bundle RUN checkpoint=true` adds the best checkpoint."

@@ -5,13 +5,13 @@ from typing import Any
 from ganexp.report.columns import Column, with_letter
 from ganexp.report.report import Report
 
-PRECISION, RECALL = "precision_", "recall_"  # in the names of scores, before the extractor and the split
+PRECISION, RECALL = "precision_", "recall_"  # how scores' names begin; the extractor and the split follow
 
 
 def precision_recall(report: Report) -> list[dict[str, Any]]:
     """Return the scatter plots that a report offers, first those with the scores of `ganexp evaluate`.
 
-    title   the extractor, the split unless it is the one of the first reference, and the evaluation
+    title   the extractor, the split (unless it is the split of the first reference), and the evaluation
     points  configuration (its index in the report), label, recall and precision of each run that counts
     """
     columns = {(column.score, column.evaluation, column.protocol): column for column in report.unselected}

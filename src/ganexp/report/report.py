@@ -27,11 +27,11 @@ SCORES_TEXT = (
 )
 EVALUATED_TEXT = (
     '"Evaluated" are the scores of ganexp evaluate. Their samples come from other latents, which were not used to '
-    "choose the checkpoint, and they have a protocol of their own. If every run that counts has a score from ganexp "
-    'evaluate, comparisons use it instead of "last" and "best".'
+    "choose the checkpoint. These scores have a protocol of their own. If every run that counts has a score from "
+    'ganexp evaluate, comparisons use it instead of "last" and "best".'
 )
 COMPARISONS_TEXT = (
-    "Differences are paired by seed (paired t test) if all seeds of one configuration are among the other's; otherwise "
+    "Differences are paired by seed (paired t test) if one configuration has all seeds of the other one; otherwise "
     f"the test is Welch's t. Not separable means that the {LEVEL_TEXT} interval of the difference includes zero, that "
     f"a configuration has a single seed, or that p is {SIGNIFICANCE} or more. If the last checkpoint of every run "
     "of both configurations is also the run's best one, the two are compared only once."
@@ -170,7 +170,7 @@ class Report:
 
     @property
     def shared(self) -> dict[str, Any]:
-        """Return the settings that all configurations share, by key."""
+        """Return the settings that all configurations share, with their dotted keys."""
         first = self.configurations[0].settings if self.configurations else {}
         return {key: value for key, value in first.items() if key not in self.settings}
 

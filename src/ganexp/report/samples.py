@@ -79,7 +79,7 @@ class Samples:
 
 @dataclass(frozen=True)
 class _Source:
-    """A run, its label in the captions, and the files of its sample grids; their keys are names without suffix."""
+    """A run, its label in the captions, and the files of its sample grids; the keys are file names without suffix."""
 
     run: Run
     label: str
@@ -95,7 +95,7 @@ def choose_samples(configurations: Sequence[Configuration], first: Run | None = 
 
     Args:
         configurations: the configurations of runs.
-        first: a run of the first configuration, which is shown before all others; None shows all runs in their order.
+        first: a run of the first configuration. It is shown before all others; None shows all runs in their order.
     """
     place = {run.path: number for number, configuration in enumerate(configurations) for run in configuration.runs}
     by_turns = chain(*zip_longest(*(configuration.counted or configuration.runs for configuration in configurations)))
@@ -152,7 +152,7 @@ def _load_moment(name: str, sources: Sequence[_Source]) -> Moment:
 
 
 def _load_grid(name: str, source: _Source) -> Grid:
-    """Return the grid with the given name, or else the grid of the nearest step; step 0 is only the last choice."""
+    """Return the grid called `name`, or else the grid of the nearest step; step 0 only if there is no other step."""
     label, run = source.label, source.run.label
     if name in source.files:
         return Grid(label, run, embed(source.files[name]))

@@ -1,4 +1,4 @@
-"""Read the information about scores in run.json, such as which direction is better and which are deviations."""
+"""Read the information about scores in run.json, such as which direction is better, and which values are deviations."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field

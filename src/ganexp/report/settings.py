@@ -20,7 +20,8 @@ MAX_CHARACTERS = 1_000_000  # characters of a config file
 NOT_SETTINGS = frozenset(
     {
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"),
-        *("data.images", "schedule.epochs", "schedule.evaluate_every_epochs", "schedule.keep_at"),  # the steps decide
+        # the training depends on these only through its numbers of steps, which are settings themselves
+        *("data.images", "schedule.epochs", "schedule.evaluate_every_epochs", "schedule.keep_at"),
         *(
             "metrics.interpolate",
             "data.changed",

@@ -1,6 +1,6 @@
-"""Write files atomically: after a crash, or for a concurrent reader, a file has all of its old or of its new content.
+"""Write files atomically: at any time, a file has either its whole old content or its whole new content.
 
-Must not import torch.
+This also holds after a crash, and for other processes that read the file. Must not import torch.
 """
 
 import os

@@ -64,7 +64,7 @@ def package_versions() -> dict[str, str]:
 
 
 def own_state(package: Path = PACKAGE) -> dict[str, Any]:
-    """Return ganexp's own commit, and whether its code has uncommitted changes; None and False if not known.
+    """Return ganexp's own commit, and whether its code has uncommitted changes; None and False if they are not known.
 
     An installed package has a file with the commit. For an editable install, Git reads the commit from the checkout.
 

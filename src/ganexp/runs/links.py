@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ganexp.errors import UserError
 
-LOG_OF_WANDB = "wandb/*/logs/debug-core.log"  # W&B links its own log there; ganexp neither reads nor writes it
+LOG_OF_WANDB = "wandb/*/logs/debug-core.log"  # W&B's link to its own log; ganexp neither reads nor writes it
 
 
 def refuse_links(path: str | Path) -> None:

@@ -31,7 +31,7 @@ def job_name(number: int | None, overrides: str, sweep: str = "") -> str:
     """Return the directory name of a sweep job, such as 03-generator.lr-0.1_seed-1, from its number and its overrides.
 
     Only the last two parts of a dotted key are used, so that TensorBoard can show the names. Quotes and brackets of
-    values are left out. If `sweep` has a directory whose name has the full keys, as in older sweeps, its name is used.
+    values are left out. If `sweep` has a directory whose name has the full keys, as in older sweeps, this name is used.
 
     Args:
         number: the number of the job; None until Hydra has assigned it.

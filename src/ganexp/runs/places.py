@@ -50,7 +50,10 @@ def check_writable(path: str | Path) -> None:
 
 
 def _settings_of(path: str, places: Mapping[str, str]) -> list[str]:
-    """Return the settings that change `path`: that of its nearest parent, or else those of all paths inside `path`."""
+    """Return the settings that change `path`.
+
+    This is the setting of `path` or of its nearest parent in `places`, or else every setting of a path inside `path`.
+    """
     above = [place for place in places if _is_within(path, place)]
     if above:
         return [places[max(above, key=len)]]

@@ -11,7 +11,7 @@ DIED = "died"
 
 
 def this_process() -> dict[str, Any]:
-    """Return what identifies this process, in the format of run.json: its process id, its start time, and `_machine`.
+    """Return what identifies this process, in the format of run.json: process id, start time, and values of `_machine`.
 
     The id of an ended process may be given to a new process, also after a restart of the machine. Therefore the start
     time of the process and the id of the machine's last start are recorded, too, if the operating system provides them.
@@ -42,7 +42,7 @@ def has_ended(process: Mapping[str, Any]) -> bool:
 
 
 def current_status(metadata: Mapping[str, Any]) -> str | None:
-    """Return the status in the content of run.json, but `died` if it is `running` and the run's process has ended."""
+    """Return the status in the content of run.json; `died` if the status is `running` but the process has ended."""
     status, process = metadata.get("status"), metadata.get("process")
     return DIED if status == "running" and isinstance(process, Mapping) and has_ended(process) else status
 

@@ -37,7 +37,7 @@ class RunRecord(BaseModel):
 
 
 def read_record(path: Path) -> Values:
-    """Return the content of the run.json at `path`; an empty dictionary if it is missing or still empty.
+    """Return the content of the run.json at `path`; an empty dictionary if the file is missing or still empty.
 
     Raises:
         UserError: the file is damaged, or was not written by ganexp.

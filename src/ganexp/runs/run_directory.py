@@ -6,8 +6,8 @@ metrics.jsonl    one line for each logged point: step, axes, losses or scores
 run.log          what was printed, with the times
 samples/         grids of samples from fixed latents, one for each evaluation; interpolations
 curves.png       curves of losses and scores against the step
-checkpoints/     best.ckpt (best by the score that metrics.best_by names), last.ckpt, and step-*-epoch-*.ckpt for each
-                 epoch in schedule.keep_at
+checkpoints/     best.ckpt (with the best value of the score metrics.best_by), last.ckpt, and step-*-epoch-*.ckpt for
+                 each epoch in schedule.keep_at
 .hydra/          files for Hydra's own tools: the composed config, its overrides, and Hydra's settings
 """
 
@@ -131,8 +131,8 @@ class RunDirectory:
 def reserve(path: str | Path) -> Path:
     """Create a directory for a run that has not started yet: `path`, or `path`-2, `path`-3, … if another run uses it.
 
-    An empty .hydra directory marks it as reserved. Two processes that call this with the same path at the same
-    time get different directories.
+    An empty .hydra directory marks the new directory as reserved. Two processes that call this with the same path at
+    the same time get different directories.
     """
     for candidate in candidates(path):
         candidate.mkdir(parents=True, exist_ok=True)

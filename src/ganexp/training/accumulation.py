@@ -38,7 +38,7 @@ class AccumulatedUpdates:
 
     Attributes:
         parts: the present number of parts.
-        on_halved: function that is called when the parts have been halved, with facts for run.json.
+        on_halved: function that is called with facts for run.json, after the size of the parts was halved.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class AccumulatedUpdates:
         self._state = _State([networks, objective])
 
     def __call__(self, compute: Compute, phase: Backward, real: RealBatch) -> Results:
-        """Compute the gradients of the phase's network, and return the means over the parts.
+        """Compute the gradients of the phase's network, and return the means of the results over the parts.
 
         Args:
             compute: computes the gradients of a phase for a real batch.
@@ -75,8 +75,8 @@ class AccumulatedUpdates:
     def _can_be_repeated(self, phase: Backward, real: RealBatch) -> bool:
         """Return whether the update can be repeated with twice as many parts.
 
-        If the updates of a step share generated images, only the first of these updates can be repeated, because the
-        images exist in the old parts afterwards.
+        If the updates of a step share generated images, only the first of these updates can be repeated, because
+        afterwards the shared images already exist, in parts of the old size.
         """
         is_first = self._may_halve and self.parts == self._configured_parts and processes.count() == 1
         return is_first and len(real.images) % (2 * self.parts) == 0 and not self.batches.has_shared_fakes
@@ -169,7 +169,10 @@ class _State:
         self._random = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
     def restore_buffers(self) -> None:
-        """Replace the buffers by copies of the saved ones. The graph of shared images may still use the old tensors."""
+        """Replace the buffers by copies of the saved ones.
+
+        The old tensors do not change, because the graph of shared images may still use them.
+        """
         for (module, name), saved in zip(self._owners, self._saved, strict=True):
             setattr(module, name, saved.clone())
 

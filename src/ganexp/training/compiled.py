@@ -24,7 +24,7 @@ from ganexp.training.updates import Backward
 BACKEND = "inductor"
 # With these options, random numbers are drawn by the same operations in the same order as without compilation.
 OPTIONS: dict[str, Any] = {"fallback_random": True, "reorder_for_locality": False, "reorder_for_peak_memory": False}
-RECOMPILE_LIMIT = 64  # more than there are combinations of network, backend and batch size
+RECOMPILE_LIMIT = 64  # larger than the number of combinations of network, backend and batch size
 # Tolerances of the self-test, relative to the norm of the gradient. With TF32, gradients differ by some per cent from
 # gradients in 32 bits. In half precision, gradients of compiled operations differ by 2 % from gradients without
 # compilation, because compiled operations round fewer intermediate results.
@@ -35,7 +35,7 @@ Update = Callable[[Tensor, Tensor | None], tuple[Any, ...]]
 
 
 class CompiledUpdates:
-    """Compute gradients with a compiled function for each network. It is tested at the network's first update.
+    """Compute gradients with a compiled function for each network; the network's first update tests the function.
 
     If an update cannot be compiled, or if compilation changes the gradients too much, a warning is shown and the run
     continues without compilation. Random numbers are drawn as without compilation.
@@ -67,9 +67,9 @@ class CompiledUpdates:
     def _prepare(self, phase: Backward, real: RealBatch) -> None:
         """Compile and test the update of the phase's network.
 
-        In TF32 or half precision, the tolerance is so large that a test could miss the lack of second-order gradients,
-        because they are a small part of some gradients. The update is then also tested in 32 bits, with a backend that
-        does not compile to machine code.
+        In TF32 or half precision, the tolerance is so large that a test might not notice if second-order gradients were
+        missing, because they are a small part of some gradients. The update is then also tested in 32 bits, with a
+        backend that does not compile to machine code.
         """
         say_once(f"trainer.compile: compiling the update of the {phase.network}, which can take minutes")
         device = real.images.device

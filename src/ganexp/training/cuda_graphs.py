@@ -19,7 +19,7 @@ from ganexp.training.self_test import State, difference
 from ganexp.training.updates import Backward
 
 WARM_UPS = 3  # updates before the recording, in which cuDNN and cuBLAS choose their algorithms
-TOLERANCE = 0.02  # of the self-test, relative to the gradient's norm, because the order of additions can vary
+TOLERANCE = 0.02  # of the self-test, relative to the gradient's norm; not 0, as the order of additions can vary
 
 
 @dataclass
@@ -41,7 +41,7 @@ Compute = Callable[[Backward, RealBatch], Results]
 
 
 class GraphedUpdates:
-    """Compute gradients with a graph for each network. It is recorded and tested at the network's first update.
+    """Compute gradients with a graph for each network; the network's first update records and tests the graph.
 
     If an update cannot be recorded, or if a graph changes the gradients too much, a warning is shown and the run
     continues without graphs.
@@ -81,7 +81,7 @@ class GraphedUpdates:
             if error <= TOLERANCE:
                 self._graphs[phase.network] = graph
             else:
-                self._fail(f"the gradients of the {phase.network} differ by {error:.1e} of their norm")
+                self._fail(f"with a graph, the gradients of the {phase.network} differ by {error:.1e} of their norm")
         state.restore()
 
     def _fail(self, reason: str) -> None:
@@ -121,7 +121,7 @@ def _leave_recording(device: torch.device) -> None:
     """Let the device draw random numbers again after a recording has failed.
 
     After a failed recording, torch leaves the random generator in a mode in which it refuses to draw. The generator
-    therefore gets a new state, with another seed; the caller must then restore its random state.
+    therefore gets a new state, with another seed; the caller must then restore the old random state.
     """
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].graphsafe_set_state(torch.Generator(device))

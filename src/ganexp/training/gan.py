@@ -35,15 +35,15 @@ class GAN(ScoredModule):
     """The networks of a GAN, their objective, and the order of their updates.
 
     Args:
-        networks: networks by name. `generator`: latents (N, d), labels (N,) or None -> images (N, C, H, W) in [-1, 1];
-            `discriminator`: images, labels or None -> logits; and any further networks that the objective trains.
+        networks: networks by name. `generator` maps latents (N, d) and labels (N,) or None to images (N, C, H, W) in
+            [-1, 1]; `discriminator` maps images and labels or None to logits. The objective may train further networks.
         objective: the object that computes the named loss terms of each network.
         update_rule: the sequence of updates in a step.
         optimizers: for each network by name, the function that creates an optimizer for its parameters.
         latent: distribution of the latents.
         num_classes: number of classes of a conditional GAN; 0 trains without labels.
         steps: length of the run in generator updates.
-        max_d_steps: number of discriminator updates after which the run ends, even if steps are left; None: no limit.
+        max_d_steps: number of discriminator updates that ends the run, even if steps are left; None means no limit.
         pixel_range: range of the pixels of real images. With `unit`, [0, 1], generated images are clamped to this range
             before they are shown or scored.
         lr_decay: function that maps a share of the run to the factor of the learning rates; None keeps them constant.
@@ -197,7 +197,7 @@ class GAN(ScoredModule):
 
     @property
     def _may_be_logged(self) -> bool:
-        """Whether this step's losses may be logged; always true if d_steps, whose number may vary, are counted."""
+        """Whether this step's losses may be logged: always if d_steps are counted, else in each `log_every`-th step."""
         return self.evaluate_by == "d_steps" or (self.step + 1) % self.log_every == 0
 
     def _run_phases(self) -> None:

@@ -1,4 +1,4 @@
-"""Convert a schedule's epochs to steps or discriminator updates, from the number of real batches that a step draws."""
+"""Convert a schedule's epochs to steps or discriminator updates, given the number of real batches in a step."""
 
 import math
 from fractions import Fraction

@@ -53,7 +53,7 @@ class ProgressiveGrowth:
 
 
 def set_progress(networks: Iterable[Any], step: int, steps: int, growth: ProgressiveGrowth | None) -> None:
-    """Tell the networks the progress of the run, and the networks that grow their stage, before the next step.
+    """Tell the networks the progress of the run, and set the stage of the networks that grow, before the next step.
 
     Args:
         networks: networks and other parts; their methods `set_progress` and `set_stage`, if any, are called.
@@ -90,5 +90,5 @@ def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | No
 
 
 def batch_size_scale(batch_size: int, reference_batch: int | None) -> float:
-    """Return the factor for learning rates that suit batches of `reference_batch` images; 1 if this is None."""
+    """Return the factor for learning rates that suit the batch size `reference_batch`; 1 if this size is None."""
     return batch_size / reference_batch if reference_batch else 1.0

@@ -1,4 +1,4 @@
-"""Compare the gradients that two ways of computing an update give, and undo the changes of this test."""
+"""Compare the gradients of an update that is computed in two ways, and undo the changes that this test makes."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ class State:
         self._buffers = [(buffer, buffer.clone()) for buffer in networks.buffers()]
 
     def restore(self) -> None:
-        """Set buffers and random states to the values from when this copy was made."""
+        """Set buffers and random states to the values that they had when this copy was made."""
         torch.set_rng_state(self._random)
         if self._device_random is not None:
             torch.cuda.set_rng_state(self._device_random, self._device)

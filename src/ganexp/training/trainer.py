@@ -264,7 +264,7 @@ def validate(
         try:
             with exit_code_of_signal(trainer):
                 trainer.validate(gan, datamodule=data, verbose=False)
-                if trainer.received_sigterm:  # it came in the last batch, after which Lightning does not check
+                if trainer.received_sigterm:  # the signal came in the last batch, after which Lightning does not check
                     raise SIGTERMException
         except torch.OutOfMemoryError as error:
             raise UserError(

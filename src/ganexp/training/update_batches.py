@@ -1,4 +1,4 @@
-"""Choose the real images and labels of an update, and let the generator draw its other images."""
+"""Choose the real images and labels of an update, and compute the generated images of the update."""
 
 from collections.abc import Mapping
 
@@ -18,8 +18,8 @@ class UpdateBatches:
         networks: all networks by name.
         latent: distribution of the latents.
         num_classes: number of classes of a conditional GAN; 0 trains without labels.
-        labels: for each network, which labels the generated images get in the updates of this network: those of the
-            real batch (`real`), or random labels (`uniform`).
+        labels: for each network, which labels the generated images get in the updates of this network: the labels of
+            the real batch (`real`), or random labels (`uniform`).
     """
 
     def __init__(self, networks: nn.ModuleDict, latent: Latent, num_classes: int, labels: Mapping[str, str]) -> None:

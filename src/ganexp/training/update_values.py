@@ -45,7 +45,7 @@ class UpdateValues:
         return {network: total / self._counts[network] for network, total in self._sums.items()}
 
     def take(self, further: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return all values and the `further` ones as numbers, and begin new means. This waits for the device.
+        """Return the kept values and the `further` values as numbers, and begin new means. This waits for the device.
 
         If there are several processes, each process returns the means over all processes.
         """

@@ -1,4 +1,4 @@
-"""Update rules: the order and the number of the updates in a step, and the batches that they use.
+"""Update rules: the order and the number of the updates in a step, and the batches that the updates use.
 
 A step is one generator update. A rule describes a step as a sequence of phases, which `training/gan.py` carries out:
 
@@ -62,15 +62,15 @@ class FixedRatio:
 
     Args:
         n_critic: number of discriminator updates in each step that updates the discriminator.
-        n_gen: the discriminator is updated in every `n_gen`-th step only, so that its updates and those of the
-            generator have the ratio n_critic : n_gen.
+        n_gen: the discriminator is updated only in every `n_gen`-th step, so that discriminator updates and generator
+            updates have the ratio n_critic : n_gen.
         order: `discriminator_first`, `generator_first`, or `simultaneous`. With `simultaneous`, the gradients of both
             networks are computed before the weights of either network change (n_critic and n_gen must be 1).
         reuse_real: whether to use one real batch for all discriminator updates of a step.
         fakes: `fresh` draws new latents for every update. `shared` generates one batch of images at the start of a
             step and uses it for every update of the step.
         labels: which labels the generated images get in each network's updates: `uniform` draws them at random,
-            `real` takes those of the real batch.
+            `real` takes the labels of the real batch.
     """
 
     n_critic: UpdateCount = 1
@@ -86,7 +86,7 @@ class FixedRatio:
         for name in ("n_critic", "n_gen"):
             if self.order == "simultaneous" and getattr(self, name) != 1:
                 raise ValueError(f"order=simultaneous needs {name}=1, not {getattr(self, name)}")
-        self._steps_in_cycle = 0  # steps since the last one that updated the discriminator
+        self._steps_in_cycle = 0  # steps since the last step that updated the discriminator
 
     def phases(self, others: Sequence[str] = ()) -> Phases:
         """Yield the phases of one step.
@@ -126,7 +126,7 @@ class FixedRatio:
             real = "same" if self.reuse_real else "next"
 
     def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
-        """Return whether the step has enough discriminator updates: `updates` so far, the last with the loss `loss`."""
+        """Return whether `updates` discriminator updates are enough for this step; `loss` is the last update's loss."""
         return updates >= self.n_critic
 
     @property
@@ -217,7 +217,7 @@ class LossLimit(FixedRatio):
 
     @property
     def updates_per_step(self) -> int | None:
-        """The number of discriminator updates in a step: 1 without a limit; with a limit None, as losses decide."""
+        """The number of discriminator updates in a step: 1 if `limit` is None; otherwise None, as the losses decide."""
         return 1 if self.limit is None else None
 
     def state_dict(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def estimate(*overrides, cwd):
 
 @pytest.fixture(autouse=True)
 def own_scratch(tmp_path, monkeypatch):
-    """Create temporary files where the test can see them."""
+    """Let temporary files be created in `tmp_path`, where the test can see them."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 

@@ -1,4 +1,4 @@
-"""The counted operations, compared with the formula and with torch's counter."""
+"""The number of operations that `FlopCounter` counts, compared with a formula and with torch's counter."""
 
 import torch
 from torch import nn

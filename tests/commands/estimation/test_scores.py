@@ -15,7 +15,7 @@ seen = []
 
 
 class MeanBlue(Score):
-    """The mean level of images in [-1, 1]. `update` appends its arguments to `seen`."""
+    """The mean of all pixels, which lie in [-1, 1]. `update` appends its arguments to `seen`."""
 
     def update(self, images, indices, labels):
         seen.append((images, indices, labels))

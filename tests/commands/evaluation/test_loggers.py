@@ -22,7 +22,7 @@ def scalars(run):
 
 
 def test_tensorboard_keeps_the_last_evaluation_of_each_file(tmp_path, monkeypatch):
-    # The numbers of event files start from 0 again, because file names sort as text: 10 would come before 9.
+    # Number this process's event files from 0: file names are sorted as text, so 10 would come before 9.
     monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     run = run_with(tmp_path)
     logger = TensorBoard(run)

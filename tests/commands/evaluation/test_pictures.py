@@ -25,7 +25,7 @@ REAL = {
     ],
 )
 def test_nearest_images_come_from_the_searched_split(references, shown, kind, monkeypatch, tmp_path, capsys):
-    """A sample that is a real image has this image as its nearest one, at distance 0."""
+    """If a sample equals a real image, this real image is the nearest image of the sample, at distance 0."""
     drawn = []
     real = REAL[shown][-3:]
     monkeypatch.setattr(pictures, "sample_images", lambda *_: iter([from_uint8(real)]))

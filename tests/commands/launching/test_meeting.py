@@ -96,7 +96,7 @@ def test_run_is_handed_out_before_all_others_are_there(meetings, monkeypatch, tm
 
 @pytest.fixture
 def two_machines(meetings, monkeypatch):
-    """Return a config for two machines with two devices each, and the `Launch` of the other machine's process.
+    """Return a config for two machines with two devices each, and the `Launch` of a process on the second machine.
 
     For the second device of each machine, no process is started.
     """
@@ -113,7 +113,7 @@ def two_machines(meetings, monkeypatch):
 
 
 def ends_with(message, cfg, launch, run):
-    """Check that the first process ends with a message, and return whether the other machine's process fails, too."""
+    """Check that the first process ends with `message`; return whether the process of `launch` fails, too."""
     with ThreadPoolExecutor() as pool:
         code = pool.submit(take_part, launch)
         with pytest.raises(UserError, match=message):

@@ -1,4 +1,4 @@
-"""The overrides that a sweep needs, stores, and is resumed with."""
+"""The overrides that ganexp adds to the command line of a sweep, and the overrides that a sweep stores."""
 
 from pathlib import Path
 

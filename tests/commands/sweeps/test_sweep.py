@@ -41,7 +41,8 @@ def test_sweep_runs_every_combination(sweep):
     assert [run["groups"]["loss"] for run in runs] == ["hinge", "hinge", "wgan_gp", "wgan_gp"]
     assert all(run["status"] == "finished" for run in runs)
     outputs = path.parents[1]
-    assert all(re.fullmatch(r"[\w./+-]+", str((path / name).relative_to(outputs))) for name in names)  # no quote needed
+    # A shell needs no quotes around these paths.
+    assert all(re.fullmatch(r"[\w./+-]+", str((path / name).relative_to(outputs))) for name in names)
 
 
 @pytest.mark.slow

@@ -16,12 +16,13 @@ SECONDS = 0.4  # for each of the two measurements
 def best_rate(device: torch.device, dtype: torch.dtype, threads: int) -> float:
     """Return the best rate that was measured on a device, in floating-point operations per second.
 
-    On a GPU, 32-bit numbers are multiplied with TF32 if that is switched on.
+    On a GPU, 32-bit numbers are multiplied with TF32 if TF32 is switched on.
 
     Args:
         device: the device.
         dtype: the type of the numbers.
-        threads: the number of torch's threads. It is not set here; the cache has one rate for each number.
+        threads: the number of torch's threads. This function does not set the number, but the cache has one rate for
+            each number.
     """
     size, batch, calls = (8192, 256, 5) if device.type == "cuda" else (1024, 8, 1)
     matrix = torch.randn(size, size, device=device, dtype=dtype)

@@ -86,7 +86,7 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
     ):
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         dataset = target_name(cfg.data.source)
-        grows, cfg.schedule.growth = cfg.schedule.growth is not None, None  # the first steps of a growth are cheaper
+        grows, cfg.schedule.growth = cfg.schedule.growth is not None, None  # otherwise small networks are timed
         result = _estimate(cfg, Path(scratch))
     if grows:
         result.notes.append("the networks grow, and every step was assumed to cost as much as one at full size")

@@ -1,4 +1,4 @@
-"""Estimate how long the scores of an evaluation take, from a few images; random features replace the others."""
+"""Estimate how long the scores of an evaluation take: time a few images, and use random features for the others."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -103,7 +103,7 @@ def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[st
         run_cfg: the resolved config of the run.
         settings: the resolved settings of the command.
         metrics: the unresolved metrics of the command. If they have an extractor, they replace the metrics of the run;
-            otherwise they replace only its list of scores.
+            otherwise they replace only the run's list of scores.
 
     Raises:
         UserError: neither the run nor the command has metrics, or data.root or data.path does not apply to the dataset
@@ -144,8 +144,8 @@ def changes_since_training(run: RunDirectory, image_sets: Mapping[str, ImageSet]
 def summarize_logits(logits: Mapping[str, Tensor]) -> dict[str, float]:
     """Return the mean logit of each kind of image.
 
-    `train_above_test` is the probability that a training image gets a higher logit than a held-out image. At 0.5 the
-    discriminator does not distinguish them.
+    `train_above_test` is the probability that a training image gets a higher logit than a held-out image. At 0.5,
+    the discriminator does not distinguish training images from held-out images.
     """
     means = {kind: values.mean().item() for kind, values in logits.items()}
     if "test" in logits:

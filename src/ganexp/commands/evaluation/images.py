@@ -87,7 +87,7 @@ def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
 
 
 def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) -> ImageSet:
-    """Return the images to score, labelled with the classes of the dataset, or without labels if either has no classes.
+    """Return `scored` with the class numbers of `image_set`, or without labels if one of these two has no classes.
 
     If there is only one class directory, and its name is not a class of the dataset, the images have no classes.
 

@@ -56,7 +56,7 @@ def save_pictures(
 def save_nearest(
     gan: GAN, scores: Scores, image_sets: Mapping[str, ImageSet], seed: int, path: Path, title: str
 ) -> None:
-    """Save a picture of ten samples, each with the real images whose features are nearest to those of the sample.
+    """Save a picture of ten samples, each with the real images whose features are nearest to the sample's features.
 
     The real images are training images, unless the scores compare the samples only with another split.
     """
@@ -74,7 +74,7 @@ def save_nearest(
 
 
 def feature_samples(gan: GAN, scores: Scores, seed: int) -> tuple[Tensor, Tensor] | None:
-    """Return features (≤ 500, d) of real images, and (500, d) of samples; None if there are too few to draw."""
+    """Return features (n ≤ 500, d) of real images, and (500, d) of samples; None if n or d is less than 2."""
     real = next(iter(scores.references.values())).features
     real = real[evenly_spaced(len(real), PROJECTED)].cpu()
     if min(real.shape) < 2:

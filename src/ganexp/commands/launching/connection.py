@@ -43,7 +43,7 @@ def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
     with others_of_machine(launch, group) as others:
         try:
             meeting.hand_out(SharedRun(cfg, str(run.path.absolute())))
-            # the processes that were started only above have not arrived yet
+            # the processes that were started above have not arrived yet
             meeting.wait_for_others(group.size, lambda: _check_running(others, meeting))
             processes.join(group, meeting.store)
             say(f"processes: {group.size}, each with {cfg.schedule.batch_size // group.size} images of a batch")
@@ -93,7 +93,7 @@ def _codes_of_ended(others: Processes) -> str | None:
     """Return the exit codes of the processes that have ended, or None if all are running."""
     for other in others:
         with suppress(subprocess.TimeoutExpired):
-            other.wait(1)  # a connection breaks shortly before its process has ended
+            other.wait(1)  # a connection breaks shortly before the process at its other end has ended
     codes = [str(other.returncode) for other in others if other.returncode is not None]
     return ", ".join(codes) or None
 

@@ -10,7 +10,9 @@ from ganexp.errors import UserError
 
 BY_HAND = ("NODE_RANK", "MASTER_ADDR", "MASTER_PORT")
 MAX_PORT = 65_535
-FIRST_PORT = 15000  # plus the last four digits of SLURM's job id, as in Lightning, plus the number of the job's step
+# The port under SLURM is this number plus the last four digits of the job id, as in Lightning, plus the number of the
+# job's step.
+FIRST_PORT = 15000
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Launch:
     """The place of this process among the processes that were started for a training, and where all of them meet.
 
     Attributes:
-        by: what has started the processes, or environment variables that show this; for messages.
+        by: the program that has started the processes, or environment variables that were set for them; for messages.
         rank: number of this process among all processes; None if it depends on the number of devices of a machine.
         size: number of all processes; None if it depends on the config.
         local_rank: number of this process among the processes of its machine.
@@ -58,7 +60,7 @@ def launched(environ: Mapping[str, str] = os.environ) -> Launch | None:
     """Return how this process was started together with others; None if `ganexp` was started alone.
 
     Raises:
-        UserError: an environment variable that must be a number, or a port, is not one.
+        UserError: an environment variable is not a whole number, or MASTER_PORT is not a valid port.
     """
     launch = _by_torchrun(environ) or _by_srun(environ) or _by_hand(environ)
     if launch is not None and not 0 < launch.port <= MAX_PORT:

@@ -19,8 +19,10 @@ from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
 SECONDS_TO_HEAR = 10.0  # time for the other processes to read an exit code before the store ends
-BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"  # keys of values that all starts of the processes share
-RUN, PRESENT, COMPLETE, HEARD, FAILURE = "run", "present", "complete", "heard", "failure"  # keys of values of one start
+# Keys whose values stay when a launcher starts all processes again
+BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"
+# Keys whose values belong to one start of all processes
+RUN, PRESENT, COMPLETE, HEARD, FAILURE = "run", "present", "complete", "heard", "failure"
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Meeting:
     def _answer(self) -> None:
         """Send the number of this start to each process that has arrived.
 
-        Arrivals of earlier starts are answered as well, which has no effect, because their processes have ended.
+        Processes of earlier starts get this number as well, which has no effect, because these processes have ended.
         """
         for number in range(self._answered + 1, self._all_starts.add(ARRIVED, 0) + 1):
             self._all_starts.set(f"{ARRIVED} {number}", self._start)
@@ -113,7 +115,7 @@ class Meeting:
         _wait_for(self.store, COMPLETE, check)
 
     def begun_run(self) -> Path | None:
-        """Return the directory of the run that was begun before a restart by the launcher; None if there is none."""
+        """Return the directory of the run that was begun before the launcher's restart; None if no run was begun."""
         path = Path(self._all_starts.get(BEGUN).decode()) if self._all_starts.check([BEGUN]) else None
         return path if path is not None and RunDirectory(path).metadata_file.exists() else None
 

@@ -15,7 +15,8 @@ from ganexp.errors import UserError, first_line
 
 SECONDS_TO_MEET = 600.0
 SECONDS_TO_CONNECT = 10.0  # time limit for connecting with a store
-# A process prints what it waits for after this time, and again after three times, nine times, … this time.
+# After this many seconds, a process that waits prints what it waits for; it prints this again after 3 times, 9 times,
+# 27 times, … as many seconds.
 SECONDS_OF_SILENCE = 10.0
 POLL = 0.1  # seconds between two tries
 

@@ -13,7 +13,7 @@ TRAININGS = ("train", "resume")  # commands that several processes can run toget
 
 @contextmanager
 def together(command: str) -> Iterator[Path | None]:
-    """Run the block in the first of several processes; the others take part in its training, and exit instead.
+    """Run the block in the first of several processes; the others take part in the training, and then exit.
 
     If there is no launcher, or the command is not in `TRAININGS`, the block runs as usual. If torchrun has restarted
     the processes of `ganexp train` after a failure, the block gets the directory of the run that they have begun, and

@@ -1,4 +1,4 @@
-"""The overrides of a sweep: those that ganexp adds, those in sweep.json, and those that resume the sweep.
+"""Choose the overrides that ganexp adds to a sweep, stores in sweep.json, and uses to resume the sweep.
 
 Must not import torch at import time.
 """
@@ -77,7 +77,7 @@ def task_overrides(hydra_config: Any) -> list[str]:
     """Return the unchanged overrides of a run or sweep, without those of Hydra's own settings.
 
     Args:
-        hydra_config: Hydra's settings. Reading the list of overrides item by item would resolve ${…} in them.
+        hydra_config: Hydra's settings. Reading the list of overrides item by item would resolve ${…} in the overrides.
     """
     overrides: Any = OmegaConf.to_container(hydra_config.overrides, resolve=False)
     return [str(override) for override in overrides["task"]]

@@ -1,4 +1,4 @@
-"""Hand settings of a sweep that only its jobs have, such as settings of a compared experiment, to Hydra's sweeper.
+"""Hand settings that exist only in the jobs of a sweep, such as an experiment's own settings, to Hydra's sweeper.
 
 Hydra applies the overrides of a sweep to a config without the options that the sweep varies, and would refuse such
 settings there. Hydra's sweeper, however, applies settings to every job. Must not import torch.
@@ -29,7 +29,7 @@ MAX_LISTED = 6  # jobs that a message names
 
 
 def hand_settings_to_jobs(command: Command, folders: Sequence[Path]) -> Command:
-    """Return a sweep's command in which settings that only its jobs have are passed as parameters of Hydra's sweeper.
+    """Turn settings that exist only in a sweep's jobs into parameters of Hydra's sweeper, and return the new command.
 
     Args:
         command: a parsed command line; one that is not a sweep is returned unchanged.
@@ -49,7 +49,7 @@ def hand_settings_to_jobs(command: Command, folders: Sequence[Path]) -> Command:
 
 
 def _compose_shared_options(command: Command, folders: Sequence[Path]) -> DictConfig | None:
-    """Return the config with the overrides of groups that all jobs share; None if it cannot be composed."""
+    """Return the config with the options that all jobs share; None if it cannot be composed."""
     parser = OverridesParser.create()
     try:
         parsed = parser.parse_overrides(list(command.arguments))
@@ -88,7 +88,7 @@ class Job:
     """A job of a sweep that has other options than the jobs before it.
 
     Attributes:
-        label: the options that this job has in the groups that the sweep varies; empty if it varies no groups.
+        label: the options that this job has in the groups that the sweep varies; empty if the sweep varies no groups.
         cfg: the config of this job, without the settings that are checked.
     """
 

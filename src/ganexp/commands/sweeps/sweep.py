@@ -56,7 +56,7 @@ class SweepStopped(BaseException):
 def closing_sweeps() -> Iterator[None]:
     """Release the lock of the sweep at the end of the block, and remove its directory if no job was started.
 
-    Lines that are the same for several jobs, such as those on the dataset, are printed once within the block.
+    Lines that are the same for several jobs, such as the summary of the dataset, are printed once within the block.
     """
     created: list[SweepDirectory] = []
     token = _created.set(created)

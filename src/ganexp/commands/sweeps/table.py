@@ -31,7 +31,7 @@ def print_jobs(jobs: Jobs) -> None:
 
 
 def _best_job(jobs: Jobs) -> str | None:
-    """Return the job with the lowest objective; None if fewer than two have one, or if protocols differ."""
+    """Return the job with the lowest objective; None if fewer than two jobs have one, or if their protocols differ."""
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
     protocols = {(jobs[name].get("protocol") or {}).get("id") for name in objectives}
     if len(objectives) < 2 or len(protocols) > 1:

@@ -35,13 +35,14 @@ def refuse_unsafe(override: str, file: Path) -> None:
             raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it names a file elsewhere.")
         if (address := ADDRESS.search(part)) and not trust.is_own_address(address[1].strip(" '\"")):
             raise UserError(
-                f"{file}: {override}: the results and your MLflow password would go to this server.\n"
-                f"If it is yours: MLFLOW_TRACKING_URI={address[1]} ganexp …"
+                f"{file}: {override}: this server is not the one in MLFLOW_TRACKING_URI, and the results and your "
+                "MLflow password would go to this server.\n"
+                f"If the server is yours: MLFLOW_TRACKING_URI={address[1]} ganexp …"
             )
 
 
 def _refuse_forms(override: str, file: Path) -> None:
-    """Refuse flags, settings of Hydra itself except its sweeper's, and targets that are hidden or not trusted."""
+    """Refuse flags, targets that are hidden or not trusted, and Hydra's own settings except SWEEPER_OVERRIDE."""
     key = override.split("=")[0]
     if override.startswith("-") or ("hydra" in key and not SWEEPER_OVERRIDE.match(override)):
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")

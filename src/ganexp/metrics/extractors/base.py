@@ -10,7 +10,7 @@ from ganexp.tf32 import without_tf32
 
 
 class Extractor(nn.Module):
-    """Base class of feature extractors. A subclass defines `extract` and the attributes.
+    """Base class of feature extractors. A subclass defines `extract` and the attributes below.
 
     Attributes:
         name: name of the extractor, which is part of the name of every score.

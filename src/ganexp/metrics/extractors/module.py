@@ -15,10 +15,10 @@ LIBRARIES = ("builtins", "torch", "torchvision")  # libraries whose source code 
 class ModuleExtractor(Extractor):
     """A PyTorch module as a feature extractor, in evaluation mode and without gradients.
 
-    The extractor takes the attributes `name`, `input` and `facts` from the module; if the module has no `name`, it is
-    the name of the module's class in lower case. The identity of the extractor depends on the weights of the module, on
-    the source code of its class and of all its layers that are not from a library, and on the settings. Cached
-    statistics of another version of the module are therefore not used.
+    The extractor takes the attributes `name`, `input` and `facts` from the module; if the module has no `name`,
+    the extractor has the name of the module's class in lower case. The identity of the extractor depends on the weights
+    of the module, on the source code of its class and of all its layers that are not from a library, and on the
+    settings. Cached statistics of another version of the module are therefore not used.
 
     Args:
         module: module that maps uint8 images (N, C, H, W) to features (N, d), or to a tuple of features and class

@@ -19,7 +19,7 @@ from ganexp.types import PositiveInt
 
 
 class TimmExtractor(Extractor):
-    """A network of timm, on images that are normalised and, by default, resized as in its training.
+    """A network of timm, on images that are normalised and, by default, resized as in the network's training.
 
     The features are the inputs of the network's classifier. The name of the extractor is the name of the network in
     lower case, with all characters except letters and digits replaced by underscores.
@@ -90,7 +90,7 @@ def _import_timm() -> ModuleType:
 
 
 def _check_model(timm: Any, model: str) -> None:
-    names = [*timm.list_models(), *timm.list_pretrained()]  # with or without weights: resnet50.a1_in1k, resnet50
+    names = [*timm.list_models(), *timm.list_pretrained()]  # both resnet50 and resnet50.a1_in1k are valid
     if model not in names:
         close = get_close_matches(model, names, n=3)
         hint = f"; did you mean {' or '.join(close)}?" if close else ""

@@ -55,7 +55,7 @@ def _download(url: str, advice: str) -> None:
 
 
 def _check_hash(path: Path) -> None:
-    """Raise a UserError if the file name ends with digits of a SHA-256 that the file's hash does not begin with."""
+    """Raise a UserError if the file name ends with digits of a SHA-256, and the file's hash has other first digits."""
     match = HASH_REGEX.search(path.name)
     expected = match.group(1) if match else ""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
