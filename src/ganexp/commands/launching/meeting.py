@@ -162,6 +162,7 @@ class Meeting:
         """Tell the first process, if it is still running, why this process has failed."""
         with suppress(RuntimeError):
             self.store.set(FAILURE, failure)
+            self.store.get(FAILURE)  # `set` does not wait until the store has the value
 
     def failure(self) -> str | None:
         """Return why another process has failed; None if no process has reported a failure."""
