@@ -75,6 +75,16 @@ def test_run_that_ends_by_discriminator_updates(tmp_path):
     (note,) = result["notes"]
     assert "ends after 1,000 discriminator updates: at 2" in note  # each step except the first has five updates
     assert result["hours"] < 400 * result["seconds_a_step"] / 3600
+    assert estimate(*words, "schedule.steps=20", "schedule.max_d_steps=1000", cwd=tmp_path)["notes"] == []
+
+
+def test_evaluations_are_counted_in_discriminator_updates(tmp_path):
+    """An epoch of the digits has 10 batches, and each step except the first makes five updates."""
+    words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=0.001", "metrics=none", "trainer=cpu")
+    epochs = ("schedule.batch_size=143", "schedule.evaluate_every_epochs=1", "schedule.steps=200")
+    result = estimate(*words, *epochs, cwd=tmp_path)
+    assert result["notes"] == []
+    assert 90 < result["evaluations"] < 102
 
 
 def test_missing_dataset_is_replaced_by_random_images(tmp_path, monkeypatch):

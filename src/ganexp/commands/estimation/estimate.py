@@ -148,8 +148,8 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     scoring = ScoringTime(0.0)
     if cfg.metrics.extractor:
         scoring = time_scores(cfg, gan, image_set, is_here, images, scratch)
-    steps, notes = _steps(cfg, gan)
-    evaluations = math.ceil(_counted(cfg, steps) / cfg.schedule.evaluate_every) + 1  # one before the first step
+    steps, counted, notes = _length(cfg, gan)
+    evaluations = math.ceil(counted / cfg.schedule.evaluate_every) + 1  # one before the first step
     seconds_an_evaluation = drawing_seconds + scoring.seconds + _checkpoints(cfg) * saving_seconds
     training_seconds, evaluation_seconds = steps * seconds_a_step, evaluations * seconds_an_evaluation
     total_seconds = training_seconds + evaluation_seconds
@@ -167,7 +167,7 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
         once_hours={what: _four_digits(seconds / 3600) for what, seconds in scoring.once_seconds.items()},
         memory_gib=_four_digits(_memory_bytes(cfg, images - len(image_set)) / GIB),
         gpu_memory_gib=_gpu_memory_gib(device),
-        disk_gib=_four_digits(_disk_bytes(cfg, files, steps, evaluations) / GIB),
+        disk_gib=_four_digits(_disk_bytes(cfg, files, counted, evaluations) / GIB),
         notes=[*scoring.notes, *notes],
     )
 
@@ -183,9 +183,12 @@ def _checkpoints(cfg: DictConfig) -> int:
     return 2 if cfg.metrics.extractor else 1
 
 
-def _disk_bytes(cfg: DictConfig, files: _Files, steps: int, evaluations: int) -> int:
-    """Return the disk space of a run of `steps` steps in bytes: checkpoints, pictures and logged points."""
-    points = _counted(cfg, steps) // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
+def _disk_bytes(cfg: DictConfig, files: _Files, counted: int, evaluations: int) -> int:
+    """Return the disk space of a run in bytes: checkpoints, pictures and logged points.
+
+    `counted` is the length of the run in the unit in which evaluations and logged points are counted.
+    """
+    points = counted // min(cfg.trainer.log_every, cfg.schedule.evaluate_every)
     pictures = 2 * (evaluations + 2)  # each is saved as a file and in TensorBoard; two show interpolations
     checkpoints = _checkpoints(cfg) + len(cfg.schedule.keep_at)
     return checkpoints * files.checkpoint + pictures * files.picture + points * BYTES_PER_LOG_POINT
@@ -267,20 +270,20 @@ def _draw_pictures(gan: GAN, run: RunDirectory) -> int:
     return path.stat().st_size
 
 
-def _steps(cfg: DictConfig, gan: GAN) -> tuple[int, list[str]]:
-    """Return the length of the run in steps, and a note if a number of discriminator updates ends the run."""
-    most = cfg.schedule.max_d_steps
-    if not most:
-        return cfg.schedule.steps, []
-    steps = min(cfg.schedule.steps, most * gan.step // gan.d_steps)
-    note = f"the run ends after {most:,} discriminator updates: at {steps:,} steps, as estimated from the timed steps"
-    return steps, [note]
+def _length(cfg: DictConfig, gan: GAN) -> tuple[int, int, list[str]]:
+    """Return the length of the run in steps, its length in the unit in which evaluations are counted, and notes.
 
-
-def _counted(cfg: DictConfig, steps: int) -> int:
-    """Return the length of a run of `steps` steps, in the unit in which its evaluations are counted."""
-    schedule = cfg.schedule
-    return schedule.max_d_steps or steps if schedule.evaluate_by == "d_steps" else steps
+    If the losses determine the number of discriminator updates in a step, the mean of the timed steps is used.
+    """
+    schedule, most = cfg.schedule, cfg.schedule.max_d_steps or math.inf
+    d_steps = min(most, math.ceil(schedule.steps * gan.d_steps / gan.step))
+    steps, notes = schedule.steps, []
+    if d_steps == most:
+        steps = min(steps, most * gan.step // gan.d_steps)
+        notes = [
+            f"the run ends after {most:,} discriminator updates: at {steps:,} steps, as estimated from the timed steps"
+        ]
+    return steps, d_steps if schedule.evaluate_by == "d_steps" else steps, notes
 
 
 def _memory_bytes(cfg: DictConfig, missing_images: int) -> int:
