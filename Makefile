@@ -23,7 +23,7 @@ setup: .venv/ready ## create .venv and install ganexp in it, with the tools for 
 	@echo "installing (torch with CUDA is large: a minute or more)"
 	@awk '/^[^ ]/ {inside = /^(setuptools|uv)==/} inside' constraints.txt > .venv/first.txt
 	$(INSTALL) --require-hashes -r .venv/first.txt
-	$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode $(PINNED) || \
+	@$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode $(PINNED) || \
 		{ echo "uv failed: installing with pip instead"; $(INSTALL) $(PINNED); }
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
