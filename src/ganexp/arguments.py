@@ -1,4 +1,4 @@
-"""Parse the command line into a command and its arguments. Must not import torch."""
+"""Parse the command line into a command and its arguments. This module must not import torch."""
 
 import argparse
 import os

@@ -1,7 +1,7 @@
 """Parse the command line and run its command.
 
 train, evaluate, sample and describe are Hydra primary configs; resume, list and report parse their own arguments. Only
-this module prints errors and exits. Must not import torch, so that `ganexp --help` is fast.
+this module prints errors and exits. This module must not import torch, so that `ganexp --help` is fast.
 """
 
 import json

@@ -1,4 +1,7 @@
-"""Print progress bars, tables, short paths and counts; only the process of rank 0 prints. Must not import torch."""
+"""Print progress bars and tables, only in the process of rank 0, and format paths and counts.
+
+This module must not import torch.
+"""
 
 import io
 import json

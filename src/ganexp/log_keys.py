@@ -7,7 +7,7 @@ scores      the scores of an evaluation
 logits      the discriminator's mean logits, and the mean probabilities that these logits stand for
 failures    a failure that the guard has found
 
-Must not import torch.
+This module must not import torch.
 """
 
 LOSS = "loss/"

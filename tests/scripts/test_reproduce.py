@@ -30,7 +30,7 @@ def write(monkeypatch, *arguments):
 
 
 def lines_of(directory, case, form, score):
-    """Return the other cells of each line of `directory`/table.md that begins with the case, the form and the score."""
+    """Find the lines of table.md that begin with case, form and score, and return the other cells of each line."""
     start = f"| {case} | {form} | {score} |"
     lines = (directory / "table.md").read_text().splitlines()
     return [[cell.strip() for cell in line[len(start) : -1].split("|")] for line in lines if line.startswith(start)]

@@ -1,4 +1,4 @@
-"""The rules by which the guard finds failures: functions of logged numbers. Must not import torch."""
+"""The rules by which the guard finds failures: functions of logged numbers. This module must not import torch."""
 
 import math
 import statistics

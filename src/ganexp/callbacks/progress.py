@@ -65,7 +65,7 @@ class ProgressLine(ProgressBar):
             self._print(pl_module)
 
     def _measure_from(self, gan: GAN) -> None:
-        """Start the measurement of speed at the current step."""
+        """Measure the speed from the current step on."""
         self.started_at = time.monotonic()
         self.first_share, self.first_step = share_done(gan), gan.step
         self.first_seconds = gan.clock.seconds()

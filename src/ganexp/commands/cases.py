@@ -1,6 +1,6 @@
 """The published cases, for `ganexp list`. Facts that need a composed config are computed once, and then cached.
 
-Must not import torch at import time.
+This module must not import torch at import time.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The commands of ganexp, with their help texts. Must not import torch.
+"""The commands of ganexp, with their help texts. This module must not import torch.
 
 A command without its own config, except `resume`, has a module of the same name in this package, whose
 `main(arguments)` runs the command.

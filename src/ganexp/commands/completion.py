@@ -1,4 +1,7 @@
-"""Complete what Hydra does not complete in the shell: commands, experiments and paths. Must not import torch."""
+"""Complete what Hydra does not complete in the shell: commands, experiments and paths.
+
+This module must not import torch.
+"""
 
 import glob
 import os

@@ -1,4 +1,7 @@
-"""Print what `ganexp describe` returns: readable lines on a terminal, JSON to a file or pipe. Must not import torch."""
+"""Print what `ganexp describe` returns: readable lines on a terminal, JSON to a file or pipe.
+
+This module must not import torch.
+"""
 
 import json
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Print the help of ganexp and of the commands with a Hydra config. Must not import torch.
+"""Print the help of ganexp and of the commands with a Hydra config. This module must not import torch.
 
 Hydra's own --help lists groups and settings without explanations, and takes a second.
 """

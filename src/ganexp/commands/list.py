@@ -1,4 +1,7 @@
-"""Run `ganexp list`: print the published cases, the options of a config group, or the layers. Must not import torch."""
+"""Run `ganexp list`: print the published cases, the options of a config group, or the layers.
+
+This module must not import torch.
+"""
 
 import json
 from collections.abc import Iterator, Sequence

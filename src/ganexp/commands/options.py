@@ -1,6 +1,6 @@
 """List what can be chosen: the options of config groups and the layers of networks, described by their comments.
 
-Must not import torch.
+This module must not import torch.
 """
 
 import ast

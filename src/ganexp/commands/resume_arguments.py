@@ -1,4 +1,4 @@
-"""Parse the arguments of `ganexp resume`. Must not import torch."""
+"""Parse the arguments of `ganexp resume`. This module must not import torch."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Find the setting that changes a path of a command, for errors about this path. Must not import torch."""
+"""Find the setting that changes a path of a command, for errors about this path. This module must not import torch."""
 
 import os
 import re

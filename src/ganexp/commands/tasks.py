@@ -1,4 +1,7 @@
-"""Run the commands with the configs that Hydra has composed for them. Must not import torch at import time."""
+"""Run the commands with the configs that Hydra has composed for them.
+
+This module must not import torch at import time.
+"""
 
 import gc
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """Check values of a config against type annotations, and describe the allowed values in plain English.
 
 Numbers, strings and Booleans are checked strictly: 3.0, '3' and true are not whole numbers, but 3 is a number.
-The values of tuples and other sequence types are lists, as in YAML. Must not import torch.
+The values of tuples and other sequence types are lists, as in YAML. This module must not import torch.
 """
 
 import json

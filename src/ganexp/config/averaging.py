@@ -1,4 +1,4 @@
-"""Warn if the average of the generator's weights spans more steps than the run. Must not import torch."""
+"""Warn if the average of the generator's weights spans more steps than the run. This module must not import torch."""
 
 from omegaconf import DictConfig
 

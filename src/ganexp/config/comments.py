@@ -1,4 +1,7 @@
-"""Read the comments in config files and schemas, which the help shows for each setting. Must not import torch."""
+"""Read the comments in config files and schemas, which the help shows for each setting.
+
+This module must not import torch.
+"""
 
 import ast
 import inspect

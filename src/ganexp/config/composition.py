@@ -1,4 +1,4 @@
-"""Compose configs in code, with both Hydra 1.3 and 1.4. Must not import torch."""
+"""Compose configs in code, with both Hydra 1.3 and 1.4. This module must not import torch."""
 
 import warnings
 from collections import defaultdict

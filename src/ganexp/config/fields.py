@@ -1,4 +1,7 @@
-"""Declare the allowed values of schema fields, and check the values of a config against them. Must not import torch."""
+"""Declare the allowed values of schema fields, and check the values of a config against them.
+
+This module must not import torch.
+"""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import Field, field, fields, is_dataclass

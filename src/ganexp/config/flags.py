@@ -1,4 +1,7 @@
-"""Recognise overrides in the form of flags, such as --loss=hinge instead of loss=hinge. Must not import torch."""
+"""Recognise overrides in the form of flags, such as --loss=hinge instead of loss=hinge.
+
+This module must not import torch.
+"""
 
 from collections.abc import Sequence
 

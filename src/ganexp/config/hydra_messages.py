@@ -1,4 +1,4 @@
-"""Read what Hydra states only in the texts of its errors. Must not import torch."""
+"""Read what Hydra states only in the texts of its errors. This module must not import torch."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Explain an interpolation, such as ${seed}, that cannot be resolved. Must not import torch."""
+"""Explain an interpolation, such as ${seed}, that cannot be resolved. This module must not import torch."""
 
 import re
 from collections.abc import Iterator, Sequence

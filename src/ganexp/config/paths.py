@@ -1,4 +1,7 @@
-"""Make the paths of a config absolute, so that a run finds its files from every directory. Must not import torch."""
+"""Make the paths of a config absolute, so that a run finds its files from every directory.
+
+This module must not import torch.
+"""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping

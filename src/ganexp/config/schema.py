@@ -1,4 +1,4 @@
-"""The typed root of each command's config, and the resolvers for the YAML files. Must not import torch.
+"""The typed root of each command's config, and the resolvers for the YAML files. This module must not import torch.
 
 `sections.py` declares the sections of a root.
 """

@@ -1,8 +1,8 @@
-"""The typed sections of a config: data, model, loss, schedule, metrics, trainer, debug, sweep. Must not import torch.
+"""The typed sections of a config: data, model, loss, schedule, metrics, trainer, debug, sweep.
 
-Each field declares a type, to which OmegaConf converts the values of overrides. A field with `limited` or `limits` also
-declares the allowed values. The arguments of a `_target_` are checked against the signature of the target, see
-`instantiate.py`.
+This module must not import torch. Each field declares a type, to which OmegaConf converts the values of overrides. A
+field with `limited` or `limits` also declares the allowed values. The arguments of a `_target_` are checked against the
+signature of the target, see `instantiate.py`.
 """
 
 from dataclasses import dataclass, field

@@ -1,6 +1,7 @@
 """Explain an override that Hydra refuses: name it, list the valid options, and suggest the closest match.
 
-There is one function for each kind of error. It returns an empty string for other errors. Must not import torch.
+There is one function for each kind of error. It returns an empty string for other errors. This module must not import
+torch.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """Quote strings on the command line, because Hydra reads 2024_01_01 as a number. Expand `~`, because Hydra does not.
 
-The types in the schemas of ganexp and Hydra show which keys have string values. Must not import torch.
+The types in the schemas of ganexp and Hydra show which keys have string values. This module must not import torch.
 """
 
 import os

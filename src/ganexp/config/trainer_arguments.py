@@ -1,7 +1,7 @@
 """Arguments of Lightning's Trainer that a config cannot set, each with the reason and the setting to use instead.
 
 `sections.Trainer` declares the arguments that a config can set. A test checks that each argument of `pl.Trainer` is in
-one of the two places. Must not import torch.
+one of the two places. This module must not import torch.
 """
 
 from collections.abc import Callable, Iterator, Mapping

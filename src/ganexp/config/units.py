@@ -1,6 +1,6 @@
 """Choose between steps and epochs if a config sets the length of a run or the evaluation interval in both units.
 
-Must not import torch.
+This module must not import torch.
 """
 
 from collections.abc import Iterator, Sequence

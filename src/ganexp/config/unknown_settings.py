@@ -1,4 +1,7 @@
-"""Refuse settings that no schema declares, because Hydra accepts any key after a `+`. Must not import torch."""
+"""Refuse settings that no schema declares, because Hydra accepts any key after a `+`.
+
+This module must not import torch.
+"""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass

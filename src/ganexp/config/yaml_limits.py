@@ -1,4 +1,7 @@
-"""Refuse YAML texts that a YAML reader would never finish reading, or that would crash it. Must not import torch."""
+"""Refuse YAML texts that a YAML reader would never finish reading, or that would crash it.
+
+This module must not import torch.
+"""
 
 import yaml
 

@@ -205,7 +205,7 @@ def _range_of_file(image: Image.Image) -> tuple[float, float]:
         return 0, 2**16 - 1
     raise UserError(
         f"it has {kind}, and the file does not define the values of black and white.\n"
-        "Set data.source.value_range=[0,1], with the right two values, or save the images with 8 or 16 bits."
+        "Give these two values, for example data.source.value_range=[0,1], or save the images with 8 or 16 bits."
     )
 
 

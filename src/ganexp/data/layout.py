@@ -1,4 +1,4 @@
-"""Decide which folders of a listing are splits and which are classes. Must not import torch."""
+"""Decide which folders of a listing are splits and which are classes. This module must not import torch."""
 
 import unicodedata
 from collections import defaultdict

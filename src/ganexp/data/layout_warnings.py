@@ -1,4 +1,7 @@
-"""Find probable mistakes in the classes of a listing, and suggest how to correct them. Must not import torch."""
+"""Find probable mistakes in the classes of a listing, and suggest how to correct them.
+
+This module must not import torch.
+"""
 
 import re
 from collections import Counter

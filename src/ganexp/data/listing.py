@@ -1,6 +1,6 @@
 """List the images of a directory or zip by split and class, without opening the images.
 
-Must not import torch, because a resolver of the config counts classes with this module.
+This module must not import torch, because a resolver of the config counts classes with this module.
 """
 
 import time

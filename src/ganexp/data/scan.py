@@ -1,4 +1,7 @@
-"""Find the image files of a directory or zip, and count all other files by extension. Must not import torch."""
+"""Find the image files of a directory or zip, and count all other files by extension.
+
+This module must not import torch.
+"""
 
 import os
 import posixpath

@@ -1,4 +1,4 @@
-"""Read the labels in `dataset.json`, the index that StyleGAN's tools write. Must not import torch.
+"""Read the labels in `dataset.json`, the index that StyleGAN's tools write. This module must not import torch.
 
 It contains `{"labels": [["00000/img00000000.png", 3], …]}`, with paths relative to the file, or `{"labels": null}`.
 """

@@ -112,7 +112,7 @@ class SlicedWasserstein(SampleScore):
 
 
 def pyramid_heights(height: int) -> list[int]:
-    """Return the heights of the levels of a pyramid, from full resolution down to at least 16.
+    """Return the heights of a pyramid's levels: the full height, then halves of it that are whole and at least 16.
 
     Example:
         >>> pyramid_heights(96), pyramid_heights(28)

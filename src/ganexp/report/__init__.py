@@ -1,1 +1,1 @@
-"""Read many run directories, and compare them in tables and on an HTML page. Must not import torch."""
+"""Read many run directories, and compare them in tables and on an HTML page. This module must not import torch."""

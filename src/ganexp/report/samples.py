@@ -126,9 +126,9 @@ def _caption(run: Run, configuration: Configuration) -> str:
 
 
 def _real_images(runs: Sequence[Run]) -> Grid | None:
-    """Return the real images of the first run that has a picture of them.
+    """Return a grid of the real images of the first run that has a picture of them.
 
-    If the runs have different datasets, the remark names this run.
+    If the runs have different datasets, the grid's `remark` names the run from which the images come.
     """
     remark = len({run.dataset for run in runs}) > 1
     for run in runs:

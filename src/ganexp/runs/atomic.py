@@ -1,6 +1,6 @@
 """Write files atomically: at any time, a file has either its whole old content or its whole new content.
 
-This also holds after a crash, and for other processes that read the file. Must not import torch.
+This also holds after a crash, and for other processes that read the file. This module must not import torch.
 """
 
 import os

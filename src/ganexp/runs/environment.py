@@ -1,4 +1,4 @@
-"""Record the environment of a run: time, versions, machine, command and commits. Must not import torch.
+"""Record the environment of a run: time, versions, machine, command and commits. This module must not import torch.
 
 The build hook of the package imports this module, so it may import only the standard library, and modules of ganexp
 that do the same.

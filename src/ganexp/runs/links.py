@@ -1,4 +1,4 @@
-"""Refuse run directories with links to files elsewhere. Must not import torch."""
+"""Refuse run directories with links to files elsewhere. This module must not import torch."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Choose names for the directories of runs and of sweep jobs. Must not import torch."""
+"""Choose names for the directories of runs and of sweep jobs. This module must not import torch."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Explain operating system errors: name the path and the setting that changes it. Must not import torch."""
+"""Explain operating system errors: name the path and the setting that changes it. This module must not import torch."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Record which process trains a run, and find out later whether it still exists. Must not import torch."""
+"""Record which process trains a run, and find out later whether it still exists. This module must not import torch."""
 
 import os
 import platform

@@ -1,4 +1,4 @@
-"""Read run.json and metrics.jsonl, which may be damaged, or come from a stranger. Must not import torch."""
+"""Read run.json and metrics.jsonl, which may be damaged, or come from a stranger. This module must not import torch."""
 
 import json
 from pathlib import Path

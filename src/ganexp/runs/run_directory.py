@@ -1,4 +1,6 @@
-"""The run directory: the paths of its files, and functions to create, write and read it. Must not import torch.
+"""The run directory: the paths of its files, and functions to create, write and read it.
+
+This module must not import torch. The files are:
 
 config.yaml      the resolved config
 run.json         metadata: status, versions, machine, times, final scores

@@ -1,4 +1,4 @@
-"""The sweep directory: sweep.json, and one run directory for each job. Must not import torch.
+"""The sweep directory: sweep.json, and one run directory for each job. This module must not import torch.
 
 sweep.json has two keys, which never change:
 

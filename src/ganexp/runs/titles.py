@@ -1,4 +1,4 @@
-"""The title of a run's pictures. Must not import torch."""
+"""The title of a run's pictures. This module must not import torch."""
 
 from pathlib import PurePath
 

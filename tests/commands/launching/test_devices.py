@@ -128,7 +128,7 @@ def test_refused_config_is_printed_once_and_ends_all(tmp_path):
         (("trainer.compile=true",), "use trainer.compile=false"),
         (("trainer.sync_batchnorm=true",), "trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs"),
         (("loss/modifier=replay",), "use one device, or leave replay out"),
-        (("trainer.num_nodes=2",), "start ganexp on every machine, with torchrun, with srun"),
+        (("trainer.num_nodes=2",), "start ganexp with srun; or start it on every machine, with torchrun"),
         (("-m", "seed=1,2"), "trainer.devices=2 trainer.num_nodes=1: a job of a sweep trains on one device"),
     ],
 )

@@ -41,7 +41,7 @@ def test_launch_is_none_for_a_single_process():
 @pytest.mark.parametrize(
     ("environ", "devices", "nodes", "reason"),
     [
-        ({}, 2, 2, "start ganexp on every machine"),
+        ({}, 2, 2, "start ganexp with srun; or start it on every machine"),
         (SRUN, 1, 1, "srun started 4 processes, and trainer.devices=1 trainer.num_nodes=1 needs 1"),
         (SRUN | {"SLURM_LOCALID": "0"}, 2, 2, "with srun, use --distribution=block"),
         (TORCHRUN | {"TORCHELASTIC_RUN_ID": "none"}, 2, 1, "torchrun started 4 processes"),

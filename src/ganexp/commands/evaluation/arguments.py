@@ -1,4 +1,4 @@
-"""Translate arguments of `ganexp evaluate` into the settings of its configs. Must not import torch."""
+"""Translate arguments of `ganexp evaluate` into the settings of its configs. This module must not import torch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -45,8 +45,9 @@ def _without_metrics(arguments: Sequence[str]) -> list[str]:
             argument = argument.removeprefix("metrics.")
         elif argument.startswith("metrics.") and "metrics" not in given and not name.startswith("scores."):
             raise UserError(
-                f"{argument}: choose the metrics too, for example metrics=classifier. The run's metrics can be changed "
-                "by samples=, references=, fid_at=, labels=, weights= and metrics/score=[…]"
+                f"{argument}: choose the metrics too, for example metrics=classifier. Without metrics=…, the run's "
+                "metrics are used, and only samples=, references=, fid_at=, labels=, weights= and metrics/score=[…] "
+                "change them"
             )
         adapted.append(argument)
     return adapted

@@ -1,4 +1,7 @@
-"""Find out whether torchrun, srun or a user started several processes for one training. Must not import torch."""
+"""Find out whether torchrun, srun or a user started several processes for one training.
+
+This module must not import torch.
+"""
 
 import os
 from collections.abc import Mapping
@@ -128,8 +131,8 @@ def check_launch(devices: int, nodes: int) -> None:
     launch, setting = launched(), f"trainer.devices={devices} trainer.num_nodes={nodes}"
     if launch is None and nodes > 1:
         raise UserError(
-            f"{setting}: start ganexp on every machine, with torchrun, with srun, or with the environment variables "
-            f"{', '.join(BY_HAND)}; see docs/devices.md"
+            f"{setting}: start ganexp with srun; or start it on every machine, with torchrun or with the environment "
+            f"variables {', '.join(BY_HAND)}; see docs/devices.md"
         )
     if launch is None or launch.size is None:
         return

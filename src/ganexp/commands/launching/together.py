@@ -1,4 +1,7 @@
-"""Run a command in the first of the processes that a launcher has started. Must not import torch at import time."""
+"""Run a command in the first of the processes that a launcher has started.
+
+This module must not import torch at import time.
+"""
 
 import sys
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Tell whether a run is a job of the sweep that this process works on. Must not import torch."""
+"""Tell whether a run is a job of the sweep that this process works on. This module must not import torch."""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Check the jobs of a sweep, and that each job has a directory of its own. Must not import torch at import time."""
+"""Check the jobs of a sweep, and that each job has a directory of its own.
+
+This module must not import torch at import time.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path

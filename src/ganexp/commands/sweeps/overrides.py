@@ -1,6 +1,6 @@
 """Choose the overrides that ganexp adds to a sweep, stores in sweep.json, and uses to resume the sweep.
 
-Must not import torch at import time.
+This module must not import torch at import time.
 """
 
 import re

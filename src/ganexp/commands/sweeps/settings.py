@@ -1,7 +1,7 @@
 """Hand settings that exist only in the jobs of a sweep, such as an experiment's own settings, to Hydra's sweeper.
 
 Hydra applies the overrides of a sweep to a config without the options that the sweep varies, and would refuse such
-settings there. Hydra's sweeper, however, applies settings to every job. Must not import torch.
+settings there. Hydra's sweeper, however, applies settings to every job. This module must not import torch.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Run the jobs of a sweep, with a callback that Hydra calls before and after them.
 
 A job depends only on the sweep's overrides and its number. Therefore the same overrides in the same directory resume
-the sweep. Must not import torch at import time.
+the sweep. This module must not import torch at import time.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Print the jobs of a sweep as a table. Must not import torch."""
+"""Print the jobs of a sweep as a table. This module must not import torch."""
 
 import re
 from collections.abc import Mapping

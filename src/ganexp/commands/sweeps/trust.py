@@ -1,6 +1,6 @@
 """Refuse overrides in a stranger's sweep.json if they would run code, or reach files or servers elsewhere.
 
-Must not import torch at import time.
+This module must not import torch at import time.
 """
 
 import re
