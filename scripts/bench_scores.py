@@ -29,11 +29,11 @@ Batches = Sequence[Tensor]  # each batch (N, C, H, W), uint8
 
 
 def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
-    """Print the scores and the ratios of the times.
+    """Print the FID and the IS of each library, and the times of the other libraries as multiples of ganexp's time.
 
     Args:
         device: device on which all three libraries compute.
-        rounds: how often each library is timed.
+        rounds: number of times that each library is timed.
         count: number of real images and of generated images.
         batch_size: images per batch.
     """

@@ -96,14 +96,14 @@ def step(
     switches: Sequence[str],
     output: str | None,
 ) -> None:
-    """Print a line for each case and switch, and write all results to the file `output` as JSON.
+    """Print the speed of each case with each combination of settings, and write all results to `output` as JSON.
 
     Args:
         device: the device to train on.
         rounds: number of rounds of each measurement.
         seconds: shortest time of a round.
         cases: names of cases in CASES, or the overrides of a single case; if empty, all cases in CASES.
-        switches: names of switches in SWITCHES; if empty, all switches that suit the device.
+        switches: names of combinations of settings in SWITCHES; if empty, all combinations that suit the device.
         output: file for the results; None if no file is wanted.
     """
     print(machine(device))

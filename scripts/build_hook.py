@@ -1,4 +1,4 @@
-"""Store the commit of the checkout in the packages that hatchling builds, so that run.json can name it."""
+"""Store the commit of the checkout in the packages that hatchling builds, so that run.json can name this commit."""
 
 import json
 import sys

@@ -1,6 +1,7 @@
 """Estimate how many kernels an operation of torch launches on a GPU.
 
-The numbers are lower bounds: cuDNN may rearrange the inputs of a convolution first, and such kernels are not counted.
+The numbers are lower bounds, because they leave out the kernels with which cuDNN may rearrange the inputs of a
+convolution.
 """
 
 from typing import Any

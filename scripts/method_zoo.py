@@ -1,6 +1,6 @@
 """Write docs/methods.md, the list of all methods, from the config files and the docstrings of the code.
 
-Run it with `make docs`. A test fails if the page is not what the script writes.
+`make docs` runs this script. A test fails if the page differs from what the script writes.
 """
 
 import ast
@@ -127,7 +127,7 @@ def _escape(text: str) -> str:
 
 @cache
 def _cases_by_option() -> dict[tuple[str, str], list[str]]:
-    """Return the experiments that choose each option, with the keys (group, option)."""
+    """Return the experiments that choose each option; the keys are (group, option)."""
     cases = defaultdict(list)
     for experiment in groups([CONF])[EXPERIMENTS]:
         for group, options in chosen_options(experiment).items():
@@ -185,7 +185,7 @@ def _model_targets(option: str) -> list[str]:
 
 
 def _references() -> Iterator[tuple[str, set[str]]]:
-    """Yield the name of each definition in `ganexp.models` (MODULE.NAME), and the names of those that it mentions."""
+    """Yield the name (MODULE.NAME) of each definition in `ganexp.models`, and the names of definitions in its code."""
     for file in (PACKAGE / "models").glob("*.py"):
         nodes = ast.parse(file.read_text(encoding="utf-8")).body
         known: dict[str, str] = {}  # what each name in the module stands for

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
-TOLERANCE = 1e-6  # largest difference of a score, absolute or relative, whichever allows more
+TOLERANCE = 1e-6  # largest allowed difference of a score, absolute or relative, whichever allows more
 
 COMMON = (
     "trainer=cpu",
@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, metavar="DIRECTORY", help="directory in which to keep the runs")
     arguments = parser.parse_args()
     if unknown := set(arguments.only) - set(CASES):
-        parser.error(f"--only {','.join(sorted(unknown))}: use some of {', '.join(CASES)}")
+        parser.error(f"--only {','.join(sorted(unknown))} is not in CASES: use some of {', '.join(CASES)}")
     with tempfile.TemporaryDirectory(prefix="same-bits-") as scratch, worktree(arguments.old_commit) as old:
         runs = (arguments.keep or Path(scratch)).absolute()
         results = [compare_case(name, old, runs) for name in arguments.only]
@@ -145,7 +145,7 @@ def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None
 
 
 def differences(old: Path, new: Path) -> Iterator[str]:
-    """Yield a line for each weight or score that differs, each weight that one run lacks, and each lost score."""
+    """Yield a line for each weight or score that differs, each weight in only one run, and each score only in `old`."""
     before = {renamed(name): value for name, value in weights(old).items()}
     after = weights(new)
     for name in sorted(before.keys() ^ after.keys()):

@@ -96,7 +96,7 @@ def _on_small_disk(command: tuple[str, ...], root: Path, cache: Path, size: int)
 
 @contextmanager
 def _disk(path: Path, size: int) -> Iterator[Callable[[], None] | None]:
-    """Mount a tmpfs at `path`; yield a function that enlarges it, or None if this process may not mount anything."""
+    """Mount a tmpfs at `path`; yield a function that enlarges this tmpfs, or None if mounting is not allowed."""
     path.mkdir(exist_ok=True)
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", str(path)], capture_output=True)
     if mounted.returncode:

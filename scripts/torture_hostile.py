@@ -1,7 +1,7 @@
 """Try strangers' files that attempt to run code, or to read, write or delete files outside of their directory.
 
-The files come from tests/hostile and from three further tests: of the classes that a config may name, of the overrides
-of sweeps, and of links.
+The files come from tests/hostile and from three further test modules. These modules test which classes a config may
+name, which overrides ganexp adds to a sweep or stores, and that links out of a run directory are refused.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Every training that the README and docs/ show is composed and checked, and every other command runs."""
+"""The config of every training in the README and docs/ is composed and checked; every other command there runs."""
 
 import re
 import shlex
@@ -128,7 +128,7 @@ def test_documented_commands_run(documented_places):
     failed = {}
     for command in documented_commands():
         words = [part for word in command for part in REPLACEMENTS.get(word, word).split()]
-        if {"real", "images"} & {word.partition("=")[0] for word in words}:  # all images are scored
+        if {"real", "images"} & {word.partition("=")[0] for word in words}:  # such a command scores all images
             words = [word for word in words if not word.startswith("metrics.samples=")]
         done = ganexp(*words, cwd=documented_places, check=False)
         for bundle in documented_places.rglob("*.zip"):  # the next command may write a file of the same name

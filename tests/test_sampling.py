@@ -1,4 +1,4 @@
-"""Sampling: restored modes, one latent for each sample's index, truncation, grids, interpolations and the protocol."""
+"""Sampling: the modes of networks, the latents of samples, truncation, grids, interpolations and the protocol."""
 
 import math
 

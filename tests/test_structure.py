@@ -1,6 +1,6 @@
 """The rules of the code's structure: the layout, sizes, private names, and one place for each fact.
 
-Directions of imports are checked by import-linter, complexity and docstrings by ruff (`make lint`).
+import-linter checks the directions of imports, and ruff checks complexity and docstrings (`make lint`).
 """
 
 import ast

@@ -1,4 +1,4 @@
-"""The wheel holds all configs and modules, and its ganexp runs with a user's own configs and code."""
+"""The wheel holds all configs and modules, and the ganexp in the wheel runs with a user's own configs and code."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture
 def installed(wheel, tmp_path):
-    """Unpack the wheel, and return a function that runs this ganexp in a given directory."""
+    """Unpack the wheel, and return a function that runs the unpacked ganexp in a given directory."""
     site = tmp_path / "site"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(site)
@@ -114,6 +114,6 @@ def test_users_own_experiment_and_extensions_work_together(installed, tmp_path):
     state = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
     assert {f"networks.{name}.one_layer.weight" for name in ("generator", "discriminator")} <= set(state)  # the network
     (calls,) = [value for name, value in state.items() if name.endswith("calls")]
-    assert calls == 4 * (2 + 1)  # the augmentation: in each step, 2 calls for D (1 by the penalty) and 1 for G
+    assert calls == 4 * (2 + 1)  # the augmentation: called for D, for D's penalty and for G in each step
     protocol = json.loads((run / "run.json").read_text())["protocol"]
     assert protocol["references"]["train"]["images"] == 120  # the dataset

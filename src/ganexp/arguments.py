@@ -45,7 +45,7 @@ class UsageError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """An argparse parser that raises UsageError instead of exiting, and prints descriptions line by line."""
+    """An argparse parser that raises UsageError instead of exiting, and keeps the line breaks of descriptions."""
 
     def __init__(self, prog: str, **options: Any) -> None:
         layout = partial(argparse.RawDescriptionHelpFormatter, max_help_position=34, width=LINE_LENGTH)

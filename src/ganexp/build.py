@@ -59,7 +59,7 @@ def build_gan(cfg: DictConfig) -> GAN:
         name: make_optimizer_factory(node, name, scale) for name, node in cfg.optimizer.items() if node is not None
     }
     ema, growth = schedule.ema, instantiate(schedule.growth, "schedule.growth")
-    set_stage(networks.values(), 0, growth)  # so that the networks have a stage in an evaluation before the first step
+    set_stage(networks.values(), 0, growth)  # sets the first stage, for an evaluation before the first step
     gan = GAN(
         networks=networks,
         objective=objective,

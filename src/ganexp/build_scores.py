@@ -142,7 +142,7 @@ def _sample_labels(
     num_classes: int,
     labels: Tensor | None,
 ) -> SampleLabels | None:
-    """Return the class of each sample: `labels`, or else as set by metrics.labels; None if there are no classes."""
+    """Return the class of each sample: `labels`, or classes chosen by metrics.labels; None if there are no classes."""
     if labels is not None:
         return SampleLabels(labels, classes)
     if not num_classes:
@@ -177,7 +177,7 @@ def _minimums(cfg: DictConfig) -> dict[str, Minimum]:
 
 
 def score_factories(cfg: DictConfig) -> dict[str, Callable[[ScoreContext], Score]]:
-    """Return, for each score of `cfg.metrics.scores`, a function that creates it from its context."""
+    """Return, for each score of `cfg.metrics.scores`, a function that creates the score from its context."""
     return {name: _score_factory(node, name) for name, node in cfg.metrics.scores.items() if node is not None}
 
 

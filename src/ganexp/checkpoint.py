@@ -70,7 +70,7 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 class _File:
-    """A file for torch.save that keeps the error of a failed write, such as a full disk; torch.save would hide it.
+    """A file for torch.save that keeps the error of a failed write, as on a full disk; torch.save would hide the error.
 
     Attributes:
         error: the first error that occurred while writing; None if there was none.
@@ -183,7 +183,7 @@ def _shapes(state: Mapping[str, Any]) -> dict[str, str]:
 def latest_checkpoint(run: RunDirectory) -> tuple[Path | None, int]:
     """Return the checkpoint from which to resume a run, and its step; (None, 0) if the run has no last.ckpt yet.
 
-    This checkpoint is last.ckpt. If last.ckpt is damaged, it is the undamaged checkpoint with the largest step.
+    This checkpoint is last.ckpt or, if last.ckpt is damaged, the undamaged checkpoint with the largest step.
 
     Raises:
         UserError: all checkpoints are damaged, or there is a directory where a checkpoint should be.

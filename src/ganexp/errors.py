@@ -45,7 +45,7 @@ def shorten(error: Exception) -> str:
 
 
 def first_line(error: object) -> str:
-    """Return the first line of an error as text; the name of its class if this text is empty."""
+    """Return the first line of an error's message; the name of the error's class if the message is empty."""
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 

@@ -84,6 +84,6 @@ def probability_key(images: str) -> str:
 def guard_key(kind: str) -> str:
     """Return the key of a failure that the guard has found, such as guard/floor.
 
-    Its value is 1 at the step of the failure.
+    The value under this key is 1 at the step of the failure.
     """
     return f"{GUARD}{kind}"

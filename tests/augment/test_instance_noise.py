@@ -1,4 +1,4 @@
-"""Instance noise: its standard deviation over the run, and where it is applied."""
+"""Instance noise: its standard deviation over the run and in checkpoints, and gradients through the noise."""
 
 import pytest
 import torch

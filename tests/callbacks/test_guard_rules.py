@@ -1,4 +1,4 @@
-"""The guard's rules on series of numbers."""
+"""The guard's rules, applied to series of numbers."""
 
 import math
 

@@ -29,7 +29,7 @@ def test_kept_checkpoints_are_those_of_the_epochs(run):
 
 def test_checkpoint_of_the_last_epoch_is_kept_and_later_ones_are_named(tmp_path):
     tiny = [override for override in TINY if not override.startswith("schedule.")]
-    length = ("schedule.epochs=1", "schedule.evaluate_every_epochs=1", "schedule.keep_at=[1,5,7]")  # epoch = 2.2 steps
+    length = ("schedule.epochs=1", "schedule.evaluate_every_epochs=1", "schedule.keep_at=[1,5,7]")  # 2.2 steps an epoch
     done = ganexp(*tiny, *length, "hydra.run.dir=run", cwd=tmp_path)
     assert list(RunDirectory(tmp_path / "run").kept_checkpoints()) == [(3, 1)]
     assert "schedule.keep_at: the run ends before epoch 5, 7" in done.stdout

@@ -1,4 +1,4 @@
-"""Pictures of conditional models have the names of the classes beside their rows."""
+"""Pictures of conditional models have the names of the classes beside the rows of images."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""A run whose losses are not finite ends."""
+"""A run ends if a loss or a weight is not finite."""
 
 from types import SimpleNamespace
 

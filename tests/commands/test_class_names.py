@@ -1,4 +1,4 @@
-"""Classes are found by name or number, and give their names to directories."""
+"""Classes are found by name or by number, and directories are named after classes."""
 
 import pytest
 

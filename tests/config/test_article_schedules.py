@@ -52,7 +52,7 @@ def test_case_has_the_schedule_of_its_article(name):
     epochs, batch_size, cadence, pictured = ARTICLES[name]
     ours = schedule_of(f"experiment={name}")
     assert ours[1] == batch_size
-    # koshian2's SNGAN code does not drop incomplete batches, and rounds up the number of G's updates in an epoch
+    # koshian2's SNGAN code does not drop incomplete batches, and rounds up the number of generator updates per epoch
     assert ours[0] == pytest.approx(epochs, rel=0.025 if name.startswith("sngan_koshian2") else 0.005)
     assert cadence is None or ours[2] == pytest.approx(cadence, rel=0.01)
     assert ours[3] == pictured

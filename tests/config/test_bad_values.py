@@ -116,7 +116,7 @@ def composed(base):
 
 
 def check_nodes(value, key):
-    """Check every node of a config against the signature of the node's target, as ganexp does to build it."""
+    """Check every node of a config against the signature of the node's target, as ganexp does before building."""
     if is_node(value) and key.startswith("optimizer."):
         make_optimizer_factory(value, key.removeprefix("optimizer."))
     elif is_node(value):
@@ -127,7 +127,7 @@ def check_nodes(value, key):
 
 
 def check_with(base, key, value):
-    """Compose a config, change one value, and check it as the commands do."""
+    """Compose a config, change one value, and check the config as the commands do."""
     cfg = composed(base).copy()
     OmegaConf.update(cfg, key, value, merge=False, force_add=True)
     check_nodes(OmegaConf.to_container(schema.resolve(cfg)), "")

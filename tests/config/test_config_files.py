@@ -26,7 +26,7 @@ def header(file):
 
 
 def parts(name):
-    """Return the text of each part in the header of an experiment; the keys are the parts' names, and `Title`."""
+    """Return the text of each named part in an experiment's header, and the text before these parts as `Title`."""
     found, part = {"Title": ""}, "Title"
     for line in header(f"experiment/{name}.yaml"):
         start = re.match(r"([A-Z][a-z]+): ", line)

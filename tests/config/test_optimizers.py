@@ -114,7 +114,7 @@ def test_factory_can_be_pickled():
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda value: value.__name__)
 def test_numbers_of_torch_optimizers_have_ranges(optimizer):
-    """RANGES has an entry for every argument whose annotation in torch says nothing about its values."""
+    """RANGES has an entry for every argument whose annotation in torch says nothing about the argument's values."""
     for name, parameter in inspect.signature(optimizer, eval_str=True).parameters.items():
         if name in ("params", "defaults"):
             continue

@@ -150,7 +150,7 @@ def go_together(loss, model, conditional):
 
 
 def attempt(function, *arguments):
-    """Return the result of a call and None, or None and the message of the UserError that it raises."""
+    """Return the result of a call and None, or None and the message of the UserError that the call raises."""
     try:
         return function(*arguments), None
     except UserError as error:

@@ -12,7 +12,8 @@ from ganexp.cli import CONF
 from ganexp.config.checks import PUBLISHED_ARGUMENTS
 from ganexp.config.overlays import check_overlay
 
-# The metric of the article on SAGAN replaces CIFAR-10's default metric. Setting: (corrected value, value as published).
+# The metric of the article on SAGAN replaces CIFAR-10's default metric.
+# Each entry is written as `setting: (corrected value, value as published)`.
 INCEPTION = "ganexp.metrics.extractors"
 METRICS = {
     "metrics.extractor._target_": (
@@ -24,7 +25,7 @@ METRICS = {
     "metrics.labels": ("reference", "uniform"),
     "metrics.best_by": ("fid", "is"),
 }
-# With as_published=sagan and without it, the SAGAN cases choose the best checkpoint by the IS of one split.
+# With as_published=sagan and without it, the SAGAN cases choose the best checkpoint by the IS with metrics.splits=1.
 CHOSEN_BY_IS = ("metrics.best_by", "metrics.splits", "metrics.scores.is.splits")
 KOSHIAN2_SNGAN = {
     "model.discriminator.spectral_norm": ("persistent", "fixed_u"),
@@ -33,7 +34,8 @@ KOSHIAN2_SNGAN = {
     "schedule.updates.labels.generator": ("uniform", "real"),
     **METRICS,
 }
-# What each overlay changes in one case of its article. Setting: (corrected value, value as published).
+# What each overlay changes in one case of its article.
+# Each entry is written as `setting: (corrected value, value as published)`.
 OVERLAYS = {
     "textbook/wgan_gp": {
         "model.generator.norm": ("batch", "inert"),
@@ -92,7 +94,7 @@ OVERLAYS = {
         "schedule.updates.fakes": ("fresh", "shared"),
     },
 }
-# Settings of overlays that no case refuses, because every network or every update rule accepts them.
+# No case refuses these settings of overlays, because every network or every update rule accepts them.
 COMMON = {
     *("defaults", "published_cases", "range", "lr", "betas", "order", "fakes", "generator", "discriminator"),
     *("epsilon", "probabilities", "joint_batch"),

@@ -1,4 +1,4 @@
-"""Every published case has its article's settings, sizes and rates and can be trained, also in the form as published.
+"""Every published case has its article's settings, sizes and learning rates, and can be trained, also as published.
 
 The file published/ARTICLE/CASE.yaml has the values that are expected of a case, so that readers can compare
 them with the article.
@@ -66,7 +66,7 @@ def as_published(name):
 
 
 def differences(cfg, settings):
-    """Return the `settings` whose values differ from those in the config, with the values in the config."""
+    """Return the `settings` that have other values in the config, with their values in the config."""
     values = flat(cfg)
     return {key: values.get(key, "missing") for key, value in settings.items() if values.get(key, "missing") != value}
 
@@ -145,7 +145,7 @@ def narrow(cfg):
 
 
 def narrow_bench(cfg):
-    """Return a bench that can train the small form of a case, with batches of 4."""
+    """Return a bench that can train the small form of a case, with batches of 4 images."""
     cfg = narrow(cfg)
     cfg.schedule.batch_size = 4
     return Bench(cfg=cfg)

@@ -97,7 +97,7 @@ def test_all_values_outside_their_ranges_are_listed():
 )
 def test_dictionaries_hold_nodes_only(key):
     assert complaints([f"+{key}.unknown.width=3"]) == [
-        f"{key}.unknown={{width: 3}}: has no _target_, the class or function to build it with"
+        f"{key}.unknown={{width: 3}}: has no _target_, which names the class or function to build"
     ]
     config(f"+{key}.unknown=null")  # an entry that is null is left out
 

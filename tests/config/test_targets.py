@@ -1,4 +1,4 @@
-"""Every class and function that the YAML of ganexp names declares which values its arguments allow."""
+"""Every class or function that is named in a YAML file of ganexp declares which values its arguments allow."""
 
 import inspect
 
@@ -11,7 +11,7 @@ from ganexp.config.instantiate import locate
 
 
 def targets_in_conf():
-    """Return every target that conf names, with the names of the settings that conf gives this target."""
+    """Return every target in conf, with the names of the settings that conf passes to this target."""
     found = {}
     for file in CONF.rglob("*.yaml"):
         if CONF / "hydra" not in file.parents:

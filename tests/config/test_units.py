@@ -9,7 +9,7 @@ from ganexp.errors import UserError
 
 
 def schedule(**values):
-    """Return a config with a schedule; the keys that are not given are null."""
+    """Return a config with a schedule; keys that are not given are null, except evaluate_every, which is 5."""
     keys = ("steps", "epochs", "evaluate_every", "evaluate_every_epochs")
     return OmegaConf.create({"schedule": dict.fromkeys(keys) | {"evaluate_every": 5} | values})
 

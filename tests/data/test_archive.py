@@ -1,4 +1,4 @@
-"""A zip is opened once in each process, and its images are the ones that were written."""
+"""Each process opens a zip once, and reads from it the images that were written into it."""
 
 import multiprocessing
 import os

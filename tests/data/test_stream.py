@@ -15,7 +15,7 @@ from ganexp.data.stream import ImageStream
 
 @pytest.fixture
 def numbered():
-    """Return images whose pixels have the image's index as value, plus 100 in the left half to show mirroring."""
+    """Return images whose pixels equal the image's index, plus 100 in the left half so that mirroring can be seen."""
     images = torch.arange(20, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 2, 4)
     images[..., :2] += 100
     return ImageSet(images, torch.arange(20), [str(i) for i in range(20)])

@@ -46,9 +46,9 @@ WAITS = "called a synchronizing CUDA operation"  # part of torch's warning
 
 @pytest.fixture(autouse=True)
 def usual_algorithms():
-    """Undo what an earlier run has set: tests start with algorithms that need not be deterministic, without TF32."""
+    """Undo what an earlier run has set: tests start without TF32, and algorithms need not be deterministic."""
     trainers.choose_algorithms(deterministic=False, tf32=False)
-    # With benchmark=True, cuDNN would choose the fastest algorithms by timing them, and not always the same ones.
+    # With benchmark=True, cuDNN would time its algorithms and choose the fastest, which is not always the same one.
     torch.backends.cudnn.benchmark = False
     yield
     trainers.choose_algorithms(deterministic=False, tf32=True)
@@ -103,7 +103,7 @@ def test_gradients_agree_with_the_cpu(case):
     found = {}
     for device in ("cpu", DEVICE):
         bench = Bench(*CASES[case], base=CHOICES, model=(), device=device)
-        for optimizer in bench.optimizers:  # the gradients of all networks are then those of the initial weights
+        for optimizer in bench.optimizers:  # all networks then keep their initial weights
             for group in optimizer.param_groups:
                 group["lr"] = 0.0
         torch.manual_seed(1)
@@ -263,8 +263,8 @@ def test_scores_agree_with_the_cpu(tmp_path):
     images = torch.rand(200, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 1.5 - 1
     values = {}
     for device in ("cpu", DEVICE):
-        use_tf32(True)  # on, as in a run, but scores must not use TF32
-        cfg = config(*SCORED, f"metrics.cache={tmp_path}")  # both devices use one trained classifier
+        use_tf32(True)  # TF32 is on, as in a run, but scores must not use TF32
+        cfg = config(*SCORED, f"metrics.cache={tmp_path}")  # both devices use the same trained classifier
         shutil.rmtree(tmp_path / "references", ignore_errors=True)  # each device computes its own references
         scores = build_scores(cfg, build.build_image_set(cfg), torch.device(device), num_classes=4)
         scores.reset()

@@ -63,7 +63,7 @@ def largest_error(found, expected):
 def errors_of_products():
     """Return the relative errors of a convolution and of a matrix product in 32 bits."""
     generator = torch.Generator().manual_seed(0)
-    images = torch.randn(64, 128, 32, 32, generator=generator).double().cuda()  # small images would never use TF32
+    images = torch.randn(64, 128, 32, 32, generator=generator).double().cuda()  # TF32 is never used for small images
     kernel = torch.randn(128, 128, 3, 3, generator=generator).double().cuda()
     matrix = torch.randn(512, 512, generator=generator).double().cuda()
     errors = []

@@ -31,7 +31,7 @@ PENALISED = ("wgan_gp_resnet", "sngan_cnn_r1", "dragan_replay")
 
 @pytest.fixture(autouse=True)
 def working_torch():
-    """Skip the tests if a private part of torch on which pretend tensors rely has changed."""
+    """Skip the tests if pretend tensors do not work, because a private part of torch has changed."""
     if problem():
         pytest.skip(f"pretend CUDA tensors do not work with torch {torch.__version__}: {problem()}")
 
@@ -82,7 +82,7 @@ def test_penalties_are_computed_in_float32(case):
         products.append(second_step(bench, "bf16-mixed").products)
     penalty = products[0] - products[1]
     assert {dtype for _, dtype in products[1]} == {torch.bfloat16}
-    assert {dtype for _, dtype in penalty} == {torch.float32}  # the second-order gradient, too
+    assert {dtype for _, dtype in penalty} == {torch.float32}  # this includes the second-order gradient
     assert products[0] == products[1] + penalty
 
 
@@ -161,7 +161,7 @@ def test_checkpoint_of_a_cpu_resumes_on_the_device(case, tmp_path):
     file = tmp_path / "last.ckpt"
     trainer.save_checkpoint(file)
     gan, watch = fit_on_pretend_cuda(case, "32-true", tmp_path, file)
-    assert (gan.step, watch.steps) == (6, 2)  # steps 4 and 5
+    assert (gan.step, watch.steps) == (6, 2)  # losses are not logged at steps 4 and 5
     assert not watch.waits
     assert watch.devices_of_states == {CUDA}
 

@@ -1,4 +1,4 @@
-"""Files of a stranger that try to run code, or to read, change or delete files of the user.
+"""Files from a stranger: they try to run code, or to read, change or delete the user's files.
 
 Each attack is a run directory, a sweep, a checkpoint, a dataset or a Git checkout, with the command that a user could
 start on it. The command may refuse the files, or use them without harm. The user's files are in the directory `mine`.
@@ -33,7 +33,7 @@ HACKED = "hacked"  # the file that the code of a stranger creates
 TARGET = "logging.FileHandler"  # this class creates a file, and is in no list of dangerous functions
 NODE = f"{{_target_: {TARGET}, filename: {HACKED}}}"
 PROGRAM = f"#!/bin/sh\ntouch {HACKED}\n"
-UP = "../" * 24  # leads to the root from any directory of config files
+UP = "../" * 24  # leads to the root directory from any directory of config files
 
 Write = Callable[[Path], None]
 
@@ -94,14 +94,14 @@ def _program(path: Path) -> None:
 
 
 def _sweep(*overrides: str) -> Write:
-    """Return a function that writes a sweep with these overrides; HERE stands for the path of the sweep."""
+    """Return a function that writes a sweep with these overrides; HERE in an override stands for the sweep's path."""
 
     def write(directory: Path) -> None:
         sweep = directory / "sweep"
         sweep.mkdir()
         shared = "hydra.job.config.override_dirname.exclude_keys=['schedule.steps']"
         given = sorted((*overrides, *SMALL, "seed=1,2", shared), key=lambda override: override.startswith("hydra"))
-        stored = [override.replace("HERE", str(sweep)) for override in given]  # in the order of a real sweep
+        stored = [override.replace("HERE", str(sweep)) for override in given]  # in the same order as in a real sweep
         (sweep / "sweep.json").write_text(json.dumps({"overrides": stored, "started": "2026-01-01T00:00:00+00:00"}))
         (sweep / "evil.yaml").write_text(f"adversarial: {NODE}\n")
 
@@ -159,7 +159,7 @@ def _pickled_code(name: str, directory: Path) -> None:
 
 
 def _paths_in_checkpoint(directory: Path) -> None:
-    """Change the callbacks' states in last.ckpt so that they name a file of the user as an old checkpoint to remove."""
+    """Change the callbacks' states in last.ckpt: they then name a file of the user as an old checkpoint to remove."""
     path = directory / "run" / "checkpoints" / "last.ckpt"
     thesis = str(directory / "mine" / "thesis.ckpt")
     named = {"best_k_models": {thesis: torch.tensor(1.0)}, "dirpath": str(directory / "mine")}

@@ -18,7 +18,7 @@ TINY = (
     "schedule.batch_size=8",
     "trainer.log_every=1",
     "metrics=none",
-    "callbacks=progress",  # in such a short run, pictures take most of the time
+    "callbacks=progress",  # no pictures: they would take most of the time of such a short run
 )
 
 

@@ -149,5 +149,5 @@ def _only_if_needed(create_map: Callable[..., DictConfig]) -> Callable[..., Dict
 
 
 def _keep_sources(repository: CachingConfigRepository, delegate: Any) -> None:
-    """Initialise a repository without copying the sources of configs, which Hydra never changes."""
+    """Initialise a repository, but do not copy its sources of configs, because Hydra never changes the sources."""
     repository.delegate, repository.cache = copy.copy(delegate), {}

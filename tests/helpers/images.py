@@ -15,7 +15,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def photo(path: Path, size: tuple[int, int] = (9, 7), colour: tuple[int, int, int] | None = None) -> None:
-    """Save an image of `size` (width, height) pixels with noise or one colour, and create its directory."""
+    """Save noise or one colour as an image of `size` (width, height) pixels, and create the directory of the file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     width, height = size
     if colour is None:

@@ -63,7 +63,7 @@ def conv_transpose(x: Tensor, layer: nn.Module, **arguments) -> Tensor:
 
 
 def linear(x: Tensor, layer: nn.Module) -> Tensor:
-    """Return x (N, F) times the layer's weight, plus its bias."""
+    """Return x (N, F) times the layer's weight, plus the layer's bias."""
     return F.linear(x, layer.weight, layer.bias)
 
 
@@ -74,7 +74,7 @@ def batch_norm(x: Tensor, layer: nn.Module, eps: float, training: bool) -> Tenso
 
 
 def conditional_norm(x: Tensor, layer: nn.Module, training: bool) -> Tensor:
-    """Return x after conditional batch norm with `LABELS`, eps 1e-4.
+    """Return x after conditional batch norm with `LABELS` and eps 1e-4.
 
     If `layer` has no classes, return x after batch norm with eps 1e-5.
     """

@@ -108,7 +108,7 @@ class PretendCuda(TorchDispatchMode):
     def _device_of(self, tensor):
         """Return the device of a tensor; in place of "cuda:0", return "meta" unless autocast asks.
 
-        Autocast is recognised because it asks from within its wrapper of an operation.
+        A question from within autocast's wrapper of an operation comes from autocast.
         """
         wrapped = torch._C._dispatch_tls_is_dispatch_key_excluded(torch._C._dispatch_key_parse("AutocastCUDA"))
         autocast_asks = bool(self.autocasts and self.autocasts[-1]) and wrapped and id(tensor) not in self._just_made
@@ -175,7 +175,7 @@ def some_of(tensor):
 
 
 def is_move_to_itself(name, args, kwargs):
-    """Return whether a pretend CUDA tensor is moved to CUDA. C++ code tries this: for C++, the device is "meta"."""
+    """Return whether a pretend CUDA tensor is moved to CUDA. C++ code does so, because C++ sees the device "meta"."""
     target = kwargs.get("device")
     return name == "_to_copy" and target is not None and target.type == "cuda" and is_cuda(args[0])
 

@@ -101,7 +101,7 @@ def in_new_process(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def command_line(number: int | str) -> str:
-    """Return the command line of a process; "" if it has ended."""
+    """Return the command line of a process; "" if the process has ended."""
     try:
         return Path(f"/proc/{number}/cmdline").read_text()
     except OSError:

@@ -9,7 +9,7 @@ IN_PLACE = (torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.bernoulli_
 
 
 class RandomOnCpu(TorchFunctionMode):
-    """Draw the same random numbers on every device: the CPU's generator draws them, and they are copied."""
+    """Draw the same random numbers on every device: the numbers are drawn on the CPU, and copied to the device."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})

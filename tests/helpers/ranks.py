@@ -70,12 +70,12 @@ def _call(
 
 
 def share_draws() -> None:
-    """Let this process draw latents, labels and epsilon for all processes, and use only its own share."""
+    """Let this process draw the latents, labels and epsilons of all processes, but use only its own share of them."""
     rank = processes.rank()
 
     def share(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         def draw_share(*arguments: Any, **options: Any) -> torch.Tensor:
-            if options.get("generator") is not None:  # these draws make the order of the images, and fixed latents
+            if options.get("generator") is not None:  # with a generator, all processes draw the same numbers
                 return draw(*arguments, **options)
             *others, shape = arguments
             count = shape[0]

@@ -58,10 +58,11 @@ def make_run(
 
     Args:
         path: path of the directory.
-        text: the config as YAML; `seed` replaces its seed.
+        text: the config as YAML; `seed` replaces the seed in this text.
         seed: seed of the run.
         fid: FID at the best evaluation. At the last evaluation, FID is higher by 1. The Inception Score is 60 / fid.
-        points: number of steps after step 0 that log losses. 10 of these steps also log scores and mean logits.
+        points: number of steps after step 0 at which losses are logged. At 10 of these steps, scores and mean logits
+            are logged too.
         pictures: whether to create sample grids.
         extra_scores: further scores of each evaluation in run.json.
         metadata: further entries of run.json. They replace other entries with the same keys.

@@ -78,13 +78,13 @@ def pictures(features: Tensor) -> Tensor:
 
 
 def make_reference(features: Tensor, fingerprint: str = "real") -> Reference:
-    """Return the reference of images with features (N, d)."""
+    """Return a `Reference` for real images that have these features (N, d)."""
     x = features.double()
     return Reference(fingerprint, len(x), x.sum(0), x.T @ x, features)
 
 
 def make_scores(factories, references, samples, extractor, **options) -> Scores:
-    """Return scores with ten splits.
+    """Return the `Scores` that `factories` make, with `splits` 10.
 
     `references` are the features of real images: a dictionary with a tensor for each split, or the tensor of the train
     split alone. If `num_classes` is given without `labels`, the samples cycle through the classes. If `real_images` is

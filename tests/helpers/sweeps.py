@@ -14,13 +14,13 @@ FAST = (
     "trainer.log_every=1",
     "metrics.samples=60",
     "metrics.extractor.updates=10",
-    "callbacks=progress",  # in such a short run, pictures take most of the time
+    "callbacks=progress",  # no pictures: they would take most of the time of such a short run
 )
 QUICK = ("schedule.steps=1", "schedule.evaluate_every=1", "metrics=none", "callbacks=progress")
 
 
 def contents(sweep: Path, names: Iterable[str]) -> dict[Path, tuple[int, bytes]]:
-    """Return the modification time and content of every file in the directories of the given jobs, except locks."""
+    """Return the modification time and content of every file in the given jobs' directories, except lock files."""
     files = [file for name in names for file in (sweep / name).rglob("*") if file.is_file() and file.name != ".lock"]
     return {file: (file.stat().st_mtime_ns, file.read_bytes()) for file in files}
 

@@ -1,4 +1,4 @@
-"""A run with all loggers: they record the same scores, and training does not depend on them."""
+"""A run with all loggers: the loggers record the same scores, and do not change the training."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ LOGGERS = "logger=[tensorboard,csv,wandb,mlflow]"
 
 @pytest.fixture(scope="module")
 def cwd(tmp_path_factory):
-    """Train a run, train it further, and evaluate it; train another run without loggers. Return their directory."""
+    """Train a run, resume it, and evaluate it; train another run without loggers. Return the directory of both runs."""
     cwd = tmp_path_factory.mktemp("all")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")
@@ -90,7 +90,7 @@ def check_equal(logged, expected):
     assert logged.keys() == expected.keys()
     for key, (step, value) in expected.items():
         assert logged[key][0] == step
-        assert logged[key][1] == pytest.approx(value, rel=1e-6)  # TensorBoard stores 32 bits
+        assert logged[key][1] == pytest.approx(value, rel=1e-6)  # TensorBoard stores values in 32 bits
 
 
 def test_every_logger_has_every_step_of_the_losses(cwd):

@@ -52,7 +52,7 @@ def test_final_scores_are_in_the_table(run):
 
 
 def logged(run, resume_step, *steps):
-    """Log points as a training does: metrics.jsonl comes first."""
+    """Log points as a training does: first to metrics.jsonl, then to metrics.csv."""
     loggers = [MetricsFile(run, resume_step), CSV(run, resume_step)]
     for step in steps:
         for logger in loggers:

@@ -43,7 +43,7 @@ def database(tmp_path, empty_database):
 
 @pytest.fixture
 def run(tmp_path):
-    """Return the run of a job in a sweep."""
+    """Return the run directory of a job in a sweep."""
     path = tmp_path / "lr" / "00-seed-1"
     path.mkdir(parents=True)
     (tmp_path / "lr" / "sweep.json").write_text("{}")

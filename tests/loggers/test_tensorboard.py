@@ -108,10 +108,10 @@ def test_resume_hides_points_after_the_checkpoint(tmp_path):
     after = logger_for(tmp_path / "run", resume_step=2)
     after.log_metrics({"loss/generator": 30.0}, 3)
     after.save()
-    tensors = read(tmp_path).Tensors("run", "3 loss/generator")  # as TensorBoard reads them
+    tensors = read(tmp_path).Tensors("run", "3 loss/generator")  # TensorBoard reads the points in this way
     points = [(event.step, event.tensor_proto.float_val[0]) for event in tensors]
     assert points == [(1, 1), (2, 2), (3, 30)]
-    accumulator = EventAccumulator(str(tmp_path / "run"))  # as scripts read them
+    accumulator = EventAccumulator(str(tmp_path / "run"))  # scripts read the points in this way
     accumulator.Reload()
     assert [(event.step, event.value) for event in accumulator.Scalars("3 loss/generator")] == points
 
@@ -168,7 +168,7 @@ def test_tags_sort_scores_first_and_axes_last():
     keys = ["axis/images", "mine", "memory/process_gib", "speed/images_per_second", "learning_rate/generator"]
     keys += ["gradient_norm/generator", "d_logit/fake", "discriminator/accuracy_real", "loss/generator"]
     keys += ["evaluated/fid_x", "score/fid_x"]
-    # TensorBoard sorts tags by their numbers. As text, numbers of one digit have the same order.
+    # TensorBoard sorts tags by the numbers in them. Sorting tags as text gives the same order for one-digit numbers.
     by_tag = sorted(keys, key=value_tag)
     assert by_tag[:4] == ["score/fid_x", "evaluated/fid_x", "loss/generator", "discriminator/accuracy_real"]
     assert by_tag[4:] == keys[6::-1]
@@ -198,7 +198,7 @@ def test_full_disk_is_raised_without_a_traceback(tmp_path, capsys):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
     try:
-        with pytest.raises(OSError, match="File too large"):  # noqa: PT012 (raised at the first or the second flush)
+        with pytest.raises(OSError, match="File too large"):  # noqa: PT012 (the first or the second flush fails)
             for step in (1, 2):
                 logger.log_image("samples", [torch.zeros(3, 8, 8, dtype=torch.uint8)], step)
                 logger.save()

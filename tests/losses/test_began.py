@@ -1,4 +1,4 @@
-"""BEGAN's loss and its state k, compared with the paper's formulas; its gradients, compared with finite differences."""
+"""BEGAN's loss and the state k equal the paper's formulas, and the gradients of the loss equal finite differences."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The class term of the Wasserstein type: closed forms, its penalty, and the networks that it trains."""
+"""The class term of the Wasserstein type: closed forms, the penalty of this term, and training with it."""
 
 import pytest
 import torch

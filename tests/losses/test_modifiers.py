@@ -35,7 +35,7 @@ def numbered(start, count=4):
 def test_replay_shows_a_share_of_old_images_with_their_labels():
     torch.manual_seed(0)
     replay = Replay(size=6, share=0.5)
-    for start in (0, 4):  # the buffer takes 6 images
+    for start in (0, 4):  # these 8 images fill the buffer, which takes only 6
         images, labels = replay.change_fakes(*numbered(start))
         assert torch.equal(images.flatten(), numbered(start)[1].float())
     for start in (100, 104, 108):
@@ -74,7 +74,7 @@ def test_loss_sees_old_images_and_penalties_see_new_ones():
         terms = objective.terms("discriminator", networks, Batch(real, labels, fake, labels))
         assert seen[-1][0] is fake
         assert seen[-1][1] is labels
-    assert terms["fake"].item() == pytest.approx(1 + 1.5)  # the mean of 0 to 3, not of 10 to 13
+    assert terms["fake"].item() == pytest.approx(1 + 1.5)  # 1.5 is the mean of the old images, 0 to 3
     g_terms = objective.terms("generator", networks, Batch(real, labels, fake, labels))
     assert g_terms["adversarial"].item() == pytest.approx(-11.5)
 

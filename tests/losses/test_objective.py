@@ -1,4 +1,4 @@
-"""The objective: which images are augmented, state in checkpoints, logits without labels."""
+"""The objective: which images are augmented, the state in checkpoints, and terms of auxiliary losses."""
 
 import pytest
 import torch

@@ -115,7 +115,7 @@ def test_weight_gradient_equals_finite_differences(penalty, images):
         def call(x, labels):
             return torch.func.functional_call(critic, {"0.weight": weight}, x).squeeze(1)
 
-        torch.manual_seed(7)  # the same epsilon each time
+        torch.manual_seed(7)  # every call draws the same random numbers
         return penalty(call, real, None, fake, None)
 
     assert torch.autograd.gradcheck(value, critic[0].weight.detach().clone().requires_grad_(), fast_mode=True)

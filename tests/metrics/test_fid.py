@@ -1,4 +1,4 @@
-"""FID, compared with torchmetrics' FID and with a closed form; FID at several counts of samples."""
+"""FID, compared with torchmetrics' FID and with a closed form; FID at several numbers of samples."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage, compared with brute force; the first two also with torch-fidelity's."""
+"""Precision, recall, density and coverage, compared with brute force; the first two also with torch-fidelity."""
 
 import pytest
 import torch

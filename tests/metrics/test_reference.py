@@ -1,4 +1,4 @@
-"""Statistics of real images, and their cache."""
+"""The statistics of real images, and the cache of these statistics."""
 
 import pytest
 import torch

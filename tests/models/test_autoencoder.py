@@ -1,4 +1,4 @@
-"""BEGAN's auto-encoder, compared with plain torch functions; its number of parameters."""
+"""BEGAN's auto-encoder, compared with plain torch functions and with a parameter count made by hand."""
 
 import pytest
 import torch

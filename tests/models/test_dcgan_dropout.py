@@ -1,4 +1,4 @@
-"""The generator with dropout: the share of zeros, the scale, and images that depend on their latents alone."""
+"""The generator with dropout: the share of zeros, the mean activation, and images that depend only on their latents."""
 
 import inspect
 
@@ -20,7 +20,7 @@ def test_numbers_are_uniform_and_independent():
     assert numbers.shape == (300, 500)
     assert numbers.min() >= 0
     assert numbers.max() < 1
-    assert torch.histc(numbers, 10, 0, 1).sub(15_000).abs().max() < 600  # 5 standard deviations
+    assert torch.histc(numbers, 10, 0, 1).sub(15_000).abs().max() < 600  # 600 is about 5 standard deviations
     for table in (numbers, numbers.T):  # the numbers of two latents, or of two places, are not correlated
         assert torch.corrcoef(table[:2])[0, 1].abs() < 0.3
     assert numbers.unique().numel() > 140_000

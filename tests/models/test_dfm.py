@@ -1,4 +1,4 @@
-"""The networks of denoising feature matching, compared with plain torch functions; their numbers of parameters."""
+"""The networks of denoising feature matching, compared with plain torch functions and with counts of parameters."""
 
 import pytest
 import torch

@@ -77,14 +77,14 @@ def test_gradient_penalty_is_that_of_small_images():
         (critic, small_real, small_fake),
         (lambda images, labels: critic(shrink(images, 4)), large_real, enlarge(small_fake, 4)),
     ):
-        torch.manual_seed(1)  # the same epsilon
+        torch.manual_seed(1)  # both penalties then draw the same epsilon
         values.append(penalty(network, real, None, fake, None).item())
     assert values[0] > 1
     assert values[1] == pytest.approx(values[0], rel=1e-10)
 
 
 def _without_mean(blocks):
-    """Subtract each block's mean from `blocks` (N, C, h, w, s, s), and return them as images (N, C, h·s, w·s)."""
+    """Subtract each block's mean from `blocks` (N, C, h, w, s, s); return the result as images (N, C, h·s, w·s)."""
     noise = blocks - blocks.mean((4, 5), keepdim=True)
     return noise.transpose(3, 4).flatten(4, 5).flatten(2, 3)
 
@@ -105,6 +105,6 @@ def test_shrinking_has_second_order_gradients():
     (second,) = torch.autograd.grad(norm, large)
     small = large.detach().unflatten(2, (2, 2)).unflatten(4, (2, 2)).mean((3, 5))
     assert norm.item() == pytest.approx((3 * small**2).square().sum().item(), rel=1e-12)
-    # The derivative of 9·small⁴, times 2/4, which is the factor of shrink's gradient.
+    # The derivative of 9·small⁴, multiplied by 2/4, which is the factor in the gradient of `shrink`.
     expected = (36 * small**3 * 2 / 4).repeat_interleave(2, 2).repeat_interleave(2, 3)
     assert torch.allclose(second, expected, rtol=1e-10)

@@ -1,4 +1,4 @@
-"""Heads of discriminators."""
+"""The heads of discriminators."""
 
 import pytest
 import torch

@@ -25,7 +25,7 @@ DATA = {
 
 @cache
 def build(option):
-    """Return both conditional networks of model=`option`. Networks for 48 or 96 pixels have 1/8 of their channels."""
+    """Return both conditional networks of model=`option`. For 48 or 96 pixels, only 1/8 of the channels are built."""
     data = DATA.get(option, "cifar10")
     cfg = config(f"model={option}", f"data={data}", "model.conditional=true", "loss=hinge", "metrics=none")
     torch.manual_seed(0)
@@ -48,7 +48,7 @@ def is_uniform(weight, bound):
 def is_normal(weight, std):
     """Return whether `weight` may be a sample of N(0, std²).
 
-    This checks the standard deviation and, from 1,000 values on, whether the largest magnitude exceeds 2.5·std.
+    This checks the standard deviation. If there are at least 1,000 values, the largest magnitude must exceed 2.5·std.
     """
     count, extreme = weight.numel(), weight.abs().max()
     return abs(weight.std().item() / std - 1) < 4 / count**0.5 and (count < 1000 or extreme > 2.5 * std)

@@ -1,4 +1,4 @@
-"""Initialisation by the layer factory."""
+"""The initial weights of the layers that the layer factory makes."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The networks of progressive GAN, compared with plain functions at every stage; their numbers of parameters."""
+"""The networks of progressive GAN, compared with plain functions at every stage and with counts of parameters."""
 
 import pytest
 import torch
@@ -20,7 +20,7 @@ def random_biases(network):
 
 
 def side_and_share(stage):
-    """Return the side of a stage's images and the share of the newest layers, for 32 pixels, as in the article."""
+    """Return the side of a stage's images and the share of the newest layers, for 32x32 pixels, as in the article."""
     table = {0: (4, 1), 1: (8, stage - 1), 2: (8, 1), 3: (16, stage - 3), 4: (16, 1), 5: (32, stage - 5)}
     return table.get(int(stage), (32, 1))
 

@@ -1,4 +1,4 @@
-"""The layers that double height and width."""
+"""The layers that double the height and width of feature maps."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Curves: their panels, and the mark at the best point of each score, which is the lowest or the highest."""
+"""Curves: their panels, and the mark at the best point of each score, whether lower or higher values are better."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ LOWER, HIGHER = {"higher_is_better": False, "plot_scale": "log"}, {"higher_is_be
 
 
 def stars(figure):
-    """Return a dictionary: for the title of each panel, the marked point, or None if no point is marked."""
+    """Return a dictionary from the title of each panel to its marked point, or to None if no point is marked."""
     marked = {}
     for axes in figure.axes:
         points = [tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"]

@@ -35,7 +35,7 @@ def test_nearest_picture_has_a_row_for_each_sample():
     samples = torch.rand(2, 1, 2, 2) * 2 - 1
     neighbours = torch.randint(0, 256, (2, 9, 1, 2, 2), dtype=torch.uint8)
     picture = nearest_picture(samples, neighbours, torch.rand(2, 9))
-    rows = 2 * (50 + SMALL_LINE) + 2  # SMALL_LINE: the line below an image, for its distance
+    rows = 2 * (50 + SMALL_LINE) + 2  # below each image, a line of SMALL_LINE pixels shows the distance
     assert picture.shape == (3, LINE + rows, 52 + 8 + 9 * 50 + 2)
     assert (picture[:, 2 + LINE : 50 + LINE, 2:50] == to_uint8(samples[0, 0, 0, 0])).any()
 

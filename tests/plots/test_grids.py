@@ -1,4 +1,4 @@
-"""Grids of images, and the files that pictures are saved as."""
+"""Grids of images, and the files in which pictures are saved."""
 
 import torch
 from matplotlib.figure import Figure

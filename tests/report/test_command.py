@@ -113,7 +113,10 @@ def test_thousand_runs_take_seconds_and_little_memory(tmp_path, hinge, wgan_gp):
     reading = cpu_seconds(sys.executable, "-c", read, runs)
     megabytes = int(peak.read_text()) / 1024
     page = (tmp_path / "out" / "index.html").stat().st_size / 1e6
-    print(f"{seconds:.1f} s, {seconds / reading:.1f} times as long as reading; {megabytes:.0f} MB, page {page:.1f} MB")
+    print(
+        f"The report took {seconds:.1f} s, {seconds / reading:.1f} times as long as reading the files, and "
+        f"{megabytes:.0f} MB of memory. Its page has {page:.1f} MB."
+    )
     assert seconds < 8 * reading
     assert megabytes < 300
     assert page < 10

@@ -78,7 +78,7 @@ def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
     content = Report.from_runs(collect([tmp_path]))
-    # The FIDs of the three pairs differ by 19 and 21, by 20 and 24, and by 1 and 3 for the two seeds.
+    # For the two seeds, the FIDs of the three pairs differ by 19 and 21, by 20 and 24, and by 1 and 3.
     p_of_fid = [1 - 2 / math.pi * math.atan(t) for t in (20, 11, 2)]
     main = sorted(each.p for each in content.comparisons if each.column == content.main)
     assert main == pytest.approx([3 * p_of_fid[0], 2 * p_of_fid[1], p_of_fid[2]])
@@ -138,7 +138,7 @@ def test_many_configurations_are_compared_with_the_best_only(tmp_path, hinge):
             make_run(tmp_path / f"{index}-{seed}", text, seed, 30.0 - index + 0.1 * seed * index)
     make_run(tmp_path / "single", hinge.replace("batch_size: 64", "batch_size: 99"), 0, 10.0)  # one seed
     content = Report.from_runs(collect([tmp_path]))
-    for title in ("fid_classifier best", "is_classifier last"):  # of the sizes with two seeds, 77 is the best
+    for title in ("fid_classifier best", "is_classifier last"):  # of the batch sizes with two seeds, 77 is best
         found = [each for each in content.comparisons if each.column.title == title]
         assert len(found) == 14
         assert {each.pairs for each in found} == {91}

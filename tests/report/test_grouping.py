@@ -1,4 +1,4 @@
-"""Which runs form a configuration, which of them count, and what the configurations are called."""
+"""Which runs form a configuration, which runs count, and what the configurations are called."""
 
 import pytest
 from helpers.runs import make_run

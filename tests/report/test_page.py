@@ -45,7 +45,7 @@ def page(browser, page_directory):
 
 
 def sort_keys(page, number):
-    """Return the sort keys of the cells in a column of the table of scores, from top to bottom."""
+    """Return the sort keys of the cells in column `number` of the score table, from top to bottom."""
     cells = page.locator(f"#scores tbody tr td:nth-child({number})")
     return cells.evaluate_all("cells => cells.map(cell => cell.dataset.sort)")
 

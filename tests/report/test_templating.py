@@ -50,7 +50,7 @@ class Outline(HTMLParser):
 
 
 def outline_with(directory, text, hinge, wgan_gp):
-    """Return the outline of a page on runs that have `text` wherever a run can have text."""
+    """Return the outline of a report's page; the runs in the report have `text` wherever a run can have text."""
     label = text.replace("/", "")
     protocols = [f"{text}a", f"{text}b", f"{text}a", f"{text}a"]  # two protocols, so that the page has notes
     for index, (config, protocol) in enumerate(zip((hinge, hinge, wgan_gp, wgan_gp), protocols, strict=True)):

@@ -1,4 +1,4 @@
-"""The benchmarks of the stream of real images, and of two devices."""
+"""The benchmarks that time the stream of real images, and training on two devices."""
 
 from itertools import count, islice
 

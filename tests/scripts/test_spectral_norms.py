@@ -1,4 +1,4 @@
-"""The script that measures the effective weights of a trained run."""
+"""The script that measures the spectral norms of the weights of a trained run."""
 
 import sys
 from statistics import mean

@@ -70,7 +70,7 @@ TRAIN = (
 
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
-    """Return a directory with the network and its config."""
+    """Return a directory with the code of the networks and their config."""
     (tmp_path / "perfect_generator.py").write_text(MODULE)
     (tmp_path / "conf" / "model").mkdir(parents=True)
     (tmp_path / "conf" / "model" / "perfect.yaml").write_text(MODEL)
@@ -108,7 +108,7 @@ def protocol_of(run: Path) -> dict:
 
 @pytest.mark.slow
 def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
-    """With 900 and 100 images of two classes, training and `evaluate` give an FID near 0; equal shares do not."""
+    """With 900 and 100 images in two classes, the FID is near 0, but not if each class has equally many samples."""
     write(project / "two.zip", {"a": 900, "b": 100})
     done = ganexp(*TRAIN, "data.path=two.zip", "metrics.samples=1000", cwd=project)
     assert "classes of the scored samples, in the same proportions as in the train split: a 900, b 100" in done.stdout
@@ -138,7 +138,7 @@ def test_shares_are_those_of_the_first_reference(project):
 
 
 def test_class_without_reference_images_gets_no_samples(project):
-    """The test split lacks class b: no sample has this class, no score gets worse, and the output says so."""
+    """The test split lacks class b: no sample has this class, the output says this, and no score gets worse."""
     write(project / "lack.zip", {"train/a": 60, "train/b": 60, "train/c": 30, "test/a": 20, "test/c": 60})
     overrides = ("data.path=lack.zip", "metrics.references=[test]", "metrics.samples=200")
     done = ganexp(*TRAIN, *overrides, "metrics/score=[fid,intra_fid,accuracy]", cwd=project)

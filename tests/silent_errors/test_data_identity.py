@@ -182,7 +182,7 @@ def test_dataset_below_the_root_moves_with_it(tmp_path):
     ganexp(*SMALL[1:], *own_dataset, cwd=tmp_path)
     (run,) = (tmp_path / "outputs" / "run").iterdir()
     shutil.move(tmp_path / "old", tmp_path / "new")
-    shutil.rmtree(tmp_path / "new" / "pets" / "light")  # fewer images, which the message must count
+    shutil.rmtree(tmp_path / "new" / "pets" / "light")  # fewer images: the message must name their number
     fill(tmp_path / "new" / "pets" / "light", 10, 190)
     _forget_images()
     done = ganexp("evaluate", f"ckpt={run}", "data.root=new", cwd=tmp_path)

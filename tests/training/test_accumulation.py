@@ -1,4 +1,4 @@
-"""An update whose batch is divided into equal parts: gradients, state and logs are those of the whole batch."""
+"""Updates whose batch is divided into equal parts: gradients, state and logs are the same as for undivided batches."""
 
 import json
 from unittest import mock
@@ -37,7 +37,7 @@ CASES = {
 
 
 def draw_whole_batches(patch):
-    """Let latents, labels and epsilon be drawn for whole batches; the parts of a batch receive their shares in turn."""
+    """Let latents, labels and the penalty's ε be drawn for whole batches; a batch's parts get their shares in turn."""
     rand, randint, sample, left = torch.rand, torch.randint, Latent.sample, {}
 
     def share(kind, count, draw):
@@ -59,7 +59,7 @@ def draw_whole_batches(patch):
 
 
 def trained(case, parts, steps=STEPS):
-    """Return a bench after some steps, in which random numbers were drawn for whole batches."""
+    """Return a Bench after `steps` training steps, for which random numbers were drawn for whole batches."""
     bench = Bench(*CASES[case], *EPSILON, f"schedule.accumulate={parts}", model=())
     bench.gan.log_every = 1
     bench.gan._log_losses = lambda: None
@@ -178,11 +178,11 @@ def test_out_of_memory_in_an_evaluation_names_its_batch_size():
 
 
 def test_shared_images_are_not_generated_again():
-    """With shared images, G's update cannot be repeated in parts: the graph begins with the whole batch of images."""
+    """G's update cannot be repeated in parts if it uses the images of D's update: these are one whole batch."""
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
     with limited(4):
         bench.step()
-    assert bench.gan.accumulated.parts == 2  # the parts were doubled in D's update, before there were shared images
+    assert bench.gan.accumulated.parts == 2  # this number was doubled in D's update, before there were shared images
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
     with limited(4, lambda images: images.requires_grad), pytest.raises(torch.OutOfMemoryError):
         bench.step()

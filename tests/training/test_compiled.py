@@ -54,8 +54,8 @@ def steps(words, compute=lambda gan: None, parts=1):
 
     Args:
         words: the overrides.
-        compute: a function that takes the GAN and returns the function that computes the gradients. If it returns None,
-            the usual function computes the gradients.
+        compute: a function that takes the GAN and returns the function that computes the gradients. If `compute`
+            returns None, the usual function computes the gradients.
         parts: number of parts into which each batch is divided.
     """
     bench = Bench(*words, f"schedule.accumulate={parts}", base=CHOICES, model=())

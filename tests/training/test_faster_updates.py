@@ -15,7 +15,7 @@ from ganexp.training.gan import GAN
 
 
 class ForeignLayer(nn.Identity):
-    """A layer that is not part of ganexp, so that it may have a state, such as the number of its calls."""
+    """A layer that is not part of ganexp; such a layer may have a state, for example the number of its calls."""
 
 
 def foreign_penalty(*arguments, weight):

@@ -1,4 +1,4 @@
-"""The training step, compared with a bare PyTorch loop; the order of updates, fakes, labels, average and decay."""
+"""The training step, compared with a bare PyTorch loop, and its parts, such as fakes, labels, average and decay."""
 
 from copy import deepcopy
 
@@ -54,7 +54,7 @@ def test_order_of_updates(words, events):
 
 
 def test_simultaneous_gradients_are_taken_at_the_same_weights():
-    """The generator's gradient comes from D before D's update, so freezing D's step does not change the generator."""
+    """The generator's gradient uses D's weights before D's update, so freezing D does not change the generator."""
     words = ("loss=non_saturating", "schedule.updates.n_critic=1", "schedule.updates.order=simultaneous")
     generators = []
     for frozen in (False, True):

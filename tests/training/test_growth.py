@@ -1,4 +1,4 @@
-"""Growing by stages: the stage at each step, in all networks, in the average, in checkpoints and after a resume."""
+"""Networks that grow by stages have the right stage at each step, in the average, in checkpoints and after a resume."""
 
 import json
 
@@ -21,7 +21,7 @@ SIZE = ("data.resolution=16", "schedule.updates.n_critic=1", "schedule.ema.decay
 
 
 def bench(*overrides):
-    """Return a bench for 16 pixels; with GROWTH, networks start at 4 pixels and grow by 8/12 of a stage per step."""
+    """Return a Bench for 16x16 pixels; with the overrides GROWTH, networks start at 4x4 and grow 8/12 stage a step."""
     return Bench(*SIZE, *overrides, model=NETWORKS)
 
 

@@ -71,7 +71,7 @@ def test_progress_bar_is_one_of_the_callbacks_or_none(tmp_path, flags):
         made(tmp_path, callbacks=[line, TQDMProgressBar()])
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is asked for its state in every step")
+@pytest.mark.skipif(torch.cuda.is_available(), reason="torch asks an existing GPU for its state in every step")
 def test_steps_of_optimizers_do_not_ask_for_gpus(tmp_path, flags, monkeypatch):
     """Lightning lets torch ask NVML for GPUs in each step of an optimizer, and this takes as long as a small step."""
     monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")

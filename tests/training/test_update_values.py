@@ -1,4 +1,4 @@
-"""Logged values of updates: means since the last point, gradient norms, and the discriminator's accuracy."""
+"""Logged values of updates: means since the last logged point, gradient norms, and the discriminator's accuracy."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Update rules: the sequence of phases, the loss limit compared with the article's counter, and resuming."""
+"""Update rules: the sequence of phases, resuming, and the loss limit compared with the code of the SAGAN article."""
 
 import pytest
 import torch
@@ -119,7 +119,7 @@ def play(rule, losses):
 
 
 def as_coded(losses, limit, window=5, burst=4):
-    """Return the number of generator updates in one epoch, counted batch by batch as in the article's code."""
+    """Return the number of generator updates in one epoch, counted batch by batch as in the SAGAN article's code."""
     held = generator_updates = 0
     for index in range(len(losses)):
         if held == 0:
@@ -146,7 +146,7 @@ def test_epoch_of_the_dataset_has_its_number_of_batches():
         LossLimit(limit=0.5, repeat_burst=True, epoch=113),
     )
     ours.set_batches_per_epoch(113)
-    fixed.set_batches_per_epoch(7)  # has no effect on a fixed epoch
+    fixed.set_batches_per_epoch(7)  # has no effect if `epoch` is a number
     assert play(ours, [1.0] * 226) == play(fixed, [1.0] * 226)
 
 
@@ -159,7 +159,7 @@ def test_loss_limit_as_published_is_the_articles_counter():
 
 def test_loss_limit_window_and_bursts():
     rule = LossLimit(limit=0.5, window=2, burst=2)
-    # In step 2, the mean of (0.4, 1.2) is above the limit; in step 4, the mean of (0.1, 1.0). Both start a burst.
+    # The mean of (0.4, 1.2) in step 2 and the mean of (0.1, 1.0) in step 4 are above the limit: each starts a burst.
     assert play(rule, [0.4, 1.2, 0.0, 0.0, 0.1, 1.0, 0.0, 0.0]) == [1, 3, 1, 3]
 
 

@@ -36,11 +36,11 @@ class Curves(Callback):
 
 @contextmanager
 def young_garbage_freed() -> Iterator[None]:
-    """Free the memory of the figures that the block draws as soon as the block ends.
+    """As soon as the block ends, free the memory of the figures that the block has drawn.
 
     The parts of a figure refer to each other, so that only the garbage collector frees them. The collector is off
-    within the block, because it rarely looks again at objects that have survived a collection. Figures of several
-    megabytes would add up until then.
+    within the block, because it rarely looks again at objects that have survived a collection. Until it does, figures
+    of several megabytes would add up.
     """
     was_enabled = gc.isenabled()
     gc.disable()

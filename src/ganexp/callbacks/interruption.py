@@ -1,4 +1,4 @@
-"""Delay signals that end or preempt a training until the end of a step, when its state is complete."""
+"""Delay signals that end or preempt a training: they take effect at the end of a step, when the state is complete."""
 
 import signal
 import threading

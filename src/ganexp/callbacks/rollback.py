@@ -20,7 +20,7 @@ RANDOM_STATE, GUARD = "RandomState", "Guard"  # the callbacks' keys in a checkpo
 
 
 def keep_as_good(run: RunDirectory) -> None:
-    """Keep copies of the present last.ckpt and of the best.ckpt that belongs to it, to return to."""
+    """Copy last.ckpt, and the best.ckpt that belongs to it, so that the run can return to these copies."""
     _copy(run.last, run.last.with_name(GOOD))
     if run.best.exists():
         _copy(run.best, run.best.with_name(GOOD_BEST))
@@ -39,9 +39,9 @@ def must_roll_back(checkpoint: Mapping[str, Any]) -> bool:
 def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
     """Replace last.ckpt by the good checkpoint, with other random numbers; record the rollback in run.json.
 
-    A run that continues from last.ckpt then repeats the steps, with the same real images and with other latents. The
-    best.ckpt that belongs to the good checkpoint is restored, too. last.ckpt is replaced at the end, so that a rollback
-    that was interrupted can be repeated with the same result.
+    A run that continues from last.ckpt then repeats the steps after the good checkpoint, with the same real images and
+    with other latents. The best.ckpt that belongs to the good checkpoint is restored, too. last.ckpt is replaced at the
+    end, so that a rollback that was interrupted can be repeated with the same result.
 
     Args:
         run: the run directory.

@@ -35,12 +35,13 @@ class Case:
 
     Attributes:
         name: ARTICLE/CASE, the option of `experiment`.
-        description: what the case is.
-        source: the article or project, with its code.
+        description: a sentence that says what the case is.
+        source: the article or project that the case comes from, and further sources.
         published: the published scores, without their protocol; empty if there are none.
-        dataset: the option of `data`; None if the case cannot be composed, or if facts are not requested.
-        generator_parameters: number of the generator's trainable parameters; None if it cannot be built.
-        discriminator_parameters: number of the discriminator's trainable parameters; None if it cannot be built.
+        dataset: the option of `data`; None if the config of the case cannot be composed, or was not composed.
+        generator_parameters: number of the generator's trainable parameters; None if the generator cannot be built.
+        discriminator_parameters: number of the discriminator's trainable parameters; None if the discriminator cannot
+            be built.
         steps: length of the run in generator updates; None if it is not known before the images are read. If the
             updates depend on the losses, this is the largest possible number.
         epochs: length of the run in epochs; None if it depends on the losses, or on a number of images that is not
@@ -64,8 +65,8 @@ def cases(folders: Sequence[Path], topic: str = EXPERIMENTS, with_facts: bool = 
     Args:
         folders: the directories of config files: ganexp's own first, then the user's.
         topic: an article, a case, or `experiment` for all cases.
-        with_facts: whether to return the dataset, the parameters and the length as well. Each case takes a quarter of a
-            second, unless it is in the cache.
+        with_facts: whether to return the dataset, the numbers of parameters and the length as well. This takes a
+            quarter of a second for each case that is not in the cache.
     """
     every = groups(folders)[EXPERIMENTS]
     names = every if topic == EXPERIMENTS else [name for name in every if f"{name}/".startswith(f"{topic}/")]
@@ -153,7 +154,7 @@ def _count_once(node: DictConfig, counts: dict[str, int | None]) -> int | None:
 
 
 def _count_parameters(node: Mapping[str, Any]) -> int | None:
-    """Return the number of trainable parameters of a network; None if it cannot be built."""
+    """Return the number of trainable parameters of a network; None if the network cannot be built."""
     import torch
 
     from ganexp.config.instantiate import instantiate

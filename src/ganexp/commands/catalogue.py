@@ -1,7 +1,7 @@
 """The commands of ganexp, with their help texts. This module must not import torch.
 
-A command without its own config, except `resume`, has a module of the same name in this package, whose
-`main(arguments)` runs the command.
+For each command without its own config, except `resume`, this package has a module of the same name. The function
+`main(arguments)` of the module runs the command.
 """
 
 from collections.abc import Mapping

@@ -12,8 +12,8 @@ def choose_checkpoint(ckpt: str, step: int | None, epoch: int | None) -> str:
 
     Args:
         ckpt: path of a run directory, or of a checkpoint if neither a step nor an epoch is given.
-        step: step of the checkpoint; None if it is not given.
-        epoch: epoch after which `schedule.keep_at` kept the checkpoint; None if it is not given.
+        step: step of the checkpoint; None if no step is given.
+        epoch: an epoch in `schedule.keep_at`, after which the checkpoint was saved; None if no epoch is given.
 
     Returns:
         The path of the checkpoint; `ckpt` itself if neither a step nor an epoch is given.

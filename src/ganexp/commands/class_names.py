@@ -8,7 +8,7 @@ from ganexp.errors import UserError
 
 MAX_SHOWN = 10  # class names that an error message lists
 MAX_DIRECTORY_BYTES = 120  # file systems allow 255
-UNSAFE = re.compile(r'[/\\:*?"<>|%\x00-\x1f\x7f]|^[. ]+|[. ]+$')  # replaced in the names of directories
+UNSAFE = re.compile(r'[/\\:*?"<>|%\x00-\x1f\x7f]|^[. ]+|[. ]+$')  # characters to replace in the names of directories
 
 
 def class_names(classes: Sequence[str] | None, num_classes: int) -> list[str]:

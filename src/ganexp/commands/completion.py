@@ -24,8 +24,8 @@ DIRECTORIES = ("hydra.run.dir", "hydra.sweep.dir", "sweep.resume")  # further se
 def complete(command: Command, folders: Sequence[Path]) -> Command:
     """Print ganexp's own completions, and return the command for which Hydra prints further ones.
 
-    The name of the command is removed from the line that Hydra reads. Outside a completion, `command` is returned
-    unchanged.
+    The name of the command is removed from the line that Hydra reads. If the shell does not ask for completions,
+    `command` is returned unchanged.
 
     Args:
         command: the parsed command line of this process; for a completion, it is `ganexp -sc query=SHELL`.
@@ -67,7 +67,7 @@ def _values(word: str, name: str | None, folders: Sequence[Path]) -> Iterator[st
     elif not equals:
         return
     elif (group := key.lstrip("+")) == EXPERIMENTS or ("," in value and group in groups(folders)):
-        first, comma, last = value.rpartition(",")  # a sweep has several options
+        first, comma, last = value.rpartition(",")  # a sweep can have several options: GROUP=A,B
         options = groups(folders)[group]
         yield from (f"{key}={first}{comma}{option}" for option in options if option.startswith(last))
     elif key in {*path_keys(ROOTS.get(name or "train", schema.Train)), *DIRECTORIES}:

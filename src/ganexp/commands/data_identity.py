@@ -11,7 +11,7 @@ from ganexp.errors import UserError
 from ganexp.runs import atomic
 from ganexp.runs.run_directory import RunDirectory
 
-Content = dict[str, dict[str, Any]]  # for each split, see `describe_content`
+Content = dict[str, dict[str, Any]]  # for each split, the values that `describe_content` returns
 
 
 def describe_content(image_sets: Mapping[str, ImageSet]) -> Content:
@@ -27,7 +27,7 @@ def describe_content(image_sets: Mapping[str, ImageSet]) -> Content:
 
 
 def changes(before: Content | None, after: Content) -> list[str]:
-    """Return a line for each split that has changed, or that exists only before or only after the change.
+    """Return a line for each split that has changed, or that is only in `before` or only in `after`.
 
     Args:
         before: the content of each split when the run was trained; None if run.json does not record it.
@@ -52,7 +52,7 @@ def changes(before: Content | None, after: Content) -> list[str]:
 
 
 def _class_changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
-    """Return the classes with a different size, at most three of them."""
+    """Return the names and both sizes of the classes whose sizes have changed, for at most three classes."""
     differing = [name for name in {**before, **after} if before.get(name, 0) != after.get(name, 0)]
     shown = ", ".join(f"{name} {before.get(name, 0):,} → {after.get(name, 0):,}" for name in differing[:3])
     return f" ({shown}{', …' if len(differing) > 3 else ''})" if differing else ""

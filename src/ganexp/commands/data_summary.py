@@ -13,8 +13,8 @@ def data_summary(image_sets: Mapping[str, ImageSet]) -> list[str]:
     """Return the lines of the dataset summary that is printed before training.
 
     Args:
-        image_sets: the images of each split, by the split's name; `train` is the training split. A label has the same
-            meaning in all splits.
+        image_sets: the images of each split. The keys are the names of the splits; `train` is the training split. A
+            label has the same meaning in all splits.
     """
     lines, warnings = [], []
     for split, image_set in image_sets.items():

@@ -1,4 +1,4 @@
-"""Run `ganexp describe`: describe the training of a config. Nothing is downloaded, and no dataset is needed."""
+"""Run `ganexp describe`: describe the run that a config defines. Nothing is downloaded, and no dataset is needed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from ganexp.training.length import epochs_of, in_steps, known_images
 
 
 def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of the resolved `cfg`, with the experiment, overlay and metrics chosen in `groups`.
+    """Return the description of the resolved `cfg`, with the chosen options of experiment, as_published and metrics.
 
     If `cfg.estimate` is true, the description includes the estimated cost of the run on this machine.
     """
@@ -72,7 +72,7 @@ def _data(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:
-    """Return the length of the run in several units; None in a unit in which it depends on losses or is not known."""
+    """Return the length of the run in several units. A length that depends on the losses or is not known is None."""
     d_steps = cfg.schedule.max_d_steps
     ratio = gan.update_rule.updates_per_step
     if d_steps is None and ratio is not None:
@@ -107,7 +107,7 @@ def _settings(node: DictConfig) -> dict[str, Any]:
 
 
 def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:
-    """Compute the loss terms of each network once, with zeros as two real images, and return the names of the terms."""
+    """Compute the loss terms of each network once, for two real images of zeros, and return the names of the terms."""
     labels = torch.zeros(2, dtype=torch.long) if gan.num_classes else None
     real = torch.zeros(2, cfg.data.channels, cfg.data.resolution, cfg.data.resolution)
     fake = gan.generator(gan.latent.sample(2), labels)

@@ -14,7 +14,7 @@ Rows = dict[str, str]  # for each value, its dotted key and its text
 
 
 def print_description(description: Mapping[str, Any], as_json: bool) -> None:
-    """Print the description of a run, or that of a sweep, which has the form `{"jobs": […]}`.
+    """Print the description of a run or of a sweep. For a sweep, the key `jobs` has the descriptions of its jobs.
 
     Args:
         description: the description, which JSON can represent.

@@ -32,7 +32,7 @@ Tab completion in bash: eval "$(ganexp -sc install=bash)"   (zsh and fish: docs/
 
 
 def general_help(folders: Sequence[Path]) -> str:
-    """Return the help of ganexp itself: its commands, and the groups of a run."""
+    """Return the help of ganexp itself: its commands, and the config groups of a training run."""
     commands = "\n".join(f"  {name:10} {entry.summary}" for name, entry in COMMANDS.items())
     return "\n\n".join(
         [
@@ -77,7 +77,7 @@ def examples(name: str) -> str:
 
 
 def _list_groups(config_name: str, folders: Sequence[Path]) -> str:
-    """Return a paragraph for each config group: its name and its options. The most frequent groups come first."""
+    """Return a paragraph for each config group: its name and options. Groups that are chosen most often come first."""
     options = group_options(config_name, folders)
     layout: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "      ", "break_long_words": False}
     paragraphs = [f"{group}: {', '.join(options[group])}" for group in by_frequency(options)]
@@ -91,7 +91,7 @@ def by_frequency(groups: Iterable[str]) -> list[str]:
 
 
 def _settings(command: Command, folders: Sequence[Path]) -> str:
-    """Return the settings of a command as YAML, with comments from the files of the chosen options or the schema.
+    """Return the settings of a command as YAML, with comments from the files of the chosen options or from the schema.
 
     Settings of the command itself come first, then other single settings, and then sections.
     """
@@ -99,7 +99,7 @@ def _settings(command: Command, folders: Sequence[Path]) -> str:
     choices = cfg.hydra.runtime.choices
     shown = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     settings = to_plain(shown, resolve=False)
-    if command.config_name == "evaluate" and not choices.metrics:  # samples=, … change the metrics of the run
+    if command.config_name == "evaluate" and not choices.metrics:  # settings like samples= change the run's metrics
         settings["metrics"] = {"scores": settings["metrics"]["scores"]}
     schema = root_type(cfg)
     inherited = getattr(schema.__base__, "__dataclass_fields__", {})

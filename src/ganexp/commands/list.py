@@ -87,7 +87,7 @@ def _by_article(found: Sequence[Case]) -> Iterator[list[Case]]:
 
 
 def _filled(text: str, indent: int = 0) -> str:
-    """Return a text in lines of at most `LINE_LENGTH` characters, of which all but the first are indented."""
+    """Return a text in lines of at most `LINE_LENGTH` characters; all lines but the first are indented."""
     return fill(text, LINE_LENGTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
@@ -99,7 +99,7 @@ def _print_overview(found: Sequence[Case]) -> None:
             scores = f"{case.published}. " if case.published else ""
             say(_filled(f"  {case.name:{width}}{scores}{case.description}", width + 2))
         say()
-    say("Their parameters and steps: ganexp list ARTICLE. Train a case with: ganexp experiment=NAME")
+    say("Show parameters and steps of cases with: ganexp list ARTICLE. Train a case with: ganexp experiment=NAME")
 
 
 def _print_cases(found: Sequence[Case]) -> None:
@@ -112,7 +112,7 @@ def _print_cases(found: Sequence[Case]) -> None:
             cells = ["–" if number is None else f"{round(number):,}" for number in numbers]
             table.add_row(case.name, case.dataset or "–", case.published or "–", *cells)
         make_console().print(table)
-    say("G and D: trainable parameters. Train a case with: ganexp experiment=NAME")
+    say("G and D are the numbers of trainable parameters of the networks. Train a case with: ganexp experiment=NAME")
 
 
 def _print_options(topic: str, options: Sequence[Entry]) -> None:

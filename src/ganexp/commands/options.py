@@ -18,10 +18,10 @@ SYNONYMS = {"datasets": "data"}
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that can be chosen.
+    """An option of a config group, or a layer of networks.
 
     Attributes:
-        name: name of an option of a group, or of the class of a layer.
+        name: name of the option, or MODULE.CLASS for a layer.
         description: a sentence about the option or the layer.
     """
 

@@ -10,9 +10,9 @@ from ganexp.training.gan import GAN
 from ganexp.training.processes import total
 
 CAPABILITY = 8  # compute capability of the GPUs since 2020, on which bfloat16 is fast
-# Half precision is used if both networks make at least this number of floating-point operations on a batch. The
-# smallest case that was measured to be faster in half precision makes 242e9 operations: the SNGAN for 32x32 images with
-# a batch size of 64, see docs/benchmarks.md
+# Half precision is used if both networks together make at least this number of floating-point operations on a batch.
+# The smallest case that was measured to be faster in half precision makes 242e9 operations: the SNGAN for 32x32 images
+# with a batch size of 64, see docs/benchmarks.md
 FLOPS = 200_000_000_000
 
 

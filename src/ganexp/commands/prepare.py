@@ -34,7 +34,7 @@ class Prepared:
         gan: the networks with their objective and scores.
         data: the data module.
         device: the device of the training.
-        image_sets: the images of each split of the dataset, by the split's name.
+        image_sets: the images of each split of the dataset; the keys are the names of the splits.
         initial: what run.json records about the checkpoint of `init_from`; None if `init_from` is not set.
     """
 
@@ -55,7 +55,7 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
     Raises:
         UserError: settings are wrong or incompatible, or data or the weights of the feature extractor are missing.
     """
-    if processes.count() == 1:  # otherwise the first process has checked this
+    if processes.count() == 1:  # only the first process checks this, before the others join
         check_launch(cfg.trainer.devices, processes.total(cfg.trainer) // cfg.trainer.devices)
     trainers.choose_algorithms(cfg.trainer.deterministic, cfg.trainer.tf32)
     pl.seed_everything(cfg.seed, verbose=False)
@@ -95,7 +95,7 @@ def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
 
 
 def check_only(cfg: DictConfig) -> None:
-    """Build the networks, read the images, check that there are enough, and load the feature extractor's weights.
+    """Build the networks, read the images, check that their number suffices, and load the feature extractor's weights.
 
     Raises:
         UserError: settings are wrong or incompatible, data or given weights are missing, or a score needs more images.

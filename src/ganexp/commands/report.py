@@ -36,7 +36,7 @@ class Arguments:
 
     Attributes:
         paths: the given directories.
-        options: the values of the options by name.
+        options: the value of each option; the keys are the names of the options.
     """
 
     paths: list[str]
@@ -91,7 +91,7 @@ def report(directories: Sequence[str], output: str | None = None, images: bool =
 
     Args:
         directories: directories to search for runs.
-        output: the directory to write to; None: report/ in the first of `directories`.
+        output: the directory to write to; None means report/ in the first of `directories`.
         images: whether the page shows samples.
 
     Raises:

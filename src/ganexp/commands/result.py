@@ -77,7 +77,7 @@ def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -
     chosen = {"last": max(trained, key=lambda point: point["step"])}
     if finite := [point for point in trained if math.isfinite(point[key])]:
         chosen = {"best": (max if mode == "max" else min)(finite, key=lambda point: point[key])} | chosen
-    if untrained := [point for point in scored if point["step"] == 0]:  # missing if the images have changed
+    if untrained := [point for point in scored if point["step"] == 0]:  # removed if the images have changed
         chosen["untrained"] = untrained[0]
     return {which: _scores_of(point) for which, point in chosen.items()}
 
@@ -118,7 +118,7 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
     if scores:
         names = [name for name in scores["last"] if name != "step" and name not in spreads]
         table = Table("", "step", *names)
-        first = "initial" if run.metadata().get("init_from") else "untrained"  # at step 0
+        first = "initial" if run.metadata().get("init_from") else "untrained"  # the name of the row for step 0
         for which in [which for which in ("untrained", "best", "last") if which in scores]:
             values = scores[which]
             cells = [f"{values[name]:.4g}" if name in values else "" for name in names]

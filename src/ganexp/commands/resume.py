@@ -110,7 +110,7 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
     if steps < schedule.steps:
         raise UserError(
             f"schedule.steps={steps}: this run is set to {count(schedule.steps, 'step')} already. "
-            "Give a larger number, or leave it out to continue"
+            "Give a larger number, or leave schedule.steps out to continue"
         )
     schedule.steps, schedule.epochs = steps, None
     cfg.sweep.prune = False  # the user wants this run, even if other jobs have better scores

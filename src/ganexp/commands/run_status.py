@@ -54,7 +54,7 @@ def say_if_bits_may_differ(metadata: Mapping[str, Any], device: str) -> None:
 
     Args:
         metadata: content of run.json before the run is resumed.
-        device: name of the device on which the run continues, with the number of threads of a CPU.
+        device: name of the device on which the run continues. The name of a CPU includes the number of threads.
     """
     before = metadata.get("device")
     if isinstance(before, str) and before != device:

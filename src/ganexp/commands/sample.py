@@ -58,10 +58,10 @@ class Classes:
 
 
 def sample(cfg: DictConfig) -> None:
-    """Save `n` images, a grid of the first 100, interpolations and traversals; if there are classes, also their grid.
+    """Save `n` images, a grid of the first 100, interpolations and traversals; if there are classes, also a class grid.
 
-    The grid of the classes has one class per row, and at most 20 rows. If `label` is given, all images show this class,
-    and the grid of the classes is left out.
+    The class grid has one class per row, and at most 20 rows. If `label` is given, all images show this class, and the
+    class grid is left out.
 
     Raises:
         UserError: the settings do not fit the generator, the class is unknown, the checkpoint is missing, or the output
@@ -80,12 +80,14 @@ def sample(cfg: DictConfig) -> None:
     _save_traversals(cfg, loaded, classes, output)
     which = "" if classes.label is None else f" of class {classes.names[classes.label]} (label {classes.label})"
     images = f"{count(cfg.n, 'image')} ({cfg.format}){which}"
-    say(f"{images}, their grid, two interpolations and traversals in {short_path(output)}")
+    say(f"{images}, their grid, two interpolations and traversals are in {short_path(output)}")
 
 
 def _check(cfg: DictConfig, gan: GAN) -> None:
     if cfg.truncation is not None and gan.latent.distribution != "normal":
-        raise UserError(f"truncation={cfg.truncation} needs normal latents; this run's are {gan.latent.distribution}")
+        raise UserError(
+            f"truncation={cfg.truncation} needs normal latents; the latents of this run are {gan.latent.distribution}"
+        )
     if cfg.n % BATCH == 1 and needs_batches(gan):
         raise UserError(
             f"n={cfg.n}: this generator's batch norm uses the batch's statistics, so a last batch of "

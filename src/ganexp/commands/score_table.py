@@ -19,7 +19,7 @@ def print_scores(record: Mapping[str, Any]) -> None:
     """Print a table with a row for each score and a column for each reference, and lines that explain the table.
 
     Args:
-        record: `scores` by name, their `score_info`, the `protocol`, and the `step` of a checkpoint.
+        record: has the keys `scores` (the value of each score), `score_info`, `protocol` and, for a checkpoint, `step`.
     """
     protocol = record["protocol"]
     make_console().print(score_table(record["scores"], record["score_info"], list(protocol["references"])))

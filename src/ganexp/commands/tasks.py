@@ -24,7 +24,7 @@ from ganexp.runs.naming import run_name
 from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty, reserve, save_hydra_files
 
-NAMING_GROUPS = ("experiment", "data", "model", "loss")  # whose options make the name of a run
+NAMING_GROUPS = ("experiment", "data", "model", "loss")  # the options of these groups make the name of a run
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ def chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
 
 
 def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
-    """Return the run directory of a training, after writing Hydra's files there; else Hydra's output directory.
+    """Return the output directory of a command.
+
+    A training that keeps its files gets a run directory that no other run uses, with Hydra's files in it.
 
     Raises:
         UserError: the files cannot be written, for example because the disk is full.

@@ -13,8 +13,8 @@ from ganexp.console import say_once
 from ganexp.training import processes
 from ganexp.training.gan import GAN
 
-# The number of floating-point operations of both networks on a batch for which one more thread is used. If each thread
-# had fewer operations, the threads would wait for each other.
+# One more thread is used for each FLOPS_PER_THREAD floating-point operations that both networks together make on a
+# batch. If each thread had fewer operations, the threads would wait for each other.
 FLOPS_PER_THREAD = 500_000_000
 PROBED_IMAGES = 2  # the smallest batch that batch norm accepts
 VARIABLE = "OMP_NUM_THREADS"
@@ -22,7 +22,7 @@ VARIABLE = "OMP_NUM_THREADS"
 
 @cache
 def available_threads() -> int:
-    """Return the number of threads that torch had at the first call, which is the number of cores by default."""
+    """Return torch's number of threads at the first call of this function: by default, the number of cores."""
     return torch.get_num_threads()
 
 

@@ -13,13 +13,14 @@ EXTENT = {"normal": 2.0, "uniform": 1.0}  # for each distribution, components go
 def traversal_picture(gan: SampledGAN, seed: int, rows: int, columns: int, label: int | None = None) -> Tensor:
     """Return a picture, uint8 (3, H, W), in which each row changes one component of the same latent.
 
-    The chosen components change the image most: the mean squared difference between the images at the two ends of the
-    component is largest. Values go from -2 to 2, or from -1 to 1 for uniform latents. Other components stay the same.
+    The chosen components change the image most: the mean squared difference between the images for the smallest and
+    the largest value of the component is largest. Values go from -2 to 2, or from -1 to 1 if the latents are uniform.
+    The other components of the latent stay the same.
 
     Args:
         gan: the GAN to sample from.
         seed: seed of the latent.
-        rows: number of components; fewer if the latent has fewer.
+        rows: number of components to show; if the latent has fewer components, all are shown.
         columns: number of values that a component takes.
         label: the class of the images; None shows the first class of a conditional GAN.
     """
@@ -32,7 +33,7 @@ def traversal_picture(gan: SampledGAN, seed: int, rows: int, columns: int, label
 
 
 def _effects(gan: SampledGAN, latent: Tensor, ends: Tensor, label: int | None) -> Tensor:
-    """Return for each of d components the mean squared difference (d,) between the images at its two ends."""
+    """Return the mean squared difference between the images for the two values `ends` of each component, (d,)."""
     effects = []
     for components in torch.arange(gan.latent.dim).split(BATCH // 2):
         images = _traverse(gan, latent, components, ends, label).unflatten(0, (-1, 2))  # (components, 2, C, H, W)

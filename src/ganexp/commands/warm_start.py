@@ -14,8 +14,8 @@ def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
     """Load the weights of each network that a checkpoint has under the same name; leave the other networks unchanged.
 
     The averaged generator gets the weights of the checkpoint's averaged generator or, if the checkpoint has no averaged
-    generator, those of the loaded generator. The optimizers, the step and the random state are those of a new run. Only
-    tensors and plain values are read.
+    generator, the weights of the loaded generator. The optimizers, the step and the random state are those of a new
+    run. Only tensors and plain values are read.
 
     Args:
         init_from: path of a checkpoint, or of a run, whose best checkpoint is used; None changes nothing.

@@ -164,7 +164,7 @@ def probabilities_belong_to_a_cross_entropy(cfg: DictConfig, gan: "GAN") -> Comp
     if cfg.loss.probabilities and not cfg.loss.adversarial.get("probabilities"):
         yield (
             "loss.probabilities=true changes a cross-entropy, and this loss is not one: use loss=non_saturating or "
-            "loss=saturating, or leave it (and as_published=g_loss) out"
+            "loss=saturating, or leave loss.probabilities (and as_published=g_loss) out"
         )
 
 
@@ -219,8 +219,8 @@ def loss_limits_replace_n_critic(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that the loss needs one discriminator update per step if there is a loss limit."""
     if "limit" in cfg.schedule.updates and cfg.loss.n_critic != 1:
         yield (
-            f"this loss needs {cfg.loss.n_critic} discriminator updates per step, but a rule with a loss limit starts "
-            "with 1: use schedule/updates=fixed_ratio, or loss.n_critic=1"
+            f"this loss needs {cfg.loss.n_critic} discriminator updates per step, but a rule with a loss limit makes "
+            "one per step before any burst: use schedule/updates=fixed_ratio, or loss.n_critic=1"
         )
 
 
@@ -229,7 +229,7 @@ def shared_fakes_have_one_kind_of_label(cfg: DictConfig, gan: "GAN") -> Complain
     labels = gan.update_rule.labels
     if cfg.model.conditional and gan.update_rule.fakes == "shared" and labels["discriminator"] != labels["generator"]:
         yield (
-            "schedule.updates.fakes=shared gives both networks the same fakes, but their labels differ: set "
+            "schedule.updates.fakes=shared gives both networks the same fakes, but the networks' labels differ: set "
             f"schedule.updates.labels.generator={labels['discriminator']}"
         )
 

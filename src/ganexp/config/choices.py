@@ -1,7 +1,7 @@
 """The options that an experiment chooses, read from the `defaults` of its files without composing a config.
 
-To compose the config of an experiment takes a tenth of a second; to read its options here takes a millisecond. Must not
-import torch.
+To compose the config of an experiment takes a tenth of a second; to read its options here takes a millisecond. This
+module must not import torch.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,14 +19,14 @@ Choices = dict[str, list[str]]  # for each group, the names of its chosen option
 def _defaults(name: str) -> list[Any]:
     """Return the defaults list of a config file such as experiment/sagan/cifar10_2."""
     file = CONF / f"{name}.yaml"
-    if not file.exists():  # an optional entry of a defaults list names this file
+    if not file.exists():  # the entry that names this file is optional
         return []
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
     return content.get("defaults", []) if isinstance(content, Mapping) else []
 
 
 def takes_list(group: str) -> bool:
-    """Return whether a run can have several options of a group at the same time, such as callbacks."""
+    """Return whether a run can have several options of a group, such as callbacks, at the same time."""
     return any(isinstance(entry, Mapping) and isinstance(entry.get(group), list) for entry in _defaults("run"))
 
 

@@ -76,8 +76,8 @@ def file_header(text: str) -> dict[str, str]:
     """Return the parts of the first comment in a YAML text. This comment says what the file is.
 
     Returns:
-        Each paragraph under the word that introduces it, such as Source, Command or Published. The description, which
-        comes before these paragraphs, has the key "".
+        The paragraphs. The key of a paragraph is the word that introduces the paragraph, such as Source, Command or
+        Published. The description, which comes before these paragraphs, has the key "".
     """
     parts: dict[str, list[str]] = {"": []}
     name = ""

@@ -95,4 +95,4 @@ def _node_violations(nodes: Any, key: str) -> Iterator[str]:
             continue
         close = get_close_matches(str(name), complete, n=1)
         hint = f"; did you mean {key}.{close[0]}?" if close else ""
-        yield f"{key}.{name}={show(node)}: has no _target_, the class or function to build it with{hint}"
+        yield f"{key}.{name}={show(node)}: has no _target_, which names the class or function to build{hint}"

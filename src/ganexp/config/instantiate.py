@@ -69,7 +69,7 @@ def instantiate(node: Mapping[str, Any] | None, key: str, /, **arguments: Any) -
 
 
 def instantiate_all(nodes: Mapping[str, Any], key: str, /, **arguments: Any) -> dict[str, Any]:
-    """Build every node of a mapping, and return the objects by name in the same order; null entries are left out."""
+    """Build the nodes of a mapping; return the objects under the same names in the same order, without null entries."""
     return {name: instantiate(node, f"{key}.{name}", **arguments) for name, node in nodes.items() if node is not None}
 
 
@@ -96,7 +96,7 @@ def check(
         node: plain data.
         key: the dotted key of the node in the config.
         given: arguments that are passed in addition to the arguments of the node.
-        types: annotations by parameter name; they take precedence over the annotations in the target's signature.
+        types: for names of parameters, annotations that take precedence over the annotations in the target's signature.
 
     Raises:
         UnknownArgument: a setting is not an argument of its target.
@@ -162,7 +162,7 @@ def _reason(error: BaseException) -> str:
 
 
 def parameters_of(target: Any) -> Parameters | None:
-    """Return the parameters of a target by name; None if the signature is not available, as for some C functions."""
+    """Return the parameters of a target under their names; None if there is no signature, as for some C functions."""
     try:
         return dict(inspect.signature(target, eval_str=True).parameters)
     except (NameError, AttributeError, SyntaxError, TypeError):  # an annotation that cannot be evaluated

@@ -89,7 +89,7 @@ class EvaluateImages(Train):
 
 @dataclass
 class Moved:
-    """The location of a run's dataset, if it has moved since the training."""
+    """The location of a run's dataset, if the dataset has moved since the training."""
 
     root: str | None = field(default=None, metadata=PATH)  # directory of the datasets
     path: str | None = field(default=None, metadata=PATH)  # path of a directory or zip of images

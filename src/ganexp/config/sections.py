@@ -136,7 +136,7 @@ class Metrics:
     # further numbers of samples for which FID is computed
     fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
     batch_size: int = limited(PositiveInt, 500)  # images per batch of the feature extractor
-    splits: int = limited(PositiveInt, 10)  # number of parts in which the Inception Score divides the samples
+    splits: int = limited(PositiveInt, 10)  # number of parts into which the Inception Score divides the samples
     # shares of the classes in the scored samples; reference: as in the first reference; uniform: equal shares
     labels: str = limited(Literal["reference", "uniform"], "reference")
     best_by: str = "fid"  # the score that chooses the best checkpoint

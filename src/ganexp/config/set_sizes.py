@@ -8,7 +8,7 @@ from ganexp.errors import UserError
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.score import Minimum
 
-SHOWN_CLASSES = 3  # an error lists at most this many classes with too few images for each score
+SHOWN_CLASSES = 3  # for each score, an error lists at most this many classes with too few images
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class SetSizes:
 
     Attributes:
         samples: number of generated images.
-        labels: labels of the generated images, or None.
+        labels: labels of the generated images; None if they have no labels.
         references: for each split of real images, the number of images.
         class_images: number of real images of each class in the first reference; empty if there are no classes.
     """

@@ -58,7 +58,7 @@ REASONS = {
 VALUE_REASONS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "devices": (
         lambda value: not isinstance(value, int) or value < 1,
-        "give the number of devices: trainer=ddp trainer.devices=2 trains on two",
+        "give the number of devices: trainer=ddp trainer.devices=2 trains on two devices",
     ),
     "precision": (
         lambda value: str(value).startswith("16"),

@@ -93,7 +93,7 @@ def trusted(target: Any) -> bool:
     if str(target).startswith(_own_packages()):
         return True
     if not str(target).startswith(("ganexp.", "pytorch_lightning.", "torch.optim.")):
-        return False  # and do not import it
+        return False  # the target is not imported
     try:
         known = get_object(target)
     except Exception:

@@ -1,4 +1,4 @@
-"""Refuse YAML texts that a YAML reader would never finish reading, or that would crash it.
+"""Refuse YAML texts that a YAML reader would never finish reading, or that would crash the reader.
 
 This module must not import torch.
 """

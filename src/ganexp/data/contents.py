@@ -27,9 +27,9 @@ def contents(source: Mapping[str, Any], resolution: int, channels: int) -> dict[
         channels: Number of channels of the images, 1 or 3.
 
     Returns:
-        A dict. Its entry `images` has, for each split, the number of images, or this number for each class. For a
-        directory or zip, there are also `passed_over`, the number of skipped files for each reason, and `warnings`. If
-        the directory or zip cannot be listed, the only entry is `problem`, the reason.
+        A dict. Its entry `images` has, for each split, the number of images, or the number of images of each class. For
+        a directory or zip, there are also `passed_over`, the number of skipped files for each reason, and `warnings`.
+        If the directory or zip cannot be listed, the only entry is `problem`, the reason.
     """
     module, _, name = str(source["_target_"]).rpartition(".")
     if module != sets.__name__:

@@ -13,7 +13,7 @@ from ganexp.data.stream import ImageStream
 
 
 class StreamData(pl.LightningDataModule):
-    """Give Lightning batches without content, and save the position of the stream in Lightning's checkpoints.
+    """Pass batches without content to Lightning, and save the position of the stream in Lightning's checkpoints.
 
     The real images do not pass through Lightning. The GAN takes its batches directly from `stream`.
 
@@ -52,7 +52,7 @@ class StreamData(pl.LightningDataModule):
         return _loader(range(indices), size)
 
     def _share(self, count: int) -> list[torch.Tensor]:
-        """Return this process's batches of indices: at least one batch, which is empty if there are too few indices."""
+        """Return this process's batches of indices; one empty batch if there are too few indices for all processes."""
         rank, processes = distributed.get_rank(), distributed.get_world_size()
         size = min(self.validation_batch_size, -(-count // processes))
         batches = torch.arange(count).split(size)

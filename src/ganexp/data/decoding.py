@@ -100,7 +100,7 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
 
     Args:
         content: The file.
-        decoding: How to decode it.
+        decoding: How to decode the file.
 
     Returns:
         The image, uint8 (channels, H, W), and the set of changes to it in addition to decoding.
@@ -195,7 +195,8 @@ def _range_of_file(image: Image.Image) -> tuple[float, float]:
     """Return the values of black and white in an image file.
 
     Raises:
-        UserError: If the file does not define them, because the values are floating-point, signed or 32-bit.
+        UserError: If the file does not define black and white, because its values are floating-point, signed or
+            32-bit.
     """
     kind = {"F": "floating-point values", "I": "32-bit or signed values"}.get(image.mode)
     if kind is None:

@@ -165,7 +165,7 @@ def _notes(treated: Counter[str], broken: int, background: str) -> list[str]:
 
 
 def _decode_in_threads(files: FileImages, keep: bool) -> Iterator[tuple[Tensor, set[str]] | Exception]:
-    """Yield each image (an empty tensor if not `keep`) and the changes to it, or the error that its file raised."""
+    """Yield each image (an empty tensor if `keep` is false) and the changes to it, or the error of a broken file."""
 
     def attempt(index: int) -> tuple[Tensor, set[str]] | Exception:
         try:

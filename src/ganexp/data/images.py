@@ -17,7 +17,7 @@ Fit = Literal["crop", "stretch", "exact"]
 
 
 class Images(Protocol):
-    """Images by index, each uint8 (C, H, W)."""
+    """A sequence of images, each uint8 (C, H, W)."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Tensor: ...
@@ -77,7 +77,7 @@ class ImageSet:
 
         Raises:
             UserError: If this set has a class that is not in `classes`, or two classes that match the same class.
-                The message names them.
+                The message names these classes.
         """
         if self.labels is None or list(classes) == self.classes:
             return self

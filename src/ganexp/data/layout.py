@@ -19,7 +19,7 @@ Folders = tuple[str, ...]  # the folders on the way to a file, from the top
 
 
 class Place(NamedTuple):
-    """The location of a file: its split, or None if it is in no split, and its other folders."""
+    """The location of a file: its split (None if the file is in no split), and its folders except the split's."""
 
     split: str | None
     folders: Folders
@@ -178,7 +178,7 @@ def _refuse_same_meaning(matched: Mapping[str, int], classes: Sequence[str]) -> 
 
 
 def shorten(names: Sequence[str], longest: int = 5) -> str:
-    """Return names as one text; of a long list, only the first names and the last one.
+    """Return names as one text; a long list is shortened to its first names and its last name.
 
     Example:
         >>> shorten([str(i) for i in range(100)])

@@ -93,7 +93,7 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
         warnings += class_warnings(classes, images, layout.from_folders)
     number = {name: index for index, name in enumerate(classes)}
     labels = [number[name] for _, name in images if name is not None] if classes else None
-    passed_over = dict(+layout.passed_over) if split == "train" else {}  # reported only with this split
+    passed_over = dict(+layout.passed_over) if split == "train" else {}  # reported only with the training split
     return Listing(root, [path for path, _ in images], labels, classes, passed_over, warnings)
 
 
@@ -112,7 +112,7 @@ def count_classes(path: str | None) -> int:
 
 
 def _layout(root: Path) -> _Layout:
-    """Return the layout of a directory or zip, which is read again only if a directory or file may have changed."""
+    """Return the layout of a directory or zip; use the cached layout if no directory or file has changed."""
     key = root.absolute()
     if key in _layouts and _state(_watched(_layouts[key][0])) == _layouts[key][0]:
         return _layouts[key][1]

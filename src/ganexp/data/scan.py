@@ -95,7 +95,7 @@ def _scan_directory(root: Path) -> Scan:
 
 
 def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: list[Path]) -> Iterator[tuple[str, str]]:
-    """Yield each file's path, relative to `root`, and the reason why it cannot be read; empty if it can be read.
+    """Yield each file's path, relative to `root`, and why the file cannot be read (empty if it can be read).
 
     Args:
         root: The top directory.

@@ -3,7 +3,7 @@
 Every function takes these arguments:
 
 - `root`: the directory of the datasets;
-- `split`: the name of the split. `test` is the held-out part; if a dataset has none, its function returns None;
+- `split`: the name of the split. `test` is the held-out part; if a dataset has no such part, its function returns None;
 - `resolution`: height and width of the images, in pixels;
 - `channels`: 1 (grey) or 3 (colour).
 
@@ -119,8 +119,7 @@ def flowers102(
     """Return Oxford Flowers 102 (Nilsback and Zisserman 2008), colour photographs of 102 classes.
 
     Splits: all (8,189), and the dataset's own train and val (1,020 each). There is no test split, because `all`
-    includes every image. The function `folder` describes `fit`, `in_memory` and
-    `on_error`.
+    includes every image. The function `folder` describes `fit`, `in_memory` and `on_error`.
     """
     if split == "test":
         return None

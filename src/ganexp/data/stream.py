@@ -104,7 +104,7 @@ class ImageStream:
         return Batch(images, None if self.labels is None else self.labels[indices])
 
     def _share(self, index: int) -> slice:
-        """Return the places, in the order of an epoch, of this process's images in batch `index`."""
+        """Return this process's share of batch `index`, as a slice of the order of the images in an epoch."""
         size = self.batch_size // self.processes
         start = index * self.batch_size + self.rank * size
         return slice(start, start + size)
@@ -153,7 +153,7 @@ def _watch_parent(_: int) -> None:
     """End this worker process when the process of the training is killed.
 
     torch's own check compares the process id of the parent. If a fork server starts the workers, as by default in
-    Python 3.14, the fork server is the parent, so that this id stays the same.
+    Python 3.14, the parent is the fork server, whose process id stays the same when the training is killed.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

@@ -1,6 +1,7 @@
 """Read the labels in `dataset.json`, the index that StyleGAN's tools write. This module must not import torch.
 
-It contains `{"labels": [["00000/img00000000.png", 3], …]}`, with paths relative to the file, or `{"labels": null}`.
+The file contains `{"labels": [["00000/img00000000.png", 3], …]}`, with paths relative to the file, or
+`{"labels": null}`.
 """
 
 import json
@@ -16,7 +17,7 @@ class Index:
 
     Attributes:
         exists: Whether there is an index file; if so, folders are not classes.
-        classes: For each image with a label: the image's path, and the label as text. Empty if there are no labels.
+        classes: The label of each labelled image, as text; the key is the image's path. Empty if there are no labels.
         warnings: Warnings about invalid index files.
     """
 

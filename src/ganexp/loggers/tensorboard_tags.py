@@ -41,7 +41,7 @@ HIDDEN_SETTINGS = ("metrics.", "debug.", "sweep.")  # these do not change the tr
 
 
 def value_tag(key: str) -> str:
-    """Return the tag of a logged value: 1 score/fid_classifier for score/fid_classifier; unknown keys are unchanged."""
+    """Return the tag of a logged value: "1 score/fid_classifier" for score/fid_classifier; other keys do not change."""
     for prefix, shown in PREFIXES.items():
         if key.startswith(prefix):
             return shown + key.removeprefix(prefix)
@@ -49,7 +49,7 @@ def value_tag(key: str) -> str:
 
 
 def picture_tag(key: str) -> str:
-    """Return the tag of a picture: 2 pictures/1 samples for samples."""
+    """Return the tag of a picture, such as "2 pictures/1 samples" for the key samples."""
     return PICTURES + FIRST_PICTURES.get(key, key)
 
 

@@ -82,7 +82,7 @@ class WeightsAndBiases(WandbLogger):
 
     def log_image(self, key: str, images: list[Tensor], step: int | None = None, **kwargs: Any) -> None:
         """Send pictures, each uint8 (3, H, W)."""
-        super().log_image(key, to_pil(images), step, **kwargs)  # pixel for pixel; W&B would rescale a dark tensor
+        super().log_image(key, to_pil(images), step, **kwargs)  # a PIL image, because W&B would rescale a dark tensor
 
     def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
         """Write the final scores to the summary of the run, and finish the run."""

@@ -111,7 +111,7 @@ class NonSaturating:
 
     @property
     def discriminator_floor(self) -> float | None:
-        """The smallest sum of D's terms, the entropy of the targets on real images; None if the sum has no bound."""
+        """The smallest sum of D's terms: the entropy of the targets on real images; None if the sum has no bound."""
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
@@ -182,7 +182,7 @@ class TwoClass:
 
     @property
     def discriminator_floor(self) -> float | None:
-        """The smallest sum of D's terms, the entropy of the targets on real images; None if the sum has no bound."""
+        """The smallest sum of D's terms: the entropy of the targets on real images; None if the sum has no bound."""
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:

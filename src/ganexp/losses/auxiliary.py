@@ -1,4 +1,4 @@
-"""Auxiliary terms, added to an adversarial loss, which train the generator to draw images of the requested class.
+"""Auxiliary terms that train the generator, in addition to an adversarial loss, to draw images of the requested class.
 
 An auxiliary term is an object with methods that are named after networks: `generator`, `discriminator`, or a further
 network. Each method is called as `method(networks, batch)` with all networks by name and the images of the update (see

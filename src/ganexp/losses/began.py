@@ -14,7 +14,7 @@ class Began(nn.Module):
     In this rule, L(x) and L(G(z)) come from D's own update. Source: Berthelot et al. 2017, section 3.4; there, the rule
     for k uses the L(G(z)) of the generator's update.
 
-    Outputs are reconstruction errors (N,). `values` returns k and the measure of convergence
+    D's outputs are reconstruction errors (N,). `values` returns k and the measure of convergence
     M = L(x) + |gamma·L(x) - L(G(z))|, section 3.4.1.
 
     Use it when smooth images are worth more than diverse ones, or when a measure of convergence is needed.

@@ -16,7 +16,8 @@ from ganexp.types import NonNegativeFloat
 class Cramer:
     """The critic maximises E f(x) - E f(G(z)), the generator minimises E‖h(x)-h(G)‖ + E‖h(x)-h(G')‖ - E‖h(G)-h(G')‖.
 
-    Outputs are vectors (N, k); `cramer_critic` computes f. Within h(…), G and G' are two batches of generated images.
+    The critic's outputs are vectors (N, k); `cramer_critic` computes f. Within h(…), G and G' are two batches of
+    generated images.
 
     Source: Bellemare et al. 2017, algorithm 1. Use it when the generator needs an unbiased gradient from a critic that
     is far from its optimum.

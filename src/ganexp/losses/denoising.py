@@ -20,7 +20,7 @@ class FeatureDenoising:
     (r(φ(x) + noise) - φ(x))². The generator's term is weight times the mean of (φ(G(z)) - r(φ(G(z))))², where
     r(φ(G(z))) is computed in evaluation mode and has no gradient. The features are trained only by the discriminator's
     own loss. The weight multiplies a mean over features; the paper uses a sum and divides the weight by the number of
-    features, which gives the same.
+    features, which gives the same term.
 
     Source: Warde-Farley and Bengio 2017, section 3. Use it when the discriminator's gradient alone leaves samples
     without clear objects.

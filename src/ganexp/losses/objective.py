@@ -89,7 +89,7 @@ class Objective(nn.Module):
 
     @property
     def has_state(self) -> bool:
-        """Whether a part is a module, whose state an update may change, such as BEGAN's k."""
+        """Whether a part is a module: an update may change the state of a module, such as BEGAN's k."""
         return bool(self.stateful_parts) or isinstance(self.adversarial, nn.Module)
 
     @property
@@ -197,11 +197,11 @@ class Objective(nn.Module):
         return output if output.ndim == 1 else None
 
     def accuracies(self, batch: Batch) -> Terms:
-        """Return the shares of real and of generated images that D classifies correctly, as `real` and `fake`.
+        """Return the shares of real and of generated images that D classifies correctly; the keys are `real`, `fake`.
 
         D classifies an image as real if its logit is above the loss's attribute `boundary`, by default 0. The result is
-        empty after the update of another network, if the outputs are vectors, or if `boundary` is None. In the
-        last case, the critic does not classify images.
+        empty after the update of another network, if the outputs are vectors, or if `boundary` is None. In the last
+        case, the critic does not classify images.
         """
         boundary = getattr(self.adversarial, "boundary", 0.0)
         if boundary is None or batch.d_real is None or batch.d_fake is None:

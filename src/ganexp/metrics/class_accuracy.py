@@ -9,11 +9,12 @@ from ganexp.metrics.score import Score, ScoreContext
 class ClassAccuracy(Score):
     """The share of samples that the extractor assigns to the class that they were generated for.
 
-    Two values are computed for each class. `share` is the share of all samples that the extractor assigns to the class.
-    `accuracy` is the share of the samples generated for the class that the extractor assigns to the class. For an
-    extractor named `classifier`, the value over all classes is `accuracy_classifier`; every sample has the same weight
-    in this value, so that classes with more samples have more weight. If the samples have no labels, only `share` is
-    computed. If the extractor does not know the classes of the dataset, as Inception does not, nothing is computed.
+    Two values are computed for each class. `share` is the number of samples that the extractor assigns to the class,
+    divided by the number of all samples. `accuracy` considers only the samples that were generated for the class: it is
+    the share of these samples that the extractor assigns to the class. For an extractor named `classifier`, the value
+    over all classes is `accuracy_classifier`; every sample has the same weight in this value, so that classes with more
+    samples have more weight. If the samples have no labels, only `share` is computed. If the extractor does not know
+    the classes of the dataset, as Inception does not, nothing is computed.
 
     Args:
         context: description of the samples, the extractor and the references.

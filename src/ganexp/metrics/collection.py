@@ -62,14 +62,15 @@ class Scores:
         device: device on which features and scores are computed.
         score_factories: for the name of each score, a function that constructs the score from a context. `compute`
             returns the values in the order of these scores.
-        class_reference: function that takes a class, and returns the statistics of its real images in the first split.
+        class_reference: function that takes a class, and returns the statistics of the real images of this class in
+            the first split.
         labels: the class that each image is generated for; None if the images have no labels.
         classes: names of the classes of the dataset, for `by_class`.
         expected_share: the share of the samples that each class should have, for `by_class`; empty if it is not known.
         reference_labels: the classes of the real images whose features the first reference keeps; None if these images
             have no labels.
-        real_images: function that takes the name of a split and the indices (N,) of some of its images, and returns
-            these images, uint8 (N, C, H, W).
+        real_images: function that takes the name of a split and the indices (N,) of some images in this split, and
+            returns these images, uint8 (N, C, H, W).
 
     Raises:
         UserError: there are no scores, or a score needs class logits or labels that do not exist.
@@ -146,7 +147,10 @@ class Scores:
         indices: Tensor,
         images: Tensor | None = None,
     ) -> None:
-        """Add generated images, given as features (N, d) and class logits (N, K); see `update` for the rest."""
+        """Add generated images, given as features (N, d) and class logits (N, K).
+
+        `update` describes the other arguments.
+        """
         if (labels is None) != (self.num_classes == 0):
             raise ValueError(f"labels: got {labels}, but the samples have {self.num_classes} classes")
         if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < self.samples:
@@ -156,7 +160,7 @@ class Scores:
         self.collection.update(features=features, logits=logits, images=images, labels=labels, indices=indices)
 
     def compute(self) -> dict[str, float]:
-        """Return the values of all scores by name, such as `fid_inception` and `fid_inception_test`.
+        """Return the values of all scores; the keys are names such as `fid_inception` and `fid_inception_test`.
 
         If the linear algebra of a score fails, for example because all features are the same, the values of this score
         are NaN, and a warning is printed.
@@ -220,7 +224,7 @@ class Scores:
 
 
 def _values(score: Score) -> dict[str, float]:
-    """Return the values of a score by their names; all values are NaN if the score cannot be computed."""
+    """Return the values of a score; the keys are their names. All values are NaN if the score cannot be computed."""
     try:
         return {name: value.item() for name, value in score.compute().items()}
     except torch.linalg.LinAlgError as error:

@@ -34,7 +34,7 @@ class Diversity(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two samples and two real images, because a distance needs two images."""
+        """Return the minimum: two samples and two real images, because a distance needs two images."""
         return Minimum(samples=2, images=2)
 
     def column_names(self) -> list[str]:

@@ -41,7 +41,7 @@ class FID(Score):
         super().__init__(context)
         self.fewer = sorted({count for count in sample_counts if count < context.samples})
         self.endings = [*(f"_{count}" for count in self.fewer), ""]
-        # Each sum covers the samples between two successive counts; `compute` adds up all sums below each count.
+        # Each part has the samples between two successive numbers. `compute` adds up all parts below each number.
         self.register_buffer("edges", torch.tensor(self.fewer, dtype=torch.int64), persistent=False)
         parts, dim = len(self.endings), context.feature_dim
         self.add_state("totals", torch.zeros(parts, dim, dtype=torch.float64), dist_reduce_fx="sum")
@@ -50,7 +50,7 @@ class FID(Score):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two samples and two real images, because a covariance needs two images."""
+        """Return the minimum: two samples and two real images, because a covariance needs two images."""
         return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:

@@ -25,7 +25,7 @@ class FIDInfinity(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two real images, and enough samples for all subsets to have different sizes."""
+        """Return the minimum: two real images, and enough samples for all subsets to have different sizes."""
         return Minimum(samples=2 * POINTS, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:

@@ -24,7 +24,7 @@ class FIDInterval(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two samples and two real images, because a covariance needs two images."""
+        """Return the minimum: two samples and two real images, because a covariance needs two images."""
         return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:

@@ -52,7 +52,7 @@ class InceptionScore(Score):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two samples for each part, because the score of a single sample is always 1."""
+        """Return the minimum: two samples for each part, because the score of a single sample is always 1."""
         return Minimum(samples=2 * settings.get("splits", DEFAULT_SPLITS))
 
     def update(self, logits: Tensor, indices: Tensor) -> None:

@@ -34,7 +34,7 @@ class IntraFID(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two samples and two real images of every class, because a covariance needs two images."""
+        """Return the minimum: two samples and two real images of every class, as a covariance needs two images."""
         return Minimum(samples=2, images=2, of_class=2)
 
     def column_names(self) -> list[str]:

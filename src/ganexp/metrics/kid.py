@@ -25,7 +25,7 @@ class KID(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return two samples and two real images, because the estimator uses pairs of images."""
+        """Return the minimum: two samples and two real images, because the estimator uses pairs of images."""
         return Minimum(samples=2, images=2)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
@@ -68,7 +68,7 @@ def kernel_distance(features: Tensor, real_features: Tensor) -> tuple[float, flo
 
 
 def _subset(random: np.random.RandomState, features: Tensor, size: int) -> Tensor:
-    """Return `size` different indices, on the device of the features."""
+    """Return the indices of `size` different random rows of the features, on the device of the features."""
     return torch.from_numpy(random.choice(len(features), size, replace=False)).to(features.device)
 
 

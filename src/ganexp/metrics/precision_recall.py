@@ -11,7 +11,7 @@ NEIGHBOURS = 5  # number k of neighbours in the paper on density and coverage
 
 
 class PrecisionRecall(SampleScore):
-    """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020) with k = 5.
+    """Precision and recall (Kynkäänniemi et al. 2019), density and coverage (Naeem et al. 2020) with k = 5 neighbours.
 
     For an extractor named `classifier`, the values for the first reference are `precision_classifier`,
     `recall_classifier`, `density_classifier` and `coverage_classifier`; every further reference has four values, too.
@@ -21,7 +21,7 @@ class PrecisionRecall(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return one more than the number of neighbours, because an image is not its own neighbour."""
+        """Return the minimum: one more image than neighbours, because an image is not its own neighbour."""
         return Minimum(samples=NEIGHBOURS + 1, images=NEIGHBOURS + 1)
 
     def update(self, features: Tensor, indices: Tensor) -> None:

@@ -50,12 +50,12 @@ class ScoreContext:
         samples: number of generated images to score.
         device: device on which features are computed.
         num_classes: number of classes of the samples; 0 if they have no labels.
-        class_reference: function that takes a class, and returns the statistics of its real images in the first split;
-            None if there are no labels.
+        class_reference: function that takes a class, and returns the statistics of the real images of this class in
+            the first split; None if there are no labels.
         reference_labels: the classes of the real images whose features the first reference keeps; None if these images
             have no labels.
-        real_images: function that takes the name of a split and the indices (N,) of some of its images, and returns
-            these images, uint8 (N, C, H, W).
+        real_images: function that takes the name of a split and the indices (N,) of some images in this split, and
+            returns these images, uint8 (N, C, H, W).
     """
 
     extractor: str
@@ -88,7 +88,7 @@ class Score(Metric):
     What a score stores is summed or concatenated over all processes. The order of updates does not change the values.
 
     Attributes:
-        higher_is_better: direction of the values; None if neither direction is better.
+        higher_is_better: whether higher values are better; None if neither higher nor lower values are better.
         plot_scale: scale of the axis on which the values are plotted.
         kept_samples: number of samples that are kept in memory, starting from index 0; None keeps all samples.
         fewest_images: number of images that the values need: with fewer images, the values have a bias that differs

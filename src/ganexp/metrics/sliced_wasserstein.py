@@ -24,7 +24,7 @@ LOWEST = 16  # a level is not halved if the next level would have a smaller heig
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 SCALE = 1e3  # the paper's tables list 1000 times the distance
 DIRECTIONS_AT_ONCE = 128  # as in the paper's code; with more directions at once, the projections would need more memory
-DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other values are part of the protocol
+DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other values are recorded in the protocol
 PatchCount = Annotated[int, Ge(1), Le(10_000)]  # a level of 32 x 32 pixels has about a thousand neighbourhoods
 DirectionCount = Annotated[int, Ge(1), Le(100_000)]
 SEED = 0  # seed of neighbourhoods and directions, so that all evaluations use the same ones
@@ -40,7 +40,7 @@ class SlicedWasserstein(SampleScore):
 
     Args:
         context: description of the samples, the extractor and the references.
-        images: maximum number of samples (the first ones), and of real images (evenly spaced ones).
+        images: maximum number of images in each of the two sets: the first samples, and evenly spaced real images.
         neighbourhoods: number of neighbourhoods of each image and level.
         directions: number of random directions.
     """
@@ -59,7 +59,7 @@ class SlicedWasserstein(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return one sample and one real image."""
+        """Return the minimum: one sample and one real image."""
         return Minimum()
 
     def column_names(self) -> list[str]:
@@ -112,7 +112,7 @@ class SlicedWasserstein(SampleScore):
 
 
 def pyramid_heights(height: int) -> list[int]:
-    """Return the heights of a pyramid's levels: the full height, then halves of it that are whole and at least 16.
+    """Return the heights of a pyramid's levels: the full height, halved as long as the result is whole and at least 16.
 
     Example:
         >>> pyramid_heights(96), pyramid_heights(28)

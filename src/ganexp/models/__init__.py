@@ -12,8 +12,8 @@ d numbers, and there are K classes.
 
 Labels are integers (int64) from 0 to K - 1. They are None if `model.conditional=false`.
 
-A network that changes during training may have a method `set_progress(progress: float) -> None`. It is called before
-every step with the completed share of the run: 0 before the first step, and less than 1 before the last step.
+A network that changes during training may have a method `set_progress(progress: float) -> None`. This method is called
+before every step with the completed share of the run: 0 before the first step, and less than 1 before the last step.
 
 A network that grows by stages has a method `set_stage(stage: float) -> None`, see `growing.py`. The method is called
 before every step with the stage that `schedule.growth` gives for the step. If `schedule.growth` is null, the method is

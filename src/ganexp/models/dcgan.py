@@ -106,8 +106,9 @@ class Discriminator(nn.Module):
             scale.
         norm_last: whether a norm follows the last convolution too.
         spectral_norm: kind of spectral norm of every layer.
-        minibatch: layer that compares the images of a batch. `discrimination` appends to the features of an image the
-            image's similarity to the others, `std` appends the standard deviation over the batch, `none` does nothing.
+        minibatch: layer that compares the images of a batch. With `discrimination`, each image gets further features
+            that measure its similarity to the other images. With `std`, each image gets one further feature: the
+            standard deviation over the batch. With `none`, there is no such layer.
         minibatch_kernels: number of distances that minibatch discrimination computes for each pair of images.
         minibatch_dims: number of components that each distance of minibatch discrimination compares.
         head: how labels are used: `projection` adds a projection of the label to the logit, `classes` also returns

@@ -12,7 +12,7 @@ from ganexp.models.upsampling import Upsample
 from ganexp.types import BelowOne, NonNegativeInt, PositiveInt, Resolution, UnitInterval
 
 MASK = 0xFFFFFFFF  # 32 bits
-GOLDEN = 0x9E3779B1  # 2³² divided by the golden ratio; its multiples are spread evenly over 32 bits
+GOLDEN = 0x9E3779B1  # 2³² divided by the golden ratio; multiples of this number are spread evenly over 32 bits
 
 
 class Generator(dcgan.Generator):

@@ -12,8 +12,9 @@ class Growing(nn.Module):
     """A network that grows from images of size base, at stage 0, to images of the full size base·2^k, at stage 2k.
 
     Stages are real numbers. From stage 2i to 2i + 1, the network is at level i, where images have size base·2^i. From
-    stage 2i + 1 to 2i + 2, the layers of level i + 1 are faded in: their share is the fractional part of the stage. A
-    new network has full size, until `set_stage` sets another stage. The stage is part of the network's state dict.
+    stage 2i + 1 to 2i + 2, level i + 1 is faded in: the network mixes levels i and i + 1, and the share of level i + 1
+    is the fractional part of the stage. A new network has full size, until `set_stage` sets another stage. The stage is
+    part of the network's state dict.
 
     Source: Karras et al. 2018, section 2. Use it as the base of networks for schedule/growth=progressive.
 
@@ -36,7 +37,7 @@ class Growing(nn.Module):
         self.stage = min(float(stage), float(self.last_stage))
 
     def level(self) -> tuple[int, float]:
-        """Return the highest level in use, and the share of its layers; the share is below 1 during the fade-in."""
+        """Return the highest level in use, and its share in the mixture with the level below; 1 if nothing is mixed."""
         number = int(self.stage)
         share = self.stage - number if number % 2 else 1.0
         return (number + 1) // 2, share

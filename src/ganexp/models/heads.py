@@ -18,8 +18,8 @@ def make_head(kind: HeadKind, features: int, num_classes: int, logits: int) -> n
         logits: number of outputs per image.
 
     Raises:
-        ValueError: `kind` is `classes` and there are no classes, or it is `projection` and there are both classes and
-            several logits.
+        ValueError: `kind` is `classes` and there are no classes, or `kind` is `projection` and there are both classes
+            and several logits.
     """
     if kind == "classes":
         return ClassHead(features, num_classes, logits)
@@ -34,7 +34,7 @@ class ProjectionHead(nn.Module):
 
     The layers are arguments, so that a network can apply spectral norm to them. Source: Miyato and Koyama 2018.
 
-    Use it when a discriminator gets labels; it needs no loss of its own.
+    Use it when a discriminator gets labels; no additional loss is needed.
 
     Args:
         linear: layer that maps features (N, F) to logits (N, L).
@@ -65,8 +65,8 @@ class ProjectionHead(nn.Module):
 class OneHotLinear(nn.Linear):
     """Apply a linear layer without bias to one-hot labels.
 
-    It computes the same as `nn.Embedding`, but its weight has the shape (features, num_classes), like the weight of a
-    linear layer. Spectral norm and initialisation expect this shape.
+    The layer computes the same as `nn.Embedding`, but its weight has the shape (features, num_classes), as in a linear
+    layer. Spectral norm and initialisation expect this shape.
 
     Use it when an embedding of labels needs spectral norm.
     """
@@ -75,7 +75,7 @@ class OneHotLinear(nn.Linear):
         super().__init__(num_classes, features, bias=False)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """Return the columns of the weight for labels (N,), as (N, features)."""
+        """Return, for each of the labels (N,), the weight's column for this label, as (N, features)."""
         return self.weight.T[labels]
 
 

@@ -1,9 +1,9 @@
 """Layers and initialisation that several networks share.
 
-A layer whose output for an image depends on the other images of the batch, as with batch norm, sets the class attribute
-`needs_separate_batches` to True, unless it is a batch norm of torch. A discriminator with such a layer receives real
-and generated images in separate batches. With schedule.joint_batch=auto, any other discriminator receives them in
-one batch, which is faster.
+In some layers, such as batch norm, the output for an image depends on the other images of the batch. Such a layer sets
+the class attribute `needs_separate_batches` to True, unless it is a batch norm of torch. A discriminator with such a
+layer receives real and generated images in separate batches. With schedule.joint_batch=auto, any other discriminator
+receives real and generated images in one batch, which is faster.
 """
 
 from typing import Literal
@@ -41,7 +41,8 @@ class OffsetBatchNorm(nn.BatchNorm2d):
         super().__init__(channels, affine=False)
         self.bias = nn.Parameter(torch.zeros(channels))
         del self.weight
-        self.register_buffer("weight", torch.ones(channels), persistent=False)  # on a GPU, a bias needs a weight
+        # On a GPU, torch's batch norm with a bias also needs a weight.
+        self.register_buffer("weight", torch.ones(channels), persistent=False)
 
 
 class FeatureBatchNorm(nn.BatchNorm1d):

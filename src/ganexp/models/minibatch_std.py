@@ -12,8 +12,8 @@ class MinibatchStd(nn.Module):
 
     The standard deviation √(variance + 1e-8) of every feature over the batch is averaged over all channels and pixels.
     The result, one number for the batch, is the value of the appended channel at every pixel of every image. Therefore
-    the output for an image depends on its batch, also in a gradient penalty. Real and generated images must come in
-    separate batches. The layer takes feature maps, as in the paper, or features (N, F).
+    the output for an image depends on the other images of the batch, also when a gradient penalty is computed. Real and
+    generated images must come in separate batches. The layer takes feature maps, as in the paper, or features (N, F).
 
     Source: Karras et al. 2018, section 3. Use it when samples are less diverse than real images; it is cheaper than
     minibatch discrimination.

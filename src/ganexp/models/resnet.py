@@ -78,12 +78,13 @@ class Discriminator(nn.Module):
         resolution: height and width of the images, a multiple of 2^halvings.
         channels: number of channels of the images.
         widths: number of channels of the feature map after each block.
-        halvings: number of blocks that halve height and width, counted from the first.
+        halvings: number of blocks that halve height and width; these are the first blocks.
         num_classes: number of classes; 0 for an unconditional discriminator.
         logits: number of outputs per image.
         attention: self-attention follows the feature map of this height and width; None means no self-attention.
         spectral_norm: kind of spectral norm of every convolution and linear layer.
-        spectral_norm_output: whether spectral norm includes the last linear layer; the label embedding always has it.
+        spectral_norm_output: whether `spectral_norm` includes the last linear layer. The label embedding is always
+            included.
         init: initialisation of the weights; see `LayerFactory`.
         hidden: number of channels between the two convolutions of each block except the first: as many as in the
             block's input (`in`, Miyato et al. 2018) or in its output (`out`, koshian2's SAGAN).

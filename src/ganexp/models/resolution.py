@@ -6,7 +6,7 @@ SMALLEST_BASE, LARGEST_BASE = 3, 7
 def split_resolution(resolution: int) -> tuple[int, int]:
     """Return (base, doublings) with resolution = base·2^doublings and the largest possible base up to 7.
 
-    For example, 28 is (7, 2), 32 is (4, 3) and 48 is (6, 3).
+    For example, 28 gives (7, 2), 32 gives (4, 3) and 48 gives (6, 3).
 
     Raises:
         ValueError: the base is not between 3 and 7; the message names the nearest resolution that works.

@@ -76,9 +76,11 @@ class Discriminator(nn.Module):
         logits: number of outputs per image.
         width: number of channels at full resolution; later feature maps have 2, 4 and 8 times as many.
         spectral_norm: kind of spectral norm of every layer.
-        spectral_norm_output: whether spectral norm includes the last linear layer; the label embedding always has it.
-        minibatch: layer that compares the images of a batch. `discrimination` appends to the features of an image the
-            image's similarity to the others, `std` appends the standard deviation over the batch, `none` does nothing.
+        spectral_norm_output: whether `spectral_norm` includes the last linear layer. The label embedding is always
+            included.
+        minibatch: layer that compares the images of a batch. With `discrimination`, each image gets further features
+            that measure its similarity to the other images. With `std`, each image gets one further feature: the
+            standard deviation over the batch. With `none`, there is no such layer.
         minibatch_kernels: number of distances that minibatch discrimination computes for each pair of images.
         minibatch_dims: number of components that each distance of minibatch discrimination compares.
 

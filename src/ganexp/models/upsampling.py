@@ -9,7 +9,7 @@ Upsample = Literal["transposed", "nearest"]
 
 
 class NearestConv2d(nn.Conv2d):
-    """Repeat each pixel to 2x2, then apply a convolution.
+    """Replace each pixel by 2x2 copies, then apply a convolution.
 
     This layer causes no checkerboard patterns. A transposed convolution may cause such patterns, because its kernels
     can overlap unevenly, even if the size of the kernel is a multiple of the stride. Source: Odena et al. 2016.

@@ -121,7 +121,7 @@ def nearest_picture(samples: Tensor, neighbours: Tensor, distances: Tensor) -> T
 
     Args:
         samples: generated images (N, C, H, W) in [-1, 1].
-        neighbours: training images, uint8 (N, count, C, H, W), nearest first.
+        neighbours: real images, uint8 (N, count, C, H, W), nearest first.
         distances: distance (N, count) of each neighbour to its sample; it is written below the neighbour.
     """
     count = neighbours.shape[1]

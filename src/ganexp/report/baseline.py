@@ -1,4 +1,4 @@
-"""Read the scores of real images, which `ganexp evaluate real=SPLIT output=DIRECTORY` has written."""
+"""Read the scores that `ganexp evaluate real=SPLIT output=DIRECTORY` has computed for real images."""
 
 import json
 import os
@@ -16,7 +16,7 @@ REFERENCES = "references."
 
 @dataclass(frozen=True)
 class Baseline:
-    """The scores of the real images of a split, which a perfect generator would reach.
+    """The scores of the real images of a split. A perfect generator would reach these scores.
 
     Attributes:
         split: the name of the split.
@@ -70,5 +70,5 @@ def _read(path: Path) -> Baseline | None:
 
 
 def _first_reference(protocol: Mapping[str, Any]) -> str | None:
-    """Return the key of a protocol's first reference; scores that compare with it have no split in their names."""
+    """Return the key of a protocol's first reference; scores that use this reference have no split in their names."""
     return next((key for key in protocol if key.startswith(REFERENCES)), None)

@@ -65,8 +65,8 @@ def chart_data(report: Report) -> dict[str, Any]:
     """Return the data for curves.js and scatter.js.
 
     axes        the title of each axis
-    quantities  for the key of each quantity, its description, and the scores of real images as its baselines; the order
-                is that of the menu
+    quantities  for each quantity, in the order of the menu: its description, and the scores of real images as its
+                baselines; the keys are the identifiers of the quantities
     configurations  the labels of the configurations
     runs        for each run, its label, its seed, the index of its configuration, whether means include it, and its
                 curves. A curve has the positions of its points for each axis, and their values for each quantity.

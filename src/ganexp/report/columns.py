@@ -23,7 +23,7 @@ class Column:
         score: the name of the score in run.json.
         evaluation: "best" or "last" for the training; for `ganexp evaluate`, a text that begins with "evaluated".
         protocol: the id of the protocol.
-        letter: the letter for the protocol in the report; "" if `protocol_letters` gives it none.
+        letter: the letter for the protocol in the report; "" if `protocol_letters` gives the protocol no letter.
         info: the information about the score in run.json.
     """
 

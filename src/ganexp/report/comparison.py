@@ -48,7 +48,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """Return the result as text; if the better direction is unknown, the text says only which one is higher."""
+        """Return the result as text; if the better direction is unknown, only whether `first` is higher or lower."""
         if not self.is_separable:
             correction = f" (Holm, {self.tests} comparisons)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"

@@ -63,7 +63,7 @@ def run_details(report: Report, directory: Path | None = None) -> list[RunDetail
 
     Args:
         report: the report.
-        directory: the directory of the page, from which pictures are linked; None leaves the links out.
+        directory: the directory of the page, to which the links to pictures are relative; None leaves the links out.
     """
     configurations = report.configurations
     common = max(configurations, key=lambda configuration: len(configuration.runs)).settings if configurations else {}

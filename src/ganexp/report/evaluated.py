@@ -75,7 +75,7 @@ def read_evaluated(directory: Path, metadata: Mapping[str, Any]) -> tuple[list[E
 
 
 def is_outdated(record: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
-    """Return whether scores were computed before the training of their run ended, for example before it was resumed."""
+    """Return whether scores were computed before their run's training ended, for example before the run was resumed."""
     evaluated, ended = record.get("time"), metadata.get("ended")
     return isinstance(evaluated, str) and isinstance(ended, str) and evaluated < ended
 

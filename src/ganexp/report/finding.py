@@ -34,7 +34,7 @@ def best_score(report: Report) -> str:
 
 
 def finding(report: Report) -> str:
-    """Return one sentence on which configurations are worse than the best one by the main score."""
+    """Return one sentence that says which configurations are worse than the best one by the main score."""
     if report.main is None:
         return "No finished run has scores."
     ranked, name = ranked_rows(report), report.main.phrase

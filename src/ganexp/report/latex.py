@@ -17,7 +17,7 @@ ESCAPES = {ord(char): f"\\{char}" for char in "&%$#_{}"} | {
 }
 ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "": ""}
 HEAD = """% The best mean of a column is bold. This does not mean that it is significantly better: see the comparisons.
-% Needs \\usepackage{booktabs}.
+% The table needs \\usepackage{booktabs}.
 """
 NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interval over $n$ seeds (Student's $t$).}}"
 

@@ -34,8 +34,8 @@ config.yaml has all settings.
 ## Limits
 
 - These are the scores of one seed. Other seeds give other scores; compare means over several seeds (`ganexp report`).
-- The best checkpoint was chosen by a score of the same samples, so its scores are slightly too good. The scores
-  of the last checkpoint and the scores of `ganexp evaluate` are not affected.
+- The best checkpoint was chosen by its score during training, so its scores from the training are slightly too good.
+  The scores of the last checkpoint and the scores of `ganexp evaluate` are not affected.
 - The samples share the gaps and biases of the training images, and may reproduce some of these images.
 - Scores under another protocol (extractor, reference images, number of samples) are not comparable with these.
 {warnings}

@@ -35,7 +35,8 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
     Args:
         report: the content of the page.
         samples: the sample grids; None leaves them out.
-        directory: the directory of the page, from which it links pictures of runs; None leaves the links out.
+        directory: the directory of the page, to which the links to pictures of runs are relative; None leaves the links
+            out.
     """
     script = "\n".join((DIRECTORY / name).read_text(encoding="utf-8") for name in SCRIPTS)
     plotly, chart = get_plotlyjs(), chart_data(report)

@@ -21,9 +21,9 @@ from ganexp.report.statistics import LEVEL_TEXT, Summary, summarize
 
 SCORES_TEXT = (
     f"The mean over seeds ± half of its {LEVEL_TEXT} interval (Student's t). Only finished runs count; of several runs "
-    'with the same settings and seed only the newest counts. "Last" is the last evaluation of the training, "best" '
-    "the evaluation of the best checkpoint. This checkpoint was chosen by a score of the same samples, so its scores "
-    "are slightly too good."
+    'with the same settings and seed only the newest counts. "Last" is the last evaluation of the training, and "best" '
+    "is the evaluation of the best checkpoint. This evaluation was chosen by its score, so its scores are slightly too "
+    "good."
 )
 EVALUATED_TEXT = (
     '"Evaluated" are the scores of ganexp evaluate. Their samples come from other latents, which were not used to '
@@ -149,9 +149,9 @@ class Report:
 
     @property
     def best_run(self) -> Run | None:
-        """Return the run with the best main score of the best configuration.
+        """Return, among the runs of the best configuration, the one with the best main score.
 
-        Return None if there is no such score, or if its better direction is unknown.
+        Return None if there is no main score, or if the better direction of this score is unknown.
         """
         has_direction = self.main is not None and self.main.info.higher_is_better is not None
         return (

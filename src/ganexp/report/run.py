@@ -38,7 +38,7 @@ class Run:
         metadata: the content of run.json.
         scores: for each evaluation (see EVALUATIONS), its scores with their names as keys, and its step.
         evaluated: the scores of `ganexp evaluate`.
-        score_info: for the name of each score, the information about the score in run.json.
+        score_info: the information about the scores in run.json; the keys are the names of the scores.
         protocol: the settings under which the scores were measured during training; the keys are dotted.
         curves: curves of losses, scores and mean logits.
         warnings: reasons not to trust the run's scores.
@@ -71,9 +71,9 @@ class Run:
 
     @property
     def own_command(self) -> str:
-        """Return the command that trains this job of a sweep alone; "" for another run, or if it is not recorded.
+        """Return the command that trains this job of a sweep alone; "" for a run that is not a job of a sweep.
 
-        It is also "" if the sweep had --config-dir, because the overrides of the job do not have this directory.
+        The result is also "" if the sweep had --config-dir, because the overrides of the job lack this directory.
         """
         typed, overrides = (as_list(self.metadata.get(key)) for key in ("command", "overrides"))
         has_folder = any(str(word).startswith(("--config-dir", "-cd")) for word in typed)

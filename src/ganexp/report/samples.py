@@ -63,7 +63,7 @@ class Samples:
     Attributes:
         moments: steps in order, then interpolations.
         left_out: a text with the numbers of runs and steps that are left out; "" if nothing is left out.
-        real: real images in the arrangement of the samples; None if no run has such a picture.
+        real: real images, arranged like the samples; None if no run has a picture of real images.
     """
 
     moments: list[Moment]
@@ -116,7 +116,7 @@ def choose_samples(configurations: Sequence[Configuration], first: Run | None = 
 
 
 def _caption(run: Run, configuration: Configuration) -> str:
-    """Return the configuration and the seed of a run, or the label of the run if these do not identify it."""
+    """Return the configuration and the seed of a run; if the two do not identify the run, return its label."""
     is_only_one = [other.seed for other in configuration.runs].count(run.seed) == 1
     return (
         f"{configuration.label}, seed {run.seed}"

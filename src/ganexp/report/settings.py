@@ -1,4 +1,4 @@
-"""Read the settings of a run from its config.yaml without executing code, because it may be untrusted."""
+"""Read the settings of a run from its config.yaml without executing code, because the file may be untrusted."""
 
 import re
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass

@@ -116,8 +116,8 @@ def holm(ps: Sequence[float], total: int | None = None) -> list[float]:
 
     Args:
         ps: p values.
-        total: the number of tests, if it is larger than the number of `ps`. The missing p values are assumed to be
-            larger.
+        total: the number of tests, if it is larger than the number of `ps`. The p values that are missing in
+            `ps` are assumed to be larger than all p values in `ps`.
     """
     total = total or len(ps)
     adjusted, highest = [0.0] * len(ps), 0.0

@@ -89,7 +89,7 @@ def _layout(report: Report, width: int) -> tuple[list[Column], int]:
 
 
 def _coverage(report: Report, column: Column) -> int:
-    """Return the number of configurations that have the score of a column, by which the table orders its columns."""
+    """Return the number of configurations that have the score of a column. This number decides the order of columns."""
     return sum(bool(column.values(configuration)) for configuration in report.configurations)
 
 

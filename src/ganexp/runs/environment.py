@@ -28,7 +28,7 @@ PACKAGES = (
 
 PACKAGE = Path(ganexp.__file__).resolve().parent
 TYPED_COMMAND = "GANEXP_COMMAND"  # environment variable: the typed arguments as JSON, also for child processes
-COMMIT_FILE = "commit.json"  # in an installed package: `git_state` of the checkout it was built from
+COMMIT_FILE = "commit.json"  # a file of an installed package: `git_state` of the checkout it was built from
 
 
 def now() -> str:
@@ -81,7 +81,7 @@ def own_state(package: Path = PACKAGE) -> dict[str, Any]:
 def git_state(directory: Path) -> dict[str, Any]:
     """Return the Git commit of the checkout at `directory`, and whether the checkout has uncommitted changes.
 
-    If they are not known, return None and False.
+    If these are not known, the values are None and False.
     """
     changes = _git(directory, "status", "--porcelain", "--ignore-submodules", without_programs=True)
     return {"commit": _git(directory, "rev-parse", "HEAD"), "dirty": bool(changes)}

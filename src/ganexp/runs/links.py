@@ -16,7 +16,8 @@ def refuse_links(path: str | Path) -> None:
     a named pipe, on which ganexp would wait for ever.
 
     Raises:
-        UserError: an entry is a link that leaves the directory, or is not a link, a regular file or a directory.
+        UserError: an entry is a link that leads out of the directory, or is neither a link, nor a regular file, nor a
+            directory.
     """
     root = Path(path).resolve()
     for parent, directories, files in os.walk(root):
@@ -29,4 +30,4 @@ def refuse_links(path: str | Path) -> None:
                     "nor writes through such a link: replace the link by what it points to."
                 )
             if not (stat.S_ISLNK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise UserError(f"{entry} is not a regular file. Remove it.")
+                raise UserError(f"{entry} is not a regular file, and ganexp does not read such files. Remove it.")

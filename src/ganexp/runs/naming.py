@@ -18,8 +18,8 @@ def run_name(name: str | None, *choices: str | None) -> str:
 
     Args:
         name: the setting `name` of the config.
-        choices: the chosen options: first the experiment (or None), then the options for a default name, such as those
-            of data, model and loss.
+        choices: the chosen options: first the experiment (or None), then the options of the groups that make a default
+            name, such as data, model and loss.
     """
     if name:
         return slug(name)

@@ -4,7 +4,7 @@ This module must not import torch. The files are:
 
 config.yaml      the resolved config
 run.json         metadata: status, versions, machine, times, final scores
-metrics.jsonl    one line for each logged point: step, axes, losses or scores
+metrics.jsonl    one line for each logged point: step, other axes (such as epochs), losses or scores
 run.log          what was printed, with the times
 samples/         grids of samples from fixed latents, one for each evaluation; interpolations
 curves.png       curves of losses and scores against the step
@@ -30,7 +30,7 @@ from ganexp.runs import atomic
 from ganexp.runs.records import read_points, read_record
 
 KEPT = re.compile(r"step-(\d+)-epoch-(\d+)\.ckpt")
-MAX_ATTEMPTS = 1000  # names tried for a directory that no other run uses
+MAX_ATTEMPTS = 1000  # at most this many names are tried for a new directory
 HYDRA_DIRECTORY = ".hydra"
 HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # files in .hydra
 

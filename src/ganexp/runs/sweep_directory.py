@@ -2,8 +2,8 @@
 
 sweep.json has two keys, which never change:
 
-overrides   the overrides of the sweep, without those of the launcher and without --config-dir
-started     the time of the start in UTC
+overrides   the overrides of the sweep, without the launcher's overrides and without --config-dir
+started     the start time of the sweep, in UTC
 
 The result of a job is in the run.json of its directory: overrides, status, objective, scores and error. No file is
 written by two processes, so only the sweep itself needs a lock.

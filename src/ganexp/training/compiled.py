@@ -103,7 +103,7 @@ class CompiledUpdates:
         )
         error = difference(lambda: self._run(phase, real), lambda: self.compute(phase, real), parameters, state)
         if not error <= tolerance:
-            raise RuntimeError(f"the gradients differ by {error:.1e} of their norm from those without compilation")
+            raise RuntimeError(f"the gradients differ by {error:.1e} of their norm from gradients without compilation")
 
     def _run(self, phase: Backward, real: RealBatch) -> Results:
         """Compute the gradients of the phase with the compiled function."""

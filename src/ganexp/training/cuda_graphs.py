@@ -81,7 +81,10 @@ class GraphedUpdates:
             if error <= TOLERANCE:
                 self._graphs[phase.network] = graph
             else:
-                self._fail(f"with a graph, the gradients of the {phase.network} differ by {error:.1e} of their norm")
+                self._fail(
+                    f"the gradients of the {phase.network} differ by {error:.1e} of their norm from gradients without "
+                    "a graph"
+                )
         state.restore()
 
     def _fail(self, reason: str) -> None:
@@ -120,8 +123,8 @@ class _Graph:
 def _leave_recording(device: torch.device) -> None:
     """Let the device draw random numbers again after a recording has failed.
 
-    After a failed recording, torch leaves the random generator in a mode in which it refuses to draw. The generator
-    therefore gets a new state, with another seed; the caller must then restore the old random state.
+    After a failed recording, torch leaves the random generator in a mode in which it refuses to draw. The random
+    generator therefore gets a new state, with another seed; the caller must then restore the old random state.
     """
     if device.type == "cuda":
         torch.cuda.default_generators[device.index or 0].graphsafe_set_state(torch.Generator(device))

@@ -35,8 +35,9 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
     drawn = rule.batches_per_step
     if drawn is None and rule.reuse_real:
         raise UserError(
-            f"{_given(cfg)}: the number of batches in a step depends on the losses, because of "
-            "schedule.updates.reuse_real=true: set it to false, or give schedule.steps and schedule.evaluate_every"
+            f"{_given(cfg)}: epochs cannot be converted to steps, because the number of batches in a step depends on "
+            "the losses with schedule.updates.reuse_real=true: set it to false, or give schedule.steps and "
+            "schedule.evaluate_every"
         )
     if schedule.epochs is not None:
         schedule.steps = _steps(schedule.epochs * batches, drawn)
@@ -51,8 +52,8 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
 def _batches_per_epoch(cfg: DictConfig, images: int | None) -> int:
     if images is None:
         raise UserError(
-            f"{_given(cfg)}: the number of images is not known before they are read: add data.images=NUMBER, or give "
-            "schedule.steps and schedule.evaluate_every"
+            f"{_given(cfg)}: the number of images is not known before the images are read, so epochs cannot be "
+            "converted to steps: add data.images=NUMBER, or give schedule.steps and schedule.evaluate_every"
         )
     if images < cfg.schedule.batch_size:
         raise UserError(
@@ -68,7 +69,7 @@ def _given(cfg: DictConfig) -> str:
 
 
 def _steps(batches: int, drawn: Fraction | None) -> int:
-    """Return how many steps draw at least `batches` batches if each draws `drawn`; `batches` if `drawn` is None."""
+    """Return how many steps draw at least `batches` batches if a step draws `drawn`; `batches` if `drawn` is None."""
     return batches if drawn is None else math.ceil(batches / drawn)
 
 

@@ -157,7 +157,7 @@ def make_trainer(
         return pl.Trainer(
             accelerator="cpu" if device.type == "cpu" else "gpu",
             precision=precision,
-            max_epochs=-1,  # the GAN ends the run; an epoch of Lightning's is the period between two evaluations
+            max_epochs=-1,  # the GAN ends the run; an epoch of Lightning is the period between two evaluations
             default_root_dir=root,
             callbacks=list(callbacks),
             logger=list(loggers) or False,

@@ -1,4 +1,4 @@
-"""Timing the scores of an evaluation: every score of the package, and scores that need the images themselves."""
+"""Measuring how long the scores of an evaluation take: every score of ganexp, and scores that need the images."""
 
 import pytest
 import torch

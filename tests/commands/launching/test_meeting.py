@@ -175,7 +175,7 @@ def test_processes_that_do_not_arrive_are_counted(meetings, monkeypatch):
 
 def test_first_process_waits_until_others_know_the_exit_code(meetings):
     first, other = meetings
-    first.size = None  # as it is when users start the processes on several machines
+    first.size = None  # the size is not known when users start the processes on several machines
     with ThreadPoolExecutor() as pool:
         code = pool.submit(other.run)
         time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""Random brightness, with a counter of the calls that is saved with the networks."""
+"""A random change of brightness; the number of calls is saved with the networks."""
 
 import torch
 from torch import nn

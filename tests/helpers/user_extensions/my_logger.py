@@ -1,4 +1,4 @@
-"""A logger that writes the steps of all points."""
+"""A logger that writes the step of every logged point."""
 
 from pathlib import Path
 

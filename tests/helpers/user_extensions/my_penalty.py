@@ -2,7 +2,7 @@
 
 
 class FakeOutputs:
-    """The penalty weight · E[D(G(z))²]."""
+    """The penalty E[D(G(z))²], multiplied by `weight`."""
 
     def __init__(self, weight: float):
         self.weight = weight

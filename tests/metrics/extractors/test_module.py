@@ -86,9 +86,9 @@ def test_identity_depends_on_the_code_of_bases_but_not_of_torch(monkeypatch, cha
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (Flat, r"Flat .* features of 2 images are \[2, 1, 2, 2\], not \(N, d\)"),
-        (Few, r"Few .* features of 2 images are \[1, 4\], not"),
-        (BadLogits, r"logits of 2 images are list, not"),
+        (Flat, r"Flat must return its features .*For 2 images, it returned a tensor of shape \[2, 1, 2, 2\]"),
+        (Few, r"Few must return its features .*For 2 images, it returned a tensor of shape \[1, 4\]"),
+        (BadLogits, r"must return its logits .*For 2 images, it returned a list"),
     ],
 )
 def test_module_with_other_outputs_is_refused(kind, message):

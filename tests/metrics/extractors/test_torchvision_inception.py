@@ -1,4 +1,4 @@
-"""torchvision's Inception with the inputs of the SNGAN and SAGAN articles."""
+"""torchvision's Inception-v3, whose inputs are scaled as in the SNGAN and SAGAN articles."""
 
 import pytest
 import torch

@@ -86,7 +86,7 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
     ):
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         dataset = target_name(cfg.data.source)
-        grows, cfg.schedule.growth = cfg.schedule.growth is not None, None  # otherwise small networks are timed
+        grows, cfg.schedule.growth = cfg.schedule.growth is not None, None  # do not time the first, small networks
         result = _estimate(cfg, Path(scratch))
     if grows:
         result.notes.append("the networks grow, and every step was assumed to cost as much as one at full size")
@@ -179,7 +179,7 @@ def _peak(cfg: DictConfig, device: torch.device) -> float:
 
 
 def _checkpoints(cfg: DictConfig) -> int:
-    """Return how many checkpoints a run keeps, apart from schedule.keep_at: the last and, with scores, the best."""
+    """Return how many checkpoints a run keeps without schedule.keep_at: the last and, if it has scores, the best."""
     return 2 if cfg.metrics.extractor else 1
 
 
@@ -213,8 +213,8 @@ def _image_set(cfg: DictConfig) -> tuple[ImageSet, bool]:
 class _Stopwatch(pl.Callback):
     """Record the time after every step, and end the training when enough time has passed.
 
-    The floating-point operations of one step before the timed steps are counted: those of convolutions, matrix products
-    and attention, in forward and backward passes.
+    The floating-point operations of one step before the timed steps are counted. Only convolutions, matrix products and
+    attention count, in forward and backward passes.
     """
 
     def __init__(self, gan: GAN) -> None:
@@ -245,7 +245,7 @@ class _Stopwatch(pl.Callback):
 
 
 def _time_steps(cfg: DictConfig, gan: GAN, stream: ImageStream, run: RunDirectory) -> tuple[_Stopwatch, pl.Trainer]:
-    """Train for some steps, and return the stopwatch with their times, and the trainer."""
+    """Train for some steps, and return the stopwatch with the times of these steps, and the trainer."""
     stopwatch = _Stopwatch(gan)
     steps = WARM_UP_STEPS + TIMED_STEPS + 1
     gan.steps, gan.max_d_steps, gan.evaluate_every = steps, None, steps + 1  # no evaluation within the timed steps

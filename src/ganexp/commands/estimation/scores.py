@@ -53,12 +53,12 @@ def time_scores(
     metrics, device = cfg.metrics, gan.device
     if is_here:
         with suppress(offline.NotHere):  # raised for a split that training would download
-            # this refuses what training would refuse
+            # raise the errors that a training would raise
             build_scores.prepare_sets(cfg, image_set, gan.num_classes, for_training=True)
     extractor, training_seconds, notes = _extractor(cfg, image_set, is_here, scratch, device)
     batch = min(metrics.samples, metrics.batch_size, TIMED_IMAGES[device.type])
     real = image_set.batch(torch.arange(min(batch, len(image_set))))
-    reference = load_reference(extractor, [real], len(real), "", scratch, device)  # also warms up
+    reference = load_reference(extractor, [real], len(real), "", scratch, device)  # also warms up the device
     reading_seconds, _ = timed(device, lambda: extractor(real.to(device)))
     once = {f"{extractor.name} (trained)": training_seconds} if training_seconds else {}
     cache = Path(metrics.cache).expanduser()
@@ -93,7 +93,7 @@ def _scores(
     real: Tensor,
     names: list[str] | None = None,
 ) -> Scores:
-    """Return the scores `names` (None: all scores) for at most as many samples as scores keep in memory.
+    """Return the scores `names`, or all scores if `names` is None, for at most MAX_KEPT_SAMPLES samples.
 
     Where scores need real images, the images `real`, uint8 (N, C, H, W), are repeated.
     """

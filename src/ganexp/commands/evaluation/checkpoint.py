@@ -31,7 +31,7 @@ from ganexp.training.trainer import device_name, validate
 def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_repeated: bool = True) -> bool:
     """Print the scores of a checkpoint, save them with their protocol, send them to the loggers, and plot diagnostics.
 
-    The loggers receive the scores only if they are saved in the run directory.
+    The loggers receive the scores only if the scores are saved in the run directory.
 
     Args:
         settings: the resolved settings of the command.
@@ -77,11 +77,11 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
 
 
 def is_known(record: Mapping[str, Any], file: Path, run: RunDirectory) -> bool:
-    """Return whether a file already has the scores of a record's checkpoint under the record's protocol.
+    """Return whether a file already has all scores of `record`, for the same checkpoint and the same protocol.
 
     Args:
         record: the names of the scores to compute, their protocol, and the checkpoint with its step.
-        file: the file of scores, which may not exist.
+        file: the file of scores, which may be missing.
         run: the run of the checkpoint; scores from before the end of this run do not count.
     """
     try:

@@ -100,7 +100,7 @@ def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) ->
         elif path and scored.labels is not None:
             say("images: the class directories are not used, because the dataset has no classes")
         return replace(scored, labels=None, classes=[])
-    # the directories may have the names that `ganexp sample` gives them
+    # the directories may have the names that `ganexp sample` gives to class directories
     drawn = dict(zip(class_directories(image_set.classes), image_set.classes, strict=True))
     scored = replace(scored, classes=[drawn.get(name, name) for name in scored.classes])
     try:

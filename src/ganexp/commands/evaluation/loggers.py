@@ -26,7 +26,7 @@ def log_evaluated(run: RunDirectory, scores: Mapping[str, float], step: int, sou
 
     Args:
         run: the run directory.
-        scores: scores by name; scores that are not finite are not sent.
+        scores: the value of each score; the keys are the names of the scores. Values that are not finite are not sent.
         step: step of the checkpoint.
         source: name of the file with the scores, without suffix.
     """

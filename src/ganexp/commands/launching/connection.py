@@ -62,7 +62,7 @@ def _check_running(others: Processes, meeting: Meeting) -> None:
         RuntimeError: a process of this machine has ended.
     """
     if any(other.poll() is not None for other in others):
-        raise RuntimeError("before the training began")
+        raise RuntimeError("this happened before the training began")
     if failure := meeting.failure():
         raise _failed(failure)
 
@@ -84,7 +84,7 @@ def _failed(reason: str) -> UserError:
 
 
 def broken_connection(error: RuntimeError) -> str:
-    """Return the first sentence of `error` if gloo has raised it because of a broken connection; otherwise ""."""
+    """Return the first sentence of `error` if the reason for this error is a broken connection; otherwise ""."""
     is_broken = any(text in str(error) for text in BROKEN)
     return str(error).rpartition("] ")[2].partition(". ")[0] if is_broken else ""
 

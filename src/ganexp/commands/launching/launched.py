@@ -23,7 +23,7 @@ class Launch:
     """The place of this process among the processes that were started for a training, and where all of them meet.
 
     Attributes:
-        by: the program that has started the processes, or environment variables that were set for them; for messages.
+        by: the program that started the processes, or the environment variables of the processes; used in messages.
         rank: number of this process among all processes; None if it depends on the number of devices of a machine.
         size: number of all processes; None if it depends on the config.
         local_rank: number of this process among the processes of its machine.
@@ -119,27 +119,29 @@ def _by_hand(environ: Mapping[str, str]) -> Launch | None:
 
 
 def check_launch(devices: int, nodes: int) -> None:
-    """Check that as many processes were started as the config has devices.
+    """Check that the number of started processes is the number of devices in the config.
 
     Args:
         devices: number of devices of each machine.
         nodes: number of machines.
 
     Raises:
-        UserError: there are more or fewer processes, or the processes of other machines were not started.
+        UserError: there are more or fewer processes than devices, the processes of other machines were not started, or
+            the processes have wrong numbers on their machines.
     """
     launch, setting = launched(), f"trainer.devices={devices} trainer.num_nodes={nodes}"
     if launch is None and nodes > 1:
         raise UserError(
-            f"{setting}: start ganexp with srun; or start it on every machine, with torchrun or with the environment "
-            f"variables {', '.join(BY_HAND)}; see docs/devices.md"
+            f"{setting} needs processes on several machines: start ganexp with srun; or start it on every machine, "
+            f"with torchrun or with the environment variables {', '.join(BY_HAND)}; see docs/devices.md"
         )
     if launch is None or launch.size is None:
         return
     if launch.size != devices * nodes:
         raise UserError(
             f"{launch.by} started {count(launch.size, 'process')}, and {setting} needs {devices * nodes}, one for each "
-            "device: start as many, or `ganexp` alone (with srun --ntasks=1), which starts the processes of its machine"
+            "device: start this number, or start `ganexp` alone (with srun: --ntasks=1), so that ganexp starts the "
+            "processes of its machine"
         )
     if launch.local_rank != launch.rank_among(devices) % devices:
         raise UserError(

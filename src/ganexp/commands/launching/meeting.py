@@ -126,8 +126,8 @@ class Meeting:
     def hand_out(self, run: SharedRun | int) -> None:
         """Give the other processes the run, or an exit code if there is nothing to train. Further calls do nothing.
 
-        It is called in the first process. After an exit code, this process waits until the others have read it, but at
-        most `SECONDS_TO_HEAR`, because the store may end with this process.
+        The first process calls this method. After handing out an exit code, this process waits until the other
+        processes have read the code, but at most `SECONDS_TO_HEAR`, because the store may end with this process.
         """
         if self._handed_out:
             return

@@ -16,7 +16,7 @@ from ganexp.console import say
 def requeued_if_preempted() -> Iterator[None]:
     """Put the job of this process into SLURM's queue again if the signal of a preemption ends the block.
 
-    The job is put into the queue after everything else is done, because SLURM may then end its processes at once.
+    The job is put into the queue after everything else is done, because SLURM may then end the job's processes at once.
     """
     try:
         yield

@@ -12,7 +12,7 @@ from ganexp.runs.sweep_directory import SweepDirectory
 
 
 def sweep_of(run: RunDirectory) -> SweepDirectory | None:
-    """Return the sweep that this process works on if `run` is one of its jobs; otherwise None."""
+    """Return the sweep that this process works on if `run` is a job of this sweep; otherwise None."""
     if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
         return None
     sweep = SweepDirectory(HydraConfig.get().sweep.dir)
@@ -20,7 +20,7 @@ def sweep_of(run: RunDirectory) -> SweepDirectory | None:
 
 
 def how_to_resume(run: RunDirectory) -> str:
-    """Return the command that resumes a run, or the whole sweep if the run is one of its jobs."""
+    """Return the command that resumes a run, or the sweep that this process works on if the run is a job of it."""
     sweep = sweep_of(run)
     if sweep is None:
         return f"ganexp resume {short_path(run.path)}"

@@ -55,7 +55,7 @@ def check_jobs(config: DictConfig) -> bool:
 
 
 def _sweep_overrides(config: DictConfig) -> dict[str, Override]:
-    """Return the overrides of a sweep by key. Those of the command line take precedence over those of a preset."""
+    """Return the overrides of a sweep under their keys. The command line takes precedence over a preset."""
     presets = OmegaConf.select(config, "hydra.sweeper.params") or {}
     parser = OverridesParser.create(config_loader=GlobalHydra.instance().config_loader())
     lines = [*(f"{key}={value}" for key, value in presets.items()), *task_overrides(config.hydra)]
@@ -63,7 +63,7 @@ def _sweep_overrides(config: DictConfig) -> dict[str, Override]:
 
 
 def _check_swept_options(config: DictConfig, overrides: Mapping[str, Override]) -> None:
-    """Refuse options of a swept group that change settings of Hydra, because these cannot vary within a sweep.
+    """Refuse options of a swept group that change settings of Hydra, because these settings cannot vary in a sweep.
 
     Raises:
         UserError: an option changes settings of Hydra.
@@ -79,10 +79,10 @@ def _check_swept_options(config: DictConfig, overrides: Mapping[str, Override]) 
             changed = differing_keys(whole_sweep, _hydra_settings(job))
             if changed:
                 raise UserError(
-                    f"{key}={value} sets {_listed([f'hydra.{name}' for name in changed])}, but it is one of the "
+                    f"{key}={value} sets {_listed([f'hydra.{name}' for name in changed])}, but is one of the "
                     f"options that this sweep compares.\nSettings of Hydra apply to a sweep as a whole, so they would "
                     "be ignored. Remove them from the config file, and give them on the command line: a grid as "
-                    "KEY=VALUE,VALUE, and others as hydra.KEY=VALUE"
+                    "KEY=VALUE,VALUE, and other settings as hydra.KEY=VALUE"
                 )
 
 
@@ -146,7 +146,7 @@ def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None
 
 
 def stays_below(path: str) -> bool:
-    """Return whether `path`, relative to a directory, stays within it."""
+    """Return whether `path`, a path relative to a directory, stays within this directory."""
     return not Path(path).is_absolute() and ".." not in Path(path).parts
 
 

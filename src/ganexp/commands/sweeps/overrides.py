@@ -58,7 +58,7 @@ def _key(override: str) -> str:
 
 
 def _exclude_shared_keys(overrides: Sequence[str]) -> str:
-    """Return the override that removes the overrides shared by all jobs from the names of the job directories."""
+    """Return the override of `NAMING` that keeps the overrides shared by all jobs out of the directory names."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     shared = [override.key_or_group for override in parsed if not override.is_sweep_override()]
     quoted = ",".join(f"'{key}'" for key in shared if not key.startswith("hydra"))
@@ -106,7 +106,7 @@ def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
 
 
 def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
-    """Return the overrides that resume the sweep in `path`: the stored ones, its directory, and those in `given`.
+    """Return the overrides that resume the sweep in `path`: the stored ones, one that sets its directory, and `given`.
 
     Raises:
         UserError: `path` is not a sweep or has links to other places, an override in `given` would change the jobs, or

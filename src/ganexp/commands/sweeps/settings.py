@@ -85,7 +85,7 @@ def of_parameters(override: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Job:
-    """A job of a sweep that has other options than the jobs before it.
+    """A job of a sweep, with another combination of options than the jobs before it.
 
     Attributes:
         label: the options that this job has in the groups that the sweep varies; empty if the sweep varies no groups.
@@ -101,10 +101,10 @@ def check_settings(config: DictConfig, overrides: Mapping[str, Override]) -> Non
 
     Args:
         config: the config of the sweep, including Hydra's part.
-        overrides: the overrides of the sweep and of its preset, by key.
+        overrides: the overrides of the sweep and of its preset, each under its key.
 
     Raises:
-        UserError: no job has a setting, or only some jobs have it.
+        UserError: none of the jobs, or only some of them, have a setting that the sweep overrides.
         hydra.errors.HydraException: a job cannot be composed for another reason.
     """
     schema = OmegaConf.get_type(config)

@@ -54,7 +54,7 @@ class SweepStopped(BaseException):
 
 @contextmanager
 def closing_sweeps() -> Iterator[None]:
-    """Release the lock of the sweep at the end of the block, and remove its directory if no job was started.
+    """Release the lock of the sweep at the end of the block, and remove the sweep's directory if no job was started.
 
     Lines that are the same for several jobs, such as the summary of the dataset, are printed once within the block.
     """
@@ -81,7 +81,7 @@ def run_job(path: str, composed: DictConfig, overrides: list[str], start: Callab
         start: function that trains the job from the beginning.
 
     Returns:
-        The objective, which a search minimises; None if there are no scores, or if the job failed. Other jobs continue.
+        The objective, which a search minimises; None if there are no scores, or the job failed. Other jobs still run.
 
     Raises:
         JobFailed: the directory has another run.
@@ -277,7 +277,7 @@ def _check(config: DictConfig) -> None:
     if (storage := OmegaConf.select(config, "hydra.sweeper.storage")) is not None:
         raise SweepStopped(
             f"hydra.sweeper.storage={storage}: Hydra's Optuna plugin needs Optuna 2, which cannot open a storage with "
-            "SQLAlchemy 2.\nLeave it out: ganexp resume DIRECTORY resumes a stopped sweep without a storage."
+            "SQLAlchemy 2.\nLeave the storage out: ganexp resume DIRECTORY resumes a stopped sweep without a storage."
         )
     sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
     if sampler is not None and command == "train" and OmegaConf.select(config, "metrics.extractor") is None:

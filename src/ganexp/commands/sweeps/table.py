@@ -16,7 +16,7 @@ def print_jobs(jobs: Jobs) -> None:
     """Print a row for each job, and below the table the reason for each failure.
 
     Args:
-        jobs: the content of each job's run.json, by the job's directory.
+        jobs: for the directory of each job, the content of the job's run.json.
     """
     labels = _labels(jobs)
     best = _best_job(jobs)
@@ -31,7 +31,7 @@ def print_jobs(jobs: Jobs) -> None:
 
 
 def _best_job(jobs: Jobs) -> str | None:
-    """Return the job with the lowest objective; None if fewer than two jobs have one, or if their protocols differ."""
+    """Return the job with the lowest objective; None if fewer than two jobs have an objective, or protocols differ."""
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
     protocols = {(jobs[name].get("protocol") or {}).get("id") for name in objectives}
     if len(objectives) < 2 or len(protocols) > 1:

@@ -42,14 +42,14 @@ def refuse_unsafe(override: str, file: Path) -> None:
 
 
 def _refuse_forms(override: str, file: Path) -> None:
-    """Refuse flags, targets that are hidden or not trusted, and Hydra's own settings except SWEEPER_OVERRIDE."""
+    """Refuse flags, hidden or untrusted targets, and Hydra's own settings that SWEEPER_OVERRIDE does not match."""
     key = override.split("=")[0]
     if override.startswith("-") or ("hydra" in key and not SWEEPER_OVERRIDE.match(override)):
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")
     found = CODE_IN_OVERRIDE.search(override)
     if MADE_OF_TEXT.search(override) or (found and "$" in found[1]):
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it hides what it sets.")
-    names = DOTTED_NAME.findall(found[1]) if found else []  # the names of all values, if there are several
+    names = DOTTED_NAME.findall(found[1]) if found else []  # several names if the override has several values
     foreign = [name for name in names if not trust.trusted(name)]
     if found and (foreign or not names):
         what = foreign[0] if foreign else "its target"
@@ -59,7 +59,7 @@ def _refuse_forms(override: str, file: Path) -> None:
 
 
 def _parts(override: str, file: Path) -> list[str]:
-    """Return an override and, if it hands overrides for the jobs to Hydra's sweeper, these overrides."""
+    """Return an override, and the overrides for the jobs that it hands to Hydra's sweeper, if there are any."""
     key, _, value = override.lstrip("+").partition("=")
     if key.startswith(f"{PARAMETERS}."):
         return [override, f"{key.removeprefix(f'{PARAMETERS}.')}={value}"]

@@ -16,7 +16,7 @@ class Extractor(nn.Module):
         name: name of the extractor, which is part of the name of every score.
         input: description of how images are prepared, which is part of the protocol of the scores.
         feature_dim: number of features per image.
-        num_logits: number of class logits per image; None if there are none.
+        num_logits: number of class logits per image; None if the extractor returns no logits.
         identity: hash of the weights and of everything else that determines the features, apart from `name` and
             `input`. It is part of the protocol of the scores, and of the names of cached statistics.
         facts: further information about the scores, which is recorded with the protocol; empty by default.

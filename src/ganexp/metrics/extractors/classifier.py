@@ -54,7 +54,7 @@ class ClassifierExtractor(Extractor):
         feature_dim: number of features d.
         num_logits: number of class logits K.
         accuracy: accuracy on held-out images, in [0, 1].
-        tested_on: where the held-out images come from; empty for the test split.
+        tested_on: where the held-out images come from; empty if they are the test split.
     """
 
     name = "classifier"
