@@ -151,7 +151,7 @@ def test_sixteen_bits_keep_their_levels(tmp_path):
 )
 def test_values_without_a_range_need_one(tmp_path, content, value_range):
     write_files(tmp_path, {"a.tif": content})
-    with pytest.raises(UserError, match=r"a.tif: it has (?s:.*)Set data.source.value_range=\[0,1\]"):
+    with pytest.raises(UserError, match=r"a.tif: it has (?s:.*)for example data.source.value_range=\[0,1\]"):
         load(tmp_path)
     image = load(tmp_path, value_range=value_range).images[0, 0]
     assert image.double().mean() == pytest.approx(127.5, abs=1)
