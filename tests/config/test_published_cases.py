@@ -1,4 +1,4 @@
-"""Every published case has its article's settings, sizes and learning rates, and can be trained, also as published.
+"""Every published case has the settings, sizes and rates of its article, and trains with and without as_published.
 
 The file published/ARTICLE/CASE.yaml has the values that are expected of a case, so that readers can compare
 them with the article.

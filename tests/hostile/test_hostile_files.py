@@ -22,7 +22,7 @@ EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage
 
 @pytest.fixture
 def run(tmp_path):
-    """Create a file of the user, and a run directory without checkpoints beside this file; return the run directory."""
+    """Create a run directory without checkpoints, and another file of the user beside it; return the run directory."""
     (tmp_path / "secret").write_text("of the user")
     return make_run(tmp_path / "run", template())
 

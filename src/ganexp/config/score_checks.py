@@ -58,8 +58,8 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
 def best_by_error(best_by: str, usable: str) -> UserError:
     """Return the error for a wrong value of metrics.best_by; the text `usable` lists the values that are allowed."""
     return UserError(
-        f"metrics.best_by={best_by}: must be one of {usable} (the computed scores that define whether higher "
-        "values are better); to use another score, add it to metrics/score"
+        f"metrics.best_by={best_by}: must be one of {usable} (the computed scores of which it is known whether "
+        "higher values are better); to use another score, add it to metrics/score"
     )
 
 

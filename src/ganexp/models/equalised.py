@@ -1,8 +1,9 @@
 """Layers with an equalised learning rate. Source: Karras et al. 2018, section 4.1.
 
 The weights are drawn from N(0, 1). In every forward pass, they are multiplied by √(2 / inputs), the factor of He et al.
-2015. The outputs have the same scale as with He's initialisation, but all weights have the same scale. Therefore an
-optimizer such as Adam, which ignores the scale of the gradient, changes all weights at the same relative speed.
+2015. The outputs then have the same scale as with He's initialisation, but all layers have weights of one scale, which
+He's initialisation does not give. Therefore an optimizer such as Adam, which ignores the scale of the gradient, changes
+the weights of all layers at the same relative speed.
 """
 
 from torch import Tensor, nn

@@ -22,8 +22,8 @@ class Comparison:
         first: the first configuration.
         second: the second configuration.
         difference: the scores of `first` minus the scores of `second`.
-        pairs: the number of pairs of configurations with enough seeds for a test by this score, without the pairs that
-            another column compares.
+        pairs: the number of pairs of configurations that have enough seeds to be tested by this score. Pairs whose test
+            belongs to another column are not counted.
         tests: the number of tests for which p is corrected: the sum of `pairs` over all scores of the same family.
         p: Holm's adjusted p value; None if a configuration has a single seed.
     """

@@ -116,6 +116,6 @@ def _environment(run: Run) -> dict[str, str]:
 
 
 def _commands(run: Run) -> dict[str, str]:
-    """Return the typed command, and for a job of a sweep the command that trains this run alone."""
+    """Return the command that the user typed and, for a job of a sweep, also the command that trains this run alone."""
     commands = {"command": run.command, "this run alone": run.own_command}
     return {name: command for name, command in commands.items() if command}

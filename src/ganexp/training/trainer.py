@@ -286,7 +286,8 @@ def exit_code_of_signal(trainer: pl.Trainer) -> Iterator[None]:
             received = [signal.SIGUSR1]
         raise SystemExit(128 + (received or [signal.SIGTERM])[0]) from None
     except SystemExit as stop:
-        raise SystemExit(128 + signal.SIGINT if stop.code == 1 else stop.code) from None  # Lightning's code for Ctrl-C
+        # after Ctrl-C, Lightning exits with 1
+        raise SystemExit(128 + signal.SIGINT if stop.code == 1 else stop.code) from None
 
 
 @contextmanager
