@@ -77,8 +77,8 @@ def holds_text(schema: type, key: str) -> bool:
 
 
 def is_declared(schema: type, key: str) -> bool:
-    """Return whether `schema` declares the type of the value at a dotted key."""
-    return _annotation(schema, key) is not None
+    """Return whether `schema` declares a type, other than `Any`, for the value at a dotted key."""
+    return _annotation(schema, key) not in (None, Any)
 
 
 def may_hold_text(config_name: str, key: str) -> bool:

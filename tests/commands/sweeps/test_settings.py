@@ -69,6 +69,8 @@ def test_sweep_over_cases_has_settings_of_the_cases(tmp_path):
     [
         ((*CASES, "model.generator.hiden=3"), "model.generator.hiden: there is no such setting.\n"),
         (("loss=hinge,wgan", "a.b=3"), "a: there is no such setting.\nAvailable settings: "),
+        (("seed=1,2", "optimizer.generator.x=3"), "optimizer.generator.x: there is no such setting.\n"),
+        (("seed=1,2", "augment.a.b=3"), "augment.a: there is no such setting.\n"),
         (
             ("experiment=sagan/cifar10_3,textbook/gan,textbook/cgan", "seed=1,2", "schedule.updates.limit=.5"),
             "schedule.updates.limit: some jobs of the sweep do not have this setting: experiment=textbook/gan, "
