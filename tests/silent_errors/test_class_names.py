@@ -67,7 +67,7 @@ def test_difference_in_case_is_said(tmp_path):
     [
         ({"a": "a", "x": "b"}, "the class x is not among the classes a, b, c"),
         ({"x": "a", "y": "b", "c": "c"}, "the classes x, y are not among the classes a, b, c"),
-        ({"A": "a", "a": "a", "b": "b"}, "the classes A and a both mean the class a"),
+        ({"A": "a", "a": "a", "b": "b"}, "the classes A and a mean the same class, a"),
     ],
 )
 def test_other_classes_of_a_test_split_are_refused(tmp_path, test, message):

@@ -174,7 +174,7 @@ def _refuse_same_meaning(matched: Mapping[str, int], classes: Sequence[str]) -> 
     for index, name in enumerate(classes):
         alike = [own for own, target in matched.items() if target == index]
         if len(alike) > 1:
-            raise UserError(f"the classes {' and '.join(alike)} both mean the class {name}: give them one name.")
+            raise UserError(f"the classes {' and '.join(alike)} mean the same class, {name}: give them one name.")
 
 
 def shorten(names: Sequence[str], longest: int = 5) -> str:
