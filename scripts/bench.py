@@ -21,7 +21,7 @@ import argparse
 import torch
 
 CHOICES = ["overhead", "step", "peers", "scores", "evaluation", "stream", "scaling", "sweep", "memory", "startup"]
-SWITCHES = "names of switches in bench_step.py, joined by commas; default: all that suit the device"
+SWITCHES = "names of switches in bench_step.py, joined by commas; default: all switches that suit the device"
 
 
 def main() -> None:

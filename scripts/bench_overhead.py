@@ -97,7 +97,7 @@ def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]
             loggers=[MetricsFile(run), TensorBoard(run)],
         )
         trainers.fit(trainer, gan, StreamData(stream), None)
-    ours, theirs = turns.ours[1:], turns.theirs[1:]  # the first round warms both up
+    ours, theirs = turns.ours[1:], turns.theirs[1:]  # in the first round, both loops warm up
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
     extra = [1e3 * (a - b) / steps for a, b in zip(ours, theirs, strict=True)]
     print(f"{machine(device)}; {rounds} rounds of {steps} steps each")

@@ -59,7 +59,7 @@ class MimicryLoop:
 
 
 class InTurns(Rounds):
-    """Let mimicry train for at least `seconds` after each round of ganexp."""
+    """Let mimicry train for at least `seconds` seconds after each round of ganexp."""
 
     def __init__(self, device: torch.device, rounds: int, seconds: float, peer: MimicryLoop) -> None:
         super().__init__(device, rounds + 1, seconds)
@@ -135,8 +135,9 @@ def _compare(
     )
     print(
         f"{'conditional ' if conditional else ''}SNGAN-32, width {width}, batch {batch_size}, n_critic {n_critic} "
-        f"({sizes[0]:,} and {sizes[1]:,} parameters of G): mimicry / ganexp: median {statistics.median(ratios):.2f} "
-        f"({min(ratios):.2f} to {max(ratios):.2f}), {rounds} rounds{absolute}",
+        f"(the generators have {sizes[0]:,} and {sizes[1]:,} parameters): "
+        f"mimicry / ganexp: median {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}), "
+        f"{rounds} rounds{absolute}",
         flush=True,
     )
 

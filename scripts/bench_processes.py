@@ -81,7 +81,7 @@ def startup(rounds: int) -> None:
 
 
 def _seconds_to_first_step(run: Path) -> float:
-    """Start the default run in a directory, stop it after the first logged step, and return how long this took."""
+    """Start the default run in a directory, stop it when its first step is logged, and return the time until then."""
     command = [sys.executable, "-m", "ganexp", f"hydra.run.dir={run}", "trainer.log_every=1"]
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -41,7 +41,7 @@ ON_A_CPU = ("plain", "channels_last", "joint_batch", "both")
 
 
 class Rounds(pl.Callback):
-    """Time rounds of at least `seconds` each, after some steps to warm up, and then stop the training."""
+    """Time rounds of at least `seconds` seconds each, after some steps to warm up, and then stop the training."""
 
     def __init__(self, device: torch.device, rounds: int, seconds: float) -> None:
         self.device, self.rounds, self.seconds = device, rounds, seconds
@@ -69,7 +69,7 @@ class Rounds(pl.Callback):
 
 
 class Launches(pl.Callback):
-    """Count the launches of kernels and CUDA graphs by the CPU in step number `step`."""
+    """Count how many kernels and CUDA graphs the CPU launches in step number `step`."""
 
     def __init__(self, step: int) -> None:
         self.step, self.count = step, 0

@@ -63,7 +63,7 @@ def stream(device: torch.device, rounds: int, seconds: float, overrides: list[st
         device: the device to which batches are moved.
         rounds: number of timed rounds, after one round to warm up.
         seconds: shortest time for which the stream, and then the DataLoader, is measured in a round.
-        overrides: overrides of ganexp, for example `data.in_memory=false data.workers=4`, or a dataset of files.
+        overrides: further overrides of ganexp, for example `data.in_memory=false data.workers=4`.
     """
     cfg = compose_case([*CASE, *overrides])
     image_set = build.build_image_set(cfg)
@@ -90,7 +90,7 @@ def stream(device: torch.device, rounds: int, seconds: float, overrides: list[st
             )
         )
     ours.close()
-    rates = rates[1:]  # the first round warms both up
+    rates = rates[1:]  # in the first round, both sides warm up
     ratios = [a / b for a, b in rates]
     print(f"{machine(device)}; batch {batch_size}, {workers} workers of the loader; {rounds} rounds")
     print(f"stream: median {statistics.median(a for a, _ in rates):,.0f} images/s")

@@ -37,8 +37,9 @@ DETAILED = {
 LISTED = {"model": "Models", "data": "Datasets", "optimizer": "Optimizers", "metrics/score": "Scores"}
 INTRODUCTION = """# Methods
 
-`make docs` generates this page from the comments in `conf/` and the docstrings in `src/ganexp/`: edit those texts.
-`ganexp list losses` prints the same options in the terminal. D is the discriminator, G the generator.
+`make docs` generates this page from the comments in `conf/` and the docstrings in `src/ganexp/`. To change the page,
+edit these comments and docstrings. `ganexp list losses` prints the same options in the terminal. D is the
+discriminator, G the generator.
 
 The "published cases" of a method are the experiments whose corrected form uses this method;
 `ganexp experiment=NAME` trains such a case.
@@ -158,8 +159,9 @@ def _layers() -> str:
         models = ", ".join(f"`{name}`" for name in users[layer.name])
         rows.append((f"`{layer.name}`", prose, models))
     explanation = _paragraph(
-        "The layers and blocks of networks in `ganexp.models`. Which of them a network has depends on its settings, "
-        "such as `model.discriminator.spectral_norm`; the published cases of the models are listed below."
+        "The layers and blocks of networks in `ganexp.models`. The settings of a network, such as "
+        "`model.discriminator.spectral_norm`, determine which of these layers it has. The published cases of the "
+        "models are listed below."
     )
     return f"## Layers\n\n{explanation}\n\n{_table(('layer', 'what it computes', '`model=`'), rows)}"
 
@@ -185,7 +187,7 @@ def _model_targets(option: str) -> list[str]:
 
 
 def _references() -> Iterator[tuple[str, set[str]]]:
-    """Yield the name (MODULE.NAME) of each definition in `ganexp.models`, and the names of definitions in its code."""
+    """Yield, for each definition in `ganexp.models`, its MODULE.NAME and the names of the definitions that it uses."""
     for file in (PACKAGE / "models").glob("*.py"):
         nodes = ast.parse(file.read_text(encoding="utf-8")).body
         known: dict[str, str] = {}  # what each name in the module stands for

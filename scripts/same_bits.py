@@ -145,7 +145,10 @@ def train(tree: Path, overrides: list[str] | tuple[str, ...], run: Path) -> None
 
 
 def differences(old: Path, new: Path) -> Iterator[str]:
-    """Yield a line for each weight or score that differs, each weight in only one run, and each score only in `old`."""
+    """Yield a line for each difference between the weights, and between the logged scores.
+
+    A weight that only one run has is a difference; so is a score that only `old` has.
+    """
     before = {renamed(name): value for name, value in weights(old).items()}
     after = weights(new)
     for name in sorted(before.keys() ^ after.keys()):

@@ -85,7 +85,7 @@ def _limited(command: tuple[str, ...], root: Path, cache: Path, kind: str, limit
 
 
 def _on_small_disk(command: tuple[str, ...], root: Path, cache: Path, size: int) -> list[str]:
-    """Return what is wrong with a run on a disk of `size` kB; the disk is enlarged before the resume."""
+    """Return what is wrong with a run on a disk of `size` kB; the disk is enlarged before the run is resumed."""
     with _disk(root / "disk", size) as enlarge:
         if enlarge is None:
             print("a tmpfs cannot be mounted here")

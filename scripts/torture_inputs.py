@@ -137,7 +137,7 @@ def command_lines() -> Iterator[Trial]:
 
 
 def wrong_values() -> Iterator[Trial]:
-    """Yield trials of training: one for each base, each of its settings and each value; some values are valid."""
+    """Yield trials of training: one for each base, each setting of this base and each value; some values are valid."""
     schema.register()
     for base in BASES:
         yield from _values_of("train", base, base)

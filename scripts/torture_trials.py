@@ -28,7 +28,7 @@ HANG = "hang"  # stands for the exit code of a command that was stopped after th
 
 @dataclass(frozen=True)
 class Trial:
-    """A command line that ganexp should refuse, or survive.
+    """A command line that ganexp should refuse, or execute without a fault.
 
     Attributes:
         arguments: the command line after ganexp.

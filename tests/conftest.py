@@ -1,6 +1,6 @@
 """Fixtures of all tests.
 
-Only functions import torch, because the process that distributes the tests does not need torch.
+This file imports torch within functions only, because the process that distributes the tests does not need torch.
 """
 
 import gc

@@ -90,7 +90,7 @@ def test_checkpoint_that_is_not_finite_is_not_saved(tmp_path, value):
     assert read_checkpoint(path)["ganexp"] == {"step": 7}
 
 
-@pytest.mark.parametrize("megabytes", [0.1, 3.0])  # torch writes small tensors only at the end
+@pytest.mark.parametrize("megabytes", [0.1, 3.0])  # torch writes small tensors only at the end of saving
 def test_checkpoint_on_a_full_disk_names_the_file(tmp_path, megabytes):
     path, io = tmp_path / "last.ckpt", AtomicCheckpointIO(tmp_path)
     io.save_checkpoint(CHECKPOINT, path)

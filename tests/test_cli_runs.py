@@ -28,7 +28,7 @@ PAIRED = ("fid", "kid", "precision", "recall", "density", "coverage")  # scores 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """Train a small run once for this file; return its directory and what was printed."""
+    """Train a small run once for the tests in this file; return the run's directory and the printed output."""
     return small_run(tmp_path_factory.mktemp("run"))
 
 

@@ -24,12 +24,12 @@ HYDRA_FLAGS = (
     (("--resolve",), False, "with --cfg: replace every interpolation by its value"),
     (("--package", "-p"), True, "with --cfg: print only the part of the config under the key VALUE"),
     (("--config-dir", "-cd"), True, "a directory with your own config files, in addition to those of ganexp"),
-    (("--config-path", "-cp"), True, "a directory of config files that replaces those of ganexp"),
+    (("--config-path", "-cp"), True, "a directory of config files to use instead of ganexp's own directory"),
     (NAME_FLAGS, True, f"the primary config; VALUE: {', '.join(CONFIGS)}"),
     (("--info", "-i"), True, "print how the config is composed; VALUE: all, config, defaults, searchpath, …"),
     (("--experimental-rerun",), True, "run a job again; VALUE: its pickled config, or with Hydra 1.4 its directory"),
     (("--shell-completion", "-sc"), False, "tab completion: install=bash (also for zsh), install=fish or uninstall=…"),
-    (("--run", "-r"), False, "run the config, which is the default"),
+    (("--run", "-r"), False, "run the config instead of printing it; this is the default"),
     (("--hydra-help",), False, "show the help of Hydra itself"),
 )
 SHARED_FLAGS = ("--multirun", "--cfg", "--resolve", "--package", "--config-dir")  # these suit every command

@@ -29,7 +29,7 @@ from ganexp.metrics.score import Minimum, Score, ScoreContext
 from ganexp.sampling import sample_labels as draw_labels
 from ganexp.scored_sets import ScoredSets
 
-HELD_OUT = 10  # one of this many images is held out to test a classifier, if no test split has classes
+HELD_OUT = 10  # if no test split has classes, 1 of every 10 images is held out to test a classifier
 
 
 def build_scores(
@@ -229,7 +229,7 @@ def _check_classifier(image_set: ImageSet, test: ImageSet | None) -> None:
         raise UserError(f"metrics=classifier needs images with classes, but there are no classes: {otherwise[3:]}")
     if test is None and len(image_set) < HELD_OUT:
         raise UserError(
-            f"metrics=classifier holds out every {HELD_OUT}th image to test the classifier, because there is no test "
+            f"metrics=classifier holds out 1 of every {HELD_OUT} images to test the classifier, because there is no test "
             f"split with classes. This needs at least {HELD_OUT} images, and there are {len(image_set)}: "
             f"add images, {otherwise}"
         )

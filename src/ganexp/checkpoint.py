@@ -48,8 +48,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def remove_checkpoint(self, path: str | os.PathLike[str]) -> None:
         """Remove the checkpoint at `path` if this process saved it, or if it is a .ckpt file in the run directory.
 
-        A resumed checkpoint stores the paths of older checkpoints, which Lightning removes. A checkpoint from a
-        stranger could therefore name any file.
+        The checkpoint from which a run resumes stores the paths of older checkpoints, and Lightning removes these older
+        checkpoints. A checkpoint from a stranger could therefore name any file.
         """
         file = Path(path).resolve()
         if not file.is_file():

@@ -187,7 +187,10 @@ def _message(error: Exception, command: Command) -> str:
 
 @hydra.main(**VERSION_BASE, config_path=str(CONF), config_name="train")
 def _run_config(cfg: DictConfig) -> Any:
-    """Run the task of the composed config; return the objective or the description of a job to Hydra."""
+    """Run the task of the composed config, and return the result, if there is one, to Hydra.
+
+    The result is the score that a search minimises (`train`), or a description (`describe`).
+    """
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:
         return _run_in_sweep(cfg, hydra_config)
@@ -230,7 +233,7 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
         directory = output_directory(cfg, hydra_config)
         return _run_task(Task(cfg, groups, hydra_config, directory))
     except Exception as error:
-        if hydra_config.mode == RunMode.RUN:  # a sweep keeps the directory of a failed job, which records the reason
+        if hydra_config.mode == RunMode.RUN:  # a sweep keeps the directory, which has the reason of the failure
             remove_if_empty(directory)
         if isinstance(error, UnknownArgument):
             from ganexp.config.checks import suggestion_for_unknown_argument

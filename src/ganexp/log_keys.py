@@ -74,7 +74,7 @@ def logit_key(images: str) -> str:
 
 
 def probability_key(images: str) -> str:
-    """Return the key of the mean probability with which the discriminator takes images of one kind for real ones.
+    """Return the key of the mean probability, estimated by the discriminator, that images of one kind are real.
 
     An example of such a key is probability/fake.
     """

@@ -20,7 +20,7 @@ from ganexp.tf32 import without_tf32
 
 EVALUATION_SEED = 10_000  # seed of the latents for scores and pictures during training
 CHUNK = 10_000  # latents that are drawn together
-MAX_CLASS_ROWS = 20  # the most rows of a grid with one class in each row
+MAX_CLASS_ROWS = 20  # the maximum number of rows of a grid that has one class in each row
 
 
 class SampledGAN(Protocol):
@@ -70,7 +70,7 @@ class FixedLatents:
     def __init__(self, latent: Latent, seed: int, truncation: float | None = None) -> None:
         self.latent, self.seed, self.truncation = latent, seed, truncation
         self._next_chunk = 0
-        self._chunk: Tensor  # chunk number _next_chunk - 1
+        self._chunk: Tensor  # the chunk with the number _next_chunk - 1
         self._generator = torch.Generator()
 
     def __getitem__(self, indices: Tensor) -> Tensor:
@@ -109,8 +109,8 @@ def sample_labels(count: int, shares: Sequence[float]) -> Tensor | None:
     """Return int64 labels (count,) in which the classes have the given shares; None if `shares` is empty.
 
     Each class gets its share of the `count` images, rounded so that the numbers add up to `count` (largest remainder
-    method). The images of each class are spread evenly, so that the first n images have nearly the same shares. If the
-    shares are equal, the labels cycle through the classes.
+    method). The images of each class are spread evenly, so that the first n images, too, have nearly the given shares.
+    If the shares are equal, the labels cycle through the classes.
 
     Args:
         count: number of images.
@@ -180,7 +180,7 @@ def sample_images(
 
 
 def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
-    """Return which weights and batch norm statistics the generator samples with, for the protocol of the scores."""
+    """Return, for the protocol of the scores, which weights and batch norm statistics are used to draw samples."""
     norms = [module for module in gan.sampling_generator.modules() if isinstance(module, _BatchNorm)]
     kinds = {"the batch's statistics" if norm.running_mean is None else "running statistics" for norm in norms}
     weights = "raw" if gan.averaged_generator is None else "averaged (EMA)"
@@ -194,7 +194,10 @@ def needs_batches(gan: SampledGAN) -> bool:
 
 
 def grid_classes(gan: SampledGAN, rows: int, label: int | None = None) -> list[int]:
-    """Return the class of each row of a grid: `label`, or the classes in turn; empty if the GAN has no classes."""
+    """Return the class of each row of a grid; an empty list if the GAN has no classes.
+
+    Every row has the class `label`; if `label` is None, the rows have the classes in turn.
+    """
     if not gan.num_classes:
         return []
     return [row % gan.num_classes if label is None else label for row in range(rows)]
@@ -225,8 +228,8 @@ def interpolation_grid(
 ) -> Tensor:
     """Return images (rows · columns, C, H, W) in [-1, 1], with an interpolation between two latents in each row.
 
-    Row r goes from latent number rows + r to latent number r. If the GAN has classes, `grid_classes` gives the class of
-    each row.
+    Row r goes from the latent with the number `rows` + r to the latent with the number r. If the GAN has classes,
+    `grid_classes` gives the class of each row.
     """
     z = FixedLatents(gan.latent, seed)[torch.arange(2 * rows)]
     between = interpolate(z[rows:], z[:rows], columns, spherical).flatten(0, 1)  # (rows · columns, d)
@@ -254,7 +257,7 @@ def interpolate(start: Tensor, end: Tensor, columns: int, spherical: bool = Fals
             instead of linearly.
 
     Raises:
-        ValueError: `spherical` is true, and two latents are on one line through the origin.
+        ValueError: `spherical` is true, and the two latents of a row are on one line through the origin.
     """
     t = torch.linspace(0, 1, columns)[None, :, None]  # (1, columns, 1)
     a, b = start[:, None], end[:, None]  # (R, 1, d)

@@ -34,6 +34,6 @@ class ScoredSets:
         return [count / sum(counts) for count in counts]
 
     def reference_labels(self, reference: Reference) -> Tensor | None:
-        """Return the classes of the images whose features the first reference keeps; None if they have no labels."""
+        """Return the classes of the images whose features the first reference keeps; None if there are no labels."""
         labels = self.first_reference.labels
         return None if labels is None else labels[reference.selected]

@@ -36,7 +36,7 @@ def test_logits_are_the_discriminators_and_change_nothing():
 
 
 def test_generated_images_have_the_shares_of_the_first_set():
-    """Unequal shares of the classes could by themselves make the mean logits of real and generated images differ."""
+    """If real and generated images had different shares of classes, this alone could make their mean logits differ."""
     gan, _, pixels = watched("loss=hinge", "model.conditional=true")
     labels = torch.tensor([0] * 27 + [4] * 3)
     gan.networks["generator"] = LabelAsBrightness()

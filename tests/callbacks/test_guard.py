@@ -146,7 +146,7 @@ class Failing(NonSaturating):
 
 @pytest.fixture
 def failing(tmp_path, monkeypatch):
-    """Return the overrides of a run in which the guard finds a failed loss at every evaluation except the first."""
+    """Return the overrides of a run in which D's loss is below its floor at every evaluation except the first."""
     (tmp_path / "failing_loss.py").write_text(FAILING)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("GANEXP_TRUST", "failing_loss")

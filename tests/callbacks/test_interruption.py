@@ -1,4 +1,4 @@
-"""A run that SIGTERM or Ctrl-C stops between two evaluations resumes with the same bits."""
+"""A run that was stopped by SIGTERM or Ctrl-C and then resumed ends with the same bits as an undisturbed run."""
 
 import json
 import signal

@@ -110,7 +110,7 @@ def test_disabled_line_prints_nothing(capsys):
 def test_only_the_first_process_prints(capsys):
     gan = build_gan(config(*TINY))
     progress = ProgressLine()
-    progress.setup(SimpleNamespace(is_global_zero=False), gan, "fit")  # as Lightning calls it
+    progress.setup(SimpleNamespace(is_global_zero=False), gan, "fit")  # as Lightning calls this method
     progress.on_train_start(None, gan)
     progress.on_train_epoch_end(None, gan)
     assert capsys.readouterr().out == ""
@@ -120,7 +120,7 @@ def test_time_left_of_a_run_that_ends_by_discriminator_updates(monkeypatch):
     gan = build_gan(config(*TINY, "schedule.steps=400", "schedule.max_d_steps=100"))
     progress = ProgressLine()
     progress.started_at, progress.first_share, progress.first_step = 0, 0, 0
-    gan.clock.total, progress.first_seconds = 50.0, 0.0  # an evaluation took the other 10 seconds
+    gan.clock.total, progress.first_seconds = 50.0, 0.0  # an evaluation took the other 10 of the 60 seconds
     monkeypatch.setattr(time, "monotonic", lambda: 60.0)
     gan.step, gan.d_steps = 10, 50
     assert progress.line(gan) == "0.2 step/s · D update 50/100 · 1:00 left"

@@ -12,7 +12,7 @@ from ganexp.errors import UserError
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_run_with_a_loss_that_is_not_finite_ends(value):
     gan = SimpleNamespace(step=10, losses_logged_at=10, logged={"loss/generator": value, "score/fid_x": 1.0})
-    with pytest.raises(UserError, match="loss/generator not finite at step 10"):
+    with pytest.raises(UserError, match="NaN or infinity in loss/generator at step 10"):
         StopWhenNotFinite().on_train_batch_end(None, gan)
     gan.step = 11  # no loss is logged at this step, so none is checked
     StopWhenNotFinite().on_train_batch_end(None, gan)

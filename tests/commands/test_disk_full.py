@@ -1,4 +1,7 @@
-"""A run that ends because the disk is full keeps its last checkpoint, and resumes with the same bits later."""
+"""A run that ends because the disk is full keeps its last checkpoint.
+
+When such a run is resumed, it ends with the same bits as an undisturbed run.
+"""
 
 import json
 import resource

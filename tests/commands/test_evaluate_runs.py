@@ -1,4 +1,4 @@
-"""`ganexp evaluate ckpt=DIRECTORY` for a directory of several runs, and for two directories of images."""
+"""`ganexp evaluate` for a directory of several runs, and for two directories of images."""
 
 import json
 import shutil

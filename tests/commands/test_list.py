@@ -34,7 +34,7 @@ def test_every_option_is_listed_with_a_sentence(group):
 
 
 def test_cases_have_descriptions_of_their_own():
-    """A list of cases is of no use if two descriptions are equal, or if a description does not name its dataset."""
+    """A list of cases is of no use if two descriptions are equal, or if a description lacks the name of the dataset."""
     listed = {entry.name: entry.description for entry in entries("experiment", [CONF])}
     assert len(set(listed.values())) == len(listed)
     for name, description in listed.items():
@@ -114,7 +114,7 @@ def test_case_has_its_facts(few_cases):
 def test_list_prints_cases_from_the_cache(few_cases, capsys, monkeypatch):
     first = listed(capsys, "sagan")
     listed(capsys, "textbook")  # this must not remove the other cases from the cache
-    monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("computed again"))
+    monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("the facts were computed again"))
     assert listed(capsys, "sagan") == first
     assert "sagan: the article on SAGAN" in first
     assert "4,391,364" in first
@@ -124,7 +124,7 @@ def test_list_prints_cases_from_the_cache(few_cases, capsys, monkeypatch):
 
 
 def test_list_of_all_cases_composes_none(capsys, monkeypatch):
-    monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("composed"))
+    monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("a case was composed"))
     printed = listed(capsys)
     assert "sagan/cifar10_2 " in printed
     assert "IS 6.53. SAGAN on CIFAR-10, case 2" in printed

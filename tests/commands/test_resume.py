@@ -1,4 +1,7 @@
-"""A killed run ends with the same bits as an undisturbed run; evaluations change no bit of a training."""
+"""A run that was killed and resumed ends with the same bits as an undisturbed run.
+
+Evaluations change no bit of a training.
+"""
 
 import json
 import shutil
@@ -113,7 +116,7 @@ def long(tmp_path_factory):
 
 @pytest.mark.parametrize("first", [7, 33, 40], ids=["in the first period", "in the second", "at its end"])
 def test_finished_run_is_trained_longer(long, tmp_path, first):
-    """The run ends with the same bits as a run that had this length from the start."""
+    """A run that was made longer ends with the same bits as a run that had the new length from the start."""
     ganexp(*LONGER, f"schedule.steps={first}", "hydra.run.dir=run", cwd=tmp_path)
     run = tmp_path / "run"
     assert "schedule.steps=…" in ganexp("resume", "run", cwd=tmp_path).stdout

@@ -44,7 +44,7 @@ def test_damaged_checkpoint_falls_back_to_the_newest_whole_one(runs, tmp_path, d
 
 @pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
 def test_directory_in_place_of_a_checkpoint_is_refused(runs, tmp_path, name):
-    """Without this refusal, the run would fail only after hours of training, when it saves a checkpoint there."""
+    """If the directory were accepted, the run would fail after hours of training, when it saves a checkpoint."""
     path = copied(runs, tmp_path) / "checkpoints" / name
     path.unlink(missing_ok=True)
     path.mkdir()

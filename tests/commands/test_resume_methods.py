@@ -1,4 +1,7 @@
-"""A killed run ends with the same bits as an undisturbed run, also for methods that have states of their own."""
+"""A run that was killed and resumed ends with the same bits as an undisturbed run.
+
+These tests train with methods that have states of their own.
+"""
 
 import json
 import signal

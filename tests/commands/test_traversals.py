@@ -1,4 +1,4 @@
-"""Traversals of single components of a latent."""
+"""The picture that shows what single components of a latent change in an image."""
 
 from types import SimpleNamespace
 

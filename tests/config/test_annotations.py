@@ -1,4 +1,4 @@
-"""Annotations are described in plain words, and values are checked against them."""
+"""Annotations are described in plain words, and values are checked against these annotations."""
 
 import math
 import re

@@ -8,7 +8,8 @@ from helpers.config import config
 from ganexp.config.instantiate import instantiate
 from ganexp.training.length import epochs_of, known_images
 
-# Number of epochs, batch size, epochs between two evaluations (None: not stated), epochs whose checkpoints are kept.
+# For each case: the number of epochs, the batch size, the number of epochs between two evaluations (None if the article
+# does not state it), and the epochs whose checkpoints are kept.
 ARTICLES = {
     **{f"sagan/cifar10_{case}": (100, 256, 5, []) for case in (0, 1, 2, 6)},
     **{f"sagan/cifar10_{case}": (200, 256, 5, []) for case in (3, 4, 5, 7)},
@@ -33,12 +34,12 @@ AS_PUBLISHED = {
     "textbook/cgan": (300, 300, 10, []),
     "sagan/cifar10_4": (200, 256, 5, []),
 }
-# In the article on DCGAN on MNIST, an epoch is 2,000 updates with 128,000 images; the dataset has 60,000 images.
+# In the article on DCGAN on MNIST, an epoch is 2,000 updates, which use 128,000 images; the dataset has 60,000 images.
 DCGAN_EPOCHS = pytest.approx(30 * 128 / 60, rel=0.01)
 
 
 def schedule_of(*overrides):
-    """Return a case's epochs, batch size, epochs between two evaluations, and epochs whose checkpoints are kept."""
+    """Compose the config of a case, and return its schedule in the form of an entry of ARTICLES."""
     cfg = config(*overrides)
     schedule, images = cfg.schedule, known_images(cfg)
     drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step

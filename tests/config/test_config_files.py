@@ -1,4 +1,4 @@
-"""Every YAML file in conf explains itself, and every published case states where it comes from."""
+"""Every YAML file in conf begins with an explanation, and every published case names its source."""
 
 import re
 

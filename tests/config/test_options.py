@@ -109,7 +109,7 @@ def nodes_of(value, key=""):
 
 LOSSES = [option for option in options("loss") if "/" not in option]
 PENALTIES = options("loss/penalty")
-# All models except those for 48 and 96 pixels, which have the same layers as the models for 32 pixels.
+# Models for 48 and 96 pixels are left out, because they have the same layers as the models for 32 pixels.
 MODELS = [name for name in options("model") if not name.endswith(("48", "96"))]
 # Losses that need a discriminator with vector outputs, and models whose conditional discriminators have such outputs.
 VECTOR_LOSSES, VECTOR_MODELS = ("two_class", "cramer"), ("mlp",)
@@ -193,7 +193,7 @@ def assert_penalties_fit_or_are_refused(cfg, gan, nodes):
         _, refused = attempt(checks.check, added, gan)
         mixes_samples = any(isinstance(layer, BATCH_NORMS) for layer in gan.discriminator.modules())
         assert refused is None or re.search(rf"penalties\.{name}.*(use |set |leave )", refused, re.DOTALL), refused
-        assert refused or not mixes_samples or name == "drift"  # only the penalty drift needs no gradient
+        assert refused or not mixes_samples or name == "drift"  # of all penalties, only drift needs no gradient
 
 
 def assert_both_networks_learn(bench):

@@ -12,7 +12,7 @@ from ganexp.cli import CONF
 from ganexp.config.checks import PUBLISHED_ARGUMENTS
 from ganexp.config.overlays import check_overlay
 
-# The metric of the article on SAGAN replaces CIFAR-10's default metric.
+# With as_published, the metric of the article on SAGAN replaces CIFAR-10's default metric in these settings.
 # Each entry is written as `setting: (corrected value, value as published)`.
 INCEPTION = "ganexp.metrics.extractors"
 METRICS = {
@@ -34,7 +34,7 @@ KOSHIAN2_SNGAN = {
     "schedule.updates.labels.generator": ("uniform", "real"),
     **METRICS,
 }
-# What each overlay changes in one case of its article.
+# For each of these cases, the settings that the overlay of the case's article changes.
 # Each entry is written as `setting: (corrected value, value as published)`.
 OVERLAYS = {
     "textbook/wgan_gp": {

@@ -1,4 +1,4 @@
-"""Every published case has the settings, sizes and rates of its article, and trains with and without as_published.
+"""Every published case has its article's settings, sizes and learning rates, and trains with and without as_published.
 
 The file published/ARTICLE/CASE.yaml has the values that are expected of a case, so that readers can compare
 them with the article.
@@ -66,7 +66,7 @@ def as_published(name):
 
 
 def differences(cfg, settings):
-    """Return the `settings` that have other values in the config, with their values in the config."""
+    """Return the settings that differ between the config and `settings`, with the values that the config has."""
     values = flat(cfg)
     return {key: values.get(key, "missing") for key, value in settings.items() if values.get(key, "missing") != value}
 

@@ -1,4 +1,4 @@
-"""Which keys hold texts, and how a text is quoted in an override, so that Hydra reads it unchanged."""
+"""ganexp knows which keys hold texts, and quotes a text in an override, so that Hydra reads the text unchanged."""
 
 import subprocess
 

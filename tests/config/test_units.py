@@ -1,4 +1,4 @@
-"""A run's length and evaluation interval are in steps or in epochs; the command line decides if options give both."""
+"""A run's length and evaluation interval are in steps or in epochs; an override's unit replaces the options' unit."""
 
 import pytest
 from helpers.config import raw_config
@@ -38,7 +38,7 @@ def test_typed_unit_replaces_that_of_the_options(of_options, typed, expected):
             ["steps", "epochs"],
             r"^schedule.steps=5 and schedule.epochs=2: give one of the two",
         ),
-        ({"steps": 5, "epochs": 2}, [], "are both set by the chosen options: where one of them is set"),
+        ({"steps": 5, "epochs": 2}, [], "are both set by the chosen options: in the file that sets one of them"),
         ({}, [], "^Missing value: schedule.steps=… or schedule.epochs=…$"),
     ],
 )

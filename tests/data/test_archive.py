@@ -1,4 +1,4 @@
-"""Each process opens a zip once, and reads from it the images that were written into it."""
+"""Each process opens a zip once, and reads the images that were written into the zip."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""What Lightning gets: endless batches, indices of samples, and the position of the stream."""
+"""What `StreamData` gives to Lightning: endless batches, indices of samples, and the position of the stream."""
 
 from itertools import islice
 

@@ -28,7 +28,7 @@ def test_fit_exact_rejects_other_sizes():
 
 def test_channels_are_converted():
     colour = torch.tensor([255, 0, 0], dtype=torch.uint8).view(3, 1, 1).repeat(1, 2, 2)
-    assert (fit_to(colour, 2, 1) == 76).all()  # 0.299 · 255
+    assert (fit_to(colour, 2, 1) == 76).all()  # 0.299 · 255, because the weight of red is 0.299
     grey = torch.full((1, 2, 2), 7, dtype=torch.uint8)
     assert torch.equal(fit_to(grey, 2, 3), grey.repeat(3, 1, 1))
 

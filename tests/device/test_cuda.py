@@ -48,7 +48,7 @@ WAITS = "called a synchronizing CUDA operation"  # part of torch's warning
 def usual_algorithms():
     """Undo what an earlier run has set: tests start without TF32, and algorithms need not be deterministic."""
     trainers.choose_algorithms(deterministic=False, tf32=False)
-    # With benchmark=True, cuDNN would time its algorithms and choose the fastest, which is not always the same one.
+    # With benchmark=True, cuDNN would time its algorithms and choose the fastest; this choice can differ each time.
     torch.backends.cudnn.benchmark = False
     yield
     trainers.choose_algorithms(deterministic=False, tf32=True)

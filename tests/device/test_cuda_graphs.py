@@ -25,7 +25,7 @@ NEEDS_GPU = (
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU"),
 )
 ON_GPU = pytest.param("cuda", marks=NEEDS_GPU)
-NOT_RECORDED = ("progressive", "dragan_replay", "began")  # their updates change the state of Python objects
+NOT_RECORDED = ("progressive", "dragan_replay", "began")  # updates of these cases change the state of Python objects
 RECORDED = [case for case in CASES if case not in NOT_RECORDED]
 CASES_ON_DEVICES = [(case, "cpu") for case in ("mlp", "sngan_conditional", "classifier", "sagan_loss_limit")]
 CASES_ON_DEVICES += [pytest.param(case, "cuda", marks=NEEDS_GPU) for case in RECORDED]
@@ -95,7 +95,7 @@ def is_recording(device):
 
 
 def steps(case, device, precision="32-true", compute=None):
-    """Make three steps of gradient descent; if `compute` is given, record and replay `compute(gan)` as graphs.
+    """Make three steps of gradient descent; if `compute` is given, record the function `compute(gan)` as graphs.
 
     Returns:
         The GAN, and the change of the GAN's weights as one vector.

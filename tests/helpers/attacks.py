@@ -70,7 +70,7 @@ def environment(directory: Path) -> dict[str, str]:
 
 
 def harm(directory: Path, text: str) -> list[str]:
-    """Return the harm that a command did: it ran code, read or changed the user's files, or printed a traceback."""
+    """Return the signs of harm: code ran, the user's files were read or changed, or a traceback was printed."""
     found = [f"{path.name} exists" for path in directory.rglob(HACKED)]
     mine = {path.name: path.read_bytes() if path.is_file() else b"" for path in (directory / "mine").iterdir()}
     found += [f"mine/{name} changed" for name in sorted(mine.keys() | MINE.keys()) if mine.get(name) != MINE.get(name)]
@@ -159,7 +159,7 @@ def _pickled_code(name: str, directory: Path) -> None:
 
 
 def _paths_in_checkpoint(directory: Path) -> None:
-    """Change the callbacks' states in last.ckpt: they then name a file of the user as an old checkpoint to remove."""
+    """Write the path of a user's file into the callbacks' states in last.ckpt, as an old checkpoint to remove."""
     path = directory / "run" / "checkpoints" / "last.ckpt"
     thesis = str(directory / "mine" / "thesis.ckpt")
     named = {"best_k_models": {thesis: torch.tensor(1.0)}, "dirpath": str(directory / "mine")}

@@ -139,7 +139,7 @@ def _choices_of_the_package(_loader: Any, defaults: Sequence[ResultDefault], rep
 
 
 def _only_if_needed(create_map: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
-    """Return a function that lists what interpolations can refer to, or nothing if there are no interpolations."""
+    """Return a function that lists what interpolations can refer to; without interpolations, the list is empty."""
 
     def create(overrides: Any, items: Sequence[InputDefault], self_added: bool) -> DictConfig:
         is_needed = any(item.is_interpolation() for item in items)

@@ -1,4 +1,4 @@
-"""Reference layers in plain torch functions, and functions to compare networks with them."""
+"""Reference layers that consist of plain torch functions, and functions to compare networks with these layers."""
 
 import torch
 from torch import Tensor, nn
@@ -46,7 +46,7 @@ def labels_or_none(classes: int) -> Tensor | None:
 
 
 def assert_agrees(output: Tensor, expected: Tensor) -> None:
-    """Check that both tensors are equal up to rounding, and not nearly constant."""
+    """Check that both tensors are equal up to rounding, and that `expected` is not nearly constant."""
     assert output.shape == expected.shape
     assert expected.std() > 0.05
     assert torch.allclose(output, expected, rtol=1e-8, atol=1e-10)

@@ -123,7 +123,7 @@ class PretendCuda(TorchDispatchMode):
         return self.truth if tensor.dtype == torch.bool else 1.0 if tensor.dtype.is_floating_point else 1
 
     def _result_of_unknown_size(self, name, args, kwargs, on_device):
-        """Return a result of some size, because the true size depends on values."""
+        """Return a result of an arbitrary size, because the true size depends on values."""
         if on_device:
             self._wait(name)
         tensor = args[0]

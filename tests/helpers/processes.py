@@ -69,7 +69,7 @@ class CommandProcess:
         return self.returncode
 
     def communicate(self, timeout: float | None = None) -> tuple[str, None]:
-        """Wait for the end of the process, and return its output to stdout and stderr."""
+        """Wait for the end of the process, and return what the process wrote to stdout and stderr."""
         self.wait(timeout)
         return self.output(), None
 

@@ -70,12 +70,12 @@ def _call(
 
 
 def share_draws() -> None:
-    """Let this process draw the latents, labels and epsilons of all processes, but use only its own share of them."""
+    """Let this process draw the latents, labels and epsilons of all processes, but use only its own share."""
     rank = processes.rank()
 
     def share(draw: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         def draw_share(*arguments: Any, **options: Any) -> torch.Tensor:
-            if options.get("generator") is not None:  # with a generator, all processes draw the same numbers
+            if options.get("generator") is not None:  # with a random generator, all processes draw the same numbers
                 return draw(*arguments, **options)
             *others, shape = arguments
             count = shape[0]
@@ -121,7 +121,7 @@ def score(directory):
 
 
 def diverge(directory):
-    """Return the error of a training in which the images of one process become NaN, and the last step of the GAN."""
+    """Train while the images of one process are NaN, and return the error and the last step of the GAN."""
     cfg = config(*COMMON, f"trainer.devices={processes.count()}")
     prepared = prepare(cfg)
     if processes.rank():

@@ -20,7 +20,7 @@ from ganexp.metrics.score import Minimum, Score, ScoreContext
 from ganexp.pixels import to_uint8
 
 CPU = torch.device("cpu")
-SETTINGS = {"splits": 3, "fid_at": [30, 50]}  # the settings of the config group `metrics` to which scores refer
+SETTINGS = {"splits": 3, "fid_at": [30, 50]}  # scores refer to these settings of the config group `metrics`
 
 
 def _score_node(name: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def make_scores(factories, references, samples, extractor, **options) -> Scores:
 
     `references` are the features of real images: a dictionary with a tensor for each split, or the tensor of the train
     split alone. If `num_classes` is given without `labels`, the samples cycle through the classes. If `real_images` is
-    not given, the real images of a split are `pictures(features)` of its features.
+    not given, `pictures` makes the real images of a split from the split's features.
     """
     if isinstance(references, Tensor):
         references = {"train": references}
@@ -120,7 +120,7 @@ def score_features(factory, references, features, logits=None, labels=None, **op
 
 
 def peaks_of_memory(counts: Sequence[int]) -> list[int]:
-    """Return the peak memory of this process in MB after IS and FID were computed, for each number of samples."""
+    """Return, for each number of samples, the peak memory of this process in MB after IS and FID were computed."""
     peaks = []
     for count in counts:
         scores = make_scores({"is": InceptionScore, "fid": FID}, torch.randn(5000, 512), count, Stub(512, 10))

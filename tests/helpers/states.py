@@ -9,7 +9,7 @@ import torch
 WITH_STATE = (
     "schedule.evaluate_every=20",
     "schedule.batch_size=32",
-    "loss.n_critic=2",  # as good as the default of 5, and faster
+    "loss.n_critic=2",  # as good for the tests as the default of 5, and faster
     "trainer.log_every=10",
     "data.flip=true",
     "model.generator.norm=batch",

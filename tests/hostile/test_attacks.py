@@ -12,7 +12,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """Train a run that the attacks change, and return its directory."""
+    """Train a run that the attacks change, and return the run directory."""
     cwd = tmp_path_factory.mktemp("trained")
     ganexp(*TRAIN, cwd=cwd)
     return cwd / "run"

@@ -16,7 +16,7 @@ LOGGERS = "logger=[tensorboard,csv,wandb,mlflow]"
 
 @pytest.fixture(scope="module")
 def cwd(tmp_path_factory):
-    """Train a run, resume it, and evaluate it; train another run without loggers. Return the directory of both runs."""
+    """Train, resume and evaluate a run, and train another run without loggers; return the directory that holds both."""
     cwd = tmp_path_factory.mktemp("all")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WANDB_MODE", "offline")

@@ -134,7 +134,7 @@ def test_run_that_the_store_does_not_know_is_new(run, database):
 
 
 def test_stored_address_of_a_server_is_not_used(run, database):
-    """A stranger may have written the address in run.json."""
+    """The address in run.json may come from a stranger."""
     run.update_metadata(mlflow={"run_id": "0" * 32, "tracking_uri": "http://127.0.0.1:9"})
     MLflow(run)
     assert len(mlflow_runs(database)) == 1

@@ -26,7 +26,7 @@ def test_terms_are_margins_and_own_scores():
 
 
 def test_penalty_of_linear_scores_is_that_of_their_slopes():
-    # The gradient of each class's score at one pixel; the norm over 4 pixels is twice as large.
+    # The derivative of each class's score with respect to one pixel; the gradient's norm over 4 pixels is twice this.
     slopes = torch.tensor([1.0, 3.0, 0.5])
 
     def discriminator(images, labels):

@@ -15,7 +15,10 @@ def vectors():
 
 
 def energy(real, fake):
-    """Return E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖, where g' is the generated vector before g in the batch."""
+    """Return E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖.
+
+    Here, x is a real vector, g is a generated vector, and g' is the generated vector before g in the batch.
+    """
     n, total = len(real), 0.0
     for i in range(n):
         x, g, other = real[i], fake[i], fake[(i - 1) % n]
@@ -26,7 +29,8 @@ def energy(real, fake):
 def surrogate(real, fake):
     """Return E[f(x) - f(g)], which the critic maximises.
 
-    Here, f(a) is ‖a - g'‖ - ‖a‖, and g' is the generated vector before g in the batch.
+    Here, x is a real vector, g is a generated vector, g' is the generated vector before g in the batch, and f(a) is
+    ‖a - g'‖ - ‖a‖.
     """
     n, total = len(real), 0.0
     for i in range(n):
@@ -124,7 +128,8 @@ def test_penalty_passes_each_batch_its_labels(vectors):
 def test_detached_vectors_drop_a_part_of_the_second_order_term():
     """The norm ‖Jᵀ∂f/∂h‖ in the penalty keeps its value, but the gradient of the penalty treats ∂f/∂h as constant.
 
-    Here, h is the critic's vector for a mixed image, and J is the Jacobian of h with respect to this image.
+    Here, h is the critic's vector for a mixed image, J is the Jacobian of h with respect to this image, and f is as in
+    `penalty_by_hand`.
     """
     critic = Critic()
     torch.manual_seed(2)

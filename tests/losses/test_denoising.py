@@ -42,7 +42,11 @@ def test_denoiser_minimises_the_error_on_noisy_features(networks):
 
 
 def test_generators_gradient_treats_the_denoised_features_as_constant(networks):
-    """The gradient is Jᵀ·2·weight·(φ - r(φ))/elements, with the features φ, their Jacobian J and the denoised r(φ)."""
+    """The gradient is Jᵀ·2·weight·(φ - r(φ))/n.
+
+    Here, φ are the features of the generated images, n is the number of values in φ, J is the Jacobian of φ, and r(φ)
+    are the denoised features.
+    """
     discriminator, denoiser = networks["discriminator"], networks["denoiser"]
     fake = images().requires_grad_()
     (loss,) = FeatureDenoising(0.5).generator(networks, Batch(images(), None, fake)).values()

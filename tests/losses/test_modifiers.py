@@ -74,7 +74,7 @@ def test_loss_sees_old_images_and_penalties_see_new_ones():
         terms = objective.terms("discriminator", networks, Batch(real, labels, fake, labels))
         assert seen[-1][0] is fake
         assert seen[-1][1] is labels
-    assert terms["fake"].item() == pytest.approx(1 + 1.5)  # 1.5 is the mean of the old images, 0 to 3
+    assert terms["fake"].item() == pytest.approx(1 + 1.5)  # 1.5 is the mean of the old images, whose values are 0 to 3
     g_terms = objective.terms("generator", networks, Batch(real, labels, fake, labels))
     assert g_terms["adversarial"].item() == pytest.approx(-11.5)
 

@@ -23,7 +23,7 @@ class Watched(nn.Module):
 
 
 class Counter(nn.Module):
-    """An augmentation with state: it shifts images, and counts its calls on the device."""
+    """An augmentation with a state: it adds 10 to every pixel, and counts its calls in a buffer."""
 
     def __init__(self):
         super().__init__()

@@ -25,7 +25,7 @@ def test_kid_is_torch_fidelitys():
 
 
 def test_kid_of_whole_sets_is_the_unbiased_mmd():
-    """If each subset is the whole set, KID is E k(x, x') + E k(y, y') - 2 E k(x, y); x is not paired with itself."""
+    """If each subset is the whole set, KID is E k(x, x') + E k(y, y') - 2 E k(x, y). No x is paired with itself."""
     real, fake = features(40, 0), features(40, 1, 0.8)
     mean, deviation = kernel_distance(fake, real)
     x, y = fake.double(), real.double()

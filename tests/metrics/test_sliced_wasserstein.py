@@ -39,7 +39,7 @@ def test_sliced_distance_is_the_mean_of_scipys_along_directions():
 
 def test_sliced_distance_of_a_shift_is_its_mean_projection():
     points = torch.randn(10, 3, generator=seeded(0))
-    shift = torch.tensor([0.0, 3.0, 4.0])  # has length 5; its mean projection on random directions has length 5/2
+    shift = torch.tensor([0.0, 3.0, 4.0])  # of length 5; its projections on random directions have the mean length 5/2
     assert sliced_distance(points, points + shift, 20_000, seeded(1)).item() == pytest.approx(2.5, rel=0.02)
     assert sliced_distance(points, points.flip(0), 10, seeded(1)).item() == 0
 

@@ -49,7 +49,7 @@ def test_resolution_must_be_a_multiple_of_4(network):
 
 
 def test_same_padding_is_that_of_tensorflow():
-    """For 5x5 kernels, stride 2 and an even side, TensorFlow's padding SAME adds 1 pixel before the image, 2 after.
+    """For 5x5 kernels, stride 2 and even sides, TensorFlow's padding SAME adds 1 pixel before the image and 2 after it.
 
     With the same weights and this padding, the transposed layer is the adjoint of the convolution.
     """

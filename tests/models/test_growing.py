@@ -90,7 +90,7 @@ def _without_mean(blocks):
 
 
 def test_generator_learns_as_from_small_images():
-    """Enlarging in the generator and shrinking in the discriminator leave the gradient as it is."""
+    """Enlarging in the generator and then shrinking in the discriminator do not change the generator's gradient."""
     torch.manual_seed(0)
     small = torch.randn(2, 1, 4, 4, dtype=torch.double, requires_grad=True)
     weights = torch.randn(2, 1, 4, 4, dtype=torch.double)

@@ -20,7 +20,7 @@ def random_biases(network):
 
 
 def side_and_share(stage):
-    """Return the side of a stage's images and the share of the newest layers, for 32x32 pixels, as in the article."""
+    """Return the side of a stage's images and the newest level's share in the mixture; the full side is 32 pixels."""
     table = {0: (4, 1), 1: (8, stage - 1), 2: (8, 1), 3: (16, stage - 3), 4: (16, 1), 5: (32, stage - 5)}
     return table.get(int(stage), (32, 1))
 

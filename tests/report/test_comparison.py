@@ -51,7 +51,7 @@ def test_verdict_names_the_correction_that_decides(tmp_path, hinge):
 
 
 def test_best_checkpoint_that_is_the_last_counts_once(tmp_path, hinge):
-    """At first, each run has the same Inception Score at its best and its last evaluation; then one run differs."""
+    """At first, the best and last evaluations of every run have equal Inception Scores; then they differ in one run."""
     for index in range(4):
         text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
         for seed in range(2):
@@ -90,7 +90,7 @@ def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
 
 
 def test_holm_counts_only_pairs_that_can_be_tested(tmp_path, hinge):
-    """Only two of the four configurations have two seeds: one pair is tested, by the main score and by two others."""
+    """Only two of four configurations have two seeds, so one pair is tested: by the main score and two other scores."""
     for index, fids in enumerate([(20.0, 20.0), (23.0, 23.2), (26.0,), (29.0,)]):
         text = hinge.replace("batch_size: 64", f"batch_size: {64 + index}")
         for seed, fid in enumerate(fids):
@@ -102,7 +102,7 @@ def test_holm_counts_only_pairs_that_can_be_tested(tmp_path, hinge):
     assert [each.p for each in content.tested_by_main] == pytest.approx([p["fid"]])
     assert [each.p for each in content.tested_by_others] == pytest.approx(
         [2 * p["is"]] * 2
-    )  # of the two scores, IS has the smaller p
+    )  # of the two other scores, the Inception Score has the smaller p
     # Each of the 5 other pairs lacks three tests: by the best FID, by the last FID, and by the Inception Score.
     assert len(content.comparisons) - len(content.tested) == 5 * 3
 
@@ -119,7 +119,7 @@ def test_scores_are_one_family_without_a_declared_main_score(tmp_path, hinge):
 
 
 def test_scores_are_corrected_for_each_other(tmp_path, hinge, wgan_gp):
-    """A difference that is significant if one score is tested is not significant if 20 scores are tested."""
+    """The difference between the losses is significant if one score is tested, but not if 20 scores are tested."""
     for loss, text, fids in (("hinge", hinge, (20.0, 20.1)), ("wgan_gp", wgan_gp, (23.0, 23.4))):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss})

@@ -54,7 +54,7 @@ def test_finding_names_similar_and_untested_configurations(tmp_path, hinge, wgan
 
 def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):
     content = two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3), (20.0, 20.2, 20.3)))
-    assert title(content) == "digits: loss=wgan_gp and loss=hinge"  # the best loss is first
+    assert title(content) == "digits: loss=wgan_gp and loss=hinge"  # the loss with the best mean is first
     assert (
         best_score(content)
         == "Best mean fid_classifier (last evaluation): 21.17 ± 0.38 (95 % interval over 3 seeds), loss=wgan_gp"
@@ -64,7 +64,7 @@ def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):
 
 def test_settings_that_an_option_changes_besides_are_named(tmp_path, hinge, wgan_gp):
     content = two_losses(tmp_path, hinge, wgan_gp, ((20.0, 20.1), (30.0, 30.2)))
-    text = "The configurations also differ in schedule.updates.n_critic (1 and 5), which their names do not say."
+    text = "The configurations also differ in schedule.updates.n_critic (1 and 5), which their names do not show."
     assert other_differences(content) == text
     assert text in as_markdown(content)
     make_run(tmp_path / "third", template("loss=wgan"), groups={"loss": "wgan", "data": "digits"})
@@ -109,7 +109,7 @@ def test_single_seeds_are_one_line_instead_of_comparisons(tmp_path, hinge, wgan_
     content = two_losses(tmp_path, hinge, wgan_gp, ((20.0,), (30.0,)))
     assert content.tested == []
     assert content.untested_text.startswith("3 comparisons are left out")
-    assert content.untested_text.endswith("(loss=hinge; loss=wgan_gp).")  # labels may contain commas
+    assert content.untested_text.endswith("(loss=hinge; loss=wgan_gp).")  # no comma, because labels may contain commas
 
 
 def test_run_with_empty_metadata_is_skipped_by_name(outputs):

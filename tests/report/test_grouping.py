@@ -71,7 +71,8 @@ def test_columns_leave_out_settings_that_labels_tell(tmp_path, hinge, wgan_gp):
         make_run(tmp_path / name, text, groups={"loss": loss})
     content = Report.from_runs(collect([tmp_path]))
     assert "loss.adversarial._target_" in content.settings
-    assert content.unlabelled_settings == ["schedule.updates.n_critic"]  # not a setting of the config group `loss`
+    # The labels name the option of the config group `loss`, and n_critic is not a setting of this group.
+    assert content.unlabelled_settings == ["schedule.updates.n_critic"]
     other = hinge.replace("batch_size: 64", "batch_size: 32").replace("slope: 0.2", "slope: 0.1", 1)
     make_run(tmp_path / "c", other, groups={"loss": "hinge"}, overrides=["schedule.batch_size=32"])
     (key,) = Report.from_runs(collect([tmp_path / "a", tmp_path / "c"])).unlabelled_settings

@@ -59,7 +59,7 @@ def two_classes(directory: Path) -> None:
 
 
 def trained(tmp_path: Path, *overrides: str) -> Path:
-    """Train a small run on two classes of images; return its directory."""
+    """Train a small run on two classes of images; return the run's directory."""
     two_classes(tmp_path / "images")
     ganexp(*SMALL, "data.path=images", *overrides, cwd=tmp_path)
     _forget_images()

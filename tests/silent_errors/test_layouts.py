@@ -41,7 +41,7 @@ OF_STYLE_GAN = BUCKETS | index([[name.replace("/", "\\"), label] for name, label
 class Layout:
     """Files, and how they should be read.
 
-    `train` and `test` hold the number of images of each class in this split, or one number if there are no classes.
+    `train` and `test` hold the number of images of each class in the split, or one number if there are no classes.
     """
 
     files: dict

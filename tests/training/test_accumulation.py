@@ -59,7 +59,7 @@ def draw_whole_batches(patch):
 
 
 def trained(case, parts, steps=STEPS):
-    """Return a Bench after `steps` training steps, for which random numbers were drawn for whole batches."""
+    """Return a Bench after `steps` training steps; their random numbers were drawn for whole batches."""
     bench = Bench(*CASES[case], *EPSILON, f"schedule.accumulate={parts}", model=())
     bench.gan.log_every = 1
     bench.gan._log_losses = lambda: None

@@ -63,7 +63,7 @@ def test_two_processes_score_as_one(tmp_path):
 def test_images_not_finite_in_one_process_stop_both(tmp_path):
     first, second = run_ranks(diverge, str(tmp_path))
     assert first == second
-    assert first[0].startswith("The run diverged: loss/discriminator")
+    assert first[0].startswith("The run diverged: NaN or infinity in loss/discriminator")
     assert first[1] == 5
 
 

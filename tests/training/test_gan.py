@@ -1,4 +1,4 @@
-"""The training step, compared with a bare PyTorch loop, and its parts, such as fakes, labels, average and decay."""
+"""The training step, compared with a bare PyTorch loop, and its parts, such as labels and averaged weights."""
 
 from copy import deepcopy
 
@@ -130,7 +130,7 @@ def test_constraint_follows_every_discriminator_update():
 
 
 def test_half_precision_never_meets_stale_weights():
-    """Autocast may keep the half-precision copy of a weight, but after an update or no_grad this copy is wrong."""
+    """Autocast may keep a weight's half-precision copy, but a copy made before an update or within no_grad is wrong."""
     found = []
     for cached in (True, False):
         bench = Bench("schedule.updates.n_critic=3")

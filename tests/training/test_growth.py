@@ -21,7 +21,10 @@ SIZE = ("data.resolution=16", "schedule.updates.n_critic=1", "schedule.ema.decay
 
 
 def bench(*overrides):
-    """Return a Bench for 16x16 pixels; with the overrides GROWTH, networks start at 4x4 and grow 8/12 stage a step."""
+    """Return a Bench for 16x16 pixels.
+
+    With the overrides GROWTH, networks start at 4x4 pixels and grow by 8/12 of a stage in each step.
+    """
     return Bench(*SIZE, *overrides, model=NETWORKS)
 
 

@@ -7,7 +7,7 @@ from ganexp.types import NonNegativeFloat, UnitInterval
 
 
 class InstanceNoise(nn.Module):
-    """Add N(0, s²) to every value of an image, with s = std · max(0, 1 - p/end) at the share p of the run.
+    """Add N(0, s²) to every value of an image, with s = std · max(0, 1 - p/end) after the share p of the run.
 
     The noise makes the distributions of real and generated images overlap, so that a discriminator that separates
     them well still gives a gradient. Use it when the discriminator's loss tends to 0.
@@ -31,7 +31,7 @@ class InstanceNoise(nn.Module):
         self.register_buffer("deviation", torch.tensor(float(std)))
 
     def set_progress(self, progress: float) -> None:
-        """Set the standard deviation to its value at `progress`, the share of the run in [0, 1]."""
+        """Set the standard deviation to its value at `progress`, the completed share of the run."""
         if self.end:
             self.deviation.fill_(self.std * max(0.0, 1 - progress / self.end))
 

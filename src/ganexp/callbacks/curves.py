@@ -39,8 +39,8 @@ def young_garbage_freed() -> Iterator[None]:
     """As soon as the block ends, free the memory of the figures that the block has drawn.
 
     The parts of a figure refer to each other, so that only the garbage collector frees them. The collector is off
-    within the block, because it rarely looks again at objects that have survived a collection. Until it does, figures
-    of several megabytes would add up.
+    within the block, because it rarely looks again at objects that have survived a collection. Until the collector
+    looks again, figures of several megabytes would add up.
     """
     was_enabled = gc.isenabled()
     gc.disable()

@@ -41,7 +41,7 @@ class DiscriminatorLogits(Callback):
             self.labels[name] = None if image_set.labels is None else image_set.labels[chosen]
 
     def on_validation_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Log the mean logits, such as d_logit/fake and d_logit/train, and mean probabilities if the loss has any."""
+        """Log the mean logits, such as d_logit/fake, and mean probabilities if the discriminator estimates them."""
         logits = self.logits(pl_module, EVALUATION_SEED)
         if not logits:
             return

@@ -49,7 +49,7 @@ class Guard(Callback):
 
     Args:
         run_directory: directory of the run; the warnings are stored in its run.json.
-        image_sets: real images; the diversity of the samples is compared with that of `train`.
+        image_sets: real images; the diversity of the samples is compared with the diversity of `train`.
         action: what to do. `warn` only names the failure. `stop` ends the run, too. `rollback` continues from the last
             checkpoint before the failure, with other random numbers. `off` does nothing.
         patience: number of evaluations in a row with the failure `floor` or `diversity`, before the action.
@@ -62,9 +62,9 @@ class Guard(Callback):
             real images. The share was 0 for a generator that ignores its latent, and 0.34 or more in the runs that
             trained well.
         score_patience: number of evaluations in a row with a worse score, before the action. In a run of 20 epochs, the
-            FID of DCGAN on MNIST went from 3.2 to 4.1, 4.2 and 5.3, which was too early to call the run failed.
+            FID of DCGAN on MNIST went from 3.2 to 4.1, 4.2 and 5.3; it was then too early to call the run failed.
         score_margin: share by which the score must be worse than its best value. A single evaluation can be worse by
-            more than this share in a run that improves afterwards, such as one with the FIDs 28.0, 37.6 and 29.1.
+            more than this share in a run that improves afterwards, such as a run with the FIDs 28.0, 37.6 and 29.1.
         max_rollbacks: maximum number of rollbacks in a run; the next failure ends the run.
     """
 

@@ -11,7 +11,7 @@ from ganexp.training.gan import GAN
 
 
 class KeptCheckpoints(Callback):
-    """Save checkpoints/step-STEP-epoch-EPOCH.ckpt at the first step that completes one of the epochs.
+    """Save checkpoints/step-STEP-epoch-EPOCH.ckpt at the first step that completes one of `epochs`.
 
     A run is resumed from last.ckpt only; these checkpoints are kept for drawing samples and for scoring.
 

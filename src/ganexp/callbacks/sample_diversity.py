@@ -31,9 +31,9 @@ class SampleDiversity:
         self._real: float | None = None  # the mean distance between two real images, once it is known
 
     def relative(self, gan: GAN) -> float:
-        """Return the mean distance between samples, divided by the one between real images; 1 if the latter is 0.
+        """Return the mean distance between samples, divided by the mean distance between real images.
 
-        The samples always come from the same latents.
+        The result is 1 if the mean distance between real images is 0. The samples always come from the same latents.
         """
         labels = sample_labels(IMAGES, self._class_counts or [1] * gan.num_classes) if gan.num_classes else None
         samples = torch.cat([part.cpu() for part in sample_images(gan, IMAGES, BATCH, EVALUATION_SEED, labels=labels)])

@@ -26,12 +26,13 @@ class StopWhenNotFinite(Callback):
         bad = [name for name, value in logged if name.startswith(log_keys.LOSS) and not math.isfinite(value)]
         if bad:
             raise UserError(
-                f"The run diverged: {', '.join(bad)} not finite at step {pl_module.step}.\nThe earlier checkpoint "
-                "and samples are kept. Try a lower learning rate: optimizer.discriminator.lr, optimizer.generator.lr."
+                f"The run diverged: NaN or infinity in {', '.join(bad)} at step {pl_module.step}.\nThe earlier "
+                "checkpoint and samples are kept. Try a lower learning rate: optimizer.discriminator.lr, "
+                "optimizer.generator.lr."
             )
 
     def on_validation_start(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Check the weights before they are scored: they can be NaN or infinite while the logged losses are finite.
+        """Check the weights before samples are scored: a weight can be NaN or infinite while the losses are finite.
 
         Raises:
             UserError: a weight is not finite.

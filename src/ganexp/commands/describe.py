@@ -107,7 +107,7 @@ def _settings(node: DictConfig) -> dict[str, Any]:
 
 
 def _terms(cfg: DictConfig, gan: GAN) -> dict[str, list[str]]:
-    """Compute the loss terms of each network once, for two real images of zeros, and return the names of the terms."""
+    """Compute the loss terms of each network once, with zeros as the two real images, and return the terms' names."""
     labels = torch.zeros(2, dtype=torch.long) if gan.num_classes else None
     real = torch.zeros(2, cfg.data.channels, cfg.data.resolution, cfg.data.resolution)
     fake = gan.generator(gan.latent.sample(2), labels)

@@ -64,7 +64,7 @@ def _rows(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _with_unit(key: str, value: Any) -> str:
-    """Return a value as text. In an estimate, hours are also shown as H:MM:SS, and shares in percent."""
+    """Return a value as text. In an estimate, hours are also shown as H:MM:SS, and shares are shown in percent."""
     if key.startswith("estimate"):
         name = key.rpartition(".")[2]
         if name == "hours":

@@ -1,4 +1,4 @@
-"""List what can be chosen: the options of config groups and the layers of networks, described by their comments.
+"""List what can be chosen: config options with their comments, and layers of networks with their docstrings.
 
 This module must not import torch.
 """

@@ -77,7 +77,7 @@ def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -
     chosen = {"last": max(trained, key=lambda point: point["step"])}
     if finite := [point for point in trained if math.isfinite(point[key])]:
         chosen = {"best": (max if mode == "max" else min)(finite, key=lambda point: point[key])} | chosen
-    if untrained := [point for point in scored if point["step"] == 0]:  # removed if the images have changed
+    if untrained := [point for point in scored if point["step"] == 0]:  # no such point if the images have changed
         chosen["untrained"] = untrained[0]
     return {which: _scores_of(point) for which, point in chosen.items()}
 

@@ -127,7 +127,7 @@ def _has_files(directory: Path) -> bool:
 
 
 def _save_class_grid(cfg: DictConfig, loaded: LoadedRun, classes: Classes, output: Path) -> None:
-    """Save classes.png, a grid with one class per row, if the generator has classes and `label` chooses none."""
+    """Save classes.png, a grid with one class per row, if the generator has classes and `label` is not given."""
     if not classes.names or classes.label is not None:
         return
     gan = loaded.gan

@@ -29,7 +29,7 @@ NAMING_GROUPS = ("experiment", "data", "model", "loss")  # the options of these 
 
 @dataclass(frozen=True)
 class Task:
-    """The input of a command: its composed config, the chosen groups, Hydra's settings, and the run directory."""
+    """The input of a command: its composed config, the chosen options, Hydra's settings, and the run directory."""
 
     cfg: DictConfig
     groups: dict[str, Any]
@@ -62,7 +62,7 @@ def output_directory(cfg: DictConfig, hydra_config: HydraConf) -> Path:
     """
     path = Path(hydra_config.runtime.output_dir)
     is_run = hydra_config.job.config_name == "train" and cfg.debug.keep_files and is_rank_zero()
-    if not is_run or hydra_config.output_subdir is not None:  # the user lets Hydra write its files itself
+    if not is_run or hydra_config.output_subdir is not None:  # the user lets Hydra itself write these files
         return path
     if hydra_config.mode == RunMode.RUN:
         path = reserve(path)

@@ -13,9 +13,9 @@ EXTENT = {"normal": 2.0, "uniform": 1.0}  # for each distribution, components go
 def traversal_picture(gan: SampledGAN, seed: int, rows: int, columns: int, label: int | None = None) -> Tensor:
     """Return a picture, uint8 (3, H, W), in which each row changes one component of the same latent.
 
-    The chosen components change the image most: the mean squared difference between the images for the smallest and
-    the largest value of the component is largest. Values go from -2 to 2, or from -1 to 1 if the latents are uniform.
-    The other components of the latent stay the same.
+    The chosen components change the image most, as measured by the mean squared difference between the image for the
+    smallest value of a component and the image for its largest value. Values go from -2 to 2, or from -1 to 1 if the
+    latents are uniform. The other components of the latent stay the same.
 
     Args:
         gan: the GAN to sample from.

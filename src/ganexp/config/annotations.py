@@ -165,7 +165,7 @@ def _describe_scalar(kind: Any, limits: list[Any]) -> str:
 
 
 def _describe_limits(limits: list[Any]) -> str:
-    """Return the range of a number: "at least 1", "above 0 and below 1", "from 0 to 1"; empty if it has no limits."""
+    """Return the range of a number: "at least 1", "above 0 and below 1", "from 0 to 1"; empty if there is no limit."""
     lower = upper = ""
     for limit in limits:
         if isinstance(limit, Ge) and limit.ge != -math.inf:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Complaints = Iterator[str]
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
-# Arguments of networks and update rules that options of as_published set for the experiments of their articles.
+# Arguments of networks and update rules that an option of as_published may set for the experiments of an article.
 PUBLISHED_ARGUMENTS = frozenset({"batch_statistics_only", "dropout", "norm", "reuse_real", "spectral_norm"})
 
 
@@ -220,7 +220,7 @@ def loss_limits_replace_n_critic(cfg: DictConfig, gan: "GAN") -> Complaints:
     if "limit" in cfg.schedule.updates and cfg.loss.n_critic != 1:
         yield (
             f"this loss needs {cfg.loss.n_critic} discriminator updates per step, but a rule with a loss limit makes "
-            "one per step before any burst: use schedule/updates=fixed_ratio, or loss.n_critic=1"
+            "one, and more only if the loss is high: use schedule/updates=fixed_ratio, or loss.n_critic=1"
         )
 
 

@@ -67,6 +67,6 @@ def _choices_in(entry: Any) -> Iterator[tuple[str, list[str]]]:
     """Yield each group in an entry of a defaults list, with the options that the entry chooses for the group."""
     if isinstance(entry, Mapping):
         for key, options in entry.items():
-            group = key.split(" ")[-1].lstrip("/").split("@")[0]  # without `override`, `optional` and @PACKAGE
+            group = key.split(" ")[-1].lstrip("/").split("@")[0]  # the key without `override`, `optional` and @PACKAGE
             names = options if isinstance(options, list) else [options] if options else []
             yield group, [name.replace("${as_published}", "none") for name in names]

@@ -1,4 +1,4 @@
-"""Read the comments in config files and schemas, which the help shows for each setting.
+"""Read the comments in config files and schemas, because the help shows the comment on each setting.
 
 This module must not import torch.
 """
@@ -26,7 +26,7 @@ PARENT = re.compile(
 
 
 def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -> dict[str, str]:
-    """Return the comments on settings in the files of some options of a group; the keys are the keys of the settings.
+    """Return the comments on settings in the files of `options`; the keys are the dotted keys of the settings.
 
     Args:
         group: name of the group, such as schedule/updates.
@@ -139,7 +139,7 @@ def _own_comments(schema: type) -> Iterator[tuple[str, str]]:
 
 
 def _python_comments(source: str) -> tuple[dict[int, str], dict[int, str]]:
-    """Return the comments after code and the comments above code, each under the line number of its code."""
+    """Return the comments after code, and the comments above code; the keys are the line numbers of the code."""
     beside: dict[int, str] = {}
     above: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 PACKAGE = Path(__file__).resolve().parents[1]
 CONF = (
     PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parents[1] / "conf"
-)  # the first path in a wheel, the second in a checkout
+)  # the first path is used in a wheel, the second one in a checkout
 IS_HYDRA_1_3 = hydra.__version__.startswith("1.3.")
 VERSION_BASE = {"version_base": "1.3"} if IS_HYDRA_1_3 else {}  # Hydra 1.4 warns about this argument
 PARTS = "base"  # directory of files that options of a group share; the files are not options themselves
@@ -95,7 +95,7 @@ def _belongs_to(config_name: str, group: Sequence[str]) -> bool:
 
 
 def register_resolver(name: str, function: Callable[..., Any]) -> None:
-    """Make `function` available in interpolations as ${name:…}, and replace an existing function with this name."""
+    """Make `function` available in interpolations as ${name:…}, instead of any earlier function of this name."""
     new_name = OmegaConf.register_resolver  # OmegaConf 2.3 has another, deprecated function of this name
     register: Callable[..., None] = OmegaConf.register_new_resolver if IS_HYDRA_1_3 else new_name
     register(name, function, replace=True)

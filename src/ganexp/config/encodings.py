@@ -35,7 +35,9 @@ def explain_encoding(folders: Sequence[Path]) -> str:
 
 
 def refuse_extreme_files(folders: Sequence[Path]) -> None:
-    """Check the user's config files first, because Hydra would never finish reading a file with too many values.
+    """Check the user's config files before Hydra reads them.
+
+    Hydra would never finish reading a file with too many values.
 
     Args:
         folders: the directories of config files: ganexp's own first, then the user's.

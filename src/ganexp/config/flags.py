@@ -41,7 +41,7 @@ def as_overrides(flags: Sequence[str], argv: Sequence[str], config_name: str) ->
 def _keys_called(name: str, cfg: DictConfig) -> list[str]:
     """Return `name`, a flag without dashes, if it is a group or a key.
 
-    Otherwise, return at most `MAX_SUGGESTIONS` dotted keys that end in `name` or in ganexp's word for it in `SYNONYMS`.
+    Otherwise, return at most `MAX_SUGGESTIONS` dotted keys that end in `name`, or in its synonym if `SYNONYMS` has one.
     """
     if is_group(name, [CONF]) or _has_setting(cfg, name):
         return [name]

@@ -96,7 +96,7 @@ def check(
         node: plain data.
         key: the dotted key of the node in the config.
         given: arguments that are passed in addition to the arguments of the node.
-        types: for names of parameters, annotations that take precedence over the annotations in the target's signature.
+        types: annotations that take precedence over those in the target's signature; the keys are names of parameters.
 
     Raises:
         UnknownArgument: a setting is not an argument of its target.

@@ -1,6 +1,6 @@
-"""The typed root of each command's config, and the resolvers for the YAML files. This module must not import torch.
+"""The schema of each command's config, and the resolvers for the YAML files. This module must not import torch.
 
-`sections.py` declares the sections of a root.
+`sections.py` declares the schemas of the sections of a config.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

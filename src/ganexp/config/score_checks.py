@@ -37,8 +37,8 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
     """Check that metrics.best_by names a score, before a classifier is trained for the scores.
 
     Raises:
-        UserError: metrics.best_by names no computed score, or a score that does not define whether higher values are
-            better.
+        UserError: metrics.best_by names no computed score, or a score whose better direction (higher or lower) is
+            unknown.
     """
     metrics, names = cfg.metrics, []
     for name, node in metrics.scores.items():
@@ -58,13 +58,13 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
 def best_by_error(best_by: str, usable: str) -> UserError:
     """Return the error for a wrong value of metrics.best_by; the text `usable` lists the values that are allowed."""
     return UserError(
-        f"metrics.best_by={best_by}: must be one of {usable} (the computed scores of which it is known whether "
-        "higher values are better); to use another score, add it to metrics/score"
+        f"metrics.best_by={best_by}: must be one of {usable} (the computed scores whose better direction, "
+        "higher or lower, is known); to use another score, add it to metrics/score"
     )
 
 
 def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:
-    """Return a context from which scores can be created, to read the names of their values.
+    """Return a context that suffices to create the scores and to read the names of their values.
 
     In this context, the real images are black, and the extractor is called x.
     """

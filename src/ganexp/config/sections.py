@@ -151,7 +151,10 @@ class Metrics:
 
 @dataclass
 class Trainer:
-    """Settings of ganexp and arguments of Lightning's Trainer, whose other arguments are in trainer_arguments.py."""
+    """Settings of ganexp, and the arguments of Lightning's Trainer that a config can set.
+
+    `trainer_arguments.py` lists the arguments that a config cannot set.
+    """
 
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
     # number of devices in each machine; several devices train the same networks together, see docs/devices.md

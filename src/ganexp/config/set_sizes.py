@@ -37,7 +37,7 @@ def check_set_sizes(minimums: Mapping[str, Minimum], sizes: SetSizes) -> None:
     """Check that there are enough images for each score.
 
     Args:
-        minimums: for each score, under its name, the minimum numbers of images.
+        minimums: for each score, the minimum numbers of images; the keys are the names of the scores.
         sizes: the actual numbers of images.
 
     Raises:

@@ -105,7 +105,7 @@ def unknown_option(error: Exception, line: CommandLine) -> str:
         return ""
     group, _, option = str(error.missing_cfg_file).removesuffix(".yaml").rpartition("/")
     groups = {override.lstrip("+").partition("=")[0] for override in line.overrides}
-    while "/" in group and group not in groups:  # as for the option sagan/cifar10_9 of experiment
+    while "/" in group and group not in groups:  # for example, for experiment=sagan/cifar10_9
         group, _, parent = group.rpartition("/")
         option = f"{parent}/{option}"
     options = options_of(group, line.folders)
@@ -253,7 +253,7 @@ def list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str
 
 
 def settings_called(name: str, node: DictConfig | None) -> Iterator[str]:
-    """Yield the dotted keys below a node of the config that end in `name`, such as optimizer.generator.lr for lr.
+    """Yield the dotted keys in `node` that end in `name`, such as optimizer.generator.lr for lr.
 
     Keys within `OF_OTHER_PARTS` are left out.
     """

@@ -56,7 +56,7 @@ def keep_text(override: str) -> str:
 
 
 def restore_texts(cfg: DictConfig, overrides: Sequence[str]) -> None:
-    """Set the string values of a search job again, because a search passes them to Hydra without quotes.
+    """Set the string values of a job again, because a hyperparameter search passes them to Hydra without quotes.
 
     Args:
         cfg: the composed config of the job.
@@ -82,7 +82,7 @@ def is_declared(schema: type, key: str) -> bool:
 
 
 def may_hold_text(config_name: str, key: str) -> bool:
-    """Return whether a key of a primary config may have a string value; a key without a declared type may, too."""
+    """Return whether a key of a primary config may have a string value; true also if the key has no declared type."""
     annotation = _annotation(_schema(config_name), key)
     return annotation in (None, Any) or _is_text(annotation)
 

@@ -50,4 +50,4 @@ def _complaint(pair: tuple[str, str], values: dict[str, int], given: bool) -> st
     both = f"{steps}={values[pair[0]]} and {epochs}={values[pair[1]]}"
     if given:
         return f"{both}: give one of the two, because each determines the other"
-    return f"{both} are both set by the chosen options: where one of them is set, set the other to null"
+    return f"{both} are both set by the chosen options: in the file that sets one of them, set the other to null"

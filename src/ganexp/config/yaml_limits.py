@@ -42,7 +42,7 @@ def _refuse_cycle(open_nodes: list[list], anchor: str | None) -> None:
 
 
 def _add(open_nodes: list[list], sizes: dict[str, int], anchor: str | None, size: int) -> None:
-    """Add the size of a finished node to the size of its parent; store this size if an alias may refer to the node."""
+    """Add the `size` of a finished node to the size of its parent, and store `size` if the node has an `anchor`."""
     if anchor is not None:
         sizes[anchor] = size
     if open_nodes:

@@ -19,7 +19,7 @@ Folders = tuple[str, ...]  # the folders on the way to a file, from the top
 
 
 class Place(NamedTuple):
-    """The location of a file: its split (None if the file is in no split), and its folders except the split's."""
+    """The location of a file: its split (None if the file is in no split), and its other folders."""
 
     split: str | None
     folders: Folders

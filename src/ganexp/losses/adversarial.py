@@ -2,9 +2,9 @@
 
 A loss is a class with two methods that return named scalar terms; each network minimises the sum of its terms:
 
-- `discriminator(d_real, d_fake)`, given the discriminator's outputs on a batch of real and of generated images;
-- `generator(d_fake, d_real=None)`. `d_real` is passed, without a gradient, if the class attribute
-  `generator_needs_real` is True.
+- `discriminator(d_real, d_fake)` takes the discriminator's outputs on real images and on generated images.
+- `generator(d_fake, d_real=None)` takes the outputs on generated images. The outputs on real images are passed too,
+  without a gradient, if the class attribute `generator_needs_real` is True.
 
 Outputs are logits (N,) unless the class states another shape. In formulas, D is the discriminator, G the generator, x a
 real image and z a latent; in formulas with a logarithm, D(x) = sigmoid(logit).
@@ -13,8 +13,8 @@ D classifies an image as real if its logit is above the class attribute `boundar
 `boundary` is None if the critic does not classify images.
 If sigmoid(logit) is D's probability that an image is real, the class attribute `estimates_probability` is True.
 The attribute `discriminator_floor` is the smallest possible sum of D's terms; a D that separates all images reaches
-this sum. The attribute is missing or None if the sum has no lower bound, or if the sum does not reach this bound when
-training fails.
+this sum, which `callbacks/guard.py` takes as a sign of failed training. The attribute is missing or None if the sum has
+no lower bound, or if the sum does not reach this bound when training fails.
 If a loss needs outputs that only some discriminators return, its class attribute `takes` names these outputs, and the
 class attribute `returns` of these discriminators names them too. The attribute `suits` of the loss is the override that
 chooses such a discriminator, and the attribute `suits` of the discriminator is the override that chooses such a loss.
@@ -156,8 +156,8 @@ class TwoClass:
 
     D classifies real and generated images; G minimises the cross-entropy of its images with class 1.
 
-    With the difference of the two logits as the logit, the loss is that of `NonSaturating` (Goodfellow et al. 2014).
-    Use it to reproduce a discriminator with a softmax over two classes.
+    If the difference of the two logits is taken as the logit, the loss is equal to that of `NonSaturating` (Goodfellow
+    et al. 2014). Use it to reproduce a discriminator with a softmax over two classes.
 
     Args:
         real_target: the weight t of class 1 in D's cross-entropy on real images, -t·log p₁ - (1 - t)·log p₀: a number,
@@ -186,7 +186,7 @@ class TwoClass:
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
-        """Return the cross-entropy of real images with target t of class 1, and of generated images with class 0."""
+        """Return the cross-entropy of real images, where class 1 has weight t, and of generated images with class 0."""
         return {"real": self._real_term(d_real), "fake": _cross_entropy_with(d_fake, 0)}
 
     def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
@@ -261,8 +261,8 @@ class Wasserstein:
 
     The critic must be Lipschitz: use `WeightClipping`, a gradient penalty or spectral norm.
 
-    Use it when the losses should show progress: minus the critic's loss estimates the Wasserstein distance between real
-    and generated images.
+    Use it when the losses should show progress: the negative of the critic's loss is an estimate of the Wasserstein
+    distance between real and generated images.
 
     Example:
         >>> Wasserstein().discriminator(torch.tensor([1.0, 3.0]), torch.tensor([0.0, 1.0]))

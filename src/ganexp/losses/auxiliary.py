@@ -1,9 +1,9 @@
 """Auxiliary terms that train the generator, in addition to an adversarial loss, to draw images of the requested class.
 
 An auxiliary term is an object with methods that are named after networks: `generator`, `discriminator`, or a further
-network. Each method is called as `method(networks, batch)` with all networks by name and the images of the update (see
-`objective.Batch`). It returns named scalar terms of the loss of the network that the method is named after. The
-attribute `networks` lists the further networks that the term trains.
+network. Each method is called as `method(networks, batch)`: `networks` has all networks by name, and `batch` has the
+images of the update (see `objective.Batch`). The method returns named scalar terms for the loss of the network that it
+is named after. The attribute `networks` lists the further networks that the term trains.
 """
 
 from torch import Tensor
@@ -16,7 +16,7 @@ from ganexp.types import NonNegativeFloat
 
 
 class ClassHead:
-    """Cross-entropy of the class logits that the discriminator gives (Odena et al. 2017, equations 2 and 3).
+    """The cross-entropy of the class logits that the discriminator gives (Odena et al. 2017, equations 2 and 3).
 
     Use it when samples of a conditional generator do not match their labels. A large weight reduces the diversity
     within classes.
@@ -45,7 +45,7 @@ class ClassHead:
 
 
 class SeparateClassifier:
-    """Cross-entropy of a separate classifier, the network `classifier`, which learns from real images only.
+    """The cross-entropy of a separate classifier, the network `classifier`, which learns from real images only.
 
     Source: the AC-WGAN-GP article. Use it when the discriminator should not share its features with a classifier.
 

@@ -55,7 +55,7 @@ class ClassCritic:
         return {"class_critic": -self.weight * _own(class_fake, labels).mean()}
 
     def _penalty(self, networks: Networks, real: Tensor, labels: Tensor) -> Tensor:
-        """Return E[(‖∇c_y(x̂)‖₂ - 1)²], with x̂ between each image and the next one of the batch."""
+        """Return E[(‖∇c_y(x̂)‖₂ - 1)²], with x̂ between each image and the previous one in the batch."""
         with torch.autocast(real.device.type, enabled=False):
             images = to_float32(real).detach()
             mixed = interpolate(images, images.roll(1, 0), "per_sample").requires_grad_()

@@ -103,7 +103,10 @@ def cramer_critic(h: Tensor, h_other: Tensor) -> Tensor:
 
 
 def _linearised_critic(h: Tensor, h_other: Tensor) -> Tensor:
-    """Return <∂f/∂h, h> (N,) with a constant ∂f/∂h, which has the same gradient with respect to the image as f."""
+    """Return the inner product <∂f/∂h, h> (N,), where ∂f/∂h is treated as a constant.
+
+    The inner product and f have the same gradient with respect to the image.
+    """
     constant = h.detach().requires_grad_()
     (slope,) = torch.autograd.grad(cramer_critic(constant, h_other.detach()).sum(), constant)
     return (slope * h).sum(1)

@@ -9,7 +9,7 @@ from ganexp.types import NonNegativeFloat
 class Drift:
     """weight · E[D(x)²] at real images (Karras et al. 2018, appendix A.1).
 
-    A Wasserstein loss depends only on differences of outputs, so their mean may drift away without this term.
+    A Wasserstein loss depends only on differences of outputs. Without this term, the mean output may drift away.
 
     Use it with a Wasserstein loss, in long runs or in half precision.
 

@@ -1,6 +1,6 @@
 """Modifiers of the discriminator's update: they change the generated images that D receives, or the outputs of D.
 
-A modifier is an object with one or both of these methods, which are called in the order of the config:
+Modifiers are called in the order of the config. A modifier is an object with one or both of these methods:
 
 - `change_fakes(fake, labels)` returns the images (N, C, H, W) and labels (N,) or None that the discriminator receives
   as generated. Penalties still receive the generated images and labels from before this change.
@@ -29,7 +29,7 @@ class FlippedLabels:
     Use it when the discriminator is so certain that its loss tends to 0.
 
     Args:
-        probability: Probability for each pair of a real and a generated image.
+        probability: Probability of a swap, for each pair of a real and a generated image.
 
     Example:
         >>> FlippedLabels(probability=1.0).change_outputs(torch.tensor([3.0]), torch.tensor([-1.0]))

@@ -63,7 +63,7 @@ class Objective(nn.Module):
         constraint: a function that is called with the discriminator after each of its updates.
         auxiliary: further terms by name, see `losses/auxiliary.py`.
         augmentations: functions that are applied in this order; each maps images (N, C, H, W) to the same shape.
-        modifiers: changes of the discriminator's update by name, see `losses/modifiers.py`.
+        modifiers: modifiers of the discriminator's update; the keys are their names, see `losses/modifiers.py`.
         joint_batch: whether real and generated images go through the discriminator in one batch, which takes fewer
             operations. The discriminator must then treat every image separately; see `models/layers.py`.
     """

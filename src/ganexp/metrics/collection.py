@@ -66,7 +66,8 @@ class Scores:
             the first split.
         labels: the class that each image is generated for; None if the images have no labels.
         classes: names of the classes of the dataset, for `by_class`.
-        expected_share: the share of the samples that each class should have, for `by_class`; empty if it is not known.
+        expected_share: the share of the samples that each class should have, for `by_class`; empty if the shares are
+            not known.
         reference_labels: the classes of the real images whose features the first reference keeps; None if these images
             have no labels.
         real_images: function that takes the name of a split and the indices (N,) of some images in this split, and
@@ -171,7 +172,7 @@ class Scores:
         counts = self.sample_counts.compute()
         if (counts != 1).any():
             missing, repeated = int((counts == 0).sum()), int((counts > 1).sum())
-            raise ValueError(f"Of {self.samples} samples {missing} are missing, and {repeated} came more than once")
+            raise ValueError(f"Of {self.samples} samples, {missing} are missing, and {repeated} came more than once")
         values: dict[str, float] = {}
         with without_tf32(), torch.autocast(self.device.type, enabled=False):
             for score in self.scores.values():

@@ -121,7 +121,7 @@ def class_means(distance: Tensor, labels: Tensor, num_classes: int) -> list[floa
         num_classes: number of classes.
     """
     members = one_hot(labels, num_classes).double()  # (N, K)
-    totals = (members * (distance.double() @ members)).sum(0)  # (K,), the sum over all pairs of images of the class
+    totals = (members * (distance.double() @ members)).sum(0)  # (K,), sum of the distances within each class
     counts = torch.bincount(labels, minlength=num_classes)
     pairs = counts * (counts - 1)
     return [total / count if count else None for total, count in zip(totals.tolist(), pairs.tolist(), strict=True)]

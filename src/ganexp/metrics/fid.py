@@ -41,7 +41,7 @@ class FID(Score):
         super().__init__(context)
         self.fewer = sorted({count for count in sample_counts if count < context.samples})
         self.endings = [*(f"_{count}" for count in self.fewer), ""]
-        # Each part has the samples between two successive numbers. `compute` adds up all parts below each number.
+        # The numbers in `fewer` divide the samples into parts. `compute` adds the sums of all parts below each number.
         self.register_buffer("edges", torch.tensor(self.fewer, dtype=torch.int64), persistent=False)
         parts, dim = len(self.endings), context.feature_dim
         self.add_state("totals", torch.zeros(parts, dim, dtype=torch.float64), dist_reduce_fx="sum")

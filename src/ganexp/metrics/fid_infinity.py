@@ -51,9 +51,9 @@ def extrapolate_distance(
 ) -> float:
     """Fit a line to the distances of subsets as a function of 1/size, and return the line's value at 1/size = 0.
 
-    The sizes of the subsets are evenly spaced. The smallest size is N/10, or 2d (but at most N/2) if this is larger:
-    with fewer samples than features, the covariance is singular, and the distances do not lie on a line. The largest
-    size is N.
+    The sizes of the subsets are evenly spaced. The smallest size is N/10 or min(2d, N/2), whichever is larger: with
+    fewer samples than features, the covariance is singular, and the distances do not lie on a line. The largest size
+    is N.
 
     Args:
         features: features (N, d) of the samples.

@@ -32,7 +32,7 @@ class FIDInterval(SampleScore):
         self.keep(indices, features=features)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the lower and the upper end for each reference."""
+        """Return the lower and the upper end of the interval for each reference."""
         (features,) = self.sorted_columns()
         values = {}
         for name, reference in self.context.named_references():

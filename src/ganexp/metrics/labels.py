@@ -18,8 +18,8 @@ class SampleLabels:
         values: the class of each sample, in the order of the samples' indices; int64 (samples,).
         classes: the name of each class.
         shares: how the number of samples of each class is chosen. With `reference`, each class has the same share as in
-            the first reference; with `uniform`, all classes have the same share. None for images that
-            were not generated for these scores, because they have labels of their own.
+            the first reference; with `uniform`, all classes have the same share. None if the images were not
+            generated for these scores: such images have labels of their own.
     """
 
     values: Tensor

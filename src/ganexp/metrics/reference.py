@@ -47,7 +47,7 @@ class Reference:
 
     @cached_property
     def distance(self) -> FrechetDistance:
-        """A function that takes a mean (d,) and a covariance (d, d), and returns their distance to these images."""
+        """A function that takes a mean (d,) and a covariance (d, d), and returns their distance to the real images."""
         return FrechetDistance(*gaussian(self.total, self.outer, self.count))
 
     def move_to(self, device: torch.device) -> None:

@@ -1,8 +1,8 @@
 """Base classes of all scores, and the context from which a score is constructed.
 
-To add a score, write a subclass of `Score` (or of `SampleScore`, if it needs the features of individual samples) in a
-new file, and a YAML file in conf/metrics/score that names the class. The method `update` of the class takes any of the
-arguments `features`, `logits`, `images`, `labels` and `indices`, see `ganexp.metrics.collection.Scores`.
+To add a score, write a subclass of `Score` (or of `SampleScore`, if the score needs the features of individual samples)
+in a new file, and a YAML file in conf/metrics/score that names the class. The method `update` of the class takes any of
+the arguments `features`, `logits`, `images`, `labels` and `indices`, see `ganexp.metrics.collection.Scores`.
 """
 
 from collections.abc import Callable

@@ -20,7 +20,7 @@ from ganexp.pixels import to_uint8
 from ganexp.types import PositiveInt
 
 NEIGHBOURHOOD = 7  # height and width of a neighbourhood in pixels
-LOWEST = 16  # a level is not halved if the next level would have a smaller height than this, in pixels
+LOWEST = 16  # a level is halved only if the next level then has at least this height, in pixels
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
 SCALE = 1e3  # the paper's tables list 1000 times the distance
 DIRECTIONS_AT_ONCE = 128  # as in the paper's code; with more directions at once, the projections would need more memory

@@ -1,7 +1,7 @@
 """Networks, which are independent of losses, data and training.
 
-`training/gan.py` calls them as follows. N is the number of images, which have C channels and H x H pixels; latents have
-d numbers, and there are K classes.
+`training/gan.py` calls the networks as follows. N is the number of images, which have C channels and H x H pixels;
+latents have d numbers, and there are K classes.
 
 - A generator maps latents z (N, d) and labels (N,) to images (N, C, H, H) in [-1, 1].
 - A discriminator maps images (N, C, H, H) and labels (N,) to logits: (N,) for one logit per image, or (N, L) for a

@@ -1,4 +1,4 @@
-"""The two networks of the article about DCGAN on MNIST, for images of 28x28 pixels or another multiple of 4.
+"""The two networks of the article about DCGAN on MNIST, for 28x28 pixels or another size that is a multiple of 4.
 
 The input of a conditional generator is the latent followed by the one-hot label. A conditional discriminator has a
 projection head.

@@ -70,7 +70,7 @@ class Denoiser(nn.Module):
     drawn from N(0, 1/inputs), and biases are 0.
 
     Args:
-        features: number of features of an image; by default, as many as the discriminator has.
+        features: number of features of an image. If the config leaves it out, it is the discriminator's `feature_dim`.
         layers: number of linear layers.
     """
 

@@ -1,9 +1,9 @@
 """Layers with an equalised learning rate. Source: Karras et al. 2018, section 4.1.
 
 The weights are drawn from N(0, 1). In every forward pass, they are multiplied by √(2 / inputs), the factor of He et al.
-2015. The outputs then have the same scale as with He's initialisation, but all layers have weights of one scale, which
-He's initialisation does not give. Therefore an optimizer such as Adam, which ignores the scale of the gradient, changes
-the weights of all layers at the same relative speed.
+2015. The outputs then have the same scale as with He's initialisation. In contrast to He's initialisation, the weights
+of all layers have the same scale, too. Therefore an optimizer such as Adam, which ignores the scale of the gradient,
+changes the weights of all layers at the same relative speed.
 """
 
 from torch import Tensor, nn
@@ -57,7 +57,10 @@ class EqualisedLinear(nn.Linear):
 
 
 def draw_unit_weights(layer: nn.Conv2d | nn.Linear) -> float:
-    """Draw the weights of `layer` from N(0, 1), set its bias to 0, and return √(2 / n) for n inputs of each output."""
+    """Draw the weights of `layer` from N(0, 1), set its bias to 0, and return the factor √(2 / n).
+
+    Here, n is the number of inputs of each output.
+    """
     nn.init.normal_(layer.weight)
     zero_bias(layer)
     return (2 / layer.weight[0].numel()) ** 0.5

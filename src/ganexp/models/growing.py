@@ -37,7 +37,7 @@ class Growing(nn.Module):
         self.stage = min(float(stage), float(self.last_stage))
 
     def level(self) -> tuple[int, float]:
-        """Return the highest level in use, and its share in the mixture with the level below; 1 if nothing is mixed."""
+        """Return the highest level in use and its share in the mixture with the level below (1 if nothing is mixed)."""
         number = int(self.stage)
         share = self.stage - number if number % 2 else 1.0
         return (number + 1) // 2, share

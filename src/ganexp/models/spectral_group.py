@@ -58,7 +58,7 @@ class SpectralNormGroup:
 
     @torch.no_grad()
     def _iterate(self, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Make a power iteration; return all vectors u joined to one, and the σ and the vector v of each weight."""
+        """Make a power iteration; return all vectors u joined to one vector, and σ and the vector v of each weight."""
         if self._u_owners.device != weights[0].device or not len(self._u_owners):
             self._u_owners, self._v_owners = self._owners(weights)
         matrices = [as_matrix(weight) for weight in weights]
@@ -78,7 +78,7 @@ class SpectralNormGroup:
         return _DivideBySigma.apply(u, self._u_owners, sigmas, v, *weights)
 
     def _owners(self, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return the index of each element's weight, for the joined vectors u and for the joined vectors v."""
+        """Return, for each element of the joined vectors u, the index of its weight, and the same for the vectors v."""
         rows = [len(weight) for weight in weights]
         columns = [weight[0].numel() for weight in weights]
         u_owners, v_owners = (torch.from_numpy(np.arange(len(weights)).repeat(sizes)) for sizes in (rows, columns))

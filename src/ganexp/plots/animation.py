@@ -8,7 +8,7 @@ import PIL.Image
 from ganexp.runs.atomic import replacing
 
 MAX_FRAMES, MAX_SIDE = 60, 640  # limits of an animation: number of frames, pixels per side
-SECONDS, LAST_FRAME_SECONDS = 6.0, 2.0  # duration of all frames, and how much longer the last one is shown
+SECONDS, LAST_FRAME_SECONDS = 6.0, 2.0  # duration of all frames, and how much longer the last frame is shown
 SLOWEST = 0.5  # seconds for which a frame is shown at most
 
 

@@ -1,4 +1,4 @@
-"""Plot what explains a generator's scores: the discriminator's logits, features, classes, nearest training images."""
+"""Plot what explains a generator's scores: logits of the discriminator, features, classes, and nearest real images."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -131,7 +131,7 @@ def preferred(columns: Sequence[Column], configurations: Sequence[Configuration]
 
 
 def _is_complete(column: Column, columns: Sequence[Column], configurations: Sequence[Configuration]) -> bool:
-    """Return whether every counted run that has a score of `column` from its training has a value in `column`, too."""
+    """Return whether `column` has a value for every counted run that has the score of `column` from its training."""
     others = [other for other in columns if other.score == column.score and not other.is_evaluated]
     for configuration in configurations:
         seeds = {seed for other in others for seed in other.values(configuration)}

@@ -43,7 +43,7 @@ class RunDetails:
         score_names: the names of the scores that the run has at any evaluation.
         unusual_settings: the unusual settings; empty for a run that cannot be read.
         environment: the versions, the machine and the times; the keys are the names that the page shows.
-        commands: the typed command, and for a job of a sweep the command that trains this run alone; the keys are the
+        commands: the typed command, and, for a job of a sweep, the command that trains this run alone; the keys are the
             names that the page shows.
         pictures: the relative addresses of the pictures of `ganexp evaluate`; the keys are the file names.
     """

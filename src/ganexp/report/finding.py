@@ -63,7 +63,7 @@ def finding(report: Report) -> str:
 
 
 def other_differences(report: Report) -> str:
-    """Return what differs between configurations, although their labels do not say so; "" if nothing differs.
+    """Return the differences between configurations that their labels do not show, as text; "" if there are none.
 
     An option such as loss=wgan_gp sets more than the loss, and the runs may have different versions or devices.
     """
@@ -82,7 +82,7 @@ def _listed(parts: Sequence[str]) -> str:
 
 
 def _other_settings(report: Report) -> str:
-    """Return one sentence on the settings in which configurations differ, although their labels do not say so.
+    """Return one sentence on the settings that differ between configurations and that the labels do not show.
 
     If there are two configurations, the sentence also has the values of the settings. Settings of metrics are left
     out, because they do not change the training.
@@ -96,7 +96,7 @@ def _other_settings(report: Report) -> str:
         ]
     if len(keys) > MAX_SETTINGS:
         shown.append(f"{len(keys) - MAX_SETTINGS} more settings")
-    return f"The configurations also differ in {_listed(shown)}, which their names do not say." if keys else ""
+    return f"The configurations also differ in {_listed(shown)}, which their names do not show." if keys else ""
 
 
 def _value(key: str, configuration: Configuration) -> str:
@@ -111,7 +111,7 @@ def ranked_rows(report: Report) -> list[Row]:
 def _against(
     first: Configuration, comparisons: Sequence[Comparison], report: Report
 ) -> list[tuple[Configuration, Comparison]]:
-    """Return the configurations that `first` was compared with by the main score, and the comparisons."""
+    """Return the configurations with which `first` was compared by the main score, and the comparisons."""
     found = []
     for comparison in comparisons:
         if comparison.column == report.main and first in (comparison.first, comparison.second):

@@ -16,7 +16,7 @@ ESCAPES = {ord(char): f"\\{char}" for char in "&%$#_{}"} | {
     ord("|"): r"\textbar{}",
 }
 ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "": ""}
-HEAD = """% The best mean of a column is bold. This does not mean that it is significantly better: see the comparisons.
+HEAD = """% The best mean of a column is bold, even if it is not significantly better: see the comparisons.
 % The table needs \\usepackage{booktabs}.
 """
 NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interval over $n$ seeds (Student's $t$).}}"
@@ -45,7 +45,7 @@ def _head(column: Column) -> str:
 
 
 def _best_mean(report: Report, column: Column) -> float | None:
-    """Return the best mean of a column; None if its direction is unknown, or if there are fewer than two means."""
+    """Return the best mean of a column; None if the better direction is unknown, or if fewer than two means exist."""
     means = [mean for row in report.rows if (mean := row.cells[column].mean) is not None]
     if column.info.higher_is_better is None or len(means) < 2:
         return None

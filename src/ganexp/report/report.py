@@ -21,9 +21,9 @@ from ganexp.report.statistics import LEVEL_TEXT, Summary, summarize
 
 SCORES_TEXT = (
     f"The mean over seeds ± half of its {LEVEL_TEXT} interval (Student's t). Only finished runs count; of several runs "
-    'with the same settings and seed only the newest counts. "Last" is the last evaluation of the training, and "best" '
-    "is the evaluation of the best checkpoint. This evaluation was chosen by its score, so its scores are slightly too "
-    "good."
+    'with the same settings and seed, only the newest counts. "Last" is the last evaluation of the training, and '
+    '"best" is the evaluation of the best checkpoint. This evaluation was chosen by its score, so its scores are '
+    "slightly too good."
 )
 EVALUATED_TEXT = (
     '"Evaluated" are the scores of ganexp evaluate. Their samples come from other latents, which were not used to '
@@ -41,8 +41,8 @@ ONE_FAMILY_TEXT = (
     "runs do not declare one main score (metrics.best_by)."
 )
 TWO_FAMILIES_TEXT = (
-    "p is corrected by Holm's method for all pairs with at least two seeds each: for {} alone, which metrics.best_by "
-    "of every run names as the main score, and for all other scores together."
+    "p is corrected by Holm's method for all pairs with at least two seeds each: for {} alone, because every run "
+    "declares this score as its main score (metrics.best_by), and for all other scores together."
 )
 BEST_ONLY_TEXT = (
     f"More than {MAX_ALL_PAIRS} configurations have scores, so each is compared only with the configuration that has "
@@ -237,7 +237,7 @@ class Report:
         return notes
 
     def common_protocols(self) -> list[str]:
-        """Return sentences on how the scores of protocols without a letter were measured, and on their limits."""
+        """Return sentences on how scores under protocols without letters were measured, and on these scores' limits."""
         protocols = {run.protocol_id: run.protocol for run in self.runs}
         protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
         names = {column.protocol: column.is_evaluated for column in self.columns if not column.letter}

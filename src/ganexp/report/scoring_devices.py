@@ -14,6 +14,6 @@ def scoring_devices(runs: Iterable[Run]) -> list[str]:
     if len(kinds) < 2:
         return []
     return [
-        f"The scores were computed on different devices ({'; '.join(kinds)}), in 32 bits on all of them, so the last "
-        "digits of the scores may differ."
+        f"The scores were computed on different devices ({'; '.join(kinds)}). All of these devices compute "
+        "scores in 32 bits, but the last digits of the scores may differ."
     ]

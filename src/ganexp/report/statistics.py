@@ -68,7 +68,7 @@ def summarize(values: Sequence[float]) -> Summary:
 
 
 def t_quantiles(count: int) -> list[float]:
-    """Return the quantiles of Student's t for the intervals of means of 0, 1, …, `count` values; 0 for fewer than 2."""
+    """Return Student's t quantiles for the intervals of means of 0, 1, …, `count` values; 0 for fewer than 2 values."""
     quantiles = [float(stdtrit(n - 1, (1 + LEVEL) / 2)) for n in range(2, count + 1)]
     return [0.0, 0.0, *quantiles]
 

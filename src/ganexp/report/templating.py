@@ -23,7 +23,7 @@ def sort_key(value: float | None) -> str:
 
 
 def parts(name: str) -> list[str]:
-    """Return the parts of a name, which end with an equals sign, an underscore or a dot."""
+    """Return `name` in parts, split after each equals sign, each underscore, and each dot that is before a letter."""
     return PARTS.split(name)
 
 

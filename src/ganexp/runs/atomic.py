@@ -32,7 +32,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _flush_to_disk(temporary)
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno is None or error.filename not in (None, str(temporary)):  # no filename: a full disk, for example
+        # The error has no filename if the disk is full, for example.
+        if error.errno is None or error.filename not in (None, str(temporary)):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None  # the user knows only this name
     finally:

@@ -28,7 +28,7 @@ PACKAGES = (
 
 PACKAGE = Path(ganexp.__file__).resolve().parent
 TYPED_COMMAND = "GANEXP_COMMAND"  # environment variable: the typed arguments as JSON, also for child processes
-COMMIT_FILE = "commit.json"  # a file of an installed package: `git_state` of the checkout it was built from
+COMMIT_FILE = "commit.json"  # in an installed package: `git_state` of the checkout from which the package was built
 
 
 def now() -> str:

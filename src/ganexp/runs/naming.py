@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
-# The start of a dotted key, before its last two parts: "optimizer." of optimizer.generator.lr.
+# The start of a dotted key, before its last two parts: "optimizer." in optimizer.generator.lr.
 KEY_START = re.compile(r"[a-z_.]+\.(?=[a-z_]+\.\w+$)")
 MAX_LENGTH = 150  # characters of a name; file systems allow 255 bytes, and the number of a job may be added
 
 
 def slug(text: str) -> str:
-    """Return a name for paths and command lines: all characters but letters, digits and . + - _ become hyphens."""
+    """Return a name for paths and command lines: all characters except letters, digits and . + - _ become hyphens."""
     return re.sub(r"[^\w.+-]+", "-", str(text)).strip("-")[:MAX_LENGTH] or "run"
 
 

@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from ganexp.training import processes
 
-SYNCHRONISED = (nn.BatchNorm1d, nn.BatchNorm2d)  # not their subclasses, which compute something else
+SYNCHRONISED = (nn.BatchNorm1d, nn.BatchNorm2d)  # exactly these classes; their subclasses compute something else
 
 
 class AveragedGradients(DDPStrategy):

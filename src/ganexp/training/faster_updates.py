@@ -66,7 +66,8 @@ class FasterUpdates:
 def _is_known(gan: "GAN") -> bool:
     """Return whether all networks, the latents and all parts of the loss come from ganexp or torch.
 
-    Another part might use Python's random numbers or count its calls. A graph would not run this Python code again.
+    A part from elsewhere might use Python's random numbers or count its calls. A graph would not run such Python code
+    again.
     """
     parts = [*gan.networks.modules(), gan.latent, *gan.objective.parts]
     functions = [getattr(part, "func", part) for part in parts]  # the function in a functools.partial

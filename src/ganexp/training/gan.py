@@ -59,7 +59,7 @@ class GAN(ScoredModule):
 
     Attributes:
         gradient_function: function that computes the gradients of an update; `faster_updates` chooses it in a training.
-        losses_logged_at: the last step with logged losses, or -1. `ScoredModule` describes the other attributes.
+        losses_logged_at: the last step with logged losses; -1 if none. `ScoredModule` describes the other attributes.
     """
 
     def __init__(
@@ -256,7 +256,7 @@ class GAN(ScoredModule):
         return replace(results, loss=results.loss.detach())
 
     def evaluate(self, phase: Backward, real: RealBatch, may_be_logged: bool = True) -> Results:
-        """Return the network's loss with its graph and, if they may be logged, the loss terms and accuracies."""
+        """Return the network's loss with its graph, and the loss terms and accuracies if `may_be_logged` is true."""
         with normalise_once(self._norm_groups):
             batch = self._batches.batch(phase, real)
             terms = self.objective.terms(phase.network, self.networks, batch)
@@ -266,7 +266,7 @@ class GAN(ScoredModule):
         return Results(loss, {name: term.detach() for name, term in terms.items()}, self.objective.accuracies(batch))
 
     def _optimizers_by_network(self) -> dict[str, Any]:
-        """Return the optimizers by network. Lightning wraps only the generator's optimizer, to count its steps."""
+        """Return the optimizers by network. Lightning wraps only the generator's optimizer, to count the updates."""
         optimizers = dict(zip(self.networks, cast(list, self.optimizers(use_pl_optimizer=False)), strict=True))
         return optimizers | {"generator": cast(list, self.optimizers())[0]}
 

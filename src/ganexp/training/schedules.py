@@ -33,9 +33,10 @@ class LinearDecay:
 
 @dataclass
 class ProgressiveGrowth:
-    """Raise the stage of growing networks by 1 for every `images_per_stage` images (Karras et al. 2018, section 2).
+    """Raise the stage of growing networks a little in every step (Karras et al. 2018, section 2).
 
-    The stage is a function of the step, so that a resumed run continues with the same stage.
+    After `images_per_stage` images, the stage has risen by 1. The stage is a function of the step, so that a
+    resumed run continues with the same stage.
 
     Use it with networks that have stages, when the images are large.
 
@@ -90,5 +91,10 @@ def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | No
 
 
 def batch_size_scale(batch_size: int, reference_batch: int | None) -> float:
-    """Return the factor for learning rates that suit the batch size `reference_batch`; 1 if this size is None."""
+    """Return the factor that adapts learning rates to `batch_size`; 1 if `reference_batch` is None.
+
+    Args:
+        batch_size: the batch size of the run.
+        reference_batch: the batch size that suits the unscaled learning rates.
+    """
     return batch_size / reference_batch if reference_batch else 1.0

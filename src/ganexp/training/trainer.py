@@ -147,7 +147,7 @@ def make_trainer(
     several = _several_processes(given, plugins)
     defaults: dict[str, Any] = {
         "num_sanity_val_steps": 0,
-        "inference_mode": False,  # like evaluations within a training, so that callbacks see no difference
+        "inference_mode": False,  # the same as in evaluations within a training, so that callbacks see no difference
         "log_every_n_steps": 0,  # the GAN logs by itself
         "enable_model_summary": False,
         "benchmark": True,
@@ -171,7 +171,7 @@ def make_trainer(
 
 
 def _several_processes(given: dict[str, Any], plugins: list[Plugin]) -> dict[str, Any]:
-    """Remove the arguments for several processes from `given`, and return the arguments that `pl.Trainer` needs.
+    """Remove the arguments for several processes from `given`, and return the arguments to give to `pl.Trainer`.
 
     The plugins for several processes are added to `plugins`. Without a process group, there is one process.
     """
@@ -253,7 +253,7 @@ def validate(
     """Score the GAN without training it, in float32. The scores are sent to the loggers and stored in `gan.logged`.
 
     The trainer gets an empty directory, because Lightning under SLURM would load the checkpoint of a preempted run
-    from the run directory. Only the `arguments` of `pl.Trainer` that affect the numbers are used.
+    from the run directory. Of the `arguments` of `pl.Trainer`, only those in NUMERICAL are used.
 
     Raises:
         UserError: the memory is too small.
@@ -264,7 +264,7 @@ def validate(
         try:
             with exit_code_of_signal(trainer):
                 trainer.validate(gan, datamodule=data, verbose=False)
-                if trainer.received_sigterm:  # the signal came in the last batch, after which Lightning does not check
+                if trainer.received_sigterm:  # after the last batch, Lightning does not check for a signal
                     raise SIGTERMException
         except torch.OutOfMemoryError as error:
             raise UserError(
@@ -276,7 +276,7 @@ def validate(
 
 @contextmanager
 def exit_code_of_signal(trainer: pl.Trainer) -> Iterator[None]:
-    """Exit with 128 plus the number of the signal that stopped Lightning, which itself exits with 0 or 1."""
+    """If a signal stops Lightning, exit with 128 plus the signal's number. Lightning itself would exit with 0 or 1."""
     try:
         yield
     except SIGTERMException:

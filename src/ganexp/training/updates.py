@@ -57,8 +57,8 @@ Phases = Generator[Backward | Step, Any, None]  # the value sent back after a `B
 class FixedRatio:
     """Make `n_critic` discriminator updates for each generator update, or for every `n_gen` generator updates.
 
-    Use it as the usual rule: with n_critic=1 for losses of logits (Goodfellow et al. 2014), and with n_critic=5 for a
-    critic that must stay near its optimum (Gulrajani et al. 2017).
+    Use it as the usual rule: with n_critic=1 for a discriminator that classifies images as real or generated
+    (Goodfellow et al. 2014), and with n_critic=5 for a critic that must stay near its optimum (Gulrajani et al. 2017).
 
     Args:
         n_critic: number of discriminator updates in each step that updates the discriminator.
@@ -198,7 +198,11 @@ class LossLimit(FixedRatio):
             self._epoch = batches
 
     def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
-        """Return whether the mean loss is below the limit, the burst is over, an epoch ends, or there is no limit."""
+        """Return whether the discriminator updates so far are enough for this step.
+
+        They are enough if there is no limit, if an epoch ends, if the mean loss is below the limit when it is checked,
+        or if the burst is over and `repeat_burst` is false.
+        """
         if self.limit is None:
             return True
         self._losses = [*self._losses, loss][-self.window :]

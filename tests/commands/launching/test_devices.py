@@ -1,4 +1,4 @@
-"""The command `ganexp trainer=ddp`: both processes stop together, and a killed run resumes."""
+"""The command `ganexp trainer=ddp`: its two processes stop together, and a killed run can be resumed."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def children(process):
 
 
 def launched(cwd, store, *words):
-    """Start two processes of a SLURM job as torchrun would, with `store` in place of torchrun's store; return both."""
+    """Start and return two processes of a SLURM job as torchrun would, with `store` in place of torchrun's store."""
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
     common |= {"TORCHELASTIC_USE_AGENT_STORE": "True"}
     common |= {"SLURM_JOB_ID": "17", "PATH": f"{cwd}{os.pathsep}{os.environ['PATH']}"}

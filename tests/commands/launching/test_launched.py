@@ -80,5 +80,5 @@ def test_launch_with_a_wrong_number_is_refused(environ, name, value):
 
 
 def test_launch_with_a_wrong_port_is_refused():
-    with pytest.raises(UserError, match="MASTER_PORT=295000: must be from 1 to 65535"):
+    with pytest.raises(UserError, match="MASTER_PORT=295000: the port must be from 1 to 65535"):
         launched(TORCHRUN | {"MASTER_PORT": "295000"})

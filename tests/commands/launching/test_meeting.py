@@ -54,7 +54,7 @@ def test_reason_for_a_broken_connection_is_that_of_the_other(meetings):
     first.hand_out(SharedRun(DictConfig({}), "/runs/mine"))
     run_of(first, other)
     broken = RuntimeError("Connection closed by peer [127.0.0.1]:4321")
-    assert "See its output" in str(_reason(broken, first, []))
+    assert "See the output of the other process" in str(_reason(broken, first, []))
     assert _reason(RuntimeError("an error of this process"), first, []) is None
     other.report("out of memory: use schedule.accumulate=2")
     assert str(_reason(broken, first, [])).endswith("has failed. out of memory: use schedule.accumulate=2")
@@ -203,5 +203,5 @@ def test_program_that_is_no_store_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(f"{STORE}.SECONDS_TO_CONNECT", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         launch = Launch("NODE_RANK=1", None, None, 0, "127.0.0.1", silent.getsockname()[1], node=1)
-        with pytest.raises(UserError, match="another program answers there"):
+        with pytest.raises(UserError, match="another program answers at this address"):
             meet(launch)

@@ -1,4 +1,4 @@
-"""A training on several devices whose SLURM job was preempted is put into SLURM's queue again."""
+"""If SLURM preempts the job of a training on several devices, ganexp puts this job into SLURM's queue again."""
 
 import signal
 

@@ -76,7 +76,7 @@ def test_sweep_prints_its_table_and_how_to_resume(sweep):
     assert f"compare them with: ganexp report {short}\n" in done.stdout
     for line in ("dataset: 1,438 images", f"watch the curves with: tensorboard --logdir {short}\n"):
         assert done.stdout.count(line) == 1
-    assert done.stdout.count("length: 4 steps") == 2  # two losses with different numbers of epochs
+    assert done.stdout.count("length: 4 steps") == 2  # once for each loss: the numbers of epochs differ
 
 
 def test_table_shows_own_overrides_and_no_spreads(capsys):
@@ -260,12 +260,12 @@ def test_broken_jobs_are_resumed_or_started_again(tmp_path):
         (["seed=1,2", "hydra.sweep.subdir=../x"], [], "leaves the directory of the sweep"),
         (["seed=1,2", "hydra.sweep.subdir=/tmp/${seed}"], [], "leaves the directory of the sweep"),
         (["seed=1,2", "hydra.sweep.subdir=../x/${hydra.job.num}"], [], "leaves the directory of the sweep"),
-        (["loss=../../evil"], [], "it names a file elsewhere"),
-        (["loss=hinge,'../evil'"], [], "it names a file elsewhere"),
-        (["callbacks=[progress,${name}]"], [], "it names a file elsewhere"),
-        (["+../evil@callbacks=x"], [], "it names a file elsewhere"),
-        (["+hydra.sweeper.params={loss: ../evil}"], [], "it names a file elsewhere"),
-        (["+hydra.sweeper.params.loss=../evil"], [], "it names a file elsewhere"),
+        (["loss=../../evil"], [], "it may name a file outside of"),
+        (["loss=hinge,'../evil'"], [], "it may name a file outside of"),
+        (["callbacks=[progress,${name}]"], [], "it may name a file outside of"),
+        (["+../evil@callbacks=x"], [], "it may name a file outside of"),
+        (["+hydra.sweeper.params={loss: ../evil}"], [], "it may name a file outside of"),
+        (["+hydra.sweeper.params.loss=../evil"], [], "it may name a file outside of"),
         (["+hydra.sweeper.params={hydra.output_subdir: x}"], [], "is not a valid override of a stored sweep"),
         (["logger.mlflow.tracking_uri=http://x.org"], [], "MLFLOW_TRACKING_URI=http://x.org ganexp"),
     ],

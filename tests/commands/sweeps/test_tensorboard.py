@@ -1,4 +1,4 @@
-"""What TensorBoard shows of a sweep. The tests read it over TensorBoard's HTTP interface."""
+"""What TensorBoard shows of a sweep. The tests request this data over TensorBoard's HTTP interface."""
 
 import json
 import urllib.parse

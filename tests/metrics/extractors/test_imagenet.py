@@ -30,7 +30,10 @@ def extractor(*overrides):
 
 
 def discs(count, seed, largest=16):
-    """Return images (count, 3, 32, 32), each with a shaded disc. Only integers are used, so all machines agree."""
+    """Return images (count, 3, 32, 32), each with a shaded disc.
+
+    The images are equal on all machines, because only integers are used.
+    """
     generator = torch.Generator().manual_seed(seed)
 
     def draw(low, high, *shape):

@@ -24,7 +24,7 @@ def timm():
 
 @pytest.fixture
 def weights(timm, tmp_path):
-    """Return a function that saves random weights of a network, and returns the override that names the file."""
+    """Return a function that saves random weights of a network and returns the override that names the saved file."""
 
     def save(model, file="weights.pth"):
         state = timm.create_model(model).state_dict()

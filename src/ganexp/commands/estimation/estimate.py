@@ -200,7 +200,7 @@ def _four_digits(value: float) -> float:
 
 
 def _image_set(cfg: DictConfig) -> tuple[ImageSet, bool]:
-    """Return the dataset and True; if it is missing, change `cfg` to random images, and return these and False."""
+    """Return the dataset and True. If the dataset is missing, put random images into `cfg`; return these and False."""
     try:
         return build.build_image_set(cfg), True
     except offline.NotHere:

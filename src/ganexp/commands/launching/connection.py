@@ -62,7 +62,7 @@ def _check_running(others: Processes, meeting: Meeting) -> None:
         RuntimeError: a process of this machine has ended.
     """
     if any(other.poll() is not None for other in others):
-        raise RuntimeError("this happened before the training began")
+        raise RuntimeError("a process ended before the training began")
     if failure := meeting.failure():
         raise _failed(failure)
 
@@ -76,7 +76,7 @@ def _reason(error: RuntimeError, meeting: Meeting, others: Processes) -> UserErr
         return _failed(failure)
     if codes is not None:
         return UserError(f"Another process of this training has ended, with exit code {codes}: {reason or error}")
-    return UserError(f"Another process of this training has ended ({reason}). See its output")
+    return UserError(f"Another process of this training has ended ({reason}). See the output of the other process")
 
 
 def _failed(reason: str) -> UserError:

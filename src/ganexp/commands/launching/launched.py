@@ -67,7 +67,7 @@ def launched(environ: Mapping[str, str] = os.environ) -> Launch | None:
     """
     launch = _by_torchrun(environ) or _by_srun(environ) or _by_hand(environ)
     if launch is not None and not 0 < launch.port <= MAX_PORT:
-        raise UserError(f"MASTER_PORT={launch.port}: must be from 1 to {MAX_PORT}")
+        raise UserError(f"MASTER_PORT={launch.port}: the port must be from 1 to {MAX_PORT}")
     return launch
 
 

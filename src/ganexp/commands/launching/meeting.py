@@ -225,7 +225,7 @@ def meet(launch: Launch) -> Meeting:
     """Return the meeting with the other processes of a launch.
 
     Raises:
-        UserError: the store cannot be created, or reached in time.
+        UserError: the store cannot be created, or cannot be reached in time.
     """
     return Meeting(store_of(launch), (launch.address, launch.port), launch.size, launch.name, launch.is_first)
 

@@ -30,7 +30,7 @@ def store_of(launch: Launch) -> TCPStore:
     """Return the store of a launch: connect with it, or create it in the first process if the launcher has none.
 
     Raises:
-        UserError: the store cannot be created, or reached in time.
+        UserError: the store cannot be created, or cannot be reached in time.
     """
     if launch.is_first and not launch.has_store:
         is_dual = socket.has_dualstack_ipv6()
@@ -89,7 +89,7 @@ def _store_at(place: tuple[str, int]) -> TCPStore:
     try:
         store = made.get(timeout=SECONDS_TO_CONNECT + 1)
     except Empty:
-        raise OSError("another program answers there, or no program does") from None
+        raise OSError("another program answers at this address, or no program does") from None
     if isinstance(store, RuntimeError):
         raise store
     return store

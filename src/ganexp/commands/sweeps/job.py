@@ -20,7 +20,7 @@ def sweep_of(run: RunDirectory) -> SweepDirectory | None:
 
 
 def how_to_resume(run: RunDirectory) -> str:
-    """Return the command that resumes a run, or the sweep that this process works on if the run is a job of it."""
+    """Return the command that resumes a run or, if the run is a job of this process's sweep, resumes the sweep."""
     sweep = sweep_of(run)
     if sweep is None:
         return f"ganexp resume {short_path(run.path)}"

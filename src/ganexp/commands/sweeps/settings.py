@@ -150,7 +150,7 @@ def _jobs(
 
 
 def _deepest_parent(cfg: DictConfig, key: str) -> tuple[str, str]:
-    """Return the part of a dotted key that `cfg` has, and the first name that it lacks ("" if it lacks none)."""
+    """Return the part of a dotted key that `cfg` has, and the first name that is missing ("" if no name is missing)."""
     node: Any = cfg
     names = key.split(".")
     for depth, name in enumerate(names):

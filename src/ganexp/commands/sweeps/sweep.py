@@ -84,7 +84,7 @@ def run_job(path: str, composed: DictConfig, overrides: list[str], start: Callab
         The objective, which a search minimises; None if there are no scores, or the job failed. Other jobs still run.
 
     Raises:
-        JobFailed: the directory has another run.
+        JobFailed: the directory belongs to another job.
     """
     run = RunDirectory(path)
     status = run.metadata().get("status")
@@ -238,7 +238,7 @@ def _create_directory(config: DictConfig) -> SweepDirectory:
 
 
 def _expand_sweep_directory(config: DictConfig) -> None:
-    """Expand `~` in the sweep directory, for the sweep itself and, with an override, for each of its jobs."""
+    """Expand `~` in the sweep directory, for the sweep itself and, by adding an override, for each of its jobs."""
     given = _unresolved_directory(config, "sweep")
     if (expanded := expand_home(given)) != given:
         config.hydra.sweep.dir = expanded

@@ -32,7 +32,10 @@ def refuse_unsafe(override: str, file: Path) -> None:
     for part in _parts(override, file):
         _refuse_forms(part, file)
         if _leaves_the_configs(part):
-            raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it names a file elsewhere.")
+            raise UserError(
+                f"{file}: {override} is not a valid override of a stored sweep: it may name a file outside of the "
+                "directories of config files."
+            )
         if (address := ADDRESS.search(part)) and not trust.is_own_address(address[1].strip(" '\"")):
             raise UserError(
                 f"{file}: {override}: this server is not the one in MLFLOW_TRACKING_URI, and the results and your "

@@ -18,7 +18,8 @@ class Extractor(nn.Module):
         feature_dim: number of features per image.
         num_logits: number of class logits per image; None if the extractor returns no logits.
         identity: hash of the weights and of everything else that determines the features, apart from `name` and
-            `input`. It is part of the protocol of the scores, and of the names of cached statistics.
+            `input`. The protocol of the scores includes this hash, and the names of the files with cached statistics
+            depend on it.
         facts: further information about the scores, which is recorded with the protocol; empty by default.
         knows_labels: whether class c of the logits is class c of the dataset.
     """

@@ -100,7 +100,7 @@ def train_classifier(
         lr: highest learning rate of the schedule.
         seed: seed of the weights and of the order of the images.
         train: images to train on.
-        test: held-out images. The accuracy on them is recorded with the scores.
+        test: held-out images. The accuracy on these images is recorded with the scores.
         file: cache file, see `classifier_file`. It holds the trained weights, and the accuracy on each test set.
         device: device on which the classifier is trained.
 

@@ -27,7 +27,7 @@ class TimmExtractor(Extractor):
     Args:
         model: name of the network in timm.
         weights: path of the weights file: a state dict, or a .safetensors file.
-        size: height and width to which images are resized; None uses the size of the network's training.
+        size: height and width to which images are resized; None uses the size of the images in the network's training.
 
     Raises:
         UserError: timm is not installed or has no such network, no file is given, the file does not have the weights of
