@@ -229,8 +229,8 @@ def _check_classifier(image_set: ImageSet, test: ImageSet | None) -> None:
         raise UserError(f"metrics=classifier needs images with classes, but there are no classes: {otherwise[3:]}")
     if test is None and len(image_set) < HELD_OUT:
         raise UserError(
-            f"metrics=classifier holds out 1 of every {HELD_OUT} images to test the classifier, because there is no test "
-            f"split with classes. This needs at least {HELD_OUT} images, and there are {len(image_set)}: "
+            f"metrics=classifier holds out 1 of every {HELD_OUT} images to test the classifier, because there is no "
+            f"test split with classes. This needs at least {HELD_OUT} images, and there are {len(image_set)}: "
             f"add images, {otherwise}"
         )
 

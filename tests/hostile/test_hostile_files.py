@@ -1,4 +1,4 @@
-"""Files of strangers run no code, and reach no file outside of their directory."""
+"""Commands that read a stranger's files run no code from them, and open no file outside of their directory."""
 
 import json
 import os

@@ -81,7 +81,7 @@ def test_hydra_files_are_those_that_hydra_writes(tmp_path):
     save_hydra_files(path, task, hydra_config)
     config, settings, overrides = (OmegaConf.load(path / ".hydra" / name) for name in HYDRA_FILES)
     assert config == task
-    assert "${" in (path / ".hydra" / "config.yaml").read_text()  # Hydra's files, too, have interpolations
+    assert "${" in (path / ".hydra" / "config.yaml").read_text()  # not resolved, as in Hydra's own file
     assert overrides == ["loss=hinge", "seed=7"]
     assert settings.hydra.job.config_name == "train"
     assert settings.hydra.runtime.output_dir == str(path)

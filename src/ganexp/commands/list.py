@@ -103,7 +103,7 @@ def _print_overview(found: Sequence[Case]) -> None:
 
 
 def _print_cases(found: Sequence[Case]) -> None:
-    """Print a table of the cases of each article, with their parameters and lengths."""
+    """Print a table for each article: the cases, their numbers of network parameters, their epochs and their steps."""
     for of_article in _by_article(found):
         numeric = [Column(name, justify="right") for name in ("G", "D", "epochs", "steps")]
         table = Table("experiment", "dataset", "published", *numeric)

@@ -200,10 +200,10 @@ def _is_text(annotation: Any) -> bool:
 
 
 def _keep_part(part: str, following: str) -> str:
-    """Return one part of a value with `~` expanded, and in quotes if it is a string that looks like another type.
+    """Return one part of an override's value with `~` expanded, and in quotes if Hydra would not read it as a string.
 
     Args:
-        part: a value, a separator, or the name or an argument of a Hydra function.
+        part: a string, a separator, or the name or an argument of a Hydra function.
         following: the separator after the part.
     """
     text = part.strip()

@@ -35,8 +35,8 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
     drawn = rule.batches_per_step
     if drawn is None and rule.reuse_real:
         raise UserError(
-            f"{_given(cfg)}: epochs cannot be converted to steps, because the number of batches in a step depends on "
-            "the losses with schedule.updates.reuse_real=true: set it to false, or give schedule.steps and "
+            f"{_given(cfg)}: epochs cannot be converted to steps, because the losses decide how many batches a step "
+            "uses if schedule.updates.reuse_real=true: set it to false, or give schedule.steps and "
             "schedule.evaluate_every"
         )
     if schedule.epochs is not None:

@@ -29,7 +29,7 @@ OF_EACH_JOB = ("mode", "overrides", "runtime", "job.num", "job.id", "job.overrid
 
 
 def check_jobs(config: DictConfig) -> bool:
-    """Check the jobs of a sweep before the first job starts.
+    """Check the jobs of a sweep before the first job starts, apart from wrong overrides.
 
     Hydra itself reports wrong overrides, because it composes every job before it starts one.
 
@@ -37,7 +37,7 @@ def check_jobs(config: DictConfig) -> bool:
         config: the config of the sweep, including Hydra's part.
 
     Returns:
-        Whether the jobs that were composed here have no wrong overrides.
+        False if a wrong override was found, which Hydra is going to report; otherwise True.
 
     Raises:
         UserError: a job lacks a setting, a swept option changes settings of Hydra, two jobs have the same directory, or
@@ -80,9 +80,9 @@ def _check_swept_options(config: DictConfig, overrides: Mapping[str, Override]) 
             if changed:
                 raise UserError(
                     f"{key}={value} sets {_listed([f'hydra.{name}' for name in changed])}, but is one of the "
-                    f"options that this sweep compares.\nSettings of Hydra apply to a sweep as a whole, so they would "
-                    "be ignored. Remove them from the config file, and give them on the command line: a grid as "
-                    "KEY=VALUE,VALUE, and other settings as hydra.KEY=VALUE"
+                    "options that this sweep compares.\nSettings of Hydra apply to a sweep as a whole, so those of one "
+                    "option would be ignored. Remove them from the option's config file, and give them on the command "
+                    "line: a grid as KEY=VALUE,VALUE, and other settings as hydra.KEY=VALUE"
                 )
 
 
