@@ -16,7 +16,7 @@ class ClassCritic:
     penalty · E[(‖∇c_y(x̂)‖₂ - 1)²] at x̂ between two real images; the generator minimises -weight · E[c_y(G(z, y))].
     The loss of `ClassHead` has a logarithm instead of the Wasserstein loss of Arjovsky et al. 2017 (equation 3) and the
     penalty of Gulrajani et al. 2017 (equation 3). The penalty keeps the outputs bounded, and the discriminator must not
-    use batch norm with it. `ClassCritic` is there to compare the two losses; for good samples, use `ClassHead`.
+    use batch norm. `ClassCritic` is an experiment. Use it to compare both losses; for good samples, use `ClassHead`.
 
     Args:
         weight: Weight of the term in the generator's loss.
