@@ -12,7 +12,7 @@ from helpers.states import last_checkpoint, logged_points, same_state, wait_for_
 
 WORDS = (
     *("data=fake", "data.resolution=8", "data.channels=1", "data.source.size=64", "metrics=none", "trainer=cpu"),
-    *("schedule.steps=90", "schedule.evaluate_every=10", "schedule.batch_size=8", "trainer.log_every=5"),
+    *("schedule.steps=45", "schedule.evaluate_every=10", "schedule.batch_size=8", "trainer.log_every=5"),
     *("model.generator.width=4", "model.discriminator.width=4", "callbacks=none", "hydra.run.dir=run"),
 )
 METHODS = {

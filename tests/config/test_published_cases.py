@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from ganexp.cli import CONF
 from ganexp.commands.describe import description
+from ganexp.config.averaging import average_warning
 from ganexp.config.instantiate import instantiate
 from ganexp.config.overlays import check_overlay
 from ganexp.errors import UserError
@@ -79,6 +80,7 @@ def test_expected_files_match_the_experiments():
 @pytest.mark.parametrize("name", CASES, scope="module")
 def test_case_has_the_expected_settings(name):
     assert differences(case(name), expected(name)["settings"]) == {}
+    assert average_warning(case(name)) == ""
 
 
 @pytest.mark.parametrize("name", AS_PUBLISHED, scope="module")
