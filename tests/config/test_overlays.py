@@ -12,9 +12,9 @@ from ganexp.cli import CONF
 from ganexp.config.checks import PUBLISHED_ARGUMENTS
 from ganexp.config.overlays import check_overlay
 
-# With as_published, the metric of the article on SAGAN replaces CIFAR-10's default metric in these settings.
-# Each entry is written as `setting: (corrected value, value as published)`.
 INCEPTION = "ganexp.metrics.extractors"
+# The settings in which CIFAR-10's default metric differs from the metric of the article on SAGAN, which as_published
+# chooses. Each entry is written as `setting: (corrected value, value as published)`.
 METRICS = {
     "metrics.extractor._target_": (
         f"{INCEPTION}.inception.InceptionExtractor",

@@ -20,7 +20,7 @@ WHOLE, LAST = 1, 4  # kinds of parts that end a record
 
 
 def wandb_records(run_directory: Path) -> list[Any]:
-    """Return the records that W&B has written offline for a finished run; the first process's records are first."""
+    """Return the records that W&B has written offline for a finished run; those from before a resume come first."""
     files = sorted(run_directory.glob("wandb/offline-run-*/run-*.wandb"))
     wait_until(lambda: all(any(record.HasField("exit") for record in _parse(file)) for file in files), seconds=30)
     return [record for file in files for record in _parse(file)]

@@ -16,7 +16,7 @@ from ganexp.runs.run_directory import RunDirectory
 
 @contextmanager
 def recorded_status(run: RunDirectory, can_be_resumed: bool = True) -> Iterator[None]:
-    """Record in run.json if the run fails or is interrupted within the block."""
+    """If the run fails or is interrupted within the block, record this in run.json."""
     try:
         yield
     except UserError as error:

@@ -100,8 +100,8 @@ class Loss:
     logits: int = limited(Annotated[int, Ge(1), Le(100_000)], 1)
     n_critic: int = limited(PositiveInt, 1)  # D updates per step, if schedule.updates uses this value
     discriminator_norm: str = "batch"  # normalisation in D, if the network uses this value
-    # whether a penalty or a loss that mixes a real and a generated image draws one random weight for each image, or one
-    # for each pixel and channel
+    # the random weights with which penalties and losses mix real and generated images: one for each pair of images
+    # (per_sample), or one for each pixel and channel (per_element)
     epsilon: str = limited(Literal["per_sample", "per_element"], "per_sample")
     probabilities: bool = False  # whether the cross-entropy uses clamped sigmoid outputs instead of logits
     penalties: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # additional terms of D's loss

@@ -52,7 +52,7 @@ class ImageSet:
 
     @property
     def known_labels(self) -> Tensor:
-        """Return the labels, int64 (N,), of images that have classes."""
+        """Return the labels, int64 (N,). The images must have classes."""
         assert self.labels is not None
         return self.labels
 

@@ -69,7 +69,7 @@ def _given(cfg: DictConfig) -> str:
 
 
 def _steps(batches: int, drawn: Fraction | None) -> int:
-    """Return how many steps draw at least `batches` batches if a step draws `drawn`; `batches` if `drawn` is None."""
+    """Return the fewest steps that together draw `batches` batches, `drawn` in each; `batches` if `drawn` is None."""
     return batches if drawn is None else math.ceil(batches / drawn)
 
 

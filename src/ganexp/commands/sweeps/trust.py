@@ -51,7 +51,9 @@ def _refuse_forms(override: str, file: Path) -> None:
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")
     found = CODE_IN_OVERRIDE.search(override)
     if MADE_OF_TEXT.search(override) or (found and "$" in found[1]):
-        raise UserError(f"{file}: {override} is not a valid override of a stored sweep: it hides what it sets.")
+        raise UserError(
+            f"{file}: {override} is not a valid override of a stored sweep: because of ${{…}}, its value is not known."
+        )
     names = DOTTED_NAME.findall(found[1]) if found else []  # several names if the override has several values
     foreign = [name for name in names if not trust.trusted(name)]
     if found and (foreign or not names):
