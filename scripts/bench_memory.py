@@ -55,16 +55,16 @@ class MemoryUse(Callback):
         self.measured.clear()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure at the start of a period between two evaluations."""
+        """Measure this process at the start of a period between two evaluations."""
         self.measured.append(current_use(trainer.global_step))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure at the end."""
+        """Measure this process at the end of the run."""
         self.measured.append(current_use(trainer.global_step))
 
 
 def current_use(step: int) -> Use:
-    """Return what this process holds now, as /proc on Linux says."""
+    """Return what this process holds now, according to /proc on Linux."""
     process = Path("/proc/self")
     pages = int((process / "statm").read_text().split()[1])
     memory = pages * os.sysconf("SC_PAGE_SIZE")
@@ -82,7 +82,7 @@ def measure(steps: int, overrides: list[str], evaluations: int = EVALUATIONS) ->
 def growth(measured: list[Use]) -> dict[str, Any]:
     """Return the relative growth of the memory, the first measurement, and the numbers of open files and of threads.
 
-    All of these ignore the measurements in the first part of the run; SETTLED is the share of the run that is ignored.
+    The measurements in the first part of the run are left out of all four values; SETTLED is the share of this part.
     """
     settled = [use for use in measured if use.step >= SETTLED * measured[-1].step]
     first, last = settled[0], settled[-1]

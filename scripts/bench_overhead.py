@@ -57,7 +57,7 @@ class BareLoop:
 
 
 class InTurns(pl.Callback):
-    """Time each epoch of ganexp, and then the same number of steps of the bare loop."""
+    """Time each epoch of ganexp, and after each epoch as many steps of the bare loop as the epoch has."""
 
     def __init__(self, bare: BareLoop, steps: int) -> None:
         self.bare, self.steps = bare, steps

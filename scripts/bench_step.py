@@ -76,12 +76,12 @@ class Launches(pl.Callback):
         self.profile = profile(activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA], acc_events=True)
 
     def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Start to count if this step is number `step`."""
+        """Start to count the launches if this is step number `step`."""
         if trainer.global_step == self.step:
             self.profile.__enter__()
 
     def on_train_batch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any) -> None:
-        """Store the number of launches at the end of the step."""
+        """At the end of step number `step`, store how many launches it had."""
         if trainer.global_step == self.step + 1:
             torch.cuda.synchronize()
             self.profile.__exit__(None, None, None)
@@ -170,7 +170,7 @@ def measure(device: torch.device, rounds: int, seconds: float, overrides: Sequen
 
 
 def _flops(overrides: Sequence[str], device: torch.device) -> int:
-    """Return the number of floating-point operations in a training step, with the overrides PLAIN."""
+    """Return the number of floating-point operations in a training step with `overrides` and PLAIN."""
     gan, _ = build_case(compose_case([*overrides, *PLAIN]), device)
     gan.to(device)
     optimizers, _ = gan.configure_optimizers()

@@ -15,8 +15,8 @@ PLACES = {"wheel": "ganexp", "sdist": "src/ganexp"}  # the directory of the pack
 class CommitHook(BuildHookInterface):
     """Add the file with the commit to a wheel or a source distribution.
 
-    An editable install asks Git at run time. A wheel that is built from a source distribution gets the file
-    from this distribution.
+    An editable install needs no file, because ganexp asks Git for the commit at run time. A wheel that is built from a
+    source distribution gets the file from this distribution.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -99,7 +99,7 @@ def protocol_and_length(run: Run) -> tuple[str, float]:
 
 
 def table(measurements: list[Measurement]) -> str:
-    """Return the Markdown text: a line for each case, form and score, then notes."""
+    """Return a Markdown table with a row for each score of each case and form, and the notes below the table."""
     lines = [COLUMNS, ("---",) * len(COLUMNS), *(cells for part in measurements for cells in rows(part))]
     sources = {
         f"Published {name}: {entry['protocol']}; {entry['source']}."

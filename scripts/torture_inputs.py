@@ -144,7 +144,10 @@ def wrong_values() -> Iterator[Trial]:
 
 
 def wrong_values_of_commands(run: Path) -> Iterator[Trial]:
-    """Yield trials on copies of a run: `sample` and `evaluate` with each setting and value, and `resume`."""
+    """Yield trials on copies of a run.
+
+    `sample` and `evaluate` are tried with each setting and each value, and `resume` with wrong numbers of steps.
+    """
     schema.register()
     for command, small in OF_RUNS.items():
         overrides = (f"ckpt={RUN}", *small)

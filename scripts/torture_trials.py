@@ -104,7 +104,7 @@ def run_in(directory: Path, arguments: Sequence[str]) -> None:
 
 
 def fault(trial: Trial, outcome: Outcome) -> str:
-    """Return what is wrong with the outcome of a trial, or an empty text."""
+    """Return what is wrong with the outcome of a trial; the text is empty if nothing is wrong."""
     lines = [line for line in outcome.text.splitlines() if line.strip()]
     new = [name for name in outcome.created if not name.startswith("run/")]  # a resumed run writes new files
     left = "" if outcome.started else ", ".join(new[:3])

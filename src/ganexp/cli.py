@@ -273,7 +273,7 @@ def _resume(command: Command) -> None:
 
 
 def _run_own_module(command: Command) -> None:
-    """Run a command without a config: call `main` in the module of the same name; `main` parses the arguments."""
+    """Run a command that has no config: call `main` in the module of the same name; `main` parses the arguments."""
     import_module(f"ganexp.commands.{command.name}").main(command.arguments)
 
 

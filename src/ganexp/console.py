@@ -74,7 +74,7 @@ def logged_to(path: Path) -> Iterator[None]:
 
 
 def is_rank_zero() -> bool:
-    """Return whether this process is the only one, or the first of several that train together."""
+    """Return whether this process is the only one, or has rank 0 among the processes that train together."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
 
 

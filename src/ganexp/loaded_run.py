@@ -69,8 +69,8 @@ def find_checkpoint(given: str, key: str) -> Path:
         path = next((file for file in (run.best, run.last) if file.exists()), run.best)
     if path.suffix == ".zip" and path.is_file():
         raise UserError(
-            f"{key}={given}: unpack the zip file, and give the run directory in it. The zip file of ganexp report "
-            "--bundle has a checkpoint if it was written with checkpoint=true"
+            f"{key}={given}: unpack the zip file, and give the run directory in it. A zip file from ganexp report "
+            "--bundle contains a checkpoint only if the command had checkpoint=true"
         )
     if not path.is_file():
         hint = newest_run_below(given)

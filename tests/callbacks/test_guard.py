@@ -228,6 +228,7 @@ def test_rollback_that_is_killed_is_made_when_the_run_resumes(tmp_path, failing)
     done = [ganexp("resume", each.path.name, cwd=tmp_path) for each in (run, expected)]
     assert "rollback 1: the run continues from step 2" in done[0].stdout
     assert "rollback 1:" not in done[1].stdout
+    assert "after 1 rollback: floor" in done[0].stdout
     assert [each.metadata()["rollbacks"] for each in (run, expected)] == [[{"from": 4, "to": 2}]] * 2
     assert logged_points(run.path) == logged_points(expected.path)
     ours, theirs = last_checkpoint(run.path), last_checkpoint(expected.path)

@@ -71,7 +71,7 @@ def test_broken_images_are_reported_and_left_out(tmp_path, caplog, in_memory):
     assert loaded.batch(torch.arange(4)).shape == (4, 3, 8, 8)
     assert "a/1.png" in caplog.text
     assert "b/2.png: cannot identify the file as an image\n" in caplog.text
-    assert "left out: 2 broken of 6 images" in caplog.text
+    assert "left out as broken: 2 of 6 images" in caplog.text
     with pytest.raises(UserError, match=r"Broken image a/1.png"):
         sets.folder("", "train", 8, 3, path=str(tmp_path), on_error="raise")
 

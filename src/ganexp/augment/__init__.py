@@ -2,5 +2,5 @@
 
 An augmentation is called with images (N, C, H, W), real or generated, and returns images of the same shape. Gradients
 flow through it. An augmentation with state, such as an adaptive probability, is a module with buffers. To add an
-augmentation, write a file here and a YAML file in conf/augment that adds it to `augment` by name.
+augmentation, write a file here and a YAML file in conf/augment that adds it to `augment` under its name.
 """

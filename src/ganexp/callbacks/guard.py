@@ -11,7 +11,7 @@ from ganexp import log_keys
 from ganexp.callbacks.guard_rules import best_of, is_worse, risen_to
 from ganexp.callbacks.rollback import GUARD, has_good, keep_as_good
 from ganexp.callbacks.sample_diversity import SampleDiversity
-from ganexp.console import say
+from ganexp.console import count, say
 from ganexp.data.images import ImageSet
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.training.gan import GAN
@@ -88,7 +88,7 @@ class Guard(Callback):
         self.must_roll_back, self._rollbacks = False, 0
         self._diversity = SampleDiversity(image_sets["train"]) if action != "off" and "train" in image_sets else None
         self._points: list[float] = []  # D's mean losses at the last logged points
-        self._terms: list[float] = []  # sums of D's adversarial terms since the last evaluation
+        self._terms: list[float] = []  # sum of D's terms at each logged point since the last evaluation
         self._rise: tuple[float, float] | None = None  # D's loss before and after a rise since the last evaluation
         self._best: list[float] = []  # the best score, and its step
         self._streaks: dict[str, int] = {}  # for each failure, the number of evaluations in a row with it
@@ -160,7 +160,7 @@ class Guard(Callback):
             can_return = has_good(self.run_directory)
             self.must_roll_back = can_return and self._rollbacks < self.max_rollbacks
             reason = (
-                f" after {self._rollbacks} rollbacks"
+                f" after {count(self._rollbacks, 'rollback')}"
                 if can_return
                 else ", without a checkpoint from before the failure"
             )

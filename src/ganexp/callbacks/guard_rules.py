@@ -17,8 +17,8 @@ def risen_to(points: Sequence[float], recent: int, before: int, limit: float) ->
         points: values in order.
         recent: number of points at the end that are compared with the points before them.
         before: number of points before the recent ones. If there are fewer, nothing is found.
-        limit: smallest rise, in standard deviations of the points before it. The standard deviation is estimated from
-            the median absolute deviation.
+        limit: a rise is sudden if it is greater than this, in standard deviations of the points before the rise. The
+            standard deviation is estimated from the median absolute deviation.
     """
     if len(points) < recent + before or not all(map(math.isfinite, points)):
         return None

@@ -32,7 +32,7 @@ class ProgressLine(ProgressBar):
         self.scored_at, self.printed_at = 0, 0.0
 
     def disable(self) -> None:
-        """Show nothing. Lightning calls this method in every process but the first."""
+        """Show nothing. Lightning calls this method in every process except that of rank 0."""
         self.enabled, self.bar.disable = False, True
 
     def enable(self) -> None:
@@ -49,7 +49,10 @@ class ProgressLine(ProgressBar):
         self.bar.start()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
-        """Refresh the bar at the first step and when losses are logged, or print a line after half a minute."""
+        """Refresh the bar or, if there is no live bar, print a line, after half a minute without output.
+
+        The bar is also refreshed at the first step and whenever losses are logged.
+        """
         now = time.monotonic()
         silent = now - self.printed_at > MAX_SILENCE_SECONDS
         is_first, self.has_stepped = not self.has_stepped, True
@@ -77,7 +80,7 @@ class ProgressLine(ProgressBar):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int, *args: Any
     ) -> None:
-        """Show the progress of an evaluation after half a minute."""
+        """Show the progress of an evaluation after every half minute without output."""
         if time.monotonic() - self.printed_at > MAX_SILENCE_SECONDS:
             self.printed_at = time.monotonic()
             line = f"evaluation: {(batch_idx + 1) / sum(trainer.num_val_batches):.0%}"

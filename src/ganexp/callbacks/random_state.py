@@ -48,7 +48,7 @@ class RandomState(Callback):
         if len(of_processes) == processes.count():
             self.restored = of_processes[processes.rank()]
         torch.set_rng_state(self.restored["cpu"].cpu())
-        if processes.rank() and len(of_processes) != processes.count():  # a rollback keeps the state of one process
+        if processes.rank() and len(of_processes) != processes.count():  # a rollback saves only the state of rank 0
             torch.manual_seed(int(torch.randint(2**62, (1,))) + processes.rank())
             return
         version, numbers, gauss = self.restored["python"]

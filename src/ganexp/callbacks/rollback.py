@@ -64,7 +64,10 @@ def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Replace `target` by a hard link to `source`, or by a copy. Links are safe: new checkpoints are new files."""
+    """Replace `target` by a hard link to `source`, or by a copy.
+
+    A link is safe, because a checkpoint is never changed in place: a new checkpoint is a new file.
+    """
     with replacing(target) as temporary:
         try:
             os.link(source, temporary)

@@ -24,7 +24,8 @@ class SampleGrids(Callback):
     """Save samples/step-*.png after every evaluation, and send the picture to the loggers.
 
     The first evaluation also saves samples/real.png, real images in the same arrangement. At the end of the training,
-    samples/real-and-generated.png shows both side by side, and samples/training.gif shows all grids in turn.
+    samples/real-and-generated.png shows real images beside the last samples, and samples/training.gif shows all grids
+    of samples in turn.
 
     Args:
         run_directory: directory of the run.
@@ -67,7 +68,7 @@ class SampleGrids(Callback):
         save_animation(sorted(samples.glob("step-*.png")), samples / "training.gif")
 
     def _sample_grid(self, gan: GAN) -> Tensor:
-        """Return samples of the fixed latents as a picture, uint8 (3, H, W)."""
+        """Return the samples from the fixed latents as a picture, uint8 (3, H, W)."""
         images = sample_grid(gan, EVALUATION_SEED, self.rows, self.columns)
         return grids.image_grid(images, self.columns, grid_names(gan, self.classes, class_rows(gan, self.rows)))
 

@@ -17,7 +17,7 @@ class ScoringProgress(ProgressBar):
         self.enabled = True
 
     def disable(self) -> None:
-        """Show nothing. Lightning calls this method in every process but the first."""
+        """Show nothing. Lightning calls this method in every process except that of rank 0."""
         self.enabled = False
 
     def enable(self) -> None:

@@ -44,8 +44,8 @@ class SharedStop(Callback):
     """Tell all processes after each step whether the training ends, so that none waits for a process that has ended.
 
     Lightning's handler of SIGTERM talks to the other processes in the middle of a step, which must not happen. The
-    handler of this class stays until Lightning restores the handlers from before the training, after the last
-    checkpoint.
+    handler of this class stays until the last checkpoint is saved; then Lightning restores the handlers that were
+    installed before the training.
 
     Attributes:
         is_preempted: whether SLURM's signal ends the training.

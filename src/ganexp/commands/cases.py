@@ -43,7 +43,7 @@ class Case:
         discriminator_parameters: number of the discriminator's trainable parameters; None if the discriminator cannot
             be built.
         steps: length of the run in generator updates; None if it is not known before the images are read. If the
-            updates depend on the losses, this is the largest possible number.
+            losses determine the number of updates, this is the largest possible number.
         epochs: length of the run in epochs; None if it depends on the losses, or on a number of images that is not
             known.
     """

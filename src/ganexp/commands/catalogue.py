@@ -47,7 +47,7 @@ COMMANDS: Mapping[str, CommandHelp] = {
         "       ganexp evaluate real=SPLIT [GROUP=OPTION …] [KEY=VALUE …] [FLAG …]",
         """
         ckpt=    score a checkpoint, or the best checkpoint of a run, with the metrics of its run or with other metrics.
-                 The samples come from other latents than in training. The command writes nearest.png, diagnostics.png
+                 The samples come from latents not used in training. The command writes nearest.png, diagnostics.png
                  and scores.json (with other metrics, scores-EXTRACTOR.json) to the run directory, and sends the scores
                  to the loggers of the run. For a directory of several runs, score each finished run that has not been
                  scored under the same protocol.

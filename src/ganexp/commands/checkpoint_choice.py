@@ -8,7 +8,7 @@ from ganexp.runs.run_directory import RunDirectory
 
 
 def choose_checkpoint(ckpt: str, step: int | None, epoch: int | None) -> str:
-    """Return the path of the checkpoint in the run directory `ckpt` at a step or after an epoch.
+    """Return the path of the checkpoint of a given step or epoch in the run directory `ckpt`.
 
     Args:
         ckpt: path of a run directory, or of a checkpoint if neither a step nor an epoch is given.

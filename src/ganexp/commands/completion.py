@@ -56,7 +56,7 @@ def complete(command: Command, folders: Sequence[Path]) -> Command:
 
 
 def _values(word: str, name: str | None, folders: Sequence[Path]) -> Iterator[str]:
-    """Yield the completions of `word`: topics, paths, or KEY=VALUE with each option or path that VALUE may become."""
+    """Yield the completions of `word`, each of the form TOPIC, PATH, KEY=OPTION or KEY=PATH."""
     key, equals, value = word.partition("=")
     if name == "list":
         topics = groups(folders)

@@ -1,4 +1,4 @@
-"""Record the images that a run is trained on, and detect whether they have changed later."""
+"""Record the images that a run is trained on, and detect later whether they have changed."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -83,7 +83,7 @@ def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -
 
 
 def _last_losses(points: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """Return the last logged losses, also if callbacks have logged other values after these losses."""
+    """Return the last logged losses, even if callbacks have logged other values after these losses."""
     losses = [{key: value for key, value in point.items() if key.startswith(log_keys.LOSS)} for point in points]
     return next((values for values in reversed(losses) if values), {})
 

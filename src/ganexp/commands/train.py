@@ -159,7 +159,7 @@ def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> s
 
 
 def fit_with_others(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> None:
-    """Train in a process that is not the first one, and therefore writes no files."""
+    """Train in a process whose rank is not 0, and which therefore writes no files."""
     while _fit(cfg, run, prepared, [], None) == ROLLED_BACK:
         pass
 
@@ -216,7 +216,7 @@ def _status(cfg: DictConfig, run: RunDirectory, gan: GAN, callbacks: Sequence[Ca
 
 @contextmanager
 def evaluation_share_shown(gan: GAN) -> Iterator[None]:
-    """After the block, print what share of the time evaluations took, including pictures and checkpoints."""
+    """After the block, print what share of the time the evaluations took, including pictures and checkpoints."""
     started = time.monotonic()
     yield
     seconds = time.monotonic() - started

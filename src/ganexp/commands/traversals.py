@@ -1,4 +1,4 @@
-"""Show what single components of a latent change in an image."""
+"""Show how single components of a latent change an image."""
 
 import torch
 from torch import Tensor

@@ -1,6 +1,6 @@
 """The options that an experiment chooses, read from the `defaults` of its files without composing a config.
 
-To compose the config of an experiment takes a tenth of a second; to read its options here takes a millisecond. This
+Composing the config of an experiment takes a tenth of a second; reading its options here takes a millisecond. This
 module must not import torch.
 """
 

@@ -76,7 +76,7 @@ def root_type(cfg: DictConfig) -> type:
 
 
 def group_options(config_name: str, folders: Sequence[Path]) -> dict[str, list[str]]:
-    """Return the options of each config group that a primary config has, sorted.
+    """Return the sorted options of each config group that a primary config has.
 
     A directory of options in a group, such as experiment/sagan, is returned as a group of its own.
     """

@@ -1,4 +1,4 @@
-"""Find config files of the user that Hydra misreads, or never finishes reading. This module must not import torch."""
+"""Find the user's config files that Hydra misreads or never finishes reading. This module must not import torch."""
 
 import codecs
 from collections.abc import Sequence

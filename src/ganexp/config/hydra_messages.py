@@ -4,7 +4,7 @@ import re
 
 
 def is_group_value_error(error: Exception) -> bool:
-    """Return whether `error` says that the value of a group is not an option, such as null."""
+    """Return whether `error` says that a group has a value, such as null, that cannot be an option."""
     return "Config group override must be" in str(error)
 
 

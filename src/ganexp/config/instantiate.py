@@ -154,7 +154,7 @@ def _imported(target: str) -> partial:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the message of the first error in the chain of causes of `error`."""
+    """Return the message of the root cause of `error`, which may be `error` itself."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = [line for line in str(error).splitlines() if not line.startswith("full_key:")]

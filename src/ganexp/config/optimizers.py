@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch.nn import Parameter
     from torch.optim import Optimizer
 
-# The allowed range of each parameter. The classes of torch.optim do not declare the ranges of their numbers.
+# The allowed range of each argument of an optimizer. The classes of torch.optim do not declare these ranges.
 RANGES: dict[str, Any] = {
     "lr": NonNegativeFloat,
     "betas": Annotated[list[BelowOne], Len(2, 2)],

@@ -146,7 +146,8 @@ class Metrics:
     cache: str = field(default="${oc.env:GANEXP_CACHE,'~/.cache/ganexp'}", metadata=PATH)
     grid_rows: int = limited(GridSide, 10)  # rows of the sample grid
     grid_columns: int = limited(GridSide, 10)  # columns of the sample grid
-    interpolate: bool = False  # draw samples and interpolations at every evaluation: samples/interpolations/step-*.png
+    # whether every evaluation saves samples/interpolations/step-*.png, a picture of samples and interpolations
+    interpolate: bool = False
 
 
 @dataclass

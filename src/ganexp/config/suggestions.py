@@ -162,7 +162,7 @@ def _quotes_for(key: str, line: CommandLine) -> str:
 
 
 def unknown_group(error: Exception, line: CommandLine) -> str:
-    """Explain schedule/lr_decays=linear: there is no such group, or a YAML file may not choose an option of it."""
+    """Explain schedule/lr_decays=linear: there is no such group, or an experiment lacks `# @package _global_`."""
     name = unmatched_group(error)
     if not name:
         return ""

@@ -51,7 +51,7 @@ class ZipReader:
                 archive = self._open()
                 refuse_huge(archive.getinfo(self._members[name]).file_size)
                 return archive.read(self._members[name])
-            except (BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:  # RuntimeError: encrypted
+            except (BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:  # RuntimeError: it is encrypted
                 raise OSError(f"it cannot be read from the zip ({error})") from error
 
     def _open(self) -> ZipFile:

@@ -143,7 +143,7 @@ def open_image(content: bytes) -> Image.Image:
     """
     try:
         return Image.open(io.BytesIO(content), formats=PILLOW_FORMATS)
-    except UnidentifiedImageError:  # Pillow's message names the bytes instead of the file
+    except UnidentifiedImageError:  # Pillow's message names the BytesIO object, not the file
         raise UnidentifiedImageError("cannot identify the file as an image") from None
 
 

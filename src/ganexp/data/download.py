@@ -58,7 +58,7 @@ def _remove_empty(root: Path, existing: Path) -> None:
     inner = sorted((path for path in root.rglob("*") if path.is_dir()), reverse=True)
     outer = [path for path in (root, *root.parents) if path != existing and path.is_relative_to(existing)]
     for directory in [*inner, *outer]:
-        with suppress(OSError):  # the directory is not empty
+        with suppress(OSError):  # raised if the directory is not empty
             directory.rmdir()
 
 

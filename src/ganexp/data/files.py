@@ -148,7 +148,7 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, 
     for line in broken[:10]:
         report(f"broken image left out: {line}")
     if broken:
-        report(f"left out: {len(broken):,} broken of {count(len(files), 'image')}")
+        report(f"left out as broken: {len(broken):,} of {count(len(files), 'image')}")
     if not indices:
         raise UserError(f"None of the images of {files.root} can be read.")
     files.names = [files.names[i] for i in indices]

@@ -38,9 +38,9 @@ def split_of(folder: str) -> str | None:
 def places(paths: Sequence[str]) -> list[Place]:
     """Return the split of each image and the folders that may be its class.
 
-    Folders that contain all images are left out. Split folders are directly in these folders, or all split folders are
-    at the same deeper level (`class/split/1.png`). If there are no split folders, all images belong to the training
-    split.
+    Folders that contain all images are left out. The split folders are at the top of the remaining folders, or all of
+    them are at the same deeper level (`class/split/1.png`). If there are no split folders, all images belong to the
+    training split.
 
     Raises:
         UserError: If only some of the class folders are divided into splits.

@@ -11,7 +11,7 @@ from itertools import pairwise
 from ganexp.data.layout import is_number, shorten, split_of, without_case
 
 MANY_CLASSES = 1000  # at least this many folders, each with few images, are probably single objects, not classes
-FEW_IMAGES = 10  # classes with fewer images than this, on average, have few images
+FEW_IMAGES = 10  # if classes have on average fewer images than this number, they have few images
 NO_CLASSES = 'If these folders are not classes, put a file dataset.json with {"labels": null} next to them.'
 
 

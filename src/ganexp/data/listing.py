@@ -172,7 +172,7 @@ def _class_of(path: str, place: Place, index: Index) -> str | None:
 
 
 def _refuse_mixture(images: Sequence[tuple[str, str | None]]) -> None:
-    """Refuse a mixture of images next to class folders and images in class folders."""
+    """Raise a UserError if some images are next to class folders, and other images are in them."""
     stray = [path for path, name in images if name is None]
     if stray and len(stray) < len(images):
         raise UserError(

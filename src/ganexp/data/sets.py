@@ -38,7 +38,7 @@ DIGITS_FILE = Path(__file__).with_name("digits.npz")
 
 
 def digits(root: str, split: str, resolution: int, channels: int) -> ImageSet:
-    """Return scikit-learn's 1,797 handwritten digits: 8x8 pixels with 17 grey levels. The package contains the file.
+    """Return scikit-learn's 1,797 handwritten digits: 8x8 pixels with 17 grey levels. ganexp contains their file.
 
     Every fifth image belongs to the test split: 1,438 images are for training and 359 for testing.
     """

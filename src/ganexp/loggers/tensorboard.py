@@ -30,7 +30,7 @@ class TensorBoard(TensorBoardLogger):
     """
 
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
-        purge_step = resume_step + 1 if resume_step else 0  # at 0, because TensorBoard ignores the first purge
+        purge_step = resume_step + 1 if resume_step else 0  # 0 in a new run: TensorBoard ignores a run's first purge
         super().__init__(run_directory.path, name="", version="", default_hp_metric=False, purge_step=purge_step)
         if not resume_step:
             for events in run_directory.path.glob("events.out.tfevents.*"):
@@ -58,7 +58,7 @@ class TensorBoard(TensorBoardLogger):
             self.experiment.add_image(picture_tag(key), image, step)
 
     def log_result(self, settings: dict[str, Any], scores: dict[str, float], step: int) -> None:
-        """Add the run's row in the HPARAMS table: its settings and final scores.
+        """Add the run's row to the HPARAMS table: its settings and final scores.
 
         The summary that defines the columns is left out, because TensorBoard would use the columns of one run for all
         runs. Without this summary, the columns are the settings of all runs, starting with the settings that differ. A

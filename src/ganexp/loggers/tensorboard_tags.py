@@ -28,8 +28,8 @@ PREFIXES = {  # in the order in which TensorBoard shows the groups; unlisted key
 PICTURES = "2 pictures/"
 FIRST_PICTURES = {"samples": "1 samples", "real_images": "2 real images"}  # shown before other pictures
 
-# TensorBoard's table of hyperparameters has a list of all columns. Of the columns that differ between runs, the table
-# itself shows the first five in the order of their names.
+# TensorBoard's table of hyperparameters has a list of all columns. Of the columns whose values differ between runs,
+# the table itself shows the first five in the order of their names.
 FIRST_SETTINGS = (
     "seed",
     "schedule.steps",

@@ -14,7 +14,7 @@ from ganexp.runs.sweep_directory import SweepDirectory
 def require(package: str) -> None:
     """Check that an optional package is installed.
 
-    An extra of ganexp and an option of `logger=` have the name of the package.
+    The package, the extra of ganexp that installs it and the option of `logger=` have the same name.
 
     Raises:
         UserError: the package is not installed; the message names the extra to install.

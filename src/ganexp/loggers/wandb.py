@@ -77,7 +77,7 @@ class WeightsAndBiases(WandbLogger):
         super().log_hyperparams(nest(params))
 
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Send values together with the step as a metric, because W&B's own step counter cannot go back."""
+        """Send the values, with the step as one more metric, because W&B's own step counter cannot go back."""
         self.experiment.log({**metrics, "step": step})
 
     def log_image(self, key: str, images: list[Tensor], step: int | None = None, **kwargs: Any) -> None:

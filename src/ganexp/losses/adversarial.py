@@ -154,7 +154,7 @@ class Saturating(NonSaturating):
 class TwoClass:
     """Softmax cross-entropy on logits (N, 2), where class 0 is fake and class 1 is real.
 
-    D classifies real and generated images; G minimises the cross-entropy of its images with class 1.
+    D classifies real and generated images; G minimises the cross-entropy on its images, with class 1 as the target.
 
     If the difference of the two logits is taken as the logit, the loss is equal to that of `NonSaturating` (Goodfellow
     et al. 2014). Use it to reproduce a discriminator with a softmax over two classes.
@@ -186,11 +186,11 @@ class TwoClass:
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
-        """Return the cross-entropy of real images, where class 1 has weight t, and of generated images with class 0."""
+        """Return the cross-entropy on real images (class 1 has weight t) and generated images (target: class 0)."""
         return {"real": self._real_term(d_real), "fake": _cross_entropy_with(d_fake, 0)}
 
     def generator(self, d_fake: Tensor, d_real: Tensor | None = None) -> Terms:
-        """Return the cross-entropy of generated images with class 1."""
+        """Return the cross-entropy on generated images, with class 1 as the target."""
         return {"adversarial": _cross_entropy_with(d_fake, 1)}
 
     def _real_term(self, d_real: Tensor) -> Tensor:

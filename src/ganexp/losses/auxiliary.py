@@ -40,7 +40,7 @@ class ClassHead:
         return terms
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the generator: weight times the cross-entropy of its images with their labels."""
+        """Return the term of the generator: weight times the cross-entropy on generated images and their labels."""
         return {"class": self.weight * class_loss(batch.class_fake, batch.fake_labels)}
 
 
@@ -59,7 +59,7 @@ class SeparateClassifier:
         self.weight = weight
 
     def classifier(self, networks: Networks, batch: Batch) -> Terms:
-        """Return the term of the classifier: the cross-entropy of real images with their labels."""
+        """Return the term of the classifier: the cross-entropy on real images and their labels."""
         return {"class": class_loss(to_float32(networks["classifier"](batch.real)), batch.real_labels)}
 
     def generator(self, networks: Networks, batch: Batch) -> Terms:
@@ -69,7 +69,7 @@ class SeparateClassifier:
 
 
 def class_loss(class_logits: Tensor | None, labels: Tensor | None) -> Tensor:
-    """Return the mean cross-entropy of class logits (N, K) with labels (N,).
+    """Return the mean cross-entropy between class logits (N, K) and labels (N,).
 
     Raises:
         ValueError: If the logits or the labels are None.

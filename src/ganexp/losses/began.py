@@ -69,7 +69,7 @@ class Began(nn.Module):
     def _k(self) -> Tensor:
         """Return k clamped to [0, 1].
 
-        The stored k is not clamped, so that its mean over devices, or over parts of a batch, is the k of one batch with
-        all images.
+        The stored k is not clamped, so that its mean over devices, or over parts of a batch, equals the k that one
+        batch of all images would give.
         """
         return self.k.clamp(0, 1)

@@ -20,7 +20,7 @@ from ganexp.types import ImageCount, UnitInterval
 
 
 class FlippedLabels:
-    """Swap D's outputs on a real and a generated image with some probability, so that the loss sees flipped labels.
+    """With some probability, swap D's outputs on a real and a generated image: the loss then sees flipped labels.
 
     This is the label noise of tip 6 of "How to train a GAN?" (Chintala et al. 2016): the loss sometimes treats a real
     image as generated and a generated image as real, so that the discriminator does not become certain. It works with
@@ -75,7 +75,7 @@ class Replay(nn.Module):
         self.labels = torch.empty(0, dtype=torch.long)  # (size,) after the first update, if there are labels
 
     def change_fakes(self, fake: Tensor, labels: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Return images (N, C, H, W) and labels (N,) or None, some from the buffer, and store some new ones in it."""
+        """Return new and buffered images (N, C, H, W) with labels (N,) or None; store some new images in the buffer."""
         self._prepare(fake, labels)
         if self.filled < self.size:
             self._store(slice(self.filled, self.filled + len(fake)), fake, labels)

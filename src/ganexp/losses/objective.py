@@ -89,7 +89,7 @@ class Objective(nn.Module):
 
     @property
     def has_state(self) -> bool:
-        """Whether a part is a module: an update may change the state of a module, such as BEGAN's k."""
+        """Whether any part is a module, because an update may change the state of a module, such as BEGAN's k."""
         return bool(self.stateful_parts) or isinstance(self.adversarial, nn.Module)
 
     @property
@@ -187,7 +187,7 @@ class Objective(nn.Module):
         return split_class_logits(discriminator(images, labels))
 
     def logit(self, discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor | None:
-        """Return the logits (N,) of images that are not augmented; None if the discriminator returns vectors."""
+        """Return the logits (N,) of the images, which are not augmented; None if the discriminator returns vectors."""
         output, _ = split_class_logits(discriminator(images, labels))
         return self._logits(output)
 

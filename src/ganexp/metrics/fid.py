@@ -41,7 +41,8 @@ class FID(Score):
         super().__init__(context)
         self.fewer = sorted({count for count in sample_counts if count < context.samples})
         self.endings = [*(f"_{count}" for count in self.fewer), ""]
-        # The numbers in `fewer` divide the samples into parts. `compute` adds the sums of all parts below each number.
+        # The numbers in `fewer` divide the samples into parts. For each number n, `compute` adds up the sums of the
+        # parts that make up the first n samples.
         self.register_buffer("edges", torch.tensor(self.fewer, dtype=torch.int64), persistent=False)
         parts, dim = len(self.endings), context.feature_dim
         self.add_state("totals", torch.zeros(parts, dim, dtype=torch.float64), dist_reduce_fx="sum")
@@ -78,7 +79,7 @@ class FID(Score):
         return [f"fid_{name}{ending}" for ending in self.endings for name in names]
 
     def value_info(self) -> dict[str, dict[str, Any]]:
-        """Return how to interpret each value; `samples` is added for a distance that uses only the first samples."""
+        """Return how to interpret each value. If a value uses only the first n samples, its entry `samples` is n."""
         info = super().value_info()
         for count in self.fewer:
             for name, _ in self.context.named_references():

@@ -13,8 +13,8 @@ from ganexp.metrics.score import Minimum, SampleScore
 class FIDInterval(SampleScore):
     """The ends of the 95 % interval of the FID, from 200 bootstrap replicates of the samples.
 
-    The interval does not include the randomness of training, which only runs with other seeds can show. For an
-    extractor named `classifier`, the values for the first reference are `fid_classifier_low` and
+    The interval does not include the randomness of training, which can be measured only by runs with other seeds. For
+    an extractor named `classifier`, the values for the first reference are `fid_classifier_low` and
     `fid_classifier_high`; every further reference has two values, too. The features of all samples are kept in memory.
     """
 

@@ -14,8 +14,8 @@ class IntraFID(SampleScore):
     """The FID between the samples of a class and the real images of this class, averaged over the classes.
 
     The real images are those of the first reference. Every class with samples has the same weight. For an
-    extractor named `classifier`, the mean is `intra_fid_classifier`; the values of the single classes are named `fid`.
-    The features of all samples are kept in memory.
+    extractor named `classifier`, the mean is `intra_fid_classifier`; `by_class` has the value of each class under the
+    key `fid`. The features of all samples are kept in memory.
     """
 
     higher_is_better = False

@@ -18,8 +18,8 @@ class SampleLabels:
         values: the class of each sample, in the order of the samples' indices; int64 (samples,).
         classes: the name of each class.
         shares: how the number of samples of each class is chosen. With `reference`, each class has the same share as in
-            the first reference; with `uniform`, all classes have the same share. None if the images were not
-            generated for these scores: such images have labels of their own.
+            the first reference; with `uniform`, all classes have the same share. None if the samples are
+            existing images, which have labels of their own.
     """
 
     values: Tensor
@@ -46,8 +46,8 @@ class SampleLabels:
     def protocol(self) -> dict[str, Any]:
         """Return the number of samples of each class, as a part of the protocol.
 
-        The result is empty if the images were not generated for these scores (`shares` is None), or if the numbers of
-        all classes differ by at most one.
+        The result is empty if the samples are existing images (`shares` is None), or if the numbers of all classes
+        differ by at most one.
         """
         if self.shares is None or self.are_even:
             return {}

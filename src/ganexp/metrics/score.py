@@ -91,12 +91,12 @@ class Score(Metric):
         higher_is_better: whether higher values are better; None if neither higher nor lower values are better.
         plot_scale: scale of the axis on which the values are plotted.
         kept_samples: number of samples that are kept in memory, starting from index 0; None keeps all samples.
-        fewest_images: number of images that the values need: with fewer images, the values have a bias that differs
-            between generators, as the FID has. None if the values have no such bias.
+        fewest_images: number of images that the values need. With fewer images, the values have a bias that differs
+            between generators (an example is the FID). None if the values have no such bias.
         spread: description of the deviations or interval ends that `spread_names` names, such as "standard deviation
             over 10 splits".
-        by_class: lists with one value for each class, available after `compute`: `share`, `accuracy`, `fid`,
-            `diversity`. The value of a class is None if it cannot be computed.
+        by_class: dictionary of lists with one value for each class, available after `compute`. Possible keys are
+            `share`, `accuracy`, `fid` and `diversity`. The value of a class is None if it cannot be computed.
 
     Args:
         context: description of the samples, the extractor and the references.

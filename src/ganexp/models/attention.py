@@ -49,7 +49,7 @@ def insert_attention(
         blocks: the blocks of a network, in order.
         sides: height and width of the feature map after each block.
         widths: number of channels of the feature map after each block.
-        attention: height and width of the feature map that self-attention follows; None inserts no self-attention.
+        attention: height and width of the feature map after which self-attention is inserted; None inserts none.
         layers: factory for the layers of the self-attention.
 
     Raises:

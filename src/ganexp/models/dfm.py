@@ -70,7 +70,8 @@ class Denoiser(nn.Module):
     drawn from N(0, 1/inputs), and biases are 0.
 
     Args:
-        features: number of features of an image. If the config leaves it out, it is the discriminator's `feature_dim`.
+        features: number of features of an image. If the config does not set this number, the discriminator's
+            `feature_dim` is used.
         layers: number of linear layers.
     """
 

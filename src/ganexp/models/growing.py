@@ -88,6 +88,6 @@ def _repeat_pixels(images: Tensor, scale: int) -> Tensor:
 
 
 def _scale_gradient(x: Tensor, factor: float) -> Tensor:
-    """Return x unchanged, and multiply the gradient that passes through it by `factor`."""
+    """Return x unchanged, but multiply its gradient by `factor` in the backward pass."""
     constant = x.detach()
     return constant + factor * (x - constant)

@@ -28,9 +28,9 @@ def make_minibatch_layer(kind: MinibatchKind, features: int, kernels: int, dims:
 class MinibatchDiscrimination(nn.Module):
     """Append to an image's features its similarity to the other images of the batch: (N, F) -> (N, F + kernels).
 
-    A learned matrix T maps the features h of each image to M = T·h of shape (kernels, dims). The appended feature b of
-    image i is Σ_{j≠i} exp(-‖M_ib - M_jb‖₁). Real and generated images must be in separate batches. Source: Salimans et
-    al. 2016, section 3.2; there, the sum also includes j = i, which adds 1.
+    A learned matrix T maps the features h of each image to M = T·h of shape (kernels, dims). The b-th appended feature
+    of image i is Σ_{j≠i} exp(-‖M_ib - M_jb‖₁). Real and generated images must be in separate batches. Source: Salimans
+    et al. 2016, section 3.2; there, the sum also includes j = i, which adds 1.
 
     Use it when the generator collapses to a few images.
 

@@ -24,7 +24,7 @@ class SpectralNormGroup:
     """All weights with persistent spectral norm in a network.
 
     Args:
-        network: the network. Layers with other parametrizations of their weight are left out.
+        network: the network. Layers whose weight has a further parametrization are left out.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -58,7 +58,7 @@ class SpectralNormGroup:
 
     @torch.no_grad()
     def _iterate(self, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Make a power iteration; return all vectors u joined to one vector, and σ and the vector v of each weight."""
+        """Make a power iteration; return all vectors u joined into one vector, the σ of each weight, and all v."""
         if self._u_owners.device != weights[0].device or not len(self._u_owners):
             self._u_owners, self._v_owners = self._owners(weights)
         matrices = [as_matrix(weight) for weight in weights]
@@ -179,7 +179,7 @@ def has_channels_last(weight: Tensor) -> bool:
 
 
 def _to_unit_length(vectors: list[Tensor], owners: Tensor) -> tuple[Tensor, Tensor]:
-    """Divide each vector by its length; return all results joined to one vector, and the lengths."""
+    """Divide each vector by its length; return all results joined into one vector, and the lengths."""
     lengths = torch.stack(torch._foreach_norm(vectors)).clamp_min(EPSILON)
     return torch.cat(vectors) / lengths[owners], lengths
 

@@ -19,7 +19,8 @@ PANEL_SIZE = (3.65, 2.3)  # inches, without the texts; fixed, because a layout e
 LEFT, RIGHT, ABOVE, BELOW = 0.65, 0.2, 0.8, 0.5  # inches beside a panel, for the texts of its axes
 TITLE_HEIGHT = 0.35  # inches
 PANELS_IN_A_ROW = 3  # so that the texts are readable if the figure fits the width of a screen
-TICKS, ROUND = 6, [1, 2, 5, 10]  # ticks of steps or epochs: their maximum number, and leading digits of their distance
+# On the axes of steps and epochs: maximum number of ticks, and possible leading digits of the distance between ticks.
+TICKS, ROUND = 6, [1, 2, 5, 10]
 FEWEST_SMOOTHED = 20  # number of values; fewer values are not smoothed
 
 Points = Sequence[Mapping[str, Any]]
@@ -57,7 +58,10 @@ def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
 
 
 def panels(count: int, title: str, above: float = ABOVE) -> Figure:
-    """Return a figure with `count` empty panels, at most `PANELS_IN_A_ROW` in a row, with `above` inches above each."""
+    """Return a figure with `count` empty panels in rows of at most `PANELS_IN_A_ROW`.
+
+    There are `above` inches of free space above each panel.
+    """
     rows = math.ceil(count / PANELS_IN_A_ROW)
     columns = math.ceil(count / rows)
     width = columns * (LEFT + PANEL_SIZE[0] + RIGHT)

@@ -95,10 +95,10 @@ def compare(
     among those with at least two seeds, or among all if none has two seeds. If the last checkpoint of every run of two
     configurations is also the run's best checkpoint, the two are compared only by the last evaluation.
 
-    p is corrected for all pairs of configurations that have enough seeds for a test. These include the pairs that are
-    not compared, because the best configuration was chosen by its score. p is also corrected for the number of scores:
-    without this, one of twenty scores that do not differ would seem to differ. A main score that was declared before
-    the training is a family of its own, as is customary for the primary outcome of a study.
+    p is corrected for all pairs of configurations that have enough seeds for a test. Pairs that are not compared are
+    included, because the best configuration was chosen by its score. p is also corrected for the number of scores:
+    without this correction, on average one of twenty scores would seem to differ, even if none did. A main score that
+    was declared before the training is a family of its own, as is customary for the primary outcome of a study.
 
     Args:
         configurations: the configurations.

@@ -40,7 +40,7 @@ class RunDetails:
         run: the run, with its label, status, warnings and scores.
         status_class: the CSS class for the colour of the status.
         remarks: the configuration, the seed and the number of warnings.
-        score_names: the names of the scores that the run has at any evaluation.
+        score_names: the names of the scores that the run has at one or more evaluations, and "step".
         unusual_settings: the unusual settings; empty for a run that cannot be read.
         environment: the versions, the machine and the times; the keys are the names that the page shows.
         commands: the typed command, and, for a job of a sweep, the command that trains this run alone; the keys are the

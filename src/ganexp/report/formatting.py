@@ -28,8 +28,8 @@ def mean_and_half(summary: Summary, counted: int) -> str:
 
     Args:
         summary: the summary of the scores of some seeds.
-        counted: the number of counted runs of the configuration; if the summary has another number of values, the text
-            states the number of values.
+        counted: the number of counted runs of the configuration; if the summary has a different number of values, the
+            text states the number of values.
     """
     if summary.n == 0:
         return MISSING

@@ -15,7 +15,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 def shared_metadata(runs: Sequence[Run]) -> dict[str, int]:
-    """Return how many versions of ganexp, commits and kinds of devices runs have; counts of 1 are left out."""
+    """Count the versions of ganexp, the commits and the kinds of devices of `runs`; counts of 1 are left out."""
     found = {}
     for key, name in SHARED_METADATA.items():
         values = {plain(run.metadata.get(key)) for run in runs}

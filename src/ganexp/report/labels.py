@@ -86,7 +86,7 @@ def is_in_labels(key: str, configurations: Sequence[Configuration]) -> bool:
 
 
 def _sets(option: str, values: Sequence[Any], configurations: Sequence[Configuration]) -> bool:
-    """Return whether each label names an option of the group `option`, and equal options go with equal values."""
+    """Return whether each label names an option of the group `option`, and equal options imply equal `values`."""
     named = [
         "".join(part for part in configuration.label.split(", ") if part.startswith(f"{option}="))
         for configuration in configurations

@@ -91,7 +91,7 @@ def _settings(run: Run) -> str:
 
 
 def _scores(run: Run) -> str:
-    """Return the scores of `ganexp evaluate`, which are the ones to report, then those of the training."""
+    """Return the scores of `ganexp evaluate`, which are the ones to report, and then the scores of the training."""
     parts = [_evaluated(each) for each in run.evaluated]
     if parts:
         parts.append("During training:")

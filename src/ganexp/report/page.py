@@ -69,7 +69,7 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
 
 
 def _best_grid(report: Report, samples: Samples | None) -> Grid | None:
-    """Return the last samples of the best run; None if there is no such picture."""
+    """Return the last sample grid of the best run; None if there is no such grid."""
     run = report.best_run
     if run is None or samples is None or not samples.moments:
         return None

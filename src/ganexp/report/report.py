@@ -237,7 +237,7 @@ class Report:
         return notes
 
     def common_protocols(self) -> list[str]:
-        """Return sentences on how scores under protocols without letters were measured, and on these scores' limits."""
+        """Return sentences on protocols without letters, scores with too few samples, and the devices of the scores."""
         protocols = {run.protocol_id: run.protocol for run in self.runs}
         protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
         names = {column.protocol: column.is_evaluated for column in self.columns if not column.letter}

@@ -71,7 +71,7 @@ class Run:
 
     @property
     def own_command(self) -> str:
-        """Return the command that trains this job of a sweep alone; "" for a run that is not a job of a sweep.
+        """Return the command that trains only this job of a sweep; "" for a run that is not a job of a sweep.
 
         The result is also "" if the sweep had --config-dir, because the overrides of the job lack this directory.
         """
@@ -102,7 +102,7 @@ class Run:
 
     @property
     def untrained_remark(self) -> str:
-        """Return one line if the networks at step 0 scored better than the best checkpoint, otherwise ""."""
+        """Return a one-line remark if the networks at step 0 scored better than the best checkpoint, otherwise ""."""
         directions = {name: info.higher_is_better for name, info in self.score_info.items()}
         name = self.chosen_by([name for name, higher_is_better in directions.items() if higher_is_better is not None])
         is_initial = bool(self.metadata.get("init_from"))
@@ -127,7 +127,7 @@ def _quoted(arguments: list[str]) -> str:
 
 
 def read_run(path: Path, label: str) -> Run:
-    """Return the run in the directory `path`; if it cannot be read, a warning of the run has the reason."""
+    """Return the run in the directory `path`; if it cannot be read, the run has a warning with the reason."""
     try:
         refuse_links(path)
         return _read(RunDirectory(path), label)

@@ -152,7 +152,7 @@ def _load_moment(name: str, sources: Sequence[_Source]) -> Moment:
 
 
 def _load_grid(name: str, source: _Source) -> Grid:
-    """Return the grid called `name`, or else the grid of the nearest step; step 0 only if there is no other step."""
+    """Return the grid called `name`, or else that of the nearest step; step 0 is chosen only if there is no other."""
     label, run = source.label, source.run.label
     if name in source.files:
         return Grid(label, run, embed(source.files[name]))

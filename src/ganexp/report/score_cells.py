@@ -24,7 +24,7 @@ class BarScale:
 
 @dataclass(frozen=True)
 class Bar:
-    """The bar of a cell, in percent of the width of the cell.
+    """The bar of a cell; all distances are in percent of the width of the cell.
 
     Attributes:
         mean: the distance of the mean from the left side.
@@ -42,7 +42,7 @@ class ScoreCell:
     """One score of a configuration.
 
     Attributes:
-        text: the mean with half of its interval, or a dash if no run has the score.
+        text: the mean with half the width of its interval, or a dash if no run has the score.
         value: the number to sort by; None if no run has the score.
         bar: the bar; None if no run has the score.
         remark: the level of the interval and the standard deviation, or "one seed"; "" if no run has the score.

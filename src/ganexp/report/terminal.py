@@ -48,7 +48,7 @@ def label_lines(report: Report, width: int) -> list[str]:
 
 @contextmanager
 def numbered(report: Report) -> Iterator[None]:
-    """Let the sentences of a report call the configurations of `score_table` by their numbers within the block."""
+    """Let the sentences of a report name the configurations of `score_table` by row numbers until the block ends."""
     configurations = report.configurations[:MAX_ROWS]
     labels = [configuration.label for configuration in configurations]
     for number, configuration in enumerate(configurations, start=1):
@@ -109,7 +109,7 @@ def _scores(row: Row, columns: Sequence[Column]) -> list[str]:
 def verdict_lines(report: Report) -> list[str]:
     """Return the first verdicts on the scores of `score_table`, starting with separable configurations.
 
-    One more line counts the further verdicts. Another line counts the comparisons without enough seeds for a test.
+    One line counts the verdicts that are left out. Another line counts the comparisons without enough seeds for a test.
     """
     shown = [comparison for comparison in report.tested if comparison.column.evaluation != BEST]
     shown.sort(key=lambda comparison: not comparison.is_separable)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 def untrained_remark(
     scores: Mapping[str, Mapping[str, float]], name: str | None, higher_is_better: bool, is_initial: bool
 ) -> str:
-    """Return one line if the networks at step 0 scored better than the best checkpoint, otherwise "".
+    """Return a one-line remark if the networks at step 0 scored better than the best checkpoint, otherwise "".
 
     Args:
         scores: for each evaluation in run.json, its scores with their names as keys, and its step.

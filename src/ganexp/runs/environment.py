@@ -39,7 +39,8 @@ def now() -> str:
 def environment() -> dict[str, Any]:
     """Return the versions, machine, command line and commits of this process, in the format of run.json.
 
-    The command line is the one that was typed, also in a job of a sweep, where `sys.argv` has what a launcher needs.
+    The command line is the one that was typed, also in a job of a sweep, where `sys.argv` has the arguments that a
+    launcher needs.
 
     The commit of ganexp is separate from the commit of the repository in which the command was started, because this
     repository may be the user's.
@@ -74,7 +75,7 @@ def own_state(package: Path = PACKAGE) -> dict[str, Any]:
     if (package / COMMIT_FILE).exists():
         return json.loads((package / COMMIT_FILE).read_text(encoding="utf-8"))
     checkout = package.parents[1]
-    is_checkout = (checkout / ".git").exists()  # otherwise Git would find a repository around an installed package
+    is_checkout = (checkout / ".git").exists()  # without this test, Git could find a repository above the package
     return git_state(checkout) if is_checkout else {"commit": None, "dirty": False}
 
 
@@ -93,8 +94,8 @@ def _git(directory: Path, *arguments: str, without_programs: bool = False) -> st
     Args:
         directory: the directory in which Git runs.
         arguments: the command line after git.
-        without_programs: whether to ignore the programs that the settings of the checkout name: a file monitor, and
-            filters of file contents. The checkout may be a stranger's, and `git status` would run these programs.
+        without_programs: whether to ignore the programs that are named in the settings of the checkout: a file monitor,
+            and filters of file contents. The checkout may be a stranger's, and `git status` would run these programs.
     """
     settings = {"core.fsmonitor": "false"} | dict.fromkeys(_filters(directory), "") if without_programs else {}
     environ = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_COUNT": str(len(settings))}

@@ -52,7 +52,8 @@ def check_writable(path: str | Path) -> None:
 def _settings_of(path: str, places: Mapping[str, str]) -> list[str]:
     """Return the settings that change `path`.
 
-    This is the setting of `path` or of its nearest parent in `places`, or else every setting of a path inside `path`.
+    If `places` has `path` or parents of it, only the setting of the nearest one is returned. Otherwise, the settings of
+    all paths in `places` that are inside `path` are returned.
     """
     above = [place for place in places if _is_within(path, place)]
     if above:

@@ -77,7 +77,7 @@ def read_points(path: Path) -> tuple[list[Values], int]:
 
 
 def _point(line: str) -> Values | None:
-    """Return a logged point; None for any other line."""
+    """Return the logged point in `line`; None for a line without one."""
     try:
         point = json.loads(line)
     except (ValueError, RecursionError):

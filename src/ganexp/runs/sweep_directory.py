@@ -75,8 +75,8 @@ class SweepDirectory:
         """Take the lock, and write sweep.json or continue the existing sweep.
 
         Raises:
-            UserError: another process runs this sweep, or the directory has a sweep with other overrides, a
-                damaged record, or links that lead out of it.
+            UserError: another process runs this sweep, the directory has a sweep with other overrides, a record is
+                damaged, or a link leads out of the directory.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         refuse_links(self.path)

@@ -4,7 +4,7 @@ import time
 
 
 class TrainingClock:
-    """Count the seconds of training, including the earlier processes of a resumed run. The clock can be paused."""
+    """Count the seconds of training, including those of earlier processes of a resumed run. The clock can be paused."""
 
     def __init__(self) -> None:
         self.total = 0.0  # seconds counted before the clock was last started

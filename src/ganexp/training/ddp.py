@@ -31,7 +31,7 @@ class AveragedGradients(DDPStrategy):
         self._process_group_backend = self._get_process_group_backend()
 
     def configure_ddp(self) -> None:
-        """Give every process the weights of the first process, and leave the networks unwrapped."""
+        """Give every process the weights of the process with rank 0, and leave the networks unwrapped."""
         assert self.model is not None
         _sync_module_states(self.model)
         self.norms = [layer for layer in self.model.modules() if isinstance(layer, _BatchNorm)]

@@ -1,6 +1,6 @@
 """Train a generator, a discriminator and optional further networks with manual optimization.
 
-A call of `training_step` makes one step, that is, one generator update. Only this module lets optimizers step.
+A call of `training_step` makes one step, that is, one generator update. Only this module makes optimizer steps.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ class GAN(ScoredModule):
             [-1, 1]; `discriminator` maps images and labels or None to logits. The objective may train further networks.
         objective: the object that computes the named loss terms of each network.
         update_rule: the sequence of updates in a step.
-        optimizers: for each network by name, the function that creates an optimizer for its parameters.
+        optimizers: for each network name, the function that creates an optimizer for the network's parameters.
         latent: distribution of the latents.
         num_classes: number of classes of a conditional GAN; 0 trains without labels.
         steps: length of the run in generator updates.
@@ -47,7 +47,7 @@ class GAN(ScoredModule):
         pixel_range: range of the pixels of real images. With `unit`, [0, 1], generated images are clamped to this range
             before they are shown or scored.
         lr_decay: function that maps a share of the run to the factor of the learning rates; None keeps them constant.
-        clip_gradients: maximum gradient norm of each network by name; None or a missing entry means no clipping.
+        clip_gradients: for each network name, the maximum gradient norm; None or a missing entry means no clipping.
         averaged_generator: moving average of the generator to sample from; None samples from the trained generator.
         log_every: number of updates between two points at which values are logged, see `evaluate_by`.
         growth: function that maps a step to the stage of networks that grow; None leaves them at full size.
@@ -147,7 +147,7 @@ class GAN(ScoredModule):
         return {name: each.param_groups[0]["lr"] for name, each in zip(self.networks, optimizers, strict=True)}
 
     def on_fit_start(self) -> None:
-        """End immediately if the resumed run has already made all its steps."""
+        """End the training immediately if the resumed run is already done."""
         self.trainer.should_stop = self.is_done
 
     def on_train_start(self) -> None:
@@ -266,7 +266,7 @@ class GAN(ScoredModule):
         return Results(loss, {name: term.detach() for name, term in terms.items()}, self.objective.accuracies(batch))
 
     def _optimizers_by_network(self) -> dict[str, Any]:
-        """Return the optimizers by network. Lightning wraps only the generator's optimizer, to count the updates."""
+        """Return the optimizers, keyed by network name. Lightning wraps only the generator's, to count the updates."""
         optimizers = dict(zip(self.networks, cast(list, self.optimizers(use_pl_optimizer=False)), strict=True))
         return optimizers | {"generator": cast(list, self.optimizers())[0]}
 

@@ -73,7 +73,7 @@ def rank() -> int:
 
 
 def of_first(value: T) -> T:
-    """Return, in every process, the `value` of the first process."""
+    """Return, in every process, the `value` of the process with rank 0."""
     if count() == 1:
         return value
     values = [value]

@@ -19,7 +19,7 @@ COUNTERS = ("step", "d_steps", "images_seen")
 
 
 class ScoredModule(pl.LightningModule):
-    """A LightningModule whose validations score its samples. It counts steps itself, and logs values at these steps.
+    """A LightningModule whose validations score its samples. It counts steps itself, and uses this count in its logs.
 
     A subclass defines `sampling_generator`.
 

@@ -141,13 +141,13 @@ def make_trainer(
     for library in ("pytorch_lightning", "lightning_fabric"):  # both log remarks on the hardware at every start
         logging.getLogger(library).setLevel(logging.WARNING)
     if not torch.cuda.is_available():
-        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # else each step of an optimizer asks NVML, which is slow
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"  # else every optimizer step asks NVML for GPUs, which is slow
     given = dict(arguments or {})
     plugins: list[Plugin] = [AtomicCheckpointIO(root)]
     several = _several_processes(given, plugins)
     defaults: dict[str, Any] = {
         "num_sanity_val_steps": 0,
-        "inference_mode": False,  # the same as in evaluations within a training, so that callbacks see no difference
+        "inference_mode": False,  # as in the evaluations within a training, so that callbacks see no difference
         "log_every_n_steps": 0,  # the GAN logs by itself
         "enable_model_summary": False,
         "benchmark": True,
@@ -191,7 +191,7 @@ def required_callbacks() -> list[Callback]:
 
 
 def of_this_process(callbacks: Sequence[Callback]) -> list[Callback]:
-    """Return the callbacks that this process needs: in the first process all callbacks, in any other process some.
+    """Return the callbacks that this process needs: all of them in the process of rank 0, and only some in any other.
 
     All processes need Lightning's own callbacks, which exchange data between processes, and any other callback whose
     attribute `in_every_process` is True.
@@ -227,7 +227,7 @@ def checkpoint_callbacks(run_directory: RunDirectory, monitor: str | None, mode:
 
 
 def fit(trainer: pl.Trainer, gan: GAN, data: StreamData, checkpoint: Path | None) -> None:
-    """Train, starting from `checkpoint` if it is not None. Only tensors and plain values are loaded from this file.
+    """Train the GAN, starting from `checkpoint` if it is not None. Only tensors and plain values are loaded from it.
 
     Raises:
         SystemExit: a signal has stopped the training. The exit code is 128 plus the number of the signal, as in shells.
@@ -271,7 +271,7 @@ def validate(
                 f"out of memory in an evaluation: {first_line(error)}\nThe evaluation's batches have "
                 f"metrics.batch_size={data.validation_batch_size} images: use a smaller number"
             ) from error
-        gan.to(device)  # Lightning has moved the GAN to the CPU; pictures are drawn next
+        gan.to(device)  # Lightning has moved the GAN to the CPU, but the caller needs the GAN on `device`
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 A step is one generator update. A rule describes a step as a sequence of phases, which `training/gan.py` carries out:
 
     loss = yield Backward("discriminator", real="next")   # compute gradients; the loss comes back
-    yield Step("discriminator")                           # let the network's optimizer step
+    yield Step("discriminator")                           # make a step with the network's optimizer
 
 The loss is a tensor on the device, so a rule waits for the device only if it reads the loss. A rule keeps its state in
 attributes, and its method `state_dict` returns this state for every checkpoint. A step of the run has exactly one
@@ -34,7 +34,7 @@ class Backward:
         network: name of the network, as in the model's configuration.
         real: `next` takes a new batch of real images, `same` the batch of the previous phase.
         fakes: `fresh` draws new latents; `shared` uses the batch of images that is generated once per step.
-        part: number of the part of the batch, if the update computes its gradients in parts.
+        part: index of the part of the batch, if the update computes its gradients part by part.
     """
 
     network: str
@@ -221,7 +221,7 @@ class LossLimit(FixedRatio):
 
     @property
     def updates_per_step(self) -> int | None:
-        """The number of discriminator updates in a step: 1 if `limit` is None; otherwise None, as the losses decide."""
+        """The number of discriminator updates in a step: 1 if `limit` is None, or None if it depends on the losses."""
         return 1 if self.limit is None else None
 
     def state_dict(self) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def test_chosen_metrics_keep_their_other_settings():
 def test_two_values_of_one_setting_are_refused(metrics):
     for values in [("samples=40", "metrics.samples=null"), ("labels=reference", "metrics.labels=uniform")]:
         for first, second in (values, values[::-1]):
-            with pytest.raises(UserError, match=rf"^{values[0]} and {values[1]}: these are one setting"):
+            with pytest.raises(UserError, match=rf"^{values[0]} and {values[1]}: these are the same setting"):
                 adapted("ckpt=a", first, *metrics, second)
     equal, repeated = ("samples=4", "metrics.samples=4"), ("metrics.samples=3", "metrics.samples=4")
     assert adapted("ckpt=a", *metrics, *equal) == ["ckpt=a", *metrics, *["samples=4"] * 2]

@@ -179,7 +179,7 @@ def _peak(cfg: DictConfig, device: torch.device) -> float:
 
 
 def _checkpoints(cfg: DictConfig) -> int:
-    """Return how many checkpoints a run keeps without schedule.keep_at: the last and, if it has scores, the best."""
+    """Return how many checkpoints a run keeps besides schedule.keep_at: the last and, if it has scores, the best."""
     return 2 if cfg.metrics.extractor else 1
 
 

@@ -93,7 +93,7 @@ def _scores(
     real: Tensor,
     names: list[str] | None = None,
 ) -> Scores:
-    """Return the scores `names`, or all scores if `names` is None, for at most MAX_KEPT_SAMPLES samples.
+    """Return the scores named in `names`, or all scores if `names` is None, for at most MAX_KEPT_SAMPLES samples.
 
     Where scores need real images, the images `real`, uint8 (N, C, H, W), are repeated.
     """

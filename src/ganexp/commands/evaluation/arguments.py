@@ -37,7 +37,7 @@ def _without_metrics(arguments: Sequence[str]) -> list[str]:
     for name in OF_METRICS:
         both = [given[key] for key in (name, f"metrics.{name}") if key in given]
         if len({argument.partition("=")[2] for argument in both}) > 1:
-            raise UserError(f"{both[0]} and {both[1]}: these are one setting. Give one of the two")
+            raise UserError(f"{both[0]} and {both[1]}: these are the same setting. Give one of the two")
     adapted = []
     for argument in arguments:
         name = argument.partition("=")[0].removeprefix("metrics.")

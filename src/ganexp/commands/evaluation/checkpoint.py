@@ -1,4 +1,4 @@
-"""Score a checkpoint on samples from other latents than in training, and plot diagnostics."""
+"""Score a checkpoint on samples from latents that are not used in training, and plot diagnostics."""
 
 import json
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ Processes = Sequence["subprocess.Popen[bytes]"]
 
 @contextmanager
 def connected(cfg: DictConfig, run: RunDirectory) -> Iterator[None]:
-    """Connect the first process of a training with the other processes for the time of the block.
+    """Connect the first process (rank 0) of a training with the other processes for the time of the block.
 
     The other processes of this machine are started before the block and ended after it, unless a launcher has started
     them. A training on one device has no other processes.

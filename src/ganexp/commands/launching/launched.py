@@ -28,7 +28,7 @@ class Launch:
         size: number of all processes; None if it depends on the config.
         local_rank: number of this process among the processes of its machine.
         node: number of the machine; None if `rank` is known.
-        address: address of the machine of the first process.
+        address: address of the machine of the first process (rank 0).
         port: port at which the processes meet, on the machine of the first process.
         name: what distinguishes this training from others that meet at the same place: the id of torchrun's run, or the
             numbers of SLURM's job and step.

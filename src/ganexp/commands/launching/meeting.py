@@ -1,4 +1,4 @@
-"""Let the processes of a training meet: the first one hands out the config, and learns why another has failed."""
+"""Let the processes of a training meet: the first one (rank 0) hands out the config, and learns why another fails."""
 
 import json
 import signal
@@ -49,7 +49,7 @@ class Meeting:
         place: the address and port of the store.
         size: number of the processes; None if it is not known.
         name: what distinguishes this training from others that meet at the same place.
-        is_first: whether this is the first process.
+        is_first: whether this is the first process (rank 0).
     """
 
     def __init__(

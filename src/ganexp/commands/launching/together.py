@@ -1,4 +1,4 @@
-"""Run a command in the first of the processes that a launcher has started.
+"""Run a command in the first (rank 0) of the processes that a launcher has started.
 
 This module must not import torch at import time.
 """

@@ -1,4 +1,4 @@
-"""Train in a process that is not the first of its training. A launcher or `connection.py` has started this process.
+"""Train in a process other than the first (rank 0). A launcher or `connection.py` has started this process.
 
 The first process writes all files. It sends the config to the other processes, which therefore need no command line.
 """

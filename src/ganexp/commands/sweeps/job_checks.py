@@ -29,7 +29,7 @@ OF_EACH_JOB = ("mode", "overrides", "runtime", "job.num", "job.id", "job.overrid
 
 
 def check_jobs(config: DictConfig) -> bool:
-    """Check the jobs of a sweep before the first job starts, apart from wrong overrides.
+    """Check the jobs of a sweep before the first job starts, but do not report wrong overrides.
 
     Hydra itself reports wrong overrides, because it composes every job before it starts one.
 

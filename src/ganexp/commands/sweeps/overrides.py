@@ -77,7 +77,8 @@ def task_overrides(hydra_config: Any) -> list[str]:
     """Return the unchanged overrides of a run or sweep, without those of Hydra's own settings.
 
     Args:
-        hydra_config: Hydra's settings. Reading the list of overrides item by item would resolve ${…} in the overrides.
+        hydra_config: Hydra's settings. Their list of overrides is read as a whole, because reading single items would
+            resolve ${…} in the overrides.
     """
     overrides: Any = OmegaConf.to_container(hydra_config.overrides, resolve=False)
     return [str(override) for override in overrides["task"]]

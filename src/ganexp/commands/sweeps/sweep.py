@@ -196,7 +196,7 @@ class Sweep(Callback):
             self.descriptions.append({"overrides": overrides, **job_return.return_value})
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Print the table of a training sweep, or the descriptions.
+        """Print the table of a training sweep, or the descriptions that the jobs of `describe` have returned.
 
         Raises:
             SweepStopped: a job failed or is not finished, or there were no jobs.

@@ -31,7 +31,7 @@ def print_jobs(jobs: Jobs) -> None:
 
 
 def _best_job(jobs: Jobs) -> str | None:
-    """Return the job with the lowest objective; None if fewer than two jobs have an objective, or protocols differ."""
+    """Return the job with the lowest objective; None if fewer than two jobs have one, or if their protocols differ."""
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
     protocols = {(jobs[name].get("protocol") or {}).get("id") for name in objectives}
     if len(objectives) < 2 or len(protocols) > 1:
@@ -51,7 +51,7 @@ def _table(jobs: Jobs, labels: Mapping[str, str], best_job: str | None) -> Table
 
 
 def _best_scores(job: Mapping[str, Any]) -> dict[str, float]:
-    """Return the scores of a job's best checkpoint, without deviations and interval ends."""
+    """Return the scores of a job's best checkpoint, without standard deviations and interval ends."""
     info = job.get("score_info") or {}
     best = (job.get("scores") or {}).get("best") or {}
     shown = {name: value for name, value in best.items() if "spread_of" not in info.get(name, {})}

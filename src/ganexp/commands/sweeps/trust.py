@@ -1,4 +1,4 @@
-"""Refuse overrides in a stranger's sweep.json if they would run code, or reach files or servers elsewhere.
+"""Refuse overrides in a stranger's sweep.json that would use untrusted code, files or servers.
 
 This module must not import torch at import time.
 """
@@ -45,10 +45,12 @@ def refuse_unsafe(override: str, file: Path) -> None:
 
 
 def _refuse_forms(override: str, file: Path) -> None:
-    """Refuse flags, hidden or untrusted targets, and Hydra's own settings that SWEEPER_OVERRIDE does not match."""
+    """Refuse flags, untrusted targets, targets with ${…}, and Hydra's settings that SWEEPER_OVERRIDE does not match."""
     key = override.split("=")[0]
     if override.startswith("-") or ("hydra" in key and not SWEEPER_OVERRIDE.match(override)):
-        raise UserError(f"{file}: {override} is not a valid override of a stored sweep.")
+        raise UserError(
+            f"{file}: {override} is not a valid override of a stored sweep: it is a flag or a setting of Hydra itself."
+        )
     found = CODE_IN_OVERRIDE.search(override)
     if MADE_OF_TEXT.search(override) or (found and "$" in found[1]):
         raise UserError(
@@ -64,14 +66,16 @@ def _refuse_forms(override: str, file: Path) -> None:
 
 
 def _parts(override: str, file: Path) -> list[str]:
-    """Return an override, and the overrides for the jobs that it hands to Hydra's sweeper, if there are any."""
+    """Return an override, and each parameter of Hydra's sweeper that it sets, written as an override."""
     key, _, value = override.lstrip("+").partition("=")
     if key.startswith(f"{PARAMETERS}."):
         return [override, f"{key.removeprefix(f'{PARAMETERS}.')}={value}"]
     try:
         of_jobs = of_parameters(override)
     except HydraException:
-        raise UserError(f"{file}: {override} is not a valid override of a stored sweep.") from None
+        raise UserError(
+            f"{file}: {override} is not a valid override of a stored sweep: its value cannot be parsed."
+        ) from None
     if not of_jobs and re.search(r"hydra.*\bparams\b", override):
         raise UserError(f"{file}: {override} is not a valid override of a stored sweep: use +{PARAMETERS}={{…}}")
     return [override, *of_jobs]

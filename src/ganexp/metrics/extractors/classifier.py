@@ -145,7 +145,7 @@ def classifier_file(cache: Path, key: str) -> Path:
 
 
 def _read(file: Path, network: nn.Module, device: torch.device) -> dict[str, Any] | None:
-    """Return the content of `file`; None if the file is missing, damaged or from a network with other layers."""
+    """Return the content of `file`; None if it is missing, is damaged or comes from a network with other layers."""
     saved = read_cached(file, ("network", "weights", "accuracies"), device)
     return saved if saved is not None and saved["network"] == str(network) else None
 
