@@ -63,10 +63,13 @@ CASES = {
 
 
 def compose_case(overrides: Sequence[str]) -> DictConfig:
-    """Return the resolved config of a training run on synthetic images."""
+    """Return the resolved config of a training run on synthetic images, unless an override chooses another dataset."""
+    chosen = [*FAKE, *overrides]
+    if [each for each in chosen if each.startswith("data=")][-1] != "data=fake":
+        chosen = [each for each in chosen if not each.startswith("data.source.")]  # other datasets have other arguments
     schema.register()
     with initialize_config_dir(str(CONF), **VERSION_BASE):
-        return schema.resolve(compose("train", [*FAKE, *overrides]))
+        return schema.resolve(compose("train", chosen))
 
 
 def build_case(cfg: DictConfig, device: torch.device) -> tuple[GAN, ImageStream]:

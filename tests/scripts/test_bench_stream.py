@@ -4,8 +4,9 @@ from itertools import count, islice
 
 import pytest
 import torch
+from bench_cases import compose_case
 from bench_processes import seconds_a_step
-from bench_stream import OneByOne, endless, images_per_second
+from bench_stream import CASE, OneByOne, endless, images_per_second
 from helpers.config import config
 from torch.utils.data import DataLoader
 
@@ -26,6 +27,13 @@ def test_loader_has_the_images_of_the_stream():
     straight = torch.stack(list(OneByOne(image_set, False, "symmetric")))
     is_mirrored = [torch.equal(a.flip(-1), b) for a, b in zip(flipped, straight, strict=True)]
     assert 0 < sum(is_mirrored) < 24
+
+
+@pytest.mark.parametrize(
+    ("overrides", "images"), [((), 5000), (("data.source.size=40",), 40), (("data=digits", "data.flip=false"), 1438)]
+)
+def test_stream_of_any_dataset_can_be_timed(overrides, images):
+    assert len(build.build_image_set(compose_case([*CASE, *overrides]))) == images
 
 
 def test_images_per_second_counts_whole_batches(monkeypatch):
