@@ -211,7 +211,7 @@ def test_classes_that_are_numbers_keep_their_order(tmp_path):
             images("cat/train", 1) | images("cat/test", 1) | images("dog", 1),
             r"the folder cat is divided into splits, but dog/0.png is not in a split",
         ),
-        ({"a.avif": b"", "b.avif": b"", "c.tar.gz": b""}, r"no image in it(?s:.*)2 .avif, 1 .gz"),
+        ({"a.avif": b"", "b.avif": b"", "c.tar.gz": b""}, r"there is no image in it(?s:.*)2 .avif, 1 .gz"),
     ],
 )
 @pytest.mark.parametrize("write", [write_files, write_zip])

@@ -173,7 +173,7 @@ def is_hidden(path: str) -> bool:
 
 
 def _nothing_found(root: Path, passed_over: Counter[str]) -> str:
-    lines = [f"path={root}: no image in it (searched for {' '.join(FORMATS)})."]
+    lines = [f"path={root}: there is no image in it (ganexp searched for {' '.join(FORMATS)})."]
     if any(passed_over.values()):
         lines.append(f"Passed over: {counts_as_text(passed_over)}.")
     if passed_over[".zip"] and root.is_dir():

