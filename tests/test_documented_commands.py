@@ -44,7 +44,7 @@ def trainings():
 
 
 def first_values(overrides):
-    """Return the overrides of a sweep's first job, without Hydra's own overrides and without searched intervals."""
+    """Return the overrides of a sweep's first job, without Hydra's own overrides and without intervals to search."""
     chosen = []
     for override in OverridesParser.create().parse_overrides(overrides):
         key = override.get_key_element()
@@ -84,7 +84,7 @@ REPLACEMENTS = {
     "metrics.extractor.updates=2000": "metrics.extractor.updates=2",
     "schedule.steps=20000": "schedule.steps=102",
     "schedule.steps=60000": "schedule.steps=102",
-    "metrics/score=[fid,fid_interval]": "metrics/score=[fid]",  # the interval takes long
+    "metrics/score=[fid,fid_interval]": "metrics/score=[fid]",  # the interval takes long to compute
     "estimate=true": "estimate=true metrics=none schedule.batch_size=2 model=mlp",
     "sagan": "textbook",
     "sweep=losses": "sweep=losses loss=hinge",

@@ -193,7 +193,7 @@ def test_rollback_repeats_steps_with_other_random_numbers(tmp_path, failing):
 
 
 def test_rollback_continues_as_a_resumed_run_would(tmp_path, failing):
-    """The rollback also restores the best checkpoint that was kept together with the good checkpoint."""
+    """The rollback also restores best.ckpt, from the copy that was made together with the copy of last.ckpt."""
     run = RunDirectory(tmp_path / "run")
     ganexp(*failing, "schedule.steps=4", f"hydra.run.dir={run.path}", cwd=tmp_path)
     run.best.write_bytes(b"best of before")

@@ -81,7 +81,7 @@ def importable(tmp_path, monkeypatch):
 
 
 def interrupt(name, step, hook=BATCH, times=1):
-    """Return an override that adds a callback. When `step` steps are done, `hook` sends the signal `times` times."""
+    """Return an override that adds a callback whose method `hook` sends a signal `times` times after `step` steps."""
     node = f"{{_target_: interrupting.Interrupt, name: {name}, step: {step}, hook: {hook}, times: {times}}}"
     return f"+callbacks.at_{step}={node}"
 
@@ -138,7 +138,7 @@ def test_time_of_training_is_counted_over_an_interruption(whole, tmp_path, impor
     seconds = [point["axis/seconds"] for point in points]
     assert seconds == sorted(seconds)
     losses = [point["axis/seconds"] for point in points if "loss/generator" in point]
-    assert len(set(losses)) == 8  # the time differs at every point
+    assert len(set(losses)) == 8  # no two of these points have the same time
 
 
 def test_slurm_preemption_waits_for_the_end_of_the_step(tmp_path, importable, monkeypatch):

@@ -20,7 +20,7 @@ NAMES = [f"class {letter}" for letter in "abcdefghij"]
 
 
 def draw(tmp_path, gan, classes):
-    """Let the callbacks draw at an evaluation and at the end of the training."""
+    """Let the callbacks draw their pictures at an evaluation and at the end of the training."""
     labels = torch.arange(10).repeat_interleave(3)
     pixels = labels[:, None, None, None].expand(-1, 1, 8, 8).to(torch.uint8)
     cfg = config(*TINY, "callbacks=[sample_grids,interpolations]")

@@ -32,7 +32,7 @@ def test_settings_have_the_options_and_the_values(settings):
     assert settings["loss"] == "hinge"
     assert settings["metrics/score"] == "is,fid"
     assert settings["loss.adversarial"] == "Hinge"
-    assert settings["optimizer.generator.lr"] == 0.001  # also if this setting is not overridden
+    assert settings["optimizer.generator.lr"] == 0.001  # although no override sets this value
     assert settings["schedule.batch_size"] == 8
     assert settings["seed"] == 3
 

@@ -1,4 +1,4 @@
-"""The picture that shows what single components of a latent change in an image."""
+"""The picture that shows how single components of a latent change an image."""
 
 from types import SimpleNamespace
 

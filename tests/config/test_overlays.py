@@ -13,8 +13,8 @@ from ganexp.config.checks import PUBLISHED_ARGUMENTS
 from ganexp.config.overlays import check_overlay
 
 INCEPTION = "ganexp.metrics.extractors"
-# The settings in which CIFAR-10's default metric differs from the metric of the article on SAGAN, which as_published
-# chooses. Each entry is written as `setting: (corrected value, value as published)`.
+# The settings in which CIFAR-10's default metric differs from the metric of the article on SAGAN.
+# Each entry is written as `setting: (corrected value, value as published)`.
 METRICS = {
     "metrics.extractor._target_": (
         f"{INCEPTION}.inception.InceptionExtractor",
@@ -94,7 +94,7 @@ OVERLAYS = {
         "schedule.updates.fakes": ("fresh", "shared"),
     },
 }
-# No case refuses these settings of overlays, because every network or every update rule accepts them.
+# Keys of overlays that no network and no update rule refuses as an unknown argument.
 COMMON = {
     *("defaults", "published_cases", "range", "lr", "betas", "order", "fakes", "generator", "discriminator"),
     *("epsilon", "probabilities", "joint_batch"),

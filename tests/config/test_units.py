@@ -1,4 +1,7 @@
-"""A run's length and evaluation interval are in steps or in epochs; an override's unit replaces the options' unit."""
+"""A run's length and evaluation interval are given in steps or in epochs.
+
+The unit in an override replaces the unit that the chosen options use.
+"""
 
 import pytest
 from helpers.config import raw_config

@@ -31,7 +31,7 @@ PENALISED = ("wgan_gp_resnet", "sngan_cnn_r1", "dragan_replay")
 
 @pytest.fixture(autouse=True)
 def working_torch():
-    """Skip the tests if pretend tensors do not work, because a private part of torch has changed."""
+    """Skip the tests if pretend tensors do not work, for example because a private part of torch has changed."""
     if problem():
         pytest.skip(f"pretend CUDA tensors do not work with torch {torch.__version__}: {problem()}")
 

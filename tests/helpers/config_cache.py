@@ -96,7 +96,7 @@ def _from_a_head(merge: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
 
 
 def _unless_merged(load: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that loads an entry of Hydra's list of defaults, and returns a `_Merged` unchanged."""
+    """Return a function that loads an entry of Hydra's list of defaults, or returns the entry if it is a `_Merged`."""
 
     def call(loader: ConfigLoaderImpl, default: Any, repo: Any) -> Any:
         return default if isinstance(default, _Merged) else load(loader, default, repo)

@@ -72,7 +72,7 @@ def _content(content: bytes | int) -> bytes:
 
 
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
-    """Return the content of an image file in a format that Pillow writes."""
+    """Return the content of a file that stores `image` in the format `kind`, one of the formats that Pillow writes."""
     target = io.BytesIO()
     image.save(target, kind, **options)
     return target.getvalue()
@@ -142,7 +142,7 @@ def _packed_12_bits(values: np.ndarray) -> bytes:
 
 
 def pnm(kind: str, values: np.ndarray, largest: int) -> bytes:
-    """Return a binary PGM (`P5`) or PPM (`P6`) of values (H, W) or (H, W, 3) up to `largest`."""
+    """Return values (H, W) as a binary PGM (`P5`), or values (H, W, 3) as a binary PPM (`P6`); `largest` is white."""
     height, width = values.shape[:2]
     return f"{kind}\n{width} {height}\n{largest}\n".encode() + values.astype(">u2" if largest > 255 else "u1").tobytes()
 

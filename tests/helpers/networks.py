@@ -36,7 +36,7 @@ def layers_of(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Module]:
 
 
 def noise(*shape: int) -> Tensor:
-    """Return normal noise (4, *shape) in double precision: one entry per label of `LABELS`."""
+    """Return Gaussian noise (4, *shape) in double precision: one entry per label of `LABELS`."""
     return torch.randn(len(LABELS), *shape, dtype=torch.double)
 
 

@@ -6,7 +6,7 @@ from ganexp.cli import CONF
 
 
 def options(group):
-    """Return the names of the YAML files below a directory of conf, such as hinge and penalty/r1 for loss."""
+    """Return the names of the YAML files below a directory of conf, such as hinge and penalty/r1 below conf/loss."""
     return sorted(str(file.relative_to(CONF / group).with_suffix("")) for file in (CONF / group).rglob("*.yaml"))
 
 

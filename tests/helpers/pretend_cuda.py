@@ -108,7 +108,8 @@ class PretendCuda(TorchDispatchMode):
     def _device_of(self, tensor):
         """Return the device of a tensor; in place of "cuda:0", return "meta" unless autocast asks.
 
-        A question from within autocast's wrapper of an operation comes from autocast.
+        While an enabled autocast handles an operation, a call counts as a question of autocast, unless the tensor is a
+        result of the last operation.
         """
         wrapped = torch._C._dispatch_tls_is_dispatch_key_excluded(torch._C._dispatch_key_parse("AutocastCUDA"))
         autocast_asks = bool(self.autocasts and self.autocasts[-1]) and wrapped and id(tensor) not in self._just_made

@@ -1,4 +1,4 @@
-"""Feature extractors and references without networks or files, and functions to score given features."""
+"""Feature extractors and references without networks or files, and functions that score given features."""
 
 import resource
 from collections.abc import Callable, Sequence
@@ -84,7 +84,7 @@ def make_reference(features: Tensor, fingerprint: str = "real") -> Reference:
 
 
 def make_scores(factories, references, samples, extractor, **options) -> Scores:
-    """Return the `Scores` that `factories` make, with `splits` 10.
+    """Return a `Scores` with the scores that `factories` make, and with `splits=10`.
 
     `references` are the features of real images: a dictionary with a tensor for each split, or the tensor of the train
     split alone. If `num_classes` is given without `labels`, the samples cycle through the classes. If `real_images` is

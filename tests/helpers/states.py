@@ -5,7 +5,8 @@ import time
 
 import torch
 
-# A small run with everything that a checkpoint must hold: flips, batch norm, dropout, labels, averaged weights, scores.
+# A small run with everything whose state a checkpoint must hold: flips, batch norm, dropout, labels, averaged weights,
+# scores.
 WITH_STATE = (
     "schedule.evaluate_every=20",
     "schedule.batch_size=32",

@@ -1,4 +1,4 @@
-"""Commands that read a stranger's files run no code from them, and open no file outside of their directory."""
+"""Commands run no code from a stranger's files, and open no file outside of the directory of these files."""
 
 import json
 import os

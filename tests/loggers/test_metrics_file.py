@@ -53,7 +53,7 @@ def test_full_disk_is_named_with_the_file(tmp_path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, before[1]))
     try:
-        for _ in range(2):  # only a part of the first line fits into the file
+        for _ in range(2):  # the first call writes only a part of its line, and the second call writes nothing
             with pytest.raises(OSError, match=r"File too large|No space left") as raised:
                 logger.log_metrics({"loss/generator": 1.0}, 5)
             assert raised.value.filename == str(tmp_path / "metrics.jsonl")

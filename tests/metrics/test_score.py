@@ -113,7 +113,7 @@ def test_score_keeps_as_many_samples_as_it_declares(name):
 
 @every_score
 def test_score_of_its_minimum_of_images_is_finite(name):
-    """The minimum of images that a score declares is enough to compute each of its values."""
+    """The minimum numbers of images that a score declares are enough to compute each value of the score."""
     minimum = minimum_of(name)
     images, count = max(minimum.images, CLASSES * minimum.of_class), max(minimum.samples, CLASSES * minimum.of_class)
     generator = torch.Generator().manual_seed(0)

@@ -22,7 +22,7 @@ from ganexp.models.autoencoder import Discriminator
 
 
 def test_count_is_that_of_the_layers():
-    """Count the parameters by hand for images of 32x32 pixels.
+    """The parameters are counted by hand for images of 32x32 pixels.
 
     Each triple below contains the input channels, the output channels and the kernel area of a layer.
     """

@@ -49,7 +49,7 @@ def test_published_counts(network, published):
 
 
 def test_library_generator_count_is_that_of_its_layers():
-    """Count the parameters by hand for images of 32x32 pixels, first without norms, then with norms.
+    """The parameters are counted by hand for images of 32x32 pixels, first without norms, then with norms.
 
     Each triple below contains the input channels, the output channels and the kernel area of a layer.
     """

@@ -27,7 +27,7 @@ either_mode = pytest.mark.parametrize("training", [False, True], ids=["eval", "t
 
 
 def test_counts_are_those_of_the_layers():
-    """Count the parameters by hand for images of 32x32 pixels; the discriminator's last norm has no scale."""
+    """The parameters are counted by hand for images of 32x32 pixels; the discriminator's last norm has no scale."""
     convolutions = [(3, 32, 9), (32, 64, 16), (64, 128, 16), (128, 256, 16), (256, 512, 16)]
     of_convolutions = sum(inputs * outputs * area + outputs for inputs, outputs, area in convolutions)
     of_norms = 2 * (64 + 128 + 256) + 512

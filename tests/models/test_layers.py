@@ -1,4 +1,4 @@
-"""Layers that several networks share."""
+"""Layers that several networks use."""
 
 import pytest
 import torch

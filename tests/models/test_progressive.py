@@ -20,13 +20,13 @@ def random_biases(network):
 
 
 def side_and_share(stage):
-    """Return the side of a stage's images and the newest level's share in the mixture; the full side is 32 pixels."""
+    """Return the side of a stage's images, at most 32, and the share with which the newest level is mixed in."""
     table = {0: (4, 1), 1: (8, stage - 1), 2: (8, 1), 3: (16, stage - 3), 4: (16, 1), 5: (32, stage - 5)}
     return table.get(int(stage), (32, 1))
 
 
 def equalised(x, layer, padding=0):
-    """Multiply x by √(2 / inputs), and return the layer's convolution or linear map of the product."""
+    """Multiply x by √(2 / inputs), and apply the layer's convolution or linear map to the product."""
     x = x * (2 / layer.weight[0].numel()) ** 0.5
     if layer.weight.ndim == 2:
         return F.linear(x, layer.weight, layer.bias)

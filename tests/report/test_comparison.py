@@ -78,7 +78,7 @@ def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
         for seed, fid in enumerate(fids):
             make_run(tmp_path / f"{index}-{seed}", text, seed, fid)
     content = Report.from_runs(collect([tmp_path]))
-    # For the two seeds, the FIDs of the three pairs differ by 19 and 21, by 20 and 24, and by 1 and 3.
+    # For the two seeds, the FIDs differ by 19 and 21 in one pair, by 20 and 24 in another, and by 1 and 3 in the third.
     p_of_fid = [1 - 2 / math.pi * math.atan(t) for t in (20, 11, 2)]
     main = sorted(each.p for each in content.comparisons if each.column == content.main)
     assert main == pytest.approx([3 * p_of_fid[0], 2 * p_of_fid[1], p_of_fid[2]])

@@ -1,4 +1,7 @@
-"""The page in a browser, opened from disk: it sorts, filters and draws, and executes no code from a run's files."""
+"""The page in a browser, opened from disk.
+
+It sorts and filters rows, draws curves, and executes no code from a run's files.
+"""
 
 import json
 import shutil

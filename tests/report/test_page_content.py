@@ -128,5 +128,5 @@ def test_text_from_runs_is_not_markup(page_directory):
     ]
     assert "default-src 'none'" in page
     links = re.findall(r'(?:src|href)="(?!#|data:)([^"]*)"', page)
-    # The link is relative, and its special characters are quoted.
+    # The link is relative, and its special characters are percent-encoded.
     assert links == ["../%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E/nearest.png"]

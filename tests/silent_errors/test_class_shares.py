@@ -108,7 +108,7 @@ def protocol_of(run: Path) -> dict:
 
 @pytest.mark.slow
 def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
-    """With 900 and 100 images in two classes, the FID is near 0, but not if each class has equally many samples."""
+    """With 900 and 100 images in two classes, the FID is near 0, but not if both classes have equally many samples."""
     write(project / "two.zip", {"a": 900, "b": 100})
     done = ganexp(*TRAIN, "data.path=two.zip", "metrics.samples=1000", cwd=project)
     assert "classes of the scored samples, in the same proportions as in the train split: a 900, b 100" in done.stdout

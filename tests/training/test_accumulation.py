@@ -90,7 +90,7 @@ def test_parts_train_as_the_whole_batch(case):
 
 
 def test_sum_of_parts_trains_differently():
-    """If gradients were summed instead of averaged, the weights would differ, even with Adam."""
+    """If gradients were summed instead of averaged, the weights would not be those of whole batches, even with Adam."""
     whole = trained("plain", 1)
     with mock.patch.object(torch, "_foreach_div", lambda sums, parts: sums):
         parts = trained("plain", PARTS)

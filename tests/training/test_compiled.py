@@ -127,7 +127,7 @@ def test_compiled_parts_of_a_batch_equal_plain_ones(capsys):
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_lost_second_order_gradients_are_found(precision, monkeypatch, capsys):
-    """In half precision, the gradient penalty's weight is so small that rounding outweighs the penalty."""
+    """In half precision, this test gives the penalty so small a weight that rounding errors outweigh the penalty."""
     weight = 10 if precision == "32-true" else 0.003
     words = (*GRADIENT_PENALTY, f"loss.penalties.gradient_penalty.weight={weight}")
 

@@ -73,7 +73,7 @@ def test_progress_bar_is_one_of_the_callbacks_or_none(tmp_path, flags):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="torch asks an existing GPU for its state in every step")
 def test_steps_of_optimizers_do_not_ask_for_gpus(tmp_path, flags, monkeypatch):
-    """Lightning lets torch ask NVML for GPUs in each step of an optimizer, and this takes as long as a small step."""
+    """Lightning makes torch ask NVML for GPUs in each step of an optimizer, which is slow; ganexp stops this."""
     monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     weight = torch.nn.Parameter(torch.zeros(2))
     optimizer, asked = torch.optim.Adam([weight], fused=True), []

@@ -23,7 +23,7 @@ class InstanceNoise(nn.Module):
         0.1
     """
 
-    deviation: Tensor  # a scalar, which checkpoints include
+    deviation: Tensor  # a scalar, saved in checkpoints
 
     def __init__(self, std: NonNegativeFloat, end: UnitInterval = 1.0) -> None:
         super().__init__()

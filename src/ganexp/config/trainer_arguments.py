@@ -74,7 +74,7 @@ def reason_against(key: str) -> str | None:
 
 
 def reasons_against_values(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line with the reason for each refused value of `trainer` whose refusal needs an explanation.
+    """Yield a line for each value of `trainer` that VALUE_REASONS refuses; the line gives the reason.
 
     The schema checks the allowed range of every value.
     """

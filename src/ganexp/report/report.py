@@ -186,7 +186,7 @@ class Report:
 
     @property
     def tested_by_others(self) -> list[Comparison]:
-        """Return the comparisons by scores other than the main score that have enough seeds for a test."""
+        """Return the comparisons that have enough seeds for a test, without those by the main score."""
         return [comparison for comparison in self.tested if comparison.column != self.main]
 
     @property

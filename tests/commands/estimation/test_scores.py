@@ -14,17 +14,17 @@ BASE = ("metrics.samples=200", "metrics.extractor.updates=3", "trainer=cpu")
 seen = []
 
 
-class MeanBlue(Score):
+class MeanPixel(Score):
     """The mean of all pixels, which lie in [-1, 1]. `update` appends its arguments to `seen`."""
 
     def update(self, images, indices, labels):
         seen.append((images, indices, labels))
 
     def compute(self):
-        return {"mean_blue": torch.cat([images for images, _, _ in seen]).mean()}
+        return {"mean_pixel": torch.cat([images for images, _, _ in seen]).mean()}
 
     def value_names(self):
-        return ["mean_blue"]
+        return ["mean_pixel"]
 
 
 class Extremes(Score):
@@ -52,7 +52,7 @@ def timed(tmp_path, *overrides):
 
 def test_score_that_names_images_gets_images(tmp_path):
     seen.clear()
-    names = ("MeanBlue", "Extremes")
+    names = ("MeanPixel", "Extremes")
     extra = [f"+metrics.scores.{name.lower()}._target_={__name__}.{name}" for name in names]
     result = timed(tmp_path, "model.conditional=true", *extra)
     assert result.seconds > 0

@@ -70,7 +70,7 @@ def test_restarted_training_meets_anew_with_the_begun_run(tmp_path):
     of_other = replace(launch, rank=1, local_rank=1)
     assert run_of(first, meet(of_other)).cfg.seed == 3
     with ThreadPoolExecutor() as pool:
-        run = pool.submit(meet(of_other).run)  # the other process is there before the first one
+        run = pool.submit(meet(of_other).run)  # the process of rank 1 arrives before the process of rank 0
         again = meet(launch)
         assert again.begun_run() is None  # the directory has no run.json, as if the run had been removed
         (tmp_path / "run.json").touch()
@@ -175,7 +175,7 @@ def test_processes_that_do_not_arrive_are_counted(meetings, monkeypatch):
 
 def test_first_process_waits_until_others_know_the_exit_code(meetings):
     first, other = meetings
-    first.size = None  # the size is not known when users start the processes on several machines
+    first.size = None  # the number of processes is not known if users start them on several machines
     with ThreadPoolExecutor() as pool:
         code = pool.submit(other.run)
         time.sleep(0.3)

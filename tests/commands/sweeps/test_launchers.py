@@ -23,7 +23,7 @@ def test_joblib_shares_the_cores_and_prunes_jobs(tmp_path, monkeypatch, capfd):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     swept = tmp_path / "swept"
     launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=swept", "sweep.prune=true")
-    rates = "optimizer.generator.lr=0.001,1e30,1e-9,0.002,0.003,0.03"  # the second job diverges, the last is the worst
+    rates = "optimizer.generator.lr=0.001,1e30,1e-9,0.002,0.003,0.03"  # the second job diverges, the last is pruned
     done = ganexp("-m", rates, *FAST, *launcher, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert "1 of 6 jobs failed" in done.stderr

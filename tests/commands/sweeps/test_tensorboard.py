@@ -91,6 +91,6 @@ def test_hyperparameters_are_the_choices_and_settings(ask):
     assert {row["loss"] for row in settings} == {"hinge", "non_saturating", "wgan_gp"}
     assert {row["1 seed"] for row in settings} == {1, 2}
     assert all("1 schedule.batch_size" in row for row in settings)
-    assert all("1 optimizer.generator.lr" in row for row in settings)  # also if a job does not override this setting
+    assert all("1 optimizer.generator.lr" in row for row in settings)  # although no job overrides this setting
     metrics = {metric["name"]["tag"] for metric in groups[0]["metricValues"]}
     assert {"2 final/best/fid_classifier", "2 final/last/is_classifier"} <= metrics

@@ -54,7 +54,7 @@ def test_failed_download_is_reported_with_advice():
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Return a function that saves weights in a file with a hash in its name and returns the address of the file."""
+    """Return a function that saves weights in a file whose name contains a hash, and returns the file's address."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
 
     def publish(digest=None):

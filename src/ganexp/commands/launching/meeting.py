@@ -1,4 +1,4 @@
-"""Let the processes of a training meet: the first one (rank 0) hands out the config, and learns why another fails."""
+"""Connect the processes of a run: the first one (rank 0) hands out the config, and learns why another process fails."""
 
 import json
 import signal
