@@ -90,7 +90,7 @@ def test_parts_train_as_the_whole_batch(case):
 
 
 def test_sum_of_parts_trains_differently():
-    """If gradients were summed instead of averaged, the weights would not be those of whole batches, even with Adam."""
+    """If the parts' gradients were summed, not averaged, training would give other weights, even with Adam."""
     whole = trained("plain", 1)
     with mock.patch.object(torch, "_foreach_div", lambda sums, parts: sums):
         parts = trained("plain", PARTS)
@@ -178,7 +178,7 @@ def test_out_of_memory_in_an_evaluation_names_its_batch_size():
 
 
 def test_shared_images_are_not_generated_again():
-    """G's update cannot be repeated in parts if it uses the images of D's update: these are one whole batch."""
+    """An update of G that uses the images of D's update cannot be repeated in parts: they were generated as a whole."""
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
     with limited(4):
         bench.step()

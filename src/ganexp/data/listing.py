@@ -76,7 +76,7 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
     if not layout.images["train"]:
         raise UserError(
             f"path={path}: there are test images, but no images in a folder `train`.\n"
-            "Rename a folder to train, or give the path of the folder with the training images."
+            "Rename the folder with the training images to `train`, or give its path."
         )
     warnings = list(layout.warnings)
     known = sort_names(name for _, name in layout.images["train"] if name is not None)
