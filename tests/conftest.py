@@ -17,8 +17,8 @@ import pytest  # noqa: E402
 
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)  # no deadline, for slow machines
 hypothesis.settings.load_profile("repeatable")
-signal.signal(signal.SIGINT, signal.default_int_handler)  # because a shell lets background processes ignore SIGINT
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # because nohup lets the process ignore SIGHUP
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start background processes with SIGINT ignored
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup makes the process ignore SIGHUP
 
 
 def pytest_collection_finish() -> None:

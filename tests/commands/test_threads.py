@@ -54,4 +54,6 @@ def test_busy_machine_is_reported(monkeypatch, capsys, load, says):
     monkeypatch.setattr(threads.os, "getloadavg", lambda: (load, 0.0, 0.0))
     monkeypatch.setattr(threads.os, "cpu_count", lambda: 4)
     threads.warn_of_busy_machine(2)
-    assert ("the machine is busy" in capsys.readouterr().out) == says
+    printed = capsys.readouterr().out
+    assert ("the machine is busy" in printed) == says
+    assert ("the run has trainer.threads=2" in printed) == says

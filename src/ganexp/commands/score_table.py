@@ -44,8 +44,8 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
     needed = max((score.fewest_images or 0 for score in scores.scores.values()), default=0)
     if fewest < needed:
         say_once(
-            f"warning: {fewest:,} {counts[fewest]} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare this score only "
-            "with scores of as many images, or use KID"
+            f"warning: {fewest:,} {counts[fewest]} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare such scores "
+            "only if they are computed from the same number of images, or use KID"
         )
 
 

@@ -92,6 +92,6 @@ def warn_of_busy_machine(threads: int) -> None:
     if load + threads > cores + 1:  # starting this program adds less than 1 to the load
         fewer = " Fewer threads may be faster: trainer.threads=1" if threads > 1 else ""
         say_once(
-            f"warning: the machine is busy, so this run will be slow: other programs use so many cores that "
-            f"fewer than trainer.threads={threads} are free.{fewer}"
+            f"warning: the machine is busy, so this run may be slow: the run has trainer.threads={threads}, and other "
+            f"programs leave fewer cores than that.{fewer}"
         )

@@ -101,5 +101,5 @@ class ClassHead(nn.Module):
 
 
 def squeeze_logit(logits: Tensor) -> Tensor:
-    """Return logits (N, 1) as (N,), and (N, L) with several logits unchanged."""
+    """Return logits (N, 1) as (N,); return logits (N, L) with L > 1 unchanged."""
     return logits.squeeze(1) if logits.shape[1] == 1 else logits

@@ -14,7 +14,7 @@ from ganexp.report.statistics import LEVEL_TEXT
 
 STATISTICS = ("n", "mean", "sd", "low", "high")  # fields of Summary: the columns of table.csv for each score
 FORMULA_STARTS = ("=", "+", "-", "@")  # characters by which spreadsheets recognise a formula
-# What Markdown would read as markup. A bracket is markup only at the end of a link, and < only at the start of a tag.
+# What Markdown would read as markup: "]" only at the end of a link's text, and "<" only at the start of a tag.
 MARKUP = re.compile(r"[\\|`*]|\](?=[(\[:])|<(?=[A-Za-z/!?])|^[>#]")
 
 

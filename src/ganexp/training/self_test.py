@@ -37,7 +37,7 @@ def difference(
     compared: the norm of their difference is divided by the norm of the gradient from `plain`.
 
     Args:
-        tested: function that computes the gradients of `parameters` in the way to test.
+        tested: function that computes the gradients of `parameters` in the way that is being tested.
         plain: function that computes the same gradients in the plain way.
         parameters: the parameters of the network that is updated.
         state: the state in which both functions start; it is not restored at the end.

@@ -15,7 +15,7 @@ def end(code):
 
 @pytest.fixture
 def calls(tmp_path, monkeypatch):
-    """Return the file to which a pretended `scontrol` writes its arguments."""
+    """Return the file to which a stand-in for `scontrol` writes its arguments."""
     script = tmp_path / "scontrol"
     script.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\n')
     script.chmod(0o755)
