@@ -36,6 +36,9 @@ def test_run_is_evaluated_at_its_end(tmp_path, steps, every, expected):
     assert checkpoint["ganexp"]["step"] == checkpoint["global_step"] == steps  # Lightning counts the same steps
     assert json.loads((run / "run.json").read_text())["scores"]["last"]["step"] == steps
     assert f"step {steps}/{steps}" in text
+    assert (
+        "; evaluated at its start and end\n" if every > steps else "; evaluated every 2 steps, and at the end\n"
+    ) in text
     assert "nothing to do" in ganexp("resume", "run", cwd=tmp_path).stdout
 
 

@@ -46,10 +46,20 @@ def test_finding_names_similar_and_untested_configurations(tmp_path, hinge, wgan
         path, groups = tmp_path / loss / str(seed), {"loss": loss, "data": "digits"}
         make_run(path, template(f"loss={loss}"), seed, fid, groups=groups)
     assert finding(content_of(tmp_path)) == (
-        "By the mean fid_classifier (last evaluation), loss=hinge is better than loss=wgan_gp (t test with Holm's "
-        "correction, p < 0.05), but its difference from loss=wgan is not significant, and a test against "
-        "loss=least_squares needs at least two seeds of both."
+        "By the mean fid_classifier (last evaluation), loss=hinge is better than loss=wgan_gp (paired t test "
+        "over 3 seeds with Holm's correction, p < 0.05), but its difference from loss=wgan is not significant, and a "
+        "test against loss=least_squares needs at least two seeds of both."
     )
+
+
+def test_finding_names_the_test_of_different_seeds(tmp_path, hinge, wgan_gp):
+    for loss, text, seeds, fids in (
+        ("hinge", hinge, (0, 1, 2), (20.0, 20.1, 20.3)),
+        ("wgan_gp", wgan_gp, (7, 8), (60, 61)),
+    ):
+        for seed, fid in zip(seeds, fids, strict=True):
+            make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss, "data": "digits"})
+    assert "(Welch's t test over 2 seeds with Holm's correction, p < 0.05)" in finding(content_of(tmp_path))
 
 
 def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):
@@ -128,4 +138,4 @@ def test_finding_counts_the_others_instead_of_naming_all(tmp_path, hinge, wgan_g
         for seed, fid in enumerate((60.0, 60.2, 60.3)):
             groups = {"loss": loss, "data": "digits"}
             make_run(tmp_path / loss / str(seed), template(f"loss={loss}"), seed, fid, groups=groups)
-    assert "loss=hinge is better than the other 3 configurations (t test" in finding(content_of(tmp_path))
+    assert "loss=hinge is better than the other 3 configurations (paired t test over 3" in finding(content_of(tmp_path))

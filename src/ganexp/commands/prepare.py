@@ -91,7 +91,10 @@ def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
     in_epochs = "" if epochs is None else f", that is {count(epochs, 'epoch')} of {batches}"
     late = [str(epoch) for epoch in schedule.keep_at if epochs is not None and epoch > epochs]
     not_kept = f"\nschedule.keep_at: the run ends before epoch {', '.join(late)}" if late else ""
-    return f"length: {length}{in_epochs}; evaluated every {count(schedule.evaluate_every, unit)}{not_kept}"
+    every = count(schedule.evaluate_every, unit)
+    is_short = schedule.evaluate_by == "steps" and schedule.evaluate_every >= schedule.steps
+    evaluated = "evaluated at its start and end" if is_short else f"evaluated every {every}, and at the end"
+    return f"length: {length}{in_epochs}; {evaluated}{not_kept}"
 
 
 def check_only(cfg: DictConfig) -> None:

@@ -46,13 +46,13 @@ def finding(report: Report) -> str:
         return f"The runs do not record which direction of {name} is better, so the configurations are not ranked."
     first = ranked[0].configuration
     against = _against(first, report.comparisons, report)
-    beaten = [other for other, comparison in against if comparison.is_separable]
+    beaten = [(other, comparison) for other, comparison in against if comparison.is_separable]
     untested = [other for other, comparison in against if comparison.p is None]
     similar = [other for other, comparison in against if comparison.p is not None and not comparison.is_separable]
     parts = []
     if beaten:
-        test = f"t test with Holm's correction, p < {SIGNIFICANCE}"
-        parts.append(f"By the mean {name}, {first.label} is better than {_names(beaten, len(against))} ({test})")
+        names, test = _names([other for other, _ in beaten], len(against)), _test([each for _, each in beaten])
+        parts.append(f"By the mean {name}, {first.label} is better than {names} ({test})")
     else:
         parts.append(f"{first.label} has the best mean {name}")
     if similar:
@@ -117,6 +117,14 @@ def _against(
         if comparison.column == report.main and first in (comparison.first, comparison.second):
             found.append((comparison.second if comparison.first is first else comparison.first, comparison))
     return found
+
+
+def _test(comparisons: Sequence[Comparison]) -> str:
+    """Return the kind of the t test, the smallest number of seeds, Holm's correction and the significance level."""
+    kinds = {comparison.difference.kind for comparison in comparisons}
+    kind = {"paired": "paired t test", "Welch": "Welch's t test"}[kinds.pop()] if len(kinds) == 1 else "t tests"
+    seeds = min(min(comparison.difference.n) for comparison in comparisons)
+    return f"{kind} over {seeds} seeds with Holm's correction, p < {SIGNIFICANCE}"
 
 
 def _names(configurations: Sequence[Configuration], others: int) -> str:
