@@ -24,8 +24,8 @@ from ganexp.config.instantiate import check, instantiate
 from ganexp.errors import UserError
 
 # The groups with settings of the LightningModule.
-OF_THE_GAN = ("data", "model", "loss", "augment", "schedule", "optimizer", "trainer", "as_published")
-GROUPS = (*OF_THE_GAN, "metrics", "callbacks", "logger", "debug")
+OF_THE_GAN = ("data", "model", "loss", "augment", "schedule", "optimizer", "trainer", "as_published", "debug")
+GROUPS = (*OF_THE_GAN, "metrics", "callbacks", "logger")
 LISTS = ("augment", "callbacks", "logger", "metrics/score")  # groups of which several options can be chosen
 EVERY_OPTION = [(group, option) for group in GROUPS for option in options(group)]
 DATASETS = {

@@ -59,7 +59,10 @@ def test_finding_names_the_test_of_different_seeds(tmp_path, hinge, wgan_gp):
     ):
         for seed, fid in zip(seeds, fids, strict=True):
             make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss, "data": "digits"})
-    assert "(Welch's t test over 2 seeds with Holm's correction, p < 0.05)" in finding(content_of(tmp_path))
+    assert "(Welch's t test over at least 2 seeds with Holm's correction, p < 0.05)" in finding(content_of(tmp_path))
+    for seed, fid in ((0, 90.0), (1, 90.1), (2, 90.3)):
+        make_run(tmp_path / "wgan" / str(seed), template("loss=wgan"), seed, fid, groups={"loss": "wgan"})
+    assert "(t tests over at least 2 seeds with Holm's correction, p < 0.05)" in finding(content_of(tmp_path))
 
 
 def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):

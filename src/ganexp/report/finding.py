@@ -123,7 +123,8 @@ def _test(comparisons: Sequence[Comparison]) -> str:
     """Return the kind of the t test, the smallest number of seeds, Holm's correction and the significance level."""
     kinds = {comparison.difference.kind for comparison in comparisons}
     kind = {"paired": "paired t test", "Welch": "Welch's t test"}[kinds.pop()] if len(kinds) == 1 else "t tests"
-    seeds = min(min(comparison.difference.n) for comparison in comparisons)
+    sizes = {size for comparison in comparisons for size in comparison.difference.n}
+    seeds = f"{min(sizes)}" if len(sizes) == 1 else f"at least {min(sizes)}"
     return f"{kind} over {seeds} seeds with Holm's correction, p < {SIGNIFICANCE}"
 
 
