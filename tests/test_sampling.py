@@ -76,7 +76,7 @@ def test_numbers_of_labels_are_the_shares(count, shares, expected):
 
 
 def test_first_labels_have_the_shares_of_all():
-    """FID at fewer samples, KID and precision use only the first samples."""
+    """Some scores, such as KID, use only the first samples, whose classes must have the same shares as those of all."""
     labels = sample_labels(1000, [70, 20, 10])
     assert labels[:100].bincount().tolist() == [70, 20, 10]
     assert labels[:10].bincount().tolist() == [7, 2, 1]

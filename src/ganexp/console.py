@@ -32,7 +32,7 @@ LOG_WIDTH = 200  # characters in a line of a table in the log of a run
 LINE_EVERY = 20  # seconds between two lines of progress, if the output is not a terminal
 CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
 
-_said: ContextVar[Path | None] = ContextVar("said", default=None)  # the file of lines not to print again
+_said: ContextVar[Path | None] = ContextVar("said", default=None)  # the file that lists the lines already printed
 _prefix: ContextVar[str] = ContextVar("prefix", default="")  # text before each printed line
 
 

@@ -54,7 +54,7 @@ def gradient_norm_key(network: str) -> str:
 
 
 def objective_key(name: str) -> str:
-    """Return the key of another value that the objective logs, such as objective/k for BEGAN's k."""
+    """Return the key of a value that the objective logs besides its losses, such as objective/k for BEGAN's k."""
     return f"{OBJECTIVE}{name}"
 
 

@@ -181,7 +181,7 @@ def test_rollback_repeats_steps_with_other_random_numbers(tmp_path, failing):
     done = [ganexp(*failing, *options, f"hydra.run.dir=run{number}", cwd=tmp_path) for number in (1, 2)]
     ganexp(*failing, "callbacks=progress", "schedule.steps=4", "hydra.run.dir=plain", cwd=tmp_path)
     first, second, plain = (tmp_path / name for name in ("run1", "run2", "plain"))
-    assert "stopped at step 4 by callbacks.guard.action=rollback after 2 rollbacks: floor" in done[0].stdout
+    assert "stopped at step 4 by callbacks.guard.action=rollback after 2 rollbacks. Failures: floor" in done[0].stdout
     assert json.loads((first / "run.json").read_text())["rollbacks"] == [{"from": 4, "to": 2}] * 2
     assert logged_points(first) == logged_points(second)
     assert same_state(last_checkpoint(first)["state_dict"], last_checkpoint(second)["state_dict"])
@@ -228,7 +228,7 @@ def test_rollback_that_is_killed_is_made_when_the_run_resumes(tmp_path, failing)
     done = [ganexp("resume", each.path.name, cwd=tmp_path) for each in (run, expected)]
     assert "rollback 1: the run continues from step 2" in done[0].stdout
     assert "rollback 1:" not in done[1].stdout
-    assert "after 1 rollback: floor" in done[0].stdout
+    assert "after 1 rollback. Failures: floor" in done[0].stdout
     assert [each.metadata()["rollbacks"] for each in (run, expected)] == [[{"from": 4, "to": 2}]] * 2
     assert logged_points(run.path) == logged_points(expected.path)
     ours, theirs = last_checkpoint(run.path), last_checkpoint(expected.path)

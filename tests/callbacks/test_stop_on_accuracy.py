@@ -1,4 +1,4 @@
-"""Stopping a run by the discriminator's accuracy: several points in a row, both limits, and losses without accuracy."""
+"""Stopping a run whose discriminator accuracy is too low or too high at several logged points in a row."""
 
 from types import SimpleNamespace
 

@@ -73,7 +73,7 @@ class PretendCuda(TorchDispatchMode):
         self.waits, self.products, self.launches = Counter(), Counter(), 0
 
     def keep_leaf(self, tensor):
-        """Let autograd create the node of a leaf tensor now, as it does outside of an autocast."""
+        """Let autograd create the node of a leaf tensor at once, as if no autocast were active."""
         self.autocasts.append(False)
         self.leaves.append(tensor.view_as(tensor).grad_fn.next_functions[0][0])
         self.autocasts.pop()

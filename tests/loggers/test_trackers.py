@@ -1,4 +1,4 @@
-"""What W&B and MLflow have in common: an optional package, and the names of runs."""
+"""Rules that the loggers of W&B and MLflow share: how they check for their optional package, and name runs."""
 
 import pytest
 

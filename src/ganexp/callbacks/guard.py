@@ -162,10 +162,13 @@ class Guard(Callback):
             reason = (
                 f" after {count(self._rollbacks, 'rollback')}"
                 if can_return
-                else ", without a checkpoint from before the failure"
+                else ", because there is no checkpoint from before the failure"
             )
         if not self.must_roll_back:
-            say(f"stopped at step {gan.step:,} by callbacks.guard.action={self.action}{reason}: {', '.join(kinds)}")
+            say(
+                f"stopped at step {gan.step:,} by callbacks.guard.action={self.action}{reason}. "
+                f"Failures: {', '.join(kinds)}"
+            )
 
     @property
     def state_key(self) -> str:

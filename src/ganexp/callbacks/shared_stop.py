@@ -17,11 +17,12 @@ _received: set[int] = set()  # the signals that this process has received
 
 @contextmanager
 def signals_delayed(count: int) -> Iterator[None]:
-    """Delay SIGUSR1, SLURM's signal of a preemption, until the end of a step in a training of `count` processes.
+    """Delay SIGUSR1, which announces a preemption by SLURM, until a step ends, if `count` processes train together.
 
     Signals reach the processes one after another. Without the delay, a signal would end one process while the other
-    processes still need it, for example for the last checkpoint. SIGUSR1 is also delayed before the first step;
-    `SharedStop` delays SIGTERM from the first step on. In a single process, or without SLURM, nothing is delayed here.
+    processes still need it, for example for the last checkpoint. A SIGUSR1 that arrives before the first step is
+    delayed too. SIGTERM is delayed by `SharedStop`, but only after the first step has started. In a single process, or
+    without SLURM, nothing is delayed here.
     """
     if count == 1 or threading.current_thread() is not threading.main_thread():  # only the main thread handles signals
         yield

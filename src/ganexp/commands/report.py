@@ -177,8 +177,8 @@ def _print(content: Report, target: Path) -> None:
         say(f"skipped {run.label}: {run.warnings[0]}")
     if content.uncounted:
         say(
-            f"not included in any mean: {len(content.uncounted)} of {len(content.runs)} runs, which have not finished, "
-            "cannot be read, or are replaced by a newer run. The page lists them."
+            f"not included in any mean: {len(content.uncounted)} of {len(content.runs)} runs. Each of them is "
+            "unfinished, unreadable or replaced by a newer run. The page lists them."
         )
     for name in FILES:
         say(short_path(target / name))

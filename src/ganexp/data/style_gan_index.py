@@ -61,7 +61,7 @@ def _values(content: bytes) -> dict[str, Any] | None:
 
 
 def _labels(pairs: Any) -> dict[str, int] | None:
-    """Return the label of each file; empty if `pairs` is null, None if not all pairs are [file, whole number]."""
+    """Return the label of each file, or None if one of `pairs` is not [file, whole number]. Null means no labels."""
     try:
         labels = {str(name).replace("\\", "/"): label for name, label in pairs or ()}
     except (TypeError, ValueError):

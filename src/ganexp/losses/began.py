@@ -63,7 +63,7 @@ class Began(nn.Module):
         return -d
 
     def values(self) -> Terms:
-        """Return k, and the measure of convergence M of the discriminator's last update."""
+        """Return k, and M, the measure of convergence, which was computed in the discriminator's last update."""
         return {"k": self._k(), "convergence": self.convergence}
 
     def _k(self) -> Tensor:

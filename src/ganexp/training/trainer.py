@@ -147,7 +147,7 @@ def make_trainer(
     several = _several_processes(given, plugins)
     defaults: dict[str, Any] = {
         "num_sanity_val_steps": 0,
-        "inference_mode": False,  # as in the evaluations within a training, so that callbacks see no difference
+        "inference_mode": False,  # callbacks then work the same in evaluations within and after a training
         "log_every_n_steps": 0,  # the GAN logs by itself
         "enable_model_summary": False,
         "benchmark": True,
