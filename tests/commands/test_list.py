@@ -80,6 +80,15 @@ def test_list_of_a_group_has_a_line_for_each_option(capsys):
     assert listed(capsys, "scores").splitlines()[-1] == "Choose some with: ganexp 'metrics/score=[NAME,NAME]'"
 
 
+@pytest.mark.parametrize(
+    ("topic", "defaults"),
+    [("losses", ["wgan_gp"]), ("penalties", []), ("scores", ["accuracy", "fid", "is"]), ("layers", [])],
+)
+def test_list_marks_the_default_options(capsys, topic, defaults):
+    lines = listed(capsys, topic).splitlines()
+    assert [line.split()[0] for line in lines if "(default)" in line] == defaults
+
+
 def test_list_shows_options_of_the_user(capsys, tmp_path):
     (tmp_path / "loss").mkdir()
     (tmp_path / "loss" / "own.yaml").write_text("# My loss. It has a second sentence.\nadversarial: null\n")

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from ganexp.arguments import Command, hydra_parser
 from ganexp.commands.catalogue import COMMANDS
+from ganexp.config.choices import chosen_options
 from ganexp.config.comments import file_comments, schema_comments, with_comments
 from ganexp.config.composition import compose_config, group_options, root_type
 from ganexp.config.instantiate import to_plain
@@ -28,6 +29,7 @@ OVERLAYS = (
 FIRST_GROUPS = ("data", "model", "loss", "metrics", "schedule", "optimizer", "trainer")  # chosen most often
 
 TRAILER = """Choose an option of a group by GROUP=OPTION, or several if a list makes sense: metrics/score=[is,fid].
+Another option may replace a default: data=cifar10, for example, chooses model=dcgan.
 Tab completion in bash: eval "$(ganexp -sc install=bash)"   (zsh and fish: docs/commands.md)"""
 
 
@@ -79,9 +81,17 @@ def examples(name: str) -> str:
 def _list_groups(config_name: str, folders: Sequence[Path]) -> str:
     """Return a paragraph for each config group: its name and options. Groups that are chosen most often come first."""
     options = group_options(config_name, folders)
+    if config_name == "train":
+        options = {group: mark_default(group, names) for group, names in options.items()}
     layout: dict[str, Any] = {"initial_indent": "  ", "subsequent_indent": "      ", "break_long_words": False}
     paragraphs = [f"{group}: {', '.join(options[group])}" for group in by_frequency(options)]
     return "\n".join(fill(text, LINE_LENGTH, break_on_hyphens=False, **layout) for text in paragraphs)
+
+
+def mark_default(group: str, options: Sequence[str]) -> list[str]:
+    """Return the options of a group, with "(default)" behind those of a run without overrides."""
+    chosen = chosen_options().get(group, [])
+    return [f"{name} (default)" if name in chosen and name != "default" else name for name in options]
 
 
 def by_frequency(groups: Iterable[str]) -> list[str]:

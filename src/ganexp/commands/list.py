@@ -15,7 +15,7 @@ from rich.table import Column, Table
 
 from ganexp.arguments import LINE_LENGTH, Parser, UsageError
 from ganexp.commands.cases import Case, as_json, cases
-from ganexp.commands.help import COMMANDS, by_frequency, description, examples
+from ganexp.commands.help import COMMANDS, by_frequency, description, examples, mark_default
 from ganexp.commands.options import EXPERIMENTS, LAYERS, Entry, entries, find_group, groups, layers
 from ganexp.config.choices import takes_list
 from ganexp.config.composition import CONF
@@ -117,9 +117,10 @@ def _print_cases(found: Sequence[Case]) -> None:
 
 def _print_options(topic: str, options: Sequence[Entry]) -> None:
     """Print a line for each option: its name, and the sentence about it."""
-    width = max((len(option.name) for option in options), default=0) + 2
-    for option in options:
-        say(_filled(f"{option.name:{width}}{option.description}", width))
+    names = mark_default(topic, [option.name for option in options])
+    width = max((len(name) for name in names), default=0) + 2
+    for name, option in zip(names, options, strict=True):
+        say(_filled(f"{name:{width}}{option.description}", width))
     if topic != LAYERS:
         several = takes_list(topic)
         say(f"Choose some with: ganexp '{topic}=[NAME,NAME]'" if several else f"Choose one with: ganexp {topic}=NAME")

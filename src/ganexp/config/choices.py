@@ -1,4 +1,4 @@
-"""The options that an experiment chooses, read from the `defaults` of its files without composing a config.
+"""The options of an experiment or the default run, read from the `defaults` of files without composing a config.
 
 Composing the config of an experiment takes a tenth of a second; reading its options here takes a millisecond. This
 module must not import torch.
@@ -30,13 +30,13 @@ def takes_list(group: str) -> bool:
     return any(isinstance(entry, Mapping) and isinstance(entry.get(group), list) for entry in _defaults("run"))
 
 
-def chosen_options(experiment: str) -> Choices:
+def chosen_options(experiment: str | None = None) -> Choices:
     """Return for each group the options with which an experiment runs, including the default options.
 
     Args:
-        experiment: an option of the group `experiment`, such as sagan/cifar10_2.
+        experiment: an option of the group `experiment`, such as sagan/cifar10_2; None for a run without an experiment.
     """
-    chosen = _own_choices(f"experiment/{experiment}")
+    chosen = _own_choices(f"experiment/{experiment}") if experiment else {}
     preset = {group: options for entry in _defaults("run") for group, options in _choices_in(entry)}
     for group in reversed(preset):  # an option can choose options only of groups that are listed above its own group
         options = chosen.setdefault(group, preset[group])
