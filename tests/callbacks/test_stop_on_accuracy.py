@@ -14,7 +14,7 @@ def steps_until_stop(callback, accuracies, log_every=1):
     for step, accuracy in enumerate(accuracies, 1):
         gan = SimpleNamespace(step=step, losses_logged_at=step // log_every * log_every, is_done=False, logged={})
         real, fake = accuracy if isinstance(accuracy, tuple) else (accuracy, accuracy)
-        gan.logged = {"discriminator/accuracy_real": real, "discriminator/accuracy_fake": fake}
+        gan.logged = {"discriminator/accuracy_real": real, "discriminator/accuracy_fake": fake, "loss/discriminator": 1}
         callback.on_train_batch_end(trainer, gan)
         if trainer.should_stop:
             return step
@@ -47,7 +47,9 @@ def test_number_of_points_is_resumed():
 
 
 def test_loss_without_accuracy_is_refused():
-    gan = SimpleNamespace(step=1, losses_logged_at=1, logged={})
+    gan = SimpleNamespace(step=1, losses_logged_at=1, logged={"loss/generator": 1.0})
+    StopOnAccuracy(0.9, 0.0, 1).on_train_batch_end(None, gan)  # the discriminator has not been updated yet
+    gan.logged["loss/discriminator"] = 1.0
     with pytest.raises(UserError, match="this loss has no accuracy"):
         StopOnAccuracy(0.9, 0.0, 1).on_train_batch_end(None, gan)
     with pytest.raises(ValueError, match=r"lowest=0\.9"):

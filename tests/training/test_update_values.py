@@ -57,6 +57,32 @@ def test_logged_point_has_accuracies_and_gradient_norms():
     assert {"loss/discriminator_mean", "loss/generator_mean", "discriminator/accuracy_fake"} <= gan.logged.keys()
 
 
+def logged_steps(log_every, steps=12):
+    """Return the values that are logged at each step, and those that callbacks see, with D updated every third step."""
+    bench = Bench("loss=hinge", "schedule.updates.n_gen=3")
+    gan = bench.gan
+    gan.log_every = log_every
+    points, seen = {}, {}
+    gan.log_values = lambda values: (points.update({gan.step: values}), gan.logged.update(values))
+    for _ in range(steps):
+        bench.step()
+        seen[gan.step] = dict(gan.logged)
+    return points, seen
+
+
+def test_values_of_rare_updates_are_logged_once():
+    every, seen = logged_steps(1)
+    of_d = {name for name in every[3] if "discriminator" in name and not name.endswith("_mean")}
+    assert {"loss/discriminator", "discriminator/accuracy_fake", "gradient_norm/discriminator"} <= of_d
+    for step in range(1, 13):
+        assert (of_d & every[step].keys() == of_d) == (step % 3 == 0)
+        assert of_d & seen[step].keys() == of_d & every[step].keys()
+    for log_every, last_updates in ((4, {4: 3, 8: 6, 12: 12}), (2, {2: None, 4: 3, 6: 6, 8: None, 10: 9, 12: 12})):
+        points, _ = logged_steps(log_every)
+        expected = {step: {name: every[last][name] for name in of_d if last} for step, last in last_updates.items()}
+        assert {step: {name: point[name] for name in of_d & point.keys()} for step, point in points.items()} == expected
+
+
 def test_d_steps_decide_evaluations_and_loss_points(tmp_path):
     words = ("loss=hinge", "schedule/updates=loss_limit", "schedule.updates.limit=1e-6", "schedule.max_d_steps=24")
     length = ("schedule.steps=100", "callbacks=[interpolations,progress]", "metrics.interpolate=true")
@@ -69,8 +95,11 @@ def test_d_steps_decide_evaluations_and_loss_points(tmp_path):
 
 
 @pytest.mark.slow
-def test_run_by_d_steps_resumes_with_the_same_bits(tmp_path):
-    words = (*TINY, *D_STEPS, "loss=hinge", "schedule.updates.n_critic=2")
+@pytest.mark.parametrize(
+    "settings", [(*D_STEPS, "schedule.updates.n_critic=2"), ("trainer.log_every=7", "schedule.updates.n_gen=5")]
+)
+def test_run_resumes_between_two_points_with_the_same_bits(tmp_path, settings):
+    words = (*TINY, "loss=hinge", *settings)
     ganexp(*words, "schedule.steps=12", "hydra.run.dir=whole", cwd=tmp_path)
     ganexp(*words, "schedule.steps=5", "hydra.run.dir=run", cwd=tmp_path)
     ganexp("resume", "run", "schedule.steps=12", cwd=tmp_path)

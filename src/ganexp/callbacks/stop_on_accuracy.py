@@ -36,20 +36,21 @@ class StopOnAccuracy(Callback):
         self.points = 0  # number of logged points in a row outside the interval
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
-        """Check the accuracy if this step was logged.
+        """Check the accuracy if this step was logged, and the discriminator was updated since the last logged step.
 
         Raises:
             UserError: The loss has no accuracy.
         """
-        if pl_module.losses_logged_at != pl_module.step:
+        logged = pl_module.logged
+        if pl_module.losses_logged_at != pl_module.step or log_keys.loss_key("discriminator") not in logged:
             return
         keys = [log_keys.accuracy_key(kind) for kind in KINDS]
-        if not pl_module.logged.keys() >= set(keys):
+        if not logged.keys() >= set(keys):
             raise UserError(
                 "callbacks.stop_on_accuracy: this loss has no accuracy, because its discriminator does not classify "
                 "images as real or generated: leave stop_on_accuracy out of callbacks"
             )
-        accuracy = sum(pl_module.logged[key] for key in keys) / len(keys)
+        accuracy = sum(logged[key] for key in keys) / len(keys)
         is_inside = self.lowest <= accuracy <= self.highest
         self.points = 0 if is_inside else self.points + 1
         if self.points >= self.patience and not pl_module.is_done:

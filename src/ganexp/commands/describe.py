@@ -46,7 +46,7 @@ def description(cfg: DictConfig) -> dict[str, Any]:
         "joint_batch": gan.objective.joint_batch,
         "updates": schedule["updates"],
         "optimizers": to_plain(cfg.optimizer),
-        "learning_rates": gan.learning_rates(),
+        "learning_rates": _learning_rates(gan),
         **_length(cfg, gan),
         "evaluate_every": cfg.schedule.evaluate_every,
         "evaluate_by": cfg.schedule.evaluate_by,
@@ -69,6 +69,12 @@ def _data(cfg: DictConfig) -> dict[str, Any]:
         **{key: cfg.data[key] for key in keys},
         **contents(source, cfg.data.resolution, cfg.data.channels),
     }
+
+
+def _learning_rates(gan: GAN) -> dict[str, float]:
+    """Return each network's learning rate at the start of the run, after it was scaled to the batch size."""
+    optimizers, _ = gan.configure_optimizers()
+    return {name: each.param_groups[0]["lr"] for name, each in zip(gan.networks, optimizers, strict=True)}
 
 
 def _length(cfg: DictConfig, gan: GAN) -> dict[str, Any]:

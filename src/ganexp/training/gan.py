@@ -3,6 +3,7 @@
 A call of `training_step` makes one step, that is, one generator update. Only this module makes optimizer steps.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, cast
@@ -93,7 +94,7 @@ class GAN(ScoredModule):
         self.max_norms = {name: norm for name, norm in (clip_gradients or {}).items() if norm is not None}
         self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
         self.evaluate_every, self.evaluate_by = evaluate_every, evaluate_by
-        self._values = UpdateValues()
+        self._values, self._steps_per_d_update = UpdateValues(), math.ceil(1 / (update_rule.updates_per_step or 1))
         self._batches = UpdateBatches(self.networks, latent, num_classes, update_rule.labels)
         self.accumulated = AccumulatedUpdates(self.networks, objective, self._batches, accumulate, on_oom)
         self.faster_updates, self.losses_logged_at = faster_updates or FasterUpdates(), -1
@@ -140,11 +141,6 @@ class GAN(ScoredModule):
         self._parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         optimizers = {name: self.optimizer_factories[name](list_) for name, list_ in self._parameters_of.items()}
         return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, self.steps)
-
-    def learning_rates(self) -> dict[str, float]:
-        """Return each network's learning rate at the start of the run, after it was scaled to the batch size."""
-        optimizers, _ = self.configure_optimizers()
-        return {name: each.param_groups[0]["lr"] for name, each in zip(self.networks, optimizers, strict=True)}
 
     def on_fit_start(self) -> None:
         """End the training immediately if the resumed run is already done."""
@@ -197,8 +193,11 @@ class GAN(ScoredModule):
 
     @property
     def _may_be_logged(self) -> bool:
-        """Whether this step's losses may be logged: always if d_steps are counted, else in each `log_every`-th step."""
-        return self.evaluate_by == "d_steps" or (self.step + 1) % self.log_every == 0
+        """Whether values of this step may be logged, because it may have a network's last update before a logged step.
+
+        Only a step that is so close to the next logged step may have it; all steps may if d_steps are counted.
+        """
+        return self.evaluate_by == "d_steps" or -(self.step + 1) % self.log_every < self._steps_per_d_update
 
     def _run_phases(self) -> None:
         phases = self.update_rule.phases(self.further_networks)
@@ -273,9 +272,11 @@ class GAN(ScoredModule):
     # Logging
 
     def _log_losses(self) -> None:
-        """Log the values of the step's last updates, and the objective's values. This waits for the device."""
+        """Log the values of the last updates, and the objective's values. This waits for the device."""
         values = {log_keys.objective_key(name): value for name, value in self.objective.values().items()}
         self.losses_logged_at = self.step
+        for name in self._values.taken:  # values of the last logged step
+            self.logged.pop(name, None)
         self.log_values(self._values.take(values))
 
     def losses_since_logged(self) -> dict[str, float]:
@@ -296,5 +297,4 @@ class GAN(ScoredModule):
         state = checkpoint["ganexp"]
         self.update_rule.load_state_dict(state["update_rule"])
         self.accumulated.load_state_dict(state)
-        if "values" in state:
-            self._values.load_state_dict(state["values"], self.device)
+        self._values.load_state_dict(state["values"], self.device)

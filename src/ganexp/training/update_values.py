@@ -11,10 +11,16 @@ from ganexp.training import processes
 
 
 class UpdateValues:
-    """The values to log: values of each network's last update, and the network's mean loss since the last logging."""
+    """The values to log: those of each network's last update since the last logging, and the network's mean loss.
+
+    Attributes:
+        last: the values of the last updates that are not logged yet.
+        taken: the names of the values that were logged last. A network that was not updated since then has no values.
+    """
 
     def __init__(self) -> None:
         self.last: dict[str, Tensor] = {}
+        self.taken: set[str] = set()
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
 
@@ -50,17 +56,23 @@ class UpdateValues:
         If there are several processes, each process returns the means over all processes.
         """
         means = {log_keys.mean_key(network): mean for network, mean in self.means().items()}
-        self._sums, self._counts = {}, {}
         values = {**self.last, **means, **further}
+        self.last, self._sums, self._counts, self.taken = {}, {}, {}, set(values)
         numbers = torch.stack([value.float() for value in values.values()])
         processes.average([numbers])
         return dict(zip(values, numbers.tolist(), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the sums and counts of the losses as plain numbers, so that a resumed run logs the same means."""
-        return {"sums": {name: total.item() for name, total in self._sums.items()}, "counts": dict(self._counts)}
+        """Return the values that are not logged yet as plain numbers, so that a resumed run logs the same values."""
+        return {"last": _numbers(self.last), "sums": _numbers(self._sums), "counts": dict(self._counts)}
 
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Restore the sums and counts of the losses."""
-        self._sums = {name: torch.tensor(total, device=device) for name, total in state["sums"].items()}
+        """Restore what `state_dict` has returned."""
+        self.last, self._sums = (
+            {name: torch.tensor(value, device=device) for name, value in state[key].items()} for key in ("last", "sums")
+        )
         self._counts = dict(state["counts"])
+
+
+def _numbers(values: Mapping[str, Tensor]) -> dict[str, float]:
+    return {name: value.item() for name, value in values.items()}
