@@ -4,6 +4,7 @@ BIN := .venv/bin
 LOGDIR ?= outputs
 UV ?= $(BIN)/uv
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := --compile-bytecode
 PINNED := --require-hashes --no-build-isolation -r constraints.txt
 PYTEST := -m pytest -n 2 --dist worksteal
 .PHONY: help setup lock demo tensorboard reproduce-textbook docs test test-fast test-lowest lint format wheel clean
@@ -16,14 +17,14 @@ setup: .venv/ready ## create .venv and install ganexp in it, with the tools for 
 # Every file is checked against its hash in constraints.txt. setuptools and uv come first: setuptools builds the one
 # package that has no wheel (antlr4-python3-runtime), and uv installs all packages in a third of pip's time. uv does not
 # read pip's configuration, such as the address of a mirror; therefore pip takes over if uv fails. uv and pip cannot
-# check ganexp itself, so it comes last.
+# check ganexp itself, so it comes last. COMPILE=, set to nothing, leaves the compilation to the first import.
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ganexp needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
 	@echo "installing (torch with CUDA is large: a minute or more)"
 	@awk '/^[^ ]/ {inside = /^(setuptools|uv)==/} inside' constraints.txt > .venv/first.txt
 	$(INSTALL) --require-hashes -r .venv/first.txt
-	@$(BIN)/uv pip install --python $(BIN)/python --compile-bytecode $(PINNED) || \
+	@$(BIN)/uv pip install --python $(BIN)/python $(COMPILE) $(PINNED) || \
 		{ echo "uv failed: installing with pip instead"; $(INSTALL) $(PINNED); }
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
