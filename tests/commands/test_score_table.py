@@ -5,7 +5,9 @@ from types import SimpleNamespace
 import pytest
 
 from ganexp.commands.score_table import score_table, warn_of_few_images
+from ganexp.metrics.diversity import Diversity
 from ganexp.metrics.fid import FID
+from ganexp.metrics.inception_score import InceptionScore
 from ganexp.metrics.intra_fid import IntraFID
 from ganexp.metrics.kid import KID
 
@@ -14,7 +16,8 @@ from ganexp.metrics.kid import KID
     ("metrics", "samples", "real_images", "beginning"),
     [
         ([FID], 400, 5_000, "warning: 400 samples are few: "),
-        ([KID, IntraFID], 10_000, 1_438, "warning: 1,438 real images are few: "),
+        ([KID, IntraFID], 10_000, 1_438, "warning: 1,438 real images (test) are few: "),
+        ([FID], 400, 359, "warning: 400 samples and 359 real images (test) are few: "),
         ([FID], 5_000, 5_000, ""),
         ([KID], 400, 300, ""),
     ],
@@ -25,8 +28,15 @@ def test_few_images_are_named_if_they_bias_a_score(capsys, metrics, samples, rea
     warn_of_few_images(SimpleNamespace(references=references, samples=samples, scores=scores))
     printed = capsys.readouterr().out
     warn_of_few_images(SimpleNamespace(references=references, samples=samples, scores=scores), only_samples=True)
-    assert capsys.readouterr().out == (printed if "samples are few" in beginning else "")
+    assert capsys.readouterr().out.startswith("warning: 400 samples are few: ") == ("400 samples" in beginning)
     assert (printed.startswith(beginning) and printed.count("\n") == 1) if beginning else not printed
+
+
+def test_arrows_show_which_values_are_better():
+    metrics = {"is": InceptionScore, "fid_test": FID, "diversity": Diversity}
+    info = {name: {"higher_is_better": metric.higher_is_better} for name, metric in metrics.items()}
+    table = score_table(dict.fromkeys(metrics, 1.0), info, ["train", "test"])
+    assert list(table.columns[0].cells) == ["is ↑", "fid ↓", "diversity"]
 
 
 @pytest.mark.parametrize(

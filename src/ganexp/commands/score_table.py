@@ -14,6 +14,8 @@ from ganexp.report.rounding import rounded_texts
 from ganexp.runs import atomic
 from ganexp.runs.environment import environment, now
 
+DIRECTIONS = {True: " ↑", False: " ↓", None: ""}  # for higher_is_better
+
 
 def print_scores(record: Mapping[str, Any]) -> None:
     """Print a table with a row for each score and a column for each reference, and lines that explain the table.
@@ -38,14 +40,14 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
         scores: the scores.
         only_samples: whether to warn of few samples only, and not of few real images.
     """
-    counts = {} if only_samples else {real.count: "real images" for real in scores.references.values()}
-    counts[scores.samples] = "samples"
-    fewest = min(counts)
+    counts = {f"{scores.samples:,} samples": scores.samples}
+    if not only_samples:
+        counts |= {f"{real.count:,} real images ({split})": real.count for split, real in scores.references.items()}
     needed = max((score.fewest_images or 0 for score in scores.scores.values()), default=0)
-    if fewest < needed:
+    if few := [text for text, number in counts.items() if number < needed]:
         say_once(
-            f"warning: {fewest:,} {counts[fewest]} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare such scores "
-            "only if they are computed from the same number of images, or use KID"
+            f"warning: {' and '.join(few)} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare such scores only if they "
+            "are computed from the same number of images, or use KID"
         )
 
 
@@ -57,13 +59,17 @@ def save_scores(record: Mapping[str, Any], path: Path) -> None:
 
 
 def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]], splits: list[str]) -> Table:
-    """Return a table of scores, in which deviations and intervals stand next to the scores that they belong to."""
+    """Return a table of scores: ↑ means that higher values are better, and ↓ that lower values are.
+
+    Deviations and intervals stand next to the scores that they belong to.
+    """
     rows: dict[str, list[str]] = {}
     for name, value in values.items():
         if "spread_of" in info.get(name, {}):
             continue
         column = next((place for place, split in enumerate(splits) if place and f"_{split}" in name), 0)
         row = name.replace(f"_{splits[column]}", "", 1) if column else name
+        row += DIRECTIONS[info.get(name, {}).get("higher_is_better")]
         rows.setdefault(row, [""] * len(splits))[column] = _cell(name, value, values)
     table = Table("score", *(f"against {split}" if len(splits) > 1 else "value" for split in splits))
     for name, cells in rows.items():

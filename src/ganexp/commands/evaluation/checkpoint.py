@@ -18,13 +18,13 @@ from ganexp.commands.score_table import print_scores, save_scores, warn_of_few_i
 from ganexp.config import checks, schema
 from ganexp.config.instantiate import target_name
 from ganexp.config.paths import relocate_data
-from ganexp.console import say
+from ganexp.console import say, say_once
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.loaded_run import load_run
 from ganexp.report.evaluated import is_outdated
 from ganexp.runs.run_directory import RunDirectory
-from ganexp.sampling import FixedLatents, sampling_protocol
+from ganexp.sampling import EVALUATION_SEED, FixedLatents, sampling_protocol
 from ganexp.training.trainer import device_name, validate
 
 
@@ -68,6 +68,8 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     logits = DiscriminatorLogits(image_sets).logits(gan, settings.seed)
     record |= {"scores": gan.score_values, "by_class": scores.by_class, "d_logit": summarize_logits(logits)}
     print_scores(record)
+    if settings.seed != EVALUATION_SEED:
+        say_once("report these scores: no checkpoint was chosen by scores of samples from the same latents")
     warn_of_few_images(scores)
     save_scores(record, file)
     save_pictures(loaded, scores, image_sets, logits, settings.seed, output)
