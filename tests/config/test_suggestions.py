@@ -26,7 +26,11 @@ def explanation(*overrides, config_name="train", own=None):
     ("overrides", "first", "last"),
     [
         (["loss=hing"], "loss=hing: there is no such option.", "Did you mean loss=hinge?"),
-        (["loss/penalty=r2"], "loss/penalty=r2: there is no such option.", "Did you mean loss/penalty=r1?"),
+        (
+            ["loss/penalty=r3"],
+            "loss/penalty=r3: there is no such option.",
+            "Did you mean loss/penalty=r2 or loss/penalty=r1?",
+        ),
         (
             ["experiment=sagan/cifar10_9"],
             "experiment=sagan/cifar10_9: there is no such option.",

@@ -14,6 +14,7 @@ from ganexp.losses import (
     Hinge,
     LeastSquares,
     NonSaturating,
+    Relativistic,
     Saturating,
     TwoClass,
     Wasserstein,
@@ -102,18 +103,33 @@ def test_wasserstein_equals_closed_form():
     assert total(Wasserstein().generator(FAKE)) == pytest.approx(1.0)
 
 
+def test_relativistic_loss_compares_pairs():
+    differences = [2.0 + 3.0, -0.5 - 1.0]  # D(x) - D(G(z))
+    loss = Relativistic()
+    by_hand = -sum(math.log(sigmoid(x)) for x in differences) / 2
+    assert total(loss.discriminator(REAL, FAKE)) == pytest.approx(by_hand, rel=1e-6)
+    by_hand = -sum(math.log(sigmoid(-x)) for x in differences) / 2
+    assert total(loss.generator(FAKE, REAL)) == pytest.approx(by_hand, rel=1e-6)
+    fake = torch.zeros(2, requires_grad=True)
+    (gradient,) = torch.autograd.grad(loss.generator(fake, REAL)["adversarial"], fake)
+    assert gradient.tolist() == pytest.approx([-sigmoid(2.0) / 2, -sigmoid(-0.5) / 2])
+    assert math.isfinite(total(loss.discriminator(torch.tensor([-1e4]), torch.tensor([1e4]))))
+
+
 @pytest.mark.parametrize("loss", [NonSaturating(), Saturating(), Hinge(), LeastSquares(), Wasserstein()])
 def test_generator_loss_falls_with_logit(loss):
     assert gradient_at(loss, 0.3) < 0
 
 
-@pytest.mark.parametrize("loss", [NonSaturating, Saturating, TwoClass, Hinge, LeastSquares, Wasserstein, Cramer])
+@pytest.mark.parametrize(
+    "loss", [NonSaturating, Saturating, TwoClass, Hinge, LeastSquares, Wasserstein, Relativistic, Cramer]
+)
 def test_losses_share_one_signature(loss):
     assert list(inspect.signature(loss.discriminator).parameters) == ["self", "d_real", "d_fake"]
     generator = inspect.signature(loss.generator).parameters
     assert list(generator) == ["self", "d_fake", "d_real"]
     assert generator["d_real"].default is None
-    assert getattr(loss, "generator_needs_real", False) == (loss is Cramer)
+    assert getattr(loss, "generator_needs_real", False) == (loss in (Cramer, Relativistic))
 
 
 @pytest.mark.parametrize("loss", [NonSaturating(), Saturating(), Hinge(), LeastSquares(), Wasserstein()])

@@ -6,7 +6,7 @@ from torch import nn
 
 from ganexp.config.instantiate import instantiate
 from ganexp.errors import UserError
-from ganexp.losses import R1, Dragan, GradientPenalty
+from ganexp.losses import R1, R2, Dragan, GradientPenalty
 from ganexp.losses.penalties import interpolate, to_float32
 
 SHAPE = (5, 3, 4, 4)
@@ -44,6 +44,7 @@ def unlabelled(penalty, critic, images):
         (GradientPenalty(10.0), 0.0, 10.0),
         (GradientPenalty(2.0, center=0.0), 3.0, 2 * 9),
         (R1(10.0), 3.0, 5 * 9),
+        (R2(10.0), 3.0, 5 * 9),
         (Dragan(10.0, 0.5), 3.0, 40.0),
     ],
 )
@@ -51,10 +52,12 @@ def test_penalty_of_linear_critic_equals_closed_form(penalty, norm, value, image
     assert unlabelled(penalty, linear_critic(norm), images).item() == pytest.approx(value, rel=1e-5, abs=1e-6)
 
 
-def test_r1_depends_on_real_images_only(images):
-    real, _ = images
-    expected = 0.5 * 4.0 * (2 * real).flatten(1).square().sum(1).mean()
-    assert unlabelled(R1(4.0), quadratic_critic, images).item() == pytest.approx(expected.item(), rel=1e-5)
+@pytest.mark.parametrize(("penalty", "kind"), [(R1(4.0), 0), (R2(4.0), 1)], ids=["r1 real", "r2 fake"])
+def test_r1_and_r2_depend_on_one_kind_of_images_with_its_labels(penalty, kind, images):
+    factors = torch.tensor([[1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 1.0, 2.0, 3.0, 4.0]])
+    value = penalty(lambda x, factor: factor * quadratic_critic(x, None), images[0], factors[0], images[1], factors[1])
+    expected = 0.5 * 4.0 * (factors[kind] ** 2 * (2 * images[kind]).flatten(1).square().sum(1)).mean()
+    assert value.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_gradient_penalty_interpolates_real_and_fake(images):

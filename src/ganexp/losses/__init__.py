@@ -11,10 +11,12 @@ from ganexp.losses.constraints import WeightClipping
 from ganexp.losses.cramer import Cramer, CramerPenalty
 from ganexp.losses.denoising import FeatureDenoising
 from ganexp.losses.objective import Objective
-from ganexp.losses.penalties import R1, Dragan, GradientPenalty
+from ganexp.losses.penalties import R1, R2, Dragan, GradientPenalty
+from ganexp.losses.relativistic import Relativistic
 
 __all__ = [
     "R1",
+    "R2",
     "Began",
     "ClassHead",
     "Cramer",
@@ -26,6 +28,7 @@ __all__ = [
     "LeastSquares",
     "NonSaturating",
     "Objective",
+    "Relativistic",
     "Saturating",
     "SeparateClassifier",
     "TwoClass",

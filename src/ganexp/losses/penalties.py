@@ -153,6 +153,38 @@ class R1:
             return 0.5 * self.gamma * squares.mean()
 
 
+class R2:
+    """gamma/2 · E[‖∇D(x)‖²] at generated images (Mescheder et al. 2018, equation 10).
+
+    Use it beside `R1` with the loss `Relativistic` (Huang et al. 2024), or if D's gradient at generated images grows
+    during the training. D must not have batch norm.
+
+    Args:
+        gamma: Twice the factor of the penalty.
+
+    Example:
+        >>> def discriminator(images, labels):
+        ...     return 3 * images.sum((1, 2, 3))
+        >>> fake = torch.ones(2, 1, 1, 1)
+        >>> R2(gamma=10.0)(discriminator, fake, None, fake, None).item()  # 10/2·3²
+        45.0
+    """
+
+    def __init__(self, gamma: NonNegativeFloat) -> None:
+        self.gamma = gamma
+
+    def __call__(
+        self,
+        discriminator: Discriminator,
+        real: Tensor,
+        real_labels: Tensor | None,
+        fake: Tensor,
+        fake_labels: Tensor | None,
+    ) -> Tensor:
+        """Return the penalty, a scalar; real images are not used."""
+        return R1(self.gamma)(discriminator, fake, fake_labels, real, real_labels)
+
+
 def to_float32(tensor: Tensor) -> Tensor:
     """Return a tensor in half precision as float32, and any other tensor unchanged."""
     return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
