@@ -5,7 +5,7 @@ import torch
 from helpers.scores import CPU, Pixels
 
 from ganexp.metrics.frechet import FrechetDistance, fit_gaussian
-from ganexp.metrics.reference import evenly_spaced, load_reference, reference_file
+from ganexp.metrics.reference import load_reference, random_indices, reference_file
 
 IMAGES = torch.randint(0, 256, (100, 1, 2, 2), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 
@@ -62,12 +62,23 @@ def test_reference_file_depends_on_images_and_extractor(tmp_path):
     assert load(IMAGES, "a", tmp_path, kept=5).features.shape == (5, 4)
 
 
-def test_kept_features_are_of_evenly_spaced_images(tmp_path):
+def test_kept_features_are_of_the_selected_images(tmp_path):
     few = load(IMAGES, "a", tmp_path, kept=5)
     assert few.count == 100
-    assert few.selected.tolist() == evenly_spaced(100, 5).tolist() == [0, 24, 49, 74, 99]
+    assert few.selected.tolist() == sorted(random_indices(100, 5).tolist())
     assert torch.equal(few.features, IMAGES.flatten(1).float()[few.selected])
     assert load(IMAGES, "a", tmp_path).selected.tolist() == list(range(100))
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 10, 1000, 10_000])
+def test_kept_images_have_all_kinds_in_any_order(period):
+    """Two kinds of images alternate every `period` images; about half of the kept images are of each kind."""
+    kinds = torch.arange(20_000) // period % 2
+    for kept in (1000, 2000, 10_000):
+        chosen = random_indices(20_000, kept)
+        assert len(chosen.unique()) == kept
+        assert kinds[chosen].float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert kinds[random_indices(20_000, 20_000)[:250]].float().mean().item() == pytest.approx(0.5, abs=0.15)
 
 
 def test_wrong_count_of_images_is_refused(tmp_path):

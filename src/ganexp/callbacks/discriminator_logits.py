@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ganexp import log_keys
 from ganexp.data.images import ImageSet
-from ganexp.metrics.reference import evenly_spaced
+from ganexp.metrics.reference import random_indices
 from ganexp.pixels import from_uint8
 from ganexp.sampling import EVALUATION_SEED, sample_images, sample_labels, sampling_mode
 from ganexp.training.gan import GAN
@@ -36,7 +36,7 @@ class DiscriminatorLogits(Callback):
         first = next(iter(image_sets.values()), None)
         self.class_counts = [] if first is None else first.class_counts
         for name, image_set in image_sets.items():
-            chosen = evenly_spaced(len(image_set), IMAGES)
+            chosen = random_indices(len(image_set), IMAGES)
             self.pixels[name] = image_set.batch(chosen)
             self.labels[name] = None if image_set.labels is None else image_set.labels[chosen]
 

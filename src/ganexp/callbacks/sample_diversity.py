@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from ganexp.data.images import ImageSet
-from ganexp.metrics.reference import evenly_spaced
+from ganexp.metrics.reference import random_indices
 from ganexp.pixels import from_uint8
 from ganexp.sampling import EVALUATION_SEED, sample_images, sample_labels
 from ganexp.training.gan import GAN
@@ -24,7 +24,7 @@ class SampleDiversity:
     """
 
     def __init__(self, image_set: ImageSet) -> None:
-        chosen = evenly_spaced(len(image_set), IMAGES)
+        chosen = random_indices(len(image_set), IMAGES)
         self._pixels = image_set.batch(chosen)
         self._labels = None if image_set.labels is None else image_set.labels[chosen].cpu()
         self._class_counts = image_set.class_counts

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ganexp.data.images import ImageSet
 from ganexp.loggers.pictures import log_picture
-from ganexp.metrics.reference import evenly_spaced
+from ganexp.metrics.reference import random_indices
 from ganexp.pixels import from_uint8
 from ganexp.plots import grids
 from ganexp.plots.animation import save_animation
@@ -73,12 +73,12 @@ class SampleGrids(Callback):
         return grids.image_grid(images, self.columns, grid_names(gan, self.classes, class_rows(gan, self.rows)))
 
     def _real_grid(self, gan: GAN, image_set: ImageSet) -> Tensor:
-        """Return evenly spaced real images as a picture, uint8 (3, H, W).
+        """Return random real images as a picture, uint8 (3, H, W).
 
         If the rows of the sample grid have classes, the rows of real images have the same classes.
         """
         rows = class_rows(gan, self.rows)
-        chosen = evenly_spaced(len(image_set), rows * self.columns)
+        chosen = random_indices(len(image_set), rows * self.columns)
         if classes := grid_classes(gan, rows):
             labels = image_set.known_labels.cpu()
             of_rows = [(labels == label).nonzero()[:, 0] for label in classes]
@@ -89,6 +89,6 @@ class SampleGrids(Callback):
 
 
 def _filled(indices: Tensor, count: int) -> Tensor:
-    """Return `count` evenly spaced entries of `indices` (N,); if there are fewer, -1 fills the places that are left."""
-    chosen = indices[evenly_spaced(len(indices), count)] if len(indices) else indices
+    """Return `count` random entries of `indices` (N,); if there are fewer, -1 fills the places that are left."""
+    chosen = indices[random_indices(len(indices), count)] if len(indices) else indices
     return torch.cat([chosen, chosen.new_full((count - len(chosen),), -1)])

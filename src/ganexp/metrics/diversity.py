@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from ganexp.metrics.reference import evenly_spaced
+from ganexp.metrics.reference import random_indices
 from ganexp.metrics.score import Minimum, SampleScore
 
 MAX_PAIRED = 2000  # maximum number of images whose distances to each other are computed
@@ -63,7 +63,7 @@ class Diversity(SampleScore):
     def compute(self) -> dict[str, Tensor]:
         """Return the mean distances."""
         real = self.context.first_reference.features
-        chosen = evenly_spaced(len(real), MAX_PAIRED)
+        chosen = random_indices(len(real), MAX_PAIRED)
         real_distances = pairwise_distances(real[chosen])
         unit = mean_distances(real_distances)["distance"]
         columns = dict(zip(self.column_names(), self.sorted_columns(), strict=True))

@@ -17,7 +17,7 @@ from ganexp.metrics.frechet import FrechetDistance, gaussian
 from ganexp.runs import atomic
 from ganexp.runs.places import check_writable
 
-FORMAT_VERSION = 3  # version of the format of the cached files
+FORMAT_VERSION = 4  # version of the format of the cached files
 CACHED = ("count", "total", "outer", "features")  # fields of a Reference that a cached file holds
 MAX_KEPT_IMAGES = 10_000  # maximum number of images whose features are kept
 
@@ -31,7 +31,7 @@ class Reference:
         count: number of images.
         total: sum of the features x of all images (d,), float64.
         outer: sum of the outer products xxᵀ of the features of all images (d, d), float64.
-        features: features (n, d) of n evenly spaced images, for scores that compare individual images.
+        features: features (n, d) of n random images, for scores that compare individual images.
     """
 
     fingerprint: str
@@ -42,8 +42,8 @@ class Reference:
 
     @property
     def selected(self) -> Tensor:
-        """The indices (n,) of the images whose features are in `features`."""
-        return evenly_spaced(self.count, len(self.features))
+        """The indices (n,) of the images whose features are in `features`, in ascending order."""
+        return random_indices(self.count, len(self.features)).sort().values
 
     @cached_property
     def distance(self) -> FrechetDistance:
@@ -59,9 +59,13 @@ class Reference:
             self.__dict__.pop("distance", None)  # the cached function holds tensors on the old device
 
 
-def evenly_spaced(count: int, kept: int) -> Tensor:
-    """Return at most `kept` evenly spaced indices below `count`, in ascending order; int64 (n,)."""
-    return torch.linspace(0, count - 1, min(kept, count)).long()
+def random_indices(count: int, kept: int, seed: int = 0) -> Tensor:
+    """Return min(kept, count) different random indices below `count`, in random order; int64 (n,).
+
+    The same arguments always give the same indices. Unlike the first or evenly spaced indices, they do not depend on
+    the order of the images, which may have a pattern: the files of a folder are sorted by class.
+    """
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:kept]
 
 
 def reference_file(extractor: Extractor, fingerprint: str, cache: Path, kept: int = MAX_KEPT_IMAGES) -> Path:
@@ -121,7 +125,7 @@ def _compute_statistics(
     total = torch.zeros(dim, dtype=torch.float64, device=device)
     outer = torch.zeros(dim, dim, dtype=torch.float64, device=device)
     is_kept = torch.zeros(count, dtype=torch.bool)
-    is_kept[evenly_spaced(count, kept)] = True
+    is_kept[random_indices(count, kept)] = True
     kept_features, seen = [], 0
     for images in batches:
         features = extractor(images.to(device))[0]

@@ -14,7 +14,7 @@ from annotated_types import Ge, Le
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from ganexp.metrics.reference import evenly_spaced
+from ganexp.metrics.reference import random_indices
 from ganexp.metrics.score import Minimum, SampleScore, ScoreContext
 from ganexp.pixels import to_uint8
 from ganexp.types import PositiveInt
@@ -40,7 +40,7 @@ class SlicedWasserstein(SampleScore):
 
     Args:
         context: description of the samples, the extractor and the references.
-        images: maximum number of images in each of the two sets: the first samples, and evenly spaced real images.
+        images: maximum number of images in each of the two sets.
         neighbourhoods: number of neighbourhoods of each image and level.
         directions: number of random directions.
     """
@@ -98,9 +98,10 @@ class SlicedWasserstein(SampleScore):
         reference = self.context.references[split]
         count = min(len(samples), reference.count)
         generator = torch.Generator().manual_seed(SEED)
-        real = self._real_images(split, evenly_spaced(reference.count, count)).to(samples.device)
+        samples = samples[random_indices(len(samples), count)]
+        real = self._real_images(split, random_indices(reference.count, count)).to(samples.device)
         distances = {}
-        for ours, theirs in zip(laplacian_pyramid(samples[:count]), laplacian_pyramid(real), strict=True):
+        for ours, theirs in zip(laplacian_pyramid(samples), laplacian_pyramid(real), strict=True):
             first, second = (describe(level, self.neighbourhoods, generator) for level in (ours, theirs))
             distances[ours.shape[2]] = SCALE * sliced_distance(first, second, self.directions, generator).double()
         return distances

@@ -11,7 +11,7 @@ from ganexp.data.images import ImageSet
 from ganexp.loaded_run import LoadedRun
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.nearest import nearest_images
-from ganexp.metrics.reference import evenly_spaced
+from ganexp.metrics.reference import random_indices
 from ganexp.pixels import to_uint8
 from ganexp.plots import grids
 from ganexp.plots.captions import titled
@@ -76,7 +76,7 @@ def save_nearest(
 def feature_samples(gan: GAN, scores: Scores, seed: int) -> tuple[Tensor, Tensor] | None:
     """Return features (n ≤ 500, d) of real images, and (500, d) of samples; None if n or d is less than 2."""
     real = next(iter(scores.references.values())).features
-    real = real[evenly_spaced(len(real), PROJECTED)].cpu()
+    real = real[random_indices(len(real), PROJECTED)].cpu()
     if min(real.shape) < 2:
         return None
     batches = sample_images(gan, PROJECTED, BATCH, seed)
