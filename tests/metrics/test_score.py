@@ -158,6 +158,25 @@ def test_sample_score_keeps_the_first_samples_by_index(limit):
     assert sum(map(len, score.indices)) == kept
 
 
+@every_score
+def test_scores_of_few_samples_can_choose_them_at_random(name):
+    """The samples come in two sorted halves that differ. A score of 30 of them must see both halves in any order."""
+    halves = torch.arange(COUNT)[:, None] // (COUNT // 2) * 20.0
+
+    def values(order):
+        scores = scores_of(name)
+        scores.scores[name].kept_samples = scores.scores[name].kept_samples and 30
+        scores.choose_at_random()
+        features, logits, labels = samples()
+        features = (features + halves)[order]
+        return feed(scores, features, logits[order], labels[order]).compute()
+
+    for key, value in values(torch.arange(COUNT)).items():
+        if "_std" not in key:
+            shuffled = values(torch.randperm(COUNT, generator=torch.Generator().manual_seed(3)))[key]
+            assert value == pytest.approx(shuffled, rel=0.4, abs=0.15), key
+
+
 def test_references_are_named_after_the_first():
     real = {split: make_reference(samples()[0], split) for split in ("train", "test", "extra")}
     context = ScoreContext("stub", DIM, None, False, real, COUNT, CPU)

@@ -14,10 +14,12 @@ from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.metrics.extractors.base import Extractor
 from ganexp.metrics.labels import SampleLabels
-from ganexp.metrics.reference import Reference
+from ganexp.metrics.reference import Reference, random_indices
 from ganexp.metrics.score import Score, ScoreContext
 from ganexp.pixels import to_uint8
 from ganexp.tf32 import without_tf32
+
+SEED_OF_RANKS = 1  # not the seed of the chosen real images, because a set may be scored against itself
 
 
 class SampleCounts(Metric):
@@ -98,7 +100,7 @@ class Scores:
         self.samples, self.splits, self.device = samples, splits, device
         self.labels, self.num_classes = labels, 0 if labels is None else len(labels.classes)
         self._class_facts: dict[str, list[Any]] = {"classes": list(classes), "expected_share": list(expected_share)}
-        context = ScoreContext(
+        self._context = ScoreContext(
             extractor=extractor.name,
             feature_dim=extractor.feature_dim,
             num_logits=extractor.num_logits,
@@ -111,10 +113,17 @@ class Scores:
             reference_labels=reference_labels,
             real_images=real_images,
         )
-        self.scores = {name: make_score(context) for name, make_score in score_factories.items()}
+        self.scores = {name: make_score(self._context) for name, make_score in score_factories.items()}
         self.sample_counts = SampleCounts(samples)
         metrics: dict[str, Metric | MetricCollection] = {**self.scores, "sample_counts": self.sample_counts}
         self.collection = MetricCollection(metrics, compute_groups=False).to(device)
+
+    def choose_at_random(self) -> None:
+        """Let scores that use only n of the samples choose a random subset, always the same, instead of the first n.
+
+        Call this before the first `update` if the samples are existing images, because these may be sorted by class.
+        """
+        self._context.ranks = random_indices(self.samples, self.samples, SEED_OF_RANKS).to(self.device)
 
     def reset(self) -> None:
         """Remove all samples. Call this before the first `update` of a validation, not after the last `update`.

@@ -32,7 +32,7 @@ class FID(Score):
     higher_is_better = False
     plot_scale = "log"
     fewest_images = FEWEST_IMAGES
-    edges: Tensor  # (parts - 1,), index of the first sample of each part except the first part
+    edges: Tensor  # (parts - 1,), rank of the first sample of each part except the first part
     totals: Tensor  # (parts, d), sum of the features x of each part
     outers: Tensor  # (parts, d, d), sum of the outer products xxᵀ of each part
     counts: Tensor  # (parts,), number of samples in each part
@@ -56,7 +56,7 @@ class FID(Score):
 
     def update(self, features: Tensor, indices: Tensor) -> None:
         """Add samples with features (N, d) and indices (N,)."""
-        part_of_sample = torch.bucketize(indices, self.edges, right=True)
+        part_of_sample = torch.bucketize(self.context.ranks_of(indices), self.edges, right=True)
         for part in part_of_sample.unique().tolist():
             x = features[part_of_sample == part].double()
             self.totals[part] += x.sum(0)

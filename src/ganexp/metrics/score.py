@@ -56,6 +56,8 @@ class ScoreContext:
             have no labels.
         real_images: function that takes the name of a split and the indices (N,) of some images in this split, and
             returns these images, uint8 (N, C, H, W).
+        ranks: for each sample, its place in the order in which scores of n samples choose the first n; int64
+            (samples,). None if this order is that of the samples' indices.
     """
 
     extractor: str
@@ -69,6 +71,11 @@ class ScoreContext:
     class_reference: Callable[[int], Reference] | None = None
     reference_labels: Tensor | None = None
     real_images: Callable[[str, Tensor], Tensor] | None = None
+    ranks: Tensor | None = None
+
+    def ranks_of(self, indices: Tensor) -> Tensor:
+        """Return the ranks (N,) of samples with indices (N,): a score of n samples uses those with ranks below n."""
+        return indices if self.ranks is None else self.ranks[indices]
 
     @property
     def first_reference(self) -> Reference:
@@ -90,7 +97,7 @@ class Score(Metric):
     Attributes:
         higher_is_better: whether higher values are better; None if neither higher nor lower values are better.
         plot_scale: scale of the axis on which the values are plotted.
-        kept_samples: number of samples that are kept in memory, starting from index 0; None keeps all samples.
+        kept_samples: number of samples that are kept in memory, those with the lowest ranks; None keeps all samples.
         fewest_images: number of images that the values need. With fewer images, the values have a bias that differs
             between generators (an example is the FID). None if the values have no such bias.
         spread: description of the deviations or interval ends that `spread_names` names, such as "standard deviation
@@ -162,7 +169,7 @@ class Score(Metric):
 
 
 class SampleScore(Score):
-    """Base class of scores that keep the features of the first `kept_samples` samples."""
+    """Base class of scores that keep the features of the first `kept_samples` samples in the order of their ranks."""
 
     kept_samples: ClassVar[int | None] = MAX_KEPT_SAMPLES
     indices: list[Tensor]
@@ -177,9 +184,9 @@ class SampleScore(Score):
         return ["features"]
 
     def keep(self, indices: Tensor, **columns: Tensor) -> None:
-        """Keep the rows of each column (N, ...) for which the index in `indices` (N,) is below `kept_samples`."""
+        """Keep the rows of each column (N, ...) whose samples, with indices (N,), have ranks below `kept_samples`."""
         if self.kept_samples is not None:
-            chosen = indices < self.kept_samples
+            chosen = self.context.ranks_of(indices) < self.kept_samples
             indices, columns = indices[chosen], {name: column[chosen] for name, column in columns.items()}
         self.indices.append(indices)
         for name, column in columns.items():

@@ -78,6 +78,7 @@ def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
     num_classes = 0 if labels is None else image_set.num_classes
     scores = build_scores.build_scores(cfg, image_set, device, num_classes, labels)
     assert scores is not None  # metrics=none has been refused
+    scores.choose_at_random()
     scores.reset()
     batches = torch.arange(len(scored)).split(cfg.metrics.batch_size)
     for indices in progress(batches, "scoring"):
