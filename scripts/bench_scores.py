@@ -78,7 +78,7 @@ class Ganexp:
         with tempfile.TemporaryDirectory() as cache:  # an empty cache, so that the real images are processed too
             reference = load_reference(self.extractor, real, self.count, "real", Path(cache), self.device)
         factories = {"is": GanexpInceptionScore, "fid": FID, "kid": KID}
-        scores = Scores(self.extractor, {"train": reference}, self.count, 10, self.device, factories)
+        scores = Scores(self.extractor, {"train": reference}, self.count, self.device, factories)
         scores.reset()
         indices = torch.arange(self.count).split(len(fake[0]))
         for batch, batch_indices in zip(fake, indices, strict=True):

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ganexp import console
 from ganexp.build import build_image_set, build_image_sets
-from ganexp.config.instantiate import SPECIAL, check, instantiate, locate, to_plain
-from ganexp.config.score_checks import best_by_error, check_best_by, is_trained_extractor
+from ganexp.config.instantiate import instantiate
+from ganexp.config.score_checks import best_by_error, check_best_by, is_trained_extractor, minimum_images
 from ganexp.config.set_sizes import SetSizes, check_set_sizes
 from ganexp.console import say
 from ganexp.data.images import ImageSet
@@ -25,7 +25,7 @@ from ganexp.metrics.extractors.classifier import LabelledImages, classifier_file
 from ganexp.metrics.extractors.module import ModuleExtractor
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.reference import Reference, load_reference
-from ganexp.metrics.score import Minimum, Score, ScoreContext
+from ganexp.metrics.score import Score, ScoreContext
 from ganexp.sampling import sample_labels as draw_labels
 from ganexp.scored_sets import ScoredSets
 
@@ -80,7 +80,6 @@ def build_scores(
             extractor,
             references,
             metrics.samples,
-            metrics.splits,
             device,
             score_factories(cfg),
             class_reference,
@@ -113,7 +112,8 @@ def prepare_sets(
         references={split: len(real) for split, real in references.items()},
         class_images=first.class_counts,
     )
-    check_set_sizes(_minimums(cfg), sizes)
+    minimums = {name: minimum_images(node, name) for name, node in metrics.scores.items() if node is not None}
+    check_set_sizes(minimums, sizes)
     if for_training:
         check_best_by(cfg, num_classes)
     if is_trained_extractor(metrics.extractor):
@@ -161,19 +161,6 @@ def _sample_labels(
     if shares == "reference" and not drawn.are_even:
         say(f"classes of the scored samples, in the same proportions as in the {split} split: {drawn.counts_text()}")
     return drawn
-
-
-def _minimums(cfg: DictConfig) -> dict[str, Minimum]:
-    """Return the minimum number of images that each score needs, after checking the arguments of the scores."""
-    minimums = {}
-    for name, node in cfg.metrics.scores.items():
-        if node is not None:
-            plain, key = to_plain(node), f"metrics.scores.{name}"
-            check(plain, key, given={"context": None})
-            settings = {argument: value for argument, value in plain.items() if argument not in SPECIAL}
-            minimum = getattr(locate(plain, key).func, "minimum", None)
-            minimums[name] = Minimum() if minimum is None else minimum(**settings)
-    return minimums
 
 
 def score_factories(cfg: DictConfig) -> dict[str, Callable[[ScoreContext], Score]]:

@@ -36,7 +36,11 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
             "loss.penalties.gradient_penalty needs the same labels .* set schedule.updates.labels.discriminator=real",
         ),
         (["model.conditional=true", "schedule.updates.fakes=shared"], "schedule.updates.labels.generator=real"),
-        (["metrics.samples=5"], "metrics.samples=5 is too few for metrics.splits=10: use metrics.samples=20 or more"),
+        (
+            ["metrics.samples=5"],
+            "^metrics.samples=5: metrics.scores.is needs 20 generated images or more, 2 for each of splits=10: score "
+            "more images, or leave is out of metrics/score$",
+        ),
         (["metrics.references=[]"], r"metrics.references=\[\]: give at least one split"),
         (["schedule.ema.decay=1.5"], "^schedule.ema.decay=1.5: must be a number above 0 and below 1, or null$"),
         (["data.in_memory=maybe"], "^data.in_memory=maybe: must be true or false, or auto$"),
@@ -97,6 +101,11 @@ def test_projection_needs_one_logit(model):
 
 def test_steps_need_not_be_whole_periods():
     build_gan(config(*BASE, *MLP, "schedule.steps=1000", "schedule.evaluate_every=300"))
+
+
+@pytest.mark.parametrize("overrides", [["metrics/score=[fid]"], ["metrics.scores.is.splits=2"], ["metrics=none"]])
+def test_few_samples_are_enough_without_many_splits(overrides):
+    build_gan(config("metrics.samples=16", *overrides))
 
 
 def test_all_complaints_are_listed():

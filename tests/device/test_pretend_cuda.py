@@ -176,7 +176,7 @@ def test_scores_are_computed_on_the_device(name, tmp_path):
     with pretend_cuda():
         reference = make_reference(real.to(CUDA))
         scores = Scores(
-            Pixels(knows_labels=True), {"train": reference}, 90, 3, CUDA, {name: EVERY_SCORE[name]},
+            Pixels(knows_labels=True), {"train": reference}, 90, CUDA, {name: EVERY_SCORE[name]},
             lambda index: reference, labels, labels.classes, [0.25] * 4, torch.arange(200) % 4,
             lambda split, chosen: torch.zeros(len(chosen), 1, 2, 2, dtype=torch.uint8),
         )  # fmt: skip

@@ -84,7 +84,7 @@ def make_reference(features: Tensor, fingerprint: str = "real") -> Reference:
 
 
 def make_scores(factories, references, samples, extractor, **options) -> Scores:
-    """Return a `Scores` with the scores that `factories` make, and with `splits=10`.
+    """Return a `Scores` with the scores that `factories` make.
 
     `references` are the features of real images: a dictionary with a tensor for each split, or the tensor of the train
     split alone. If `num_classes` is given without `labels`, the samples cycle through the classes. If `real_images` is
@@ -98,7 +98,7 @@ def make_scores(factories, references, samples, extractor, **options) -> Scores:
         labels = options.get("labels")
         values = torch.arange(samples) % num_classes if labels is None else labels
         options["labels"] = SampleLabels(values, [str(number) for number in range(num_classes)])
-    return Scores(extractor, by_split, samples, 10, CPU, factories, **options)
+    return Scores(extractor, by_split, samples, CPU, factories, **options)
 
 
 def feed(scores, features, logits=None, labels=None, order=None, batch_size=40, images=None) -> Scores:

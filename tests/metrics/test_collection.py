@@ -78,7 +78,7 @@ def test_scores_of_folders_equal_torch_fidelitys(random_inception, tmp_path):
     extractor = InceptionExtractor(str(random_inception))
     reference = load_reference(extractor, iter(to_uint8(real).split(4)), 4, "real", tmp_path, CPU)
     factories = {"is": lambda context: InceptionScore(context, 2), "fid": FID, "kid": KID}
-    ours = validate(Scores(extractor, {"train": reference}, 4, 3, CPU, factories), fake, 4)
+    ours = validate(Scores(extractor, {"train": reference}, 4, CPU, factories), fake, 4)
     assert ours["is_inception"] == pytest.approx(theirs["inception_score_mean"], rel=1e-4)
     assert ours["is_inception_std"] == pytest.approx(theirs["inception_score_std"], rel=1e-3)
     assert ours["fid_inception"] == pytest.approx(theirs["frechet_inception_distance"], rel=1e-4)
@@ -227,10 +227,10 @@ def test_indices_beyond_the_samples_are_refused(indices):
         scores.update(IMAGES, None, indices)
 
 
-def protocol(extractor=None, samples=40, splits=2, **references):
+def protocol(extractor=None, samples=40, **references):
     by_split = {split: make_reference(features, split) for split, features in references.items()}
     extractor = extractor or Stub(3)
-    return Scores(extractor, by_split, samples, splits, CPU, {"fid": FID}).protocol()
+    return Scores(extractor, by_split, samples, CPU, {"fid": FID}).protocol()
 
 
 def test_protocol_lists_what_the_values_depend_on():
@@ -242,7 +242,6 @@ def test_protocol_lists_what_the_values_depend_on():
         "weights_sha256": "0",
         "input": "none",
         "samples": 40,
-        "splits": 2,
         "references": {"train": {"images": 9, "sha256": "train"}},
     }
     text = json.dumps(settings, sort_keys=True)
@@ -256,7 +255,6 @@ def test_protocol_id_depends_on_every_setting():
     protocols = [
         protocol(train=real),
         protocol(train=real, samples=41),
-        protocol(train=real, splits=4),
         protocol(train=real[:8]),
         protocol(test=real),
         protocol(train=real, test=real),
@@ -269,7 +267,7 @@ def test_protocol_id_depends_on_every_setting():
 def labelled_protocol(counts, shares):
     labels = SampleLabels(torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)), ["a", "b"], shares)
     reference = make_reference(torch.rand(9, 3), "train")
-    return Scores(Stub(3), {"train": reference}, sum(counts), 2, CPU, {"fid": FID}, labels=labels).protocol()
+    return Scores(Stub(3), {"train": reference}, sum(counts), CPU, {"fid": FID}, labels=labels).protocol()
 
 
 def test_protocol_id_depends_on_the_shares_of_classes():

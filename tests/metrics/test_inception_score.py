@@ -6,6 +6,7 @@ from helpers.scores import Stub, feed, make_scores, score_features
 from torch_fidelity.metric_isc import isc_features_to_metric
 
 from ganexp.errors import UserError
+from ganexp.metrics.fid import FID
 from ganexp.metrics.inception_score import InceptionScore, assign_splits
 
 
@@ -42,6 +43,17 @@ def test_inception_score_direction_and_spread():
         "is_stub": {"higher_is_better": True, "plot_scale": "linear"},
         "is_stub_std": {"spread_of": "is_stub", "spread": "standard deviation over 2 splits"},
     }
+
+
+def test_protocol_has_the_number_of_splits_if_there_is_an_inception_score():
+    def protocol(**factories):
+        return make_scores(factories, torch.rand(9, 2), 90, Stub(2, 3)).protocol()
+
+    ten, two = protocol(fid=FID, inception=InceptionScore), protocol(fid=FID, inception=lambda c: InceptionScore(c, 2))
+    assert "scores" not in ten
+    assert two["scores"] == {"inception": {"splits": 2}}
+    assert ten["id"] != two["id"]
+    assert "splits" not in protocol(fid=FID)
 
 
 def test_splits_are_of_equal_size_and_shuffled():

@@ -18,7 +18,7 @@ def save_real(directory, **changes):
     directory.mkdir(exist_ok=True)
     record = {
         "scores": {"fid_classifier": 0.5, "kid_classifier": 0.1},
-        "protocol": PROTOCOL | {"samples": 1359, "splits": 2, "id": "real", "data": "digits"},
+        "protocol": PROTOCOL | {"samples": 1359, "id": "real", "data": "digits"},
         "images": None,
         "real": "test",
     }
@@ -33,7 +33,7 @@ def baselines_of(directory):
 
 @pytest.fixture
 def run(tmp_path, hinge):
-    protocol = PROTOCOL | {"samples": 10_000, "splits": 10, "id": "training", "seed": 10_000}
+    protocol = PROTOCOL | {"samples": 10_000, "id": "training", "seed": 10_000}
     return make_run(tmp_path / "run", hinge, protocol=protocol)
 
 

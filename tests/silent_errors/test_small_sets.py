@@ -83,7 +83,11 @@ def test_classifier_of_ten_images_is_trained(tmp_path):
         ("neighbours", (), "neighbours needs 6 real images, and the test split has 1"),
         ("kid", (), "kid needs 2 real images, and the test split has 1"),
         ("fid_infinity", ("metrics.samples=29",), "fid_infinity needs 30 generated images or more"),
-        ("is", ("metrics.samples=7", "metrics.splits=4"), "metrics.samples=7 is too few for metrics.splits=4"),
+        (
+            "is",
+            ("metrics.samples=7", "metrics.splits=4"),
+            "is needs 8 generated images or more, 2 for each",
+        ),
         ("fid", ("metrics.fid_at=[1]", "metrics.references=[train]"), "metrics.fid_at=[1]: must be"),
     ],
 )

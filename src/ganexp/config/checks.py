@@ -234,15 +234,6 @@ def shared_fakes_have_one_kind_of_label(cfg: DictConfig, gan: "GAN") -> Complain
         )
 
 
-def samples_suffice_for_the_scores(cfg: DictConfig, gan: "GAN") -> Complaints:
-    """Check that each split of the Inception Score has at least two samples."""
-    if cfg.metrics.extractor and cfg.metrics.samples < 2 * cfg.metrics.splits:
-        yield (
-            f"metrics.samples={cfg.metrics.samples} is too few for metrics.splits={cfg.metrics.splits}: "
-            f"use metrics.samples={2 * cfg.metrics.splits} or more"
-        )
-
-
 def references_are_named(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that the scores have at least one reference split."""
     if not cfg.metrics.references:
@@ -288,7 +279,6 @@ RULES = (
     growth_has_networks_that_grow,
     loss_limits_replace_n_critic,
     shared_fakes_have_one_kind_of_label,
-    samples_suffice_for_the_scores,
     references_are_named,
     pruning_has_scores,
     time_limits_can_be_read,

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from omegaconf import DictConfig
 
-from ganexp.config.instantiate import check, instantiate, to_plain
+from ganexp.config.instantiate import SPECIAL, check, instantiate, locate, to_plain
+from ganexp.config.set_sizes import too_few_samples
 from ganexp.errors import UserError
-from ganexp.metrics.score import ScoreContext
+from ganexp.metrics.score import Minimum, ScoreContext
 
 if TYPE_CHECKING:
     from ganexp.training.gan import GAN
@@ -22,15 +23,31 @@ def is_trained_extractor(extractor: Mapping[str, Any]) -> bool:
     return "network" in extractor
 
 
+def minimum_images(node: DictConfig, name: str) -> Minimum:
+    """Return the minimum numbers of images that a score of `metrics.scores` needs.
+
+    Raises:
+        UserError: an argument of the score is not allowed.
+    """
+    plain, key = to_plain(node), f"metrics.scores.{name}"
+    check(plain, key, given={"context": None})
+    settings = {argument: value for argument, value in plain.items() if argument not in SPECIAL}
+    minimum = getattr(locate(plain, key).func, "minimum", None)
+    return Minimum() if minimum is None else minimum(**settings)
+
+
 def arguments_of_scores_are_allowed(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check the arguments of every score against the signature of its class."""
+    """Check the arguments of every score against the signature of its class, and that there are enough samples."""
     for name, node in cfg.metrics.scores.items():
         if node is None:
             continue
         try:
-            check(to_plain(node), f"metrics.scores.{name}", given={"context": None})
+            minimum = minimum_images(node, name)
         except UserError as error:
             yield str(error)
+            continue
+        if cfg.metrics.extractor:
+            yield from too_few_samples(name, minimum, cfg.metrics.samples)
 
 
 def check_best_by(cfg: DictConfig, num_classes: int) -> None:

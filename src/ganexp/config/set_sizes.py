@@ -48,13 +48,23 @@ def check_set_sizes(minimums: Mapping[str, Minimum], sizes: SetSizes) -> None:
         raise UserError("\n".join(complaints))
 
 
-def _complaints(name: str, minimum: Minimum, sizes: SetSizes) -> Iterator[str]:
-    without = f"leave {name} out of metrics/score"
-    if sizes.samples < minimum.samples:
+def too_few_samples(name: str, minimum: Minimum, samples: int) -> Iterator[str]:
+    """Yield an error line if a score needs more generated images than `samples`."""
+    if samples < minimum.samples:
+        reason = f", {minimum.reason}" if minimum.reason else ""
         yield (
-            f"metrics.samples={sizes.samples}: metrics.scores.{name} needs {minimum.samples} generated images or more: "
-            f"score more images, or {without}"
+            f"metrics.samples={samples}: metrics.scores.{name} needs {minimum.samples} generated images or more"
+            f"{reason}: score more images, or {_without(name)}"
         )
+
+
+def _without(name: str) -> str:
+    return f"leave {name} out of metrics/score"
+
+
+def _complaints(name: str, minimum: Minimum, sizes: SetSizes) -> Iterator[str]:
+    without = _without(name)
+    yield from too_few_samples(name, minimum, sizes.samples)
     for split, images in sizes.references.items():
         if images < minimum.images:
             yield (

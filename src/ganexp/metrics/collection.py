@@ -60,7 +60,6 @@ class Scores:
             compares the samples with a split other than the first one, the name of the value includes the name of this
             split.
         samples: number of generated images to score.
-        splits: number of parts into which the Inception Score divides the samples; the protocol records this number.
         device: device on which features and scores are computed.
         score_factories: for the name of each score, a function that constructs the score from a context. `compute`
             returns the values in the order of these scores.
@@ -84,7 +83,6 @@ class Scores:
         extractor: Extractor,
         references: dict[str, Reference],
         samples: int,
-        splits: int,
         device: torch.device,
         score_factories: Mapping[str, Callable[[ScoreContext], Score]],
         class_reference: Callable[[int], Reference] | None = None,
@@ -97,7 +95,7 @@ class Scores:
         if not score_factories:
             raise UserError("There is no score to compute: use for example metrics/score=[is,fid], or metrics=none")
         self.extractor, self.references = extractor.to(device), references
-        self.samples, self.splits, self.device = samples, splits, device
+        self.samples, self.device = samples, device
         self.labels, self.num_classes = labels, 0 if labels is None else len(labels.classes)
         self._class_facts: dict[str, list[Any]] = {"classes": list(classes), "expected_share": list(expected_share)}
         self._context = ScoreContext(
@@ -213,7 +211,6 @@ class Scores:
             "weights_sha256": self.extractor.identity,
             "input": self.extractor.input,
             "samples": self.samples,
-            "splits": self.splits,
             "references": references,
             **({} if self.labels is None else self.labels.protocol()),
         }

@@ -53,7 +53,12 @@ class InceptionScore(Score):
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
         """Return the minimum: two samples for each part, because the score of a single sample is always 1."""
-        return Minimum(samples=2 * settings.get("splits", DEFAULT_SPLITS))
+        splits = settings.get("splits", DEFAULT_SPLITS)
+        return Minimum(samples=2 * splits, reason=f"2 for each of splits={splits}")
+
+    def protocol(self) -> dict[str, Any]:
+        """Return the number of parts, if it is not the default one."""
+        return {} if self.splits == DEFAULT_SPLITS else {"splits": self.splits}
 
     def update(self, logits: Tensor, indices: Tensor) -> None:
         """Add samples with class logits (N, K) and indices (N,)."""

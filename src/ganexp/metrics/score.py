@@ -28,11 +28,13 @@ class Minimum:
         images: number of real images of each reference.
         of_class: number of generated images of each class, and of real images of each class in the first reference.
             Classes without any images are ignored. 0 if the score does not compare the images within a class.
+        reason: why the score needs this number of generated images, for an error; may be empty.
     """
 
     samples: int = 1
     images: int = 1
     of_class: int = 0
+    reason: str = ""
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any
 from ganexp.report.values import as_dict, flatten, is_number, plain
 
 FILE = "scores.json"
-OWN_KEYS = ("id", "samples", "splits", "data")  # protocol keys whose values may differ between real images and samples
+OWN_KEYS = ("id", "samples", "data")  # protocol keys whose values may differ between real images and samples
 REFERENCES = "references."
 
 

@@ -100,14 +100,14 @@ def _scores(
     factories = build_scores.score_factories(cfg)
     chosen = {name: factory for name, factory in factories.items() if names is None or name in names}
     references = {str(number): reference for number in range(len(cfg.metrics.references))}
-    sizes = (min(cfg.metrics.samples, MAX_KEPT_SAMPLES), cfg.metrics.splits)
-    values = labels_in_turn(sizes[0], gan.num_classes)
+    samples = min(cfg.metrics.samples, MAX_KEPT_SAMPLES)
+    values = labels_in_turn(samples, gan.num_classes)
     labels = None if values is None else SampleLabels(values, [str(label) for label in range(gan.num_classes)])
     reference_labels = None if labels is None else torch.arange(len(reference.features)) % gan.num_classes
     return Scores(
         extractor,
         references,
-        *sizes,
+        samples,
         gan.device,
         chosen,
         class_reference=lambda index: reference,
