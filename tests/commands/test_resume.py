@@ -251,6 +251,7 @@ def test_loss_limit_resumes_and_ends_by_discriminator_updates(tmp_path):
     assert same_state(whole["ganexp"] | {"seconds": 0}, killed["ganexp"] | {"seconds": 0})
     steps, d_steps = whole["ganexp"]["step"], whole["ganexp"]["d_steps"]
     assert 70 <= d_steps < 75
+    assert {group["lr"] for state in killed["optimizer_states"] for group in state["param_groups"]} == {0}
     assert steps < d_steps < 5 * steps, text  # some steps had one discriminator update, and some had five
     assert logged_points(folders[0])[-1]["step"] == steps
     assert (folders[0] / "samples" / f"step-{steps:07d}.png").exists()

@@ -22,3 +22,10 @@ def test_very_short_run_is_told_to_leave_the_average_out():
 
 def test_run_without_an_average_has_no_warning():
     assert average_warning(config("schedule.steps=4")) == ""
+
+
+def test_limit_on_discriminator_updates_counts_as_the_length():
+    words = ("schedule.steps=100000", "schedule.ema.decay=0.999", "schedule.updates.n_critic=5")
+    assert average_warning(config(*words)) == ""
+    assert "averages only 300 steps" in average_warning(config(*words, "schedule.max_d_steps=1500"))
+    assert "only 600 steps" in average_warning(config(*words, "schedule.max_d_steps=1500", "schedule.updates.n_gen=2"))

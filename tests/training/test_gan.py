@@ -324,6 +324,31 @@ def test_networks_that_ask_are_told_the_progress():
     assert told["generator"] == told["average"] == [0, 0.25, 0.5, 0.75]
 
 
+@pytest.mark.parametrize(
+    ("overrides", "steps"),
+    [
+        (("schedule.updates.n_critic=5",), 4),
+        (("schedule.updates.n_critic=1", "schedule.updates.n_gen=2"), 40),
+        (("loss.n_critic=1", "schedule/updates=loss_limit", "schedule.updates.limit=0"), 4),
+    ],
+)
+def test_schedules_end_where_max_d_steps_ends_the_run(overrides, steps):
+    words = ("loss=hinge", "schedule.steps=1000", "schedule.max_d_steps=20", "schedule/lr_decay=linear")
+    bench = Bench(*words, "augment=instance_noise", "augment.instance_noise.std=1", *overrides)
+    (noise,) = bench.gan.objective.augmentations
+    rates = [group["lr"] for optimizer in bench.optimizers for group in optimizer.param_groups]
+    for step in range(steps):
+        assert not bench.gan.is_done
+        done = bench.gan.d_steps / 20
+        bench.step()
+        assert noise.deviation.item() == pytest.approx(1 - max(done, step / 1000))
+        left = 1 - max(bench.gan.d_steps / 20, (step + 1) / 1000)
+        now = [group["lr"] for optimizer in bench.optimizers for group in optimizer.param_groups]
+        assert now == pytest.approx([rate * left for rate in rates])
+    assert bench.gan.is_done
+    assert now == [0] * len(rates)
+
+
 def watch_batches(gan):
     """Return a dictionary that collects, for each network, the batches of its updates."""
     batches = {name: [] for name in gan.networks}

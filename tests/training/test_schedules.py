@@ -15,8 +15,10 @@ def test_linear_decay_factor():
 
 def test_schedulers_multiply_the_first_rate_of_each_group():
     optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.5}, {"params": [torch.ones(1)]}], lr=0.1)
-    (config,) = make_schedulers({"generator": optimizer}, LinearDecay(end=0.5), steps=8)
+    progress = 0.0
+    (config,) = make_schedulers({"generator": optimizer}, LinearDecay(end=0.5), lambda: progress)
     for step in range(1, 9):
+        progress = step / 8
         optimizer.step()
         config["scheduler"].step()
         factor = 1 - 0.5 * step / 8
@@ -26,7 +28,7 @@ def test_schedulers_multiply_the_first_rate_of_each_group():
 
 
 def test_there_are_no_schedulers_without_a_decay():
-    assert make_schedulers({"generator": torch.optim.SGD([torch.zeros(1)])}, None, steps=8) == []
+    assert make_schedulers({"generator": torch.optim.SGD([torch.zeros(1)])}, None, lambda: 0.0) == []
 
 
 def test_batch_size_scale_is_linear():

@@ -70,7 +70,7 @@ class ProgressLine(ProgressBar):
     def _measure_from(self, gan: GAN) -> None:
         """Measure the speed from the current step on."""
         self.started_at = time.monotonic()
-        self.first_share, self.first_step = share_done(gan), gan.step
+        self.first_share, self.first_step = gan.share_done, gan.step
         self.first_seconds = gan.clock.seconds()
 
     def on_validation_start(self, trainer: Trainer, pl_module: GAN) -> None:
@@ -125,14 +125,14 @@ class ProgressLine(ProgressBar):
     def line(self, gan: GAN) -> str:
         """Return the progress as one line of text. The time left includes evaluations; the speed does not."""
         parts = [part for part in (self._d_steps(gan), *self._losses(gan), self._scores(gan)) if part]
-        if share_done(gan) > self.first_share:
+        if gan.share_done > self.first_share:
             parts = [*self._speed(gan), *parts, f"{clock_time(self._seconds_left(gan))} left"]
         return " · ".join(parts)
 
     def _seconds_left(self, gan: GAN) -> float:
         """Return the seconds left, estimated from the progress since the measurement of speed started."""
         seconds = time.monotonic() - self.started_at
-        return seconds / (share_done(gan) - self.first_share) * (1 - share_done(gan))
+        return seconds / (gan.share_done - self.first_share) * (1 - gan.share_done)
 
     def _speed(self, gan: GAN) -> list[str]:
         seconds = gan.clock.seconds() - self.first_seconds
@@ -162,9 +162,3 @@ class ProgressLine(ProgressBar):
             return ""
         values = [f"{name.split('_')[0].upper()} {gan.logged[log_keys.score_key(name)]:.4g}" for name in names]
         return f"{' '.join(values)} at {self.scored_at:,}"
-
-
-def share_done(gan: GAN) -> float:
-    """Return the completed share of the run, in [0, 1]."""
-    d_share = gan.d_steps / gan.max_d_steps if gan.max_d_steps else 0.0
-    return max(gan.step / gan.steps, d_share)

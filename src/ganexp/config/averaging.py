@@ -1,5 +1,7 @@
 """Warn if the average of the generator's weights spans more steps than the run. This module must not import torch."""
 
+import math
+
 from omegaconf import DictConfig
 
 from ganexp.console import count
@@ -18,7 +20,7 @@ def average_warning(cfg: DictConfig) -> str:
     Args:
         cfg: the resolved config of a run.
     """
-    decay, start, steps = cfg.schedule.ema.decay, cfg.schedule.ema.start, cfg.schedule.steps
+    decay, start, steps = cfg.schedule.ema.decay, cfg.schedule.ema.start, _most_steps(cfg)
     if decay is None:
         return ""
     averaged = max(steps - start, 0)
@@ -34,3 +36,15 @@ def average_warning(cfg: DictConfig) -> str:
         f"only {averaged:,} steps: at its end, the weights of step {start:,} still make up {share:.0%} of the average. "
         f"Train longer, or {fix}"
     )
+
+
+def _most_steps(cfg: DictConfig) -> int:
+    """Return the largest number of steps that a run can have, given both of its limits.
+
+    A loss limit can only raise the number of discriminator updates in a step, and then the run has fewer steps.
+    """
+    schedule = cfg.schedule
+    if schedule.max_d_steps is None:
+        return int(schedule.steps)
+    n_critic, n_gen = (schedule.updates.get(name, 1) for name in ("n_critic", "n_gen"))
+    return min(schedule.steps, math.ceil(schedule.max_d_steps / n_critic) * n_gen)

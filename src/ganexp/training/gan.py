@@ -140,7 +140,7 @@ class GAN(ScoredModule):
         """Return the optimizers, and a dict for each scheduler; Lightning's type annotation lacks this form."""
         self._parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         optimizers = {name: self.optimizer_factories[name](list_) for name, list_ in self._parameters_of.items()}
-        return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, self.steps)
+        return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, lambda: self.share_done)
 
     def on_fit_start(self) -> None:
         """End the training immediately if the resumed run is already done."""
@@ -165,7 +165,7 @@ class GAN(ScoredModule):
         """Make one step: carry out the phases of the update rule, which include exactly one generator update."""
         self.clock.start()  # every validation pauses the clock: evaluation, pictures and checkpoints are not training
         torch.set_autocast_cache_enabled(False)  # cached half-precision weights would be out of date within a step
-        set_progress(self._told_progress, self.step, self.steps, self.growth)
+        set_progress(self._told_progress, self.share_done, self.step, self.growth)
         self._optimizer_of = self._optimizers_by_network()
         self._batches.start_step()
         before = self._counter

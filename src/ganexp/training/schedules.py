@@ -1,6 +1,6 @@
 """Schedules of the learning rates, and of the stage of networks that grow, over a run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,19 +53,19 @@ class ProgressiveGrowth:
         return step * self.batch_size / self.images_per_stage
 
 
-def set_progress(networks: Iterable[Any], step: int, steps: int, growth: ProgressiveGrowth | None) -> None:
+def set_progress(networks: Iterable[Any], progress: float, step: int, growth: ProgressiveGrowth | None) -> None:
     """Tell the networks the progress of the run, and set the stage of the networks that grow, before the next step.
 
     Args:
         networks: networks and other parts; their methods `set_progress` and `set_stage`, if any, are called.
+        progress: the completed share of the run, in [0, 1].
         step: number of steps that have been made.
-        steps: length of the run.
         growth: function that maps a step to the stage; None leaves the stages as they are.
     """
     networks = list(networks)
     for network in networks:
         if hasattr(network, "set_progress"):
-            network.set_progress(step / steps)
+            network.set_progress(progress)
     set_stage(networks, step, growth)
 
 
@@ -76,17 +76,20 @@ def set_stage(networks: Iterable[Any], step: int, growth: ProgressiveGrowth | No
             network.set_stage(growth(step))
 
 
-def make_schedulers(optimizers: Mapping[str, Optimizer], decay: LinearDecay | None, steps: int) -> list[dict[str, Any]]:
+def make_schedulers(
+    optimizers: Mapping[str, Optimizer], decay: LinearDecay | None, progress: Callable[[], float]
+) -> list[dict[str, Any]]:
     """Return a scheduler for each optimizer in the format that Lightning expects; an empty list if `decay` is None.
 
     Args:
         optimizers: optimizers by network name; `LearningRateMonitor` logs their learning rates as lr/NAME.
         decay: function that maps a share of the run to the factor of the learning rates.
-        steps: length of the run; each scheduler makes one step per step of the run.
+        progress: function that returns the completed share of the run. It is called when a scheduler makes a step,
+            which it does once per step of the run, and when the schedulers are made.
     """
     if decay is None:
         return []
-    schedulers = {name: LambdaLR(each, lambda step: decay(step / steps)) for name, each in optimizers.items()}
+    schedulers = {name: LambdaLR(each, lambda _: decay(progress())) for name, each in optimizers.items()}
     return [{"scheduler": each, "interval": "step", "name": f"lr/{name}"} for name, each in schedulers.items()]
 
 

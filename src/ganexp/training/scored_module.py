@@ -21,7 +21,7 @@ COUNTERS = ("step", "d_steps", "images_seen")
 class ScoredModule(pl.LightningModule):
     """A LightningModule whose validations score its samples. It counts steps itself, and uses this count in its logs.
 
-    A subclass defines `sampling_generator`.
+    A subclass defines `sampling_generator`, and the length of the run: `steps` and `max_d_steps`.
 
     Args:
         latent: distribution of the latents.
@@ -40,6 +40,8 @@ class ScoredModule(pl.LightningModule):
     """
 
     averaged_generator: AveragedGenerator | None
+    steps: int
+    max_d_steps: int | None
 
     def __init__(self, latent: Latent, num_classes: int, pixel_range: PixelRange) -> None:
         super().__init__()
@@ -57,6 +59,12 @@ class ScoredModule(pl.LightningModule):
     def sampling_generator(self) -> nn.Module:
         """The generator to sample images from."""
         raise NotImplementedError
+
+    @property
+    def share_done(self) -> float:
+        """The completed share of the run, in [0, 1], which ends after `steps` or `max_d_steps`, whichever is first."""
+        d_share = self.d_steps / self.max_d_steps if self.max_d_steps else 0.0
+        return max(self.step / self.steps, d_share)
 
     def log_values(self, values: Mapping[str, float]) -> None:
         """Send values to every logger at the current step, with the other counters that can be the axis of a plot."""
