@@ -14,8 +14,13 @@ from ganexp.callbacks.progress import ProgressLine
 class NamedScores:
     """Scores of which only the names matter."""
 
+    extractor = SimpleNamespace(name="x")
+
+    def __init__(self, *names):
+        self.names = names or ("is_x", "fid_x", "kid_x")
+
     def info(self):
-        return {"is_x": {}, "is_x_std": {"spread_of": "is_x"}, "fid_x": {}, "kid_x": {}}
+        return {"is_x_std": {"spread_of": "is_x"}} | {name: {} for name in self.names}
 
 
 def test_line_shows_losses_and_first_scores():
@@ -31,6 +36,16 @@ def test_line_shows_losses_and_first_scores():
     gan.clock.total, progress.first_seconds = 10.0, 6.0
     assert progress.line(gan).startswith("0.5 step/s · D -0.5 · G 1.25 · IS 3")
     assert progress.line(gan).endswith("left")
+
+
+def test_shown_scores_have_their_whole_names():
+    gan = build_gan(config(*TINY))
+    gan.scores = NamedScores("intra_fid_x", "class_diversity_x")
+    gan.logged = {"score/intra_fid_x": 3.0, "score/class_diversity_x": 0.5}
+    assert ProgressLine()._scores(gan) == "INTRA_FID 3 CLASS_DIVERSITY 0.5 at 0"
+    gan.scores = NamedScores("fid_x_5000", "fid_x_test")
+    gan.logged = {"score/fid_x_5000": 3.0, "score/fid_x_test": 4.0}
+    assert ProgressLine()._scores(gan) == "FID_X_5000 3 FID_X_TEST 4 at 0"
 
 
 def test_losses_of_an_earlier_step_are_not_repeated():

@@ -3,10 +3,13 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
+from helpers.scores import Stub, make_scores
 
 from ganexp.commands.score_table import score_table, warn_of_few_images
 from ganexp.metrics.diversity import Diversity
 from ganexp.metrics.fid import FID
+from ganexp.metrics.fid_interval import FIDInterval
 from ganexp.metrics.inception_score import InceptionScore
 from ganexp.metrics.intra_fid import IntraFID
 from ganexp.metrics.kid import KID
@@ -35,8 +38,37 @@ def test_few_images_are_named_if_they_bias_a_score(capsys, metrics, samples, rea
 def test_arrows_show_which_values_are_better():
     metrics = {"is": InceptionScore, "fid_test": FID, "diversity": Diversity}
     info = {name: {"higher_is_better": metric.higher_is_better} for name, metric in metrics.items()}
+    info["fid_test"] |= {"reference": "test", "row": "fid"}
     table = score_table(dict.fromkeys(metrics, 1.0), info, ["train", "test"])
     assert list(table.columns[0].cells) == ["is ↑", "fid ↓", "diversity"]
+
+
+@pytest.mark.parametrize(
+    ("extractor", "splits"),
+    [("x", ["train", "test"]), ("test_vit", ["train", "test"]), ("inception", ["test", "train", "train+test"])],
+)
+def test_values_are_in_the_columns_of_their_references(extractor, splits):
+    stub = Stub(2)
+    stub.name = extractor
+    factories = {"fid": lambda context: FID(context, [5]), "kid": KID, "interval": FIDInterval, "distance": Diversity}
+    scores = make_scores(factories, {split: torch.rand(9, 2) for split in splits}, 9, stub)
+    info = scores.info()
+    table = score_table({name: float(place) for place, name in enumerate(info)}, info, splits)
+    rows = [f"fid_{extractor}_5 ↓", f"fid_{extractor} ↓", f"kid_{extractor} ↓", f"distance_{extractor}"]
+    names, *columns = (list(column.cells) for column in table.columns)
+    assert names == rows
+    assert all("" not in column[:3] for column in columns)
+    assert [column[3] for column in columns] == [f"{len(info) - 1}", *[""] * (len(splits) - 1)]
+    for split, column in zip(splits, columns, strict=True):
+        first = list(info).index(f"fid_{extractor}" + (f"_{split}" if split != splits[0] else ""))
+        assert column[1].startswith(f"{first}  (")
+        assert "±" in column[2]
+
+
+def test_score_whose_name_ends_like_a_deviation_is_none():
+    info = {name: {"higher_is_better": True} for name in ("x", "x_std", "x_low")}
+    table = score_table({"x": 1.0, "x_std": 2.0, "x_low": 3.0}, info, ["train"])
+    assert [list(column.cells) for column in table.columns] == [["x ↑", "x_std ↑", "x_low ↑"], ["1", "2", "3"]]
 
 
 @pytest.mark.parametrize(

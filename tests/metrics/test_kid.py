@@ -61,6 +61,6 @@ def test_kid_names_and_direction():
     assert info == {
         "kid_stub": value,
         "kid_stub_std": {"spread_of": "kid_stub", "spread": "standard deviation over 100 subsets"},
-        "kid_stub_test": value,
+        "kid_stub_test": {**value, "reference": "test", "row": "kid_stub"},
         "kid_stub_test_std": {"spread_of": "kid_stub_test", "spread": "standard deviation over 100 subsets"},
     }

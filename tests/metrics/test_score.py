@@ -82,6 +82,18 @@ def test_value_info_describes_exactly_the_computed_values(name):
             assert facts["plot_scale"] in ("linear", "log")
 
 
+@every_score
+def test_value_info_names_the_reference_and_the_row(name):
+    """Without the names of further references in it, a value has the name of the value for the first reference."""
+    info = scores_of(name).info()
+    for key, facts in info.items():
+        if key.startswith(("precision", "recall", "density", "coverage", "kid", "swd", "fid_s", "fid_infinity")):
+            is_of_test = "_test" in key and "spread_of" not in facts
+            assert facts.get("reference") == ("test" if is_of_test else None)
+            assert facts.get("row") == (key.replace("_test", "") if is_of_test else None)
+            assert "row" not in facts or facts["row"] in info
+
+
 def state_size(name, count, kept):
     """Return the number of values in the state of a score after `count` samples, with `kept_samples = kept`."""
     real = samples()[0]

@@ -86,7 +86,7 @@ def test_score_names_levels_and_references():
 
     real = {"train": torch.rand(20, 4), "test": torch.rand(9, 4)}
     scores = make_scores({"swd": small}, real, 12, Stub(4), real_images=enlarged)
-    assert list(scores.info()) == [f"swd{level}_stub{end}" for end in ("", "_test") for level in ("", "_32", "_16")]
+    assert list(scores.info()) == [f"swd{level}_stub{end}" for level in ("", "_32", "_16") for end in ("", "_test")]
     for part in torch.arange(12).split(5):
         images = pictures(torch.rand(len(part), 4)).repeat(1, 1, 4, 4)
         scores.update_features(torch.rand(len(part), 4), None, None, part, images)

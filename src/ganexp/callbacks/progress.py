@@ -160,5 +160,6 @@ class ProgressLine(ProgressBar):
         names = [name for name in names if log_keys.score_key(name) in gan.logged][:SHOWN_SCORES]
         if not names:
             return ""
-        values = [f"{name.split('_')[0].upper()} {gan.logged[log_keys.score_key(name)]:.4g}" for name in names]
+        ending = f"_{gan.scores.extractor.name}"
+        values = [f"{name.removesuffix(ending).upper()} {gan.logged[log_keys.score_key(name)]:.4g}" for name in names]
         return f"{' '.join(values)} at {self.scored_at:,}"

@@ -67,10 +67,10 @@ def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any
     for name, value in values.items():
         if "spread_of" in info.get(name, {}):
             continue
-        column = next((place for place, split in enumerate(splits) if place and f"_{split}" in name), 0)
-        row = name.replace(f"_{splits[column]}", "", 1) if column else name
-        row += DIRECTIONS[info.get(name, {}).get("higher_is_better")]
-        rows.setdefault(row, [""] * len(splits))[column] = _cell(name, value, values)
+        facts = info.get(name, {})
+        column = splits.index(facts.get("reference", splits[0]))
+        row = facts.get("row", name) + DIRECTIONS[facts.get("higher_is_better")]
+        rows.setdefault(row, [""] * len(splits))[column] = _cell(value, _spreads(name, values, info))
     table = Table("score", *(f"against {split}" if len(splits) > 1 else "value" for split in splits))
     for name, cells in rows.items():
         table.add_row(name, *cells)
@@ -82,15 +82,26 @@ def spread_lines(values: Mapping[str, float], info: Mapping[str, Mapping[str, An
     names: dict[str, dict[str, None]] = {}
     for name in values:
         if spread := info.get(name, {}).get("spread"):
-            sign = "±" if name.endswith("_std") else "(… to …)"
+            sign = "±" if _ending(name, info) == "std" else "(… to …)"
             names.setdefault(f"{sign} {spread}", {})[info[name]["spread_of"]] = None
     return [f"{text}: {', '.join(scores)}" for text, scores in names.items()]
 
 
-def _cell(name: str, value: float, values: Mapping[str, float]) -> str:
+def _ending(name: str, info: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return what a deviation or interval end adds to the name of its score: `std`, `low` or `high`."""
+    return name.removeprefix(f"{info[name]['spread_of']}_")
+
+
+def _spreads(name: str, values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return the deviations and interval ends of a score; the keys are `std`, `low` and `high`."""
+    own = (other for other in values if info.get(other, {}).get("spread_of") == name)
+    return {_ending(other, info): values[other] for other in own}
+
+
+def _cell(value: float, spreads: Mapping[str, float]) -> str:
     text = f"{value:.4g}"
-    if f"{name}_std" in values:
-        text = " ± ".join(rounded_texts(value, values[f"{name}_std"]))
-    if f"{name}_low" in values:
-        text += f"  ({values[f'{name}_low']:.4g} to {values[f'{name}_high']:.4g})"
+    if "std" in spreads:
+        text = " ± ".join(rounded_texts(value, spreads["std"]))
+    if "low" in spreads:
+        text += f"  ({spreads['low']:.4g} to {spreads['high']:.4g})"
     return text

@@ -73,10 +73,9 @@ class FID(Score):
                 values[f"fid_{name}{ending}"] = torch.tensor(reference.distance(*samples), dtype=torch.float64)
         return values
 
-    def value_names(self) -> list[str]:
-        """Return the names of the distances to each reference, for each number of samples."""
-        names = [name for name, _ in self.context.named_references()]
-        return [f"fid_{name}{ending}" for ending in self.endings for name in names]
+    def value_patterns(self) -> list[str]:
+        """Return the patterns of the distances to each reference, for each number of samples."""
+        return [f"fid_{{}}{ending}" for ending in self.endings]
 
     def value_info(self) -> dict[str, dict[str, Any]]:
         """Return how to interpret each value. If a value uses only the first n samples, its entry `samples` is n."""

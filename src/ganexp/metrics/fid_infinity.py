@@ -41,9 +41,9 @@ class FIDInfinity(SampleScore):
             values[f"fid_infinity_{name}"] = torch.tensor(value, dtype=torch.float64)
         return values
 
-    def value_names(self) -> list[str]:
-        """Return the names of the distances."""
-        return [f"fid_infinity_{name}" for name, _ in self.context.named_references()]
+    def value_patterns(self) -> list[str]:
+        """Return the pattern of the distances."""
+        return ["fid_infinity_{}"]
 
 
 def extrapolate_distance(

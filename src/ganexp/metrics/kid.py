@@ -42,9 +42,9 @@ class KID(SampleScore):
             values[f"kid_{name}_std"] = torch.tensor(deviation, dtype=torch.float64)
         return values
 
-    def value_names(self) -> list[str]:
-        """Return the names of the means."""
-        return [f"kid_{name}" for name, _ in self.context.named_references()]
+    def value_patterns(self) -> list[str]:
+        """Return the pattern of the means."""
+        return ["kid_{}"]
 
     def spread_names(self) -> dict[str, str]:
         """Return the names of the standard deviations."""

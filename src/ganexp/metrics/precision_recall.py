@@ -37,10 +37,9 @@ class PrecisionRecall(SampleScore):
                 values[f"{key}_{name}"] = torch.tensor(value, dtype=torch.float64)
         return values
 
-    def value_names(self) -> list[str]:
-        """Return the names of the four values for each reference."""
-        keys = ("precision", "recall", "density", "coverage")
-        return [f"{key}_{name}" for name, _ in self.context.named_references() for key in keys]
+    def value_patterns(self) -> list[str]:
+        """Return the patterns of the four values."""
+        return ["precision_{}", "recall_{}", "density_{}", "coverage_{}"]
 
 
 @torch.no_grad()

@@ -137,9 +137,20 @@ class Score(Metric):
         """
         return Minimum()
 
+    def value_patterns(self) -> list[str]:
+        """Return patterns of names, such as `fid_{}`, of the values that are computed for every reference.
+
+        The braces stand for the ending of `ScoreContext.named_references`. A score that compares the samples with every
+        reference overrides this method, and other scores override `value_names`.
+        """
+        return []
+
     def value_names(self) -> list[str]:
         """Return the names of the values that `compute` returns, without deviations and interval ends."""
-        raise NotImplementedError
+        if not self.value_patterns():
+            raise NotImplementedError
+        endings = [ending for ending, _ in self.context.named_references()]
+        return [pattern.format(ending) for pattern in self.value_patterns() for ending in endings]
 
     def spread_names(self) -> dict[str, str]:
         """Return the names of deviations and interval ends, each with the name of the value that it belongs to."""
@@ -149,13 +160,21 @@ class Score(Metric):
         """Return, for the name of each value, a dictionary that tells how to interpret the value.
 
         The dictionary of a value has the direction and the scale, such as
-        `{"higher_is_better": False, "plot_scale": "log"}`, and `fewest_images` if this is not None. The dictionary of a
-        deviation or an interval end has the name of the value that it belongs to, and a description:
+        `{"higher_is_better": False, "plot_scale": "log"}`, and `fewest_images` if this is not None. If the value
+        compares the samples with a reference other than the first one, it also has the split of this reference, and the
+        name of the same value for the first reference: `{"reference": "test", "row": "fid_classifier"}`. The dictionary
+        of a deviation or an interval end has the name of the value that it belongs to, and a description:
         `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
         """
         info: dict[str, Any] = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}
         info |= {} if self.fewest_images is None else {"fewest_images": self.fewest_images}
-        values = {name: dict(info) for name in self.value_names()}
+        further = list(zip(self.context.references, self.context.named_references(), strict=True))[1:]
+        places = {
+            pattern.format(ending): {"reference": split, "row": pattern.format(self.context.extractor)}
+            for pattern in self.value_patterns()
+            for split, (ending, _) in further
+        }
+        values = {name: info | places.get(name, {}) for name in self.value_names()}
         return values | {
             name: {"spread_of": value, "spread": self.spread} for name, value in self.spread_names().items()
         }

@@ -85,13 +85,11 @@ class SlicedWasserstein(SampleScore):
         """Return the settings that are not the default ones."""
         return {name: value for name, value in self.settings.items() if value != DEFAULTS[name]}
 
-    def value_names(self) -> list[str]:
-        """Return the names of the mean distances and of the distances at each level."""
+    def value_patterns(self) -> list[str]:
+        """Return the patterns of the mean distances and of the distances at each level."""
         (split, *_) = self.context.references
         heights = pyramid_heights(self._real_images(split, torch.tensor([0])).shape[2])
-        endings = [ending for ending, _ in self.context.named_references()]
-        keys = ["swd", *(f"swd_{height}" for height in heights)]
-        return [f"{key}_{ending}" for ending in endings for key in keys]
+        return ["swd_{}", *(f"swd_{height}_{{}}" for height in heights)]
 
     def _distances(self, samples: Tensor, split: str) -> dict[int, Tensor]:
         """Return, for each level's height, the distance of samples, uint8 (N, C, H, W), to real images of a split."""
