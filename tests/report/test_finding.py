@@ -1,7 +1,7 @@
 """The claims in the head of a report, the LaTeX table, and the labels with overrides that users typed."""
 
 import pytest
-from helpers.runs import make_run, template
+from helpers.runs import make_run, save_evaluated, template
 
 from ganexp.report.collect import collect
 from ganexp.report.finding import best_score, finding, other_differences, title
@@ -63,6 +63,34 @@ def test_finding_names_the_test_of_different_seeds(tmp_path, hinge, wgan_gp):
     for seed, fid in ((0, 90.0), (1, 90.1), (2, 90.3)):
         make_run(tmp_path / "wgan" / str(seed), template("loss=wgan"), seed, fid, groups={"loss": "wgan"})
     assert "(t tests over at least 2 seeds with Holm's correction, p < 0.05)" in finding(content_of(tmp_path))
+
+
+@pytest.mark.parametrize("evaluated", [False, True])
+def test_finding_never_contradicts_the_verdict(tmp_path, hinge, wgan_gp, evaluated):
+    """A seed that only one configuration has gives it the worse mean, although it is better on all shared seeds."""
+    for loss, text, fids in (
+        ("hinge", hinge, {1: 10.0, 2: 12.1, 3: 11.2}),
+        ("wgan_gp", wgan_gp, {1: 9.0, 2: 11.0, 3: 10.1, 4: 30.0}),
+        ("wgan", template("loss=wgan"), {1: 90.0, 2: 92.0, 3: 91.0}),
+    ):
+        for seed, fid in fids.items():
+            run = make_run(tmp_path / loss / str(seed), text, seed, fid, groups={"loss": loss})
+            if evaluated:
+                save_evaluated(run, fid)
+    content = content_of(tmp_path)
+    (verdict,) = [
+        each.verdict
+        for each in content.tested_by_main
+        if (each.first.label, each.second.label) == ("loss=hinge", "loss=wgan_gp")
+    ]
+    assert verdict == "second is better"
+    assert finding(content).endswith(
+        "loss=hinge is better than loss=wgan (paired t test over 3 seeds with Holm's correction, p < 0.05), but on the "
+        "seeds that both have, loss=wgan_gp is better (paired t test over 3 seeds with Holm's correction, p < 0.05)."
+    )
+    without_third = finding(Report.from_runs(collect([tmp_path / "hinge", tmp_path / "wgan_gp"])))
+    assert without_third.startswith("loss=hinge has the best mean")
+    assert ", but on the seeds that both have, loss=wgan_gp is better (paired t test over 3 seeds" in without_third
 
 
 def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):

@@ -42,6 +42,17 @@ class Comparison:
         return self._excludes_zero and self.p is not None and self.p < SIGNIFICANCE
 
     @property
+    def better(self) -> Configuration | None:
+        """Return the configuration that the test shows to be better; None if it is not separable or not known."""
+        if not self.is_separable or self.column.info.higher_is_better is None:
+            return None
+        return self.first if self._favours_first else self.second
+
+    @property
+    def _favours_first(self) -> bool:
+        return (self.difference.mean > 0) == self.column.info.higher_is_better
+
+    @property
     def _excludes_zero(self) -> bool:
         low, high = self.difference.low, self.difference.high
         return low is not None and high is not None and not low <= 0 <= high
@@ -52,11 +63,9 @@ class Comparison:
         if not self.is_separable:
             correction = f" (Holm, {self.tests} comparisons)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"
-        first_is_higher = self.difference.mean > 0
-        higher_is_better = self.column.info.higher_is_better
-        if higher_is_better is None:
-            return "first is higher" if first_is_higher else "first is lower"
-        return "first is better" if first_is_higher == higher_is_better else "second is better"
+        if self.column.info.higher_is_better is None:
+            return "first is higher" if self.difference.mean > 0 else "first is lower"
+        return "first is better" if self._favours_first else "second is better"
 
     @property
     def _sample_sizes(self) -> str:

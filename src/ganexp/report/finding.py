@@ -46,15 +46,19 @@ def finding(report: Report) -> str:
         return f"The runs do not record which direction of {name} is better, so the configurations are not ranked."
     first = ranked[0].configuration
     against = _against(first, report.comparisons, report)
-    beaten = [(other, comparison) for other, comparison in against if comparison.is_separable]
+    beaten = [(other, comparison) for other, comparison in against if comparison.better is first]
+    reverse = [(other, comparison) for other, comparison in against if comparison.better is other]
     untested = [other for other, comparison in against if comparison.p is None]
     similar = [other for other, comparison in against if comparison.p is not None and not comparison.is_separable]
     parts = []
     if beaten:
-        names, test = _names([other for other, _ in beaten], len(against)), _test([each for _, each in beaten])
+        names, test = _tested(beaten, len(against))
         parts.append(f"By the mean {name}, {first.label} is better than {names} ({test})")
     else:
         parts.append(f"{first.label} has the best mean {name}")
+    if reverse:
+        names, test = _tested(reverse, len(against))
+        parts.append(f"on the seeds that both have, {names} {'is' if len(reverse) == 1 else 'are'} better ({test})")
     if similar:
         parts.append(f"its difference from {_names(similar, len(against))} is not significant")
     if untested:
@@ -117,6 +121,11 @@ def _against(
         if comparison.column == report.main and first in (comparison.first, comparison.second):
             found.append((comparison.second if comparison.first is first else comparison.first, comparison))
     return found
+
+
+def _tested(against: Sequence[tuple[Configuration, Comparison]], others: int) -> tuple[str, str]:
+    """Return the names of the configurations in `against`, and the test."""
+    return _names([other for other, _ in against], others), _test([comparison for _, comparison in against])
 
 
 def _test(comparisons: Sequence[Comparison]) -> str:
