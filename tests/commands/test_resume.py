@@ -10,10 +10,13 @@ import signal
 import pytest
 import torch
 from helpers.cli import ganexp, ganexp_process
-from helpers.config import TINY
+from helpers.config import TINY, config
 from helpers.states import WITH_STATE, last_checkpoint, logged_points, same_state, wait_for_step
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from ganexp.commands.resume import lengthen
+from ganexp.errors import UserError
 
 WORDS = (
     "schedule.steps=80",
@@ -164,7 +167,36 @@ def test_moved_run_keeps_its_best_checkpoint(tmp_path):
 
 def test_run_with_decaying_rates_is_not_made_longer(whole):
     refused = ganexp("resume", str(whole), "schedule.steps=360", cwd=whole.parent, check=False)
-    assert "decays until the end" in refused.stderr
+    assert "fixed length of 80 steps" in refused.stderr
+    assert "schedule.lr_decay" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("overrides", "keys"),
+    [
+        (("augment=instance_noise",), "augment.instance_noise"),
+        (("augment=instance_noise", "augment.instance_noise.end=0.5"), "augment.instance_noise"),
+        (("augment=instance_noise", "schedule/lr_decay=linear"), "schedule.lr_decay, augment.instance_noise"),
+        (("augment=instance_noise", "augment.instance_noise.end=0"), None),
+        ((), None),
+    ],
+)
+def test_run_that_depends_on_its_length_is_not_made_longer(overrides, keys):
+    cfg = config(*TINY, "schedule.steps=300", *overrides)
+    lengthen(cfg, 300)
+    if keys is None:
+        lengthen(cfg, 600)
+        assert cfg.schedule.steps == 600
+        return
+    with pytest.raises(UserError, match=f"^schedule.steps=600: .* 300 steps, .*: {keys}. Train a new run with"):
+        lengthen(cfg, 600)
+    assert cfg.schedule.steps == 300
+
+
+def test_network_with_a_layer_that_fades_fixes_the_length(monkeypatch):
+    monkeypatch.setattr("ganexp.models.mlp._Trunk.set_progress", lambda self, progress: None, raising=False)
+    with pytest.raises(UserError, match="model.generator, model.discriminator"):
+        lengthen(config(*TINY, "model=mlp"), 10**6)
 
 
 def read_events(folder):

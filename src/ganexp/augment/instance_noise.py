@@ -27,12 +27,12 @@ class InstanceNoise(nn.Module):
 
     def __init__(self, std: NonNegativeFloat, end: UnitInterval = 1.0) -> None:
         super().__init__()
-        self.std, self.end = std, end
+        self.std, self.end, self.uses_progress = std, end, end > 0
         self.register_buffer("deviation", torch.tensor(float(std)))
 
     def set_progress(self, progress: float) -> None:
         """Set the standard deviation to its value at `progress`, the completed share of the run."""
-        if self.end:
+        if self.uses_progress:
             self.deviation.fill_(self.std * max(0.0, 1 - progress / self.end))
 
     def forward(self, images: Tensor) -> Tensor:

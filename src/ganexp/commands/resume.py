@@ -1,6 +1,7 @@
 """Run `ganexp resume`: continue a stopped run, or train a finished run longer."""
 
 from omegaconf import DictConfig
+from torch import nn
 
 from ganexp import build
 from ganexp.checkpoint import latest_checkpoint
@@ -94,8 +95,8 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
     """Set the length of a run to `steps`.
 
     Raises:
-        UserError: the run ends after a number of discriminator updates, its learning rate depends on its length, or
-            `steps` is less than before.
+        UserError: the run ends after a number of discriminator updates, its training depends on its length, or `steps`
+            is less than before.
     """
     schedule = cfg.schedule
     if schedule.max_d_steps is not None:
@@ -103,14 +104,38 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
             f"schedule.steps={steps}: this run ends after schedule.max_d_steps={schedule.max_d_steps} discriminator "
             "updates, and this number cannot be changed. Train a new run with more updates."
         )
-    if schedule.lr_decay is not None:
-        raise UserError(
-            f"schedule.steps={steps}: this run has a fixed length, because its learning rate decays until the end."
-        )
     if steps < schedule.steps:
         raise UserError(
             f"schedule.steps={steps}: this run is set to {count(schedule.steps, 'step')} already. "
             "Give a larger number, or leave schedule.steps out to continue"
         )
+    if steps > schedule.steps and (keys := _dependent_on_length(cfg)):
+        raise UserError(
+            f"schedule.steps={steps}: this run has a fixed length of {count(schedule.steps, 'step')}, on which these "
+            f"settings depend: {', '.join(keys)}. Train a new run with schedule.steps={steps}"
+        )
     schedule.steps, schedule.epochs = steps, None
     cfg.sweep.prune = False  # the user wants this run, even if other jobs have better scores
+
+
+def _dependent_on_length(cfg: DictConfig) -> list[str]:
+    """Return the keys of everything in a run that changes with the share of the run that is done."""
+    gan = build.build_gan(cfg)
+    objective = gan.objective
+    augmentations = [str(name) for name, node in cfg.augment.items() if node is not None]
+    groups = {
+        "model": {"generator": gan.generator, "discriminator": gan.discriminator},
+        "model.auxiliary": {name: gan.networks[name] for name in gan.further_networks},
+        "loss": {"adversarial": objective.adversarial, "constraint": objective.constraint},
+        "loss.penalties": objective.penalties,
+        "loss.auxiliary": objective.auxiliary,
+        "loss.modifiers": objective.modifiers,
+        "augment": dict(zip(augmentations, objective.augmentations, strict=True)),
+    }
+    parts = {f"{group}.{name}": part for group, named in groups.items() for name, part in named.items()}
+    keys = [key for key, part in parts.items() if isinstance(part, nn.Module) and _uses_progress(part)]
+    return keys if gan.lr_decay is None else ["schedule.lr_decay", *keys]
+
+
+def _uses_progress(part: nn.Module) -> bool:
+    return any(hasattr(each, "set_progress") and getattr(each, "uses_progress", True) for each in part.modules())
