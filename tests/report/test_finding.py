@@ -93,6 +93,62 @@ def test_finding_never_contradicts_the_verdict(tmp_path, hinge, wgan_gp, evaluat
     assert ", but on the seeds that both have, loss=wgan_gp is better (paired t test over 3 seeds" in without_third
 
 
+def losses_of_six_seeds(directory, hinge, wgan_gp, status):
+    """Make six finished runs of one loss; of the other, three that are better, and three with `status`."""
+    for seed in range(6):
+        make_run(directory / "hinge" / str(seed), hinge, seed, 6.1 + 0.1 * seed, groups={"loss": "hinge"})
+    for seed, fid in enumerate((5.0, 5.1, 5.25, 30.0, 31.0, 32.0)):
+        how = "finished" if seed < 3 else status
+        make_run(directory / "wgan_gp" / str(seed), wgan_gp, seed, fid, status=how, groups={"loss": "wgan_gp"})
+
+
+@pytest.mark.parametrize("status", ["pruned", "failed", "died"])
+@pytest.mark.parametrize("has_direction", [True, False])
+def test_no_configuration_is_better_by_the_seeds_that_did_not_end_early(
+    tmp_path, hinge, wgan_gp, status, has_direction
+):
+    losses_of_six_seeds(tmp_path, hinge, wgan_gp, status)
+    if not has_direction:
+        for file in tmp_path.rglob("run.json"):
+            file.write_text(file.read_text().replace('"higher_is_better": false', '"higher_is_better": null'))
+    content = content_of(tmp_path)
+    column = next(column for column in content.columns if column.title == "fid_classifier last")
+    (verdict,) = [each for each in content.tested if each.column == column]
+    assert (verdict.is_significant, verdict.is_separable, verdict.better) == (True, False, None)
+    place = "first" if verdict.first.label == "loss=wgan_gp" else "second"
+    assert verdict.verdict == f"no verdict: of {place}, 3 of 6 seeds ended early"
+    assert "3 of 6 seeds ended early in loss=wgan_gp (failed, died or pruned)." in finding(content)
+    assert "loss=wgan_gp is better" not in as_markdown(content)
+    assert any("3 of 6 seeds ended early" in configuration.warnings for configuration in content.configurations)
+    if has_direction:
+        assert finding(content).startswith(
+            "loss=wgan_gp has the best mean fid_classifier (last evaluation) of its finished seeds, but there is no "
+            "verdict on loss=hinge, because seeds ended early."
+        )
+        assert best_score(content).endswith("(95 % interval over 3 seeds, 3 of 6 seeds ended early), loss=wgan_gp")
+
+
+@pytest.mark.parametrize("status", ["running", "interrupted"])
+def test_unfinished_seeds_leave_the_verdict(tmp_path, hinge, wgan_gp, status):
+    losses_of_six_seeds(tmp_path, hinge, wgan_gp, status)
+    assert "loss=wgan_gp is better than loss=hinge" in finding(content_of(tmp_path))
+
+
+def test_seed_that_was_trained_again_has_not_ended_early(tmp_path, hinge, wgan_gp):
+    losses_of_six_seeds(tmp_path, hinge, wgan_gp, "failed")
+    for seed in (3, 4, 5):
+        make_run(tmp_path / "again" / str(seed), wgan_gp, seed, 5 + 0.1 * seed, groups={"loss": "wgan_gp"})
+    assert "loss=wgan_gp is better than loss=hinge" in finding(content_of(tmp_path))
+    assert "ended early" not in finding(content_of(tmp_path))
+
+
+def test_configuration_that_is_worse_may_have_seeds_that_ended_early(tmp_path, hinge, wgan_gp):
+    make_run(tmp_path / "failed", wgan_gp, 3, status="failed", groups={"loss": "wgan_gp", "data": "digits"})
+    text = finding(two_losses(tmp_path, hinge, wgan_gp, ((20.0, 20.1, 20.3), (30.0, 30.2, 30.3))))
+    assert "loss=hinge is better than loss=wgan_gp" in text
+    assert text.endswith(" 1 of 4 seeds ended early in loss=wgan_gp (failed, died or pruned).")
+
+
 def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):
     content = two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3), (20.0, 20.2, 20.3)))
     assert title(content) == "digits: loss=wgan_gp and loss=hinge"  # the loss with the best mean is first

@@ -55,7 +55,7 @@ def test_markdown_has_scores_directions_and_uncounted_runs(outputs, hinge):
         "failed: The run diverged: loss Try",
         "| running | running |",
         "| broken | unreadable |",
-        "first is better",
+        "no verdict: of first, 1 of 5 seeds ended early",
     ):
         assert expected in text
 

@@ -38,19 +38,35 @@ class Comparison:
 
     @property
     def is_separable(self) -> bool:
+        """Return whether the test is significant, and no seeds of what it favours ended early."""
+        return self.is_significant and not self._ended_early
+
+    @property
+    def is_significant(self) -> bool:
         """Return whether the interval excludes zero and the corrected p value is below SIGNIFICANCE."""
         return self._excludes_zero and self.p is not None and self.p < SIGNIFICANCE
 
     @property
     def better(self) -> Configuration | None:
         """Return the configuration that the test shows to be better; None if it is not separable or not known."""
-        if not self.is_separable or self.column.info.higher_is_better is None:
-            return None
-        return self.first if self._favours_first else self.second
+        favoured = list(self._favoured.values())
+        return favoured[0] if self.is_separable and len(favoured) == 1 else None
 
     @property
-    def _favours_first(self) -> bool:
-        return (self.difference.mean > 0) == self.column.info.higher_is_better
+    def _favoured(self) -> dict[str, Configuration]:
+        """Return the configuration with the better scores, as `first` or `second`; both if that is not known."""
+        both = {"first": self.first, "second": self.second}
+        higher_is_better = self.column.info.higher_is_better
+        if higher_is_better is None:
+            return both
+        place = "first" if (self.difference.mean > 0) == higher_is_better else "second"
+        return {place: both[place]}
+
+    @property
+    def _ended_early(self) -> str:
+        """Return how many seeds of the favoured configurations ended early, as text; "" if none did."""
+        early = {place: configuration.ended_early for place, configuration in self._favoured.items()}
+        return " and ".join(f"of {place}, {text}" for place, text in early.items() if text)
 
     @property
     def _excludes_zero(self) -> bool:
@@ -60,12 +76,15 @@ class Comparison:
     @property
     def verdict(self) -> str:
         """Return the result as text; if the better direction is unknown, only whether `first` is higher or lower."""
-        if not self.is_separable:
+        if not self.is_significant:
             correction = f" (Holm, {self.tests} comparisons)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"
+        if self._ended_early:
+            return f"no verdict: {self._ended_early}"
         if self.column.info.higher_is_better is None:
             return "first is higher" if self.difference.mean > 0 else "first is lower"
-        return "first is better" if self._favours_first else "second is better"
+        (place,) = self._favoured
+        return f"{place} is better"
 
     @property
     def _sample_sizes(self) -> str:

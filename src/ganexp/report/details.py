@@ -10,11 +10,10 @@ from urllib.parse import quote
 from ganexp.report.evaluated import PICTURES
 from ganexp.report.grouping import Configuration
 from ganexp.report.report import Report
-from ganexp.report.run import Run
+from ganexp.report.run import CALM_STATUSES, Run
 from ganexp.report.values import as_dict, plain
 
 METADATA = ("started", "ended", "device", "precision", "ganexp", "ganexp_commit", "python", "platform", "host")
-CALM_STATUSES = ("finished", "running", "interrupted")  # others are coloured like a failure
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,25 @@ def best_score(report: Report) -> str:
         return ""
     cell = ranked[0].cells[report.main]
     seeds = "one seed" if cell.n == 1 else f"{LEVEL_TEXT} interval over {cell.n} seeds"
+    seeds = ", ".join(filter(None, [seeds, ranked[0].configuration.ended_early]))
     return f"Best mean {report.main.phrase}: {mean_and_half(cell, cell.n)} ({seeds}), {ranked[0].configuration.label}"
 
 
 def finding(report: Report) -> str:
+    """Return which configurations are worse than the best one by the main score, and how many seeds ended early."""
+    return " ".join(filter(None, [_claim(report), _ended_early(report)]))
+
+
+def _ended_early(report: Report) -> str:
+    """Return one sentence on the configurations with seeds that ended early; "" if there are none."""
+    found = [configuration for configuration in report.configurations if configuration.ended_early]
+    if len(found) > MAX_NAMES:
+        return f"In {len(found)} configurations, seeds ended early (failed, died or pruned)."
+    listed = _listed([f"{each.ended_early} in {each.label}" for each in found])
+    return f"{listed} (failed, died or pruned)." if listed else ""
+
+
+def _claim(report: Report) -> str:
     """Return one sentence that says which configurations are worse than the best one by the main score."""
     if report.main is None:
         return "No finished run has scores."
@@ -44,21 +59,34 @@ def finding(report: Report) -> str:
         return f"Only one configuration has {name}, so there is nothing to compare it with."
     if report.main.info.higher_is_better is None:
         return f"The runs do not record which direction of {name} is better, so the configurations are not ranked."
-    first = ranked[0].configuration
+    return _ranking(ranked[0].configuration, report, name)
+
+
+def _ranking(first: Configuration, report: Report, name: str) -> str:
+    """Return one sentence that compares `first`, the configuration with the best mean of the main score, with others.
+
+    Args:
+        first: the configuration with the best mean.
+        report: the report.
+        name: the main score, as part of a sentence.
+    """
     against = _against(first, report.comparisons, report)
     beaten = [(other, comparison) for other, comparison in against if comparison.better is first]
     reverse = [(other, comparison) for other, comparison in against if comparison.better is other]
     untested = [other for other, comparison in against if comparison.p is None]
-    similar = [other for other, comparison in against if comparison.p is not None and not comparison.is_separable]
+    similar = [other for other, comparison in against if comparison.p is not None and not comparison.is_significant]
+    undecided = [other for other, comparison in against if comparison.is_significant and not comparison.is_separable]
     parts = []
     if beaten:
         names, test = _tested(beaten, len(against))
         parts.append(f"By the mean {name}, {first.label} is better than {names} ({test})")
     else:
-        parts.append(f"{first.label} has the best mean {name}")
+        parts.append(f"{first.label} has the best mean {name}{' of its finished seeds' if first.ended_early else ''}")
     if reverse:
         names, test = _tested(reverse, len(against))
         parts.append(f"on the seeds that both have, {names} {'is' if len(reverse) == 1 else 'are'} better ({test})")
+    if undecided:
+        parts.append(f"there is no verdict on {_names(undecided, len(against))}, because seeds ended early")
     if similar:
         parts.append(f"its difference from {_names(similar, len(against))} is not significant")
     if untested:

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ganexp.report.run import Run
+from ganexp.report.run import CALM_STATUSES, Run
 from ganexp.report.values import plain
 
 # Keys of run.json that should have equal values in all runs of a configuration, and their names in warnings.
@@ -46,6 +46,16 @@ class Configuration:
     counted: list[Run] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def ended_early(self) -> str:
+        """Return how many seeds ended early (failed, died, were pruned) and have no finished run; "" if none have.
+
+        The scores of the other seeds are too good if the seeds that ended early are those that trained badly.
+        """
+        seeds, finished = {run.seed for run in self.runs}, {run.seed for run in self.counted}
+        lost = {run.seed for run in self.runs if run.status not in CALM_STATUSES} - finished
+        return f"{len(lost)} of {len(seeds)} seeds ended early" if lost else ""
+
 
 def group_runs(runs: Iterable[Run]) -> list[Configuration]:
     """Return the configurations in the order of their first run, without labels; unreadable runs are left out."""
@@ -57,7 +67,7 @@ def group_runs(runs: Iterable[Run]) -> list[Configuration]:
         configurations.setdefault(key, Configuration(run.settings, [])).runs.append(run)
     for configuration in configurations.values():
         configuration.counted = _newest_of_each_seed(configuration.runs)
-        configuration.warnings = _warnings(configuration.counted)
+        configuration.warnings = [*filter(None, [configuration.ended_early]), *_warnings(configuration.counted)]
     return list(configurations.values())
 
 

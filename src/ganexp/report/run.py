@@ -21,6 +21,7 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory
 
 MAX_COMMAND_LENGTH = 2000  # characters
+CALM_STATUSES = ("finished", "running", "interrupted")  # others, such as pruned and failed, mean an early end
 EVALUATIONS = ("last", "best", "untrained")  # keys in run.json; "last" is first, because "best" was chosen by its score
 
 
