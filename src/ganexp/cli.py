@@ -168,7 +168,7 @@ def _message(error: Exception, command: Command) -> str:
     if isinstance(error, JobFailed):
         return str(error)
     if str(error).startswith("No trials are completed"):  # an error of Optuna
-        return "No job of the search has a score: see above why the jobs failed."
+        return "No job of the search has a score that metrics.best_by can compare: see above how the jobs ended."
     if re.fullmatch(r"File .* does not exist!", str(error)):  # the file given with --experimental-rerun is missing
         return f"--experimental-rerun: {error}"
     from ganexp.config.hydra_messages import is_group_value_error
@@ -189,7 +189,7 @@ def _message(error: Exception, command: Command) -> str:
 def _run_config(cfg: DictConfig) -> Any:
     """Run the task of the composed config, and return the result, if there is one, to Hydra.
 
-    The result is the score that a search minimises (`train`), or a description (`describe`).
+    The result is what a search minimises (`train`), or a description (`describe`).
     """
     hydra_config = HydraConfig.get()
     if hydra_config.mode == RunMode.MULTIRUN:

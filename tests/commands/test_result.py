@@ -96,6 +96,17 @@ def test_best_score_is_compared_with_step_0(tmp_path, capsys, mode, values, rema
     assert [line for line in lines if line.startswith("best:")] == ([remark] if remark else [])
 
 
+@pytest.mark.parametrize(("monitor", "mode", "objective"), [("kid_x", "min", 0.2), ("is_x", "max", -4.0)])
+def test_objective_is_the_monitored_score(tmp_path, monitor, mode, objective):
+    run = RunDirectory(tmp_path)
+    points = [(2, 9.0, 0.2, 3.0), (4, 7.0, 0.5, 4.0)]
+    lines = [{"step": step, "score/fid_x": a, "score/kid_x": b, "score/is_x": c} for step, a, b, c in points]
+    run.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert record_result(config(*TINY), run, [], monitor, mode, "finished") == objective
+    metadata = run.metadata()
+    assert (metadata["best_by"], metadata["objective"]) == (monitor, objective)
+
+
 def test_result_without_scores_has_the_last_losses(tmp_path):
     run, logger = RunDirectory(tmp_path), Recorder()
     run.metrics.write_text('{"step": 4, "loss/generator": 0.5, "axis/images": 9}\n')

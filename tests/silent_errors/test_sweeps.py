@@ -4,7 +4,8 @@ import json
 
 import pytest
 from helpers.cli import ganexp
-from helpers.sweeps import QUICK, contents, jobs, statuses
+from helpers.sweeps import FAST, QUICK, contents, jobs, statuses
+from omegaconf import OmegaConf
 
 SWEPT = ("trainer=cpu", "schedule.batch_size=8", *QUICK, "hydra.sweep.dir=swept")
 
@@ -121,9 +122,39 @@ def test_grid_of_an_option_that_is_not_swept_counts(tmp_path):
     assert [job["seed"] for job in json.loads(done.stdout)["jobs"]] == [1, 2]
 
 
-def test_search_without_scores_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("overrides", "reason"),
+    [
+        (["metrics=none"], "metrics=none has no scores"),
+        (["metrics=classifier,none"], "metrics=none has no scores"),
+        (["debug=limit"], "debug.keep_scores=false: a search needs the scores"),
+        (["debug.keep_scores=true,false"], "debug.keep_scores=false: a search needs the scores"),
+        (["metrics/score=[kid]"], "metrics.best_by=fid: must be one of kid"),
+        (["metrics.best_by=is,diversity"], "metrics.best_by=diversity: must be one of is, fid"),
+        (["metrics.best_by=is,fid"], "only jobs with the same settings metrics.*"),
+        (["metrics.samples=choice(100,200)"], "only jobs with the same settings metrics.*"),
+        (["metrics.best_by=is", "hydra.sweeper.direction=maximize"], "hydra.sweeper.direction=maximize: leave it out"),
+    ],
+)
+def test_search_without_one_score_is_refused(tmp_path, overrides, reason):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    rates = "optimizer.generator.lr=interval(0.1,1)"
-    done = ganexp("-m", rates, "hydra/sweeper=optuna", "metrics=none", cwd=tmp_path, check=False)
-    assert "metrics=none has no scores" in done.stderr
+    rates = ("optimizer.generator.lr=interval(0.1,1)", "schedule.steps=1", "callbacks=progress")
+    done = ganexp("-m", *rates, "hydra/sweeper=optuna", *overrides, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert reason in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("score", "sign"), [("kid", 1), ("is", -1)])
+def test_search_and_table_follow_best_by(tmp_path, score, sign):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
+    scored = (f"metrics/score=[{score}]", f"metrics.best_by={score}", "optimizer.generator.lr=interval(0.001,0.1)")
+    done = ganexp("-m", *scored, *search, *FAST, cwd=tmp_path)
+    found = list(jobs(tmp_path / "swept").values())
+    values = [sign * job["scores"]["best"][f"{score}_classifier"] for job in found]
+    assert [job["objective"] for job in found] == values
+    best = OmegaConf.load(tmp_path / "swept" / "optimization_results.yaml")
+    assert best.best_value == min(values)
+    assert f"best: optimizer.generator.lr={best.best_params['optimizer.generator.lr']:.6g}" in done.stdout

@@ -19,8 +19,6 @@ from ganexp.report.values import flatten
 from ganexp.runs.environment import now
 from ganexp.runs.run_directory import RunDirectory
 
-OBJECTIVE = "fid"  # the score that a sweep minimises
-
 
 def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger]) -> None:
     """Send the hyperparameters of a run to the loggers when it starts or resumes, and print how to watch its curves."""
@@ -33,7 +31,7 @@ def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger
 def record_result(
     cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger], monitor: str | None, mode: str, status: str
 ) -> float | None:
-    """Record the final scores in run.json and in the loggers, print them, and return the objective for a sweep."""
+    """Record the final scores in run.json and in the loggers, print them, and return the objective for a search."""
     points = run.points()
     scores = final_scores(points, monitor, mode) if monitor else {}
     metadata = run.metadata()
@@ -49,13 +47,20 @@ def record_result(
         values = _last_losses(points)
     last_step = max((point["step"] for point in points), default=cfg.schedule.steps)
     log_result(loggers, hyperparameters(cfg, metadata), values, last_step)
-    extractor = metadata.get("protocol", {}).get("extractor")
-    objective = scores.get("best", {}).get(f"{OBJECTIVE}_{extractor}") if scores else None
-    run.update_metadata(status=status, ended=now(), scores=scores, objective=objective)
+    objective = _objective(scores, monitor, mode)
+    run.update_metadata(status=status, ended=now(), scores=scores, best_by=monitor, objective=objective)
     is_initial = bool(metadata.get("init_from"))
     remark = untrained_remark(scores, monitor, higher_is_better=mode == "max", is_initial=is_initial)
     _print_result(run, scores, spreads, remark)
     return objective
+
+
+def _objective(scores: Mapping[str, Mapping[str, float]], monitor: str | None, mode: str) -> float | None:
+    """Return what a search minimises: the best value of the score `monitor`, negated if higher scores are better."""
+    if monitor is None or "best" not in scores:
+        return None
+    best = scores["best"][monitor]
+    return -best if mode == "max" else best
 
 
 def final_scores(points: Sequence[Mapping[str, Any]], monitor: str, mode: str) -> dict[str, dict[str, float]]:

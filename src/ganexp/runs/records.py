@@ -27,6 +27,7 @@ class RunRecord(BaseModel):
     tags: list[str] | None = None
     scores: dict[str, Values | None] | None = None
     protocol: Values | None = None
+    best_by: str | None = None
     objective: float | None = None
     data: dict[str, Values] | None = None
     guard: list[Values] | None = None

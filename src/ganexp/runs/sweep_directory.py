@@ -5,8 +5,9 @@ sweep.json has two keys, which never change:
 overrides   the overrides of the sweep, without the launcher's overrides and without --config-dir
 started     the start time of the sweep, in UTC
 
-The result of a job is in the run.json of its directory: overrides, status, objective, scores and error. No file is
-written by two processes, so only the sweep itself needs a lock.
+The result of a job is in the run.json of its directory: overrides, status, scores, error, and the objective of
+a search: the best value of the score `best_by`, negated if higher scores are better. No file is written by two
+processes, so only the sweep itself needs a lock.
 """
 
 import json

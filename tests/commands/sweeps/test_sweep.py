@@ -55,7 +55,7 @@ def test_sweep_json_has_only_what_the_sweep_is(sweep):
     assert list(table) == run_directories(path)
     for job in table.values():
         assert job["status"] == "finished"
-        assert job["objective"] == job["scores"]["best"]["fid_classifier"]
+        assert job["objective"] == job["scores"]["best"][job["best_by"]]
 
 
 @pytest.mark.slow
@@ -103,12 +103,13 @@ def test_table_shows_own_overrides_and_no_spreads(capsys):
     assert "failed: (no overrides)\n  why\n" in printed
 
 
-def test_best_job_is_named_if_all_are_scored_alike(capsys):
+@pytest.mark.parametrize(("key", "value"), [("protocol", {"id": "another"}), ("best_by", "kid_x")])
+def test_best_job_is_named_if_all_are_scored_alike(capsys, key, value):
     jobs = {name: {"status": "finished", "objective": fid} for name, fid in (("a", 2.0), ("b", 1.0))}
     jobs["b"]["overrides"] = ["data.path=/v1.12345678/x"]
     print_jobs(jobs)
     assert capsys.readouterr().out.endswith("\nbest: data.path=/v1.12345678/x\n")
-    jobs["a"]["protocol"] = {"id": "another"}
+    jobs["a"][key] = value
     print_jobs(jobs)
     assert "best:" not in capsys.readouterr().out
 

@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from ganexp.commands.sweeps.overrides import task_overrides
+from ganexp.commands.sweeps.search_checks import check_objective, is_search
 from ganexp.commands.sweeps.settings import check_settings
 from ganexp.config.paths import absolute
 from ganexp.console import short_path
@@ -40,13 +41,17 @@ def check_jobs(config: DictConfig) -> bool:
         False if a wrong override was found, which Hydra is going to report; otherwise True.
 
     Raises:
-        UserError: a job lacks a setting, a swept option changes settings of Hydra, two jobs have the same directory, or
-            a job's directory is not within that of the sweep.
+        UserError: a job lacks a setting, a swept option changes settings of Hydra, two jobs have the same directory, a
+            job's directory is not within that of the sweep, or the scores of a search cannot be compared.
     """
     try:
         overrides = _sweep_overrides(config)
         check_settings(config, overrides)
-        _check_swept_options(config, overrides)
+        jobs = dict(_jobs_of_each_option(config, overrides))
+        _check_swept_options(config, jobs)
+        if is_search(config) and config.hydra.job.config_name == "train":
+            first = _compose(config, [*filter(None, map(_first_value, overrides.values()))])
+            check_objective([first, *jobs.values()])
         if config.hydra.sweeper._target_.endswith(".BasicSweeper"):  # the jobs of a search are not known yet
             _check_places(config, overrides)
     except HydraException:
@@ -62,28 +67,33 @@ def _sweep_overrides(config: DictConfig) -> dict[str, Override]:
     return {override.get_key_element(): override for override in parser.parse_overrides(lines)}
 
 
-def _check_swept_options(config: DictConfig, overrides: Mapping[str, Override]) -> None:
+def _jobs_of_each_option(config: DictConfig, overrides: Mapping[str, Override]) -> Iterator[tuple[str, DictConfig]]:
+    """Yield each swept option of a group, and each swept value of a setting of the scores, with the config of a job."""
+    folders = [Path(source.path) for source in config.hydra.runtime.config_sources]
+    for key, override in overrides.items():
+        decides = key.startswith(("metrics.", "debug.")) or any((folder / key).is_dir() for folder in folders)
+        if not override.is_discrete_sweep() or not decides:
+            continue
+        others = [_first_value(other) for name, other in overrides.items() if name != key]
+        for value in override.sweep_string_iterator():
+            yield f"{key}={value}", _compose(config, [*filter(None, others), f"{key}={value}"])
+
+
+def _check_swept_options(config: DictConfig, jobs: Mapping[str, DictConfig]) -> None:
     """Refuse options of a swept group that change settings of Hydra, because these settings cannot vary in a sweep.
 
     Raises:
         UserError: an option changes settings of Hydra.
     """
-    folders = [Path(source.path) for source in config.hydra.runtime.config_sources]
     whole_sweep = _hydra_settings(config)
-    for key, override in overrides.items():
-        if not override.is_discrete_sweep() or not any((folder / key).is_dir() for folder in folders):
-            continue
-        others = [_first_value(other) for name, other in overrides.items() if name != key]
-        for value in override.sweep_string_iterator():
-            job = _compose(config, [*filter(None, others), f"{key}={value}"])
-            changed = differing_keys(whole_sweep, _hydra_settings(job))
-            if changed:
-                raise UserError(
-                    f"{key}={value} sets {_listed([f'hydra.{name}' for name in changed])}, but is one of the "
-                    "options that this sweep compares.\nSettings of Hydra apply to a sweep as a whole, so those of one "
-                    "option would be ignored. Remove them from the option's config file, and give them on the command "
-                    "line: a grid as KEY=VALUE,VALUE, and other settings as hydra.KEY=VALUE"
-                )
+    for option, job in jobs.items():
+        if changed := differing_keys(whole_sweep, _hydra_settings(job)):
+            raise UserError(
+                f"{option} sets {_listed([f'hydra.{name}' for name in changed])}, but is one of the "
+                "options that this sweep compares.\nSettings of Hydra apply to a sweep as a whole, so those of one "
+                "option would be ignored. Remove them from the option's config file, and give them on the command "
+                "line: a grid as KEY=VALUE,VALUE, and other settings as hydra.KEY=VALUE"
+            )
 
 
 def _first_value(override: Override) -> str | None:

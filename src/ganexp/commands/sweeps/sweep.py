@@ -22,12 +22,12 @@ from ganexp.commands.launching.launched import reason_against_devices
 from ganexp.commands.sweeps.job_checks import check_jobs, check_same_job
 from ganexp.commands.sweeps.overrides import (
     NAMING,
-    SEED,
     SWEEP_DIRECTORY,
     hydra_overrides,
     resume_command,
     stored_overrides,
 )
+from ganexp.commands.sweeps.search_checks import check_sampler, is_search
 from ganexp.commands.sweeps.table import print_jobs
 from ganexp.config import schema
 from ganexp.config.texts import expand_home
@@ -261,6 +261,7 @@ def _check(config: DictConfig) -> None:
 
     Raises:
         SweepStopped: the sweep is refused.
+        UserError: the sweep is a search whose sampler has a setting that is not allowed.
     """
     command = config.hydra.job.config_name
     if command == "describe" and not _runs_in_this_process(config):
@@ -274,16 +275,8 @@ def _check(config: DictConfig) -> None:
         raise SweepStopped("debug.dry_run=true is for a single run. To see every job: ganexp describe -m …")
     if command == "train" and (reason := reason_against_devices(config.trainer)):
         raise SweepStopped(reason)
-    if (storage := OmegaConf.select(config, "hydra.sweeper.storage")) is not None:
-        raise SweepStopped(
-            f"hydra.sweeper.storage={storage}: Hydra's Optuna plugin needs Optuna 2, which cannot open a storage with "
-            "SQLAlchemy 2.\nLeave the storage out: ganexp resume DIRECTORY resumes a stopped sweep without a storage."
-        )
-    sampler = OmegaConf.select(config, "hydra.sweeper.sampler")
-    if sampler is not None and command == "train" and OmegaConf.select(config, "metrics.extractor") is None:
-        raise SweepStopped("A search minimises the FID, but metrics=none has no scores: use metrics=classifier")
-    if sampler is not None and "seed" in sampler and sampler.seed is None:
-        raise SweepStopped(f"A search needs a seed, so that the resumed sweep has the same jobs: {SEED}=0")
+    if is_search(config):
+        check_sampler(config)
 
 
 def _finish(sweep: SweepDirectory) -> None:

@@ -31,10 +31,13 @@ def print_jobs(jobs: Jobs) -> None:
 
 
 def _best_job(jobs: Jobs) -> str | None:
-    """Return the job with the lowest objective; None if fewer than two jobs have one, or if their protocols differ."""
+    """Return the job with the lowest objective, which is the best value of the score that chose its best checkpoint.
+
+    The result is None if fewer than two jobs have an objective, or if not all have the same score and protocol.
+    """
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
-    protocols = {(jobs[name].get("protocol") or {}).get("id") for name in objectives}
-    if len(objectives) < 2 or len(protocols) > 1:
+    kinds = {(jobs[name].get("best_by"), (jobs[name].get("protocol") or {}).get("id")) for name in objectives}
+    if len(objectives) < 2 or len(kinds) > 1:
         return None
     return min(objectives, key=lambda name: objectives[name])
 
