@@ -16,13 +16,13 @@ class Pruning(Callback):
 
     This is a variant of the median stopping rule (Golovin et al. 2017, section 3.2.2), which compares a run with the
     running averages of other runs. The scores of the other jobs are read from their run directories in the same sweep,
-    so Hydra's sweeper itself need not support pruning.
+    so Hydra's sweeper itself need not support pruning. Jobs whose scores have another protocol do not count.
 
     Args:
         run_directory: directory of this run.
         monitor: name of the score, such as fid_classifier.
         mode: `min` if lower scores are better, `max` if higher scores are better.
-        warm_up: number of other jobs that must finish before this one can be pruned.
+        warm_up: number of other jobs with this run's protocol that must finish before this run can be pruned.
     """
 
     def __init__(self, run_directory: RunDirectory, monitor: str, mode: str, warm_up: int = 3) -> None:
@@ -35,7 +35,8 @@ class Pruning(Callback):
         if pl_module.is_done:
             return  # stopping would save nothing
         siblings = [RunDirectory(file.parent) for file in self.run_directory.path.parent.glob("*/run.json")]
-        others = [run for run in siblings if run.path != self.run_directory.path]
+        protocol = _protocol(self.run_directory)
+        others = [run for run in siblings if run.path != self.run_directory.path and _protocol(run) == protocol]
         if sum(run.metadata().get("status") == "finished" for run in others) < self.warm_up:
             return
         step = pl_module.step
@@ -57,3 +58,8 @@ class Pruning(Callback):
         points = [point for point in run.points() if key in point and 0 < point["step"] <= step]
         scores = {point["step"]: point[key] for point in points if math.isfinite(point[key])}
         return self.best_of(scores.values()) if step in scores else None
+
+
+def _protocol(run: RunDirectory) -> str | None:
+    """Return the identifier of the protocol of a run's scores; None if the run has not recorded a protocol."""
+    return (run.metadata().get("protocol") or {}).get("id")

@@ -365,6 +365,20 @@ def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped):
     assert trainer.should_stop == pruning.stopped == stopped
 
 
+def test_pruning_ignores_jobs_with_another_protocol(tmp_path):
+    for number, (protocol, score) in enumerate([("a", 5), ("a", 6), ("a", 7), ("b", 60)]):
+        run = RunDirectory(tmp_path / str(number))
+        run.path.mkdir()
+        run.update_metadata(status="running" if protocol == "b" else "finished", protocol={"id": protocol})
+        run.metrics.write_text(json.dumps({"step": 10, "score/fid_x": score}) + "\n")
+    pruning = Pruning(run, "fid_x", "min")
+    trainer = SimpleNamespace(should_stop=False)
+    for others_of_own_protocol in range(4):
+        pruning.on_train_epoch_end(trainer, SimpleNamespace(step=10, is_done=False))
+        assert trainer.should_stop == (others_of_own_protocol == 3)
+        RunDirectory(tmp_path / str(others_of_own_protocol)).update_metadata(protocol={"id": "b"})
+
+
 def cases(article):
     """Return the experiments of an article."""
     return {f"{article}/{file.stem}" for file in (CONF / "experiment" / article).glob("*.yaml")}
