@@ -215,16 +215,23 @@ def _step_if_whole(path: Path) -> int | None:
         return None
 
 
-def forget_best(path: Path) -> None:
-    """Remove the best score from the checkpoint at `path`, so that a resumed run chooses a new best checkpoint."""
+def forget_scores(path: Path) -> None:
+    """Remove all scores from the callbacks' states in the checkpoint at `path`, so that a resumed run starts without.
+
+    A callback of ganexp has them in the entry `scores` of its state. The states of Lightning's callbacks that have a
+    best score are removed as a whole, because these callbacks load only complete states.
+    """
     checkpoint = read_checkpoint(path)
-    states = checkpoint["callbacks"]
-    checkpoint["callbacks"] = {key: state for key, state in states.items() if not _has_best_score(state)}
+    states = {key: state for key, state in checkpoint["callbacks"].items() if not _has_best_score(state)}
+    for state in states.values():
+        if isinstance(state, dict):
+            state.pop("scores", None)
+    checkpoint["callbacks"] = states
     _save(checkpoint, path)
 
 
 def _has_best_score(state: Any) -> bool:
-    return isinstance(state, dict) and state.get("monitor") is not None and "best_model_score" in state
+    return isinstance(state, dict) and any(state.get(name) is not None for name in ("best_score", "best_model_score"))
 
 
 def remove_preemption_checkpoints(run: RunDirectory) -> None:

@@ -195,7 +195,7 @@ def test_run_that_depends_on_its_length_is_not_made_longer(overrides, keys):
 
 def test_network_with_a_layer_that_fades_fixes_the_length(monkeypatch):
     monkeypatch.setattr("ganexp.models.mlp._Trunk.set_progress", lambda self, progress: None, raising=False)
-    with pytest.raises(UserError, match="model.generator, model.discriminator"):
+    with pytest.raises(UserError, match=r"model\.generator, model\.discriminator"):
         lengthen(config(*TINY, "model=mlp"), 10**6)
 
 

@@ -30,6 +30,8 @@ SMALL = (
     "name=run",
 )
 
+EARLY_STOPPING = "EarlyStopping{'monitor': 'fid_classifier', 'mode': 'min'}"
+
 
 @pytest.fixture(autouse=True)
 def read_anew():
@@ -265,3 +267,37 @@ def test_run_without_a_record_of_its_images_has_no_changes(tmp_path, command):
     (run / "run.json").write_text(json.dumps(metadata))
     target = [str(run), "schedule.steps=3"] if command == "resume" else [f"ckpt={run}"]
     assert "not the images" not in ganexp(command, *target, cwd=tmp_path).stdout
+
+
+def test_accepted_change_makes_callbacks_forget_scores(tmp_path, monkeypatch):
+    watching = ("callbacks=[early_stopping,guard]", "callbacks.guard.action=rollback", "schedule.steps=5")
+    run = trained(tmp_path, *watching)
+    last, good = (run / "checkpoints" / name for name in ("last.ckpt", "good.ckpt"))
+    checkpoint = torch.load(last, weights_only=True)
+    guard, stopping = checkpoint["callbacks"]["Guard"], checkpoint["callbacks"][EARLY_STOPPING]
+    assert len(guard["scores"]) == 2  # the best score, and its step
+    guard["streaks"], guard["scores"][0], guard["rollbacks"] = {"score": 4, "floor": 1}, -1.0, 2
+    stopping["best_score"], stopping["wait_count"] = torch.tensor(-1.0), 4
+    for path in (last, good):
+        torch.save(checkpoint, path)
+    shutil.copy(last, good.with_name("good-best.ckpt"))
+    replace_an_image(tmp_path / "images")
+    with monkeypatch.context() as patched:
+        patched.setattr("ganexp.commands.resume.fit_run", lambda *args: None)
+        ganexp("resume", str(run), "schedule.steps=7", "data.changed=accept", cwd=tmp_path)
+    for path in (last, good):
+        states = torch.load(path, weights_only=True)["callbacks"]
+        assert "scores" not in states["Guard"]
+        assert states["Guard"]["rollbacks"] == 2
+        assert EARLY_STOPPING not in states
+        assert not [key for key, state in states.items() if "best_model_score" in state and state["monitor"]]
+    assert not good.with_name("good-best.ckpt").exists()
+    assert (run / "until-step-5" / "good-best.ckpt").exists()
+    _forget_images()
+    ganexp("resume", str(run), "schedule.steps=7", cwd=tmp_path)
+    states = torch.load(last, weights_only=True)["callbacks"]
+    assert states["Guard"]["scores"][1] > 5
+    assert states["Guard"]["scores"][0] > 0
+    assert states["Guard"]["rollbacks"] == 2
+    assert states[EARLY_STOPPING]["best_score"] > 0
+    assert states[EARLY_STOPPING]["wait_count"] < 4

@@ -181,14 +181,16 @@ class Guard(Callback):
             "points": list(self._points),
             "terms": list(self._terms),
             "rise": self._rise,
-            "best": list(self._best),
             "streaks": dict(self._streaks),
+            "scores": list(self._best),
             "must_roll_back": self.must_roll_back,
             "rollbacks": self._rollbacks,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what the guard has observed."""
+        """Restore what the guard has observed; without `scores`, no score counts as worse than before."""
         self._points, self._terms = list(state["points"]), list(state["terms"])
-        self._rise, self._best, self._streaks = state["rise"], list(state["best"]), dict(state["streaks"])
+        self._rise, self._best, self._streaks = state["rise"], list(state.get("scores", [])), dict(state["streaks"])
+        if not self._best:
+            self._streaks.pop("score", None)
         self._rollbacks = state["rollbacks"]

@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ganexp.checkpoint import forget_best
+from ganexp.callbacks.rollback import GOOD, GOOD_BEST
+from ganexp.checkpoint import forget_scores
 from ganexp.console import count, say, short_path
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
@@ -77,7 +78,8 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
 
     Scores with different reference images are not comparable. Therefore the scores before `step` are moved to the
     directory until-step-`step` in the run directory, together with TensorBoard's files and the best checkpoint.
-    metrics.jsonl keeps the losses. run.json records the change.
+    metrics.jsonl keeps the losses. Callbacks that compare scores, such as early stopping, start without earlier scores.
+    run.json records the change.
     """
     say(f"data.changed=accept: {'; '.join(lines)}")
     earlier = run.path / f"until-step-{step}"
@@ -86,11 +88,13 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
     if run.metrics.exists() and not (earlier / run.metrics.name).exists():
         atomic.write_text(earlier / run.metrics.name, run.metrics.read_text(encoding="utf-8"))
     run.drop_scores()
-    for file in [*run.path.glob("events.out.tfevents.*"), run.best]:
+    good, good_best = run.last.with_name(GOOD), run.last.with_name(GOOD_BEST)
+    for file in [*run.path.glob("events.out.tfevents.*"), run.best, good_best]:
         if file.exists():
             os.replace(file, earlier / file.name)
-    if run.last.exists():
-        forget_best(run.last)
+    for checkpoint in (run.last, good):
+        if checkpoint.exists():
+            forget_scores(checkpoint)
     metadata = run.metadata()
     change = {"step": step, "changes": list(lines), "data": metadata["data"], "protocol": metadata.get("protocol")}
     run.update_metadata(data_changes=[*metadata.get("data_changes", []), change], data=content)
