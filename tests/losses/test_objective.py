@@ -5,6 +5,7 @@ import torch
 from helpers.bench import Bench
 from torch import nn
 
+from ganexp.errors import UserError
 from ganexp.losses import Hinge
 from ganexp.losses.objective import Batch, Objective
 
@@ -90,3 +91,40 @@ def test_update_without_generated_images_is_refused(network):
     batch = Batch(torch.zeros(2, 1, 2, 2), None)
     with pytest.raises(ValueError, match="fake=None"):
         Objective(Hinge()).terms(network, {"discriminator": Watched()}, batch)
+
+
+class Named:
+    """An auxiliary term, and a value to log, with a chosen name in the updates of both networks."""
+
+    needs_labels = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def discriminator(self, networks, batch):
+        return {self.name: batch.real.sum()}
+
+    generator = discriminator
+
+    def values(self):
+        return {self.name: torch.zeros(())}
+
+
+@pytest.mark.parametrize(
+    ("parts", "network", "part"),
+    [
+        ({"penalties": {"real": slope_penalty}}, "discriminator", "penalties.real"),
+        ({"penalties": {"slope": slope_penalty}, "auxiliary": {"a": Named("slope")}}, "discriminator", "auxiliary.a"),
+        ({"auxiliary": {"a": Named("adversarial")}}, "generator", "auxiliary.a"),
+        ({"auxiliary": {"a": Named("x"), "b": Named("x")}}, "generator", "auxiliary.b"),
+    ],
+)
+def test_two_terms_with_one_name_are_refused(parts, network, part):
+    batch = Batch(torch.zeros(2, 1, 2, 2), None, torch.ones(2, 1, 2, 2))
+    with pytest.raises(UserError, match=f"^loss.{part}: another part of the loss has"):
+        Objective(Hinge(), **parts).terms(network, {"discriminator": Watched()}, batch)
+
+
+def test_two_values_with_one_name_are_refused():
+    with pytest.raises(UserError, match="Named: another part of the loss has x too"):
+        Objective(Hinge(), auxiliary={"a": Named("x"), "b": Named("x")}).values()

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganexp.errors import UserError
 from ganexp.losses.adversarial import AdversarialLoss, Terms
 from ganexp.losses.penalties import to_float32
 
@@ -107,27 +108,28 @@ class Objective(nn.Module):
             batch: the images; in the discriminator's update, `fake` carries no gradient.
 
         Raises:
-            ValueError: two terms have the same name.
+            UserError: two terms have the same name.
         """
         terms: Terms = {}
         if network == "discriminator":
             terms = self._discriminator_terms(networks["discriminator"], batch)
         elif network == "generator":
             terms = self._generator_terms(networks["discriminator"], batch)
-        for auxiliary in self.auxiliary.values():
+        for name, auxiliary in self.auxiliary.items():
             if hasattr(auxiliary, network):
-                further = getattr(auxiliary, network)(networks, batch)
-                if repeated := further.keys() & terms.keys():
-                    raise ValueError(f"{network}: two loss terms are called {', '.join(sorted(repeated))}")
-                terms |= further
+                _add(terms, getattr(auxiliary, network)(networks, batch), f"loss.auxiliary.{name}")
         return terms
 
     def values(self) -> Terms:
-        """Return further named scalars to log, such as BEGAN's k, from every part that has a method `values`."""
+        """Return further named scalars to log, such as BEGAN's k, from every part that has a method `values`.
+
+        Raises:
+            UserError: two values have the same name.
+        """
         values: Terms = {}
         for part in self.parts:
             if hasattr(part, "values"):
-                values |= part.values()
+                _add(values, part.values(), type(part).__name__)
         return values
 
     def _discriminator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
@@ -138,13 +140,14 @@ class Objective(nn.Module):
         d_real, d_fake = self._modified("change_outputs", d_real, d_fake)
         terms = self.adversarial.discriminator(d_real, d_fake)
         for name, penalty in self.penalties.items():
-            terms[name] = penalty(
+            term = penalty(
                 lambda images, labels: self.discriminate(discriminator, images, labels)[0],
                 batch.real,
                 batch.real_labels,
                 fake,
                 fake_labels,
             )
+            _add(terms, {name: term}, f"loss.penalties.{name}")
         return terms
 
     def _discriminate_both(self, discriminator: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -210,6 +213,19 @@ class Objective(nn.Module):
         if real is None or fake is None:
             return {}
         return {"real": (real > boundary).float().mean(), "fake": (fake <= boundary).float().mean()}
+
+
+def _add(terms: Terms, further: Terms, part: str) -> None:
+    """Add the terms, or values to log, of a part of the loss to those of the earlier parts.
+
+    Raises:
+        UserError: a name is used already.
+    """
+    if repeated := further.keys() & terms.keys():
+        raise UserError(
+            f"{part}: another part of the loss has {', '.join(sorted(repeated))} too. Give one of the two another name."
+        )
+    terms |= further
 
 
 def split_class_logits(output: Tensor | tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor | None]:
