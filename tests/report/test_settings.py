@@ -7,6 +7,7 @@ from helpers.runs import make_run, template
 
 from ganexp.report.collect import collect
 from ganexp.report.grouping import group_runs
+from ganexp.report.report import Report
 from ganexp.report.settings import is_setting, read_config, setting_name, setting_text
 
 
@@ -14,7 +15,14 @@ from ganexp.report.settings import is_setting, read_config, setting_name, settin
     "key",
     [
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights"),
-        *("callbacks.curves._target_", "logger.csv.path", "trainer.max_time", "trainer.profiler"),
+        *(
+            "callbacks",
+            "callbacks.curves._target_",
+            "callbacks.sample_grids.rows",
+            "logger.csv.path",
+            "trainer.max_time",
+            "trainer.profiler",
+        ),
         *("data.changed", "data.classes", "debug.keep_files", "debug.dry_run"),
         *("trainer.accelerator", "trainer.log_every", "trainer.threads"),
     ],
@@ -25,20 +33,50 @@ def test_what_belongs_to_run_or_machine_is_not_a_setting(key):
 
 @pytest.mark.parametrize(
     "key",
-    ["data.path", "debug.repeat_first_batch", "schedule.steps", "augment.color._target_", "optimizer.generator.lr"],
+    [
+        *(
+            "data.path",
+            "debug.repeat_first_batch",
+            "schedule.steps",
+            "augment.color._target_",
+            "optimizer.generator.lr",
+        ),
+        *("callbacks.guard.action", "callbacks.early_stopping.patience", "callbacks.stop_on_accuracy.highest"),
+        "callbacks.of_a_user._target_",
+    ],
 )
 def test_what_changes_training_is_a_setting(key):
     assert is_setting(key)
 
 
-def test_runs_with_other_callbacks_and_loggers_are_one_configuration(tmp_path, hinge):
-    other = hinge.replace("callbacks:\n", "callbacks:\n  more:\n    _target_: my.Callback\n")
-    other = other.replace("logger:\n", "logger:\n  csv:\n    _target_: my.Logger\n    save_dir: here\n")
-    assert other.count("my.") == 2
+def test_runs_with_other_pictures_and_loggers_are_one_configuration(tmp_path, hinge):
+    other = template("loss=hinge", "callbacks=guard").replace(
+        "logger:\n", "logger:\n  csv:\n    _target_: my.Logger\n    save_dir: here\n"
+    )
+    assert "sample_grids" in hinge.partition("callbacks:")[2]
+    assert "sample_grids" not in other.partition("callbacks:")[2]
     make_run(tmp_path / "a", hinge, 0)
     make_run(tmp_path / "b", other, 1)
     configurations = group_runs(collect([tmp_path]))
     assert [len(each.counted) for each in configurations] == [2]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["callbacks.guard.action=rollback"],
+        ["callbacks.guard.max_rollbacks=7"],
+        ["callbacks=[default,early_stopping]"],
+        ["callbacks=[default,stop_on_accuracy]"],
+    ],
+)
+def test_callbacks_that_may_end_a_run_make_another_configuration(tmp_path, hinge, overrides):
+    make_run(tmp_path / "a", hinge)
+    make_run(tmp_path / "b", template("loss=hinge", *overrides), overrides=overrides)
+    content = Report.from_runs(collect([tmp_path]))
+    assert [len(each.counted) for each in content.configurations] == [1, 1]
+    assert "callbacks." in " ".join(each.label for each in content.configurations)
+    assert content.uncounted == []
 
 
 def test_runs_with_other_tags_or_time_limits_are_one_configuration(tmp_path, hinge):
@@ -70,6 +108,43 @@ def test_image_directories_count_by_their_name(tmp_path, hinge):
     for name, path in (("a", "/here/cats"), ("b", "/there/cats"), ("c", "/here/dogs")):
         make_run(tmp_path / name, hinge.replace("path: null", f"path: {path}", 1))
     assert [len(group.runs) for group in group_runs(collect([tmp_path]))] == [2, 1]
+
+
+def trained_on(path, text, folder, *hashes, seed=0):
+    """Make a run with the images of `folder`, whose hash was successively each of `hashes`."""
+    before = [{"data": {"train": {"sha256": each}}} for each in hashes[:-1]]
+    data = {"data": {"train": {"sha256": hashes[-1]}}, "data_changes": before} if hashes else {}
+    return make_run(path, text.replace("path: null", f"path: {folder}", 1), seed, groups={"data": "folder"}, **data)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_other_images_are_another_configuration(tmp_path, hinge, seed):
+    trained_on(tmp_path / "a", hinge, "/data/cats/images", "c" * 64)
+    trained_on(tmp_path / "b", hinge, "/data/dogs/images", "d" * 64, seed=seed)
+    trained_on(tmp_path / "c", hinge, "/elsewhere/cats/images", "c" * 64, seed=5)
+    content = Report.from_runs(collect([tmp_path]))
+    assert {each.label: len(each.counted) for each in content.configurations} == {
+        "data.path=cats/images": 2,
+        "data.path=dogs/images": 1,
+    }
+    assert content.uncounted == []
+    assert content.unlabelled_settings == []
+
+
+def test_images_that_changed_in_their_place_are_told_by_their_hash(tmp_path, hinge):
+    trained_on(tmp_path / "a", hinge, "/data/cats", "c" * 64)
+    trained_on(tmp_path / "b", hinge, "/data/cats", "d" * 64)
+    trained_on(tmp_path / "c", hinge, "/data/cats", "c" * 64, "d" * 64)  # resumed with other images
+    labels = [each.label for each in Report.from_runs(collect([tmp_path])).configurations]
+    assert labels == ["data.sha256=cccccccc", "data.sha256=dddddddd", "data.sha256=cccccccc+dddddddd"]
+
+
+@pytest.mark.parametrize(("others", "sizes"), [(["c"], [2]), (["c", "d"], [1, 1, 1])])
+def test_run_that_records_no_hash_belongs_to_others_only_if_these_have_the_same_images(tmp_path, hinge, others, sizes):
+    trained_on(tmp_path / "old", hinge, "/old/images")
+    for seed, content in enumerate(others, start=1):
+        trained_on(tmp_path / content, hinge, f"/{content}/images", content * 64, seed=seed)
+    assert sorted(len(each.counted) for each in group_runs(collect([tmp_path]))) == sorted(sizes)
 
 
 def test_missing_setting_has_the_default_of_the_schema(tmp_path, hinge):

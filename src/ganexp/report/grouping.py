@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from ganexp.report.run import CALM_STATUSES, Run
+from ganexp.report.training_images import tell_images_apart
 from ganexp.report.values import plain
 
 # Keys of run.json that should have equal values in all runs of a configuration, and their names in warnings.
@@ -60,9 +61,9 @@ class Configuration:
 def group_runs(runs: Iterable[Run]) -> list[Configuration]:
     """Return the configurations in the order of their first run, without labels; unreadable runs are left out."""
     configurations: dict[tuple, Configuration] = {}
-    for run in runs:
-        if run.status == "unreadable":
-            continue
+    readable = [run for run in runs if run.status != "unreadable"]
+    tell_images_apart(readable)
+    for run in readable:
         key = tuple(sorted(run.settings.items(), key=lambda item: item[0]))
         configurations.setdefault(key, Configuration(run.settings, [])).runs.append(run)
     for configuration in configurations.values():

@@ -12,7 +12,7 @@ from ganexp.errors import UserError
 from ganexp.report.curves import Curve, read_curves
 from ganexp.report.evaluated import UNKNOWN_PROTOCOL, Evaluated, read_evaluated
 from ganexp.report.score_info import ScoreInfo, read_score_info
-from ganexp.report.settings import read_config, select_settings
+from ganexp.report.settings import IMAGE_PATHS, read_config, select_settings
 from ganexp.report.untrained import untrained_remark
 from ganexp.report.values import as_dict, as_list, flatten, is_number, plain
 from ganexp.runs.links import refuse_links
@@ -41,6 +41,7 @@ class Run:
         evaluated: the scores of `ganexp evaluate`.
         score_info: the information about the scores in run.json; the keys are the names of the scores.
         protocol: the settings under which the scores were measured during training; the keys are dotted.
+        image_path: the path of the images in the config; "" if the dataset has no path.
         curves: curves of losses, scores and mean logits.
         warnings: reasons not to trust the run's scores.
     """
@@ -56,6 +57,7 @@ class Run:
     evaluated: list[Evaluated] = field(default_factory=list)
     score_info: dict[str, ScoreInfo] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
+    image_path: str = ""
     curves: list[Curve] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -63,6 +65,17 @@ class Run:
     def dataset(self) -> str:
         """Return the option of the config group `data`; "" if it is not recorded."""
         return plain(as_dict(self.metadata.get("groups")).get("data") or "")
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Return the hashes of the training images, the oldest first; empty if they are not recorded.
+
+        There are several hashes if the run was resumed with other images.
+        """
+        changes = self.metadata.get("data_changes")
+        before = [as_dict(change).get("data") for change in (changes if isinstance(changes, list) else [])]
+        contents = [as_dict(as_dict(content).get("train")) for content in [*before, self.metadata.get("data")]]
+        return tuple(dict.fromkeys(plain(content["sha256"]) for content in contents if content.get("sha256")))
 
     @property
     def command(self) -> str:
@@ -157,6 +170,7 @@ def _read(directory: RunDirectory, label: str) -> Run:
         evaluated=evaluated,
         score_info=read_score_info(metadata.get("score_info")),
         protocol={key: value for key, value in flatten(metadata.get("protocol")) if value is not None},
+        image_path=next((str(config[key]) for key in IMAGE_PATHS if key in config), ""),
         curves=curves,
         warnings=curve_warnings + evaluated_warnings,
     )

@@ -35,9 +35,13 @@ NOT_SETTINGS = frozenset(
         *("trainer.max_time", "trainer.profiler", "trainer.enable_model_summary", "trainer.detect_anomaly"),
     }
 )
-NOT_SETTING_GROUPS = frozenset({"callbacks", "logger"})  # these observe training without changing it
+# The option of callbacks is no setting, but the settings of each callback are, unless it only shows or saves something:
+# other callbacks, such as early stopping or those of users, may change the training or end it.
+NOT_SETTING_GROUPS = frozenset({"callbacks", "logger"})
+OBSERVERS = ("curves", "discriminator_logits", "interpolations", "progress", "resources", "sample_grids")
 
-# Only the last part of a path to images is a setting: two machines may keep the same images in different places.
+# Only the last part of a path to images is a setting, because two machines may keep the same images in different
+# places; training_images.py tells different images with the same last part apart.
 IMAGE_PATHS = ("data.path", "data.source.path")
 
 # The lines that usually are the only difference between the configs of a sweep over seeds.
@@ -46,7 +50,10 @@ RUN_LINES = re.compile(r"^(?:seed: \d+|name: [\w.+/-]+)\n(?!\s)", re.MULTILINE)
 
 def is_setting(key: str) -> bool:
     """Return whether runs with different values of the config key `key` have different configurations."""
-    return key not in NOT_SETTINGS and key.split(".")[0] not in NOT_SETTING_GROUPS
+    group, *names = key.split(".")
+    if group == "callbacks" and names:
+        return names[0] not in OBSERVERS
+    return key not in NOT_SETTINGS and group not in NOT_SETTING_GROUPS
 
 
 def read_config(text: str) -> dict[str, Any]:

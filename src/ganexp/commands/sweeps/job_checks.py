@@ -213,11 +213,8 @@ def check_same_job(run: RunDirectory, composed: DictConfig, overrides: Sequence[
 
 
 def changes_the_result(key: str) -> bool:
-    """Return whether the results of two runs may differ because of different values of a setting.
-
-    Callbacks may stop a run, so their settings count here, although a report ignores them when it groups runs.
-    """
-    return is_setting(key) or key == "seed" or key.startswith("callbacks.")
+    """Return whether the results of two runs may differ because of different values of a setting."""
+    return is_setting(key) or key == "seed"
 
 
 def differing_keys(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
