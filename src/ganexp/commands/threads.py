@@ -27,13 +27,8 @@ def available_threads() -> int:
 
 
 def choose_threads(cfg: DictConfig, gan: GAN) -> None:
-    """Set the number of torch's threads for a training, and store it in `cfg`, so that a resumed run keeps it.
-
-    If the config comes from an older version of ganexp and has no setting trainer.threads, the number is not changed.
-    """
-    setting = cfg.trainer.get("threads")
-    if setting is not None:
-        cfg.trainer.threads = use_threads(setting, gan, *_share(cfg))
+    """Set the number of torch's threads for a training, and store it in `cfg`, so that a resumed run keeps it."""
+    cfg.trainer.threads = use_threads(cfg.trainer.threads, gan, *_share(cfg))
     warn_of_busy_machine(torch.get_num_threads())
 
 

@@ -77,15 +77,13 @@ def panels(count: int, title: str, above: float = ABOVE) -> Figure:
 
 
 def plot_losses(axes: Axes, points: Points) -> None:
-    """Plot both networks' losses: means since the last logged point, or for older runs the losses of single updates.
+    """Plot both networks' losses, as means since the last logged point.
 
     If there are many values, they are smoothed, and the values themselves are faint lines behind the smoothed ones.
     """
     is_smoothed = False
     for network, colour in NETWORK_COLOURS.items():
         steps, values = series(points, log_keys.mean_key(network))
-        if not steps:
-            steps, values = series(points, log_keys.loss_key(network))
         if len(values) >= FEWEST_SMOOTHED:
             is_smoothed = True
             axes.plot(steps, values, colour, alpha=0.25, linewidth=0.8)

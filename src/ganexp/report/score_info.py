@@ -22,7 +22,8 @@ class ScoreInfo:
     higher_is_better: bool | None = None
     log_scale: bool = False
     spread_of: str | None = None
-    fewest_images: int | None = field(default=None, compare=False)  # older runs lack this field and the next
+    # Runs may differ in the next two fields, and still agree about the score.
+    fewest_images: int | None = field(default=None, compare=False)
     samples: int | None = field(default=None, compare=False)
 
     @property

@@ -1,7 +1,6 @@
 """Choose names for the directories of runs and of sweep jobs. This module must not import torch."""
 
 import re
-from pathlib import Path
 
 # The start of a dotted key, before its last two parts: "optimizer." in optimizer.generator.lr.
 KEY_START = re.compile(r"[a-z_.]+\.(?=[a-z_]+\.\w+$)")
@@ -27,20 +26,16 @@ def run_name(name: str | None, *choices: str | None) -> str:
     return slug(experiment or "-".join(str(option) for option in options))
 
 
-def job_name(number: int | None, overrides: str, sweep: str = "") -> str:
+def job_name(number: int | None, overrides: str) -> str:
     """Return the directory name of a sweep job, such as 03-generator.lr-0.1_seed-1, from its number and its overrides.
 
     Only the last two parts of a dotted key are used, so that TensorBoard can show the names. Quotes and brackets of
-    values are left out. If `sweep` has a directory whose name has the full keys, as in older sweeps, this name is used.
+    values are left out.
 
     Args:
         number: the number of the job; None until Hydra has assigned it.
         overrides: the overrides of the job, one per line.
-        sweep: the directory of the sweep.
     """
     start = "" if number is None else f"{number:02}-"
     pairs = [line.partition("=")[::2] for line in re.sub("[\"']", "", overrides).splitlines()]
-    with_full_keys = start + slug("_".join(f"{key}-{value}" for key, value in pairs))
-    if (Path(sweep) / with_full_keys).is_dir():
-        return with_full_keys
     return start + slug("_".join(f"{KEY_START.sub('', key)}-{re.sub(r'[][]', '', value)}" for key, value in pairs))
