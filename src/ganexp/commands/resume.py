@@ -1,5 +1,8 @@
 """Run `ganexp resume`: continue a stopped run, or train a finished run longer."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from omegaconf import DictConfig
 from torch import nn
 
@@ -123,7 +126,7 @@ def _dependent_on_length(cfg: DictConfig) -> list[str]:
     gan = build.build_gan(cfg)
     objective = gan.objective
     augmentations = [str(name) for name, node in cfg.augment.items() if node is not None]
-    groups = {
+    groups: dict[str, Mapping[str, Any]] = {
         "model": {"generator": gan.generator, "discriminator": gan.discriminator},
         "model.auxiliary": {name: gan.networks[name] for name in gan.further_networks},
         "loss": {"adversarial": objective.adversarial, "constraint": objective.constraint},
