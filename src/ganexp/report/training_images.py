@@ -7,6 +7,7 @@ from typing import Any
 
 from ganexp.report.run import Run
 from ganexp.report.settings import IMAGE_PATHS
+from ganexp.report.values import plain
 
 Settings = frozenset[tuple[str, Any]]
 HASH = "data.sha256"  # the key under which a report shows the hash of images that their path does not tell apart
@@ -26,7 +27,7 @@ def tell_images_apart(runs: Sequence[Run]) -> None:
         if len(known) > 1:
             texts = _shortest_paths([same[0].image_path for same in known.values()])
             for place, (images, same) in enumerate(known.items()):
-                shown = {HASH: "+".join(each[:8] for each in images)}
+                shown = {HASH: plain("+".join(each[:8] for each in images))}
                 if texts:
                     shown = {next(key for key in IMAGE_PATHS if key in same[0].settings): texts[place]}
                 for run in same:
