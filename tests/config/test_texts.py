@@ -89,6 +89,8 @@ def test_lists_of_options_and_of_other_settings_pass():
         ("name=['~/a',~,b]", "name=['/home/me/a','/home/me',b]"),
         ("name='~/a'", "name='/home/me/a'"),
         ("name=~", "name='/home/me'"),
+        ("name='~/${seed}'", 'name="/home/me/${seed}"'),
+        ("name='~/\\${seed}'", 'name="/home/me/\\${seed}"'),
     ],
 )
 def test_texts_get_the_quotes_they_need(monkeypatch, override, kept):

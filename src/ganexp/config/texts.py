@@ -170,7 +170,7 @@ def quoted_form(override: str, config_name: str) -> str:
     if not may_hold_text(config_name, name):
         return ""
     is_list = value[:1] == "[" and holds_list(config_name, name)
-    quoted = f"{key}={_quote_each(value) if is_list else _quote(value)}"
+    quoted = f"{key}={_quote_each(value) if is_list else quote_exactly(value)}"
     if parse(quoted) is None:
         return ""
     return shlex.quote(quoted) if OF_SHELLS.search(value) else '"' + quoted.replace('"', '\\"') + '"'
@@ -179,7 +179,7 @@ def quoted_form(override: str, config_name: str) -> str:
 def _quote_each(values: str) -> str:
     """Return a list with quotes around each of its values."""
     items = [item.strip() for item in values.strip("[]").split(",")]
-    return f"[{','.join(item if item[:1] in QUOTES else _quote(item) for item in items)}]"
+    return f"[{','.join(item if item[:1] in QUOTES else quote_exactly(item) for item in items)}]"
 
 
 def _schema(config_name: str) -> type:
@@ -211,12 +211,12 @@ def _keep_part(part: str, following: str) -> str:
         read = parse(f"text={text}")
         content = str(read.value()) if read is not None else ""
         path = expand_home(content)
-        return part if path == content else _quote(path)
+        return part if path == content else quote(path)
     if not text or following == "(" or "=" in text:
         return part
     if (path := expand_home(text)) != text:
-        return part.replace(text, _quote(path))
-    return part.replace(text, _quote(text)) if _looks_like_a_number(text) else part
+        return part.replace(text, quote(path))
+    return part.replace(text, quote(text)) if _looks_like_a_number(text) else part
 
 
 def expand_home(text: str) -> str:
@@ -230,8 +230,12 @@ def _looks_like_a_number(text: str) -> bool:
     return read is not None and isinstance(read.value(), (bool, int, float))
 
 
-def _quote(text: str) -> str:
-    """Return a string in quotes, so that Hydra does not change any of its characters."""
+def quote_exactly(text: str) -> str:
+    """Return a string in quotes, so that neither Hydra nor OmegaConf changes any of its characters."""
+    return quote(re.sub(r"(\\*)\$\{", r"\1\1\\${", text))
+
+
+def quote(text: str) -> str:
+    """Return a string in quotes, so that Hydra does not change any of its characters; ${…} remains an interpolation."""
     is_easier = bool(OF_SHELLS.search(text)) or ("'" in text and '"' not in text)  # double quotes are easier in a shell
-    quote = Quote.double if is_easier else Quote.single
-    return QuotedString(text.replace("${", "\\${"), quote).with_quotes()
+    return QuotedString(text, Quote.double if is_easier else Quote.single).with_quotes()

@@ -1,8 +1,11 @@
 """The overrides that ganexp adds to the command line of a sweep, and the overrides that a sweep stores."""
 
+import json
 from pathlib import Path
 
 import pytest
+from helpers.cli import ganexp
+from helpers.sweeps import QUICK, statuses
 from hydra.errors import OverrideParseException
 from omegaconf import OmegaConf
 
@@ -64,6 +67,32 @@ def test_hydras_file_goes_to_a_temporary_directory(command):
         assert directory.is_dir()
         (directory / "multirun.yaml").touch()
     assert not directory.exists()
+
+
+AWKWARD = ["it's", 'a"b', "a\\b", "end\\", "a b", "a,b"]  # not ${…}: Hydra itself resolves it
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_temporary_directory_may_have_any_name(tmp_path, monkeypatch, name):
+    (tmp_path / name).mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))
+    monkeypatch.chdir(tmp_path)
+    described = json.loads(ganexp("describe", "-m", "loss=hinge,wgan_gp", cwd=tmp_path).stdout)["jobs"]
+    assert [job["loss"]["name"] for job in described] == ["Hinge", "Wasserstein"]
+    assert not list(tmp_path.rglob("ganexp-*"))
+
+
+@pytest.mark.parametrize("name", ["it's", 'a"b', "a\\b", "a b", "a,b", "it's-${oc.env:USER}"])
+def test_sweep_directory_in_a_config_file_is_that_of_its_jobs(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("USER", "me")
+    place = OmegaConf.create({"hydra": {"sweep": {"dir": f"~/{name}"}}})
+    (tmp_path / "mine" / "debug").mkdir(parents=True)
+    (tmp_path / "mine" / "debug" / "place.yaml").write_text("# @package _global_\n" + OmegaConf.to_yaml(place))
+    ganexp("--config-dir", "mine", "-m", "debug=place", "seed=1", *QUICK, "trainer=cpu", cwd=tmp_path)
+    (swept,) = (tmp_path / "home").iterdir()
+    assert swept.name == name.replace("${oc.env:USER}", "me")
+    assert statuses(swept) == ["finished"]
 
 
 @pytest.mark.parametrize("override", ["hydra.sweep.dir=own", "hydra/launcher=submitit_slurm"])

@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from ganexp.arguments import Command
 from ganexp.commands.sweeps.settings import of_parameters
 from ganexp.commands.sweeps.trust import SWEEPER_OVERRIDE, refuse_unsafe
+from ganexp.config.texts import quote_exactly
 from ganexp.console import short_path
 from ganexp.errors import UserError
 from ganexp.runs.links import refuse_links
@@ -50,7 +51,7 @@ def added_overrides(command: Command) -> Iterator[list[str]]:
         yield []  # another machine may not have a temporary directory of this machine
     else:
         with tempfile.TemporaryDirectory(prefix="ganexp-") as directory:  # Hydra writes a file there
-            yield [f"{SWEEP_DIRECTORY}='{directory}'"]
+            yield [f"{SWEEP_DIRECTORY}={quote_exactly(directory)}"]
 
 
 def _key(override: str) -> str:
@@ -61,8 +62,8 @@ def _exclude_shared_keys(overrides: Sequence[str]) -> str:
     """Return the override of `NAMING` that keeps the overrides shared by all jobs out of the directory names."""
     parsed = OverridesParser.create().parse_overrides(list(overrides))
     shared = [override.key_or_group for override in parsed if not override.is_sweep_override()]
-    quoted = ",".join(f"'{key}'" for key in shared if not key.startswith("hydra"))
-    return f"{NAMING}=[{quoted}]"
+    quoted = [quote_exactly(key) for key in shared if not key.startswith("hydra")]
+    return f"{NAMING}=[{','.join(quoted)}]"
 
 
 def _needs_seed(overrides: Sequence[str]) -> bool:
@@ -129,16 +130,4 @@ def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
             )
     for override in stored:
         refuse_unsafe(override, sweep.file)
-    return [*stored, f"hydra.sweep.dir={quoted(str(sweep.path))}", *given]
-
-
-def quoted(text: str) -> str:
-    r"""Return a text in quotes, in Hydra's syntax: a backslash is doubled only if it stands before a quote.
-
-    Example:
-        >>> print(quoted("it's"))
-        'it\'s'
-    """
-    inner = re.sub(r"(\\*)'", r"\1\1\\'", text)
-    inner = re.sub(r"(\\+)$", r"\1\1", inner)
-    return f"'{inner}'"
+    return [*stored, f"{SWEEP_DIRECTORY}={quote_exactly(str(sweep.path))}", *given]

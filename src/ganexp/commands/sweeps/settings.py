@@ -13,14 +13,14 @@ from typing import Any
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from ganexp.arguments import Command
 from ganexp.config.composition import compose_config
 from ganexp.config.suggestions import CommandLine, list_settings
-from ganexp.config.texts import is_declared, is_group
+from ganexp.config.texts import is_declared, is_group, quote_exactly
 from ganexp.errors import UserError
 
 PARAMETERS = "hydra.sweeper.params"  # overrides that Hydra's sweeper applies to the jobs only
@@ -66,13 +66,8 @@ def _is_shared_option(override: Override, folders: Sequence[Path]) -> bool:
 def _as_parameters(overrides: Sequence[str]) -> str:
     """Return the override that hands `overrides` to Hydra's sweeper; `of_parameters` is the inverse function."""
     pairs = (override.partition("=") for override in overrides)
-    quoted = (f"{key}:{QuotedString(_escape(value), Quote.single).with_quotes()}" for key, _equals, value in pairs)
+    quoted = (f"{key}:{quote_exactly(value)}" for key, _equals, value in pairs)  # ${…} must be resolved in the job
     return f"+{PARAMETERS}={{{','.join(quoted)}}}"
-
-
-def _escape(value: str) -> str:
-    """Return `value` with its interpolations escaped, because they must be resolved in the job."""
-    return value.replace("${", "\\${")
 
 
 def of_parameters(override: str) -> list[str]:
@@ -80,7 +75,12 @@ def of_parameters(override: str) -> list[str]:
     if not override.startswith(f"+{PARAMETERS}={{"):
         return []
     values: Any = OverridesParser.create().parse_override(override).value()
-    return [f"{key}={value}".replace("\\${", "${") for key, value in values.items()]
+    return [f"{key}={_unescaped(str(value))}" for key, value in values.items()]
+
+
+def _unescaped(text: str) -> str:
+    """Return a text without the backslashes with which `quote_exactly` has escaped ${…}."""
+    return re.sub(r"(\\+)\$\{", lambda found: "\\" * (len(found[1]) // 2) + "${", text)
 
 
 @dataclass(frozen=True)

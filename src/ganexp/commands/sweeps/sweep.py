@@ -30,7 +30,7 @@ from ganexp.commands.sweeps.overrides import (
 from ganexp.commands.sweeps.search_checks import check_sampler, is_search
 from ganexp.commands.sweeps.table import print_jobs
 from ganexp.config import schema
-from ganexp.config.texts import expand_home
+from ganexp.config.texts import expand_home, quote
 from ganexp.console import count, join_saying_once, said_lines, say, saying_once, short_path
 from ganexp.errors import UserError, explain_unforeseen
 from ganexp.runs.environment import now
@@ -242,8 +242,7 @@ def _expand_sweep_directory(config: DictConfig) -> None:
     given = _unresolved_directory(config, "sweep")
     if (expanded := expand_home(given)) != given:
         config.hydra.sweep.dir = expanded
-        quoted = expanded.replace("\\", "\\\\").replace("'", "\\'")
-        config.hydra.overrides.hydra.append(f"{SWEEP_DIRECTORY}='{quoted}'")
+        config.hydra.overrides.hydra.append(f"{SWEEP_DIRECTORY}={quote(expanded)}")
 
 
 def _unresolved_directory(config: DictConfig, name: str) -> str:
