@@ -18,7 +18,7 @@ def test_create_starts_a_sweep_and_continues_it(tmp_path):
     sweep.lock.release()
     SweepDirectory(tmp_path / "swept").create(["seed=0,1"])
     assert sweep.file.read_bytes() == content
-    assert set(sweep.read()) == {"overrides", "started"}
+    assert set(sweep.read()) == {"overrides", "directory", "started"}
     assert sweep.read()["overrides"] == ["seed=0,1"]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.commands.tasks import Task
@@ -21,18 +21,18 @@ def places(task: Task) -> dict[str, str]:
     found = {str(task.directory.absolute()): f"hydra.{'sweep' if is_job else 'run'}.dir=DIRECTORY"}
     texts = OmegaConf.to_container(task.cfg, resolve=False)
     for key in path_keys(root_type(task.cfg)):
-        if (path := _path_at(task.cfg, key)) is not None:
+        if (path := _path_at(task, key)) is not None:
             found[path] = _how_to_move(key, _at(texts, key))
     return found
 
 
-def _path_at(cfg: DictConfig, key: str) -> str | None:
+def _path_at(task: Task, key: str) -> str | None:
     """Return the absolute path that a config key has as its value; None if the key has no value."""
     try:
-        value = OmegaConf.select(cfg, key)
+        value = OmegaConf.select(task.cfg, key)
     except OmegaConfBaseException:
         return None
-    return absolute(value) if value else None
+    return absolute(value, task.base) if value else None
 
 
 def _at(texts: Any, key: str) -> Any:
@@ -74,11 +74,11 @@ def check_places(task: Task) -> None:
     Raises:
         OSError: a directory cannot be written.
     """
-    output = _path_at(task.cfg, "output")
+    output = _path_at(task, "output")
     if output is not None:
         check_writable(output)
     is_scored = OmegaConf.select(task.cfg, "metrics.extractor") is not None
-    cache = _path_at(task.cfg, "metrics.cache")
+    cache = _path_at(task, "metrics.cache")
     if (
         is_scored
         and cache is not None

@@ -23,6 +23,7 @@ from ganexp.errors import UserError
 from ganexp.runs.naming import run_name
 from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty, reserve, save_hydra_files
+from ganexp.runs.sweep_directory import SweepDirectory
 
 NAMING_GROUPS = ("experiment", "data", "model", "loss")  # the options of these groups make the name of a run
 
@@ -35,6 +36,16 @@ class Task:
     groups: dict[str, Any]
     hydra_config: HydraConf
     directory: Path
+
+    @property
+    def base(self) -> str:
+        """Return the directory from which relative paths start: that of the sweep's start, or "" for the current one.
+
+        A resumed sweep thus trains all its jobs on the same images.
+        """
+        is_job = self.hydra_config.mode == RunMode.MULTIRUN and self.hydra_config.job.config_name == "train"
+        sweep = SweepDirectory(self.hydra_config.sweep.dir) if is_job else None
+        return str(sweep.read()["directory"]) if sweep is not None and sweep.file.exists() else ""
 
 
 def chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:
@@ -78,7 +89,7 @@ def _resolve(task: Task) -> DictConfig:
     """Return the resolved config of a task, with its length either in steps or in epochs."""
     cfg = task.cfg.copy()
     choose_units(cfg, task_overrides(task.hydra_config))
-    return schema.resolve(cfg)
+    return schema.resolve(cfg, directory=task.base)
 
 
 def _train(task: Task) -> float | None:

@@ -26,22 +26,27 @@ def path_keys(schema: type, prefix: str = "") -> Iterator[str]:
             yield from path_keys(cast(type, field_.type), f"{prefix}{field_.name}.")
 
 
-def make_absolute(cfg: DictConfig, keys: Iterable[str]) -> None:
+def make_absolute(cfg: DictConfig, keys: Iterable[str], directory: str = "") -> None:
     """Make the path at each of the `keys` absolute, unless the key has no value; `~` is the home directory.
 
     Interpolations that refer to these paths then give the absolute paths, too.
+
+    Args:
+        cfg: an unresolved config.
+        keys: dotted keys.
+        directory: the directory from which relative paths start; "": the working directory.
     """
     for key in keys:
         parent, _dot, name = key.rpartition(".")
         node = OmegaConf.select(cfg, parent) if parent else cfg
         if node is None or name not in node or OmegaConf.is_missing(node, name) or node[name] is None:
             continue
-        node[name] = absolute(node[name])
+        node[name] = absolute(node[name], directory)
 
 
-def absolute(path: str) -> str:
-    """Return `path` as an absolute path, with `~` expanded."""
-    return os.path.abspath(os.path.expanduser(path))
+def absolute(path: str, directory: str = "") -> str:
+    """Return `path` as an absolute path, with `~` expanded; a relative path starts from `directory`."""
+    return os.path.abspath(os.path.join(directory, os.path.expanduser(path)))
 
 
 def moved(values: Any, before: str, after: str) -> Any:

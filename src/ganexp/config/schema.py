@@ -156,7 +156,7 @@ def register() -> None:
         register_resolver(name, function)
 
 
-def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
+def resolve(cfg: DictConfig, without: Sequence[str] = (), directory: str = "") -> DictConfig:
     """Return `cfg` with every interpolation resolved, after checking every value against the schema of `cfg`.
 
     The result has no `published_cases`, and short names of precisions are replaced by Lightning's full names.
@@ -164,6 +164,7 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
     Args:
         cfg: a composed config.
         without: keys of the root to leave out, such as keys whose interpolations refer to another config.
+        directory: the directory from which relative paths start; "": the working directory.
 
     Raises:
         UserError: a key is unknown or has no value, its interpolation fails, or its value is not allowed.
@@ -171,7 +172,7 @@ def resolve(cfg: DictConfig, without: Sequence[str] = ()) -> DictConfig:
     root, unknown = root_type(cfg), list(unknown_settings(cfg))
     cfg = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in without]) if without else cfg.copy()
     try:
-        make_absolute(cfg, path_keys(root))
+        make_absolute(cfg, path_keys(root), directory)
         values = to_plain(cfg)
     except OmegaConfBaseException as error:
         reasons = list(node_violations(to_plain(cfg, resolve=False), root)) or [explain_interpolation(error, cfg=cfg)]

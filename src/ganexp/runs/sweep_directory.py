@@ -1,8 +1,9 @@
 """The sweep directory: sweep.json, and one run directory for each job. This module must not import torch.
 
-sweep.json has two keys, which never change:
+sweep.json has three keys, which never change:
 
 overrides   the overrides of the sweep, without the launcher's overrides and without --config-dir
+directory   the working directory in which the sweep was started, from which relative paths in the overrides start
 started     the start time of the sweep, in UTC
 
 The result of a job is in the run.json of its directory: overrides, status, scores, error, and the objective of
@@ -34,6 +35,7 @@ class SweepRecord(BaseModel):
     model_config = ConfigDict(extra="allow", strict=True)
 
     overrides: list[str]
+    directory: str = ""
     started: str | None = None
 
 
@@ -86,7 +88,8 @@ class SweepDirectory:
         except Timeout:
             raise UserError(f"{self.path}: another process is running this sweep. Wait for it, or stop it.") from None
         if not self.file.exists():
-            atomic.write_text(self.file, json.dumps({"overrides": overrides, "started": now()}, indent=2) + "\n")
+            record = {"overrides": overrides, "directory": str(Path.cwd()), "started": now()}
+            atomic.write_text(self.file, json.dumps(record, indent=2) + "\n")
             return
         stored = self.read()["overrides"]
         if stored != overrides:

@@ -49,7 +49,7 @@ def test_sweep_runs_every_combination(sweep):
 def test_sweep_json_has_only_what_the_sweep_is(sweep):
     path, _ = sweep
     content = json.loads((path / "sweep.json").read_text())
-    assert set(content) == {"overrides", "started"}
+    assert set(content) == {"overrides", "directory", "started"}
     assert content["overrides"][: len(OVERRIDES)] == list(OVERRIDES)
     table = jobs(path)
     assert list(table) == run_directories(path)
@@ -236,6 +236,27 @@ def test_broken_jobs_are_resumed_or_started_again(tmp_path):
     assert missing.last.exists()
     assert contents(swept, [finished.path.name]) == before
     assert run_directories(swept) == names
+
+
+@pytest.mark.slow
+def test_resumed_sweep_keeps_its_paths_in_another_directory(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    for place in (here, there):
+        for name in ("a", "b"):
+            for number in range(8):
+                photo(place / name / f"{number}.png", (8, 8))
+    images = ("data=folder", "data.path=a,b", "data.root=roots", "data.resolution=8", "data.channels=1", "model=mlp")
+    small = (*QUICK, "schedule.batch_size=4", "trainer=cpu", "hydra.sweep.dir=swept")
+    ganexp("-m", *images, *small, cwd=here)
+    first, second = run_directories(here / "swept")
+    shutil.rmtree(here / "swept" / first)
+    RunDirectory(here / "swept" / second).config.unlink()
+    RunDirectory(here / "swept" / second).update_metadata(status="failed")
+    ganexp("resume", "../here/swept", cwd=there)
+    assert statuses(here / "swept") == ["finished"] * 2
+    configs = [OmegaConf.load(here / "swept" / name / "config.yaml") for name in (first, second)]
+    assert [cfg.data.path for cfg in configs] == [str(here / "a"), str(here / "b")]
+    assert [cfg.data.root for cfg in configs] == [str(here / "roots")] * 2
 
 
 @pytest.mark.parametrize(
