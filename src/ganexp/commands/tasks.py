@@ -41,11 +41,13 @@ class Task:
     def base(self) -> str:
         """Return the directory from which relative paths start: that of the sweep's start, or "" for the current one.
 
-        A resumed sweep thus trains all its jobs on the same images.
+        A resumed sweep thus trains all its jobs on the same images. If the directory no longer exists, for example
+        because the project was moved, paths start from the current directory.
         """
         is_job = self.hydra_config.mode == RunMode.MULTIRUN and self.hydra_config.job.config_name == "train"
         sweep = SweepDirectory(self.hydra_config.sweep.dir) if is_job else None
-        return str(sweep.read()["directory"]) if sweep is not None and sweep.file.exists() else ""
+        start = str(sweep.read()["directory"]) if sweep is not None and sweep.file.exists() else ""
+        return start if Path(start).is_dir() else ""
 
 
 def chosen_groups(hydra_config: HydraConf) -> dict[str, Any]:

@@ -258,6 +258,11 @@ def test_resumed_sweep_keeps_its_paths_in_another_directory(tmp_path):
     assert [cfg.data.path for cfg in configs] == [str(here / "a"), str(here / "b")]
     assert [cfg.data.root for cfg in configs] == [str(here / "roots")] * 2
 
+    moved = here.rename(tmp_path / "moved")
+    shutil.rmtree(moved / "swept" / first)
+    ganexp("resume", "swept", cwd=moved)
+    assert OmegaConf.load(moved / "swept" / first / "config.yaml").data.path == str(moved / "a")
+
 
 @pytest.mark.parametrize(
     ("stored", "given", "message"),
