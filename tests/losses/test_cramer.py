@@ -17,11 +17,12 @@ def vectors():
 def energy(real, fake):
     """Return E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖.
 
-    Here, x is a real vector, g is a generated vector, and g' is the generated vector before g in the batch.
+    Here, g is a generated vector, g' is the generated vector before g in the batch, and x is the real vector at the
+    place before that of g'.
     """
     n, total = len(real), 0.0
     for i in range(n):
-        x, g, other = real[i], fake[i], fake[(i - 1) % n]
+        x, g, other = real[(i - 2) % n], fake[i], fake[(i - 1) % n]
         total += (x - g).norm() + (x - other).norm() - (g - other).norm()
     return total / n
 
@@ -60,6 +61,20 @@ def test_energy_distance_is_least_for_equal_distributions():
     between = torch.cdist(near, near).mean().item()
     assert distance[0] > 1.5 * distance[1]
     assert distance[1] == pytest.approx(between, rel=0.05)  # 2E‖x-g‖ - E‖g-g'‖ = E‖g-g'‖ for equal distributions
+
+
+def test_energy_distance_is_least_for_equal_distributions_with_equal_labels():
+    """Each generated vector has the class of the real vector at its place; the classes are far from each other."""
+    generator = torch.Generator().manual_seed(0)
+    centres = torch.randint(2, (20_000, 1), generator=generator) * 6.0 - 3
+    real, noise = (torch.randn(20_000, 1, generator=generator) for _ in range(2))
+    spreads = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
+    losses = {s: Cramer().generator(centres + s * noise, centres + real)["adversarial"].item() for s in spreads}
+    assert min(losses, key=losses.get) in (0.75, 1.0, 1.25)
+    spread = torch.ones((), requires_grad=True)
+    loss = Cramer().generator(centres + spread * noise, centres + real)["adversarial"]
+    (slope,) = torch.autograd.grad(loss, spread)
+    assert slope.item() == pytest.approx(0, abs=0.05)
 
 
 def test_critic_gradient_is_finite_at_equal_vectors():

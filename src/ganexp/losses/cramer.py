@@ -43,7 +43,8 @@ class Cramer:
         """
         if d_real is None:
             raise ValueError("d_real=None: the generator's loss needs the critic's outputs on real images")
-        other = d_fake.roll(1, 0)
+        # x, G and G' must be independent, but images at the same place of the batches may have the same label
+        d_real, other = d_real.roll(2, 0), d_fake.roll(1, 0)
         between = _norm(d_real - d_fake).mean() + _norm(d_real - other).mean()
         return {"adversarial": between - _norm(d_fake - other).mean()}
 
