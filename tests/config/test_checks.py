@@ -37,6 +37,10 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
         ),
         (["model.conditional=true", "schedule.updates.fakes=shared"], "schedule.updates.labels.generator=real"),
         (
+            ["model.conditional=true", "loss=relativistic"],
+            "^loss.adversarial: .* need the same class: set schedule.updates.labels.generator=real$",
+        ),
+        (
             ["metrics.samples=5"],
             "^metrics.samples=5: metrics.scores.is needs 20 generated images or more, 2 for each of splits=10: score "
             "more images, or leave is out of metrics/score$",

@@ -1,4 +1,4 @@
-"""Refuse batches that cannot be divided as the config says. `checks.py` lists these rules."""
+"""Refuse batches that do not fit the loss, or cannot be divided. `checks.py` lists these rules."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -34,4 +34,15 @@ def parts_are_not_recorded(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
         )
 
 
-RULES = (batch_has_equal_parts, parts_are_not_recorded)
+def pairs_have_one_class(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that the images which the adversarial loss compares in pairs have the same class."""
+    labels = gan.update_rule.labels
+    drawn = [network for network in ("discriminator", "generator") if labels[network] != "real"]
+    if cfg.model.conditional and drawn and getattr(gan.objective.adversarial, "pairs_images", False):
+        yield (
+            "loss.adversarial: this loss compares a real and a generated image, which need the same class: set "
+            + " ".join(f"schedule.updates.labels.{network}=real" for network in drawn)
+        )
+
+
+RULES = (batch_has_equal_parts, parts_are_not_recorded, pairs_have_one_class)

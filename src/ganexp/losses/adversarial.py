@@ -8,6 +8,8 @@ A loss is a class with two methods that return named scalar terms; each network 
 
 Outputs are logits (N,) unless the class states another shape. In formulas, D is the discriminator, G the generator, x a
 real image and z a latent; in formulas with a logarithm, D(x) = sigmoid(logit).
+If each generated image is compared with the real image at the same place of the batch, `pairs_images` is True; in
+a conditional GAN, the two must then have the same class.
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
 D classifies an image as real if its logit is above the class attribute `boundary`, which is 0 unless the class sets it.
 `boundary` is None if the critic does not classify images.

@@ -13,7 +13,7 @@ class Relativistic:
     Jolicoeur-Martineau 2020, section 3.2, as in R3GAN (Huang et al. 2024, equation 2).
 
     Use it with `R1` and `R2` when the generator leaves kinds of images out. Without both penalties, the training may
-    diverge. In a conditional GAN, schedule.updates.labels.generator=real compares only images of the same class.
+    diverge. A conditional GAN needs schedule.updates.labels.generator=real, so that pairs have the same class.
 
     Example:
         >>> import torch
@@ -25,6 +25,7 @@ class Relativistic:
     """
 
     generator_needs_real = True
+    pairs_images = True
     boundary = None  # only differences between logits count
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
