@@ -75,6 +75,23 @@ def test_reserve_passes_over_a_run_without_hydra_files(tmp_path):
     assert RunDirectory.create_unique(tmp_path / "run-2").path == tmp_path / "run-2"  # a reserved directory can be used
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["config.yaml", "metrics.jsonl", "run.log", "curves.png", "events.out.tfevents.1", "samples/a", "checkpoints/a"],
+)
+def test_reserve_passes_over_files_that_a_run_would_replace(tmp_path, name):
+    file = tmp_path / "run" / name
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert reserve(tmp_path / "run") == tmp_path / "run-2"
+
+
+def test_reserve_takes_a_directory_with_other_files(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes.txt").touch()
+    assert reserve(tmp_path / "run") == tmp_path / "run"
+
+
 def test_hydra_files_are_those_that_hydra_writes(tmp_path):
     task, hydra_config = composed("loss=hinge", "seed=7")
     path = reserve(tmp_path / "run")

@@ -10,7 +10,7 @@ from ganexp.console import count, say, short_path
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.runs import atomic
-from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.run_directory import EVENTS, RunDirectory
 
 Content = dict[str, dict[str, Any]]  # for each split, the values that `describe_content` returns
 
@@ -89,7 +89,7 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
         atomic.write_text(earlier / run.metrics.name, run.metrics.read_text(encoding="utf-8"))
     run.drop_scores()
     good, good_best = run.last.with_name(GOOD), run.last.with_name(GOOD_BEST)
-    for file in [*run.path.glob("events.out.tfevents.*"), run.best, good_best]:
+    for file in [*run.path.glob(EVENTS), run.best, good_best]:
         if file.exists():
             os.replace(file, earlier / file.name)
     for checkpoint in (run.last, good):

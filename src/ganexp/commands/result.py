@@ -17,13 +17,13 @@ from ganexp.report.settings import is_setting, select_settings, setting_name, se
 from ganexp.report.untrained import untrained_remark
 from ganexp.report.values import flatten
 from ganexp.runs.environment import now
-from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.run_directory import EVENTS, RunDirectory
 
 
 def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger]) -> None:
     """Send the hyperparameters of a run to the loggers when it starts or resumes, and print how to watch its curves."""
     log_hyperparameters(loggers, hyperparameters(cfg, run.metadata()))
-    if cfg.debug.keep_files and any(run.path.glob("events.out.tfevents.*")):
+    if cfg.debug.keep_files and any(run.path.glob(EVENTS)):
         watched = sweep_of(run) or run
         say_once(f"watch the curves with: tensorboard --logdir {short_path(watched.path)}")
 

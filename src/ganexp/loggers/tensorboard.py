@@ -14,7 +14,7 @@ from ganexp.log_keys import mean_key, score_key
 from ganexp.loggers.evaluated import Evaluated
 from ganexp.loggers.result import final_metrics
 from ganexp.loggers.tensorboard_tags import picture_tag, setting_columns, value_tag
-from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.run_directory import EVENTS, RunDirectory
 
 Charts = dict[str, dict[str, list[Any]]]
 WRITER_THREAD = "_AsyncWriterThread"  # the name of a class of the package tensorboard
@@ -33,7 +33,7 @@ class TensorBoard(TensorBoardLogger):
         purge_step = resume_step + 1 if resume_step else 0  # 0 in a new run: TensorBoard ignores a run's first purge
         super().__init__(run_directory.path, name="", version="", default_hp_metric=False, purge_step=purge_step)
         if not resume_step:
-            for events in run_directory.path.glob("events.out.tfevents.*"):
+            for events in run_directory.path.glob(EVENTS):
                 events.unlink()
         self._hook_before = threading.excepthook
         threading.excepthook = self._report_failure_of_thread
@@ -75,7 +75,7 @@ class TensorBoard(TensorBoardLogger):
     def log_evaluated(cls, evaluated: Evaluated) -> None:
         """Write scores of `ganexp evaluate` to a separate event file, after deleting old files of the same source."""
         suffix = f".{evaluated.source}"
-        for events in evaluated.run_directory.path.glob("events.out.tfevents.*"):
+        for events in evaluated.run_directory.path.glob(EVENTS):
             if events.name.endswith(suffix):
                 events.unlink()
         with SummaryWriter(evaluated.run_directory.path, filename_suffix=suffix) as writer:

@@ -31,6 +31,7 @@ from ganexp.runs.records import read_points, read_record
 
 KEPT = re.compile(r"step-(\d+)-epoch-(\d+)\.ckpt")
 MAX_ATTEMPTS = 1000  # at most this many names are tried for a new directory
+EVENTS = "events.out.tfevents.*"  # TensorBoard's files
 HYDRA_DIRECTORY = ".hydra"
 HYDRA_FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")  # files in .hydra
 
@@ -64,6 +65,12 @@ class RunDirectory:
                 continue
             return directory
         raise RuntimeError(f"{path}: {MAX_ATTEMPTS} runs already use this path. Choose another hydra.run.dir")
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the directory has a file or folder with a name that a run uses; a new run would replace it."""
+        own = (self.config, self.metadata_file, self.metrics, self.log, self.samples, self.curves, self.last.parent)
+        return any(path.exists() for path in own) or any(self.path.glob(EVENTS))
 
     def kept_checkpoint(self, step: int, epoch: int) -> Path:
         """Return the path of the checkpoint that the run keeps at the end of `epoch`."""
@@ -138,7 +145,7 @@ def reserve(path: str | Path) -> Path:
     """
     for candidate in candidates(path):
         candidate.mkdir(parents=True, exist_ok=True)
-        if RunDirectory(candidate).metadata_file.exists():
+        if RunDirectory(candidate).has_files:
             continue
         try:
             (candidate / HYDRA_DIRECTORY).mkdir()
