@@ -193,6 +193,21 @@ def test_run_that_depends_on_its_length_is_not_made_longer(overrides, keys):
     assert cfg.schedule.steps == 300
 
 
+def test_length_that_no_config_may_have_is_refused():
+    cfg = config(*TINY)
+    steps = cfg.schedule.steps
+    with pytest.raises(UserError, match=r"schedule\.steps=99999999999: must be at most 4,294,967,295"):
+        lengthen(cfg, 99_999_999_999)
+    assert cfg.schedule.steps == steps
+
+
+def test_run_killed_before_its_record_is_complete_cannot_be_resumed(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr("ganexp.commands.train.environment", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+        ganexp(*TINY, "hydra.run.dir=run", cwd=tmp_path, check=False)
+    assert "it has no config.yaml" in ganexp("resume", "run", cwd=tmp_path, check=False).stderr
+
+
 def test_network_with_a_layer_that_fades_fixes_the_length(monkeypatch):
     monkeypatch.setattr("ganexp.models.mlp._Trunk.set_progress", lambda self, progress: None, raising=False)
     with pytest.raises(UserError, match=r"model\.generator, model\.discriminator"):

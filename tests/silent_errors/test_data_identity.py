@@ -259,6 +259,18 @@ def test_accepted_change_survives_a_kill_right_after_it(tmp_path, monkeypatch, c
     assert len(metadata["data_changes"]) == 1
 
 
+def test_accepted_change_continues_from_the_newest_whole_checkpoint(tmp_path):
+    run = trained(tmp_path)
+    last, best = run / "checkpoints" / "last.ckpt", run / "checkpoints" / "best.ckpt"
+    expected = torch.load(best, weights_only=True)["ganexp"]["step"]
+    last.write_bytes(last.read_bytes()[:100])
+    add_images(tmp_path / "images")
+    done = ganexp("resume", str(run), "schedule.steps=4", "data.changed=accept", cwd=tmp_path)
+    assert f"last.ckpt is damaged: using best.ckpt\nresuming from step {expected}" in done.stdout
+    assert json.loads((run / "run.json").read_text())["status"] == "finished"
+    assert (run / f"until-step-{expected}" / "best.ckpt").exists()
+
+
 @pytest.mark.parametrize("command", ["evaluate", "resume"])
 def test_run_without_a_record_of_its_images_has_no_changes(tmp_path, command):
     run = trained(tmp_path)

@@ -1,5 +1,6 @@
 """Run `ganexp resume`: continue a stopped run, or train a finished run longer."""
 
+import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,9 +15,11 @@ from ganexp.commands.resume_arguments import ResumeArguments
 from ganexp.commands.run_status import say_how_it_ended, say_if_bits_may_differ
 from ganexp.commands.train import fit_run
 from ganexp.config import trust
+from ganexp.config.annotations import MAX_INT
 from ganexp.config.paths import absolute, relocate_data
 from ganexp.console import count, say
 from ganexp.errors import UserError
+from ganexp.runs.atomic import replacing
 from ganexp.runs.environment import now
 from ganexp.runs.links import refuse_links
 from ganexp.runs.process import this_process
@@ -65,10 +68,13 @@ def resume(arguments: ResumeArguments) -> None:
         if changed := changes(metadata.get("data"), content):
             if not arguments.data_changed:
                 refuse_changes(changed, path)
+            if checkpoint not in (None, run.last):  # the change is applied to last.ckpt
+                with replacing(run.last) as temporary:
+                    shutil.copyfile(checkpoint, temporary)
             accept_changes(run, step, changed, content)
-        run.save_config(cfg)
         resumed = [*metadata.get("resumed", []), now()]
         run.update_metadata(status="running", error=None, process=this_process(), resumed=resumed)
+        run.save_config(cfg)
         fit_run(cfg, run, prepared)
 
 
@@ -99,9 +105,11 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
 
     Raises:
         UserError: the run ends after a number of discriminator updates, its training depends on its length, or `steps`
-            is less than before.
+            is less than before or too large.
     """
     schedule = cfg.schedule
+    if steps > MAX_INT:
+        raise UserError(f"schedule.steps={steps}: must be at most {MAX_INT:,}")
     if schedule.max_d_steps is not None:
         raise UserError(
             f"schedule.steps={steps}: this run ends after schedule.max_d_steps={schedule.max_d_steps} discriminator "

@@ -64,10 +64,10 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
     cfg = _with_steps(cfg)
     prepared = prepare(cfg)
     with new_run_directory(path, cfg.debug.keep_files) as run, run.locked():
-        run.save_config(cfg)
         chosen = {"groups": dict(groups), "overrides": list(overrides), "tags": list(cfg.tags)}
         begin = {"status": "running", "process": this_process(), "started": now()}
         run.update_metadata(name=cfg.name, **begin, **chosen, init_from=prepared.initial, **environment())
+        run.save_config(cfg)  # last, because a run with a config can be resumed, and its record must be complete
         return fit_run(cfg, run, prepared)
 
 
