@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import zipfile
+from functools import partial
 
 import pytest
 import torch
@@ -103,6 +104,24 @@ def test_git_runs_no_program_of_a_checkout(tmp_path, monkeypatch, setting):
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "-q"], check=True)
     subprocess.run(["git", "config", setting, f"touch {tmp_path}/hacked"], check=True)
+    git_state(tmp_path)
+    assert not (tmp_path / "hacked").exists()
+
+
+def test_git_fetches_no_missing_object(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    git = partial(subprocess.run, check=True, capture_output=True, text=True)
+    git(["git", "init", "-q"])
+    (tmp_path / "file").write_text("text")
+    git(["git", "add", "file"])
+    git(["git", "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "First"])
+    tree = git(["git", "rev-parse", "HEAD^{tree}"]).stdout.strip()
+    settings = {"core.repositoryformatversion": "1", "extensions.partialClone": "origin"}
+    settings |= {"remote.origin.promisor": "true", "remote.origin.url": str(tmp_path)}
+    settings |= {"remote.origin.uploadpack": f"sh -c 'touch {tmp_path}/hacked'"}
+    for key, value in settings.items():
+        git(["git", "config", key, value])
+    (tmp_path / ".git" / "objects" / tree[:2] / tree[2:]).unlink()
     git_state(tmp_path)
     assert not (tmp_path / "hacked").exists()
 

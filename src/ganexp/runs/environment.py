@@ -91,14 +91,18 @@ def git_state(directory: Path) -> dict[str, Any]:
 def _git(directory: Path, *arguments: str, without_programs: bool = False) -> str | None:
     """Return the output of a Git command, or None if it fails.
 
+    The checkout may be a stranger's. Git may not fetch objects that the checkout lacks, because it would run programs
+    that are named in the settings of the checkout.
+
     Args:
         directory: the directory in which Git runs.
         arguments: the command line after git.
-        without_programs: whether to ignore the programs that are named in the settings of the checkout: a file monitor,
-            and filters of file contents. The checkout may be a stranger's, and `git status` would run these programs.
+        without_programs: whether to ignore the programs that `git status` would run because the settings of the
+            checkout name them: a file monitor, and filters of file contents.
     """
     settings = {"core.fsmonitor": "false"} | dict.fromkeys(_filters(directory), "") if without_programs else {}
-    environ = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_COUNT": str(len(settings))}
+    environ = os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}  # older Git knows only the second
+    environ |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings.items()):
         environ |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
     try:
