@@ -13,8 +13,10 @@ from helpers.images import photo
 from torch.utils.data import DataLoader
 from torchvision.io import decode_image
 
-from ganexp.data import archive, sets
+from ganexp.data import archive, sets, style_gan_index
 from ganexp.data.archive import ZipReader
+from ganexp.data.listing import list_images
+from ganexp.errors import UserError
 
 COUNT = 24
 
@@ -115,3 +117,25 @@ def test_unreadable_member_raises_os_error(tmp_path, images):
     (tmp_path / "no.zip").write_text("not a zip")
     with pytest.raises(OSError, match="cannot be read from the zip"):
         ZipReader(tmp_path / "no.zip").read("00.png")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+@pytest.mark.parametrize("name", ["00.png", "dataset.json"])
+def test_damaged_member_raises_os_error(tmp_path, method, name):
+    path = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(path, "w", method) as written:
+        written.writestr(name, os.urandom(2000))
+        start = written.getinfo(name).header_offset + 30 + len(name)
+    content = bytearray(path.read_bytes())
+    content[start + 20 : start + 1500] = b"x" * 1480
+    path.write_bytes(content)
+    if name == "dataset.json":
+        with pytest.raises(UserError, match=r"dataset\.json cannot be read"):
+            list_images(str(path))
+    else:
+        with pytest.raises(OSError, match=r"Invalid data stream|cannot be read from the zip"):
+            ZipReader(path).read(name)
+
+
+def test_index_of_many_nested_lists_is_no_index():
+    assert style_gan_index._values(b"[" * 200_000) is None

@@ -1,6 +1,7 @@
 """The zip file of a run is complete, overwrites no other file, and can be used on another machine."""
 
 import json
+import os
 import re
 import zipfile
 
@@ -92,6 +93,17 @@ def test_bundle_overwrites_nothing(tmp_path, hinge):
     with pytest.raises(UserError, match="already exists"):
         bundle(run)
     assert (tmp_path / "run.zip").read_bytes() == before
+
+
+def test_bundle_is_complete_or_does_not_exist(tmp_path, hinge, monkeypatch):
+    run = make_run(tmp_path / "run", hinge)
+    os.utime(run / "config.yaml", (0, 0))  # a zip has no times before 1980
+    with monkeypatch.context() as patched:
+        patched.setattr("ganexp.report.bundle.model_card", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            bundle(run)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    assert {"config.yaml", "run.json", "MODEL_CARD.md"} <= unpacked(bundle(run)).keys()
 
 
 def test_bundle_refuses_links_to_other_places(tmp_path, hinge):

@@ -1,12 +1,11 @@
 """Read the members of a zip file through one open handle."""
 
 import os
-import zlib
 from pathlib import Path
 from threading import Lock
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
-from ganexp.data.scan import members
+from ganexp.data.scan import ZIP_ERRORS, members
 
 MAX_IMAGE_BYTES = 1 << 29  # largest size of one file; a larger file would fill the memory
 
@@ -51,7 +50,7 @@ class ZipReader:
                 archive = self._open()
                 refuse_huge(archive.getinfo(self._members[name]).file_size)
                 return archive.read(self._members[name])
-            except (BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:  # RuntimeError: it is encrypted
+            except (*ZIP_ERRORS, KeyError) as error:
                 raise OSError(f"it cannot be read from the zip ({error})") from error
 
     def _open(self) -> ZipFile:

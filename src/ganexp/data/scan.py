@@ -3,8 +3,10 @@
 This module must not import torch.
 """
 
+import lzma
 import os
 import posixpath
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,6 +15,8 @@ from zipfile import BadZipFile, ZipFile
 
 from ganexp.errors import UserError, did_you_mean
 
+# errors of a zip that is damaged, encrypted or packed by an unknown method
+ZIP_ERRORS = (BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError)
 FORMATS = {
     ".png": "PNG",
     ".apng": "PNG",
@@ -137,7 +141,7 @@ def _scan_zip(root: Path) -> Scan:
             if _add(found, path):
                 try:
                     found.indexes[path] = archive.read(member)
-                except (BadZipFile, RuntimeError, NotImplementedError) as error:  # damaged, encrypted, unknown method
+                except (*ZIP_ERRORS, OSError) as error:
                     raise OSError(0, str(error), path) from None
     return found
 

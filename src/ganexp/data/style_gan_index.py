@@ -55,7 +55,7 @@ def _values(content: bytes) -> dict[str, Any] | None:
     """Return the content of a file dataset.json, or None if the file is not an index."""
     try:
         values = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):  # RecursionError: too many nested lists
         return None
     return values if isinstance(values, dict) and "labels" in values else None
 

@@ -3,11 +3,13 @@
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from ganexp.errors import UserError
 from ganexp.report.evaluated import FILES, PICTURES
 from ganexp.report.model_card import model_card
 from ganexp.report.run import Run, read_run
+from ganexp.runs.atomic import replacing
 from ganexp.runs.naming import slug
 from ganexp.runs.run_directory import RunDirectory
 
@@ -48,11 +50,11 @@ def bundle(path: Path, output: str | None = None, with_checkpoint: bool = False)
     name = "-".join(dict.fromkeys([slug(run.name), directory.path.name]))
     target = Path(output or directory.path.parent).expanduser() / f"{name}.zip"
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        archive = zipfile.ZipFile(target, "x", zipfile.ZIP_DEFLATED)
-    except FileExistsError:
-        raise UserError(f"{target} already exists. Move it, or give another directory: output=DIRECTORY") from None
-    with archive:
+    if target.exists():
+        raise UserError(f"{target} already exists. Move it, or give another directory: output=DIRECTORY")
+    # not strict, because a zip has no times before 1980, such as the time 0 that some tools give to all files
+    options: dict[str, Any] = {"compression": zipfile.ZIP_DEFLATED, "strict_timestamps": False}
+    with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", **options) as archive:
         for file in _files(directory, with_checkpoint):
             archive.write(file, f"{name}/{file.relative_to(directory.path)}")
         archive.writestr(f"{name}/MODEL_CARD.md", model_card(run, with_checkpoint))
