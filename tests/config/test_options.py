@@ -171,7 +171,8 @@ def test_every_loss_and_penalty_fits_a_model_or_is_refused(loss_nodes, penalty_n
     monkeypatch.setattr(torch, "autocast", lambda *args, **options: nullcontext())  # autocast refuses the device `meta`
     # Power iterations are slow, and have no effect without weights.
     monkeypatch.setattr(parametrizations._SpectralNorm, "_power_method", lambda *args: None)
-    raw = raw_config(*BASE, *NARROW[model], f"model.conditional={conditional}")
+    labels = "schedule.updates.labels.generator=real"  # the relativistic loss needs images of one class
+    raw = raw_config(*BASE, *NARROW[model], f"model.conditional={conditional}", labels)
     fitting = []
     for loss in LOSSES:
         raw.loss = loss_nodes[loss]
