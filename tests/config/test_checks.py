@@ -90,8 +90,8 @@ def test_settings_are_refused_with_the_fix(overrides, message):
         build_gan(config(*overrides))
 
 
-@pytest.mark.parametrize("penalty", ["r1", "dragan", "drift"])
-def test_penalty_without_generated_images_allows_other_labels(penalty):
+@pytest.mark.parametrize("penalty", ["r1", "r2", "dragan", "drift"])
+def test_penalty_on_one_kind_of_images_allows_other_labels(penalty):
     labels = "schedule.updates.labels.discriminator=uniform"
     gan = build_gan(config("loss=hinge", f"loss/penalty={penalty}", "model.conditional=true", labels))
     assert list(gan.objective.penalties) == [penalty]

@@ -121,10 +121,10 @@ class Named:
 )
 def test_two_terms_with_one_name_are_refused(parts, network, part):
     batch = Batch(torch.zeros(2, 1, 2, 2), None, torch.ones(2, 1, 2, 2))
-    with pytest.raises(UserError, match=f"^loss.{part}: another part of the loss has"):
+    with pytest.raises(UserError, match=f"^loss.{part}: the name .* is already used"):
         Objective(Hinge(), **parts).terms(network, {"discriminator": Watched()}, batch)
 
 
 def test_two_values_with_one_name_are_refused():
-    with pytest.raises(UserError, match="Named: another part of the loss has x too"):
+    with pytest.raises(UserError, match="Named: the name x is already used"):
         Objective(Hinge(), auxiliary={"a": Named("x"), "b": Named("x")}).values()

@@ -194,7 +194,7 @@ def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaint
 def penalties_have_matching_labels(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that real and generated images have the same labels if a penalty uses both kinds of images."""
     penalties = [
-        name for name in _gradient_penalties(gan) if getattr(gan.objective.penalties[name], "uses_fakes", True)
+        name for name in _gradient_penalties(gan) if getattr(gan.objective.penalties[name], "needs_equal_labels", True)
     ]
     if cfg.model.conditional and penalties and gan.update_rule.labels["discriminator"] != "real":
         yield (

@@ -223,7 +223,8 @@ def _add(terms: Terms, further: Terms, part: str) -> None:
     """
     if repeated := further.keys() & terms.keys():
         raise UserError(
-            f"{part}: another part of the loss has {', '.join(sorted(repeated))} too. Give one of the two another name."
+            f"{part}: the name {', '.join(sorted(repeated))} is already used by another part of the loss. "
+            "Give one of the two another name."
         )
     terms |= further
 

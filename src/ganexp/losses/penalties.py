@@ -2,8 +2,8 @@
 
 A penalty is called as `penalty(discriminator, real, real_labels, fake, fake_labels)`, with images (N, C, H, W) and
 labels (N,) or None, and returns a scalar that includes the weight. A penalty for a critic with vector outputs (N, k)
-sets the class attribute `takes_vectors`; the other penalties need logits (N,). A penalty that needs no generated images
-sets `uses_fakes = False`; the others need real and generated images with the same labels.
+sets the class attribute `takes_vectors`; the other penalties need logits (N,). A penalty that uses only real or only
+generated images sets `needs_equal_labels = False`; the others need real and generated images with the same labels.
 
 A penalty on a gradient is computed in float32 outside of autocast, so that the second-order gradient is accurate
 enough. The gradient of a sample must not depend on the other samples, so the discriminator must not use batch
@@ -88,7 +88,7 @@ class Dragan:
         40.0
     """
 
-    uses_fakes = False
+    needs_equal_labels = False
 
     def __init__(
         self, weight: NonNegativeFloat, scale: NonNegativeFloat, perturbation: Perturbation = "normal"
@@ -133,7 +133,7 @@ class R1:
         45.0
     """
 
-    uses_fakes = False
+    needs_equal_labels = False
 
     def __init__(self, gamma: NonNegativeFloat) -> None:
         self.gamma = gamma
@@ -169,6 +169,8 @@ class R2:
         >>> R2(gamma=10.0)(discriminator, fake, None, fake, None).item()  # 10/2·3²
         45.0
     """
+
+    needs_equal_labels = False
 
     def __init__(self, gamma: NonNegativeFloat) -> None:
         self.gamma = gamma

@@ -69,7 +69,7 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     record |= {"scores": gan.score_values, "by_class": scores.by_class, "d_logit": summarize_logits(logits)}
     print_scores(record)
     if settings.seed != EVALUATION_SEED:
-        say_once("report these scores: no checkpoint was chosen by scores of samples from the same latents")
+        say_once("report these scores: the training chose its best checkpoint by the scores of other samples")
     warn_of_few_images(scores)
     save_scores(record, file)
     save_pictures(loaded, scores, image_sets, logits, settings.seed, output)
