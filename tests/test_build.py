@@ -9,8 +9,9 @@ from helpers.config import TINY, config
 from PIL import Image
 
 from ganexp.build import build_callbacks, build_gan, build_image_set, build_loggers, build_stream
-from ganexp.build_scores import best_score, build_scores
+from ganexp.build_scores import best_score, build_scores, prepare_sets
 from ganexp.errors import UserError
+from ganexp.pixels import to_uint8
 from ganexp.runs.run_directory import RunDirectory
 
 
@@ -35,6 +36,33 @@ def test_stream_refuses_a_batch_larger_than_the_dataset():
     cfg = config(*BASE, "schedule.batch_size=65")
     with pytest.raises(UserError, match=r"use schedule\.batch_size=64 or less"):
         build_stream(cfg, build_image_set(cfg), torch.device("cpu"))
+
+
+def test_only_the_chosen_images_are_trained_on(tmp_path):
+    cfg = config(*BASE, "data.training_images=16", "data.in_memory=false", "data.workers=0")
+    whole = build_image_set(cfg)
+    chosen = whole.random_part(16).batch(torch.arange(16)).flatten(1).unique(dim=0)
+    stream = build_stream(cfg, whole, torch.device("cpu"))
+    seen = torch.cat([to_uint8(next(stream).images) for _ in range(6)])
+    assert torch.equal(seen.flatten(1).unique(dim=0), chosen)
+    cfg = config(*BASE, "data.training_images=16", "callbacks=[discriminator_logits]")
+    (callback,) = build_callbacks(cfg, RunDirectory(tmp_path), {"train": whole, "test": whole})
+    assert {name: len(pixels) for name, pixels in callback.pixels.items()} == {"train": 16, "test": 64}
+    assert torch.equal(callback.pixels["train"].flatten(1).unique(dim=0), chosen)
+
+
+def test_more_training_images_than_there_are_is_refused():
+    cfg = config(*BASE, "data.training_images=65")
+    with pytest.raises(
+        UserError, match=r"^data\.training_images=65 .* 64 images .*use data\.training_images=64 or less"
+    ):
+        build_stream(cfg, build_image_set(cfg), torch.device("cpu"))
+
+
+def test_scores_compare_with_the_whole_split():
+    cfg = config(*BASE, "data.training_images=16", "metrics=inception", "metrics/score=[]")
+    whole = build_image_set(cfg)
+    assert prepare_sets(cfg, whole, num_classes=0).references == {"train": whole}
 
 
 def test_callbacks_come_in_the_order_of_the_config(tmp_path):

@@ -185,12 +185,24 @@ def available_splits(cfg: DictConfig) -> list[str]:
     return [trained_on] if no_other else [trained_on, "test"]
 
 
+def images_to_train_on(cfg: DictConfig, image_set: ImageSet) -> ImageSet:
+    """Return the images of the training split `image_set` that data.training_images chooses, or all of them."""
+    chosen = cfg.data.training_images
+    if chosen is not None and chosen > len(image_set):
+        raise UserError(
+            f"data.training_images={chosen} is more than the {count(len(image_set), 'image')} of the {cfg.data.split} "
+            f"split: use data.training_images={len(image_set)} or less, or null for all images"
+        )
+    return image_set if chosen is None else image_set.random_part(chosen)
+
+
 def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> ImageStream:
-    """Return an endless stream of batches of `image_set` on `device`."""
+    """Return an endless stream of batches of the images to train on, on `device`; `image_set` is the training split."""
     data, batch_size = cfg.data, cfg.schedule.batch_size
+    image_set = images_to_train_on(cfg, image_set)
     if batch_size > len(image_set):
         raise UserError(
-            f"schedule.batch_size={batch_size} is more than the {count(len(image_set), 'image')} of the dataset: "
+            f"schedule.batch_size={batch_size} is more than the {count(len(image_set), 'image')} to train on: "
             f"use schedule.batch_size={len(image_set)} or less"
         )
     devices = processes.total(cfg.trainer)
@@ -236,8 +248,12 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
 
 
 def build_callbacks(cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> list[Callback]:
-    """Return the callbacks of the config, with `run` and `image_sets` passed to the callbacks that accept them."""
-    available = dict(zip(CALLBACK_ARGUMENTS, (run, image_sets), strict=True))
+    """Return the callbacks of the config, with `run` and `image_sets` passed to the callbacks that accept them.
+
+    The callbacks get only those images of the training split that the run is trained on.
+    """
+    sets = {name: images_to_train_on(cfg, each) if name == "train" else each for name, each in image_sets.items()}
+    available = dict(zip(CALLBACK_ARGUMENTS, (run, sets), strict=True))
     return list(_build_all(cfg.callbacks, "callbacks", available).values())
 
 

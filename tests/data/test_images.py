@@ -86,6 +86,22 @@ def test_accents_match_however_they_are_written():
     assert labelled([0], ["caf\u00e9"]).match_classes(["a", "cafe\u0301"]).labels.tolist() == [1]
 
 
+@pytest.mark.parametrize("kind", [list, torch.stack])
+def test_random_part_is_nested_and_keeps_labels(kind):
+    images = kind([torch.full((1, 2, 2), number, dtype=torch.uint8) for number in range(100)])
+    whole = ImageSet(images, torch.arange(100), [str(number) for number in range(100)])
+    chosen = {}
+    for count in (10, 30, 100):
+        part = whole.random_part(count)
+        assert len(part) == count
+        assert part.classes == whole.classes
+        assert torch.equal(part.batch(torch.arange(count))[:, 0, 0, 0], part.labels)
+        chosen[count] = part.labels.tolist()
+    assert chosen[30][:10] == chosen[10]
+    assert chosen[10] != list(range(10))
+    assert sorted(chosen[100]) == list(range(100))
+
+
 def test_fingerprint_is_computed_once():
     class Counted(list):
         reads = 0

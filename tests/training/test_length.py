@@ -9,13 +9,12 @@ from ganexp.training.length import epochs_of, in_steps
 IMAGES, BATCH = 1050, 100  # an epoch has 10 batches; the incomplete batch is left out
 
 
-def planned(rule="FixedRatio", epochs=6, every=3, **arguments):
+def planned(rule="FixedRatio", epochs=6, every=3, training_images=None, **arguments):
     """Return a config whose schedule is given in epochs."""
     updates = {"_target_": f"ganexp.training.updates.{rule}", **arguments}
     schedule = {"steps": None, "epochs": epochs, "evaluate_every": None, "evaluate_every_epochs": every}
-    return OmegaConf.create(
-        {"schedule": {**schedule, "evaluate_by": "steps", "max_d_steps": None, "batch_size": BATCH, "updates": updates}}
-    )
+    schedule |= {"evaluate_by": "steps", "max_d_steps": None, "batch_size": BATCH, "updates": updates}
+    return OmegaConf.create({"schedule": schedule, "data": {"training_images": training_images}})
 
 
 @pytest.mark.parametrize(
@@ -35,6 +34,12 @@ def test_epochs_become_steps_by_the_batches_of_a_step(arguments, steps, every):
     assert schedule.max_d_steps is None
     assert cfg.schedule.steps is None  # only a copy was changed
     assert epochs_of(in_steps(cfg, IMAGES), IMAGES) == 6
+
+
+def test_epochs_count_the_images_to_train_on():
+    cfg = in_steps(planned(training_images=420), IMAGES)  # 4 batches in an epoch
+    assert (cfg.schedule.steps, cfg.schedule.evaluate_every) == (24, 12)
+    assert epochs_of(cfg, IMAGES) == 6
 
 
 def test_last_step_completes_the_epochs():
@@ -57,6 +62,7 @@ def test_loss_limit_counts_epochs_in_d_updates():
     [
         ({}, None, r"^schedule.epochs=6 and schedule.evaluate_every_epochs=3: the number of images is not known"),
         ({}, 99, r"^schedule.batch_size=100 is more than the 99 images"),
+        ({"training_images": 98}, IMAGES, r"^schedule.batch_size=100 is more than the 98 images"),
         ({"rule": "LossLimit", "limit": 0.5, "reuse_real": True}, IMAGES, "schedule.updates.reuse_real=true: set it"),
     ],
 )

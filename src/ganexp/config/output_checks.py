@@ -33,6 +33,23 @@ def features_are_there(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
             yield f"loss.auxiliary.{name} needs features, which this discriminator does not have: use model=dfm"
 
 
+def augmentations_get_feedback(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that the discriminator classifies images if an augmentation adapts to its accuracy."""
+    adaptive = [getattr(each, "needs_feedback", False) for each in gan.objective.augmentations]
+    if any(adaptive) and not _classifies_images(cfg, gan.objective.adversarial):
+        names = [str(name) for name, node in cfg.augment.items() if node is not None]
+        key = f"augment.{names[adaptive.index(True)]}"
+        yield (
+            f"{key} adapts to the share of images that the discriminator classifies correctly, but with this loss it "
+            f"does not classify images: use another loss, or {key}.target=null and a constant {key}.probability"
+        )
+
+
+def _classifies_images(cfg: DictConfig, loss: object) -> bool:
+    has_logit = cfg.loss.logits == 1 or hasattr(loss, "logit")
+    return has_logit and getattr(loss, "boundary", 0.0) is not None
+
+
 def penalties_see_single_samples(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that the discriminator does not compare samples if a penalty needs a separate gradient for each sample."""
     mixing = [name for name, layer in gan.discriminator.named_modules() if _mixes_samples(layer)]
@@ -49,4 +66,4 @@ def _mixes_samples(layer: nn.Module) -> bool:
     return bool(getattr(layer, "mixes_samples", False))
 
 
-RULES = (outputs_suit_the_loss, features_are_there, penalties_see_single_samples)
+RULES = (outputs_suit_the_loss, features_are_there, augmentations_get_feedback, penalties_see_single_samples)

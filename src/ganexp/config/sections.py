@@ -34,6 +34,9 @@ class Data:
     root: str = field(default="${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}", metadata=PATH)
     path: str | None = field(default=None, metadata=PATH)  # path of a directory or zip of images
     split: str = "train"  # the split to train on
+    # number of images of this split to train on, chosen at random, but always the same ones; scores still compare with
+    # the whole split; null: all images
+    training_images: int | None = limited(PositiveInt | None, None)
     classes: list[str] | None = None  # names of the labels 0, 1, …; null: the names in the training split
     background: str = "white"  # the colour behind transparent pixels: a name, or #rrggbb
     changed: str = limited(Literal["refuse", "accept"], "refuse")  # what resume does when the images have changed

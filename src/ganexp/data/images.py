@@ -92,6 +92,12 @@ class ImageSet:
             self.images, torch.tensor(places)[self.labels], list(classes), [*self.notes, *notes], self.warnings
         )
 
+    def random_part(self, count: int) -> "ImageSet":
+        """Return `count` of these images, chosen at random. A smaller part is always contained in a larger one."""
+        chosen = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count]
+        images = self.images[chosen] if isinstance(self.images, Tensor) else _Part(self.images, chosen.tolist())
+        return ImageSet(images, None if self.labels is None else self.labels[chosen], self.classes)
+
     def fingerprint(self) -> str:
         """Return the SHA-256 of all pixels and labels, which identifies the content of the set in caches.
 
@@ -109,6 +115,25 @@ class ImageSet:
         if self.labels is not None:
             digest.update(self.labels.cpu().numpy().tobytes())
         return digest.hexdigest()
+
+
+@dataclass
+class _Part:
+    """Some of the images of a sequence.
+
+    Attributes:
+        images: the sequence.
+        chosen: the index of each image of the part in this sequence.
+    """
+
+    images: Images
+    chosen: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[self.chosen[index]]
 
 
 def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") -> Tensor:

@@ -2,7 +2,6 @@
 
 from torch import Tensor
 
-from ganexp.losses.penalties import Discriminator
 from ganexp.types import NonNegativeFloat
 
 
@@ -18,10 +17,7 @@ class Drift:
 
     Example:
         >>> import torch
-        >>> def discriminator(images, labels):
-        ...     return images.sum((1, 2, 3))
-        >>> real = torch.tensor([1.0, 3.0]).reshape(2, 1, 1, 1)
-        >>> Drift(weight=0.5)(discriminator, real, None, real, None).item()  # 0.5·(1 + 9)/2
+        >>> Drift(weight=0.5).of_outputs(torch.tensor([1.0, 3.0]), torch.tensor([7.0, 7.0])).item()  # 0.5·(1 + 9)/2
         2.5
     """
 
@@ -30,13 +26,6 @@ class Drift:
     def __init__(self, weight: NonNegativeFloat) -> None:
         self.weight = weight
 
-    def __call__(
-        self,
-        discriminator: Discriminator,
-        real: Tensor,
-        real_labels: Tensor | None,
-        fake: Tensor,
-        fake_labels: Tensor | None,
-    ) -> Tensor:
-        """Return the penalty, a scalar; generated images are not used."""
-        return self.weight * discriminator(real, real_labels).square().mean()
+    def of_outputs(self, d_real: Tensor, d_fake: Tensor) -> Tensor:
+        """Return the penalty, a scalar, given D's outputs (N,); those on generated images are not used."""
+        return self.weight * d_real.square().mean()

@@ -11,7 +11,6 @@ from ganexp.errors import UserError
 from ganexp.losses.adversarial import AdversarialLoss, Terms
 from ganexp.losses.penalties import to_float32
 
-Penalty = Callable[..., Tensor]
 Augmentation = Callable[[Tensor], Tensor]
 Networks = Mapping[str, nn.Module] | nn.ModuleDict
 
@@ -72,7 +71,7 @@ class Objective(nn.Module):
     def __init__(
         self,
         adversarial: AdversarialLoss,
-        penalties: Mapping[str, Penalty] | None = None,
+        penalties: Mapping[str, Any] | None = None,
         constraint: Callable[[nn.Module], None] | None = None,
         auxiliary: Mapping[str, object] | None = None,
         augmentations: Iterable[Augmentation] = (),
@@ -137,16 +136,16 @@ class Objective(nn.Module):
         batch.fake, batch.fake_labels = self._modified("change_fakes", fake, fake_labels)
         d_real, d_fake = self._discriminate_both(discriminator, batch)
         batch.d_real, batch.d_fake = d_real.detach(), d_fake.detach()
-        d_real, d_fake = self._modified("change_outputs", d_real, d_fake)
-        terms = self.adversarial.discriminator(d_real, d_fake)
+        for augmentation in self.augmentations:
+            if hasattr(augmentation, "observe"):
+                augmentation.observe(self.accuracies(batch))
+        terms = self.adversarial.discriminator(*self._modified("change_outputs", d_real, d_fake))
+        images = (batch.real, batch.real_labels, fake, fake_labels)
         for name, penalty in self.penalties.items():
-            term = penalty(
-                lambda images, labels: self.discriminate(discriminator, images, labels)[0],
-                batch.real,
-                batch.real_labels,
-                fake,
-                fake_labels,
-            )
+            if hasattr(penalty, "of_outputs"):
+                term = penalty.of_outputs(d_real, d_fake)
+            else:
+                term = penalty(lambda *inputs: self.discriminate(discriminator, *inputs)[0], *images)
             _add(terms, {name: term}, f"loss.penalties.{name}")
         return terms
 

@@ -1,9 +1,12 @@
-"""Penalties on the gradient of the discriminator with respect to its input.
+"""Penalties, which are further terms of the discriminator's loss, on its gradient with respect to its input.
 
 A penalty is called as `penalty(discriminator, real, real_labels, fake, fake_labels)`, with images (N, C, H, W) and
 labels (N,) or None, and returns a scalar that includes the weight. A penalty for a critic with vector outputs (N, k)
 sets the class attribute `takes_vectors`; the other penalties need logits (N,). A penalty that uses only real or only
 generated images sets `needs_equal_labels = False`; the others need real and generated images with the same labels.
+
+A penalty that needs no gradient sets `needs_gradient = False`. If it depends only on the outputs of D that the update
+computes in any case, it has the method `of_outputs(d_real, d_fake)` instead of being called, such as `Drift`.
 
 A penalty on a gradient is computed in float32 outside of autocast, so that the second-order gradient is accurate
 enough. The gradient of a sample must not depend on the other samples, so the discriminator must not use batch

@@ -20,7 +20,7 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
 
     Args:
         cfg: a resolved config in which `choose_units` has left epochs or steps, not both.
-        images: number of images to train on; None if it is not known.
+        images: number of images in the training split; None if it is not known.
 
     Raises:
         UserError: there are epochs, but the number of images, or of batches in a step, is not known; or the dataset has
@@ -55,9 +55,10 @@ def _batches_per_epoch(cfg: DictConfig, images: int | None) -> int:
             f"{_given(cfg)}: the number of images is not known before the images are read, so epochs cannot be "
             "converted to steps: add data.images=NUMBER, or give schedule.steps and schedule.evaluate_every"
         )
+    images = _trained_on(cfg, images)
     if images < cfg.schedule.batch_size:
         raise UserError(
-            f"schedule.batch_size={cfg.schedule.batch_size} is more than the {count(images, 'image')} of the dataset: "
+            f"schedule.batch_size={cfg.schedule.batch_size} is more than the {count(images, 'image')} to train on: "
             f"use schedule.batch_size={images} or less"
         )
     return images // cfg.schedule.batch_size
@@ -74,7 +75,7 @@ def _steps(batches: int, drawn: Fraction | None) -> int:
 
 
 def known_images(cfg: DictConfig) -> int | None:
-    """Return, without reading images, the number of images to train on; None if it is not known."""
+    """Return, without reading images, the number of images in the training split; None if it is not known."""
     source = to_plain(cfg.data.source)
     sizes = contents(source, cfg.data.resolution, cfg.data.channels).get("images", {})
     size = sizes.get(cfg.data.split)
@@ -82,11 +83,16 @@ def known_images(cfg: DictConfig) -> int | None:
     return cfg.data.images if images is None else images
 
 
+def _trained_on(cfg: DictConfig, images: int) -> int:
+    """Return how many of the images in the training split data.training_images chooses."""
+    return min(images, cfg.data.training_images or images)
+
+
 def epochs_of(cfg: DictConfig, images: int | None) -> float | None:
-    """Return a run's length in epochs, given its steps or its limit on discriminator updates; None if not known."""
+    """Return a run's length in epochs, given the number of images in the training split; None if it is not known."""
     schedule = cfg.schedule
     drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step
     batches = schedule.max_d_steps if drawn is None else drawn * schedule.steps
-    if batches is None or images is None or images < schedule.batch_size:
+    if batches is None or images is None or _trained_on(cfg, images) < schedule.batch_size:
         return None
-    return float(Fraction(batches, images // schedule.batch_size))
+    return float(Fraction(batches, _trained_on(cfg, images) // schedule.batch_size))

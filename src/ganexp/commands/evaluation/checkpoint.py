@@ -65,7 +65,8 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     if not is_repeated and is_known(record, file, loaded.run):
         return False
     validate(gan, build.build_data(run_cfg, gan), gan.device, [ScoringProgress()])
-    logits = DiscriminatorLogits(image_sets).logits(gan, settings.seed)
+    trained_on = image_sets | {"train": build.images_to_train_on(run_cfg, image_set)}
+    logits = DiscriminatorLogits(trained_on).logits(gan, settings.seed)
     record |= {"scores": gan.score_values, "by_class": scores.by_class, "d_logit": summarize_logits(logits)}
     print_scores(record)
     if settings.seed != EVALUATION_SEED:

@@ -1,0 +1,77 @@
+"""Consistency regularisation, compared with its formula, and the changes that it makes to images."""
+
+import pytest
+import torch
+
+from ganexp.losses.consistency import Consistency, shift_and_mirror
+
+
+def counting_images(count, height, width):
+    """Return images (count, 1, H, W) whose pixels are numbered from 0."""
+    return torch.arange(float(height * width)).reshape(1, 1, height, width).repeat(count, 1, 1, 1)
+
+
+def reflected(place, size):
+    """Return the place within an image of a place outside of it."""
+    return -place if place < 0 else 2 * (size - 1) - place if place >= size else place
+
+
+def expected_changes(image, most_rows, most_columns, flips):
+    """Return every image that shifts and mirroring can make of an image (H, W)."""
+    height, width = image.shape
+    changes = {}
+    for down in range(-most_rows, most_rows + 1):
+        for right in range(-most_columns, most_columns + 1):
+            rows = [reflected(row + down, height) for row in range(height)]
+            columns = [reflected(column + right, width) for column in range(width)]
+            shifted = image[rows][:, columns]
+            for is_mirrored in flips:
+                changes[down, right, is_mirrored] = shifted.flip(1) if is_mirrored else shifted
+    return changes
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(("height", "width", "most"), [(8, 16, (1, 2)), (3, 12, (0, 2))])
+def test_images_are_shifted_reflected_and_mirrored(height, width, most, flip):
+    torch.manual_seed(0)
+    images = counting_images(600, height, width)
+    changes = expected_changes(images[0, 0], *most, (False, True) if flip else (False,))
+    seen = set()
+    for result in shift_and_mirror(images, flip):
+        found = [change for change, expected in changes.items() if torch.equal(result[0], expected)]
+        assert len(found) == 1
+        seen.update(found)
+    assert seen == set(changes)
+
+
+def test_image_of_one_pixel_stays_as_it_is():
+    images = torch.randn(4, 3, 1, 1)
+    assert torch.equal(shift_and_mirror(images, flip=True), images)
+
+
+@pytest.mark.parametrize(("weight", "fake_weight"), [(10.0, 0.0), (0.0, 5.0), (10.0, 5.0), (0.0, 0.0)])
+def test_penalty_is_the_mean_square_of_the_changes_in_output(weight, fake_weight):
+    torch.manual_seed(0)
+    factors = torch.randn(1, 8, 8, dtype=torch.double, requires_grad=True)
+    labels = torch.arange(6.0, dtype=torch.double)
+    outputs = []
+
+    def discriminator(images, given):
+        outputs.append((images * factors).sum((1, 2, 3)) * (1 + given))
+        return outputs[-1]
+
+    real, fake = torch.randn(2, 6, 1, 8, 8, dtype=torch.double)
+    value = Consistency(weight, fake_weight, flip=False)(discriminator, real, labels, fake, labels + 1)
+    pairs = iter(outputs)
+    kinds = [(weight, real, labels), (fake_weight, fake, labels + 1)]
+    expected = torch.zeros(())
+    for factor, images, given in kinds:
+        if factor:
+            before, after = next(pairs), next(pairs)
+            assert torch.equal(before, (images * factors).sum((1, 2, 3)) * (1 + given))
+            expected = expected + factor * sum((b - a) ** 2 for b, a in zip(before, after, strict=True)) / 6
+    assert next(pairs, None) is None
+    assert value.item() == pytest.approx(expected.item(), rel=1e-12)
+    if weight or fake_weight:
+        gradient, wanted = (torch.autograd.grad(each, factors, retain_graph=True)[0] for each in (value, expected))
+        assert torch.allclose(gradient, wanted, rtol=1e-9)
