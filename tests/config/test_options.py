@@ -192,8 +192,8 @@ def test_every_loss_and_penalty_fits_a_model_or_is_refused(loss_nodes, penalty_n
 
 
 def assert_penalties_fit_or_are_refused(cfg, gan, nodes):
+    added = cfg.copy()
     for name, node in nodes.items():
-        added = cfg.copy()
         added.loss.penalties = {name: node}
         gan.objective = build_objective(added)
         _, refused = attempt(checks.check, added, gan)
