@@ -4,6 +4,7 @@ import json
 import math
 import random
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def make_run(
     scores = {"best": best, "last": best | {"fid_classifier": fid + 1}, "untrained": best | {"step": 0}}
     content = METADATA | {"name": path.name, "scores": scores, "score_info": SCORE_INFO} | metadata
     (path / "run.json").write_text(json.dumps(content))
-    (path / "metrics.jsonl").write_text("".join(json.dumps(point) + "\n" for point in _points(seed, fid, points)))
+    (path / "metrics.jsonl").write_text(_lines(seed, fid, points))
     if pictures:
         _save_samples(path / "samples", seed)
     return path
@@ -100,6 +101,11 @@ def save_evaluated(run: Path, fid: float, file: str = "scores.json", **record: A
         "time": "2026-01-02T00:00:00+00:00",
     }
     (run / file).write_text(json.dumps(content | record))
+
+
+@cache
+def _lines(seed: Any, fid: float, count: int) -> str:
+    return "".join(json.dumps(point) + "\n" for point in _points(seed, fid, count))
 
 
 def _points(seed: Any, fid: float, count: int) -> Iterator[dict[str, float]]:
