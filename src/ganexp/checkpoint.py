@@ -70,7 +70,9 @@ def _save(checkpoint: dict[str, Any], path: Path) -> None:
 
 
 class _File:
-    """A file for torch.save that keeps the error of a failed write, as on a full disk; torch.save would hide the error.
+    """A file for torch.save that keeps the error of a failed write, for example if the disk is full.
+
+    torch.save would hide this error.
 
     Attributes:
         error: the first error that occurred while writing; None if there was none.

@@ -86,7 +86,7 @@ def _places(images: Tensor, dimension: int, most: int) -> Tensor:
 
 
 def _is_cut(images: Tensor, dimension: int) -> Tensor:
-    """Return whether each position along a dimension is in the square of its image (N, size)."""
+    """Return, for each image, which positions along a dimension the square covers, as Booleans (N, size)."""
     size = images.shape[dimension]
     side = (size + 1) // 2  # size/2, rounded up
     start = torch.randint(size + 1 - side % 2, (len(images), 1), device=images.device) - side // 2

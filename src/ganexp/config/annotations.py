@@ -89,7 +89,7 @@ def _nodes_within(value: Any) -> Iterator[bool]:
 
 
 def is_data(annotation: Any) -> bool:
-    """Return whether `annotation` consists only of numbers, strings, Booleans, null, lists and mappings."""
+    """Return whether `annotation` allows only numbers, strings, Booleans, null, lists and mappings."""
     if annotation in (None, NoneType, *SCALARS, *LISTS, *MAPPINGS):
         return True
     origin, arguments = get_origin(annotation), get_args(annotation)

@@ -37,7 +37,7 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
 
     The weight is divided by an estimate of its largest singular value. In training, one power iteration in each forward
     pass improves the estimate (Miyato et al. 2018, section 2.1). Use it with any loss when the discriminator becomes
-    too steep; it costs little.
+    too steep: this normalisation costs little.
 
     Attributes:
         group: the `SpectralNormGroup` that normalises all weights together; None outside of `normalise_once`.
