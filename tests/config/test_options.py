@@ -53,6 +53,7 @@ NARROW = {
     ),
     "progressive": ("model=progressive", "model.generator.width=4", "model.generator.max_width=8"),
     "sngan_cnn": ("model=sngan_cnn", "model.generator.width=4", "model.discriminator.width=4"),
+    "r3gan": ("model=r3gan", "model.generator.widths=[8,8]", "model.discriminator.group_size=8"),
 }
 NARROW |= {name: (f"model={name}", *RESIDUAL, *(ATTENTION if "sagan" in name else ())) for name in DATASETS}
 

@@ -26,7 +26,7 @@ RESNET = {"widths": [8, 8], "halvings": 1}
 
 def test_every_network_is_checked():
     names = {f"{cls.__module__.rpartition('.')[2]}.{cls.__name__}" for cls in CONFIGURABLE}
-    pairs = ("mlp", "dcgan", "dcgan_mnist", "dcgan_strided", "progressive", "sngan_cnn", "resnet")
+    pairs = ("mlp", "dcgan", "dcgan_mnist", "dcgan_strided", "progressive", "sngan_cnn", "r3gan", "resnet")
     expected = {f"{module}.{name}" for module in pairs for name in ("Generator", "Discriminator")}
     alone = {"latent.Latent", "classifier.Classifier", "dfm.Discriminator", "autoencoder.Discriminator"}
     alone |= {"dcgan_dropout.Generator"}

@@ -25,14 +25,14 @@ DATA = {
 
 @cache
 def build(option):
-    """Return both conditional networks of model=`option`. For 48 or 96 pixels, only 1/8 of the channels are built."""
+    """Return both conditional networks of model=`option`. For 48 or 96 pixels and r3gan, only 1/8 of the channels."""
     data = DATA.get(option, "cifar10")
     cfg = config(f"model={option}", f"data={data}", "model.conditional=true", "loss=hinge", "metrics=none")
     torch.manual_seed(0)
     networks = []
     for name in ("generator", "discriminator"):
         node = cfg.model[name]
-        if option.endswith(("48", "96")):
+        if option.endswith(("48", "96", "r3gan")):
             node.widths = [width // 8 for width in node.widths]
         networks.append(instantiate(node, f"model.{name}"))
     return networks
@@ -177,7 +177,7 @@ PLAIN_LAYERS = {
     "sagan48": ({"out"}, set()),
     "sagan96": ({"out"}, {"head.linear"}),
     **{option: (None, set()) for option in ("sngan", "sngan48", "sngan96", "sngan_cnn")},
-    **{option: (None, None) for option in ("mlp", "progressive", "dfm", "autoencoder", *DCGANS)},
+    **{option: (None, None) for option in ("mlp", "progressive", "dfm", "autoencoder", "r3gan", *DCGANS)},
 }
 
 

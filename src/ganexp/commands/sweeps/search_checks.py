@@ -1,4 +1,7 @@
-"""Check the settings of a hyperparameter search before its first job. This module must not import torch at import time."""
+"""Check the settings of a hyperparameter search before its first job.
+
+This module must not import torch at import time.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
