@@ -114,17 +114,17 @@ def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | Non
     split. Recently used splits stay in memory, so that training, scores and the next job of a sweep share them.
 
     Raises:
-        UserError: files are missing, there is no training split, the number of classes differs from data.num_classes,
-            or the split has a class that is not in data.classes (without data.classes: not in the training split).
+        UserError: files are missing, there is no training split, its number of classes differs from data.num_classes
+            or data.classes, or the split has a class that is not in data.classes (or else in the training split).
     """
     data = cfg.data
     image_set = _read_split(cfg, split) if split else _read_training_split(cfg)
     if image_set is None:
         return None
     classes = list(data.classes or _read_training_split(cfg).classes)
-    if classes:
+    if classes and (image_set.labels is not None or split in (None, data.split)):
         matched = _match_classes(image_set, classes, split or data.split)
-    else:  # the networks are trained without labels, so the labels of a test split are left out
+    else:  # a test split without labels, or with labels that are left out, as the networks are trained without labels
         matched = image_set if image_set.labels is None else replace(image_set, labels=None, classes=[])
     if split is None and len(classes) != data.num_classes:
         raise UserError(

@@ -109,6 +109,23 @@ def test_resume_refuses_changed_images(tmp_path, change):
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
 
 
+@pytest.mark.parametrize("lost", [("dark", "light"), ("light",)])
+@pytest.mark.parametrize("conditional", ["true", "false"])
+def test_images_without_the_classes_of_the_run_are_refused(tmp_path, lost, conditional):
+    run = trained(tmp_path, f"model.conditional={conditional}")
+    before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
+    images = tmp_path / "images"
+    for name in lost:
+        for file in (images / name).iterdir():
+            shutil.move(file, (images if len(lost) > 1 else images / "dark") / f"{name}-{file.name}")
+    given = ("resume", str(run), "schedule.steps=4", "data.changed=accept")
+    done = ganexp(*given, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "train split: the images have no classes, but the training has the classes dark, light" in done.stderr
+    assert "folder" in done.stderr
+    assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
+
+
 def test_dry_run_checks_the_weights_of_the_extractor(tmp_path):
     two_classes(tmp_path / "images")
     small = [word for word in SMALL if "extractor" not in word]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transforms
 
-from ganexp.data.layout import match_names
+from ganexp.data.layout import match_names, shorten
 from ganexp.errors import UserError
 
 Fit = Literal["crop", "stretch", "exact"]
@@ -73,13 +73,18 @@ class ImageSet:
         """Return these images with labels for `classes`: label k means `classes[k]`.
 
         Names must be equal or differ only in case; a note records names that differ. Classes without images are
-        allowed. Images without labels are returned unchanged.
+        allowed.
 
         Raises:
-            UserError: If this set has a class that is not in `classes`, or two classes that match the same class.
-                The message names these classes.
+            UserError: If these images have no labels, or a class that is not in `classes`, or two classes that match
+                the same class. The message names these classes.
         """
-        if self.labels is None or list(classes) == self.classes:
+        if self.labels is None:
+            raise UserError(
+                f"the images have no classes, but the training has the classes {shorten(classes, 20)}.\n"
+                "Put the images of each class into a folder with the name of the class."
+            )
+        if list(classes) == self.classes:
             return self
         places = match_names(self.classes, classes)
         renamed = [
