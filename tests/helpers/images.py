@@ -86,11 +86,28 @@ def png_of_16_bits(values: np.ndarray, colour_type: int, transparent: Sequence[i
         colour_type: 0 means grey, 2 RGB, 4 grey with alpha, 6 RGB with alpha.
         transparent: The grey level or colour that means transparent.
     """
-    height, width, _ = values.shape
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    header = struct.pack(">IIBBBBB", width, height, 16, colour_type, 0, 0, 0)
+    return _png(values.shape, 16, colour_type, [row.astype(">u2").tobytes() for row in values], transparent)
+
+
+def grey_png(values: np.ndarray, bits: int, transparent: int) -> bytes:
+    """Return a grey PNG with 1, 2 or 4 bits per pixel. Pillow itself writes only 1, 8 and 16 bits.
+
+    Args:
+        values: The pixels, each from 0 to 2**bits - 1, (H, W); W * bits must be a multiple of 8.
+        bits: The number of bits of a pixel.
+        transparent: The grey level that means transparent, from 0 to 2**bits - 1.
+    """
+    in_bits = np.unpackbits(values.astype(np.uint8)[..., None], axis=2)[..., -bits:]
+    rows = np.packbits(in_bits.reshape(len(values), -1), axis=1)
+    return _png(values.shape, bits, 0, [row.tobytes() for row in rows], [transparent])
+
+
+def _png(shape: Sequence[int], bits: int, colour_type: int, rows: Sequence[bytes], transparent: Sequence[int]) -> bytes:
+    height, width = shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, bits, colour_type, 0, 0, 0)
+    pixels = b"".join(b"\0" + row for row in rows)
     colour = struct.pack(f">{len(transparent)}H", *transparent)
-    parts = [(b"IHDR", header), *([(b"tRNS", colour)] if transparent else []), (b"IDAT", zlib.compress(rows))]
+    parts = [(b"IHDR", header), *([(b"tRNS", colour)] if transparent else []), (b"IDAT", zlib.compress(pixels))]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_png_chunk(*part) for part in [*parts, (b"IEND", b"")])
 
 

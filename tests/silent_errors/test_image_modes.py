@@ -9,7 +9,7 @@ import PIL
 import pytest
 import torch
 from helpers.cli import ganexp
-from helpers.images import encoded, photo, png_of_16_bits, pnm, tiff, write_files, write_zip, ycck_jpeg
+from helpers.images import encoded, grey_png, photo, png_of_16_bits, pnm, tiff, write_files, write_zip, ycck_jpeg
 from PIL import ExifTags, Image, ImageOps
 
 from ganexp.data import sets
@@ -104,6 +104,16 @@ MODES = {
 
 def load(path, channels=3, resolution=8, fit="stretch", **settings):
     return sets.folder("", "train", resolution, channels, path=str(path), fit=fit, on_error="raise", **settings)
+
+
+@pytest.mark.parametrize(("bits", "level"), [(bits, level) for bits in (1, 2, 4) for level in range(2**bits)])
+def test_transparent_level_of_few_bits_is_seen(tmp_path, bits, level):
+    write_files(tmp_path, {"a.png": grey_png(np.arange(256).reshape(16, 16) % 2**bits, bits, level)})
+    red, green, _ = load(tmp_path, resolution=16, background="red").images[0].flatten(1)
+    expected = torch.arange(256) % 2**bits * (255 // (2**bits - 1))
+    is_clear = torch.arange(256) % 2**bits == level
+    assert torch.equal(red, torch.where(is_clear, 255, expected))
+    assert torch.equal(green, torch.where(is_clear, 0, expected))
 
 
 OLD_PILLOW = int(PIL.__version__.split(".")[0]) < 13

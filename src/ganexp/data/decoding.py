@@ -46,6 +46,7 @@ _TURN = {
     8: Image.Transpose.ROTATE_90,
 }  # EXIF orientation -> the turn that makes the image upright
 _DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # Pillow's modes of one channel with more than 8 bits
+_LEVEL_OF_ONE = {"L;2": 85, "L;4": 17}  # raw mode of 2-bit and 4-bit grey images -> the level of 256 that a 1 becomes
 _TIFF_SIGNED, _TIFF_WHITE_IS_ZERO = 2, 0  # values of the tags SampleFormat and PhotometricInterpretation
 
 
@@ -122,8 +123,8 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
             done |= {SCALED, DARK} if _is_dark(image) and decoding.value_range is None else {SCALED}
         elif ";16" in raw_mode and image.format != "BMP":  # Pillow has kept only the upper 8 bits of each value
             done.add(SCALED)
-            if "transparency" in image.info:
-                image.info["transparency"] = _upper_8_bits(image.info["transparency"])
+        if "transparency" in image.info:
+            image.info["transparency"] = _to_levels(image.info["transparency"], raw_mode)
         if image.has_transparency_data:
             image, is_seen = _without_transparency(image, decoding.background)
             done |= {TRANSPARENT} if is_seen else set()
@@ -161,9 +162,11 @@ def _raw_mode(image: Image.Image) -> str:
     return words[0] if words else ""
 
 
-def _upper_8_bits(transparent: Any) -> Any:
-    """Convert the colour that marks transparent pixels from 16 to 8 bits per channel, as Pillow converts the pixels."""
-    return tuple(value >> 8 for value in transparent) if isinstance(transparent, tuple) else transparent
+def _to_levels(transparent: Any, raw_mode: str) -> Any:
+    """Convert the colour that marks transparent pixels to 8 bits per channel, as Pillow converts the pixels."""
+    if isinstance(transparent, tuple) and ";16" in raw_mode:
+        return tuple(value >> 8 for value in transparent)
+    return transparent * _LEVEL_OF_ONE.get(raw_mode, 1) if isinstance(transparent, int) else transparent
 
 
 def _texts(argument: Any) -> list[str]:
