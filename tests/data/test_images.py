@@ -2,9 +2,11 @@
 
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from helpers.images import photo
+from PIL import Image
 
 from ganexp.data import sets
 from ganexp.data.images import ImageSet, fit_to, fits
@@ -31,6 +33,14 @@ def test_channels_are_converted():
     assert (fit_to(colour, 2, 1) == 76).all()  # 0.299 · 255, because the weight of red is 0.299
     grey = torch.full((1, 2, 2), 7, dtype=torch.uint8)
     assert torch.equal(fit_to(grey, 2, 3), grey.repeat(3, 1, 1))
+
+
+def test_colours_become_the_grey_levels_of_pillow():
+    level = torch.arange(0, 256, 3, dtype=torch.uint8)  # 0, 3, …, 255
+    colours = torch.cartesian_prod(level, level, level).view(-1, len(level), 3)  # (86², 86, 3)
+    expected = torch.from_numpy(np.array(Image.fromarray(colours.numpy()).convert("L")))
+    square = colours.view(86, 86, 86, 3).permute(0, 3, 1, 2)  # 86 images (3, 86, 86)
+    assert torch.equal(fit_to(square, 86, 1), expected.view(86, 1, 86, 86))
 
 
 def test_fits_compares_with_memory():

@@ -145,7 +145,7 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
     """Convert uint8 images (..., C, H, W) to uint8 (..., channels, resolution, resolution).
 
     Resizing is antialiased and bilinear. The channel of grey images is repeated to get three channels; colour images
-    are converted to grey with the weighted sum of ITU-R 601.
+    are converted to grey with the weighted sum of ITU-R 601, rounded as by Pillow's `Image.convert("L")`.
 
     Args:
         images: Images of one size, with one or three channels.
@@ -158,7 +158,7 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
         UserError: If `fit` is `exact` and the images have another size.
     """
     if images.shape[-3] != channels:
-        to_channels = transforms.rgb_to_grayscale if channels == 1 else transforms.grayscale_to_rgb
+        to_channels = _to_grey if channels == 1 else transforms.grayscale_to_rgb
         images = to_channels(images)
     height, width = images.shape[-2:]
     if fit == "exact" and (height, width) != (resolution, resolution):
@@ -171,6 +171,13 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
     if images.shape[-2:] != (resolution, resolution):
         images = transforms.resize(images, [resolution, resolution], antialias=True)
     return images
+
+
+def _to_grey(images: Tensor) -> Tensor:
+    """Return colour images, uint8 (..., 3, H, W), as grey images (..., 1, H, W)."""
+    red, green, blue = (channel.int() for channel in images.split(1, dim=-3))
+    # Pillow's weights of ITU-R 601, multiplied by 2^16; 2^15 rounds to the nearest level
+    return ((red * 19595 + green * 38470 + blue * 7471 + 2**15) >> 16).to(torch.uint8)
 
 
 def fits(count: int, resolution: int, channels: int, device: torch.device) -> bool:
