@@ -1,11 +1,12 @@
 """Images decoded from files: pixels, formats and broken files."""
 
+import hashlib
 import logging
 import zipfile
 
 import pytest
 import torch
-from helpers.images import photo
+from helpers.images import photo, write_files
 from PIL import Image
 from torchvision.io import decode_image
 
@@ -74,6 +75,30 @@ def test_broken_images_are_reported_and_left_out(tmp_path, caplog, in_memory):
     assert "left out as broken: 2 of 6 images" in caplog.text
     with pytest.raises(UserError, match=r"Broken image a/1.png"):
         sets.folder("", "train", 8, 3, path=str(tmp_path), on_error="raise")
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_fingerprint_needs_no_second_decoding(tmp_path, monkeypatch, in_memory):
+    """The hash is that of the pixels in chunks of 1,024 images and of the labels, whether images are broken or not."""
+    files_of_set = {f"{number % 2}/{number:04}.png": number % 256 for number in range(1100)}
+    write_files(tmp_path, files_of_set | {"0/0500.png": b"broken", "1/1099.png": b"broken"})
+    loaded = sets.folder("", "train", 4, 1, path=str(tmp_path), in_memory=in_memory)
+    pixels, digest = loaded.batch(torch.arange(1098)), hashlib.sha256()
+    for chunk in pixels.split(1024):
+        digest.update(repr(tuple(chunk.shape)).encode() + chunk.numpy().tobytes())
+    digest.update(loaded.labels.numpy().tobytes())
+    monkeypatch.setattr(FileImages, "read", lambda *arguments: pytest.fail("an image is decoded again"))
+    assert loaded.fingerprint() == digest.hexdigest()
+
+
+def test_decoding_keeps_few_images_ahead(tmp_path, monkeypatch):
+    write_files(tmp_path, {f"{number}.png": number for number in range(40)})
+    monkeypatch.setattr(files, "MOST_AHEAD", 8)
+    read, ahead, original = [], [], FileImages.read
+    monkeypatch.setattr(FileImages, "read", lambda self, index: read.append(index) or original(self, index))
+    monkeypatch.setattr(files.PixelDigest, "add", lambda self, image: ahead.append(len(read) - len(ahead)))
+    assert len(sets.folder("", "train", 4, 1, path=str(tmp_path), in_memory=False)) == 40
+    assert max(ahead) <= 8
 
 
 def test_broken_zip_members_are_left_out(tmp_path, caplog):

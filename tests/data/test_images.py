@@ -76,6 +76,7 @@ def test_matched_labels_mean_the_given_classes():
     assert matched.images is image_set.images
     assert image_set.labels.tolist() == [0, 1, 1]
     assert image_set.match_classes(["b", "c"]) is image_set
+    assert matched.fingerprint() != image_set.fingerprint() != labelled([0, 0, 1], ["b", "c"]).fingerprint()
 
 
 def test_unknown_class_is_named_with_the_known_ones():

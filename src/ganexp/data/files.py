@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import torch
@@ -13,13 +14,15 @@ from torch.utils.data import Dataset
 from ganexp.console import count, progress
 from ganexp.data.archive import ZipReader, refuse_huge
 from ganexp.data.decoding import DARK, DECODING_ERRORS, SCALED, Decoding, decode_image
-from ganexp.data.images import Fit, ImageSet, fit_to, fits
+from ganexp.data.images import Fit, ImageSet, PixelDigest, fit_to, fits
 from ganexp.data.listing import Listing
 from ganexp.data.scan import counts_as_text
 from ganexp.errors import UserError
 
 OnError = Literal["skip", "raise"]
 InMemory = bool | Literal["auto"]
+
+MOST_AHEAD = 256  # how many images may be decoded before they are used, so that they need little memory
 
 DARK_WARNING = (
     "no image with more than 8 bits uses more than the lowest eighth of its range. If the values have 10 or 12 bits, "
@@ -73,12 +76,14 @@ class Decoded:
         indices: int64 (N,), positions of the images in the listing.
         notes: Lines about changed or broken images, each with the number of these images.
         warnings: Probable mistakes, each with the fix.
+        digest: The hash of the images.
     """
 
     images: Tensor | FileImages
     indices: Tensor
     notes: list[str]
     warnings: list[str]
+    digest: PixelDigest
 
 
 def read_listing(
@@ -117,7 +122,9 @@ def read_listing(
         notes = [*notes, "decoded again in every epoch, because all images would take a quarter of the memory or more"]
     if passed_over := counts_as_text(listing.passed_over):
         notes = [*notes, f"passed over: {passed_over}"]
-    return ImageSet(decoded.images, labels, listing.classes, notes, [*listing.warnings, *decoded.warnings])
+    image_set = ImageSet(decoded.images, labels, listing.classes, notes, [*listing.warnings, *decoded.warnings])
+    image_set.set_fingerprint(decoded.digest)
+    return image_set
 
 
 def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, keep: bool) -> Decoded:
@@ -133,12 +140,14 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, 
     Raises:
         UserError: If no file can be read, or if a file is broken and `on_error` is `raise`.
     """
-    images, indices, broken = [], [], []
+    images, indices, broken, digest = [], [], [], PixelDigest()
     treated: Counter[str] = Counter()
-    for index, result in enumerate(_decode_in_threads(files, keep)):
+    for index, result in enumerate(_decode_in_threads(files)):
         if isinstance(result, tuple):
-            images.append(result[0])
+            if keep:
+                images.append(result[0])
             indices.append(index)
+            digest.add(result[0])
             treated.update(result[1])
             continue
         line = f"{files.names[index]}: {result}"
@@ -155,7 +164,7 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, 
     notes, warnings = _notes(treated, len(broken), files.decoding.background), []
     if 0 < treated[SCALED] == treated[DARK]:
         warnings.append(DARK_WARNING)
-    return Decoded(torch.stack(images) if keep else files, torch.tensor(indices), notes, warnings)
+    return Decoded(torch.stack(images) if keep else files, torch.tensor(indices), notes, warnings, digest)
 
 
 def _notes(treated: Counter[str], broken: int, background: str) -> list[str]:
@@ -164,15 +173,17 @@ def _notes(treated: Counter[str], broken: int, background: str) -> list[str]:
     return [*notes, f"{count(broken, 'image')} broken and left out"] if broken else notes
 
 
-def _decode_in_threads(files: FileImages, keep: bool) -> Iterator[tuple[Tensor, set[str]] | Exception]:
-    """Yield each image (an empty tensor if `keep` is false) and the changes to it, or the error of a broken file."""
+def _decode_in_threads(files: FileImages) -> Iterator[tuple[Tensor, set[str]] | Exception]:
+    """Yield each image and the changes to it, or the error of a broken file."""
 
     def attempt(index: int) -> tuple[Tensor, set[str]] | Exception:
         try:
-            image, done = files.read(index)
+            return files.read(index)
         except DECODING_ERRORS as error:
             return error
-        return (image if keep else torch.empty(0)), done
 
+    every = range(len(files))
+    parts = (every[start : start + MOST_AHEAD] for start in every[::MOST_AHEAD])
     with ThreadPoolExecutor() as pool:
-        yield from progress(pool.map(attempt, range(len(files))), "reading images", total=len(files))
+        decoded = chain.from_iterable(pool.map(attempt, part) for part in parts)
+        yield from progress(decoded, "reading images", total=len(files))

@@ -109,17 +109,44 @@ class ImageSet:
         The fingerprint is computed only once, so the images and labels of a set must not be changed.
         """
         if self._fingerprint is None:
-            self._fingerprint = self._compute_fingerprint()
+            digest = PixelDigest()
+            for index in range(len(self)):
+                digest.add(self.images[index])
+            self.set_fingerprint(digest)
+        assert self._fingerprint is not None
         return self._fingerprint
 
-    def _compute_fingerprint(self) -> str:
-        digest = hashlib.sha256()
-        for start in range(0, len(self), 1024):
-            chunk = self.batch(torch.arange(start, min(start + 1024, len(self))))
-            digest.update(repr(tuple(chunk.shape)).encode() + chunk.cpu().contiguous().numpy().tobytes())
-        if self.labels is not None:
-            digest.update(self.labels.cpu().numpy().tobytes())
-        return digest.hexdigest()
+    def set_fingerprint(self, digest: "PixelDigest") -> None:
+        """Compute the fingerprint from the digest of all images in their order, so that they need not be read again."""
+        self._fingerprint = digest.with_labels(self.labels)
+
+
+class PixelDigest:
+    """The SHA-256 of images that are added one by one."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._waiting: list[Tensor] = []
+
+    def add(self, image: Tensor) -> None:
+        """Add an image, uint8 (C, H, W). At most 1,024 images are kept until their pixels are hashed."""
+        self._waiting.append(image)
+        if len(self._waiting) == 1024:
+            self._hash_waiting()
+
+    def with_labels(self, labels: Tensor | None) -> str:
+        """Return the hash of all added images and their labels (N,), in hexadecimal digits."""
+        self._hash_waiting()
+        sha256 = self._sha256.copy()
+        if labels is not None:
+            sha256.update(labels.cpu().numpy().tobytes())
+        return sha256.hexdigest()
+
+    def _hash_waiting(self) -> None:
+        if self._waiting:
+            chunk = torch.stack(self._waiting)
+            self._sha256.update(repr(tuple(chunk.shape)).encode() + chunk.cpu().numpy().tobytes())
+            self._waiting.clear()
 
 
 @dataclass
