@@ -2,15 +2,18 @@
 
 import multiprocessing
 import time
+from pathlib import Path
 
 import pytest
 import torch
+from helpers.images import write_files
 from helpers.processes import command_line, wait_for_end
 from torch.utils.data._utils.worker import ManagerWatchdog
 
 from ganexp.data import sets
 from ganexp.data.images import ImageSet
 from ganexp.data.stream import ImageStream
+from ganexp.errors import UserError
 
 
 @pytest.fixture
@@ -86,6 +89,28 @@ def test_workers_give_the_batches_of_memory(numbered, lazy, workers):
         assert torch.equal(a.images, b.images)
         assert torch.equal(a.labels, b.labels)
     from_workers.close()
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("part", [False, True])
+@pytest.mark.parametrize("content", [None, b"not an image"])
+def test_image_that_is_lost_during_training_is_named(tmp_path, workers, part, content):
+    write_files(tmp_path, {f"{number}.png": number for number in range(20)})
+    image_set = sets.folder("", "train", 4, 1, path=str(tmp_path), in_memory=False)
+    stream = ImageStream(image_set.random_part(19) if part else image_set, 4, seed=0, workers=workers)
+    next(stream)
+    for file in tmp_path.iterdir():
+        file.unlink() if content is None else file.write_bytes(content)
+    with pytest.raises(UserError) as refused:
+        [next(stream) for _ in range(30)]  # workers have prepared the first batches ahead of time
+    stream.close()
+    reason = "No such file or directory" if content is None else "cannot identify the file as an image"
+    first, fix = str(refused.value).splitlines()
+    path, found, said = first.partition(".png: ")
+    assert Path(path).parent == tmp_path
+    assert found
+    assert said == f"this image could be read at the start, and cannot be read now ({reason})."
+    assert "ganexp resume" in fix
 
 
 def test_killed_process_leaves_no_workers(lazy, monkeypatch):

@@ -49,10 +49,27 @@ class FileImages(Dataset):
         return len(self.names)
 
     def __getitem__(self, index: int) -> Tensor:
-        return self.read(index)[0]
+        """Return the image at `index`, which `decode` has already read.
+
+        Raises:
+            UserError: If the file is missing or broken by now.
+        """
+        try:
+            return self.read(index)[0]
+        except DECODING_ERRORS as error:
+            raise UserError(
+                f"{self.root / self.names[index]}: this image could be read at the start, and cannot be read now "
+                f"({getattr(error, 'strerror', None) or error}).\n"
+                "Put it back. To continue a training: ganexp resume RUN"
+            ) from None
 
     def read(self, index: int) -> tuple[Tensor, set[str]]:
-        """Return the image at `index`, and the set of changes to it in addition to decoding."""
+        """Return the image at `index`, and the set of changes to it in addition to decoding.
+
+        Raises:
+            UserError: If the image needs another setting.
+            Exception: One of `DECODING_ERRORS`, if the file is missing or broken.
+        """
         try:
             pixels, done = decode_image(self._content(self.names[index]), self.decoding)
             return fit_to(pixels, self.resolution, self.decoding.channels, self.fit), done

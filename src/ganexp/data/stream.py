@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ganexp.data.images import ImageSet
+from ganexp.errors import UserError
 from ganexp.pixels import PixelRange, from_uint8
 
 
@@ -68,7 +69,7 @@ class ImageStream:
         self.labels = None if image_set.labels is None else image_set.labels.to(self.device)
         images = image_set.images
         self._images = images.to(self.device) if resident and isinstance(images, Tensor) else None
-        self._loader: Iterator[Tensor] | None = None
+        self._loader: Iterator[Tensor | UserError] | None = None
         self._loader_position = -1  # the number of the batch that the loader gives next
         self._epoch = -1
 
@@ -121,11 +122,18 @@ class ImageStream:
         return torch.randperm(count, generator=generator), torch.rand(count, generator=generator) < 0.5
 
     def _next_from_loader(self, number: int) -> Tensor:
-        """Return the uint8 images (N, C, H, W) of batch `number`, which the workers prepare ahead of time."""
+        """Return the uint8 images (N, C, H, W) of batch `number`, which the workers prepare ahead of time.
+
+        Raises:
+            UserError: If an image is missing or broken by now.
+        """
         if self._loader is None or self._loader_position != number:
             self._loader, self._loader_position = self._start_loader(number), number
         self._loader_position += 1
-        return next(self._loader).to(self.device, non_blocking=True)
+        pixels = next(self._loader)
+        if isinstance(pixels, UserError):
+            raise pixels
+        return pixels.to(self.device, non_blocking=True)
 
     def close(self) -> None:
         """End the worker processes; the next batch starts new ones.
@@ -135,8 +143,8 @@ class ImageStream:
         """
         self._loader, self._loader_position = None, -1
 
-    def _start_loader(self, start: int) -> Iterator[Tensor]:
-        loader: DataLoader[Tensor] = DataLoader(
+    def _start_loader(self, start: int) -> Iterator[Tensor | UserError]:
+        loader: DataLoader[Tensor | UserError] = DataLoader(
             _BatchesByIndex(self.image_set),
             batch_size=None,
             sampler=_IndexBatches(self._shuffle, self._share, self.batches_per_epoch, start),
@@ -165,14 +173,20 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-class _BatchesByIndex(Dataset[Tensor]):
-    """A dataset with whole batches as items: indices (N,) -> uint8 (N, C, H, W)."""
+class _BatchesByIndex(Dataset[Tensor | UserError]):
+    """A dataset with whole batches as items: indices (N,) -> uint8 (N, C, H, W).
+
+    A UserError is returned instead of raised, because torch would add the traceback of the worker to its message.
+    """
 
     def __init__(self, image_set: ImageSet) -> None:
         self.image_set = image_set
 
-    def __getitem__(self, indices: Tensor) -> Tensor:
-        return self.image_set.batch(indices)
+    def __getitem__(self, indices: Tensor) -> Tensor | UserError:
+        try:
+            return self.image_set.batch(indices)
+        except UserError as error:
+            return error
 
 
 class _IndexBatches:
