@@ -205,7 +205,15 @@ def test_real_images_score_against_the_other_splits(tmp_path):
         (["real=test", "metrics=none"], "use metrics=classifier"),
         (["real=test", "data=folder", "data.path=pictures", "metrics=classifier"], "no such split"),
         (["images=few"], "at least 10 images are needed to score, and there are 3"),
-        (["images=pictures"], "40x30 pixels, but all must have 8x8"),
+        (
+            ["images=pictures"],
+            "0.png: this image has 40x30 pixels, and must have 8x8.\nResizing",
+        ),
+        (
+            ["images=mixed", "real=same"],
+            "z.png: this image has 9x9 pixels, and must have 8x8.\nResizing",
+        ),
+        (["images=same", "real=mixed"], "z.png: this image has 9x9 pixels, and must have 8x8.\ndata.source.fit=exact"),
         (["real=test", "metrics/score=[fid,lpips]"], "metrics/score has: accuracy, diversity"),
     ],
 )
@@ -215,6 +223,10 @@ def test_images_that_cannot_be_scored_are_refused(tmp_path, arguments, message):
             photo(tmp_path / "pictures" / name / f"{number}.png", (40, 30))
     for number in range(3):
         photo(tmp_path / "few" / f"{number}.png", (8, 8))
+    for number in range(10):
+        photo(tmp_path / "same" / f"{number}.png", (8, 8))
+        photo(tmp_path / "mixed" / f"{number}.png", (8, 8))
+    photo(tmp_path / "mixed" / "z.png", (9, 9))
     done = ganexp("evaluate", *arguments, "trainer=cpu", cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert message in done.stderr

@@ -124,5 +124,5 @@ def test_set_without_readable_image_is_rejected(tmp_path):
 
 def test_images_of_another_size_are_rejected_if_exact(tmp_path):
     photo(tmp_path / "1.png", (9, 8))
-    with pytest.raises(UserError, match="9x8 pixels"):
+    with pytest.raises(UserError, match=r"1\.png: .*9x8 pixels.*\n.*data\.source\.fit=crop .*resize"):
         sets.folder("", "train", 8, 3, path=str(tmp_path), fit="exact")

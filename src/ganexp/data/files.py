@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from ganexp.console import count, progress
 from ganexp.data.archive import ZipReader, refuse_huge
 from ganexp.data.decoding import DARK, DECODING_ERRORS, SCALED, Decoding, decode_image
-from ganexp.data.images import Fit, ImageSet, PixelDigest, fit_to, fits
+from ganexp.data.images import Fit, ImageSet, PixelDigest, WrongSize, fit_to, fits
 from ganexp.data.listing import Listing
 from ganexp.data.scan import counts_as_text
 from ganexp.errors import UserError
@@ -74,7 +74,7 @@ class FileImages(Dataset):
             pixels, done = decode_image(self._content(self.names[index]), self.decoding)
             return fit_to(pixels, self.resolution, self.decoding.channels, self.fit), done
         except UserError as error:
-            raise UserError(f"{self.root / self.names[index]}: {error}") from None
+            raise type(error)(f"{self.root / self.names[index]}: {error}") from None
 
     def _content(self, name: str) -> bytes:
         if self._zip:
@@ -111,6 +111,7 @@ def read_listing(
     in_memory: InMemory,
     on_error: OnError,
     report: Callable[[str], None],
+    fix_of_size: str = "data.source.fit=exact refuses this size, and data.source.fit=crop or stretch resizes.",
 ) -> ImageSet:
     """Return the images of a listing with their labels.
 
@@ -124,15 +125,20 @@ def read_listing(
         on_error: How to handle a broken image: `skip` leaves it out, `raise` raises an error.
         report: Function that is called with a line for each of the first ten broken files, and with a line
             for the number of all broken files.
+        fix_of_size: How the user can correct the size of an image that `fit` refuses, for the error message.
 
     Raises:
-        UserError: If no image can be read, or if an image is broken and `on_error` is `raise`.
+        UserError: If no image can be read, if an image is broken and `on_error` is `raise`, or if `fit` refuses its
+            size.
     """
     files = FileImages(listing, resolution, decoding, fit)
     keep = in_memory
     if keep == "auto":
         keep = fits(len(files), resolution, decoding.channels, torch.device("cpu"))
-    decoded = decode(files, report, on_error, keep)
+    try:
+        decoded = decode(files, report, on_error, keep)
+    except WrongSize as error:
+        raise UserError(f"{error}.\n{fix_of_size}") from None
     labels = None if listing.labels is None else torch.tensor(listing.labels)[decoded.indices]
     notes = decoded.notes
     if in_memory == "auto" and not keep:
@@ -155,6 +161,7 @@ def decode(files: FileImages, report: Callable[[str], None], on_error: OnError, 
         keep: Whether to return the decoded images instead of the files.
 
     Raises:
+        WrongSize: If `files.fit` refuses the size of an image.
         UserError: If no file can be read, or if a file is broken and `on_error` is `raise`.
     """
     images, indices, broken, digest = [], [], [], PixelDigest()

@@ -16,6 +16,10 @@ from ganexp.errors import UserError
 Fit = Literal["crop", "stretch", "exact"]
 
 
+class WrongSize(UserError):
+    """An image of a size that `fit=exact` refuses. The message has no fix, because the fix depends on the command."""
+
+
 class Images(Protocol):
     """A sequence of images, each uint8 (C, H, W)."""
 
@@ -182,17 +186,14 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
             images of another size.
 
     Raises:
-        UserError: If `fit` is `exact` and the images have another size.
+        WrongSize: If `fit` is `exact` and the images have another size.
     """
     if images.shape[-3] != channels:
         to_channels = _to_grey if channels == 1 else transforms.grayscale_to_rgb
         images = to_channels(images)
     height, width = images.shape[-2:]
     if fit == "exact" and (height, width) != (resolution, resolution):
-        raise UserError(
-            f"An image has {width}x{height} pixels, but all must have {resolution}x{resolution}: resizing would change "
-            "the scores.\nScore images of one size, and give that size as data.resolution."
-        )
+        raise WrongSize(f"this image has {width}x{height} pixels, and must have {resolution}x{resolution}")
     if fit == "crop" and height != width:
         images = transforms.center_crop(images, [min(height, width)] * 2)
     if images.shape[-2:] != (resolution, resolution):

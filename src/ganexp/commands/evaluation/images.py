@@ -26,6 +26,7 @@ from ganexp.training.trainer import choose_device, device_name
 log = logging.getLogger(__name__)
 
 FEWEST_IMAGES = 10
+FIX_OF_SIZE = "Resizing it would change the scores: score images of one size, and give this size as data.resolution."
 
 
 def evaluate_images(cfg: DictConfig) -> None:
@@ -137,7 +138,7 @@ def _images(cfg: DictConfig) -> ImageSet:
         held_out = list_images(cfg.images, "test").names
     except UserError as error:
         raise UserError(str(error).replace("path=", "images=", 1)) from None
-    scored = read_listing(listing, cfg.data.resolution, decoding, "exact", "auto", "raise", log.warning)
+    scored = read_listing(listing, cfg.data.resolution, decoding, "exact", "auto", "raise", log.warning, FIX_OF_SIZE)
     say(f"images: {describe_images(scored)}")
     for note in [*scored.notes, *scored.warnings]:
         say(f"  {note}")
