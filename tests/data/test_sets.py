@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import pickle
 import struct
+from urllib.error import URLError
 
 import numpy as np
 import pytest
@@ -64,6 +65,29 @@ def test_mnist_is_read_from_idx_files(tmp_path, name):
     assert sets.mnist(str(tmp_path), "test", 32, 3, fashion=name != "MNIST").images.shape == (6, 3, 32, 32)
     (raw / "train-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + b"\0" * 30)
     with pytest.raises(UserError, match="damaged"):
+        sets.mnist(str(tmp_path), "train", 28, 1, fashion=name != "MNIST")
+
+
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST"])
+def test_mnist_needs_only_files_of_its_split(tmp_path, monkeypatch, name):
+    raw = tmp_path / name / "raw"
+    raw.mkdir(parents=True)
+    write_idx(raw / "train-images-idx3-ubyte", np.zeros((6, 28, 28), np.uint8))
+    write_idx(raw / "train-labels-idx1-ubyte", np.arange(6, dtype=np.uint8))
+    assert len(sets.mnist(str(tmp_path), "train", 28, 1, fashion=name != "MNIST")) == 6
+    asked = []
+
+    def refuse(url, **_):
+        asked.append(url.rpartition("/")[2])
+        raise URLError("no network")
+
+    monkeypatch.setattr("torchvision.datasets.mnist.download_and_extract_archive", refuse)
+    with pytest.raises(UserError, match=r"raw/t10k-images-idx3-ubyte\n.*raw/t10k-labels-idx1-ubyte\n") as refused:
+        sets.mnist(str(tmp_path), "test", 28, 1, fashion=name != "MNIST")
+    assert "train" not in str(refused.value)
+    assert set(asked) == {"t10k-images-idx3-ubyte.gz"}
+    (raw / "train-labels-idx1-ubyte").unlink()
+    with pytest.raises(UserError, match=r"in place:\n.*raw/train-labels-idx1-ubyte\nThey") as refused:
         sets.mnist(str(tmp_path), "train", 28, 1, fashion=name != "MNIST")
 
 

@@ -69,7 +69,8 @@ def _damaged(error: Exception, root: str, files: list[str]) -> UserError:
 
 
 def _unavailable(error: Exception, root: str, files: list[str], url: str) -> UserError:
-    paths = "\n".join(f"  {Path(root) / name}" for name in files)
+    missing = [name for name in files if not (Path(root) / name).exists()] or files  # an existing archive is damaged
+    paths = "\n".join(f"  {Path(root) / name}" for name in missing)
     unpacked = ", packed in an archive," if url.endswith(".tar.gz") and not files[0].endswith(".tar.gz") else ""
     reason = first_line(getattr(error, "reason", error))
     return UserError(

@@ -55,10 +55,13 @@ def mnist(root: str, split: str, resolution: int, channels: int, fashion: bool =
 
     There are 60,000 training images and 10,000 test images.
     """
-    dataset = datasets.FashionMNIST if fashion else datasets.MNIST
+    published = datasets.FashionMNIST if fashion else datasets.MNIST
     is_train = _check_split(split, "train", "test") == "train"
     stem = "train" if is_train else "t10k"
-    files = [f"{dataset.__name__}/raw/{stem}-{part}-ubyte" for part in ("images-idx3", "labels-idx1")]
+    own = [(name, md5) for name, md5 in published.resources if name.startswith(stem)]
+    # torchvision's dataset, changed so that it needs only the files of its own split; its name is part of their path
+    dataset = type(published.__name__, (published,), {"resources": own})
+    files = [f"{dataset.__name__}/raw/{name.removesuffix('.gz')}" for name, _ in own]
     data = fetch(partial(dataset, root, train=is_train), root, files, dataset.mirrors[0])
     return ImageSet(fit_to(data.data[:, None], resolution, channels), data.targets, data.classes)
 
