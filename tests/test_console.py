@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ganexp.console import (
     CLOSED_OUTPUT,
+    LOG,
     TableConsole,
     clock_time,
     join_saying_once,
@@ -123,6 +124,12 @@ def test_ascii_terminal_gets_replacements():
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["1 ? 2", "?"]
+
+
+def test_log_of_a_run_may_name_files_that_are_not_utf8(tmp_path):
+    with logged_to(tmp_path / "run.log"):
+        LOG.write(os.fsdecode(b"\xe9.png is left out"))
+    assert (tmp_path / "run.log").read_text(encoding="utf-8").endswith(r" \udce9.png is left out" + "\n")
 
 
 def test_log_has_what_was_printed_before_and_within(tmp_path, capsys):

@@ -51,7 +51,8 @@ class RunLog:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         self.kept.extend(f"{now} {line}".rstrip() + "\n" for line in text.splitlines())
         if self.path is not None:
-            with suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
+            # file names need not be UTF-8
+            with suppress(OSError), open(self.path, "a", encoding="utf-8", errors="backslashreplace") as file:
                 file.writelines(self.kept)
             self.kept.clear()
 

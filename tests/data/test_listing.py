@@ -1,9 +1,11 @@
 """The layout of a directory or zip of images: splits, classes and mistakes."""
 
+import os
+import shutil
 import zipfile
 
 import pytest
-from helpers.images import photo
+from helpers.images import photo, write_files
 
 from ganexp.data import sets
 from ganexp.data.listing import count_classes, list_images
@@ -49,6 +51,27 @@ def test_hidden_files_and_other_types_are_ignored(tmp_path):
         for name in names:
             archive.writestr(name, b"")
     assert list_images(str(path)).names == ["a.PNG"]
+
+
+@pytest.mark.parametrize(
+    "name", ["${oc.env:HOME}", "a${b", "???", "two\nlines", "a\tb", "a\u2028b", os.fsdecode(b"\xe9t\xe9")]
+)
+def test_class_name_that_a_config_cannot_store_is_refused(tmp_path, name):
+    write_files(tmp_path, {"cat/1.png": 1, f"{name}/1.png": 2})
+    with pytest.raises(UserError) as refused:
+        count_classes(str(tmp_path))
+    message = str(refused.value)
+    assert message.startswith(f"data.path={tmp_path}: the class folder {name!a} has a name that a config cannot")
+    assert "rename it" in message
+    assert message.isprintable() or message.count("\n") == 1
+    shutil.rmtree(tmp_path / "cat")
+    assert count_classes(str(tmp_path)) == 0  # a single folder is no class, so its name does not matter
+
+
+def test_class_names_may_have_any_script(tmp_path):
+    names = ["a $ b", "été", "کتاب‌ها", "全角\u3000空白", "🐈", "what?"]
+    write_files(tmp_path, {f"{name}/1.png": 1 for name in names})
+    assert count_classes(str(tmp_path)) == len(names)
 
 
 def test_unusable_path_is_rejected(tmp_path):

@@ -13,6 +13,7 @@ SPLIT_NAMES = {
     "val": ("val", "valid", "validation", "dev"),
 }  # the names that a split's folder may have, in upper or lower case
 _SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in names}
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are not UTF-8, line breaks
 OUTSIDE = "outside of the splits' folders"
 
 Folders = tuple[str, ...]  # the folders on the way to a file, from the top
@@ -129,6 +130,21 @@ def sort_names(names: Iterable[str]) -> list[str]:
     if all(is_number(name) for name in distinct):
         return sorted(distinct, key=lambda name: (int(name), name))
     return sorted(distinct)
+
+
+def check_names(classes: Iterable[str]) -> None:
+    """Check that class names can be written to the config of a run and to pictures.
+
+    Raises:
+        UserError: If a name is not UTF-8, has a line break or another control character, or has a meaning in a config.
+    """
+    for name in classes:
+        is_plain = all(unicodedata.category(character) not in _UNPRINTABLE for character in name)
+        if not is_plain or "${" in name or name == "???":
+            raise UserError(
+                f"the class folder {name!a} has a name that a config cannot store: rename it.\n"
+                "Names must be UTF-8 in one line, without control characters and without ${, and not ???."
+            )
 
 
 def is_number(name: str) -> bool:

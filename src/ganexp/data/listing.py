@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ganexp.data.layout import OUTSIDE, Place, places, sort_names, without_case
+from ganexp.data.layout import OUTSIDE, Place, check_names, places, sort_names, without_case
 from ganexp.data.layout_warnings import class_warnings
 from ganexp.data.scan import Scan, scan
 from ganexp.data.style_gan_index import Index, read_indexes
@@ -69,7 +69,8 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
 
     Raises:
         UserError: If `path` does not exist, cannot be read, is a file other than a zip, has no image of the training
-            split, has images both next to class folders and in them, or divides only some class folders into splits.
+            split, has images both next to class folders and in them, divides only some class folders into splits, or
+            has a class folder with a name that `check_names` refuses.
     """
     root = Path(path).expanduser()
     layout = _layout(root)
@@ -89,6 +90,10 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
             f"folder {classes[0]} of the test split is not a class of the training split: the test split has no labels."
         )
         classes = []
+    try:
+        check_names(classes)
+    except UserError as error:
+        raise UserError(f"path={path}: {error}") from None
     if split == "train":
         warnings += class_warnings(classes, images, layout.from_folders)
     number = {name: index for index, name in enumerate(classes)}
