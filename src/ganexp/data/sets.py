@@ -62,7 +62,7 @@ def mnist(root: str, split: str, resolution: int, channels: int, fashion: bool =
     # torchvision's dataset, changed so that it needs only the files of its own split; its name is part of their path
     dataset = type(published.__name__, (published,), {"resources": own})
     files = [f"{dataset.__name__}/raw/{name.removesuffix('.gz')}" for name, _ in own]
-    data = fetch(partial(dataset, root, train=is_train), root, files, dataset.mirrors[0])
+    data = fetch(partial(dataset, root, train=is_train), root, files, published.mirrors[0])
     return ImageSet(fit_to(data.data[:, None], resolution, channels), data.targets, data.classes)
 
 
