@@ -15,6 +15,7 @@ from ganexp.errors import UserError
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
+STOPPED = "stopped"  # the entry of a checkpoint's part `ganexp` that says whether a callback has stopped the run
 MAX_NAMED = 6  # an error message names at most this many weights
 
 
@@ -230,6 +231,13 @@ def forget_scores(path: Path) -> None:
             state.pop("scores", None)
     checkpoint["callbacks"] = states
     _save(checkpoint, path)
+
+
+def forget_stop(run: RunDirectory) -> None:
+    """Remove from a run's latest checkpoint that a callback has stopped the run, so that the resumed run trains on."""
+    path, _ = latest_checkpoint(run)
+    if path is not None and (checkpoint := read_checkpoint(path))["ganexp"].pop(STOPPED, False):
+        _save(checkpoint, path)
 
 
 def _has_best_score(state: Any) -> bool:

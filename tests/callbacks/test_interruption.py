@@ -33,6 +33,13 @@ class Interrupt(Callback):
     def on_validation_batch_start(self, *args):
         pass
 
+class Stop(Callback):
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer, pl_module, *args):
+        trainer.should_stop = trainer.should_stop or pl_module.step == self.step
+
 class Spoil(Callback):
     def __init__(self, step: int) -> None:
         self.step = step
@@ -99,6 +106,8 @@ def interrupt(name, step, hook=BATCH, times=1):
         ([("SIGTERM", 0, "on_validation_epoch_end")], [0]),  # after the last batch of the evaluation
         ([("SIGINT", 0, "on_validation_epoch_end")], [0]),
         ([("SIGTERM", 4, "on_validation_epoch_end")], [4]),
+        ([("SIGTERM", 8, "on_validation_epoch_end")], [8]),  # the last evaluation of the run
+        ([("SIGINT", 8, "on_validation_epoch_end")], [8]),
         ([("SIGINT", 6, BATCH, 2)], [4]),  # the second signal follows at once, within a step
     ],
     ids=str,
@@ -125,10 +134,29 @@ def same_run(run, whole):
         assert same_state(ours[part], undisturbed[part]), part
     assert same_state(ours["callbacks"]["RandomState"], undisturbed["callbacks"]["RandomState"])
     assert ours["ganexp"] | {"seconds": 0} == undisturbed["ganexp"] | {"seconds": 0}
+    (best, score), (best_of_whole, score_of_whole) = best_checkpoint(run), best_checkpoint(whole)
+    assert (best["ganexp"]["step"], score) == (best_of_whole["ganexp"]["step"], score_of_whole)
+    assert same_state(best["state_dict"], best_of_whole["state_dict"])
     assert logged_points(run) == logged_points(whole)
     metadata, expected = (json.loads((each / "run.json").read_text()) for each in (run, whole))
     assert (metadata["status"], metadata["scores"]) == ("finished", expected["scores"])
     return {path.name for path in run.rglob("*.png")} == {path.name for path in whole.rglob("*.png")}
+
+
+def best_checkpoint(run):
+    """Return best.ckpt, and the last score that was compared with the best one."""
+    best = torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)
+    return best, last_checkpoint(run)["callbacks"]["ModelCheckpoint[best]"]["current_score"]
+
+
+def test_stop_between_evaluations_is_followed_by_its_evaluation(tmp_path, importable):
+    stop = "+callbacks.stop={_target_: interrupting.Stop, step: 6}"
+    ganexp(*WORDS, stop, "hydra.run.dir=whole", cwd=tmp_path)
+    words = (*WORDS, stop, interrupt("SIGTERM", 6, "on_validation_epoch_end"), "hydra.run.dir=run")
+    assert ganexp(*words, cwd=tmp_path, check=False).returncode == 128 + signal.SIGTERM
+    ganexp("resume", "run", cwd=tmp_path)
+    assert last_checkpoint(tmp_path / "whole")["ganexp"]["step"] == 6
+    assert same_run(tmp_path / "run", tmp_path / "whole")
 
 
 def test_time_of_training_is_counted_over_an_interruption(whole, tmp_path, importable):

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from typing import Any
 
 from pytorch_lightning import Callback, Trainer
 
@@ -51,6 +52,14 @@ class Pruning(Callback):
                 f"pruned at step {step:,}: {self.monitor} {our_best:.4g} is worse than "
                 f"{median:.4g}, the median of {len(their_best)} other jobs"
             )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return whether this run was pruned, for a checkpoint."""
+        return {"stopped": self.stopped}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore whether this run was pruned."""
+        self.stopped = state["stopped"]
 
     def _best_score(self, run: RunDirectory, step: int) -> float | None:
         """Return the best score after step 0 and up to `step`; None if the run was not scored at `step` itself."""

@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 from torch import nn
 
 from ganexp import build
-from ganexp.checkpoint import latest_checkpoint
+from ganexp.checkpoint import forget_stop, latest_checkpoint
 from ganexp.commands.data_identity import accept_changes, changes, describe_content, refuse_changes
 from ganexp.commands.prepare import prepare
 from ganexp.commands.resume_arguments import ResumeArguments
@@ -72,6 +72,8 @@ def resume(arguments: ResumeArguments) -> None:
                 with replacing(run.last) as temporary:
                     shutil.copyfile(checkpoint, temporary)
             accept_changes(run, step, changed, content)
+        if is_longer:
+            forget_stop(run)
         resumed = [*metadata.get("resumed", []), now()]
         run.update_metadata(status="running", error=None, process=this_process(), resumed=resumed)
         run.save_config(cfg)

@@ -176,6 +176,7 @@ def _fit(
     pruning = [Pruning(run, monitor, mode)] if prunes and monitor else []
     time_limits = [TimeLimit(cfg.trainer.max_time)] if cfg.trainer.max_time else []
     kept = [KeptCheckpoints(run, cfg.schedule.keep_at)] if cfg.schedule.keep_at else []
+    *best, last = trainers.checkpoint_callbacks(run, *_monitor(cfg, gan))
     arguments = trainers.lightning_arguments(cfg.trainer, run.path) | {"log_every_n_steps": gan.log_every}
     trainer = trainers.make_trainer(
         device,
@@ -185,10 +186,11 @@ def _fit(
             *trainers.required_callbacks(),
             *callbacks,
             *pruning,
-            *time_limits,
-            *kept,
             *trainers.last_callbacks(),
-            *trainers.checkpoint_callbacks(run, *_monitor(cfg, gan)),
+            *best,
+            *kept,
+            last,
+            *time_limits,
         ],
         loggers=loggers,
         arguments=arguments,

@@ -125,15 +125,6 @@ class GAN(ScoredModule):
         """The generator to sample images from: the averaged generator if there is one."""
         return self.generator if self.averaged_generator is None else self.averaged_generator
 
-    @property
-    def is_done(self) -> bool:
-        """Whether the run has made all its steps, or reached the limit on discriminator updates."""
-        return self.step >= self.steps or self._d_steps_are_used_up
-
-    @property
-    def _d_steps_are_used_up(self) -> bool:
-        return self.max_d_steps is not None and self.d_steps >= self.max_d_steps
-
     # Training
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, Any]]]:  # type: ignore[override]
@@ -143,8 +134,8 @@ class GAN(ScoredModule):
         return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, lambda: self.share_done)
 
     def on_fit_start(self) -> None:
-        """End the training immediately if the resumed run is already done."""
-        self.trainer.should_stop = self.is_done
+        """End the training immediately if the resumed run is already done, or was stopped by a callback."""
+        self.trainer.should_stop = self.is_done or self.was_stopped
 
     def on_train_start(self) -> None:
         """Store optimizer states in the memory format of the parameters, and choose how gradients are computed."""
@@ -180,6 +171,11 @@ class GAN(ScoredModule):
         if self.is_done:
             self.trainer.should_stop = True
         elif before // self.evaluate_every < self._counter // self.evaluate_every:
+            self._end_period()
+
+    def on_train_batch_end(self, *args: Any) -> None:
+        """End the period if this is the run's last step; a signal in the evaluation then waits for the callbacks."""
+        if self.trainer.should_stop:
             self._end_period()
 
     def _end_period(self) -> None:

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 from torch import Tensor, nn
 
 from ganexp import log_keys
+from ganexp.checkpoint import STOPPED
 from ganexp.data.stream import ImageStream
 from ganexp.metrics.collection import Scores
 from ganexp.models.latent import Latent
@@ -32,6 +33,7 @@ class ScoredModule(pl.LightningModule):
         stream: stream of real batches; it must be set before training.
         scores: scores that a validation computes; None computes nothing. They are not registered as a submodule, so
             that checkpoints do not include the feature extractor.
+        was_stopped: whether a callback had stopped the run when its checkpoint was saved.
         step, d_steps, images_seen: numbers of generator updates, discriminator updates, and real images used so far.
         evaluation_latents: latents from which validations generate images.
         score_values: the scores of the last validation, by name.
@@ -50,6 +52,7 @@ class ScoredModule(pl.LightningModule):
         self.stream: ImageStream | None = None
         self.scores: Scores | None = None
         self.step = self.d_steps = self.images_seen = 0
+        self.was_stopped = False
         self.clock = TrainingClock()
         self.logged: dict[str, float] = {}
         self.score_values: dict[str, float] = {}
@@ -65,6 +68,15 @@ class ScoredModule(pl.LightningModule):
         """The completed share of the run, in [0, 1], which ends after `steps` or `max_d_steps`, whichever is first."""
         d_share = self.d_steps / self.max_d_steps if self.max_d_steps else 0.0
         return max(self.step / self.steps, d_share)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run has made all its steps, or reached the limit on discriminator updates."""
+        return self.step >= self.steps or self._d_steps_are_used_up
+
+    @property
+    def _d_steps_are_used_up(self) -> bool:
+        return self.max_d_steps is not None and self.d_steps >= self.max_d_steps
 
     def log_values(self, values: Mapping[str, float]) -> None:
         """Send values to every logger at the current step, with the other counters that can be the axis of a plot."""
@@ -103,12 +115,14 @@ class ScoredModule(pl.LightningModule):
             self.log(name, value, logger=False)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the counters and the seconds of training."""
+        """Add the counters, the seconds of training, and whether a callback has stopped the run before its end."""
         counters = {name: getattr(self, name) for name in COUNTERS}
-        checkpoint["ganexp"] = counters | {"seconds": self.clock.seconds()}
+        stopped = self.trainer.should_stop and not self.is_done
+        checkpoint["ganexp"] = counters | {"seconds": self.clock.seconds(), STOPPED: stopped}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the counters and the seconds of training."""
+        """Restore what `on_save_checkpoint` has added."""
         for name in COUNTERS:
             setattr(self, name, checkpoint["ganexp"][name])
         self.clock.continue_from(checkpoint["ganexp"]["seconds"])
+        self.was_stopped = checkpoint["ganexp"].get(STOPPED, False)

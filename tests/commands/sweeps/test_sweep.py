@@ -358,6 +358,9 @@ def test_job_that_is_worse_than_the_median_is_pruned(tmp_path):
     pruned = RunDirectory(swept / run_directories(swept)[-1])
     assert pruned.metadata()["status"] == "pruned"
     assert max(point["step"] for point in pruned.points()) == 2
+    pruned.update_metadata(status="running")  # as if the job was killed after its last checkpoint
+    ganexp("resume", str(pruned.path), cwd=tmp_path)
+    assert pruned.metadata()["status"] == "pruned"
     before = contents(swept, [pruned.path.name])
     assert "is pruned: nothing to do" in ganexp("resume", str(pruned.path), cwd=tmp_path).stdout
     ganexp("sweep.resume=swept", cwd=tmp_path)
