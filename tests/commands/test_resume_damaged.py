@@ -7,6 +7,8 @@ from helpers.cli import ganexp
 from helpers.config import TINY
 from helpers.states import last_checkpoint, logged_points, same_state
 
+from ganexp.training.scored_module import ScoredModule
+
 pytestmark = pytest.mark.slow
 
 
@@ -40,6 +42,63 @@ def test_damaged_checkpoint_falls_back_to_the_newest_whole_one(runs, tmp_path, d
     assert "resuming from step 2" in done.stdout
     assert same_state(last_checkpoint(run)["state_dict"], last_checkpoint(runs / "whole")["state_dict"])
     assert logged_points(run) == logged_points(runs / "whole")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Return a directory with a run that keeps checkpoints between evaluations (step 3) and at one of them (step 6)."""
+    cwd = tmp_path_factory.mktemp("kept")
+    words = ("schedule.steps=9", "schedule.evaluate_every=2", "schedule.batch_size=479", "schedule.keep_at=[1,2]")
+    scored = ("metrics=classifier", "metrics.samples=40", "metrics.extractor.updates=10", "metrics.cache=cache")
+    early = ("callbacks=early_stopping", "callbacks.early_stopping.patience=9")
+    rule = ("loss=hinge", "schedule.updates.n_critic=1", "trainer=cpu")
+    ganexp(*TINY, *words, *scored, *early, *rule, "hydra.run.dir=whole", cwd=cwd)
+    return cwd
+
+
+@pytest.mark.parametrize("step", [3, 6], ids=["between two evaluations", "at an evaluation"])
+def test_run_resumed_from_a_kept_checkpoint_has_the_same_end(kept, tmp_path, step):
+    run, whole = tmp_path / "run", kept / "whole"
+    shutil.copytree(whole, run)
+    for file in (run / "checkpoints").glob("*.ckpt"):
+        if not file.name.startswith(f"step-{step:07d}"):
+            file.write_bytes(b"damaged")
+    (run / "run.json").write_text("{}")
+    done = ganexp("resume", "run", cwd=tmp_path)
+    assert f"resuming from step {step}" in done.stdout
+    ours, theirs = last_checkpoint(run), last_checkpoint(whole)
+    assert same_state(ours["state_dict"], theirs["state_dict"])
+    names = [name for name in theirs["callbacks"] if name.startswith("EarlyStopping")]
+    assert names
+    assert all(same_state(ours["callbacks"][name], theirs["callbacks"][name]) for name in names)
+    best = [each["callbacks"]["ModelCheckpoint[best]"]["best_model_score"] for each in (ours, theirs)]
+    assert best[0] == best[1]
+    assert logged_points(run) == logged_points(whole)
+
+
+def test_checkpoint_of_an_unfinished_evaluation_is_not_kept(kept, tmp_path, monkeypatch):
+    """A run that is killed in an evaluation must not be resumed after this evaluation."""
+    shutil.copytree(kept / "whole", tmp_path / "run")
+    run = tmp_path / "run"
+    (last, *_) = (run / "checkpoints").glob("step-0000003*.ckpt")
+    for file in (run / "checkpoints").glob("*.ckpt"):
+        if file != last:
+            file.unlink()
+    last.rename(last.with_name("last.ckpt"))
+    (run / "run.json").write_text("{}")
+    with monkeypatch.context() as patched:
+        patched.setattr("ganexp.training.gan.GAN.on_validation_epoch_end", _fail_at_step_6)
+        assert ganexp("resume", "run", cwd=tmp_path, check=False).returncode
+    assert not list((run / "checkpoints").glob("step-0000006*"))
+    ganexp("resume", "run", cwd=tmp_path)
+    assert list((run / "checkpoints").glob("step-0000006*"))
+    assert logged_points(run) == logged_points(kept / "whole")
+
+
+def _fail_at_step_6(gan):
+    if gan.step == 6:
+        raise RuntimeError
+    ScoredModule.on_validation_epoch_end(gan)
 
 
 @pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
