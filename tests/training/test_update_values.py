@@ -57,9 +57,9 @@ def test_logged_point_has_accuracies_and_gradient_norms():
     assert {"loss/discriminator_mean", "loss/generator_mean", "discriminator/accuracy_fake"} <= gan.logged.keys()
 
 
-def logged_steps(log_every, steps=12):
+def logged_steps(log_every, n_critic, steps=12):
     """Return the values that are logged at each step, and those that callbacks see, with D updated every third step."""
-    bench = Bench("loss=hinge", "schedule.updates.n_gen=3")
+    bench = Bench("loss=hinge", "schedule.updates.n_gen=3", f"schedule.updates.n_critic={n_critic}")
     gan = bench.gan
     gan.log_every = log_every
     points, seen = {}, {}
@@ -70,15 +70,16 @@ def logged_steps(log_every, steps=12):
     return points, seen
 
 
-def test_values_of_rare_updates_are_logged_once():
-    every, seen = logged_steps(1)
+@pytest.mark.parametrize("n_critic", [1, 2, 4])
+def test_values_of_rare_updates_are_logged_once(n_critic):
+    every, seen = logged_steps(1, n_critic)
     of_d = {name for name in every[3] if "discriminator" in name and not name.endswith("_mean")}
     assert {"loss/discriminator", "discriminator/accuracy_fake", "gradient_norm/discriminator"} <= of_d
     for step in range(1, 13):
         assert (of_d & every[step].keys() == of_d) == (step % 3 == 0)
         assert of_d & seen[step].keys() == of_d & every[step].keys()
     for log_every, last_updates in ((4, {4: 3, 8: 6, 12: 12}), (2, {2: None, 4: 3, 6: 6, 8: None, 10: 9, 12: 12})):
-        points, _ = logged_steps(log_every)
+        points, _ = logged_steps(log_every, n_critic)
         expected = {step: {name: every[last][name] for name in of_d if last} for step, last in last_updates.items()}
         assert {step: {name: point[name] for name in of_d & point.keys()} for step, point in points.items()} == expected
 

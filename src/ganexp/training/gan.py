@@ -94,7 +94,9 @@ class GAN(ScoredModule):
         self.max_norms = {name: norm for name, norm in (clip_gradients or {}).items() if norm is not None}
         self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
         self.evaluate_every, self.evaluate_by = evaluate_every, evaluate_by
-        self._values, self._steps_per_d_update = UpdateValues(), math.ceil(1 / (update_rule.updates_per_step or 1))
+        # D is updated at least once in this number of steps
+        self._steps_per_d_update = getattr(update_rule, "n_gen", math.ceil(1 / (update_rule.updates_per_step or 1)))
+        self._values = UpdateValues()
         self._batches = UpdateBatches(self.networks, latent, num_classes, update_rule.labels)
         self.accumulated = AccumulatedUpdates(self.networks, objective, self._batches, accumulate, on_oom)
         self.faster_updates, self.losses_logged_at = faster_updates or FasterUpdates(), -1
