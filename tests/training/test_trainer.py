@@ -4,7 +4,8 @@ import os
 
 import pytest
 import torch
-from helpers.config import config
+from helpers.cli import ganexp
+from helpers.config import TINY, config
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.profilers import PassThroughProfiler, SimpleProfiler
 
@@ -90,3 +91,10 @@ def test_steps_of_optimizers_do_not_ask_for_gpus(tmp_path, flags, monkeypatch):
 def test_anomalies_are_detected_if_wanted(tmp_path, flags):
     assert not made(tmp_path)._detect_anomaly
     assert made(tmp_path, "trainer.detect_anomaly=true")._detect_anomaly
+
+
+def test_rates_may_decay_before_the_first_discriminator_update(tmp_path, recwarn):
+    """In the other order of their steps, which torch's warning names, schedulers would skip their first value."""
+    words = ("loss=hinge", "schedule/lr_decay=linear", "schedule.updates.n_critic=1", "schedule.updates.n_gen=2")
+    ganexp(*TINY, *words, cwd=tmp_path)
+    assert not [each for each in recwarn if "lr_scheduler" in str(each.message)]

@@ -292,7 +292,8 @@ def exit_code_of_signal(trainer: pl.Trainer) -> Iterator[None]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silence Lightning's warnings about intended behaviour, such as data without workers."""
+    """Silence warnings about intended behaviour: data without workers, or n_gen steps before D's first update."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before `optimizer\.step\(\)`")
         yield
