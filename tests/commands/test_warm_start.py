@@ -11,6 +11,7 @@ from ganexp.build import build_gan
 from ganexp.commands.warm_start import warm_start
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
+from ganexp.training.schedules import set_stage
 
 AVERAGED = "schedule.ema.decay=0.9"
 
@@ -65,6 +66,18 @@ def test_warm_start_of_other_shapes_is_refused_unchanged(tmp_path):
     with pytest.raises(UserError, match=r"(?s)init_from=.* discriminator of that run does not fit:.*in the checkpoint"):
         warm_start(str(run.path), gan)
     assert all(torch.equal(value, before[name]) for name, value in gan.state_dict().items())
+
+
+@pytest.mark.parametrize("average", [(), (AVERAGED,)], ids=["no average", "average"])
+@pytest.mark.parametrize(("growth", "stage"), [(("schedule/growth=progressive",), 0.0), ((), 4.0)])
+def test_warm_start_has_the_stage_of_the_new_run(tmp_path, growth, stage, average):
+    size = ("data.resolution=16", "model=progressive", "model.generator.width=2", "model.generator.max_width=4")
+    earlier, run = saved(tmp_path, *size, "schedule/growth=progressive", AVERAGED)
+    set_stage(earlier.modules(), 1, lambda step: 1.5)
+    torch.save({"state_dict": earlier.state_dict(), "ganexp": {"step": 7}}, run.best)
+    gan = build_gan(config(*TINY, *size, *growth, *average))
+    warm_start(str(run.path), gan)
+    assert {module.stage for module in gan.modules() if hasattr(module, "set_stage")} == {stage}
 
 
 @pytest.mark.parametrize("name", ["missing", "earlier/run.json"])

@@ -1,5 +1,6 @@
 """Start a training with the weights of another run."""
 
+import math
 from typing import Any
 
 from ganexp.checkpoint import differences, read_checkpoint
@@ -47,7 +48,8 @@ def warm_start(init_from: str | None, gan: GAN) -> dict[str, Any] | None:
         averages = _below(state, "averaged_generator.")
         network = {f"network.{name}": value for name, value in gan.generator.state_dict().items()}
         gan.averaged_generator.load_state_dict(averages or network)
-    set_stage(gan.modules(), 0, gan.growth)  # the loaded states contain the stage of the other run
+    # the loaded states contain the stage of the other run; without growth, all networks have full size
+    set_stage(gan.modules(), 0, gan.growth or (lambda step: math.inf))
     step = checkpoint["ganexp"]["step"]
     say(f"initial weights: {', '.join(loaded)} of {short_path(path)} at step {step:,}")
     return {"checkpoint": str(path), "step": step, "networks": loaded}

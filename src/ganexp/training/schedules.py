@@ -69,7 +69,7 @@ def set_progress(networks: Iterable[Any], progress: float, step: int, growth: Pr
     set_stage(networks, step, growth)
 
 
-def set_stage(networks: Iterable[Any], step: int, growth: ProgressiveGrowth | None) -> None:
+def set_stage(networks: Iterable[Any], step: int, growth: Callable[[int], float] | None) -> None:
     """Set the stage of the networks that grow to `growth(step)`; if `growth` is None, the stage does not change."""
     for network in networks:
         if growth is not None and hasattr(network, "set_stage"):
