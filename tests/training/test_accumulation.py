@@ -124,6 +124,55 @@ def test_batches_that_cannot_be_divided_are_refused(words, fix):
         build_gan(config(*TINY, *words))
 
 
+NORM = "model.generator.norm=batch"
+FEATURES = ("model=dcgan", "model.generator.norm_after_linear=features")
+
+
+@pytest.mark.parametrize(
+    ("words", "fix"),
+    [
+        ((NORM, "schedule.batch_size=1"), r"1 image, .* at least 2: use schedule\.batch_size=2 or more"),
+        ((NORM, "schedule.accumulate=8"), r"use schedule\.accumulate=4, or schedule\.batch_size=16 or more"),
+        ((*FEATURES, "schedule.accumulate=8"), "at least 2: use"),
+        ((NORM, "schedule.accumulate=2", "trainer.devices=4"), r"1 image on each of 4 devices, .*accumulate=1, or"),
+        (("loss=cramer", "schedule.accumulate=4"), r"2 images, .* at least 3: use schedule\.accumulate=2, or"),
+        (("loss=cramer", "schedule.batch_size=2"), r"at least 3: use schedule\.batch_size=3 or more"),
+    ],
+)
+def test_parts_with_too_few_images_are_refused(words, fix):
+    with pytest.raises(UserError, match=fix):
+        build_gan(config(*TINY, *words))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("model=mlp", "schedule.batch_size=1"),
+        ("model=mlp", "model.generator.norm=inert", "schedule.batch_size=1"),  # does not compute statistics
+        ("model=dcgan", "model.generator.norm=batch", "schedule.accumulate=8"),  # statistics over height and width
+        (NORM, "trainer.devices=8", "trainer.sync_batchnorm=true"),
+        ("loss=cramer", "schedule.batch_size=3"),
+    ],
+)
+def test_smallest_parts_that_a_run_can_use_are_accepted(words):
+    build_gan(config(*TINY, *words))
+
+
+@pytest.mark.parametrize(
+    ("words", "images"), [((*MLP, NORM, "loss=non_saturating"), 2), ((*MLP, "loss=cramer", "loss.logits=4"), 4)]
+)
+def test_batch_is_not_halved_below_the_least_number_of_images(words, images):
+    """The error then is that of the memory, and not one of the batch norm in a part with a single image."""
+    words = (*words, "schedule.joint_batch=false")
+    small = Bench(*words, f"schedule.batch_size={images}", model=())
+    with limited(images - 1), pytest.raises(torch.OutOfMemoryError):
+        small.step()
+    large = Bench(*words, f"schedule.batch_size={2 * images}", model=())
+    with limited(images):
+        large.step()
+    assert large.gan.accumulated.parts == 2
+
+
 def limited(images, affected=lambda images: True):
     """Let the discriminator run out of memory on a batch of more than `images` images if `affected(batch)` is true."""
     forward = Discriminator.forward

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from ganexp.console import count
+from ganexp.training.accumulation import least_images
 from ganexp.training.processes import total
 
 if TYPE_CHECKING:
@@ -22,6 +24,25 @@ def batch_has_equal_parts(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
         f"schedule.accumulate={parts} schedule.batch_size={batch_size}: the images of a batch cannot be divided into "
         f"{places} of equal size: use schedule.accumulate={fitting[-1]}, or a multiple of {parts * devices} as "
         "schedule.batch_size"
+    )
+
+
+def parts_have_enough_images(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that each part of a batch has as many images as batch norm and the adversarial loss need."""
+    batch_size, parts, devices = cfg.schedule.batch_size, cfg.schedule.accumulate, total(cfg.trainer)
+    is_synchronised = cfg.trainer.sync_batchnorm and devices > 1
+    least = least_images(gan.networks, gan.objective, is_synchronised)
+    images = batch_size // (parts * devices)
+    if images >= least or not images:  # `batch_has_equal_parts` refuses parts without images
+        return
+    per_device = batch_size // devices
+    fitting = [number for number in range(1, parts) if per_device % number == 0 and per_device // number >= least]
+    fewer_parts = f"schedule.accumulate={fitting[-1]}, or " if fitting else ""
+    places = "" if devices == 1 else f" on each of {devices} devices"
+    yield (
+        f"schedule.batch_size={batch_size} schedule.accumulate={parts}: each part of a batch has "
+        f"{count(images, 'image')}{places}, but the batch norm or the loss of this run needs "
+        f"at least {least}: use {fewer_parts}schedule.batch_size={least * parts * devices} or more"
     )
 
 
@@ -45,4 +66,4 @@ def pairs_have_one_class(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
         )
 
 
-RULES = (batch_has_equal_parts, parts_are_not_recorded, pairs_have_one_class)
+RULES = (batch_has_equal_parts, parts_have_enough_images, parts_are_not_recorded, pairs_have_one_class)

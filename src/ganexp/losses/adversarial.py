@@ -10,6 +10,8 @@ Outputs are logits (N,) unless the class states another shape. In formulas, D is
 real image and z a latent; in formulas with a logarithm, D(x) = sigmoid(logit).
 If each generated image is compared with the real image at the same place of the batch, `pairs_images` is True; in
 a conditional GAN, the two must then have the same class.
+If the loss compares outputs with each other, `least_images` is the smallest number of images that it needs in a part of
+a batch; it is 1 unless the class sets it.
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
 D classifies an image as real if its logit is above the class attribute `boundary`, which is 0 unless the class sets it.
 `boundary` is None if the critic does not classify images.

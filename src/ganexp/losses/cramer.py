@@ -29,6 +29,7 @@ class Cramer:
     """
 
     generator_needs_real = True
+    least_images = 3  # the losses compare an image with those one and two places before it
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the means of -f(x) and f(G(z))."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ganexp.console import say
 from ganexp.data.stream import Batch as RealBatch
 from ganexp.errors import UserError, first_line
+from ganexp.losses.objective import Objective
 from ganexp.training import processes
 from ganexp.training.cuda_graphs import Compute, Results
 from ganexp.training.update_batches import UpdateBatches
@@ -42,12 +43,13 @@ class AccumulatedUpdates:
     """
 
     def __init__(
-        self, networks: nn.ModuleDict, objective: nn.Module, batches: UpdateBatches, parts: int, on_oom: OnOom
+        self, networks: nn.ModuleDict, objective: Objective, batches: UpdateBatches, parts: int, on_oom: OnOom
     ) -> None:
         self.networks, self.batches, self.parts = networks, batches, parts
         self._configured_parts, self._may_halve = parts, on_oom == "halve"
         self.on_halved: Callable[[Mapping[str, Any]], None] = lambda facts: None
         self._state = _State([networks, objective])
+        self._least_images = least_images(networks, objective)
 
     def __call__(self, compute: Compute, phase: Backward, real: RealBatch) -> Results:
         """Compute the gradients of the phase's network, and return the means of the results over the parts.
@@ -79,7 +81,8 @@ class AccumulatedUpdates:
         afterwards the shared images already exist, in parts of the old size.
         """
         is_first = self._may_halve and self.parts == self._configured_parts and processes.count() == 1
-        return is_first and len(real.images) % (2 * self.parts) == 0 and not self.batches.has_shared_fakes
+        size, rest = divmod(len(real.images), 2 * self.parts)
+        return is_first and not rest and size >= self._least_images and not self.batches.has_shared_fakes
 
     def _halve(self, phase: Backward, real: RealBatch) -> None:
         """Restore what the failed update has changed, and double the number of parts."""
@@ -130,6 +133,22 @@ class AccumulatedUpdates:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the number of parts. A number that was doubled after the checkpoint was saved stays doubled."""
         self.parts = max(self.parts, state.get("accumulate", 1))
+
+
+def least_images(networks: nn.ModuleDict, objective: Objective, norm_is_synchronised: bool = False) -> int:
+    """Return the smallest number of images that a part of a batch may have.
+
+    Batch norm of vectors needs two images, because it divides by the deviation over the images. An adversarial loss
+    that needs more than one image has the class attribute `least_images`.
+
+    Args:
+        networks: all networks by name.
+        objective: the objective.
+        norm_is_synchronised: whether batch norm uses the images of several devices.
+    """
+    norms = [layer for layer in networks.modules() if isinstance(layer, nn.BatchNorm1d)]
+    needs_two = any(getattr(norm, "needs_separate_batches", True) for norm in norms) and not norm_is_synchronised
+    return max(2 if needs_two else 1, getattr(objective.adversarial, "least_images", 1))
 
 
 def out_of_memory(error: torch.OutOfMemoryError, batch_size: int, parts: int) -> UserError:
