@@ -9,6 +9,7 @@ from helpers.runs import make_run, save_evaluated, template
 from ganexp.commands.report import report
 from ganexp.report.bundle import bundle
 from ganexp.report.collect import collect
+from ganexp.report.finding import finding
 from ganexp.report.report import Report
 from ganexp.report.run import read_run
 from ganexp.report.tables import as_csv, as_markdown
@@ -72,8 +73,25 @@ def test_scores_of_training_stay_if_a_run_is_not_evaluated(evaluated):
     (evaluated / "hinge" / "seed-1" / "scores.json").unlink()
     content = content_of(evaluated)
     assert {"fid_classifier best", "fid_classifier last", "fid_classifier evaluated"} <= set(titles(content.preferred))
-    (cell,) = [cell for column, cell in content.rows[1].cells.items() if column.title == "fid_classifier evaluated"]
-    assert cell.n == 2
+    cells = {row.configuration.label: row.cells for row in content.rows}["loss=hinge"]
+    assert [cell.n for column, cell in cells.items() if column.title == "fid_classifier evaluated"] == [2]
+
+
+@pytest.mark.parametrize("missing", [(["hinge"], 1), (["wgan_gp"], 2), (["hinge", "wgan_gp"], 2)])
+def test_chosen_seeds_do_not_decide_the_main_score(evaluated, missing):
+    """The evaluated scores favour WGAN-GP, but not every run has them; those of the training favour hinge."""
+    losses, count = missing
+    for loss in losses:
+        for seed in range(count):
+            (evaluated / loss / f"seed-{seed}" / "scores.json").unlink()
+    content = content_of(evaluated)
+    assert content.main.title == "fid_classifier last"
+    assert content.rows[0].configuration.label == "loss=hinge"
+    assert "By the mean fid_classifier (last evaluation), loss=hinge is better" in finding(content)
+    (tests,) = {each.tests for each in content.comparisons if each.column.is_evaluated}
+    assert tests > 1  # the evaluated scores are not the declared family
+    heads = [" ".join(str(column.header).split()) for column in score_table(content, 200).columns]
+    assert heads[2] == "fid_classifier last"
 
 
 def test_evaluations_of_two_protocols_share_no_column(evaluated):

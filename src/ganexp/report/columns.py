@@ -49,6 +49,11 @@ class Column:
         """Return whether the scores are those of `ganexp evaluate`."""
         return self.evaluation not in SHOWN_EVALUATIONS
 
+    def coverage(self, configurations: Iterable[Configuration]) -> tuple[int, int]:
+        """Return how many of `configurations`, and how many of their counted runs, have this score."""
+        counts = [len(self.values(configuration)) for configuration in configurations]
+        return sum(map(bool, counts)), sum(counts)
+
     def values(self, configuration: Configuration) -> dict[Hashable, float]:
         """Return the scores that the counted runs of `configuration` have in this column; the keys are the seeds."""
         scores = {run.seed: run.scores_under(self.evaluation, self.protocol) for run in configuration.counted}

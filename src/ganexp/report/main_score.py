@@ -33,16 +33,13 @@ def main_column(
     """Return the column by which to rank configurations; None if all columns are of the best evaluation.
 
     The best evaluation is not used, because it was chosen by its score. The column has the first score of `score_info`,
-    or another score if there is no such column. Of several columns, the one that most configurations have is returned.
+    or another score if there is no such column. Of several columns, the one that most configurations have is returned,
+    and of these, the one that most runs have.
     """
     unselected = [column for column in columns if column.evaluation != BEST]
     main = next(iter(score_info), None)
     candidates = [column for column in unselected if column.score == main] or unselected
-    return max(
-        candidates,
-        key=lambda column: sum(bool(column.values(configuration)) for configuration in configurations),
-        default=None,
-    )
+    return max(candidates, key=lambda column: column.coverage(configurations), default=None)
 
 
 def sort_by_score(configurations: Sequence[Configuration], column: Column | None) -> list[Configuration]:

@@ -78,7 +78,7 @@ def _layout(report: Report, width: int) -> tuple[list[Column], int]:
     longest = max((len(row.configuration.label) for row in rows), default=0)
     used = 1 + BORDER + BORDER + max([len("seeds"), *(len(_seeds(row)) for row in rows)])
     shown: list[Column] = []
-    for column in sorted(report.unselected, key=lambda column: -_coverage(report, column)):
+    for column in sorted(report.unselected, key=lambda column: column.coverage(report.configurations), reverse=True):
         cells = [_scores(row, [column])[0] for row in rows]
         needed = BORDER + max(map(len, [*_heading(column).split("\n"), *cells]))
         if shown and min(width, MAX_WIDTH) - used - needed < min(longest, MIN_LABEL):
@@ -86,11 +86,6 @@ def _layout(report: Report, width: int) -> tuple[list[Column], int]:
         shown.append(column)
         used += needed
     return shown, max(width - used, MIN_LABEL)
-
-
-def _coverage(report: Report, column: Column) -> int:
-    """Return the number of configurations that have the score of a column. This number decides the order of columns."""
-    return sum(bool(column.values(configuration)) for configuration in report.configurations)
 
 
 def _heading(column: Column) -> str:
