@@ -1,5 +1,6 @@
 """Curves: their panels, and the mark at the best point of each score, whether lower or higher values are better."""
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -87,6 +88,20 @@ def test_losses_are_means_below_an_axis_of_epochs():
 @pytest.mark.parametrize(("steps", "expected"), [([0], 0), ([], None)])
 def test_best_point_of_few_points(steps, expected):
     assert best_point(steps, [1.0] * len(steps), True) == expected
+
+
+@pytest.mark.parametrize("higher_is_better", [True, False])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_best_point_is_finite(higher_is_better, place):
+    values = [3.0, 3.0, 3.0]
+    values[place] = math.nan
+    assert best_point([10, 20, 30], values, higher_is_better) == (1 if place == 0 else 0)
+    assert best_point([0, 10], [3.0, math.nan], higher_is_better) == 0
+    assert best_point([0, 10], [math.nan, math.inf], higher_is_better) is None
+    figure = plot_curves(
+        [{"step": 10 * step, "score/fid_x": value} for step, value in enumerate(values)], {"fid_x": LOWER}, ""
+    )
+    assert figure.axes[1].get_yscale() == "log"
 
 
 @pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (3, 1, 3), (4, 2, 2), (5, 2, 3), (7, 3, 3)])

@@ -106,6 +106,19 @@ def test_evaluations_of_two_protocols_share_no_column(evaluated):
     )
 
 
+def test_evaluated_score_that_is_not_finite_has_a_warning(evaluated):
+    run = evaluated / "wgan_gp" / "seed-0"
+    save_evaluated(run, float("nan"))
+    assert (
+        "not finite in scores.json, so not included in means: fid_classifier, fid_classifier_test"
+        in read_run(run, "run").warnings
+    )
+    verdicts = {each.column.title: each.verdict for each in content_of(evaluated).comparisons}
+    assert {text for title, text in verdicts.items() if title.endswith("evaluated")} <= {
+        f"no verdict: of {place}, 1 of 3 seeds had no finite score" for place in ("first", "second")
+    }
+
+
 def test_another_extractor_needs_no_letters(evaluated):
     for run in evaluated.glob("*/seed-*"):
         protocol = {"extractor": "inception", "id": "inception"}

@@ -1,5 +1,8 @@
 """The claims in the head of a report, the LaTeX table, and the labels with overrides that users typed."""
 
+import json
+import math
+
 import pytest
 from helpers.runs import make_run, save_evaluated, template
 
@@ -147,6 +150,37 @@ def test_configuration_that_is_worse_may_have_seeds_that_ended_early(tmp_path, h
     text = finding(two_losses(tmp_path, hinge, wgan_gp, ((20.0, 20.1, 20.3), (30.0, 30.2, 30.3))))
     assert "loss=hinge is better than loss=wgan_gp" in text
     assert text.endswith(" 1 of 4 seeds ended early in loss=wgan_gp (failed, died or pruned).")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, None])
+def test_no_configuration_is_better_by_the_seeds_with_a_score(tmp_path, hinge, wgan_gp, value):
+    """One finished run of the better loss has a score that is not finite, or no score at all (None)."""
+    two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3, 30.2), (20.0, 20.2, 20.3, 20.1)))
+    file = tmp_path / "wgan_gp" / "0" / "run.json"
+    metadata = json.loads(file.read_text())
+    del metadata["scores"]["last"]["fid_classifier"]
+    if value is not None:
+        metadata["scores"]["last"]["fid_classifier"] = value
+    file.write_text(json.dumps(metadata))
+    content = content_of(tmp_path)
+    assert finding(content) == (
+        "loss=wgan_gp has the best mean fid_classifier (last evaluation) of its finished seeds, but there is no "
+        "verdict on loss=hinge, because seeds had no finite score. 1 of 4 seeds had no finite score in loss=wgan_gp."
+    )
+    verdicts = {each.column.title: each.verdict for each in content.comparisons}
+    assert verdicts["fid_classifier last"] == "no verdict: of first, 1 of 4 seeds had no finite score"
+    assert verdicts["fid_classifier best"] == "first is better"
+    assert best_score(content).endswith("(95 % interval over 3 seeds, 1 of 4 seeds had no finite score), loss=wgan_gp")
+    rows = [line for line in as_latex(content).splitlines() if line.startswith("loss=")]
+    assert [row.count(r"\mathbf") for row in rows] == [1, 0]  # the Inception Score of all seeds, but not this FID
+    (run,) = [run for run in content.runs if run.path == file.parent]
+    warning = "not finite at the last evaluation, so not included in means: fid_classifier"
+    assert (warning in run.warnings) == (value is not None)
+
+
+def test_latex_table_has_no_bold_mean_of_the_seeds_that_finished(tmp_path, hinge, wgan_gp):
+    losses_of_six_seeds(tmp_path, hinge, wgan_gp, "failed")
+    assert r"\mathbf" not in as_latex(content_of(tmp_path))
 
 
 def test_head_names_dataset_and_best_mean(tmp_path, hinge, wgan_gp):

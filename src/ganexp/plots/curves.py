@@ -154,18 +154,20 @@ def plot_score(axes: Axes, points: Points, name: str, info: Mapping[str, Any]) -
         label = f"best {values[best]:.4g} at {steps[best]:,}"
         axes.plot(steps[best], values[best], "k*", markersize=11, label=label)
         axes.legend()
-    if info.get("plot_scale") == "log" and min(values) > 0:
-        _set_log_scale(axes, values)
+    finite = [value for value in values if math.isfinite(value)]
+    if info.get("plot_scale") == "log" and finite and min(finite) > 0:
+        _set_log_scale(axes, finite)
 
 
 def best_point(steps: Sequence[int], values: Sequence[float], higher_is_better: bool | None) -> int | None:
-    """Return the index of the best value after step 0, or at step 0 if there is no later value.
+    """Return the index of the best finite value after step 0, or at step 0 if there is no later one.
 
-    Return None if there are no values, or if it is not known which direction is better.
+    Return None if no value is finite, or if it is not known which direction is better.
     """
-    if higher_is_better is None or not values:
+    finite = [index for index, value in enumerate(values) if math.isfinite(value)]
+    if higher_is_better is None or not finite:
         return None
-    trained = [index for index, step in enumerate(steps) if step > 0] or [0]
+    trained = [index for index in finite if steps[index] > 0] or finite
     return (max if higher_is_better else min)(trained, key=lambda index: values[index])
 
 

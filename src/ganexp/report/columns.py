@@ -54,6 +54,16 @@ class Column:
         counts = [len(self.values(configuration)) for configuration in configurations]
         return sum(map(bool, counts)), sum(counts)
 
+    def lacking(self, configuration: Configuration) -> str:
+        """Return how many seeds had no finite score under any protocol, if others have a value here; otherwise ""."""
+        runs = configuration.counted
+        missing = sum(all(self.score not in scores for scores in run.all_scores(self.evaluation)) for run in runs)
+        return f"{missing} of {len(runs)} seeds had no finite score" if missing and self.values(configuration) else ""
+
+    def doubts(self, configuration: Configuration) -> str:
+        """Return why the scores of `configuration` may be those of its better seeds, as text; "" if they are not."""
+        return " and ".join(filter(None, [configuration.ended_early, self.lacking(configuration)]))
+
     def values(self, configuration: Configuration) -> dict[Hashable, float]:
         """Return the scores that the counted runs of `configuration` have in this column; the keys are the seeds."""
         scores = {run.seed: run.scores_under(self.evaluation, self.protocol) for run in configuration.counted}

@@ -38,8 +38,8 @@ class Comparison:
 
     @property
     def is_separable(self) -> bool:
-        """Return whether the test is significant, and no seeds of what it favours ended early."""
-        return self.is_significant and not self._ended_early
+        """Return whether the test is significant, and what it favours has a score for every seed."""
+        return self.is_significant and not self._doubts
 
     @property
     def is_significant(self) -> bool:
@@ -63,10 +63,10 @@ class Comparison:
         return {place: both[place]}
 
     @property
-    def _ended_early(self) -> str:
-        """Return how many seeds of the favoured configurations ended early, as text; "" if none did."""
-        early = {place: configuration.ended_early for place, configuration in self._favoured.items()}
-        return " and ".join(f"of {place}, {text}" for place, text in early.items() if text)
+    def _doubts(self) -> str:
+        """Return how many seeds of the favoured configurations lack a score, as text; "" if none do."""
+        doubts = {place: self.column.doubts(configuration) for place, configuration in self._favoured.items()}
+        return " and ".join(f"of {place}, {text}" for place, text in doubts.items() if text)
 
     @property
     def _excludes_zero(self) -> bool:
@@ -79,8 +79,8 @@ class Comparison:
         if not self.is_significant:
             correction = f" (Holm, {self.tests} comparisons)" if self._excludes_zero else ""
             return f"not separable at {self._sample_sizes}{correction}"
-        if self._ended_early:
-            return f"no verdict: {self._ended_early}"
+        if self._doubts:
+            return f"no verdict: {self._doubts}"
         if self.column.info.higher_is_better is None:
             return "first is higher" if self.difference.mean > 0 else "first is lower"
         (place,) = self._favoured

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganexp.report.score_info import ScoreInfo, read_score_info
-from ganexp.report.values import as_dict, flatten, is_number, plain
+from ganexp.report.values import as_dict, flatten, is_number, not_numbers, plain
 
 EVALUATED = "evaluated"
 FILES = "scores*.json"  # in a run directory: scores.json, or scores-EXTRACTOR.json for other extractors
@@ -71,6 +71,8 @@ def read_evaluated(directory: Path, metadata: Mapping[str, Any]) -> tuple[list[E
             warnings.append(f"{name} is older than the end of the training, and is not shown: evaluate the run again")
         else:
             found.append(_evaluated(name, record))
+            if names := not_numbers(record.get("scores")):
+                warnings.append(f"not finite in {name}, so not included in means: {names}")
     return [evaluated for evaluated in found if evaluated.scores], warnings
 
 

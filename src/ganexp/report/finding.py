@@ -9,6 +9,7 @@ from ganexp.report.report import Report, Row
 from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.statistics import LEVEL_TEXT
 
+EARLY, LACKING = "ended early", "had no finite score"  # doubts about a verdict, as columns.py words them
 MAX_NAMES = 4  # configurations that the sentence names
 MAX_SETTINGS = 6  # settings that a sentence names
 
@@ -30,22 +31,24 @@ def best_score(report: Report) -> str:
         return ""
     cell = ranked[0].cells[report.main]
     seeds = "one seed" if cell.n == 1 else f"{LEVEL_TEXT} interval over {cell.n} seeds"
-    seeds = ", ".join(filter(None, [seeds, ranked[0].configuration.ended_early]))
+    seeds = ", ".join(filter(None, [seeds, report.main.doubts(ranked[0].configuration)]))
     return f"Best mean {report.main.phrase}: {mean_and_half(cell, cell.n)} ({seeds}), {ranked[0].configuration.label}"
 
 
 def finding(report: Report) -> str:
-    """Return which configurations are worse than the best one by the main score, and how many seeds ended early."""
-    return " ".join(filter(None, [_claim(report), _ended_early(report)]))
+    """Return which configurations are worse than the best one by the main score, and how many seeds lack a score."""
+    early = [(each.ended_early, each) for each in report.configurations]
+    lacking = [(report.main.lacking(each), each) for each in report.configurations] if report.main else []
+    doubts = [_told(early, EARLY, " (failed, died or pruned)"), _told(lacking, LACKING)]
+    return " ".join(filter(None, [_claim(report), *doubts]))
 
 
-def _ended_early(report: Report) -> str:
-    """Return one sentence on the configurations with seeds that ended early; "" if there are none."""
-    found = [configuration for configuration in report.configurations if configuration.ended_early]
+def _told(texts: Sequence[tuple[str, Configuration]], doubt: str, remark: str = "") -> str:
+    """Return one sentence on the configurations that have a text; "" if there are none."""
+    found = [f"{text} in {configuration.label}" for text, configuration in texts if text]
     if len(found) > MAX_NAMES:
-        return f"In {len(found)} configurations, seeds ended early (failed, died or pruned)."
-    listed = _listed([f"{each.ended_early} in {each.label}" for each in found])
-    return f"{listed} (failed, died or pruned)." if listed else ""
+        return f"In {len(found)} configurations, seeds {doubt}{remark}."
+    return f"{_listed(found)}{remark}." if found else ""
 
 
 def _claim(report: Report) -> str:
@@ -81,12 +84,14 @@ def _ranking(first: Configuration, report: Report, name: str) -> str:
         names, test = _tested(beaten, len(against))
         parts.append(f"By the mean {name}, {first.label} is better than {names} ({test})")
     else:
-        parts.append(f"{first.label} has the best mean {name}{' of its finished seeds' if first.ended_early else ''}")
+        is_partial = report.main is not None and report.main.doubts(first)
+        parts.append(f"{first.label} has the best mean {name}{' of its finished seeds' if is_partial else ''}")
     if reverse:
         names, test = _tested(reverse, len(against))
         parts.append(f"on the seeds that both have, {names} {'is' if len(reverse) == 1 else 'are'} better ({test})")
     if undecided:
-        parts.append(f"there is no verdict on {_names(undecided, len(against))}, because seeds ended early")
+        doubts = [doubt for doubt in (EARLY, LACKING) if any(doubt in each.verdict for _, each in against)]
+        parts.append(f"there is no verdict on {_names(undecided, len(against))}, because seeds {' or '.join(doubts)}")
     if similar:
         parts.append(f"its difference from {_names(similar, len(against))} is not significant")
     if untested:

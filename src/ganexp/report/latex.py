@@ -17,6 +17,7 @@ ESCAPES = {ord(char): f"\\{char}" for char in "&%$#_{}"} | {
 }
 ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "": ""}
 HEAD = """% The best mean of a column is bold, even if it is not significantly better: see the comparisons.
+% No mean is bold if seeds of the configuration with the best one ended early or had no finite score.
 % The table needs \\usepackage{booktabs}.
 """
 NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interval over $n$ seeds (Student's $t$).}}"
@@ -25,7 +26,7 @@ NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interv
 def as_latex(report: Report) -> str:
     """Return a table of the scores of `ganexp evaluate` or of the last evaluation, with a row for each configuration.
 
-    The best mean of a column is bold.
+    The best mean of a column is bold, unless seeds of its configuration ended early or had no finite score.
     """
     columns = report.unselected
     heads = ["configuration", "$n$", *(_head(column) for column in columns)]
@@ -45,11 +46,17 @@ def _head(column: Column) -> str:
 
 
 def _best_mean(report: Report, column: Column) -> float | None:
-    """Return the best mean of a column; None if the better direction is unknown, or if fewer than two means exist."""
+    """Return the mean of a column to print in bold.
+
+    Return None if the better direction is unknown, if fewer than two means exist, or if a configuration with the best
+    mean has seeds without a score.
+    """
     means = [mean for row in report.rows if (mean := row.cells[column].mean) is not None]
     if column.info.higher_is_better is None or len(means) < 2:
         return None
-    return max(means) if column.info.higher_is_better else min(means)
+    best = (max if column.info.higher_is_better else min)(means)
+    doubtful = any(column.doubts(row.configuration) for row in report.rows if row.cells[column].mean == best)
+    return None if doubtful else best
 
 
 def _cell(summary: Summary, counted: int, best: float | None) -> str:

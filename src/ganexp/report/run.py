@@ -14,7 +14,7 @@ from ganexp.report.evaluated import UNKNOWN_PROTOCOL, Evaluated, read_evaluated
 from ganexp.report.score_info import ScoreInfo, read_score_info
 from ganexp.report.settings import IMAGE_PATHS, read_config, select_settings
 from ganexp.report.untrained import untrained_remark
-from ganexp.report.values import as_dict, as_list, flatten, is_number, plain
+from ganexp.report.values import as_dict, as_list, flatten, is_number, not_numbers, plain
 from ganexp.runs.links import refuse_links
 from ganexp.runs.process import DIED, current_status
 from ganexp.runs.run_directory import RunDirectory
@@ -134,6 +134,10 @@ class Run:
         of_evaluation = [each for each in self.evaluated if each.evaluation == evaluation]
         return next((each.scores for each in of_evaluation if each.protocol_id == protocol), {})
 
+    def all_scores(self, evaluation: str) -> list[dict[str, float]]:
+        """Return the scores of an evaluation under each protocol."""
+        return [self.scores_under(evaluation, each.protocol_id) for each in (self, *self.evaluated)]
+
 
 def _quoted(arguments: list[str]) -> str:
     """Return the command of ganexp with `arguments` as one line for a shell."""
@@ -198,6 +202,9 @@ def _warnings(run: Run) -> list[str]:
         warnings.append(by_status[run.status])
     elif run.status == "finished" and run.curves and is_number(planned) and run.last_step < planned:
         warnings.append(f"shorter than planned: {progress}")
+    for evaluation in ("last", "best"):
+        if names := not_numbers(as_dict(run.metadata.get("scores")).get(evaluation)):
+            warnings.append(f"not finite at the {evaluation} evaluation, so not included in means: {names}")
     if run.untrained_remark:
         warnings.append(run.untrained_remark)
     warnings += [

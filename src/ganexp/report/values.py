@@ -21,6 +21,11 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < MAX_NUMBER
 
 
+def not_numbers(scores: Any) -> str:
+    """Return the names of the entries of `scores` that are not numbers (see `is_number`), as text."""
+    return plain(", ".join(plain(name) for name, value in as_dict(scores).items() if not is_number(value)))
+
+
 def as_dict(value: Any) -> dict[Any, Any]:
     """Return `value` if it is a dictionary, and otherwise an empty dictionary."""
     return value if isinstance(value, dict) else {}
