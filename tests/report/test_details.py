@@ -2,6 +2,7 @@
 
 import shlex
 
+import pytest
 from helpers.runs import make_run
 
 from ganexp.report.collect import collect
@@ -53,6 +54,22 @@ def test_commands_can_be_copied_into_a_shell(tmp_path, hinge):
     assert (commands["default"], commands["other"]) == ({"command": "ganexp"}, {})
     for label in ("typed", "swept/own-conf-0", "swept/own-conf-1"):
         assert set(commands[label]) == {"command"}
+
+
+@pytest.mark.parametrize("typed", [["schedule.steps=500"], ["schedule.epochs=2"], ["+schedule.epochs=2"], []])
+def test_command_of_a_lengthened_job_has_its_length(tmp_path, hinge, typed):
+    (tmp_path / "sweep.json").write_text("{}")
+    make_run(tmp_path / "job", hinge, overrides=["loss=hinge", *typed], resumed=["2026-01-02T00:00:00+00:00"])
+    command = details_by_label(tmp_path)["job"].commands["this run alone"]
+    assert command == "ganexp loss=hinge schedule.steps=1000"
+
+
+def test_command_of_a_job_keeps_the_typed_length(tmp_path, hinge):
+    (tmp_path / "sweep.json").write_text("{}")
+    text = hinge.replace("  epochs: null", "  epochs: 2", 1)
+    make_run(tmp_path / "job", text, overrides=["schedule.epochs=2", "loss=hinge"], resumed=["2026-01-02"])
+    command = details_by_label(tmp_path)["job"].commands["this run alone"]
+    assert command == "ganexp schedule.epochs=2 loss=hinge"
 
 
 def test_details_name_configuration_seed_and_command(outputs):

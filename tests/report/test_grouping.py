@@ -66,6 +66,14 @@ def test_label_has_the_steps_that_an_option_hides(tmp_path, hinge, wgan_gp):
     assert "schedule.steps" not in content.unlabelled_settings
 
 
+def test_label_has_the_length_after_a_resume(tmp_path, hinge):
+    """The first run was typed with 2 epochs and lengthened to 1000 steps, which config.yaml alone records."""
+    shorter = hinge.replace("steps: 1000", "steps: 600").replace("  epochs: null", "  epochs: 2", 1)
+    for name, text in (("longer", hinge), ("other", shorter)):
+        make_run(tmp_path / name, text, overrides=["schedule.epochs=2"])
+    assert labels(tmp_path) == ["schedule.steps=1000", "schedule.steps=600"]
+
+
 def test_columns_leave_out_settings_that_labels_tell(tmp_path, hinge, wgan_gp):
     for name, text, loss in (("a", hinge, "hinge"), ("b", wgan_gp, "wgan_gp")):
         make_run(tmp_path / name, text, groups={"loss": loss})

@@ -109,8 +109,7 @@ def _extend(drafts: Sequence[_Draft], key: Hashable) -> None:
 
 def _typed(configuration: Configuration) -> dict[str, str]:
     """Return the key and the value, as typed, of each override of a configuration's first run."""
-    overrides = configuration.runs[0].metadata.get("overrides")
-    parts = [plain(each).lstrip("+").partition("=") for each in (overrides if isinstance(overrides, list) else [])]
+    parts = [plain(each).lstrip("+").partition("=") for each in configuration.runs[0].overrides]
     return {key: value for key, _, value in parts if is_setting(key) or key in TYPED_LENGTHS}
 
 

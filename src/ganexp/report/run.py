@@ -41,6 +41,7 @@ class Run:
         evaluated: the scores of `ganexp evaluate`.
         score_info: the information about the scores in run.json; the keys are the names of the scores.
         protocol: the settings under which the scores were measured during training; the keys are dotted.
+        overrides: the overrides that were typed, with the length that the run has now.
         image_path: the path of the images in the config; "" if the dataset has no path.
         curves: curves of losses, scores and mean logits.
         warnings: reasons not to trust the run's scores.
@@ -57,6 +58,7 @@ class Run:
     evaluated: list[Evaluated] = field(default_factory=list)
     score_info: dict[str, ScoreInfo] = field(default_factory=dict)
     protocol: dict[str, Any] = field(default_factory=dict)
+    overrides: list[str] = field(default_factory=list)
     image_path: str = ""
     curves: list[Curve] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -89,9 +91,8 @@ class Run:
 
         The result is also "" if the sweep had --config-dir, because the overrides of the job lack this directory.
         """
-        typed, overrides = (as_list(self.metadata.get(key)) for key in ("command", "overrides"))
-        has_folder = any(str(word).startswith(("--config-dir", "-cd")) for word in typed)
-        return _quoted(overrides) if SweepDirectory(self.path.parent).file.is_file() and not has_folder else ""
+        has_folder = any(word.startswith(("--config-dir", "-cd")) for word in as_list(self.metadata.get("command")))
+        return _quoted(self.overrides) if SweepDirectory(self.path.parent).file.is_file() and not has_folder else ""
 
     @property
     def last_step(self) -> float:
@@ -174,12 +175,23 @@ def _read(directory: RunDirectory, label: str) -> Run:
         evaluated=evaluated,
         score_info=read_score_info(metadata.get("score_info")),
         protocol={key: value for key, value in flatten(metadata.get("protocol")) if value is not None},
+        overrides=_overrides(metadata, config),
         image_path=next((str(config[key]) for key in IMAGE_PATHS if key in config), ""),
         curves=curves,
         warnings=curve_warnings + evaluated_warnings,
     )
     run.warnings += _warnings(run)
     return run
+
+
+def _overrides(metadata: dict[Any, Any], config: dict[str, Any]) -> list[str]:
+    """Return the overrides of a run with its present number of steps, which `ganexp resume` may have changed."""
+    steps, overrides = config.get("schedule.steps"), as_list(metadata.get("overrides"))
+    if steps is None or "schedule.epochs" in config or "schedule.max_d_steps" in config:
+        return overrides  # the length is typed in another unit, so it was not changed
+    length, keys = f"schedule.steps={steps}", ("schedule.steps", "schedule.epochs")
+    current = [length if each.lstrip("+").partition("=")[0] in keys else each for each in overrides]
+    return [*current, length] if metadata.get("resumed") and length not in current else current
 
 
 def _numbers(node: Any) -> dict[str, float]:
