@@ -56,6 +56,26 @@ def test_page_names_protocols_and_what_differs(tmp_path, hinge):
     assert "samples = 500" in page
 
 
+def test_protocol_names_the_values_of_all_runs(tmp_path, hinge):
+    """The weights and a number are no part of the protocol's id; the runs of each id have several values."""
+    for seed, (name, weights, seen) in enumerate(
+        (("a", "raw", 0.51234567), ("a", "averaged (EMA)", 0.5), ("a", "raw", 0.5), ("b", "raw", 0.5))
+    ):
+        protocol = {"samples": 100, "weights": weights, "seen": seen, "id": name}
+        run = make_run(tmp_path / name / str(seed), hinge, seed, protocol=protocol)
+        save_evaluated(run, 3.0, protocol={"weights": weights, "id": "evaluated"})
+    content = Report.from_runs(collect([tmp_path / "a"]))
+    assert content.common_protocols()[:2] == [
+        "Scores of ganexp evaluate: weights=raw or averaged (EMA).",
+        "Scores of the training: samples=100, weights=raw or averaged (EMA), seen=0.512346 or 0.5.",
+    ]
+    notes = {note.letter: note.values for note in Report.from_runs(collect([tmp_path])).protocol_notes()}
+    assert notes == {
+        "A": {"weights": "raw or averaged (EMA)", "seen": "0.512346 or 0.5"},
+        "B": {"weights": "raw", "seen": "0.5"},
+    }
+
+
 def test_chart_offers_scores_first_in_their_recorded_order(outputs):
     data = chart_data(Report.from_runs(collect([outputs])))
     names = list(data["quantities"])

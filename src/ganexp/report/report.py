@@ -1,6 +1,5 @@
 """The content of a report, independent of its format as a table or a page."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +13,7 @@ from ganexp.report.few_samples import few_samples
 from ganexp.report.grouping import Configuration, differing_keys, group_runs
 from ganexp.report.labels import is_in_labels, set_labels
 from ganexp.report.main_score import best_run, is_declared, main_column, main_score_first, sort_by_score
+from ganexp.report.protocols import protocols_of, short
 from ganexp.report.run import Run
 from ganexp.report.score_info import ScoreInfo, merge_score_info
 from ganexp.report.scoring_devices import scoring_devices
@@ -51,7 +51,6 @@ BEST_ONLY_TEXT = (
     "the best mean (the lowest mean, if it is not known which direction is better)."
 )
 MAX_LISTED = 6  # configurations in a sentence
-LONG_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
 UNKNOWN_PROTOCOL_TEXT = (
     "These runs do not record their protocol (extractor, reference images, number of samples). They are compared on "
     "the assumption that they share one protocol."
@@ -227,27 +226,26 @@ class Report:
 
     def protocol_notes(self) -> list[ProtocolNote]:
         """Return how the protocols differ; empty if all runs share one protocol."""
-        protocols = {run.protocol_id: run.protocol for run in self.runs}
-        protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
-        protocols = {name: protocol for name, protocol in protocols.items() if name in self.letters}
-        known = [protocol for name, protocol in protocols.items() if name != UNKNOWN_PROTOCOL]
+        protocols = protocols_of(self.runs)
+        known = [protocols[name] for name in self.letters if name != UNKNOWN_PROTOCOL]
         keys = [key for key in differing_keys(known) if key != "id"]
         notes = []
         for name, letter in self.letters.items():
-            values = {key: _short(protocols[name].get(key, "-")) for key in keys} if name != UNKNOWN_PROTOCOL else {}
+            values = {key: short(protocols[name].get(key, "-")) for key in keys} if name != UNKNOWN_PROTOCOL else {}
             notes.append(ProtocolNote(letter, values or {"protocol": "not recorded"}))
         return notes
 
     def common_protocols(self) -> list[str]:
         """Return sentences on protocols without letters, scores with too few samples, and the devices of the scores."""
-        protocols = {run.protocol_id: run.protocol for run in self.runs}
-        protocols |= {each.protocol_id: each.protocol for run in self.runs for each in run.evaluated}
+        protocols = protocols_of(self.runs)
         names = {column.protocol: column.is_evaluated for column in self.columns if not column.letter}
         sentences = []
         for protocol, is_evaluated in names.items():
-            values = {key: value for key, value in protocols[protocol].items() if key != "id" and "sha256" not in key}
+            values = {
+                key: value for key, value in protocols.get(protocol, {}).items() if key != "id" and "sha256" not in key
+            }
             of = "ganexp evaluate" if is_evaluated else "the training"
-            listed = ", ".join(f"{key}={_short(value)}" for key, value in values.items())
+            listed = ", ".join(f"{key}={short(value)}" for key, value in values.items())
             sentences.append(f"Scores of {of}: {listed}." if listed else "")
         return [*filter(None, sentences), *few_samples(self.columns, protocols), *scoring_devices(self.runs)]
 
@@ -262,11 +260,6 @@ class Report:
             "The better direction is not recorded": names[""],
         }
         return " ".join(f"{text}: {', '.join(scores)}." for text, scores in sentences.items() if scores)
-
-
-def _short(value: object) -> str:
-    """Return a value of a protocol as text, with digests shortened to eight digits, and numbers to six."""
-    return f"{value:.6g}" if isinstance(value, float) else LONG_DIGEST.sub(r"\1…", str(value))
 
 
 def _summarize(configuration: Configuration, columns: list[Column]) -> Row:

@@ -1,0 +1,37 @@
+"""The protocols of the scores in a report."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import chain
+from typing import Any
+
+from ganexp.report.run import Run
+
+MAX_VALUES = 6  # values of one key that a sentence names
+LONG_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
+
+
+def protocols_of(runs: Iterable[Run]) -> dict[str, dict[str, Any]]:
+    """Return the protocols of the scores of `runs`; the keys are the ids of the protocols.
+
+    Some keys, such as the weights that were scored, are no part of the id. If their values differ between the scores
+    with the same id, the value in the result is a text that names them all.
+    """
+    found: dict[str, dict[str, dict[Any, None]]] = defaultdict(lambda: defaultdict(dict))
+    for scored in chain.from_iterable((run, *run.evaluated) for run in runs):
+        for key, value in scored.protocol.items():
+            found[scored.protocol_id][key][value] = None
+    return {name: {key: _merged(list(values)) for key, values in keys.items()} for name, keys in found.items()}
+
+
+def _merged(values: list[Any]) -> Any:
+    if len(values) == 1:
+        return values[0]
+    named = [short(value) for value in values[:MAX_VALUES]]
+    return " or ".join(named + ["…"] * (len(values) > MAX_VALUES))
+
+
+def short(value: object) -> str:
+    """Return a value of a protocol as text, with digests shortened to eight digits, and numbers to six."""
+    return f"{value:.6g}" if isinstance(value, float) else LONG_DIGEST.sub(r"\1…", str(value))
