@@ -1,5 +1,7 @@
 """Which runs form a configuration, which runs count, and what the configurations are called."""
 
+import json
+
 import pytest
 from helpers.runs import make_run
 
@@ -35,6 +37,17 @@ def test_configuration_warns_of_unequal_versions_and_devices(outputs, hinge):
     configurations = Report.from_runs(collect([outputs])).configurations
     assert configurations[0].warnings == ["2 versions of ganexp", "2 kinds of devices"]
     assert configurations[1].warnings == []
+
+
+@pytest.mark.parametrize("value", [list(range(200)), {"a": {"b": "x" * 1000}}, "x" * 301, "x\n" * 200])
+def test_long_settings_that_differ_at_their_end_are_two_configurations(tmp_path, hinge, value):
+    longer = {"list": lambda: [*value, 1], "dict": lambda: {"a": {"b": "x" * 1000 + "y"}}, "str": lambda: value + "y"}
+    for seed, each in enumerate((value, value, longer[type(value).__name__]())):
+        make_run(tmp_path / str(seed), f"{hinge}own: {json.dumps(each)}\n", seed)
+    content = Report.from_runs(collect([tmp_path]))
+    assert [len(configuration.runs) for configuration in content.configurations] == [2, 1]
+    assert len(set(labels(tmp_path))) == 2
+    assert all(len(label) < 400 for label in labels(tmp_path))
 
 
 def test_label_is_as_short_as_distinguishes_the_configurations(tmp_path, hinge, wgan_gp):

@@ -1,5 +1,6 @@
 """Check values from run directories, which may be untrusted."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any, TypeGuard
@@ -40,7 +41,7 @@ def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the dotted key and the value of every leaf of a nested dictionary.
 
     A value is a number, a Boolean, None or one line of text. A list is converted to JSON text, and an empty list to
-    None.
+    None. Long text is cut, and then has a hash of the whole text, so that different texts stay different.
     """
     for key, value in as_dict(node).items():
         name = plain(f"{prefix}.{key}" if prefix else key)
@@ -51,6 +52,12 @@ def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
         elif value in (None, []):
             yield name, None
         elif isinstance(value, list):
-            yield name, plain(json.dumps(value, default=str))
+            yield name, _identifiable(json.dumps(value, default=str))
         else:
-            yield name, plain(value)
+            yield name, _identifiable(str(value))
+
+
+def _identifiable(text: str) -> str:
+    """Return `text` as one line that is cut if it is long, and then ends with the first digits of the text's hash."""
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8] if len(text) > MAX_LENGTH else ""
+    return plain(text) + digest
