@@ -79,6 +79,22 @@ def test_real_images_are_those_of_the_first_run_with_them(tmp_path, hinge):
     assert real_of("a", "b").uri.startswith("data:image/webp")
 
 
+def test_real_images_of_another_folder_are_named(tmp_path, hinge):
+    content = {"x": {"train": {"sha256": "1" * 64}}, "y": {"train": {"sha256": "2" * 64}}}
+    for name, images in (("a", "x"), ("b", "x"), ("c", "y"), ("d", None), ("e", None)):
+        text = hinge.replace("  path: null", f"  path: /x/{name}")
+        data = {"data": content[images]} if images else {}
+        run = make_run(tmp_path / name, text, name, pictures=True, groups={"data": "folder"}, **data)
+        Image.new("RGB", (8, 8)).save(run / "samples" / "real.png")
+
+    def remark_of(*names):
+        return choose_samples(group_runs(collect([tmp_path / name for name in names]))).real.remark
+
+    assert remark_of("a", "b") == ""  # the same images at two paths
+    assert remark_of("a", "b", "c") == "of a"
+    assert remark_of("d", "e") == "of d"
+
+
 def test_no_samples_are_no_moments(outputs):
     assert choose_samples(group_runs(collect([outputs]))).moments == []
 

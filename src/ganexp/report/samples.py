@@ -128,9 +128,9 @@ def _caption(run: Run, configuration: Configuration) -> str:
 def _real_images(runs: Sequence[Run]) -> Grid | None:
     """Return a grid of the real images of the first run that has a picture of them.
 
-    If the runs have different datasets, the grid's `remark` names the run from which the images come.
+    If the runs have different datasets or images, the grid's `remark` names the run from which the images come.
     """
-    remark = len({run.dataset for run in runs}) > 1
+    remark = len({(run.dataset, run.images or run.image_path) for run in runs}) > 1
     for run in runs:
         if uri := embed(RunDirectory(run.path).samples / "real.png"):
             return Grid("real images", "", uri, f"of {run.label}" if remark else "")
