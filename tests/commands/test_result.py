@@ -73,9 +73,9 @@ def test_settings_are_logged_at_the_start_and_with_the_result(tmp_path, settings
     run.metrics.write_text("".join(json.dumps(point) + "\n" for point in points))
     cfg = config(*TINY, "loss=hinge", "seed=3")
     record_settings(cfg, run, [logger])
-    record_result(cfg, run, [logger], "fid_x", "min", "finished")
+    record_result(cfg, run, [logger], "fid_x", "min", "finished", 5)
     scores = {"best/fid_x": 1.0, "last/fid_x": 3.0}
-    assert logger.calls == [("settings", settings), ("result", settings, scores, 4)]
+    assert logger.calls == [("settings", settings), ("result", settings, scores, 5)]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_best_score_is_compared_with_step_0(tmp_path, capsys, mode, values, rema
     run = RunDirectory(tmp_path)
     points = [{"step": 2 * place, "score/x": value} for place, value in enumerate(values)]
     run.metrics.write_text("".join(json.dumps(point) + "\n" for point in points))
-    record_result(config(*TINY), run, [], "x", mode, "finished")
+    record_result(config(*TINY), run, [], "x", mode, "finished", 4)
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("best:")] == ([remark] if remark else [])
 
@@ -102,7 +102,7 @@ def test_objective_is_the_monitored_score(tmp_path, monitor, mode, objective):
     points = [(2, 9.0, 0.2, 3.0), (4, 7.0, 0.5, 4.0)]
     lines = [{"step": step, "score/fid_x": a, "score/kid_x": b, "score/is_x": c} for step, a, b, c in points]
     run.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert record_result(config(*TINY), run, [], monitor, mode, "finished") == objective
+    assert record_result(config(*TINY), run, [], monitor, mode, "finished", 4) == objective
     metadata = run.metadata()
     assert (metadata["best_by"], metadata["objective"]) == (monitor, objective)
 
@@ -110,9 +110,9 @@ def test_objective_is_the_monitored_score(tmp_path, monitor, mode, objective):
 def test_result_without_scores_has_the_last_losses(tmp_path):
     run, logger = RunDirectory(tmp_path), Recorder()
     run.metrics.write_text('{"step": 4, "loss/generator": 0.5, "axis/images": 9}\n')
-    assert record_result(config(*TINY), run, [logger], None, "min", "finished") is None
-    assert logger.calls[0][2:] == ({"loss/generator": 0.5}, 4)
-    assert run.metadata()["status"] == "finished"
+    assert record_result(config(*TINY), run, [logger], None, "min", "finished", 5) is None
+    assert logger.calls[0][2:] == ({"loss/generator": 0.5}, 5)  # the last step, which was not logged
+    assert (run.metadata()["status"], run.metadata()["last_step"]) == ("finished", 5)
 
 
 @pytest.mark.parametrize(("initial", "name"), [(None, "untrained"), ({"checkpoint": "a.ckpt"}, "initial")])

@@ -9,6 +9,7 @@ from helpers.runs import make_run
 from ganexp.commands.report import report
 from ganexp.errors import UserError
 from ganexp.report.collect import collect
+from ganexp.report.model_card import model_card
 from ganexp.report.report import Report
 from ganexp.report.run import read_run
 from ganexp.runs.process import this_process
@@ -47,6 +48,16 @@ def test_warnings_name_length_and_uncommitted_changes(tmp_path, hinge):
     assert runs[0].warnings[1].startswith("uncommitted changes")
     assert "diverged: a loss or score is not finite" in runs[1].warnings
     assert content.configurations[0].warnings == ["runs of different length"]
+
+
+@pytest.mark.parametrize(("recorded", "last"), [(2000, 2000), (1500, 1500), (500, 1000), (None, 1000), ("x", 1000)])
+def test_last_step_need_not_be_logged(tmp_path, hinge, recorded, last):
+    """The recorded step is older than the logged ones (500) if the run was resumed and did not end."""
+    longer = hinge.replace("steps: 1000", "steps: 2000")
+    run = read_run(make_run(tmp_path / "run", longer, last_step=recorded), "run")
+    assert run.last_step == last
+    assert run.warnings == ([] if last == 2000 else [f"shorter than planned: step {last} of 2000"])
+    assert f"trained for {last:,} steps" in " ".join(model_card(run, False).split())
 
 
 def test_run_that_trained_to_a_worse_score_has_a_warning(outputs, hinge):

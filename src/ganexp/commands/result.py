@@ -29,9 +29,25 @@ def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger
 
 
 def record_result(
-    cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger], monitor: str | None, mode: str, status: str
+    cfg: DictConfig,
+    run: RunDirectory,
+    loggers: Sequence[Logger],
+    monitor: str | None,
+    mode: str,
+    status: str,
+    step: int,
 ) -> float | None:
-    """Record the final scores in run.json and in the loggers, print them, and return the objective for a search."""
+    """Record the end of a run in run.json and in the loggers, print its scores, and return the objective for a search.
+
+    Args:
+        cfg: the resolved config.
+        run: the run directory.
+        loggers: the loggers that receive the result.
+        monitor: name of the score that decides which evaluation is best; None if there are no scores.
+        mode: `min` if the lowest score is the best, `max` if the highest score is.
+        status: how the training ended.
+        step: the last step, which may not be logged.
+    """
     points = run.points()
     scores = final_scores(points, monitor, mode) if monitor else {}
     metadata = run.metadata()
@@ -45,10 +61,10 @@ def record_result(
         }
     else:
         values = _last_losses(points)
-    last_step = max((point["step"] for point in points), default=cfg.schedule.steps)
-    log_result(loggers, hyperparameters(cfg, metadata), values, last_step)
+    log_result(loggers, hyperparameters(cfg, metadata), values, step)
     objective = _objective(scores, monitor, mode)
-    run.update_metadata(status=status, ended=now(), scores=scores, best_by=monitor, objective=objective)
+    result = {"last_step": step, "scores": scores, "best_by": monitor, "objective": objective}
+    run.update_metadata(status=status, ended=now(), **result)
     is_initial = bool(metadata.get("init_from"))
     remark = untrained_remark(scores, monitor, higher_is_better=mode == "max", is_initial=is_initial)
     _print_result(run, scores, spreads, remark)

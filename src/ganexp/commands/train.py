@@ -154,7 +154,7 @@ def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> s
         record_settings(cfg, run, loggers)
         status = _fit(cfg, run, prepared, loggers, checkpoint)
         if cfg.debug.keep_files and status != ROLLED_BACK:
-            record_result(cfg, run, loggers, *_monitor(cfg, prepared.gan), status)
+            record_result(cfg, run, loggers, *_monitor(cfg, prepared.gan), status, prepared.gan.step)
     return status
 
 

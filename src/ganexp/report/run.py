@@ -96,8 +96,10 @@ class Run:
 
     @property
     def last_step(self) -> float:
-        """Return the last logged step."""
-        return max((step for curve in self.curves if (step := curve.axes["step"][-1]) is not None), default=0)
+        """Return the last step of which the run has a record, because not every step is logged."""
+        recorded = self.metadata.get("last_step")
+        logged = [step for curve in self.curves if (step := curve.axes["step"][-1]) is not None]
+        return max([*logged, recorded] if is_number(recorded) else logged, default=0)
 
     @property
     def has_scores(self) -> bool:
