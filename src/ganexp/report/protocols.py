@@ -3,7 +3,6 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 
 from ganexp.report.run import Run
@@ -19,9 +18,11 @@ def protocols_of(runs: Iterable[Run]) -> dict[str, dict[str, Any]]:
     with the same id, the value in the result is a text that names them all.
     """
     found: dict[str, dict[str, dict[Any, None]]] = defaultdict(lambda: defaultdict(dict))
-    for scored in chain.from_iterable((run, *run.evaluated) for run in runs):
-        for key, value in scored.protocol.items():
-            found[scored.protocol_id][key][value] = None
+    for run in runs:
+        evaluated = [(each.protocol_id, each.protocol) for each in run.evaluated]
+        for name, protocol in [(run.protocol_id, run.protocol), *evaluated]:
+            for key, value in protocol.items():
+                found[name][key][value] = None
     return {name: {key: _merged(list(values)) for key, values in keys.items()} for name, keys in found.items()}
 
 

@@ -139,7 +139,8 @@ class Run:
 
     def all_scores(self, evaluation: str) -> list[dict[str, float]]:
         """Return the scores of an evaluation under each protocol."""
-        return [self.scores_under(evaluation, each.protocol_id) for each in (self, *self.evaluated)]
+        protocols = [self.protocol_id, *(each.protocol_id for each in self.evaluated)]
+        return [self.scores_under(evaluation, protocol) for protocol in protocols]
 
 
 def _quoted(arguments: list[str]) -> str:
