@@ -14,11 +14,13 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.commands.sweeps.overrides import task_overrides
 from ganexp.commands.sweeps.search_checks import check_objective, is_search
 from ganexp.commands.sweeps.settings import check_settings
 from ganexp.config.paths import absolute
+from ganexp.config.texts import expand_home
 from ganexp.console import short_path
 from ganexp.errors import UserError
 from ganexp.report.settings import is_setting
@@ -135,10 +137,11 @@ def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None
     if command not in ("train", "evaluate", "evaluate_images") or (command == "train" and has_numbers):
         return
     taken: dict[str, Sequence[str]] = {}
+    root = Path(sweep_directory(config)).absolute() if command == "train" else None
     (jobs,) = BasicSweeper.split_arguments(list(overrides.values()), max_batch_size=None)
     for number, job in enumerate(jobs):
         composed = _compose(config, job)
-        place = _directory(composed, number) if command == "train" else _scores_place(composed)
+        place = str(root / _subdirectory(composed, number)) if root else _scores_place(composed)
         if place and place in taken:
             first, second = (
                 " ".join(set(one) - set(other)) for one, other in ((taken[place], job), (job, taken[place]))
@@ -170,15 +173,37 @@ def _scores_place(job: DictConfig) -> str:
     return f"{absolute(directory)}{f' ({extractor})' if extractor else ''}" if directory else ""
 
 
-def _directory(job: DictConfig, number: int) -> str:
-    """Return the directory of a job, as Hydra computes it."""
+def _subdirectory(job: DictConfig, number: int) -> str:
+    """Return the path of a job below the directory of the sweep, as Hydra computes it."""
     with open_dict(job):
         job.hydra.job.num = job.hydra.job.id = number
-    hydra_config = HydraConfig.instance()
-    before = hydra_config.cfg
-    hydra_config.set_config(job)  # ${hydra:…} reads this config
+    return _resolved(job, "subdir")
+
+
+def sweep_directory(config: DictConfig) -> str:
+    """Return the path of the sweep's directory, resolved from the settings that its jobs share.
+
+    Raises:
+        UserError: the path cannot be resolved, for example because only the jobs have a setting in it.
+    """
     try:
-        return str((Path(job.hydra.sweep.dir) / str(job.hydra.sweep.subdir)).absolute())
+        return expand_home(_resolved(config, "dir"))
+    except OmegaConfBaseException as error:
+        unresolved: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"hydra.sweep.dir={unresolved['dir']}: {reason}\n"
+            "All jobs are in this directory, so its path may use only settings that the whole sweep has. Settings of a "
+            "job may be used in hydra.sweep.subdir."
+        ) from None
+
+
+def _resolved(config: DictConfig, name: str) -> str:
+    """Return hydra.sweep.dir or hydra.sweep.subdir, where ${hydra:…} refers to the given config."""
+    hydra_config = HydraConfig.instance()
+    before, hydra_config.cfg = hydra_config.cfg, config
+    try:
+        return str(config.hydra.sweep[name])
     finally:
         hydra_config.cfg = before
 

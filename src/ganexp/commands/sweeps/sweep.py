@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
@@ -19,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.description_text import print_description
 from ganexp.commands.launching.launched import reason_against_devices
-from ganexp.commands.sweeps.job_checks import check_jobs, check_same_job
+from ganexp.commands.sweeps.job_checks import check_jobs, check_same_job, sweep_directory
 from ganexp.commands.sweeps.overrides import (
     NAMING,
     SWEEP_DIRECTORY,
@@ -30,7 +31,7 @@ from ganexp.commands.sweeps.overrides import (
 from ganexp.commands.sweeps.search_checks import check_sampler, is_search
 from ganexp.commands.sweeps.table import print_jobs
 from ganexp.config import schema
-from ganexp.config.texts import expand_home, quote
+from ganexp.config.texts import expand_home, quote_exactly
 from ganexp.console import count, join_saying_once, said_lines, say, saying_once, short_path
 from ganexp.errors import UserError, explain_unforeseen
 from ganexp.runs.environment import now
@@ -149,7 +150,8 @@ class Sweep(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Expand `~` in the path of the run directory, which a config file may set."""
-        config.hydra.run.dir = expand_home(_unresolved_directory(config, "run"))
+        unresolved: Any = OmegaConf.to_container(config.hydra.run, resolve=False)  # only a job can resolve all of it
+        config.hydra.run.dir = expand_home(str(unresolved["dir"]))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check that the sweep can run, and create the directory of a training sweep.
@@ -159,9 +161,9 @@ class Sweep(Callback):
         """
         self.command = config.hydra.job.config_name
         try:
-            _expand_sweep_directory(config)
             _check(config)
             can_start = check_jobs(config)
+            _fix_sweep_directory(config)
         except UserError as error:
             raise SweepStopped(str(error)) from None
         except Exception as error:  # Hydra would only warn, and run the jobs unchecked
@@ -237,18 +239,14 @@ def _create_directory(config: DictConfig) -> SweepDirectory:
     return directory
 
 
-def _expand_sweep_directory(config: DictConfig) -> None:
-    """Expand `~` in the sweep directory, for the sweep itself and, by adding an override, for each of its jobs."""
-    given = _unresolved_directory(config, "sweep")
-    if (expanded := expand_home(given)) != given:
-        config.hydra.sweep.dir = expanded
-        config.hydra.overrides.hydra.append(f"{SWEEP_DIRECTORY}={quote(expanded)}")
+def _fix_sweep_directory(config: DictConfig) -> None:
+    """Replace the sweep directory by its resolved path, for the sweep itself and, with an override, for each job.
 
-
-def _unresolved_directory(config: DictConfig, name: str) -> str:
-    """Return hydra.run.dir or hydra.sweep.dir unresolved, because its interpolations can be resolved only in a job."""
-    settings: Any = OmegaConf.to_container(config.hydra, resolve=False)
-    return str(settings[name]["dir"])
+    Otherwise, Hydra would resolve the path anew in the config of each job, whose name or seed may be another.
+    """
+    override = f"{SWEEP_DIRECTORY}={quote_exactly(sweep_directory(config))}"
+    config.hydra.sweep.dir = OverridesParser.create().parse_override(override).value()
+    config.hydra.overrides.hydra.append(override)
 
 
 def _runs_in_this_process(config: DictConfig) -> bool:

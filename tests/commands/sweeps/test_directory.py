@@ -1,0 +1,79 @@
+"""All jobs of a sweep are in one directory, even if they differ in a setting that is part of its path."""
+
+import shutil
+
+import pytest
+from helpers.cli import ganexp
+from helpers.sweeps import FAST, QUICK, contents, jobs, statuses
+
+OWN = ("--config-dir", "mine")
+
+
+def own_experiments(cwd):
+    """Write two experiments that set different names."""
+    folder = cwd / "mine" / "experiment"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(("one", "two")):
+        (folder / f"{name}.yaml").write_text(f"# @package _global_\nname: {name}\nseed: {number}\n")
+
+
+def swept_directory(cwd):
+    """Return the directory of the only sweep below `cwd`."""
+    (file,) = cwd.rglob("sweep.json")
+    return file.parent
+
+
+@pytest.mark.parametrize(
+    ("overrides", "place"),
+    [
+        (["experiment=one,two"], "outputs/sweep"),
+        (["name=a,b"], "outputs/sweep"),
+        (["seed=1,2", "hydra.sweep.dir='out/${seed}'"], "out"),
+        (["loss=hinge,wgan", "hydra.sweep.dir='out/${hydra:runtime.choices.loss}'"], "out"),
+        pytest.param(
+            ["name=a,b", "hydra.sweep.dir='out/it is ${name}'", "hydra/launcher=joblib"], "out", marks=pytest.mark.slow
+        ),
+    ],
+)
+def test_jobs_are_in_the_directory_of_the_sweep_and_resumed(tmp_path, overrides, place):
+    if "hydra/launcher=joblib" in overrides:
+        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    own_experiments(tmp_path)
+    ganexp("-m", *OWN, *overrides, *QUICK, "trainer=cpu", cwd=tmp_path)
+    swept = swept_directory(tmp_path)
+    assert swept.parent == tmp_path / place
+    assert statuses(swept) == ["finished"] * 2
+    first, second = jobs(swept)
+    before = contents(swept, [first])
+    shutil.rmtree(swept / second)
+    done = ganexp("resume", str(swept), *OWN, cwd=tmp_path)
+    assert done.stdout.count("already finished: ") == 1
+    assert list(jobs(swept)) == [first, second]
+    assert statuses(swept) == ["finished"] * 2
+    assert contents(swept, [first]) == before
+    assert len(list(tmp_path.rglob("run.json"))) == 2
+
+
+@pytest.mark.slow
+def test_search_over_named_experiments_keeps_its_jobs_together(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    own_experiments(tmp_path)
+    search = ("hparams_search=lr", "hydra.sweeper.n_trials=2", "experiment=one,two")
+    ganexp("-m", *OWN, *search, *FAST, "trainer=cpu", cwd=tmp_path)
+    assert statuses(swept_directory(tmp_path)) == ["finished"] * 2
+
+
+def test_path_with_a_setting_of_the_jobs_only_is_refused(tmp_path):
+    overrides = ("seed=1,2", "hydra.sweep.dir='out/${model.generator.depths}'")
+    done = ganexp("-m", *overrides, *QUICK, cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "hydra.sweep.dir=out/${model.generator.depths}: Interpolation key 'model.generator.depths'" in done.stderr
+    assert "its path may use only settings that the whole sweep has" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_describe_needs_the_flag_of_a_sweep(tmp_path):
+    (tmp_path / "mine" / "debug").mkdir(parents=True)
+    (tmp_path / "mine" / "debug" / "many.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
+    done = ganexp("describe", *OWN, "debug=many", "seed=1,2", cwd=tmp_path, check=False)
+    assert "Start the sweep with -m as well" in done.stderr
