@@ -174,9 +174,16 @@ def _users_of_layers() -> dict[str, list[str]]:
         reached = {target.removeprefix("ganexp.models.") for target in _model_targets(option)}
         while (more := reached | {name for user in reached for name in references.get(user, ())}) != reached:
             reached = more
+        if not _has_choice_of_head(option):
+            reached -= {"heads.ClassHead"}
         for name in reached:
             users[name].append(option)
     return users
+
+
+def _has_choice_of_head(option: str) -> bool:
+    """Return whether a network of an option of `model` has the argument `head`, which chooses the head of D."""
+    return any("head" in inspect.signature(get_object(target)).parameters for target in _model_targets(option))
 
 
 def _model_targets(option: str) -> list[str]:
