@@ -70,6 +70,15 @@ def test_pages_have_trainings():
     assert len(list(trainings())) > 40
 
 
+def test_documented_errors_are_printed(tmp_path):
+    errors = re.compile(r"^\$ ganexp (?!resume)(.*)\n((?:(?!```).+\n)+)", re.MULTILINE)
+    documented = [found for page in PAGES for found in errors.findall(page.read_text(encoding="utf-8"))]
+    assert len(documented) > 3
+    for command, shown in documented:
+        printed = ganexp(*shlex.split(command), cwd=tmp_path, check=False).stderr
+        assert re.fullmatch(re.escape(shown).replace("…", ".*"), printed), printed
+
+
 # Replacements in commands, so that each command takes about a second and needs no download.
 REPLACEMENTS = {
     "metrics=inception": "metrics=classifier metrics.samples=20 metrics.extractor.updates=2",
