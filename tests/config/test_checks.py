@@ -14,6 +14,7 @@ from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
 
 SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4", "data=fake")
+REAL_LABELS = "schedule.updates.labels.generator=real"
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,10 @@ SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4"
         (
             ["model.conditional=true", "loss=relativistic"],
             "^loss.adversarial: .* need the same class: set schedule.updates.labels.generator=real$",
+        ),
+        (
+            ["model.conditional=true", "loss=relativistic", "loss/modifier=replay", REAL_LABELS],
+            "^loss.modifiers.replay gives .* real image of the same class: leave it out, or .*=false$",
         ),
         (
             ["metrics.samples=5"],
@@ -95,6 +100,14 @@ def test_penalty_on_one_kind_of_images_allows_other_labels(penalty):
     labels = "schedule.updates.labels.discriminator=uniform"
     gan = build_gan(config("loss=hinge", f"loss/penalty={penalty}", "model.conditional=true", labels))
     assert list(gan.objective.penalties) == [penalty]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [["loss/modifier=replay"], ["model.conditional=true", "loss/modifier=flipped_labels", REAL_LABELS]],
+)
+def test_loss_of_pairs_allows_what_keeps_their_classes(overrides):
+    build_gan(config(*BASE, *MLP, "loss=relativistic", *overrides))
 
 
 @pytest.mark.parametrize("model", ["dcgan", "dcgan_mnist"])

@@ -57,13 +57,20 @@ def parts_are_not_recorded(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 def pairs_have_one_class(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that the images which the adversarial loss compares in pairs have the same class."""
+    if not cfg.model.conditional or not getattr(gan.objective.adversarial, "pairs_images", False):
+        return
     labels = gan.update_rule.labels
-    drawn = [network for network in ("discriminator", "generator") if labels[network] != "real"]
-    if cfg.model.conditional and drawn and getattr(gan.objective.adversarial, "pairs_images", False):
+    if drawn := [network for network in ("discriminator", "generator") if labels[network] != "real"]:
         yield (
             "loss.adversarial: this loss compares a real and a generated image, which need the same class: set "
             + " ".join(f"schedule.updates.labels.{network}=real" for network in drawn)
         )
+    for name, modifier in gan.objective.modifiers.items():
+        if hasattr(modifier, "change_fakes"):
+            yield (
+                f"loss.modifiers.{name} gives the discriminator other generated images, and this loss compares each "
+                "with a real image of the same class: leave it out, or use another loss or model.conditional=false"
+            )
 
 
 RULES = (batch_has_equal_parts, parts_have_enough_images, parts_are_not_recorded, pairs_have_one_class)
