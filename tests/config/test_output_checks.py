@@ -7,6 +7,7 @@ import pytest
 
 from ganexp.config import output_checks
 from ganexp.losses import R1, Began, FeatureDenoising, Hinge
+from ganexp.losses.class_critic import ClassCritic
 from ganexp.losses.objective import Objective
 from ganexp.models import autoencoder, dcgan, dfm, mlp
 
@@ -41,8 +42,9 @@ class Foreign:
             "loss.auxiliary.feature_denoising needs features.*use model=dfm$",
         ),
         (MINIBATCH, Objective(Hinge(), {"r1": R1(1.0)}), r"loss.penalties.r1.*\(minibatch\).*minibatch=none"),
+        (MINIBATCH, Objective(Hinge(), auxiliary={"critic": ClassCritic(1.0)}), "^loss.auxiliary.critic: .*=none"),
     ],
-    ids=["mlp foreign", "dcgan began", "autoencoder hinge", "mlp denoising", "minibatch r1"],
+    ids=["mlp foreign", "dcgan began", "autoencoder hinge", "mlp denoising", "minibatch r1", "minibatch critic"],
 )
 def test_mismatch_is_refused_with_the_fix(discriminator, objective, message):
     (line,) = complaints(discriminator, objective)
@@ -56,8 +58,9 @@ def test_mismatch_is_refused_with_the_fix(discriminator, objective, message):
         (DCGAN, Objective(Hinge(), {"r1": R1(1.0)}, auxiliary=DENOISING)),
         (dfm.Discriminator(**SHAPE, width=4), Objective(Hinge(), auxiliary=DENOISING)),
         (MINIBATCH, Objective(Hinge())),
+        (MINIBATCH, Objective(Hinge(), auxiliary={"critic": ClassCritic(1.0, penalty=0.0)})),
     ],
-    ids=["autoencoder began", "dcgan", "dfm", "minibatch"],
+    ids=["autoencoder began", "dcgan", "dfm", "minibatch", "minibatch critic"],
 )
 def test_match_is_accepted(discriminator, objective):
     assert complaints(discriminator, objective) == []

@@ -181,10 +181,7 @@ def penalties_suit_the_logits(cfg: DictConfig, gan: "GAN") -> Complaints:
 def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaints:
     """Check that D has no batch normalisation if a penalty or an auxiliary term needs the gradient of each sample."""
     mixing = [name for name, layer in gan.discriminator.named_modules() if isinstance(layer, BATCH_NORMS)]
-    keys = [f"loss.penalties.{name}" for name in _gradient_penalties(gan)]
-    terms = gan.objective.auxiliary.items()
-    keys += [f"loss.auxiliary.{name}" for name, term in terms if getattr(term, "needs_gradient", False)]
-    if keys and mixing:
+    if mixing and (keys := output_checks.keys_with_gradients(gan)):
         yield (
             f"{', '.join(keys)}: needs the gradient of each sample by itself, but "
             f"batch normalisation ({mixing[0]}) mixes the samples: set model.discriminator.norm=layer (or none)"

@@ -51,15 +51,22 @@ def _classifies_images(cfg: DictConfig, loss: object) -> bool:
 
 
 def penalties_see_single_samples(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that the discriminator does not compare samples if a penalty needs a separate gradient for each sample."""
+    """Check that D does not compare samples if a penalty or an auxiliary term needs the gradient of each sample."""
     mixing = [name for name, layer in gan.discriminator.named_modules() if _mixes_samples(layer)]
-    penalties = [name for name, part in gan.objective.penalties.items() if getattr(part, "needs_gradient", True)]
-    if penalties and mixing:
-        keys = ", ".join(f"loss.penalties.{name}" for name in penalties)
+    if mixing and (keys := keys_with_gradients(gan)):
         yield (
-            f"{keys}: needs the gradient of each sample by itself, but minibatch discrimination ({mixing[0]}) "
-            "compares the samples: set model.discriminator.minibatch=none, or leave the penalty out"
+            f"{', '.join(keys)}: needs the gradient of each sample by itself, but minibatch discrimination "
+            f"({mixing[0]}) compares the samples: set model.discriminator.minibatch=none, or leave the penalty out"
         )
+
+
+def keys_with_gradients(gan: "GAN") -> list[str]:
+    """Return the keys of the penalties and auxiliary terms that need the gradient of each sample by itself."""
+    penalties, terms = gan.objective.penalties.items(), gan.objective.auxiliary.items()
+    return [
+        *(f"loss.penalties.{name}" for name, penalty in penalties if getattr(penalty, "needs_gradient", True)),
+        *(f"loss.auxiliary.{name}" for name, term in terms if getattr(term, "needs_gradient", False)),
+    ]
 
 
 def _mixes_samples(layer: nn.Module) -> bool:
