@@ -16,11 +16,11 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
-from ganexp.commands.sweeps.overrides import task_overrides
+from ganexp.commands.sweeps.overrides import SWEEP_DIRECTORY, task_overrides
 from ganexp.commands.sweeps.search_checks import check_objective, is_search
 from ganexp.commands.sweeps.settings import check_settings
 from ganexp.config.paths import absolute
-from ganexp.config.texts import expand_home
+from ganexp.config.texts import expand_home, quote_exactly
 from ganexp.console import short_path
 from ganexp.errors import UserError
 from ganexp.report.settings import is_setting
@@ -137,7 +137,7 @@ def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None
     if command not in ("train", "evaluate", "evaluate_images") or (command == "train" and has_numbers):
         return
     taken: dict[str, Sequence[str]] = {}
-    root = Path(sweep_directory(config)).absolute() if command == "train" else None
+    root = Path(_sweep_directory(config)).absolute() if command == "train" else None
     (jobs,) = BasicSweeper.split_arguments(list(overrides.values()), max_batch_size=None)
     for number, job in enumerate(jobs):
         composed = _compose(config, job)
@@ -180,7 +180,20 @@ def _subdirectory(job: DictConfig, number: int) -> str:
     return _resolved(job, "subdir")
 
 
-def sweep_directory(config: DictConfig) -> str:
+def fix_sweep_directory(config: DictConfig) -> None:
+    """Replace the sweep directory by its resolved path, for the sweep itself and, with an override, for each job.
+
+    Otherwise, Hydra would resolve the path anew in the config of each job, whose name or seed may be another.
+
+    Raises:
+        UserError: as in `_sweep_directory`.
+    """
+    override = f"{SWEEP_DIRECTORY}={quote_exactly(_sweep_directory(config))}"
+    config.hydra.sweep.dir = OverridesParser.create().parse_override(override).value()
+    config.hydra.overrides.hydra.append(override)
+
+
+def _sweep_directory(config: DictConfig) -> str:
     """Return the path of the sweep's directory, resolved from the settings that its jobs share.
 
     Raises:

@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException
 from hydra.experimental.callback import Callback
@@ -20,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.description_text import print_description
 from ganexp.commands.launching.launched import reason_against_devices
-from ganexp.commands.sweeps.job_checks import check_jobs, check_same_job, sweep_directory
+from ganexp.commands.sweeps.job_checks import check_jobs, check_same_job, fix_sweep_directory
 from ganexp.commands.sweeps.overrides import (
     NAMING,
     SWEEP_DIRECTORY,
@@ -31,7 +30,7 @@ from ganexp.commands.sweeps.overrides import (
 from ganexp.commands.sweeps.search_checks import check_sampler, is_search
 from ganexp.commands.sweeps.table import print_jobs
 from ganexp.config import schema
-from ganexp.config.texts import expand_home, quote_exactly
+from ganexp.config.texts import expand_home
 from ganexp.console import count, join_saying_once, said_lines, say, saying_once, short_path
 from ganexp.errors import UserError, explain_unforeseen
 from ganexp.runs.environment import now
@@ -149,7 +148,12 @@ class Sweep(Callback):
         schema.register()
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Expand `~` in the path of the run directory, which a config file may set."""
+        """Expand `~` in the path of the run directory, which a config file may set.
+
+        Raises:
+            SweepStopped: the run would change the working directory.
+        """
+        _refuse_another_working_directory(config)
         unresolved: Any = OmegaConf.to_container(config.hydra.run, resolve=False)  # only a job can resolve all of it
         config.hydra.run.dir = expand_home(str(unresolved["dir"]))
 
@@ -163,7 +167,7 @@ class Sweep(Callback):
         try:
             _check(config)
             can_start = check_jobs(config)
-            _fix_sweep_directory(config)
+            fix_sweep_directory(config)
         except UserError as error:
             raise SweepStopped(str(error)) from None
         except Exception as error:  # Hydra would only warn, and run the jobs unchecked
@@ -239,16 +243,6 @@ def _create_directory(config: DictConfig) -> SweepDirectory:
     return directory
 
 
-def _fix_sweep_directory(config: DictConfig) -> None:
-    """Replace the sweep directory by its resolved path, for the sweep itself and, with an override, for each job.
-
-    Otherwise, Hydra would resolve the path anew in the config of each job, whose name or seed may be another.
-    """
-    override = f"{SWEEP_DIRECTORY}={quote_exactly(sweep_directory(config))}"
-    config.hydra.sweep.dir = OverridesParser.create().parse_override(override).value()
-    config.hydra.overrides.hydra.append(override)
-
-
 def _runs_in_this_process(config: DictConfig) -> bool:
     return config.hydra.launcher._target_.endswith(".BasicLauncher")
 
@@ -260,6 +254,7 @@ def _check(config: DictConfig) -> None:
         SweepStopped: the sweep is refused.
         UserError: the sweep is a search whose sampler has a setting that is not allowed.
     """
+    _refuse_another_working_directory(config)
     command = config.hydra.job.config_name
     if command == "describe" and not _runs_in_this_process(config):
         raise SweepStopped("describe runs its jobs in this process: leave out hydra/launcher")
@@ -274,6 +269,14 @@ def _check(config: DictConfig) -> None:
         raise SweepStopped(reason)
     if is_search(config):
         check_sampler(config)
+
+
+def _refuse_another_working_directory(config: DictConfig) -> None:
+    if config.hydra.job.chdir:
+        raise SweepStopped(
+            "hydra.job.chdir=true: relative paths start from the working directory, so it must not change. Leave "
+            "hydra.job.chdir out. To choose where a run writes its files: hydra.run.dir=DIRECTORY"
+        )
 
 
 def _finish(sweep: SweepDirectory) -> None:
