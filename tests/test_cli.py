@@ -1,6 +1,7 @@
 """The command line as a user meets it: dispatch, help, completion and errors."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -229,6 +230,13 @@ def test_completion_leaves_the_rest_to_the_shell(tmp_path, monkeypatch, line):
         (["--config-dir", "nowhere"], "nowhere' not found"),
         (["loss=hinge", "data=stl10"], "stl10_binary/train_X.bin"),
         (["data=fake", "metrics=inception"], "metrics.weights=FILE"),
+        (["hydra.job.chdir=true"], "hydra.job.chdir=true: relative paths start from the working directory"),
+        (["-m", "seed=1,2", "hydra.job.chdir=true"], "Leave hydra.job.chdir out."),
+        (["evaluate", "ckpt=run", "hydra.job.chdir=true"], "Leave hydra.job.chdir out."),
+        (
+            ["evaluate", "ckpt=run", "--cfg", "job", "--resolve"],
+            "--resolve: an evaluation takes values from",
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -241,6 +249,14 @@ def test_mistake_ends_in_a_few_lines(tmp_path, arguments, expected):
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= (10 if "data=stl10" in arguments else 20)
     assert not list(tmp_path.iterdir())  # not even an empty directory
+
+
+@pytest.mark.parametrize(("variable", "key"), [("GANEXP_CACHE", "metrics.cache"), ("GANEXP_DATA", "data.root")])
+def test_empty_variable_is_no_place(tmp_path, monkeypatch, variable, key):
+    monkeypatch.setenv(variable, "")
+    shown = ganexp("--cfg", "job", "--resolve", cwd=tmp_path).stdout
+    assert OmegaConf.select(OmegaConf.create(shown), key).startswith("~/.cache/ganexp")
+    assert variable not in os.environ  # so other readers use their default, too
 
 
 @pytest.mark.parametrize("variable", ["HYDRA_FULL_ERROR", "GANEXP_TRACEBACK"])

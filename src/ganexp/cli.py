@@ -29,7 +29,7 @@ from ganexp import __version__
 from ganexp.arguments import Command, UsageError, parse
 from ganexp.commands.completion import complete
 from ganexp.commands.description_text import print_description
-from ganexp.commands.evaluation.arguments import adapt
+from ganexp.commands.evaluation.arguments import adapt, reason_against_resolving
 from ganexp.commands.help import command_help, general_help
 from ganexp.commands.launching.together import together
 from ganexp.commands.resume_arguments import parse_resume
@@ -45,7 +45,7 @@ from ganexp.config.interpolations import explain_interpolation, with_sources
 from ganexp.config.texts import check_choices, keep_texts, restore_texts, without_plus
 from ganexp.console import CLOSED_OUTPUT, allow_any_encoding, flush_output, is_rank_zero, short_paths
 from ganexp.errors import UserError, explain_unforeseen, wants_traceback
-from ganexp.runs.environment import TYPED_COMMAND
+from ganexp.runs.environment import TYPED_COMMAND, forget_empty_places
 from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty
 
@@ -58,6 +58,7 @@ def main() -> None:
     """
     allow_any_encoding()
     logging.raiseExceptions = False  # otherwise each line that is logged to a closed pipe prints a traceback
+    forget_empty_places()
     is_read = True
     try:
         with env_override({TYPED_COMMAND: json.dumps(sys.argv[1:])}):
@@ -175,7 +176,7 @@ def _message(error: Exception, command: Command) -> str:
     from ganexp.config.suggestions import explain
 
     if isinstance(error, OmegaConfBaseException):
-        return explain_interpolation(error, command.arguments)
+        return explain_interpolation(error, command.arguments) + reason_against_resolving(command)
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError) and not is_group_value_error(error):
         raise error
     if reason := explain_encoding(_folders(command)) or explain_content(_folders(command)):

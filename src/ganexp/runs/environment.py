@@ -31,6 +31,13 @@ TYPED_COMMAND = "GANEXP_COMMAND"  # environment variable: the typed arguments as
 COMMIT_FILE = "commit.json"  # in an installed package: `git_state` of the checkout from which the package was built
 
 
+def forget_empty_places() -> None:
+    """Remove empty variables of the environment that name a directory: an empty path would be the working directory."""
+    for name in ("GANEXP_CACHE", "GANEXP_DATA"):
+        if not os.environ.get(name):
+            os.environ.pop(name, None)
+
+
 def now() -> str:
     """Return the current time in UTC as ISO 8601 with a resolution of one second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -26,6 +26,13 @@ def adapt(command: Command) -> Command:
     return command
 
 
+def reason_against_resolving(command: Command) -> str:
+    """Return a line about --resolve if a value of the command's config is in the config of a run; otherwise ""."""
+    if command.config_name != "evaluate" or "--resolve" not in command.flags:
+        return ""
+    return "\n--resolve: an evaluation takes values from the config of its run, which --cfg does not read: leave it out"
+
+
 def _without_metrics(arguments: Sequence[str]) -> list[str]:
     """Return arguments with `metrics.samples=…` replaced by `samples=…`, and likewise for all settings in OF_METRICS.
 
