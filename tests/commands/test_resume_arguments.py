@@ -30,7 +30,7 @@ def sweep(tmp_path):
         (["run", "schedule.steps=9", "schedule.steps=10"], ResumeArguments("run", 10)),  # the last counts, as in Hydra
         (["run", "schedule.steps=-1"], None),
         (["run", "other"], None),
-        (["run", "--config-dir", "mine"], ResumeArguments("run")),  # the error is that there is no such directory
+        (["run", "--config-dir", "mine"], ResumeArguments("run")),  # the error is that this is not a run
         ([], None),
     ],
 )
@@ -43,6 +43,7 @@ def test_run_takes_a_path_and_its_new_length(arguments, expected):
 
 
 def test_run_takes_no_config_dir(tmp_path):
+    (tmp_path / "config.yaml").touch()
     with pytest.raises(UsageError, match="--config-dir is for sweeps only"):
         parse_resume([str(tmp_path), "--config-dir", "mine"])
 

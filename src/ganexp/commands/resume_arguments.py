@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ganexp.arguments import Parser
 from ganexp.commands.help import COMMANDS, description, examples
+from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory
 
 OVERRIDES = {  # the overrides that a resumed run accepts, and the form of each value
@@ -52,7 +53,7 @@ def parse_resume(arguments: Sequence[str]) -> ResumeArguments:
     if SweepDirectory(given.path).file.exists():
         config_dir = ("--config-dir", given.config_dir) if given.config_dir else ()
         return ResumeArguments(given.path, sweep=(f"sweep.resume={given.path}", *given.overrides, *config_dir))
-    if given.config_dir and Path(given.path).exists():
+    if given.config_dir and RunDirectory(given.path).config.exists():
         parser.error("--config-dir is for sweeps only: a resumed run keeps its config")
     values = dict(_parse_override(override, parser) for override in given.overrides)
     lengths = {key: int(values[f"schedule.{key}"]) for key in ("steps", "epochs") if f"schedule.{key}" in values}
