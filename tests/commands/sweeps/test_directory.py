@@ -63,6 +63,13 @@ def test_search_over_named_experiments_keeps_its_jobs_together(tmp_path):
     assert statuses(swept_directory(tmp_path)) == ["finished"] * 2
 
 
+def test_jobs_belong_to_a_sweep_in_a_directory_above(tmp_path):
+    (tmp_path / "here").mkdir()
+    stopped = (*QUICK, "schedule.steps=2", "trainer=cpu", "trainer.max_time=00:00:00:00")
+    done = ganexp("-m", "seed=1,2", "hydra.sweep.dir=../swept", *stopped, cwd=tmp_path / "here", check=False)
+    assert f"stopped by trainer.max_time=00:00:00:00. Resume with: ganexp resume {tmp_path / 'swept'}\n" in done.stdout
+
+
 def test_path_with_a_setting_of_the_jobs_only_is_refused(tmp_path):
     overrides = ("seed=1,2", "hydra.sweep.dir='out/${model.generator.depths}'")
     done = ganexp("-m", *overrides, *QUICK, cwd=tmp_path, check=False)

@@ -3,6 +3,7 @@
 This module must not import torch at import time.
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,7 +138,7 @@ def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None
     if command not in ("train", "evaluate", "evaluate_images") or (command == "train" and has_numbers):
         return
     taken: dict[str, Sequence[str]] = {}
-    root = Path(_sweep_directory(config)).absolute() if command == "train" else None
+    root = Path(_sweep_directory(config)) if command == "train" else None
     (jobs,) = BasicSweeper.split_arguments(list(overrides.values()), max_batch_size=None)
     for number, job in enumerate(jobs):
         composed = _compose(config, job)
@@ -194,13 +195,13 @@ def fix_sweep_directory(config: DictConfig) -> None:
 
 
 def _sweep_directory(config: DictConfig) -> str:
-    """Return the path of the sweep's directory, resolved from the settings that its jobs share.
+    """Return the absolute path of the sweep's directory, without .., resolved from the settings that its jobs share.
 
     Raises:
         UserError: the path cannot be resolved, for example because only the jobs have a setting in it.
     """
     try:
-        return expand_home(_resolved(config, "dir"))
+        return os.path.abspath(expand_home(_resolved(config, "dir")))  # as in the paths of the jobs
     except OmegaConfBaseException as error:
         unresolved: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
         reason = str(error).partition("\n")[0]
@@ -213,7 +214,7 @@ def _sweep_directory(config: DictConfig) -> str:
 
 def _resolved(config: DictConfig, name: str) -> str:
     """Return hydra.sweep.dir or hydra.sweep.subdir, where ${hydra:…} refers to the given config."""
-    hydra_config = HydraConfig.instance()
+    hydra_config: Any = HydraConfig.instance()
     before, hydra_config.cfg = hydra_config.cfg, config
     try:
         return str(config.hydra.sweep[name])
