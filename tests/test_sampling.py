@@ -179,9 +179,17 @@ def test_interpolation_ends_and_length():
     assert torch.allclose(middle, torch.full((2,), math.sqrt(0.5)))
 
 
-def test_spherical_interpolation_refuses_opposite_latents():
-    with pytest.raises(ValueError, match="one line"):
-        interpolate(torch.tensor([[1.0, 0.0]]), torch.tensor([[-2.0, 0.0]]), 3, spherical=True)
+@pytest.mark.parametrize("dim", [1, 2, 5, 100])
+def test_latents_on_one_line_are_interpolated_linearly(dim):
+    """All latents of one component are on one line through the origin."""
+    start, factors = torch.randn(1, dim, generator=torch.Generator().manual_seed(0)), torch.linspace(-2, 3, 50)[:, None]
+    a, b = start.expand(50, -1), start * factors
+    assert torch.allclose(interpolate(a, b, 5, spherical=True), interpolate(a, b, 5), atol=1e-3)
+    away = torch.nn.functional.pad(b, (0, 1), value=1.0)  # on no line with a: these rows keep their circle
+    a = torch.nn.functional.pad(a, (0, 1))
+    both = interpolate(torch.cat([a, a]), torch.cat([torch.nn.functional.pad(b, (0, 1)), away]), 5, spherical=True)
+    assert torch.equal(both[50:], interpolate(a, away, 5, spherical=True))
+    assert torch.allclose(both[:50], interpolate(a, torch.nn.functional.pad(b, (0, 1)), 5), atol=1e-3)
 
 
 @pytest.mark.parametrize(
