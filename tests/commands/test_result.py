@@ -96,6 +96,24 @@ def test_best_score_is_compared_with_step_0(tmp_path, capsys, mode, values, rema
     assert [line for line in lines if line.startswith("best:")] == ([remark] if remark else [])
 
 
+@pytest.mark.parametrize("values", [[1.0, None, None], [None], [None, None, 2.0], [None, 3.0, None]])
+def test_evaluations_without_a_score_are_no_result(tmp_path, values):
+    """A score is NaN if it cannot be computed. If it never can after step 0, there is no best evaluation."""
+    run, logger = RunDirectory(tmp_path), Recorder()
+    known = [float("nan") if value is None else value for value in values]
+    points = [{"step": 2 * place, "score/x": value} for place, value in enumerate(known)]
+    run.metrics.write_text("".join(json.dumps(point) + "\n" for point in points))
+    objective = record_result(config(*TINY), run, [logger], "x", "min", "finished")
+    assert objective == next((value for value in values[1:] if value), None)
+    recorded = run.metadata()["scores"].keys()
+    assert recorded == {
+        *(["untrained", "last"] if len(values) > 1 else []),
+        *(["best"] if objective else []),
+    }
+    sent = {name.partition("/")[0] for name in logger.calls[-1][2]}
+    assert sent == recorded - {"untrained"}
+
+
 @pytest.mark.parametrize(("monitor", "mode", "objective"), [("kid_x", "min", 0.2), ("is_x", "max", -4.0)])
 def test_objective_is_the_monitored_score(tmp_path, monitor, mode, objective):
     run = RunDirectory(tmp_path)

@@ -56,7 +56,7 @@ def record_result(
         values = {
             f"{which}/{name}": value
             for which in ("best", "last")
-            for name, value in scores[which].items()
+            for name, value in scores.get(which, {}).items()
             if name != "step" and name not in spreads
         }
     else:
