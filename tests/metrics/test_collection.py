@@ -264,6 +264,18 @@ def test_protocol_id_depends_on_every_setting():
     assert protocol(train=real) == protocols[0]
 
 
+@pytest.mark.parametrize("splits", [("train", "test"), ("all", "test"), ("train", "unlabeled", "test")])
+def test_protocol_id_depends_on_the_first_reference(splits):
+    """The first reference decides which values have no split in their names."""
+    references = {split: torch.rand(9, 3) for split in splits}
+    first = {
+        split: protocol(**{split: references[split]}, **{s: r for s, r in references.items() if s != split})["id"]
+        for split in splits
+    }
+    assert len(set(first.values())) == len(splits)
+    assert "first_reference" not in protocol(train=torch.rand(9, 3), test=torch.rand(9, 3))
+
+
 def labelled_protocol(counts, shares):
     labels = SampleLabels(torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)), ["a", "b"], shares)
     reference = make_reference(torch.rand(9, 3), "train")
