@@ -95,7 +95,7 @@ class Scores:
         if not score_factories:
             raise UserError("There is no score to compute: use for example metrics/score=[is,fid], or metrics=none")
         self.extractor, self.references = extractor.to(device), references
-        self.samples, self.device = samples, device
+        self.samples, self.device, self.real_images = samples, device, real_images
         self.labels, self.num_classes = labels, 0 if labels is None else len(labels.classes)
         self._class_facts: dict[str, list[Any]] = {"classes": list(classes), "expected_share": list(expected_share)}
         self._context = ScoreContext(

@@ -73,9 +73,9 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
         say_once("report these scores: the training chose its best checkpoint by the scores of other samples")
     warn_of_few_images(scores)
     save_scores(record, file)
-    save_pictures(loaded, scores, image_sets, logits, settings.seed, output)
     if output == loaded.run.path:
         log_evaluated(loaded.run, gan.score_values, gan.step, file.stem)
+    save_pictures(loaded, scores, image_set.classes, logits, settings.seed, output)
     return True
 
 
