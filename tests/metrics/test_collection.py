@@ -343,11 +343,6 @@ def test_updates_with_features_equal_those_with_images():
 
 
 def test_score_that_cannot_be_computed_is_named(capsys):
-    class NaNFeatures(Pixels):
-        def extract(self, images):
-            features, logits = super().extract(images)
-            return torch.full_like(features, float("nan")), logits
-
     class Failing(FID):
         def compute(self):
             raise torch.linalg.LinAlgError("linalg.eigh: failed to converge")
@@ -363,3 +358,43 @@ def test_score_that_cannot_be_computed_is_named(capsys):
     out = capsys.readouterr().out
     assert "fid_pixels cannot be computed: the features of the images contain NaN" in out
     assert "failing_pixels cannot be computed: linalg.eigh: failed to converge" in out
+
+
+class NaNFeatures(Pixels):
+    def extract(self, images):
+        features, logits = super().extract(images)
+        return torch.full_like(features, float("nan")), logits
+
+
+USUAL = torch.rand(90, 4, generator=torch.Generator().manual_seed(0))
+UNUSUAL = {
+    "equal": torch.full((90, 4), 0.7),
+    "zero": torch.zeros(90, 4),
+    "NaN": torch.full((90, 4), float("nan")),
+    "infinite": torch.full((90, 4), float("inf")),
+    "huge": USUAL * 1e30,
+    "one NaN": torch.where(torch.arange(90)[:, None] == 5, float("nan"), USUAL),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSUAL)
+@pytest.mark.parametrize("name", EVERY_SCORE)
+def test_no_features_stop_a_score(name, kind, capsys):
+    """Whatever the features of the real images or of the samples are, values that are not finite are named."""
+    labels = torch.arange(90) % 4
+    for real, samples in ((UNUSUAL[kind], USUAL), (USUAL, UNUSUAL[kind]), (UNUSUAL[kind], UNUSUAL[kind])):
+        scores = make_scores(
+            {name: EVERY_SCORE[name]},
+            {"train": real, "test": real},
+            90,
+            Stub(4, 4, knows_labels=True),
+            class_reference=lambda c, real=real: make_reference(real[c::4]),
+            reference_labels=labels,
+            num_classes=4,
+        )
+        values = feed(scores, samples, samples, labels, images=torch.rand(90, 1, 8, 8)).compute()
+        assert values.keys() == scores.info().keys()
+        unusable = [value for value in values if not math.isfinite(values[value])]
+        out = capsys.readouterr().out
+        assert all(value in out for value in unusable)
+        assert ("cannot be computed" in out) == bool(unusable)

@@ -1,5 +1,7 @@
 """Mean distances between samples."""
 
+import math
+
 import pytest
 import torch
 from helpers.scores import Stub, feed, make_scores, score_features
@@ -82,3 +84,18 @@ def test_class_diversity_needs_labels_of_real_images():
     features, labels = classes_of_points(torch.ones(3))
     scores = make_scores({"diversity": Diversity}, features, 90, Stub(4), num_classes=3)
     assert list(feed(scores, features, labels=labels).compute()) == ["distance_stub"]
+
+
+@pytest.mark.parametrize("rounding", [0, 1e-7])
+def test_equal_real_images_have_no_distance_to_divide_by(rounding, capsys):
+    """The features of equal images may differ by rounding, if their batches have other sizes."""
+    real = torch.rand(1, 64, generator=torch.Generator().manual_seed(0)).repeat(60, 1)
+    real[::2] *= 1 + rounding
+    fake = torch.rand(60, 64, generator=torch.Generator().manual_seed(1))
+    assert math.isnan(score_features(Diversity, real, fake)["distance_stub"])
+    assert "distance_stub cannot be computed: all real images have the same features" in capsys.readouterr().out
+
+
+def test_distances_do_not_depend_on_a_common_offset():
+    features = torch.rand(60, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(pairwise_distances(features + 1000), pairwise_distances(features), atol=1e-3)

@@ -170,8 +170,8 @@ class Scores:
     def compute(self) -> dict[str, float]:
         """Return the values of all scores; the keys are names such as `fid_inception` and `fid_inception_test`.
 
-        If the linear algebra of a score fails, for example because all features are the same, the values of this score
-        are NaN, and a warning is printed.
+        If the arithmetic of a score fails, for example because all features are the same, the values of this score are
+        NaN. A warning names every value that is not finite.
 
         Raises:
             ValueError: some samples are missing, or were added more than once.
@@ -234,9 +234,11 @@ class Scores:
 
 def _values(score: Score) -> dict[str, float]:
     """Return the values of a score; the keys are their names. All values are NaN if the score cannot be computed."""
+    reason = "the result is not a finite number"
     try:
-        return {name: value.item() for name, value in score.compute().items()}
-    except torch.linalg.LinAlgError as error:
-        names = list(score.value_info())
-        say(f"warning: {', '.join(names)} cannot be computed: {error}")
-        return dict.fromkeys(names, math.nan)
+        values = {name: value.item() for name, value in score.compute().items()}
+    except (ArithmeticError, torch.linalg.LinAlgError) as error:
+        values, reason = dict.fromkeys(score.value_info(), math.nan), str(error)
+    if names := [name for name, value in values.items() if not math.isfinite(value)]:
+        say(f"warning: {', '.join(names)} cannot be computed: {reason}")
+    return values

@@ -11,6 +11,9 @@ from ganexp.metrics.reference import random_indices
 from ganexp.metrics.score import Minimum, SampleScore
 
 MAX_PAIRED = 2000  # maximum number of images whose distances to each other are computed
+# Features of equal images differ by rounding if their batches have other sizes. Distances between real images that are
+# smaller than this share of the length of their features are such rounding errors.
+SMALLEST_UNIT = 1e-6
 
 
 class Diversity(SampleScore):
@@ -61,11 +64,17 @@ class Diversity(SampleScore):
         self.keep(indices, **columns)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the mean distances."""
+        """Return the mean distances.
+
+        Raises:
+            ZeroDivisionError: all real images have the same features, so that there is no distance to divide by.
+        """
         real = self.context.first_reference.features
         chosen = random_indices(len(real), MAX_PAIRED)
         real_distances = pairwise_distances(real[chosen])
         unit = mean_distances(real_distances)["distance"]
+        if unit <= SMALLEST_UNIT * real.norm(dim=1).mean().item():
+            raise ZeroDivisionError("all real images have the same features")
         columns = dict(zip(self.column_names(), self.sorted_columns(), strict=True))
         distances = pairwise_distances(columns["features"])
         means = mean_distances(distances, columns.get("guesses"))
@@ -93,7 +102,8 @@ class Diversity(SampleScore):
 @torch.no_grad()
 def pairwise_distances(features: Tensor) -> Tensor:
     """Return the Euclidean distances (N, N) between the rows of features (N, d), with zeros on the diagonal."""
-    return torch.cdist(features, features).fill_diagonal_(0)
+    shifted = features - features[:1]  # so that the distances between equal features are exactly 0
+    return torch.cdist(shifted, shifted).fill_diagonal_(0)
 
 
 def mean_distances(distance: Tensor, classes: Tensor | None = None) -> dict[str, float]:
