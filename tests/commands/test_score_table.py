@@ -65,6 +65,25 @@ def test_values_are_in_the_columns_of_their_references(extractor, splits):
         assert "±" in column[2]
 
 
+@pytest.mark.parametrize("splits", [["train"], ["train", "test"], ["test", "train", "train+test"]])
+@pytest.mark.parametrize("factory", [FIDInterval, InceptionScore, KID])
+def test_deviations_without_their_score_have_rows_of_their_own(factory, splits):
+    scores = make_scores({"score": factory}, {split: torch.rand(20, 2) for split in splits}, 20, Stub(2, 2))
+    info = scores.info()
+    spreads = [name for name in info if "spread_of" in info[name]]
+    table = score_table({name: float(place) for place, name in enumerate(spreads)}, info, splits)
+    cells = [cell for column in table.columns[1:] for cell in column.cells]
+    assert {cell for cell in cells if cell} == {str(place) for place in range(len(spreads))}
+
+
+def test_ends_of_an_interval_are_in_the_columns_of_their_references():
+    splits = ["train", "test"]
+    info = make_scores({"interval": FIDInterval}, {split: torch.rand(9, 2) for split in splits}, 9, Stub(2)).info()
+    table = score_table({name: float(place) for place, name in enumerate(info)}, info, splits)
+    columns = [list(column.cells) for column in table.columns]
+    assert columns == [["fid_stub_low", "fid_stub_high"], ["0", "1"], ["2", "3"]]
+
+
 def test_score_whose_name_ends_like_a_deviation_is_none():
     info = {name: {"higher_is_better": True} for name in ("x", "x_std", "x_low")}
     table = score_table({"x": 1.0, "x_std": 2.0, "x_low": 3.0}, info, ["train"])

@@ -25,6 +25,10 @@ def test_interval_is_as_wide_as_the_spread_of_many_draws():
     assert bootstrap_interval(draws[0], distance) == bootstrap_interval(draws[0], distance)
 
 
+def of_test(end):
+    return {"reference": "test", "row": f"fid_stub_{end}"}
+
+
 def test_interval_ends_belong_to_the_fid_of_each_reference():
     generator = torch.Generator().manual_seed(0)
     real = {split: torch.randn(60, 3, generator=generator) for split in ("train", "test")}
@@ -36,6 +40,6 @@ def test_interval_ends_belong_to_the_fid_of_each_reference():
     assert make_scores({"fid_interval": FIDInterval}, real, 50, Stub(3)).info() == {
         "fid_stub_low": {"spread_of": "fid_stub", "spread": "95 % bootstrap interval"},
         "fid_stub_high": {"spread_of": "fid_stub", "spread": "95 % bootstrap interval"},
-        "fid_stub_test_low": {"spread_of": "fid_stub_test", "spread": "95 % bootstrap interval"},
-        "fid_stub_test_high": {"spread_of": "fid_stub_test", "spread": "95 % bootstrap interval"},
+        "fid_stub_test_low": {"spread_of": "fid_stub_test", "spread": "95 % bootstrap interval"} | of_test("low"),
+        "fid_stub_test_high": {"spread_of": "fid_stub_test", "spread": "95 % bootstrap interval"} | of_test("high"),
     }

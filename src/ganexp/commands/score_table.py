@@ -61,11 +61,12 @@ def save_scores(record: Mapping[str, Any], path: Path) -> None:
 def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]], splits: list[str]) -> Table:
     """Return a table of scores: ↑ means that higher values are better, and ↓ that lower values are.
 
-    Deviations and intervals stand next to the scores that they belong to.
+    Deviations and intervals stand next to the scores that they belong to, or, without these scores, in rows of their
+    own.
     """
     rows: dict[str, list[str]] = {}
     for name, value in values.items():
-        if "spread_of" in info.get(name, {}):
+        if info.get(name, {}).get("spread_of") in values:
             continue
         facts = info.get(name, {})
         column = splits.index(facts.get("reference", splits[0]))

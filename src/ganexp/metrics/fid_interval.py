@@ -9,6 +9,8 @@ from torch import Tensor
 from ganexp.metrics.frechet import fit_gaussian, gaussian
 from ganexp.metrics.score import Minimum, SampleScore
 
+ENDS = ("low", "high")
+
 
 class FIDInterval(SampleScore):
     """The ends of the 95 % interval of the FID, from 200 bootstrap replicates of the samples.
@@ -48,7 +50,16 @@ class FIDInterval(SampleScore):
     def spread_names(self) -> dict[str, str]:
         """Return the names of both ends, each with the name of the FID that it belongs to."""
         names = [name for name, _ in self.context.named_references()]
-        return {f"fid_{name}_{end}": f"fid_{name}" for name in names for end in ("low", "high")}
+        return {f"fid_{name}_{end}": f"fid_{name}" for name in names for end in ENDS}
+
+    def value_info(self) -> dict[str, dict[str, Any]]:
+        """Return how to interpret each value, with the place of the value in a table that lacks the FID itself."""
+        info = super().value_info()
+        for split, (name, _) in list(zip(self.context.references, self.context.named_references(), strict=True))[1:]:
+            for end in ENDS:
+                row = f"fid_{self.context.extractor}_{end}"
+                info[f"fid_{name}_{end}"] |= {"reference": split, "row": row}
+        return info
 
 
 def bootstrap_interval(
