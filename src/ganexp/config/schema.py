@@ -107,8 +107,8 @@ class Evaluate:
     seed: int = limited(Seed, 1000)  # seed of the latents; training uses another seed
     # shares of the classes in the samples, see metrics.labels; default: as in the run
     labels: str | None = limited(Literal["reference", "uniform"] | None, None)
-    # further numbers of samples for which FID is computed
-    fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
+    # further numbers of samples for which FID is computed; default: as in the run
+    fid_at: list[int] | None = field(default=None, metadata=limits(SampleCounts | None))
     weights: str | None = field(default=None, metadata=PATH)  # file of the extractor's weights, if the file has moved
     accelerator: str = limited(Accelerator, "auto")  # auto: a GPU if there is one
     data: Moved = field(default_factory=Moved)

@@ -116,7 +116,8 @@ def merged_config(run_cfg: DictConfig, settings: DictConfig, metrics: Mapping[st
     if metrics["extractor"] is not None:
         cfg.metrics = metrics
     cfg.metrics.scores = metrics["scores"]
-    cfg.metrics.fid_at = settings.fid_at
+    if settings.fid_at is not None:
+        cfg.metrics.fid_at = settings.fid_at
     if settings.samples:
         cfg.metrics.samples = settings.samples
     if settings.labels:
