@@ -1,5 +1,6 @@
 """Datasets that are too small for the settings are refused before anything is computed or written."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,22 @@ def test_scores_of_few_images(tmp_path, score, overrides, message):
     write(tmp_path / "set", {"train/a": 10, "train/b": 10, "test/a": 1})
     settings = (f"metrics/score=[{score}]", "metrics.splits=1", "metrics.references=[train,test]")
     assert message in refused(tmp_path, "data.path=set", *settings, *overrides)
+
+
+@pytest.mark.parametrize("count", [10, 12, 19])
+def test_few_given_images_are_scored_in_fewer_splits(tmp_path, count):
+    for number in range(count):
+        photo(tmp_path / "few" / f"{number}.png", (8, 8))
+    metrics = ("metrics=classifier", "metrics.extractor.updates=1")
+    given = ("evaluate", "images=few", "data=digits", *metrics, "trainer=cpu")
+    done = ganexp(*given, "output=scores", "metrics/score=[is,fid,kid]", cwd=tmp_path)
+    assert f"± standard deviation over {count // 2} splits: is_classifier" in done.stdout
+    record = json.loads((tmp_path / "scores" / "scores.json").read_text())
+    assert record["protocol"]["scores"]["is"] == {"splits": count // 2}
+    for refused, reason in (
+        (["metrics.scores.is.splits=10"], "is needs 20 generated images or more"),
+        (["metrics/score=[fid_infinity]"], "fid_infinity needs 30 generated images or more"),
+    ):
+        error = ganexp(*given, *refused, cwd=tmp_path, check=False).stderr
+        assert f"images=few has {count} images: metrics.scores.{reason}" in error
+        assert "metrics.samples" not in error

@@ -136,7 +136,7 @@ def _evaluate(task: Task) -> None:
 def _evaluate_images(task: Task) -> None:
     from ganexp.commands.evaluation.images import evaluate_images
 
-    evaluate_images(_resolve(task))
+    evaluate_images(_resolve(task), task.cfg.metrics.scores)
 
 
 def _sample(task: Task) -> None:

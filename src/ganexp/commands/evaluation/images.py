@@ -11,6 +11,7 @@ from ganexp import build, build_scores
 from ganexp.commands.class_names import class_directories
 from ganexp.commands.data_summary import describe_images
 from ganexp.commands.score_table import print_scores, save_scores, warn_of_few_images
+from ganexp.config import schema
 from ganexp.config.instantiate import target_name
 from ganexp.console import count, progress, say
 from ganexp.data.decoding import Decoding
@@ -29,8 +30,12 @@ FEWEST_IMAGES = 10
 FIX_OF_SIZE = "Resizing it would change the scores: score images of one size, and give this size as data.resolution."
 
 
-def evaluate_images(cfg: DictConfig) -> None:
+def evaluate_images(cfg: DictConfig, scores_node: DictConfig) -> None:
     """Print the scores of a directory or zip of images, or of a split of the dataset itself.
+
+    Args:
+        cfg: the resolved config.
+        scores_node: the unresolved metrics.scores, which refer to settings that depend on the number of images.
 
     Raises:
         UserError: both or neither of `images` and `real` are given, metrics=none is chosen, the images do not exist or
@@ -45,14 +50,20 @@ def evaluate_images(cfg: DictConfig) -> None:
     if cfg.metrics.extractor is None:
         raise UserError("metrics=none has no feature extractor: use metrics=classifier or metrics=inception")
     scored = _images(cfg)
+    given = f"images={cfg.images}" if cfg.images else f"real={cfg.real}"
     if len(scored) < FEWEST_IMAGES:
-        given = f"images={cfg.images}" if cfg.images else f"real={cfg.real}"
         raise UserError(f"{given}: at least {FEWEST_IMAGES} images are needed to score, and there are {len(scored)}")
     cfg.metrics.samples = len(scored)
     cfg.metrics.splits = min(cfg.metrics.splits, len(scored) // 2)
+    cfg.metrics.scores = scores_node
+    cfg = schema.resolve(cfg)
     other_splits = [split for split in build.available_splits(cfg) if split != cfg.real]
     cfg.metrics.references = cfg.metrics.references or other_splits or [cfg.data.split]
-    scores = _score(cfg, scored)
+    try:
+        scores = _score(cfg, scored)
+    except UserError as error:
+        number = f"metrics.samples={len(scored)}"
+        raise UserError(str(error).replace(number, f"{given} has {len(scored)} images")) from None
     record = {
         "scores": scores.compute(),
         "score_info": scores.info(),
