@@ -1,6 +1,7 @@
 """`ganexp evaluate` on a small run: scores of each class, diagnostics, other metrics, and the user's own extractor."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -55,10 +56,33 @@ def test_evaluate_equals_the_runs_own_score_on_its_latents(run, tmp_path):
     """Latents, metrics and checkpoint are the same, so the scores of training and evaluation must agree."""
     overrides = (f"ckpt={run / 'checkpoints' / 'last.ckpt'}", "seed=10000", "references=[train]", f"output={tmp_path}")
     ganexp("evaluate", *overrides, cwd=tmp_path)
-    evaluated = json.loads((tmp_path / "scores.json").read_text())["scores"]
+    evaluated = json.loads((tmp_path / "scores-last.json").read_text())["scores"]
     logged = json.loads((run / "run.json").read_text())["scores"]["last"]
     for name in ("fid_classifier", "is_classifier", "is_classifier_std", "accuracy_classifier"):
         assert evaluated[name] == pytest.approx(logged[name], rel=1e-6)
+
+
+def test_evaluations_of_several_checkpoints_are_kept(run, tmp_path):
+    """Those of other checkpoints than the best one have files of their own."""
+    shutil.copytree(run, tmp_path / "run")
+    for ckpt in ("run", "run/checkpoints/last.ckpt"):
+        done = ganexp("evaluate", f"ckpt={ckpt}", "samples=40", "metrics/score=[fid]", cwd=tmp_path)
+        assert "which are replaced" not in done.stdout
+    names = {f"{name}{ending}" for name in ("nearest", "diagnostics") for ending in (".png", "-last.png")}
+    assert names | {"scores.json", "scores-last.json"} <= {file.name for file in (tmp_path / "run").iterdir()}
+    fewer = ganexp("evaluate", "ckpt=run", "samples=30", "metrics/score=[is]", "metrics.splits=3", cwd=tmp_path)
+    assert "run/scores.json had other scores, which are replaced: fid_classifier " in fewer.stdout
+
+
+@pytest.mark.parametrize("references", ["[train]", "[test]", "[test,train]"])
+def test_run_on_another_split_is_evaluated(run, tmp_path, references):
+    """The pictures and the loggers get their scores, whatever the training split is called."""
+    ganexp(*TINY, "data.split=test", "logger=csv", "hydra.run.dir=run", cwd=tmp_path)
+    metrics = ("metrics=classifier", "metrics.extractor.updates=5", "metrics/score=[fid]", "samples=40")
+    done = ganexp("evaluate", "ckpt=run", *metrics, f"references={references}", cwd=tmp_path).stdout
+    kind = "training images" if "test" in references else "images of the train split"
+    assert f"nearest {kind}" in done
+    assert (tmp_path / "run" / "diagnostics-classifier-last.png").exists()
 
 
 def test_evaluate_with_other_metrics_than_the_runs_own(run, tmp_path):
@@ -107,7 +131,7 @@ def test_users_own_extractor(tmp_path, monkeypatch):
     refused = ganexp("evaluate", "ckpt=unscored", cwd=tmp_path, check=False)
     assert "Choose metrics: metrics=classifier" in refused.stderr
     ganexp("evaluate", "--config-dir=conf", "ckpt=unscored", "metrics=corner", "metrics/score=[fid]", cwd=tmp_path)
-    assert json.loads((tmp_path / "unscored" / "scores-corner.json").read_text())["scores"]["fid_corner"] > 0
+    assert json.loads((tmp_path / "unscored" / "scores-corner-last.json").read_text())["scores"]["fid_corner"] > 0
     for name, message in (("flat", "it returned a tensor of shape [2, 1, 8, 8]"), ("corner", "logits")):
         refused = ganexp(*overrides, f"metrics={name}", "hydra.run.dir=other", cwd=tmp_path, check=False)
         assert message in refused.stderr

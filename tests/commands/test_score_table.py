@@ -1,12 +1,14 @@
 """What is printed with the scores of one evaluation."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 import torch
 from helpers.scores import Stub, make_scores
 
-from ganexp.commands.score_table import score_table, warn_of_few_images
+from ganexp.commands.score_table import save_scores, score_table, warn_of_few_images
+from ganexp.metrics.collection import Scores
 from ganexp.metrics.diversity import Diversity
 from ganexp.metrics.fid import FID
 from ganexp.metrics.fid_interval import FIDInterval
@@ -39,6 +41,34 @@ def test_arrows_show_which_values_are_better():
     metrics = {"is": InceptionScore, "fid_test": FID, "diversity": Diversity}
     info = {name: {"higher_is_better": metric.higher_is_better} for name, metric in metrics.items()}
     info["fid_test"] |= {"reference": "test", "row": "fid"}
+    of_samples = warned(capsys, metrics, samples, real_images, only_samples=True)
+    assert of_samples.startswith("warning: 400 samples are few: ") == ("400 samples" in beginning)
+
+
+@pytest.mark.parametrize(
+    ("of_class", "class_images", "few"),
+    [
+        ([6_000, 6_000], [30_000, 30_000], ""),
+        ([6_000, 4_000], [30_000, 30_000], "4,000 samples of a class"),
+        ([6_000, 6_000], [59_000, 1_000], "1,000 real images of a class (train)"),
+        ([100, 12_000], [59_500, 500], "100 samples of a class and 500 real images of a class (train)"),
+        ([12_000, 0], [60_000, 0], ""),  # a class without samples is not scored
+    ],
+)
+def test_smallest_class_decides_whether_images_within_classes_are_few(capsys, of_class, class_images, few):
+    labels = SampleLabels(torch.arange(2).repeat_interleave(torch.tensor(of_class)), ["a", "b"])
+    options = {"labels": labels, "class_images": class_images}
+    printed = warned(capsys, [IntraFID, FID], sum(of_class), 60_000, **options)
+    assert printed.startswith(f"warning: {few} are few: with fewer than 5,000 images") if few else not printed
+
+
+@pytest.mark.parametrize(
+    ("dim", "samples", "is_few"), [(2048, 10_000, True), (2048, 50_000, False), (256, 10_000, False)]
+)
+def test_extrapolated_fid_needs_samples_for_each_feature(capsys, dim, samples, is_few):
+    printed = warned(capsys, [FIDInfinity, FID], samples, 60_000, dim=dim)
+    expected = f"warning: {samples:,} samples are few: with fewer than {20 * dim:,} images"
+    assert printed.startswith(expected) if is_few else not printed
     table = score_table(dict.fromkeys(metrics, 1.0), info, ["train", "test"])
     assert list(table.columns[0].cells) == ["is ↑", "fid ↓", "diversity"]
 

@@ -172,6 +172,11 @@ def test_page_shows_evaluations_and_links_pictures(tmp_path):
     assert "evaluated (scores.json, step 1,000, 5,000 samples)" in text
     links = re.findall(r'<a href="([^"]*png)">', text)
     assert links == ["../a%20b%23c/nearest.png", "../a%20b%23c/diagnostics.png"]
+    save_evaluated(run, 13.5, "scores-last.json", checkpoint="checkpoints/last.ckpt")
+    (run / "nearest-last.png").touch()
+    text = report([str(tmp_path)], images=False).read_text()
+    assert "evaluated last (scores-last.json, step 1,000, 5,000 samples)" in text
+    assert "../a%20b%23c/nearest-last.png" in re.findall(r'<a href="([^"]*png)">', text)
     (run / "nearest.png").unlink()
     assert "nearest.png" not in report([str(tmp_path)], images=False).read_text()
 

@@ -48,9 +48,10 @@ COMMANDS: Mapping[str, CommandHelp] = {
         """
         ckpt=    score a checkpoint, or the best checkpoint of a run, with the metrics of its run or with other metrics.
                  The samples come from latents not used in training. The command writes nearest.png, diagnostics.png
-                 and scores.json (with other metrics, scores-EXTRACTOR.json) to the run directory, and sends the scores
-                 to the loggers of the run. For a directory of several runs, score each finished run that has not been
-                 scored under the same protocol.
+                 and scores.json to the run directory, and sends the scores to the loggers of the run. With other
+                 metrics, -EXTRACTOR is added to these names, and for another checkpoint than the best one, such as
+                 last.ckpt, its name: scores-last.json. For a directory of several runs, score each finished run that
+                 has not been scored under the same protocol.
         images=  score images of any origin against a dataset, or against the real images of another directory.
         real=    score a split of the dataset against the other splits, which gives the scores of a perfect generator.
         """,

@@ -14,6 +14,7 @@ from ganexp.report.rounding import rounded_texts
 from ganexp.runs import atomic
 from ganexp.runs.environment import environment, now
 
+SCORED = ("protocol", "checkpoint", "step", "images", "real")  # entries of a record that say what was scored, and how
 DIRECTIONS = {True: " ↑", False: " ↓", None: ""}  # for higher_is_better
 
 
@@ -52,14 +53,32 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
 
 
 def save_scores(record: Mapping[str, Any], path: Path) -> None:
-    """Save the record as JSON, together with the time, the versions and the machine."""
+    """Save the record as JSON, together with the time, the versions and the machine.
+
+    If the file has scores that the record lacks or measures otherwise, these scores are printed, because they are lost.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, json.dumps({**record, "time": now(), **environment()}, indent=2) + "\n")
     say(f"scores: {short_path(path)}")
+    if lost := _replaced_scores(record, path):
+        texts = ", ".join(f"{name} {value:.4g}" for name, value in lost.items())
+        say(f"{short_path(path)} had other scores, which are replaced: {texts}")
 
 
 def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]], splits: list[str]) -> Table:
     """Return a table of scores: ↑ means that higher values are better, and ↓ that lower values are.
+def _replaced_scores(record: Mapping[str, Any], path: Path) -> dict[str, float]:
+    """Return the scores in a file that `record` lacks, or has for other samples or under another protocol."""
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+        of_record = json.loads(json.dumps(record))
+        is_same = all(known.get(key) == of_record.get(key) for key in SCORED)
+        scores = {name: float(value) for name, value in known["scores"].items()}
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # no such file, or a file with other content
+        return {}
+    return {name: value for name, value in scores.items() if not is_same or name not in record["scores"]}
+
+
 
     Deviations and intervals stand next to the scores that they belong to, or, without these scores, in rows of their
     own.

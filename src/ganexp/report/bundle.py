@@ -74,7 +74,7 @@ def _read(directory: RunDirectory) -> Run:
 def _files(directory: RunDirectory, with_checkpoint: bool) -> list[Path]:
     """Return the files to pack; links to files outside of the run directory are left out."""
     scores = sorted(directory.path.glob(FILES))
-    pictures = [directory.path / name for name in PICTURES]
+    pictures = [file for pattern in PICTURES for file in sorted(directory.path.glob(pattern))]
     images = sorted(directory.samples.rglob("*.png"))
     files = [directory.config, directory.metadata_file, *scores, directory.metrics, directory.curves]
     files += [*pictures, *images]

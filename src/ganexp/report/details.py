@@ -87,8 +87,9 @@ def _details(
 
 def _pictures(run: Run, directory: Path) -> dict[str, str]:
     """Return the addresses of pictures relative to the page, with every special character quoted."""
-    files = [run.path / name for name in PICTURES if run.status != "unreadable"]
-    return {file.name: quote(os.path.relpath(file, directory.resolve())) for file in files if file.is_file()}
+    patterns = PICTURES if run.status != "unreadable" else ()
+    files = [file for pattern in patterns for file in sorted(run.path.glob(pattern))]
+    return {plain(file.name): quote(os.path.relpath(file, directory.resolve())) for file in files if file.is_file()}
 
 
 def _remarks(run: Run, configuration: Configuration | None) -> list[str]:

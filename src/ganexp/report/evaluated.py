@@ -10,8 +10,10 @@ from ganexp.report.score_info import ScoreInfo, read_score_info
 from ganexp.report.values import as_dict, flatten, is_number, not_numbers, plain
 
 EVALUATED = "evaluated"
-FILES = "scores*.json"  # in a run directory: scores.json, or scores-EXTRACTOR.json for other extractors
-PICTURES = ("nearest.png", "diagnostics.png")
+# in a run directory; the names end with -EXTRACTOR if the command chose the metrics, and with -CHECKPOINT for other
+# checkpoints than the best one
+FILES = "scores*.json"
+PICTURES = ("nearest*.png", "diagnostics*.png")
 MAX_NAME = 40  # characters of the name of a checkpoint
 UNKNOWN_PROTOCOL = "?"
 

@@ -1,10 +1,12 @@
-"""The config of an evaluation: the config of the run, with the settings of the command."""
+"""The config of an evaluation (that of the run with the settings of the command) and the names of its files."""
+
+from pathlib import Path
 
 import pytest
 from helpers.config import config, raw_config
 from omegaconf import OmegaConf
 
-from ganexp.commands.evaluation.checkpoint import merged_config
+from ganexp.commands.evaluation.checkpoint import file_ending, merged_config
 from ganexp.config import schema
 
 OF_RUN = ("metrics.fid_at=[30,40]", "metrics.samples=100", "metrics.labels=uniform", "metrics.references=[train]")
@@ -33,3 +35,11 @@ def test_settings_of_the_command_replace_those_of_the_run_only_if_given(override
     metrics = merged(*overrides)
     assert {name: OmegaConf.to_object(metrics)[name] for name in expected} == expected
     assert metrics.scores.fid.sample_counts == expected["fid_at"]
+
+
+def test_files_of_different_checkpoints_and_extractors_have_different_names():
+    checkpoints = [Path(f"run/checkpoints/{name}.ckpt") for name in ("best", "last", "step-0000100", "epoch-3")]
+    endings = [file_ending(extractor, path) for extractor in (None, "inception", "vit") for path in checkpoints]
+    assert len(set(endings)) == len(endings)
+    assert endings[:2] == ["", "-last"]
+    assert endings[4:6] == ["-inception", "-inception-last"]

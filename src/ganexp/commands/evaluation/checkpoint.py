@@ -61,7 +61,9 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
         **loaded.facts,
     }
     output = Path(settings.output or loaded.run.path)
-    file = output / ("scores.json" if metrics["extractor"] is None else f"scores-{scores.extractor.name}.json")
+    own_metrics = None if metrics["extractor"] is None else scores.extractor.name
+    ending = file_ending(own_metrics, Path(loaded.facts["checkpoint"]))
+    file = output / f"scores{ending}.json"
     if not is_repeated and is_known(record, file, loaded.run):
         return False
     validate(gan, build.build_data(run_cfg, gan), gan.device, [ScoringProgress()])
@@ -75,8 +77,19 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     save_scores(record, file)
     if output == loaded.run.path:
         log_evaluated(loaded.run, gan.score_values, gan.step, file.stem)
-    save_pictures(loaded, scores, image_set.classes, logits, settings.seed, output)
+    save_pictures(loaded, scores, image_set.classes, logits, settings.seed, output, ending)
     return True
+
+
+def file_ending(extractor: str | None, checkpoint: Path) -> str:
+    """Return what distinguishes the files of an evaluation from those of others of the run, such as "-inception-last".
+
+    Args:
+        extractor: the name of the feature extractor, if the command chooses the metrics; otherwise None.
+        checkpoint: the checkpoint; the best checkpoint adds nothing.
+    """
+    parts = [extractor, None if checkpoint.stem == "best" else checkpoint.stem]
+    return "".join(f"-{part}" for part in parts if part)
 
 
 def is_known(record: Mapping[str, Any], file: Path, run: RunDirectory) -> bool:

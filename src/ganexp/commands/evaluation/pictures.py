@@ -26,7 +26,13 @@ PROJECTED, BATCH = 500, 100
 
 
 def save_pictures(
-    loaded: LoadedRun, scores: Scores, classes: Sequence[str], logits: Mapping[str, Tensor], seed: int, output: Path
+    loaded: LoadedRun,
+    scores: Scores,
+    classes: Sequence[str],
+    logits: Mapping[str, Tensor],
+    seed: int,
+    output: Path,
+    ending: str = "",
 ) -> None:
     """Save nearest.png and diagnostics.png, and print their paths.
 
@@ -39,19 +45,21 @@ def save_pictures(
         logits: the discriminator's logits for each kind of image.
         seed: seed of the latents.
         output: directory of the pictures.
+        ending: what follows `nearest` and `diagnostics` in the names of the files.
     """
     gan, title = loaded.gan, run_title(loaded.run)
     title = title and f"{title} · step {gan.step:,}"
-    save_nearest(gan, scores, loaded.cfg.data, seed, output / "nearest.png", title)
+    save_nearest(gan, scores, loaded.cfg.data, seed, output / f"nearest{ending}.png", title)
+    diagnostics = output / f"diagnostics{ending}.png"
     finite = {kind: values for kind, values in logits.items() if values.isfinite().all()}
     features = feature_samples(gan, scores, seed)
     shown = " and ".join(name for name, values in (("logits", finite), ("features", features)) if values)
     if not shown:
-        say("diagnostics.png is left out, because there are no finite logits and features to show")
+        say(f"{diagnostics.name} is left out, because there are no finite logits and features to show")
         return
     figure = plot_diagnostics(finite, scores.by_class, classes, features, title)
-    grids.save_figure(figure, output / "diagnostics.png")
-    say(f"{short_path(output / 'diagnostics.png')}: {shown} of real and generated images")
+    grids.save_figure(figure, diagnostics)
+    say(f"{short_path(diagnostics)}: {shown} of real and generated images")
 
 
 def save_nearest(gan: GAN, scores: Scores, data: DictConfig, seed: int, path: Path, title: str) -> None:
