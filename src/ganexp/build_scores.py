@@ -88,6 +88,7 @@ def build_scores(
             sets.expected_share(),
             sets.reference_labels(next(iter(references.values()))),
             lambda split, chosen: sets.references[split].batch(chosen),
+            sets.first_reference.class_counts,
         )
 
 

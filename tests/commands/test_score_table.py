@@ -5,42 +5,42 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.scores import Stub, make_scores
+from helpers.scores import CPU, Stub, make_scores
 
 from ganexp.commands.score_table import save_scores, score_table, warn_of_few_images
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.diversity import Diversity
 from ganexp.metrics.fid import FID
+from ganexp.metrics.fid_infinity import FIDInfinity
 from ganexp.metrics.fid_interval import FIDInterval
 from ganexp.metrics.inception_score import InceptionScore
 from ganexp.metrics.intra_fid import IntraFID
 from ganexp.metrics.kid import KID
+from ganexp.metrics.labels import SampleLabels
+
+
+def warned(capsys, metrics, samples, real_images, only_samples=False, dim=2, **options):
+    """Return what is printed about few images; the first reference has 60,000 images."""
+    references = {"train": SimpleNamespace(count=60_000), "test": SimpleNamespace(count=real_images)}
+    factories = {metric.__name__: metric for metric in metrics}
+    options.setdefault("class_reference", lambda label: None)
+    warn_of_few_images(Scores(Stub(dim), references, samples, CPU, factories, **options), only_samples)
+    return capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("metrics", "samples", "real_images", "beginning"),
     [
         ([FID], 400, 5_000, "warning: 400 samples are few: "),
-        ([KID, IntraFID], 10_000, 1_438, "warning: 1,438 real images (test) are few: "),
+        ([KID, FID], 10_000, 1_438, "warning: 1,438 real images (test) are few: "),
         ([FID], 400, 359, "warning: 400 samples and 359 real images (test) are few: "),
         ([FID], 5_000, 5_000, ""),
         ([KID], 400, 300, ""),
     ],
 )
 def test_few_images_are_named_if_they_bias_a_score(capsys, metrics, samples, real_images, beginning):
-    references = {"train": SimpleNamespace(count=60_000), "test": SimpleNamespace(count=real_images)}
-    scores = {metric.__name__: metric for metric in metrics}
-    warn_of_few_images(SimpleNamespace(references=references, samples=samples, scores=scores))
-    printed = capsys.readouterr().out
-    warn_of_few_images(SimpleNamespace(references=references, samples=samples, scores=scores), only_samples=True)
-    assert capsys.readouterr().out.startswith("warning: 400 samples are few: ") == ("400 samples" in beginning)
+    printed = warned(capsys, metrics, samples, real_images)
     assert (printed.startswith(beginning) and printed.count("\n") == 1) if beginning else not printed
-
-
-def test_arrows_show_which_values_are_better():
-    metrics = {"is": InceptionScore, "fid_test": FID, "diversity": Diversity}
-    info = {name: {"higher_is_better": metric.higher_is_better} for name, metric in metrics.items()}
-    info["fid_test"] |= {"reference": "test", "row": "fid"}
     of_samples = warned(capsys, metrics, samples, real_images, only_samples=True)
     assert of_samples.startswith("warning: 400 samples are few: ") == ("400 samples" in beginning)
 
@@ -69,6 +69,12 @@ def test_extrapolated_fid_needs_samples_for_each_feature(capsys, dim, samples, i
     printed = warned(capsys, [FIDInfinity, FID], samples, 60_000, dim=dim)
     expected = f"warning: {samples:,} samples are few: with fewer than {20 * dim:,} images"
     assert printed.startswith(expected) if is_few else not printed
+
+
+def test_arrows_show_which_values_are_better():
+    metrics = {"is": InceptionScore, "fid_test": FID, "diversity": Diversity}
+    info = {name: {"higher_is_better": metric.higher_is_better} for name, metric in metrics.items()}
+    info["fid_test"] |= {"reference": "test", "row": "fid"}
     table = score_table(dict.fromkeys(metrics, 1.0), info, ["train", "test"])
     assert list(table.columns[0].cells) == ["is ↑", "fid ↓", "diversity"]
 
@@ -135,3 +141,35 @@ def test_score_has_the_digits_of_its_deviation(values, text):
     info = {name: {"spread_of": "x"} for name in values if name != "x"}
     table = score_table(values, info, ["train"])
     assert [list(column.cells) for column in table.columns] == [["x"], [text]]
+
+
+RECORD = {
+    "scores": {"fid": 3.0},
+    "protocol": {"id": "a", "references": {"train": {"images": 5}}},
+    "step": 4,
+    "checkpoint": "run/checkpoints/best.ckpt",
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "printed"),
+    [
+        (RECORD, ""),
+        (RECORD | {"scores": {"fid": 2.0}}, ""),  # the same scores, computed again
+        (RECORD | {"scores": {"fid": 3.0, "kid": 0.5, "is": 7.25}}, "kid 0.5, is 7.25"),
+        (RECORD | {"protocol": {"id": "b"}}, "fid 3"),
+        (RECORD | {"step": 2}, "fid 3"),
+        (RECORD | {"checkpoint": "other/checkpoints/best.ckpt", "scores": {"kid": 0.5}}, "kid 0.5"),
+        (RECORD | {"images": "elsewhere"}, "fid 3"),
+        ({"scores": [1]}, ""),
+        ([1], ""),
+        (None, ""),
+    ],
+)
+def test_scores_that_are_replaced_are_printed(tmp_path, capsys, before, printed):
+    if before is not None:
+        (tmp_path / "scores.json").write_text(json.dumps(before))
+    save_scores(RECORD, tmp_path / "scores.json")
+    lines = [line for line in capsys.readouterr().out.splitlines() if "had other scores, which are replaced: " in line]
+    assert [line.partition("replaced: ")[2] for line in lines] == ([printed] if printed else [])
+    assert json.loads((tmp_path / "scores.json").read_text())["scores"] == RECORD["scores"]

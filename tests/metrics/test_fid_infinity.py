@@ -33,5 +33,5 @@ def test_fid_infinity_is_against_each_reference():
     names = ("fid_infinity_stub", "fid_infinity_stub_test")
     assert score_features(FIDInfinity, real, fake) == pytest.approx(dict(zip(names, expected, strict=True)), rel=1e-9)
     info = make_scores({"fid_infinity": FIDInfinity}, real, 50, Stub(3)).info()
-    value = {"higher_is_better": False, "plot_scale": "log"}
+    value = {"higher_is_better": False, "plot_scale": "log", "fewest_images": 60}
     assert info == {names[0]: value, names[1]: {**value, "reference": "test", "row": names[0]}}

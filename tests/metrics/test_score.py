@@ -88,7 +88,7 @@ def test_value_info_names_the_reference_and_the_row(name):
     info = scores_of(name).info()
     for key, facts in info.items():
         if key.startswith(("precision", "recall", "density", "coverage", "kid", "swd", "fid_s", "fid_infinity")):
-            is_of_test = "_test" in key and "spread_of" not in facts
+            is_of_test = "_test" in key and ("spread_of" not in facts or name == "fid_interval")
             assert facts.get("reference") == ("test" if is_of_test else None)
             assert facts.get("row") == (key.replace("_test", "") if is_of_test else None)
             assert "row" not in facts or facts["row"] in info

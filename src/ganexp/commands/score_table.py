@@ -41,15 +41,17 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
         scores: the scores.
         only_samples: whether to warn of few samples only, and not of few real images.
     """
-    counts = {f"{scores.samples:,} samples": scores.samples}
-    if not only_samples:
-        counts |= {f"{real.count:,} real images ({split})": real.count for split, real in scores.references.items()}
-    needed = max((score.fewest_images or 0 for score in scores.scores.values()), default=0)
-    if few := [text for text, number in counts.items() if number < needed]:
-        say_once(
-            f"warning: {' and '.join(few)} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare such scores only if they "
-            "are computed from the same number of images, or use KID"
-        )
+    few: dict[int, dict[str, None]] = {}  # for each number that scores need, the descriptions of smaller numbers
+    for score in scores.scores.values():
+        needed = score.fewest_images or 0
+        counts = score.compared_samples() | ({} if only_samples else score.compared_real_images())
+        few.setdefault(needed, {}).update({text: None for text, number in counts.items() if number < needed})
+    for needed, texts in few.items():
+        if texts:
+            say_once(
+                f"warning: {' and '.join(texts)} are few: {FEW_IMAGES_TEXT.format(needed)}. Compare such scores only "
+                "if they are computed from the same number of images, or use KID"
+            )
 
 
 def save_scores(record: Mapping[str, Any], path: Path) -> None:
@@ -58,15 +60,13 @@ def save_scores(record: Mapping[str, Any], path: Path) -> None:
     If the file has scores that the record lacks or measures otherwise, these scores are printed, because they are lost.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(path, json.dumps({**record, "time": now(), **environment()}, indent=2) + "\n")
-    say(f"scores: {short_path(path)}")
     if lost := _replaced_scores(record, path):
         texts = ", ".join(f"{name} {value:.4g}" for name, value in lost.items())
         say(f"{short_path(path)} had other scores, which are replaced: {texts}")
+    atomic.write_text(path, json.dumps({**record, "time": now(), **environment()}, indent=2) + "\n")
+    say(f"scores: {short_path(path)}")
 
 
-def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]], splits: list[str]) -> Table:
-    """Return a table of scores: ↑ means that higher values are better, and ↓ that lower values are.
 def _replaced_scores(record: Mapping[str, Any], path: Path) -> dict[str, float]:
     """Return the scores in a file that `record` lacks, or has for other samples or under another protocol."""
     try:
@@ -79,6 +79,8 @@ def _replaced_scores(record: Mapping[str, Any], path: Path) -> dict[str, float]:
     return {name: value for name, value in scores.items() if not is_same or name not in record["scores"]}
 
 
+def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]], splits: list[str]) -> Table:
+    """Return a table of scores: ↑ means that higher values are better, and ↓ that lower values are.
 
     Deviations and intervals stand next to the scores that they belong to, or, without these scores, in rows of their
     own.

@@ -73,6 +73,7 @@ class Scores:
             have no labels.
         real_images: function that takes the name of a split and the indices (N,) of some images in this split, and
             returns these images, uint8 (N, C, H, W).
+        class_images: number of real images of each class in the first split; empty if these images have no labels.
 
     Raises:
         UserError: there are no scores, or a score needs class logits or labels that do not exist.
@@ -91,6 +92,7 @@ class Scores:
         expected_share: Sequence[float] = (),
         reference_labels: Tensor | None = None,
         real_images: Callable[[str, Tensor], Tensor] | None = None,
+        class_images: Sequence[int] = (),
     ) -> None:
         if not score_factories:
             raise UserError("There is no score to compute: use for example metrics/score=[is,fid], or metrics=none")
@@ -110,6 +112,8 @@ class Scores:
             class_reference=class_reference,
             reference_labels=reference_labels,
             real_images=real_images,
+            class_samples=[] if labels is None else labels.counts,
+            class_images=class_images,
         )
         self.scores = {name: make_score(self._context) for name, make_score in score_factories.items()}
         self.sample_counts = SampleCounts(samples)

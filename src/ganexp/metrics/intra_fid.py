@@ -1,5 +1,6 @@
 """The intra-class FID (Miyato and Koyama 2018): the FID within a class, averaged over the classes."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -16,6 +17,8 @@ class IntraFID(SampleScore):
     The real images are those of the first reference. Every class with samples has the same weight. For an
     extractor named `classifier`, the mean is `intra_fid_classifier`; `by_class` has the value of each class under the
     key `fid`. The features of all samples are kept in memory.
+
+    The FID of a class has the bias of a small number of images, so that every class needs as many images as an FID.
     """
 
     higher_is_better = False
@@ -36,6 +39,28 @@ class IntraFID(SampleScore):
     def minimum(cls, **settings: Any) -> Minimum:
         """Return the minimum: two samples and two real images of every class, as a covariance needs two images."""
         return Minimum(samples=2, images=2, of_class=2)
+
+    def value_info(self) -> dict[str, dict[str, Any]]:
+        """Return how to interpret the mean; its entry `samples` is the number of samples of the smallest class."""
+        samples = self._smallest(self.context.class_samples)
+        return {name: facts | {"samples": samples} for name, facts in super().value_info().items()}
+
+    def compared_samples(self) -> dict[str, int]:
+        """Return the number of samples of the smallest class."""
+        count = self._smallest(self.context.class_samples)
+        return {f"{count:,} samples of a class": count}
+
+    def compared_real_images(self) -> dict[str, int]:
+        """Return the number of real images of the smallest class that has samples, if it is known."""
+        if not self.context.class_images:
+            return {}
+        count, split = self._smallest(self.context.class_images), next(iter(self.context.references))
+        return {f"{count:,} real images of a class ({split})": count}
+
+    def _smallest(self, counts: Sequence[int]) -> int:
+        """Return the smallest of the numbers of images of each class, without the classes that have no samples."""
+        present = (count for count, samples in zip(counts, self.context.class_samples, strict=True) if samples)
+        return min(present, default=self.context.samples)
 
     def column_names(self) -> list[str]:
         """Return `features` and `labels`."""

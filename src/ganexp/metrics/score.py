@@ -5,7 +5,7 @@ in a new file, and a YAML file in conf/metrics/score that names the class. The m
 the arguments `features`, `logits`, `images`, `labels` and `indices`, see `ganexp.metrics.collection.Scores`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -58,6 +58,8 @@ class ScoreContext:
             have no labels.
         real_images: function that takes the name of a split and the indices (N,) of some images in this split, and
             returns these images, uint8 (N, C, H, W).
+        class_samples: number of samples of each class; empty if they have no labels.
+        class_images: number of real images of each class in the first split; empty if they have no labels.
         ranks: for each sample, its place in the order in which scores of n samples choose the first n; int64
             (samples,). None if this order is that of the samples' indices.
     """
@@ -73,6 +75,8 @@ class ScoreContext:
     class_reference: Callable[[int], Reference] | None = None
     reference_labels: Tensor | None = None
     real_images: Callable[[str, Tensor], Tensor] | None = None
+    class_samples: Sequence[int] = ()
+    class_images: Sequence[int] = ()
     ranks: Tensor | None = None
 
     def ranks_of(self, indices: Tensor) -> Tensor:
@@ -118,7 +122,7 @@ class Score(Metric):
     higher_is_better: bool | None = None
     plot_scale: Literal["linear", "log"] = "linear"
     kept_samples: ClassVar[int | None] = 0
-    fewest_images: ClassVar[int | None] = None
+    fewest_images: int | None = None
     spread = ""
 
     def __init__(self, context: ScoreContext) -> None:
@@ -178,6 +182,14 @@ class Score(Metric):
         return values | {
             name: {"spread_of": value, "spread": self.spread} for name, value in self.spread_names().items()
         }
+
+    def compared_samples(self) -> dict[str, int]:
+        """Return the numbers of samples that `fewest_images` is meant for; the keys describe them."""
+        return {f"{self.context.samples:,} samples": self.context.samples}
+
+    def compared_real_images(self) -> dict[str, int]:
+        """Return the numbers of real images that `fewest_images` is meant for; the keys describe them."""
+        return {f"{real.count:,} real images ({split})": real.count for split, real in self.context.references.items()}
 
     def protocol(self) -> dict[str, Any]:
         """Return the settings that determine the values; settings with their default values are left out."""

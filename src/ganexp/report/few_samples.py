@@ -7,8 +7,8 @@ from ganexp.report.columns import Column, with_letter
 from ganexp.report.values import is_number
 
 FEW_IMAGES_TEXT = (
-    "with fewer than {:,} images, a score like FID has a bias that differs between generators, and FID is too high "
-    "(Chong and Forsyth 2020)"
+    "with fewer than {:,} images, a score like FID has a bias that differs between generators: FID is too high "
+    "(Chong and Forsyth 2020), and FID∞ is too low"
 )
 
 
