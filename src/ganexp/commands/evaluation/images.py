@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 FEWEST_IMAGES = 10
 FIX_OF_SIZE = "Resizing it would change the scores: score images of one size, and give this size as data.resolution."
+OTHER_SHARES = 0.2  # share of the images that would need another class to have the shares of the dataset
 
 
 def evaluate_images(cfg: DictConfig, scores_node: DictConfig) -> None:
@@ -131,7 +132,20 @@ def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) ->
     absent = [name for name, images in zip(matched.classes, matched.class_counts, strict=True) if not images]
     if absent and path:
         say(f"images: there are no images of {shorten(absent)}, unlike in the dataset")
+    elif path:
+        _compare_shares(matched, image_set)
     return matched
+
+
+def _compare_shares(scored: ImageSet, image_set: ImageSet) -> None:
+    """Print a line if the classes have clearly other shares of the given images than of the dataset."""
+    given, real = (torch.tensor(each.class_counts) / len(each) for each in (scored, image_set))
+    if (given - real).abs().sum() / 2 > OTHER_SHARES:
+        most = int((given - real).abs().argmax())
+        say(
+            f"images: the shares of the classes differ from the dataset, which changes scores such as FID: "
+            f"{given[most]:.0%} of the images are {scored.classes[most]}, and {real[most]:.0%} of the dataset"
+        )
 
 
 def _images(cfg: DictConfig) -> ImageSet:

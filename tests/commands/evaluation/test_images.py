@@ -1,0 +1,32 @@
+"""What is said about the classes of images that are scored."""
+
+import pytest
+import torch
+
+from ganexp.commands.evaluation.images import _with_classes_of
+from ganexp.data.images import ImageSet
+
+
+def images(counts, classes=("cat", "dog", "owl")):
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts)) if counts else None
+    number = sum(counts) or 9
+    return ImageSet(torch.zeros(number, 1, 2, 2, dtype=torch.uint8), labels, list(classes) if counts else [])
+
+
+@pytest.mark.parametrize(
+    ("given", "real", "printed"),
+    [
+        ([20, 20, 20], [800, 150, 50], "33% of the images are cat, and 80% of the dataset"),
+        ([90, 5, 5], [100, 100, 100], "90% of the images are cat, and 33% of the dataset"),
+        ([20, 20, 20], [200, 200, 200], ""),
+        ([30, 20, 20], [200, 200, 200], ""),
+        ([], [800, 150, 50], ""),
+        ([20, 20, 20], [], ""),
+    ],
+)
+def test_other_shares_of_classes_are_named(capsys, given, real, printed):
+    _with_classes_of(images(given), images(real), "drawn")
+    lines = [line for line in capsys.readouterr().out.splitlines() if "the shares of the classes differ" in line]
+    assert [line.rpartition(": ")[2] for line in lines] == ([printed] if printed else [])
+    _with_classes_of(images(given), images(real), None)  # a split of the dataset itself
+    assert "shares" not in capsys.readouterr().out
