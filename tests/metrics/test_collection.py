@@ -273,7 +273,7 @@ def test_protocol_id_depends_on_the_first_reference(splits):
         for split in splits
     }
     assert len(set(first.values())) == len(splits)
-    assert "first_reference" not in protocol(train=torch.rand(9, 3), test=torch.rand(9, 3))
+    assert "first_reference" not in protocol(train=torch.rand(9, 3))
 
 
 def labelled_protocol(counts, shares):

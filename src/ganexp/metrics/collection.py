@@ -210,14 +210,15 @@ class Scores:
     def protocol(self) -> dict[str, Any]:
         """Return how the values are measured. Values whose protocols have different `id`s cannot be compared."""
         references = {s: {"images": real.count, "sha256": real.fingerprint} for s, real in self.references.items()}
-        first = next(iter(references))  # the values without the name of a split in their names compare with this split
+        # a value without the name of a split in its own name compares with the first split
+        order = {"first_reference": next(iter(references))} if len(references) > 1 else {}
         settings = {
             "extractor": self.extractor.name,
             "weights_sha256": self.extractor.identity,
             "input": self.extractor.input,
             "samples": self.samples,
             "references": references,
-            **({} if first == max(references) else {"first_reference": first}),  # nothing for [train, test]
+            **order,
             **({} if self.labels is None else self.labels.protocol()),
         }
         by_score = {name: facts for name, score in self.scores.items() if (facts := score.protocol())}
