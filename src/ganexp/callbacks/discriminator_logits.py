@@ -51,8 +51,9 @@ class DiscriminatorLogits(Callback):
         pl_module.log_values(means)
 
     def logits(self, gan: GAN, seed: int) -> dict[str, Tensor]:
-        """Return up to 1,000 logits of generated images, as `fake`, and of each set of real images, on the CPU.
+        """Return up to 1,000 logits for each kind of images, on the CPU.
 
+        The key of the logits of generated images is `fake`; those of real images have the name of their set as the key.
         The logits are computed in eval mode. Generated images have the same class shares as the first image set. Images
         without classes are left out for a conditional discriminator. The result is empty if the discriminator returns
         vectors instead of single logits.

@@ -17,7 +17,7 @@ from ganexp.training.length import epochs_of, in_steps, known_images
 
 
 def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of the resolved `cfg`, with the chosen options of experiment, as_published and metrics.
+    """Return the description of the resolved `cfg`, with the options chosen in some of the config `groups`.
 
     If `cfg.estimate` is true, the description includes the estimated cost of the run on this machine.
     """

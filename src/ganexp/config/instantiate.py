@@ -128,7 +128,7 @@ def _complaints(node: Mapping[str, Any], key: str, given: Mapping[str, Any], typ
 
 
 def locate(node: Mapping[str, Any], key: str) -> partial:
-    """Import the target of `node`, and return it without arguments: a partial whose `func` is the class or function.
+    """Import the target of `node`, a class or function, and return a partial of it that binds no arguments.
 
     Raises:
         UserError: there is no target, it cannot be imported, or Hydra refuses to call it.

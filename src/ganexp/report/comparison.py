@@ -48,7 +48,10 @@ class Comparison:
 
     @property
     def better(self) -> Configuration | None:
-        """Return the configuration that the test shows to be better; None if it is not separable or not known."""
+        """Return the configuration that the test shows to be better.
+
+        Return None if the two are not separable, or if it is not known which direction of the score is better.
+        """
         favoured = list(self._favoured.values())
         return favoured[0] if self.is_separable and len(favoured) == 1 else None
 
