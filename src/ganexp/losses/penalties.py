@@ -74,7 +74,7 @@ class GradientPenalty:
 class Dragan:
     """weight · E[(‖∇D(x + δ)‖₂ - 1)²] at perturbed real images (Kodali et al. 2017), with D the logit.
 
-    Use it with a loss that takes logits when training becomes unstable or collapses. D must not have batch norm.
+    Use it when training becomes unstable or collapses, with a loss that takes logits. D must not have batch norm.
 
     Args:
         weight: Factor of the penalty.
@@ -122,7 +122,7 @@ class Dragan:
 class R1:
     """gamma/2 · E[‖∇D(x)‖²] at real images (Mescheder et al. 2018, equation 9).
 
-    Use it with a loss that takes logits when training oscillates or D memorises training images. D must not have batch
+    Use it when training oscillates or D memorises training images, with a loss that takes logits. D must not have batch
     norm.
 
     Args:

@@ -184,11 +184,11 @@ class Score(Metric):
         }
 
     def compared_samples(self) -> dict[str, int]:
-        """Return the numbers of samples that `fewest_images` is meant for; the keys describe them."""
+        """Return the numbers of samples to compare with `fewest_images`; the key of a number describes it."""
         return {f"{self.context.samples:,} samples": self.context.samples}
 
     def compared_real_images(self) -> dict[str, int]:
-        """Return the numbers of real images that `fewest_images` is meant for; the keys describe them."""
+        """Return the numbers of real images to compare with `fewest_images`; the key of a number describes it."""
         return {f"{real.count:,} real images ({split})": real.count for split, real in self.context.references.items()}
 
     def protocol(self) -> dict[str, Any]:

@@ -184,7 +184,7 @@ class Discriminator(nn.Module):
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
-        outputs = self.linear(self.body(images).flatten(1))  # (N, C, H, W) -> (N, W, 1, 1) -> (N, W) or (N, logits)
+        outputs = self.linear(self.body(images).flatten(1))  # (N, C, s, s) -> (N, W, 1, 1) -> (N, W) or (N, logits)
         return squeeze_logit(outputs) if self.embedding is None else (outputs * self.embedding(labels)).sum(1)
 
 
