@@ -103,7 +103,7 @@ def test_evaluations_without_a_score_are_no_result(tmp_path, values):
     known = [float("nan") if value is None else value for value in values]
     points = [{"step": 2 * place, "score/x": value} for place, value in enumerate(known)]
     run.metrics.write_text("".join(json.dumps(point) + "\n" for point in points))
-    objective = record_result(config(*TINY), run, [logger], "x", "min", "finished")
+    objective = record_result(config(*TINY), run, [logger], "x", "min", "finished", 4)
     assert objective == next((value for value in values[1:] if value), None)
     recorded = run.metadata()["scores"].keys()
     assert recorded == {

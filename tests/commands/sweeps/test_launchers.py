@@ -20,6 +20,8 @@ def devices(sweep):
 @pytest.mark.slow
 def test_joblib_shares_the_cores_and_prunes_jobs(tmp_path, monkeypatch, capfd):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    loky = pytest.importorskip("joblib.externals.loky")
+    loky.get_reusable_executor().shutdown(wait=True)  # workers of an earlier test write to the output of that test
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     swept = tmp_path / "swept"
     launcher = ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweep.dir=swept", "sweep.prune=true")
