@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers.bench import Bench
 from helpers.cli import ganexp
-from helpers.device_cases import CASES, CHOICES
+from helpers.device_cases import CASES, CHOICES, NOT_RECORDED
 from helpers.states import last_checkpoint, logged_points, same_state
 from pytorch_lightning import Callback
 
@@ -25,7 +25,6 @@ NEEDS_GPU = (
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU"),
 )
 ON_GPU = pytest.param("cuda", marks=NEEDS_GPU)
-NOT_RECORDED = ("progressive", "dragan_replay", "began")  # updates of these cases change the state of Python objects
 RECORDED = [case for case in CASES if case not in NOT_RECORDED]
 CASES_ON_DEVICES = [(case, "cpu") for case in ("mlp", "sngan_conditional", "classifier", "sagan_loss_limit")]
 CASES_ON_DEVICES += [pytest.param(case, "cuda", marks=NEEDS_GPU) for case in RECORDED]

@@ -35,9 +35,14 @@ CASES = {
         *NARROW,
     ),
     "began": ("model=autoencoder", "loss=began", *NARROW),
+    "r3gan_ada": (
+        *("model=r3gan", "model.generator.widths=[8,8]", "model.discriminator.group_size=8", "loss=hinge"),
+        *("augment=ada", "augment.ada.probability=0.5", "loss/penalty=[r1,cr,lecam]", "loss.penalties.lecam.start=1"),
+    ),
     "cramer": ("model=dcgan", "loss=cramer", *TWICE, *NARROW),
     "denoiser": (
         *("loss=non_saturating", "loss/auxiliary=feature_denoising", "model.auxiliary.denoiser.layers=3", *NARROW),
     ),
 }
 READS_A_LOSS = ("sagan_loss_limit",)  # the update rule must read a loss, so the CPU waits for the device
+NOT_RECORDED = ("progressive", "dragan_replay", "began", "r3gan_ada")  # their updates change Python objects

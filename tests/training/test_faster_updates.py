@@ -6,7 +6,7 @@ from unittest import mock
 import pytest
 import torch
 from helpers.bench import Bench
-from helpers.device_cases import CASES, CHOICES
+from helpers.device_cases import CASES, CHOICES, NOT_RECORDED
 from torch import nn
 
 from ganexp.training import processes
@@ -42,7 +42,7 @@ def test_auto_is_the_default_and_false_records_nothing():
     assert not is_recorded(Bench("trainer.cuda_graph=false").gan)
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case not in ("progressive", "dragan_replay", "began")])
+@pytest.mark.parametrize("case", [case for case in CASES if case not in NOT_RECORDED])
 def test_auto_records_all_parts_of_ganexp(case):
     assert is_recorded(Bench(*CASES[case], base=CHOICES, model=()).gan)
 

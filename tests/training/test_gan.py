@@ -324,6 +324,7 @@ def test_networks_that_ask_are_told_the_progress():
     assert told["generator"] == told["average"] == [0, 0.25, 0.5, 0.75]
 
 
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # D is not updated in every step
 @pytest.mark.parametrize(
     ("overrides", "steps"),
     [

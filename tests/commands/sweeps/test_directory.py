@@ -27,17 +27,11 @@ def swept_directory(cwd):
     ("overrides", "place"),
     [
         (["experiment=one,two"], "outputs/sweep"),
-        (["name=a,b"], "outputs/sweep"),
-        (["seed=1,2", "hydra.sweep.dir='out/${seed}'"], "out"),
+        (["name=a,b", "hydra.sweep.dir='out/it is ${name}'"], "out"),
         (["loss=hinge,wgan", "hydra.sweep.dir='out/${hydra:runtime.choices.loss}'"], "out"),
-        pytest.param(
-            ["name=a,b", "hydra.sweep.dir='out/it is ${name}'", "hydra/launcher=joblib"], "out", marks=pytest.mark.slow
-        ),
     ],
 )
 def test_jobs_are_in_the_directory_of_the_sweep_and_resumed(tmp_path, overrides, place):
-    if "hydra/launcher=joblib" in overrides:
-        pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     own_experiments(tmp_path)
     ganexp("-m", *OWN, *overrides, *QUICK, "trainer=cpu", cwd=tmp_path)
     swept = swept_directory(tmp_path)
