@@ -116,6 +116,13 @@ def test_critic_cannot_adapt_the_probability(loss):
     build_gan(config("augment=ada", f"loss={loss}", "augment.ada.target=null", "augment.ada.probability=0.5"))
 
 
+@pytest.mark.parametrize("loss", ["two_class", "least_squares", "non_saturating"])
+def test_discriminator_that_classifies_can_adapt_the_probability(loss):
+    bench = Bench("augment=ada", f"loss={loss}", "augment.ada.images=32", "optimizer.generator.lr=0")
+    bench.step(5)
+    assert bench.gan.objective.augmentations[0].updates > 0
+
+
 def test_penalty_sees_changed_images_and_trains():
     bench = Bench("augment=ada", "augment.ada.probability=1", "loss=hinge", "loss/penalty=r1")
     before = bench.weights()

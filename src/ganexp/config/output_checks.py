@@ -38,10 +38,10 @@ def augmentations_get_feedback(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     adaptive = [getattr(each, "needs_feedback", False) for each in gan.objective.augmentations]
     if any(adaptive) and not _classifies_images(cfg, gan.objective.adversarial):
         names = [str(name) for name, node in cfg.augment.items() if node is not None]
-        key = f"augment.{names[adaptive.index(True)]}"
         yield (
-            f"{key} adapts to the share of images that the discriminator classifies correctly, but with this loss it "
-            f"does not classify images: use another loss, or {key}.target=null and a constant {key}.probability"
+            f"augment.{names[adaptive.index(True)]} adapts to the share of images that the discriminator classifies "
+            "correctly, but with this loss the discriminator does not classify images: use another loss, or an "
+            "augmentation that does not adapt, such as augment=diff_augment, or ADA with augment.ada.target=null"
         )
 
 
