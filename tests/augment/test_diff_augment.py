@@ -1,4 +1,4 @@
-"""DiffAugment, compared with its definition: each change alone, gradients of both orders, and its use in a training."""
+"""DiffAugment, compared with its definition: each change alone, first- and second-order gradients, and its use."""
 
 import pytest
 import torch

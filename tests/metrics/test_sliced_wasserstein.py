@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance, compared with SciPy's distances and filters, and with closed forms."""
+"""The sliced Wasserstein distance and its image pyramid, compared with SciPy and with closed forms."""
 
 import math
 

@@ -45,7 +45,7 @@ def test_dropout_sets_its_share_to_zero_and_keeps_the_mean(training):
     first, last = seen
     assert (first == 0).float().mean().item() == pytest.approx(0.3, abs=0.01)
     assert first.mean().item() == pytest.approx(1, abs=0.05)
-    assert (last[last.flatten(1).abs().sum(1) > 0] == 0).float().mean() < 0.9  # these zeros come from ReLU
+    assert (last[last.flatten(1).abs().sum(1) > 0] == 0).float().mean() < 0.9  # the zeros come from ReLU alone
 
 
 def test_image_depends_on_its_latent_alone():

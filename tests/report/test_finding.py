@@ -70,7 +70,7 @@ def test_finding_names_the_test_of_different_seeds(tmp_path, hinge, wgan_gp):
 
 @pytest.mark.parametrize("evaluated", [False, True])
 def test_finding_never_contradicts_the_verdict(tmp_path, hinge, wgan_gp, evaluated):
-    """A seed that only one configuration has gives it the worse mean, although it is better on all shared seeds."""
+    """One configuration has a further seed, which makes its mean worse, although it is better on all shared seeds."""
     for loss, text, fids in (
         ("hinge", hinge, {1: 10.0, 2: 12.1, 3: 11.2}),
         ("wgan_gp", wgan_gp, {1: 9.0, 2: 11.0, 3: 10.1, 4: 30.0}),

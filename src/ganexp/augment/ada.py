@@ -85,7 +85,7 @@ class Draw:
         return torch.where(torch.rand(self.count, device=self.device) < probability, numbers, 0.0)
 
     def uniform(self, limit: float, probability: Tensor | None = None) -> Tensor:
-        """Return numbers (N,) between -limit and limit, or 0; without a `probability`, p is used."""
+        """Return random numbers (N,) from -limit to limit; each is kept with `probability` (default: p), or else 0."""
         numbers = (2 * torch.rand(self.count, device=self.device) - 1) * limit
         return self._kept(numbers, self.probability if probability is None else probability)
 

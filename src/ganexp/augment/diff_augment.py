@@ -80,7 +80,7 @@ def _uniform(images: Tensor, low: float, high: float) -> Tensor:
 
 
 def _places(images: Tensor, dimension: int, most: int) -> Tensor:
-    """Return, for each image, the positions along a dimension, shifted by at most `most` pixels (N, size)."""
+    """Return the positions (N, size) along a dimension, shifted for each image by a random number up to ±most."""
     shifts = torch.randint(-most, most + 1, (len(images), 1), device=images.device)
     return torch.arange(images.shape[dimension], device=images.device) + shifts
 

@@ -16,7 +16,7 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """Return the key of the state in checkpoints. The file name in the key allows a second ModelCheckpoint."""
+        """Return the key of the state in checkpoints; it is different for each file name, such as `best` and `last`."""
         return f"{type(self).__qualname__}[{self.filename}]"
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

@@ -110,12 +110,12 @@ def spread_lines(values: Mapping[str, float], info: Mapping[str, Mapping[str, An
 
 
 def _ending(name: str, info: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return what a deviation or interval end adds to the name of its score: `std`, `low` or `high`."""
+    """Return the last part of the name of a deviation or an interval limit: `std`, `low` or `high`."""
     return name.removeprefix(f"{info[name]['spread_of']}_")
 
 
 def _spreads(name: str, values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Return the deviations and interval ends of a score; the keys are `std`, `low` and `high`."""
+    """Return the deviations and interval limits of a score; the keys are `std`, `low` and `high`."""
     own = (other for other in values if info.get(other, {}).get("spread_of") == name)
     return {_ending(other, info): values[other] for other in own}
 

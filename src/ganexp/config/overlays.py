@@ -34,6 +34,6 @@ def check_overlay(cfg: DictConfig, groups: Mapping[str, Any]) -> None:
         raise UserError(f"{overlay}: choose one of its cases, {choices}")
     if (CONF / "experiment" / f"{experiment}.yaml").exists():
         raise UserError(
-            f"{overlay} for {choices} only, and experiment={experiment} does not have the settings of that code: "
-            "leave out as_published, or choose one of these cases"
+            f"{overlay}. It is for {choices}, and not for experiment={experiment}: "
+            "leave out as_published, or choose one of those experiments"
         )

@@ -34,8 +34,8 @@ class Data:
     root: str = field(default="${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}", metadata=PATH)
     path: str | None = field(default=None, metadata=PATH)  # path of a directory or zip of images
     split: str = "train"  # the split to train on
-    # number of images of this split to train on, chosen at random, but always the same ones; scores still compare with
-    # the whole split; null: all images
+    # number of images of this split to train on, chosen at random, but always the same ones; scores still compare the
+    # samples with the whole split; null: all images
     training_images: int | None = limited(PositiveInt | None, None)
     classes: list[str] | None = None  # names of the labels 0, 1, …; null: the names in the training split
     background: str = "white"  # the colour behind transparent pixels: a name, or #rrggbb
@@ -133,7 +133,7 @@ class Metrics:
     """The scores and the samples that a run records."""
 
     extractor: Any = field(default=None, metadata=NODE_OR_NULL)  # the feature extractor; null: no scores
-    samples: int = limited(ImageCount, 10000)  # number of generated images that each evaluation scores
+    samples: int = limited(ImageCount, 10000)  # number of images generated for each evaluation
     scores: dict[str, Any] = field(default_factory=dict, metadata=NODES)  # the scores; chosen by metrics/score=[is,fid]
     references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits of real images to compare with
     # further numbers of samples for which FID is computed

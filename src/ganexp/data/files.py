@@ -31,7 +31,7 @@ DARK_WARNING = (
 
 
 class FileImages(Dataset):
-    """Images of one resolution that are decoded from the files of a listing: `files[i]` is uint8 (C, H, W).
+    """The images of a listing's files, all with the same resolution: item i is the image of file i, uint8 (C, H, W).
 
     Args:
         listing: The files.

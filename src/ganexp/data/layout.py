@@ -143,7 +143,7 @@ def check_names(classes: Iterable[str]) -> None:
         if not is_plain or "${" in name or name == "???":
             raise UserError(
                 f"the class folder {name!a} has a name that a config cannot store: rename it.\n"
-                "Names must be UTF-8 in one line, without control characters and without ${, and not ???."
+                'A name is one line of UTF-8 without control characters. It must not contain "${" or be "???".'
             )
 
 

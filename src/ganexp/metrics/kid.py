@@ -73,7 +73,7 @@ def _subset(random: np.random.RandomState, features: Tensor, size: int) -> Tenso
 
 
 def _squared_mmd(x: Tensor, y: Tensor) -> Tensor:
-    """Return the unbiased squared MMD of features (n, d) and (n, d) for the kernel k(a, b) = (<a, b>/d + 1)³, a scalar.
+    """Return a scalar: the unbiased squared MMD of two feature sets (n, d) with the kernel (<a, b>/d + 1)³.
 
     Source: Gretton et al. 2012, lemma 6, and Bińkowski et al. 2018, section 4.1, for the kernel.
     """

@@ -106,7 +106,7 @@ class Score(Metric):
         kept_samples: number of samples that are kept in memory, those with the lowest ranks; None keeps all samples.
         fewest_images: number of images that the values need. With fewer images, the values have a bias that differs
             between generators (an example is the FID). None if the values have no such bias.
-        spread: description of the deviations or interval ends that `spread_names` names, such as "standard deviation
+        spread: description of the deviations or interval limits that `spread_names` names, such as "standard deviation
             over 10 splits".
         by_class: dictionary of lists with one value for each class, available after `compute`. Possible keys are
             `share`, `accuracy`, `fid` and `diversity`. The value of a class is None if it cannot be computed.
@@ -150,14 +150,14 @@ class Score(Metric):
         return []
 
     def value_names(self) -> list[str]:
-        """Return the names of the values that `compute` returns, without deviations and interval ends."""
+        """Return the names of the values that `compute` returns, without deviations and interval limits."""
         if not self.value_patterns():
             raise NotImplementedError
         endings = [ending for ending, _ in self.context.named_references()]
         return [pattern.format(ending) for pattern in self.value_patterns() for ending in endings]
 
     def spread_names(self) -> dict[str, str]:
-        """Return the names of deviations and interval ends, each with the name of the value that it belongs to."""
+        """Return the names of deviations and interval limits, each with the name of the value that it belongs to."""
         return {}
 
     def value_info(self) -> dict[str, dict[str, Any]]:
@@ -167,7 +167,7 @@ class Score(Metric):
         `{"higher_is_better": False, "plot_scale": "log"}`, and `fewest_images` if this is not None. If the value
         compares the samples with a reference other than the first one, it also has the split of this reference, and the
         name of the same value for the first reference: `{"reference": "test", "row": "fid_classifier"}`. The dictionary
-        of a deviation or an interval end has the name of the value that it belongs to, and a description:
+        of a deviation or an interval limit has the name of the value that it belongs to, and a description:
         `{"spread_of": "is_classifier", "spread": "standard deviation over 10 splits"}`.
         """
         info: dict[str, Any] = {"higher_is_better": self.higher_is_better, "plot_scale": self.plot_scale}

@@ -66,8 +66,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: three times a convolution 3x3 and a convolution 4x4 of stride 2; a convolution 3x3; a linear layer.
-    LeakyReLU(0.1) follows each convolution.
+    Layers: three pairs of convolutions, 3x3 with stride 1 and 4x4 with stride 2; then a convolution 3x3, and a linear
+    layer. LeakyReLU(0.1) follows each convolution.
 
     Args:
         resolution: height and width of the images, a multiple of 8.

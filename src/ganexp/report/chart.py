@@ -100,7 +100,7 @@ def _curve(report: Report, run: Run, curve: Curve) -> dict[str, Any]:
 
 
 def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
-    """Return the quantity of each log key in a curve, without deviations and interval ends."""
+    """Return the quantity of each log key in a curve, without deviations and interval limits."""
     names = {log_key: log_key.removeprefix(KINDS[curve.kind]) for log_key in curve.values}
     if curve.kind != "score":
         return {log_key: Quantity(curve.kind, name) for log_key, name in names.items()}

@@ -156,7 +156,7 @@ def _is_complete(column: Column, columns: Sequence[Column], configurations: Sequ
 
 
 def is_score(name: str, score_info: dict[str, ScoreInfo]) -> bool:
-    """Return whether an entry of a run's scores is a score, and not the step, a deviation or an interval end."""
+    """Return whether an entry of a run's scores is a score, and not the step, a deviation or an interval limit."""
     return name != "step" and score_info.get(name, UNKNOWN).spread_of is None
 
 

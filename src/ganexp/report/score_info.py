@@ -14,9 +14,9 @@ class ScoreInfo:
     Attributes:
         higher_is_better: whether higher values are better; None if the direction is unknown.
         log_scale: whether to plot the score on a logarithmic axis.
-        spread_of: the score to which this value belongs as a deviation or an interval end; None for other values.
+        spread_of: the score to which this value belongs as a deviation or an interval limit; None for other values.
         fewest_images: number of images below which the score has a bias; None if there is no such number.
-        samples: number of samples of the score; None if the protocol of the score has this number.
+        samples: number of samples of the score if it differs from the number in the score's protocol; otherwise None.
     """
 
     higher_is_better: bool | None = None

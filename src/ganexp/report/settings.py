@@ -41,7 +41,7 @@ NOT_SETTING_GROUPS = frozenset({"callbacks", "logger"})
 OBSERVERS = ("curves", "discriminator_logits", "interpolations", "progress", "resources", "sample_grids")
 
 # Only the last part of a path to images is a setting, because two machines may keep the same images in different
-# places; training_images.py tells different images with the same last part apart.
+# places. If paths with the same last part lead to different images, training_images.py distinguishes them.
 IMAGE_PATHS = ("data.path", "data.source.path")
 
 # The lines that usually are the only difference between the configs of a sweep over seeds.

@@ -30,4 +30,4 @@ def refuse_links(path: str | Path) -> None:
                     "nor writes through such a link: replace the link by what it points to."
                 )
             if not (stat.S_ISLNK(mode) or stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-                raise UserError(f"{entry} is not a regular file, and ganexp does not read such files. Remove it.")
+                raise UserError(f"{entry} is not a regular file, and ganexp reads only regular files. Remove it.")

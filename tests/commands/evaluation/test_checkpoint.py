@@ -26,7 +26,7 @@ def merged(*overrides):
         (("fid_at=[]",), {"fid_at": [], "samples": 100, "labels": "uniform"}),
         (("samples=50", "labels=reference"), {"fid_at": [30, 40], "samples": 50, "labels": "reference"}),
         (("references=[test]",), {"fid_at": [30, 40], "references": ["test"]}),
-        # own metrics replace those of the run
+        # metrics=... of the command replaces all metrics of the run
         (("metrics=inception", "fid_at=[20]"), {"fid_at": [20], "samples": 10_000, "labels": "reference"}),
         (("metrics=inception",), {"fid_at": []}),
     ],

@@ -55,7 +55,7 @@ def save_pictures(
     features = feature_samples(gan, scores, seed)
     shown = " and ".join(name for name, values in (("logits", finite), ("features", features)) if values)
     if not shown:
-        say(f"{diagnostics.name} is left out, because there are no finite logits and features to show")
+        say(f"{diagnostics.name} is left out, because there are neither finite logits nor finite features to show")
         return
     figure = plot_diagnostics(finite, scores.by_class, classes, features, title)
     grids.save_figure(figure, diagnostics)

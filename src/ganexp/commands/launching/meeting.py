@@ -21,7 +21,7 @@ from ganexp.runs.run_directory import RunDirectory
 SECONDS_TO_HEAR = 10.0  # time for the other processes to read an exit code before the store ends
 # Keys whose values stay when a launcher starts all processes again
 BEGUN, STARTS, ARRIVED = "begun", "starts", "arrived"
-# Keys whose values belong to one start of all processes
+# Keys that have new values after each start of all processes
 RUN, PRESENT, COMPLETE, HEARD, FAILURE = "run", "present", "complete", "heard", "failure"
 
 
@@ -182,7 +182,7 @@ def _wait_for(store: Store, key: str, check: Callable[[], None] = lambda: None) 
         time.sleep(POLL)
 
 
-_open: list[Meeting] = []  # the meeting of a launcher's processes, while the first process runs a command
+_open: list[Meeting] = []  # the meeting of a launcher's processes as long as the first process runs a command
 
 
 @contextmanager

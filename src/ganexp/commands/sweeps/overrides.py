@@ -48,7 +48,7 @@ def added_overrides(command: Command) -> Iterator[list[str]]:
             *([f"{SEED}=0"] if _needs_seed(command.arguments) else []),
         ]
     elif SWEEP_DIRECTORY in keys or any(LAUNCHER_OVERRIDE.match(override) for override in command.arguments):
-        yield []  # another machine may not have a temporary directory of this machine
+        yield []  # jobs may run on other machines, which have no access to a temporary directory
     else:
         with tempfile.TemporaryDirectory(prefix="ganexp-") as directory:  # Hydra writes a file there
             yield [f"{SWEEP_DIRECTORY}={quote_exactly(directory)}"]

@@ -54,7 +54,7 @@ def _table(jobs: Jobs, labels: Mapping[str, str], best_job: str | None) -> Table
 
 
 def _best_scores(job: Mapping[str, Any]) -> dict[str, float]:
-    """Return the scores of a job's best checkpoint, without standard deviations and interval ends."""
+    """Return the scores of a job's best checkpoint, without standard deviations and interval limits."""
     info = job.get("score_info") or {}
     best = (job.get("scores") or {}).get("best") or {}
     shown = {name: value for name, value in best.items() if "spread_of" not in info.get(name, {})}
