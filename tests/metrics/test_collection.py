@@ -292,7 +292,7 @@ def test_protocol_id_depends_on_the_shares_of_classes():
     assert uniform["id"] == even["id"]  # the class sizes are the same
     unlabelled = protocol(train=torch.rand(9, 3))
     assert "labels" not in unlabelled
-    given = labelled_protocol([30, 10], None)  # images that exist already: their classes are not a setting
+    given = labelled_protocol([30, 10], None)  # no setting has chosen the classes of these images
     assert given["id"] == unlabelled["id"]
     assert "labels" not in given
 
@@ -380,7 +380,7 @@ UNUSUAL = {
 @pytest.mark.parametrize("kind", UNUSUAL)
 @pytest.mark.parametrize("name", EVERY_SCORE)
 def test_no_features_stop_a_score(name, kind, capsys):
-    """Whatever the features of the real images or of the samples are, values that are not finite are named."""
+    """No features make a score fail, and the output names each value of the score that is not finite."""
     labels = torch.arange(90) % 4
     for real, samples in ((UNUSUAL[kind], USUAL), (USUAL, UNUSUAL[kind]), (UNUSUAL[kind], UNUSUAL[kind])):
         scores = make_scores(

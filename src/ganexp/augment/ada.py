@@ -18,15 +18,15 @@ class Ada(nn.Module):
     The changes are mirroring, rotation, shifts, scaling and stretching, then brightness, contrast, inversion of the
     brightness, hue and saturation (the pipeline `bgc` of the paper). p starts at `probability`. If `target` is a
     number, p rises while 2·a - 1 is above the target, and falls otherwise; a is the share of real images that D
-    classifies as real, as a mean over 4 updates of D. p changes by 1 in `images` real images.
+    classifies as real, as a mean over 4 updates of D. p needs `images` real images to rise from 0 to 1.
 
-    Use it when there are few training images, so that D memorises them. Source: Karras et al. 2020, section 3 and
+    Use it when D memorises the training images, because there are few. Source: Karras et al. 2020, section 3 and
     appendix B. Unlike there, images are sampled with bilinear interpolation and without the filter against aliasing.
 
     Args:
         target: Target of 2·a - 1, 0.6 in the paper; None keeps p constant.
         probability: p at the start of the run.
-        images: Number of real images in which p can rise from 0 to 1.
+        images: Number of real images that D sees while p rises from 0 to 1.
         batch_size: Number of real images in an update.
 
     Example:
@@ -85,7 +85,12 @@ class Draw:
         return torch.where(torch.rand(self.count, device=self.device) < probability, numbers, 0.0)
 
     def uniform(self, limit: float, probability: Tensor | None = None) -> Tensor:
-        """Return random numbers (N,) from -limit to limit; each is kept with `probability` (default: p), or else 0."""
+        """Return random numbers (N,) from -limit to limit. Each is 0 instead, unless it is kept with `probability`.
+
+        Args:
+            limit: the largest absolute value.
+            probability: the probability with which a number is kept; None stands for p.
+        """
         numbers = (2 * torch.rand(self.count, device=self.device) - 1) * limit
         return self._kept(numbers, self.probability if probability is None else probability)
 

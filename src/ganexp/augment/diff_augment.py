@@ -13,9 +13,9 @@ Policy = Literal["color", "translation", "cutout"]
 class DiffAugment:
     """Change the colours of every image, shift the image, and set a square of it to zero, each at random.
 
-    Use it when there are few training images, so that the discriminator memorises them: it then sees a new version of
-    each image in every update. Real and generated images are changed in the same way, and gradients reach the
-    generator, so that the generator does not learn to draw the changes. Source: Zhao et al. 2020, section 3.
+    Use it when the discriminator memorises the training images, because there are few: with this augmentation, it sees
+    a new version of each image in every update. Real and generated images are changed in the same way, and gradients
+    reach the generator, so that the generator does not learn to draw the changes. Source: Zhao et al. 2020, section 3.
 
     Args:
         policy: which changes are made. They are made in the order color, translation, cutout.
@@ -86,7 +86,7 @@ def _places(images: Tensor, dimension: int, most: int) -> Tensor:
 
 
 def _is_cut(images: Tensor, dimension: int) -> Tensor:
-    """Return, for each image, which positions along a dimension the square covers, as Booleans (N, size)."""
+    """Return Booleans (N, size): for each image, which positions along a dimension are covered by the square."""
     size = images.shape[dimension]
     side = (size + 1) // 2  # size/2, rounded up
     start = torch.randint(size + 1 - side % 2, (len(images), 1), device=images.device) - side // 2

@@ -55,7 +55,7 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
         overrides: the overrides of the command line, which are stored in run.json, too.
 
     Returns:
-        What a search minimises; None if no checkpoint is the best, or there is no run directory.
+        The value that a search minimises; None if no score chooses the best checkpoint, or there is no run directory.
     """
     if cfg.debug.dry_run:
         _dry_run(cfg)

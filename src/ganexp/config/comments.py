@@ -160,7 +160,7 @@ def with_comments(text: str, comments: Mapping[str, str]) -> str:
     path: list[str] = []
     for line in text.splitlines():
         if setting := SETTING.match(line):
-            name = setting["name"].strip("'\"")  # YAML puts a key such as n in quotes
+            name = setting["name"].strip("'\"")  # OmegaConf quotes keys such as "n", which could mean false
             path[len(setting["indent"]) // 2 :] = [name]
             line = f"{setting['indent']}{name}:{setting['value']}"
             comment = comments.get(".".join(path), "")

@@ -53,7 +53,7 @@ class FIDInterval(SampleScore):
         return {f"fid_{name}_{end}": f"fid_{name}" for name in names for end in ENDS}
 
     def value_info(self) -> dict[str, dict[str, Any]]:
-        """Return how to interpret each value, with the place of the value in a table that lacks the FID itself."""
+        """Return how to interpret each value, and its place in the table of scores, which may lack the FID itself."""
         info = super().value_info()
         for split, (name, _) in list(zip(self.context.references, self.context.named_references(), strict=True))[1:]:
             for end in ENDS:

@@ -48,7 +48,7 @@ def mean_and_half_texts(summary: Summary) -> tuple[str, str]:
 
 
 def own_sample_size(summary: Summary, counted: int) -> str:
-    """Return " (n=2)" for a summary of 2 values if `counted`, the number of counted runs, is not 2; otherwise ""."""
+    """Return the number of values, such as " (n=2)", if it is not the number of counted runs; otherwise ""."""
     return "" if summary.n == counted else f" (n={summary.n})"
 
 

@@ -191,7 +191,7 @@ def _overrides(metadata: dict[Any, Any], config: dict[str, Any]) -> list[str]:
     """Return the overrides of a run with its present number of steps, which `ganexp resume` may have changed."""
     steps, overrides = config.get("schedule.steps"), as_list(metadata.get("overrides"))
     if steps is None or "schedule.epochs" in config or "schedule.max_d_steps" in config:
-        return overrides  # the length is typed in another unit, so it was not changed
+        return overrides  # the run has another kind of length, which no resumed run changes
     length, keys = f"schedule.steps={steps}", ("schedule.steps", "schedule.epochs")
     current = [length if each.lstrip("+").partition("=")[0] in keys else each for each in overrides]
     return [*current, length] if metadata.get("resumed") and length not in current else current
