@@ -1,4 +1,4 @@
-"""Train small configurations, and compare finished runs, for the tests with kills and with full disks."""
+"""Train small configurations, and compare finished runs, for torture_kills.py and torture_disk_full.py."""
 
 import json
 import os

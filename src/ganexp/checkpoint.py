@@ -234,7 +234,7 @@ def forget_scores(path: Path) -> None:
 
 
 def forget_stop(run: RunDirectory) -> None:
-    """Remove from a run's latest checkpoint that a callback has stopped the run, so that the resumed run trains on."""
+    """Delete the note in a run's latest checkpoint that a callback has stopped the run, so that it can continue."""
     path, _ = latest_checkpoint(run)
     if path is not None and (checkpoint := read_checkpoint(path))["ganexp"].pop(STOPPED, False):
         _save(checkpoint, path)

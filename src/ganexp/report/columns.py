@@ -12,6 +12,7 @@ from ganexp.report.score_info import UNKNOWN, ScoreInfo
 LAST = "last"
 BEST = "best"  # the evaluation of the best checkpoint, which was chosen by its score
 SHOWN_EVALUATIONS = (LAST, BEST)  # evaluations of a training
+LACKING = "had no finite score"  # the part of `lacking` that has no number
 PHRASES = {LAST: "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
 
 
@@ -58,7 +59,7 @@ class Column:
         """Return how many seeds had no finite score under any protocol, if others have a value here; otherwise ""."""
         runs = configuration.counted
         missing = sum(all(self.score not in scores for scores in run.all_scores(self.evaluation)) for run in runs)
-        return f"{missing} of {len(runs)} seeds had no finite score" if missing and self.values(configuration) else ""
+        return f"{missing} of {len(runs)} seeds {LACKING}" if missing and self.values(configuration) else ""
 
     def doubts(self, configuration: Configuration) -> str:
         """Return why the scores of `configuration` may be those of its better seeds, as text; "" if they are not."""

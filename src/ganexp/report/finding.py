@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
+from ganexp.report.columns import LACKING
 from ganexp.report.comparison import SIGNIFICANCE, Comparison
 from ganexp.report.formatting import mean_and_half
-from ganexp.report.grouping import Configuration, shared_metadata
+from ganexp.report.grouping import EARLY, Configuration, shared_metadata
 from ganexp.report.report import Report, Row
 from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.statistics import LEVEL_TEXT
 
-EARLY, LACKING = "ended early", "had no finite score"  # doubts about a verdict, as columns.py words them
 MAX_NAMES = 4  # configurations that the sentence names
 MAX_SETTINGS = 6  # settings that a sentence names
 

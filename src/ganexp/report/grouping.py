@@ -11,6 +11,7 @@ from ganexp.report.values import plain
 # Keys of run.json that should have equal values in all runs of a configuration, and their names in warnings.
 SHARED_METADATA = {"ganexp": "versions of ganexp", "ganexp_commit": "commits of ganexp", "device": "kinds of devices"}
 CPU = "CPU"
+EARLY = "ended early"  # the part of `ended_early` that has no number
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -55,7 +56,7 @@ class Configuration:
         """
         seeds, finished = {run.seed for run in self.runs}, {run.seed for run in self.counted}
         lost = {run.seed for run in self.runs if run.status not in CALM_STATUSES} - finished
-        return f"{len(lost)} of {len(seeds)} seeds ended early" if lost else ""
+        return f"{len(lost)} of {len(seeds)} seeds {EARLY}" if lost else ""
 
 
 def group_runs(runs: Iterable[Run]) -> list[Configuration]:

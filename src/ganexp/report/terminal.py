@@ -73,7 +73,7 @@ def left_out(report: Report, width: int) -> str:
 
 
 def _layout(report: Report, width: int) -> tuple[list[Column], int]:
-    """Return the scores that fit, at least one, and the number of characters that are left for the labels."""
+    """Return as many scores as fit into `width`, but at least one, and the width that is left for the labels."""
     rows = report.rows[:MAX_ROWS]
     longest = max((len(row.configuration.label) for row in rows), default=0)
     used = 1 + BORDER + BORDER + max([len("seeds"), *(len(_seeds(row)) for row in rows)])

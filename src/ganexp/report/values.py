@@ -58,6 +58,6 @@ def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _identifiable(text: str) -> str:
-    """Return `text` as one line that is cut if it is long, and then ends with the first digits of the text's hash."""
+    """Return `text` as one line; a long text is cut, and the first digits of the hash of the whole text are added."""
     digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8] if len(text) > MAX_LENGTH else ""
     return plain(text) + digest

@@ -242,9 +242,10 @@ class GAN(ScoredModule):
         return results.loss
 
     def compute_gradients(self, phase: Backward, real: RealBatch) -> Results:
-        """Compute the gradients of the phase's network for a real batch, and return the other results.
+        """Compute the gradients of the phase's network for a real batch, and return the network's loss.
 
-        The terms and accuracies are returned only if they may be logged, or if the update is recorded as a CUDA graph.
+        The result also has the loss terms and the accuracies if this step can log them, or if the update is recorded as
+        a CUDA graph.
         """
         results = self.evaluate(phase, real, self._may_be_logged or self._is_graphed)
         self._optimizer_of[phase.network].zero_grad()

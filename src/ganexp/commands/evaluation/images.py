@@ -143,8 +143,8 @@ def _compare_shares(scored: ImageSet, image_set: ImageSet) -> None:
     if (given - real).abs().sum() / 2 > OTHER_SHARES:
         most = int((given - real).abs().argmax())
         say(
-            f"images: the shares of the classes differ from the dataset, which changes scores such as FID: "
-            f"{given[most]:.0%} of the images are {scored.classes[most]}, and {real[most]:.0%} of the dataset"
+            "images: the classes have other shares than in the dataset, which changes scores such as FID. For example, "
+            f"{scored.classes[most]} has {given[most]:.0%} of the images, but {real[most]:.0%} of the dataset"
         )
 
 
