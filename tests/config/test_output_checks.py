@@ -8,6 +8,7 @@ import pytest
 from ganexp.config import output_checks
 from ganexp.losses import R1, Began, FeatureDenoising, Hinge
 from ganexp.losses.class_critic import ClassCritic
+from ganexp.losses.lecam import LeCam
 from ganexp.losses.objective import Objective
 from ganexp.models import autoencoder, dcgan, dfm, mlp
 
@@ -37,6 +38,11 @@ class Foreign:
         (DCGAN, Objective(Began(0.5, 0.001)), "this loss takes reconstruction errors.*use model=autoencoder$"),
         (AUTO_ENCODER, Objective(Hinge()), "returns reconstruction errors: use loss=began$"),
         (
+            AUTO_ENCODER,
+            Objective(Began(0.5, 0.001), {"lecam": LeCam(0.3, 0.9, 1000)}),
+            "^loss.penalties.lecam needs logits .* takes reconstruction errors",
+        ),
+        (
             MLP,
             Objective(Hinge(), auxiliary=DENOISING),
             "loss.auxiliary.feature_denoising needs features.*use model=dfm$",
@@ -44,7 +50,15 @@ class Foreign:
         (MINIBATCH, Objective(Hinge(), {"r1": R1(1.0)}), r"loss.penalties.r1.*\(minibatch\).*minibatch=none"),
         (MINIBATCH, Objective(Hinge(), auxiliary={"critic": ClassCritic(1.0)}), "^loss.auxiliary.critic: .*=none"),
     ],
-    ids=["mlp foreign", "dcgan began", "autoencoder hinge", "mlp denoising", "minibatch r1", "minibatch critic"],
+    ids=[
+        "mlp foreign",
+        "dcgan began",
+        "autoencoder hinge",
+        "autoencoder lecam",
+        "mlp denoising",
+        "minibatch r1",
+        "minibatch critic",
+    ],
 )
 def test_mismatch_is_refused_with_the_fix(discriminator, objective, message):
     (line,) = complaints(discriminator, objective)
@@ -56,11 +70,12 @@ def test_mismatch_is_refused_with_the_fix(discriminator, objective, message):
     [
         (AUTO_ENCODER, Objective(Began(0.5, 0.001), {"r1": R1(1.0)})),
         (DCGAN, Objective(Hinge(), {"r1": R1(1.0)}, auxiliary=DENOISING)),
+        (DCGAN, Objective(Hinge(), {"lecam": LeCam(0.3, 0.9, 1000)})),
         (dfm.Discriminator(**SHAPE, width=4), Objective(Hinge(), auxiliary=DENOISING)),
         (MINIBATCH, Objective(Hinge())),
         (MINIBATCH, Objective(Hinge(), auxiliary={"critic": ClassCritic(1.0, penalty=0.0)})),
     ],
-    ids=["autoencoder began", "dcgan", "dfm", "minibatch", "minibatch critic"],
+    ids=["autoencoder began", "dcgan", "dcgan lecam", "dfm", "minibatch", "minibatch critic"],
 )
 def test_match_is_accepted(discriminator, objective):
     assert complaints(discriminator, objective) == []

@@ -3,7 +3,11 @@
 import pytest
 import torch
 
+from ganexp.augment.instance_noise import InstanceNoise
+from ganexp.losses import Hinge
 from ganexp.losses.consistency import Consistency, shift_and_mirror
+from ganexp.losses.objective import Batch, Objective
+from ganexp.losses.penalties import Seen
 
 
 def counting_images(count, height, width):
@@ -61,17 +65,39 @@ def test_penalty_is_the_mean_square_of_the_changes_in_output(weight, fake_weight
         return outputs[-1]
 
     real, fake = torch.randn(2, 6, 1, 8, 8, dtype=torch.double)
-    value = Consistency(weight, fake_weight, flip=False)(discriminator, real, labels, fake, labels + 1)
-    pairs = iter(outputs)
-    kinds = [(weight, real, labels), (fake_weight, fake, labels + 1)]
+    seen = [Seen(images, given, discriminator(images, given)) for images, given in ((real, labels), (fake, labels + 1))]
+    before = list(outputs)
+    outputs.clear()
+    value = Consistency(weight, fake_weight, flip=False).of_outputs(discriminator, *seen)
+    assert len(outputs) == (weight > 0) + (fake_weight > 0)  # only the changed images need a pass of D
+    after = iter(outputs)
     expected = torch.zeros(())
-    for factor, images, given in kinds:
+    for factor, d in zip((weight, fake_weight), before, strict=True):
         if factor:
-            before, after = next(pairs), next(pairs)
-            assert torch.equal(before, (images * factors).sum((1, 2, 3)) * (1 + given))
-            expected = expected + factor * sum((b - a) ** 2 for b, a in zip(before, after, strict=True)) / 6
-    assert next(pairs, None) is None
+            expected = expected + factor * sum((b - a) ** 2 for b, a in zip(d, next(after), strict=True)) / 6
     assert value.item() == pytest.approx(expected.item(), rel=1e-12)
     if weight or fake_weight:
+        assert value.item() > 0
         gradient, wanted = (torch.autograd.grad(each, factors, retain_graph=True)[0] for each in (value, expected))
         assert torch.allclose(gradient, wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("joint_batch", [False, True])
+def test_augmentation_is_not_a_change_that_is_penalised(joint_batch, monkeypatch):
+    """Without shifts, D sees the same augmented image twice, so the penalty is 0."""
+    torch.manual_seed(0)
+    factors, calls = torch.randn(1, 8, 8), []
+
+    def discriminator(images, labels):
+        calls.append(images)
+        return (images * factors).sum((1, 2, 3))
+
+    noise = InstanceNoise(std=1.0)
+    penalty = Consistency(10.0, 10.0, flip=False)
+    objective = Objective(Hinge(), {"bcr": penalty}, augmentations=[noise], joint_batch=joint_batch)
+    batch = Batch(torch.randn(6, 1, 8, 8), None, torch.randn(6, 1, 8, 8))
+    with monkeypatch.context() as patch:
+        patch.setattr("ganexp.losses.consistency.shift_and_mirror", lambda images, flip: images)
+        assert objective.terms("discriminator", {"discriminator": discriminator}, batch)["bcr"].item() == 0
+    assert sum(map(len, calls)) == 24  # real and generated images, and both of them changed
+    assert objective.terms("discriminator", {"discriminator": discriminator}, batch)["bcr"].item() > 0

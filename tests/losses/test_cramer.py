@@ -6,6 +6,7 @@ from torch import nn
 
 from ganexp.losses import Cramer, CramerPenalty
 from ganexp.losses.cramer import cramer_critic
+from ganexp.losses.penalties import Seen
 
 
 @pytest.fixture
@@ -95,6 +96,14 @@ class Critic(nn.Module):
         return self.layers(images)
 
 
+def penalty_of(penalty, critic, real, fake, real_labels=None, fake_labels=None):
+    """Return the penalty, given the critic's outputs on both kinds of images."""
+    seen = (
+        Seen(images, labels, critic(images, labels)) for images, labels in ((real, real_labels), (fake, fake_labels))
+    )
+    return penalty.of_outputs(critic, *seen)
+
+
 def penalty_by_hand(critic, real, fake, epsilon, detach):
     """Return the penalty 10·E[(‖∇f(x̂)‖ - 1)²] at the mixed images x̂, where f(x̂) is ‖h(x̂) - h(G')‖ - ‖h(x̂)‖.
 
@@ -116,7 +125,7 @@ def test_penalty_keeps_whole_second_order_term():
     torch.manual_seed(2)
     real, fake = torch.randn(5, 3, 2, 2).double(), torch.randn(5, 3, 2, 2).double()
     torch.manual_seed(3)
-    penalty = CramerPenalty(10.0)(critic, real, None, fake, None)
+    penalty = penalty_of(CramerPenalty(10.0), critic, real, fake)
     torch.manual_seed(3)
     epsilon = torch.rand(5, 1, 1, 1, dtype=torch.float64)
     whole, partial = (penalty_by_hand(critic, real, fake, epsilon, detach) for detach in (False, True))
@@ -126,18 +135,18 @@ def test_penalty_keeps_whole_second_order_term():
     assert not torch.allclose(slopes[0][0], slopes[2][0], rtol=1e-3)
 
 
-def test_penalty_passes_each_batch_its_labels(vectors):
+def test_penalty_calls_the_critic_once_with_the_labels_of_real_images():
     received = []
 
     def critic(images, labels):
         received.append(labels)
         return images.flatten(1)
 
-    images, real_labels, fake_labels = torch.randn(2, 5, 3, 2, 2), torch.arange(5), torch.arange(5)
-    CramerPenalty(10.0)(critic, images[0], real_labels, images[1], fake_labels)
-    assert received[0] is fake_labels  # with the generated images
-    assert received[1] is real_labels  # with the mixed images
-    assert len(received) == 2
+    real, fake = torch.randn(2, 5, 3, 2, 2)
+    real_labels, fake_labels = torch.arange(5), torch.arange(5)
+    penalty_of(CramerPenalty(10.0), critic, real, fake, real_labels, fake_labels)
+    assert received[2] is real_labels  # with the mixed images, after the two calls of `penalty_of`
+    assert len(received) == 3
 
 
 def test_detached_vectors_drop_a_part_of_the_second_order_term():
@@ -152,7 +161,7 @@ def test_detached_vectors_drop_a_part_of_the_second_order_term():
     slopes, values = [], []
     for detach in (False, True):
         torch.manual_seed(3)
-        values.append(CramerPenalty(10.0, detach_vectors=detach)(critic, real, None, fake, None))
+        values.append(penalty_of(CramerPenalty(10.0, detach_vectors=detach), critic, real, fake))
         slopes.append(torch.autograd.grad(values[-1], critic.layers[1].weight)[0])
     torch.manual_seed(3)
     epsilon = torch.rand(5, 1, 1, 1, dtype=torch.float64)

@@ -5,6 +5,7 @@ import torch
 from helpers.bench import Bench
 
 from ganexp.losses.lecam import LeCam
+from ganexp.losses.penalties import Seen
 
 PREFIX = "objective.stateful_parts.penalty_lecam"
 FAST = ("loss.penalties.lecam.start=1", "optimizer.discriminator.lr=0.01", "optimizer.generator.lr=0")
@@ -17,7 +18,8 @@ def test_penalty_follows_the_formula_from_its_start_on():
     for update in range(8):
         real = torch.randn(5, dtype=torch.double, requires_grad=True)
         fake = torch.randn(5, dtype=torch.double, requires_grad=True)
-        value = lecam.of_outputs(real + 0.5, fake - 0.5)
+        images = torch.zeros(5, 1, 1, 1)
+        value = lecam.of_outputs(None, Seen(images, None, real + 0.5), Seen(images, None, fake - 0.5))
         d_real, d_fake = (real + 0.5).tolist(), (fake - 0.5).tolist()
         distance = sum(max(0, d - fake_mean) ** 2 for d in d_real) / 5
         distance += sum(max(0, real_mean - d) ** 2 for d in d_fake) / 5

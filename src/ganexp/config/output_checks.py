@@ -26,6 +26,17 @@ def outputs_suit_the_loss(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
         yield f"this loss takes {taken} from the discriminator, but this discriminator returns {returned}: {fix}"
 
 
+def penalties_get_logits(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that the discriminator returns logits if a penalty needs them."""
+    taken = getattr(gan.objective.adversarial, "takes", LOGITS)
+    for name, penalty in gan.objective.penalties.items():
+        if getattr(penalty, "needs_logits", False) and taken != LOGITS:
+            yield (
+                f"loss.penalties.{name} needs logits of the discriminator, but this loss takes {taken} from it: use "
+                "another loss, or leave this penalty out"
+            )
+
+
 def features_are_there(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that the discriminator has a method `features` if an auxiliary term calls it."""
     for name, term in gan.objective.auxiliary.items():
@@ -73,4 +84,10 @@ def _mixes_samples(layer: nn.Module) -> bool:
     return bool(getattr(layer, "mixes_samples", False))
 
 
-RULES = (outputs_suit_the_loss, features_are_there, augmentations_get_feedback, penalties_see_single_samples)
+RULES = (
+    outputs_suit_the_loss,
+    penalties_get_logits,
+    features_are_there,
+    augmentations_get_feedback,
+    penalties_see_single_samples,
+)

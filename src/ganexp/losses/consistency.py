@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ganexp.losses.penalties import Discriminator
+from ganexp.losses.penalties import Discriminator, Seen
 from ganexp.types import NonNegativeFloat
 
 
@@ -11,7 +11,8 @@ class Consistency:
     """weight · E[(D(x) - D(T(x)))²] at real images, plus fake_weight · E[(D(G(z)) - D(T(G(z))))²].
 
     T shifts an image by whole pixels, at most by an eighth of its size in each direction, and the reflection of the
-    image fills the pixels that are left empty. If `flip` is true, T also mirrors the image with probability ½.
+    image fills the pixels that are left empty. If `flip` is true, T also mirrors the image with probability ½. With an
+    augmentation, x and G(z) are the augmented images, as in the code of Zhao et al. 2020 (DiffAugment).
     Sources: Zhang et al. 2020 (CR: real images only); Zhao et al. 2021 (bCR: generated images too).
 
     Use it when the discriminator memorises its training images. D's outputs must be logits (N,).
@@ -25,7 +26,8 @@ class Consistency:
         >>> def discriminator(images, labels):
         ...     return images.sum((1, 2, 3))  # mirroring does not change the sum
         >>> images = torch.tensor([1.0, 2.0]).expand(4, 1, 1, 2)
-        >>> Consistency(weight=10.0, fake_weight=10.0, flip=True)(discriminator, images, None, images, None).item()
+        >>> seen = Seen(images, None, discriminator(images, None))
+        >>> Consistency(weight=10.0, fake_weight=10.0, flip=True).of_outputs(discriminator, seen, seen).item()
         0.0
     """
 
@@ -34,29 +36,16 @@ class Consistency:
     def __init__(self, weight: NonNegativeFloat, fake_weight: NonNegativeFloat, flip: bool) -> None:
         self.weight, self.fake_weight, self.flip = weight, fake_weight, flip
 
-    def __call__(
-        self,
-        discriminator: Discriminator,
-        real: Tensor,
-        real_labels: Tensor | None,
-        fake: Tensor,
-        fake_labels: Tensor | None,
-    ) -> Tensor:
+    def of_outputs(self, discriminator: Discriminator, real: Seen, fake: Seen) -> Tensor:
         """Return the penalty, a scalar."""
-        terms = [
-            weight * self._difference(discriminator, images, labels)
-            for weight, images, labels in (
-                (self.weight, real, real_labels),
-                (self.fake_weight, fake, fake_labels),
-            )
-            if weight
-        ]
-        return torch.stack(terms).sum() if terms else real.new_zeros(())
+        kinds = ((self.weight, real), (self.fake_weight, fake))
+        terms = [weight * self._difference(discriminator, seen) for weight, seen in kinds if weight]
+        return torch.stack(terms).sum() if terms else real.output.new_zeros(())
 
-    def _difference(self, discriminator: Discriminator, images: Tensor, labels: Tensor | None) -> Tensor:
+    def _difference(self, discriminator: Discriminator, seen: Seen) -> Tensor:
         """Return the mean squared difference between the outputs on the images and on their changed versions."""
-        changed = shift_and_mirror(images, self.flip)
-        return (discriminator(images, labels) - discriminator(changed, labels)).square().mean()
+        changed = shift_and_mirror(seen.images, self.flip)
+        return (seen.output - discriminator(changed, seen.labels)).square().mean()
 
 
 def shift_and_mirror(images: Tensor, flip: bool) -> Tensor:

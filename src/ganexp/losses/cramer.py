@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ganexp.losses.adversarial import Terms
-from ganexp.losses.penalties import Discriminator, Epsilon, interpolate, squared_gradient_norm, to_float32
+from ganexp.losses.penalties import Discriminator, Epsilon, Seen, interpolate, squared_gradient_norm, to_float32
 from ganexp.types import NonNegativeFloat
 
 
@@ -54,6 +54,7 @@ class CramerPenalty:
     """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image (Bellemare et al. 2017, algorithm 1).
 
     By default, the gradient of the penalty flows through h(x̂) and h(G'), so that the second-order term is complete.
+    h(G') is taken from the loss, with the precision of the loss.
 
     Use it with `Cramer` only.
 
@@ -66,9 +67,10 @@ class CramerPenalty:
     Example:
         >>> def discriminator(images, labels):
         ...     return 3 * images.flatten(1)
-        >>> real, fake = torch.ones(2, 1, 1, 1), torch.full((2, 1, 1, 1), 2.0)
+        >>> images = torch.ones(2, 1, 1, 1), torch.full((2, 1, 1, 1), 2.0)
+        >>> real, fake = (Seen(each, None, discriminator(each, None)) for each in images)
         >>> # Between them f(x) = (6 - 3x) - 3x, whose slope is -6: 10·(6 - 1)²
-        >>> round(CramerPenalty(weight=10.0)(discriminator, real, None, fake, None).item(), 3)
+        >>> round(CramerPenalty(weight=10.0).of_outputs(discriminator, real, fake).item(), 3)
         250.0
     """
 
@@ -77,19 +79,11 @@ class CramerPenalty:
     def __init__(self, weight: NonNegativeFloat, epsilon: Epsilon = "per_sample", detach_vectors: bool = False) -> None:
         self.weight, self.epsilon, self.detach_vectors = weight, epsilon, detach_vectors
 
-    def __call__(
-        self,
-        discriminator: Discriminator,
-        real: Tensor,
-        real_labels: Tensor | None,
-        fake: Tensor,
-        fake_labels: Tensor | None,
-    ) -> Tensor:
+    def of_outputs(self, discriminator: Discriminator, real: Seen, fake: Seen) -> Tensor:
         """Return the penalty, a scalar."""
-        with torch.autocast(real.device.type, enabled=False):
-            mixed = interpolate(to_float32(real), to_float32(fake), self.epsilon).requires_grad_()
-            other = discriminator(to_float32(fake), fake_labels).roll(1, 0)
-            h = discriminator(mixed, real_labels)
+        with torch.autocast(real.images.device.type, enabled=False):
+            mixed = interpolate(to_float32(real.images), to_float32(fake.images), self.epsilon).requires_grad_()
+            h, other = discriminator(mixed, real.labels), fake.output.roll(1, 0)
             output = _linearised_critic(h, other) if self.detach_vectors else cramer_critic(h, other)
             return self.weight * (squared_gradient_norm(output, mixed).sqrt() - 1).square().mean()
 

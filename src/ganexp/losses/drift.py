@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from ganexp.losses.penalties import Discriminator, Seen
 from ganexp.types import NonNegativeFloat
 
 
@@ -17,7 +18,9 @@ class Drift:
 
     Example:
         >>> import torch
-        >>> Drift(weight=0.5).of_outputs(torch.tensor([1.0, 3.0]), torch.tensor([7.0, 7.0])).item()  # 0.5·(1 + 9)/2
+        >>> images = torch.zeros(2, 1, 1, 1)
+        >>> real, fake = (Seen(images, None, torch.tensor(output)) for output in ([1.0, 3.0], [7.0, 7.0]))
+        >>> Drift(weight=0.5).of_outputs(lambda images, labels: images.sum(), real, fake).item()  # 0.5·(1 + 9)/2
         2.5
     """
 
@@ -26,6 +29,6 @@ class Drift:
     def __init__(self, weight: NonNegativeFloat) -> None:
         self.weight = weight
 
-    def of_outputs(self, d_real: Tensor, d_fake: Tensor) -> Tensor:
-        """Return the penalty, a scalar, given D's outputs (N,); those on generated images are not used."""
-        return self.weight * d_real.square().mean()
+    def of_outputs(self, discriminator: Discriminator, real: Seen, fake: Seen) -> Tensor:
+        """Return the penalty, a scalar. Only the outputs on real images are used."""
+        return self.weight * real.output.square().mean()

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
+from ganexp.losses.penalties import Discriminator, Seen
 from ganexp.types import BelowOne, NonNegativeFloat, PositiveInt
 
 
@@ -22,14 +23,16 @@ class LeCam(nn.Module):
         start: Number of updates of D after which the penalty begins.
 
     Example:
+        >>> def seen(output):
+        ...     return Seen(torch.zeros(1, 1, 1, 1), None, torch.tensor([output]))
         >>> lecam = LeCam(weight=0.5, decay=0.9, start=1)
-        >>> lecam.of_outputs(torch.tensor([2.0]), torch.tensor([-1.0])).item()  # a_real becomes 2, and a_fake -1
+        >>> lecam.of_outputs(None, seen(2.0), seen(-1.0)).item()  # a_real becomes 2, and a_fake becomes -1
         0.0
-        >>> lecam.of_outputs(torch.tensor([3.0]), torch.tensor([1.0])).item()  # 0.5·((3 + 1)² + (2 - 1)²)
+        >>> lecam.of_outputs(None, seen(3.0), seen(1.0)).item()  # 0.5·((3 + 1)² + (2 - 1)²)
         8.5
     """
 
-    needs_gradient = False
+    needs_gradient, needs_logits = False, True
 
     real: Tensor
     fake: Tensor
@@ -41,8 +44,9 @@ class LeCam(nn.Module):
         for name in ("real", "fake", "updates"):
             self.register_buffer(name, torch.zeros(()))
 
-    def of_outputs(self, d_real: Tensor, d_fake: Tensor) -> Tensor:
-        """Return the penalty, a scalar, given D's outputs (N,) on both kinds of images, and update the averages."""
+    def of_outputs(self, discriminator: Discriminator, real: Seen, fake: Seen) -> Tensor:
+        """Return the penalty, a scalar, and update the averages."""
+        d_real, d_fake = real.output, fake.output  # (N,) each
         has_started = self.updates >= self.start
         distance = relu(d_real - self.fake).square().mean() + relu(self.real - d_fake).square().mean()
         decay = self.decay * has_started

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ganexp.errors import UserError
 from ganexp.losses.adversarial import AdversarialLoss, Terms
-from ganexp.losses.penalties import to_float32
+from ganexp.losses.penalties import Seen, to_float32
 
 Augmentation = Callable[[Tensor], Tensor]
 Networks = Mapping[str, nn.Module] | nn.ModuleDict
@@ -134,7 +134,8 @@ class Objective(nn.Module):
     def _discriminator_terms(self, discriminator: nn.Module, batch: Batch) -> Terms:
         fake, fake_labels = batch.generated(), batch.fake_labels
         batch.fake, batch.fake_labels = self._modified("change_fakes", fake, fake_labels)
-        d_real, d_fake = self._discriminate_both(discriminator, batch)
+        seen_real, seen_fake = self._discriminate_both(discriminator, batch)
+        d_real, d_fake = seen_real.output, seen_fake.output
         batch.d_real, batch.d_fake = d_real.detach(), d_fake.detach()
         for augmentation in self.augmentations:
             if hasattr(augmentation, "observe"):
@@ -143,27 +144,29 @@ class Objective(nn.Module):
         images = (batch.real, batch.real_labels, fake, fake_labels)
         for name, penalty in self.penalties.items():
             if hasattr(penalty, "of_outputs"):
-                term = penalty.of_outputs(d_real, d_fake)
+                term = penalty.of_outputs(
+                    lambda *inputs: split_class_logits(discriminator(*inputs))[0], seen_real, seen_fake
+                )
             else:
                 term = penalty(lambda *inputs: self.discriminate(discriminator, *inputs)[0], *images)
             _add(terms, {name: term}, f"loss.penalties.{name}")
         return terms
 
-    def _discriminate_both(self, discriminator: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _discriminate_both(self, discriminator: nn.Module, batch: Batch) -> tuple[Seen, Seen]:
         """Return the outputs on real and on generated images, and store their class logits in the batch."""
         real, fake = batch.real, batch.generated()
         if not self.joint_batch:
-            d_real, batch.class_real = self.discriminate(discriminator, real, batch.real_labels)
-            d_fake, batch.class_fake = self.discriminate(discriminator, fake, batch.fake_labels)
-            return d_real, d_fake
+            seen_real, batch.class_real = self._seen(discriminator, real, batch.real_labels)
+            seen_fake, batch.class_fake = self._seen(discriminator, fake, batch.fake_labels)
+            return seen_real, seen_fake
         labels = [each for each in (batch.real_labels, batch.fake_labels) if each is not None]
         sizes = [len(real), len(fake)]
         images = torch.cat([real, fake])  # 2 x (N, C, H, W) -> (2N, C, H, W)
-        output, class_logits = self.discriminate(discriminator, images, torch.cat(labels) if labels else None)
+        both, class_logits = self._seen(discriminator, images, torch.cat(labels) if labels else None)
         if class_logits is not None:
             batch.class_real, batch.class_fake = class_logits.split(sizes)
-        d_real, d_fake = output.split(sizes)
-        return d_real, d_fake
+        (real, fake), (d_real, d_fake) = both.images.split(sizes), both.output.split(sizes)
+        return Seen(real, batch.real_labels, d_real), Seen(fake, batch.fake_labels, d_fake)
 
     def _modified(self, method: str, *values: Any) -> Any:
         """Let each modifier that has the method `method` change the values in turn, and return the result."""
@@ -184,9 +187,15 @@ class Objective(nn.Module):
         self, discriminator: nn.Module, images: Tensor, labels: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
         """Return the discriminator's output on augmented images, in float32, and its class logits or None."""
+        seen, class_logits = self._seen(discriminator, images, labels)
+        return seen.output, class_logits
+
+    def _seen(self, discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> tuple[Seen, Tensor | None]:
+        """Return the augmented images with the discriminator's outputs, and the class logits or None."""
         for augmentation in self.augmentations:
             images = augmentation(images)
-        return split_class_logits(discriminator(images, labels))
+        output, class_logits = split_class_logits(discriminator(images, labels))
+        return Seen(images, labels, output), class_logits
 
     def logit(self, discriminator: nn.Module, images: Tensor, labels: Tensor | None) -> Tensor | None:
         """Return the logits (N,) of the images, which are not augmented; None if the discriminator returns vectors."""

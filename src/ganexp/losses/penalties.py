@@ -5,8 +5,9 @@ labels (N,) or None, and returns a scalar that includes the weight. A penalty fo
 sets the class attribute `takes_vectors`; the other penalties need logits (N,). A penalty that uses only real or only
 generated images sets `needs_equal_labels = False`; the others need real and generated images with the same labels.
 
-A penalty that needs no gradient sets `needs_gradient = False`. If it depends only on the outputs of D that the update
-computes in any case, it has the method `of_outputs(d_real, d_fake)` instead of being called, such as `Drift`.
+A penalty that needs no gradient sets `needs_gradient = False`. If it uses the outputs of D that the update computes in
+any case, it is not called, but has the method `of_outputs(discriminator, real, fake)`. Its arguments `real` and `fake`
+are `Seen`, and `discriminator` does not augment images; `Drift` is an example.
 
 A penalty on a gradient is computed in float32 outside of autocast, so that the second-order gradient is accurate
 enough. The gradient of a sample must not depend on the other samples, so the discriminator must not use batch
@@ -14,7 +15,7 @@ statistics.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +25,20 @@ from ganexp.types import NonNegativeFloat
 Discriminator = Callable[[Tensor, Tensor | None], Tensor]
 Epsilon = Literal["per_sample", "per_element"]
 Perturbation = Literal["normal", "one_sided"]
+
+
+class Seen(NamedTuple):
+    """Images that the discriminator has seen in its update, and its outputs.
+
+    Attributes:
+        images: the images (N, C, H, W), after the augmentations.
+        labels: the labels (N,), or None.
+        output: the discriminator's outputs on `images`, (N,) or (N, k), with their graph.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+    output: Tensor
 
 
 class GradientPenalty:
@@ -159,8 +174,8 @@ class R1:
 class R2:
     """gamma/2 · E[‖∇D(x)‖²] at generated images (Mescheder et al. 2018, equation 10).
 
-    Use it beside `R1` with the loss `Relativistic` (Huang et al. 2024), or if D's gradient at generated images grows
-    during the training. D must not have batch norm.
+    Use it beside `R1`, as the option loss=relativistic does (Huang et al. 2024), or if D's gradient at generated images
+    grows during the training. D must not have batch norm.
 
     Args:
         gamma: Twice the factor of the penalty.
