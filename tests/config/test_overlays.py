@@ -34,7 +34,7 @@ KOSHIAN2_SNGAN = {
     "schedule.updates.labels.generator": ("uniform", "real"),
     **METRICS,
 }
-# For each of these cases, the settings that the overlay of the case's article changes.
+# The settings that as_published changes in each of these cases.
 # Each entry is written as `setting: (corrected value, value as published)`.
 OVERLAYS = {
     "textbook/wgan_gp": {

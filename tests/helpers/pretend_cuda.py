@@ -176,7 +176,10 @@ def some_of(tensor):
 
 
 def is_move_to_itself(name, args, kwargs):
-    """Return whether a pretend CUDA tensor is moved to CUDA. C++ code does so, because C++ sees the device "meta"."""
+    """Return whether an operation moves a pretend CUDA tensor to CUDA, where it is already.
+
+    C++ code of torch asks for such moves, because it sees the device "meta".
+    """
     target = kwargs.get("device")
     return name == "_to_copy" and target is not None and target.type == "cuda" and is_cuda(args[0])
 

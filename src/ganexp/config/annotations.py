@@ -62,7 +62,7 @@ def allows(annotation: Any, value: Any) -> bool:
 
 
 def whole_form(value: Any, annotation: Any) -> str:
-    """Return the hint ". Write 1000" for 1e3, which YAML reads as 1000.0; empty if no hint is needed."""
+    """Return a hint if a whole number was given as a float: ". Write 1000" for 1e3, which YAML reads as 1000.0."""
     is_whole = isinstance(value, float) and value.is_integer() and allows(annotation, int(value))
     return f". Write {int(value)}" if is_whole else ""
 
