@@ -188,7 +188,7 @@ class Guard(Callback):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what the guard has observed; without `scores`, no score counts as worse than before."""
+        """Restore what the guard has observed; if `state` has no scores, the count of worse scores starts anew."""
         self._points, self._terms = list(state["points"]), list(state["terms"])
         self._rise, self._best, self._streaks = state["rise"], list(state.get("scores", [])), dict(state["streaks"])
         if not self._best:

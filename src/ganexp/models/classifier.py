@@ -8,7 +8,7 @@ from ganexp.types import PositiveInt, Resolution
 class Classifier(nn.Module):
     """Map images (N, channels, resolution, resolution) in [-1, 1] to features (N, d) and logits (N, num_classes).
 
-    Each block consists of a convolution 3x3, 2x2 max pooling, batch norm and ReLU. Such blocks are repeated until
+    Each block consists of a 3x3 convolution, 2x2 max pooling, batch norm and ReLU. Such blocks are repeated until
     height and width are at most 4. Then one block without pooling follows. The features are the last feature map,
     averaged over height and width.
 

@@ -113,7 +113,7 @@ def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
 
 
 def _baselines(report: Report, quantity: Quantity) -> list[dict[str, Any]]:
-    """Return the title and the value of each baseline that has this score and suits the protocol of a run."""
+    """Return the title and value of each baseline that can be compared with the curves of a score; [] for a loss."""
     if quantity.kind != "score":
         return []
     protocols = [run.protocol for run in report.runs if report.letters.get(run.protocol_id, "") == quantity.letter]

@@ -50,8 +50,8 @@ def read_record(path: Path) -> Values:
     except (ValueError, RecursionError) as error:  # ValidationError and UnicodeDecodeError are ValueErrors
         raise UserError(
             f"{path} is damaged: {_reason(error)}.\n"
-            "Restore it from a copy. Or put {} into it: ganexp resume then works, but the run loses its records of "
-            "times, versions and images."
+            "Restore it from a copy. Or replace its content by an empty JSON object, {}: then ganexp resume works, but "
+            "the run loses its records of times, versions and images."
         ) from None
     return values
 

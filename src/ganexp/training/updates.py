@@ -126,7 +126,7 @@ class FixedRatio:
             real = "same" if self.reuse_real else "next"
 
     def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
-        """Return whether `updates` discriminator updates are enough for this step; `loss` is the last update's loss."""
+        """Return whether a step has enough discriminator updates, given their number and the loss of the last one."""
         return updates >= self.n_critic
 
     @property
