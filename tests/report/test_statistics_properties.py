@@ -25,6 +25,12 @@ def test_interval_contains_the_mean_in_any_order(values, random):
     assert summarize(shuffled) == summary or summarize(shuffled).mean == pytest.approx(summary.mean, abs=1e-6)
 
 
+@given(st.floats(-1e6, 1e6), st.integers(2, 12))
+def test_equal_values_have_no_spread(value, count):
+    summary = summarize([value] * count)
+    assert (summary.mean, summary.sd, summary.low, summary.high) == (value, 0, value, value)
+
+
 @given(VALUES, st.floats(-1e6, 1e6))
 def test_interval_moves_with_the_values(values, shift):
     before, after = summarize(values), summarize([value + shift for value in values])

@@ -135,4 +135,5 @@ def evenly(count: int, limit: int) -> list[int]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
+    """Return the mean, without a rounding error if all values are equal, so that their deviations are exactly 0."""
+    return values[0] if len(set(values)) == 1 else math.fsum(values) / len(values)
