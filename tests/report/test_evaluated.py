@@ -1,5 +1,6 @@
 """The scores of `ganexp evaluate` in the report and in the model card."""
 
+import math
 import re
 import zipfile
 
@@ -117,6 +118,23 @@ def test_evaluated_score_that_is_not_finite_has_a_warning(evaluated):
     assert {text for title, text in verdicts.items() if title.endswith("evaluated")} <= {
         f"no verdict: of {place}, 1 of 3 seeds had no finite score" for place in ("first", "second")
     }
+
+
+@pytest.mark.parametrize("file", ["scores-classifier.json", "scores-x.json"])  # before and after scores.json
+@pytest.mark.parametrize("day", ["01", "03"])  # before and after the day of scores.json
+@pytest.mark.parametrize("value", [7.0, float("nan")])
+def test_files_of_one_protocol_share_their_columns(evaluated, file, day, value):
+    """The other file has a further score, and another value of one score of scores.json."""
+    info = {name: {"higher_is_better": False} for name in ("fid_classifier", "kid_classifier")}
+    for run in evaluated.glob("*/seed-*"):
+        scores = {"fid_classifier": value, "kid_classifier": 1.0}
+        save_evaluated(run, 0.0, file, scores=scores, score_info=info, time=f"2026-01-{day}T00:00:00+00:00")
+    content = content_of(evaluated)
+    cells = {column.title: summary for column, summary in content.rows[0].cells.items()}
+    names = ("fid_classifier", "fid_classifier_test", "kid_classifier")
+    newest = 10 + 0.4 / 3 if day == "01" else None if math.isnan(value) else value
+    means = [cells[f"{name} evaluated"].mean if f"{name} evaluated" in cells else None for name in names]
+    assert means == [pytest.approx(newest), pytest.approx(12 + 0.4 / 3), 1.0]
 
 
 def test_another_extractor_needs_no_letters(evaluated):

@@ -30,6 +30,7 @@ class Evaluated:
         score_info: the information about the scores.
         protocol: the settings under which the scores were measured; the keys are dotted.
         device: the name of the device that computed the scores; None if it is not recorded.
+        time: the time at which the scores were computed, in ISO format and UTC; "" if it is not recorded.
     """
 
     file: str
@@ -39,6 +40,7 @@ class Evaluated:
     score_info: dict[str, ScoreInfo]
     protocol: dict[str, Any]
     device: str | None = None
+    time: str = ""
 
     @property
     def protocol_id(self) -> str:
@@ -95,4 +97,5 @@ def _evaluated(name: str, record: Mapping[Any, Any]) -> Evaluated:
         read_score_info(record.get("score_info")),
         {key: value for key, value in flatten(record.get("protocol")) if value is not None},
         plain(record["device"]) if isinstance(record.get("device"), str) else None,
+        plain(record.get("time") or ""),
     )

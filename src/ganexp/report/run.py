@@ -128,14 +128,21 @@ class Run:
     def scores_under(self, evaluation: str, protocol: str) -> dict[str, float]:
         """Return the scores of an evaluation under a protocol.
 
+        Several files of `ganexp evaluate` may have the same evaluation and protocol, for example if the second command
+        computed other scores. Of a score that is in several of them, the newest file has the value.
+
         Args:
             evaluation: one of EVALUATIONS, or the name of an evaluation in `evaluated`.
             protocol: the id of the protocol.
         """
         if evaluation in EVALUATIONS:
             return self.scores[evaluation] if self.protocol_id == protocol else {}
-        of_evaluation = [each for each in self.evaluated if each.evaluation == evaluation]
-        return next((each.scores for each in of_evaluation if each.protocol_id == protocol), {})
+        scores: dict[str, float] = {}
+        for each in sorted(self.evaluated, key=lambda evaluated: evaluated.time):
+            if (each.evaluation, each.protocol_id) == (evaluation, protocol):
+                # a score that is not finite in the newer file is in its score_info, but not in its scores
+                scores = {name: scores[name] for name in scores if name not in each.score_info} | each.scores
+        return scores
 
     def all_scores(self, evaluation: str) -> list[dict[str, float]]:
         """Return the scores of an evaluation under each protocol."""
