@@ -152,6 +152,29 @@ def test_configuration_that_is_worse_may_have_seeds_that_ended_early(tmp_path, h
     assert text.endswith(" 1 of 4 seeds ended early in loss=wgan_gp (failed, died or pruned).")
 
 
+@pytest.mark.parametrize("other", [None, "scores-inception.json"])  # a file without this score
+def test_seed_without_evaluation_is_told_from_score_not_finite(tmp_path, hinge, wgan_gp, other):
+    """Of eight runs that were trained without scores, one was not evaluated, and one has a score of NaN."""
+    two_losses(tmp_path, hinge, wgan_gp, ((30.0, 30.1, 30.3, 30.2), (20.0, 20.2, 20.3, 20.1)))
+    for place, file in enumerate(sorted(tmp_path.glob("*/*/run.json"))):  # the runs of hinge are first
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"scores": {}, "score_info": {}}))
+        if place < 7:
+            save_evaluated(file.parent, math.nan if place == 6 else 20 + 0.1 * place - 10 * (place > 3))
+        elif other:
+            info = {"fid_inception": {"higher_is_better": False}}
+            save_evaluated(file.parent, 0.0, other, scores={"fid_inception": 5.0}, score_info=info)
+    content = content_of(tmp_path)
+    verdicts = {each.column.title: each.verdict for each in content.comparisons}
+    lacks = "1 of 4 seeds had no score from ganexp evaluate", "1 of 4 seeds had no finite score"
+    place = "first" if content.configurations[0].label == "loss=wgan_gp" else "second"
+    assert verdicts["fid_classifier evaluated"] == f"no verdict: of {place}, {' and '.join(lacks)}"
+    assert finding(content) == (
+        "loss=wgan_gp has the best mean fid_classifier (ganexp evaluate) of its finished seeds, but there is no "
+        "verdict on loss=hinge, because seeds had no score from ganexp evaluate or had no finite score. "
+        f"{lacks[0]} in loss=wgan_gp (to compute it: ganexp evaluate ckpt=…). {lacks[1]} in loss=wgan_gp."
+    )
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, None])
 def test_no_configuration_is_better_by_the_seeds_with_a_score(tmp_path, hinge, wgan_gp, value):
     """One finished run of the better loss has a score that is not finite, or no score at all (None)."""

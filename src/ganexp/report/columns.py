@@ -12,7 +12,9 @@ from ganexp.report.score_info import UNKNOWN, ScoreInfo
 LAST = "last"
 BEST = "best"  # the evaluation of the best checkpoint, which was chosen by its score
 SHOWN_EVALUATIONS = (LAST, BEST)  # evaluations of a training
-LACKING = "had no finite score"  # the part of `lacking` that has no number
+# the parts of the texts of `lacking` that have no number
+NOT_FINITE = "had no finite score"
+NOT_EVALUATED = "had no score from ganexp evaluate"
 PHRASES = {LAST: "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
 
 
@@ -55,15 +57,24 @@ class Column:
         counts = [len(self.values(configuration)) for configuration in configurations]
         return sum(map(bool, counts)), sum(counts)
 
-    def lacking(self, configuration: Configuration) -> str:
-        """Return how many seeds had no finite score under any protocol, if others have a value here; otherwise ""."""
-        runs = configuration.counted
-        missing = sum(all(self.score not in scores for scores in run.all_scores(self.evaluation)) for run in runs)
-        return f"{missing} of {len(runs)} seeds {LACKING}" if missing and self.values(configuration) else ""
+    def lacking(self, configuration: Configuration) -> dict[str, str]:
+        """Return how many seeds lack a score here and under all protocols, as one text for each reason.
+
+        Args:
+            configuration: the configuration. If none of its seeds has a value here, the result is empty.
+
+        Returns:
+            Texts such as "1 of 4 seeds had no finite score", with their reason, NOT_FINITE or NOT_EVALUATED, as key.
+        """
+        runs = configuration.counted if self.values(configuration) else []
+        lacking = [run for run in runs if all(self.score not in scores for scores in run.all_scores(self.evaluation))]
+        computed = sum(not self.is_evaluated or run.was_evaluated(self.evaluation, self.score) for run in lacking)
+        counts = {NOT_EVALUATED: len(lacking) - computed, NOT_FINITE: computed}
+        return {reason: f"{count} of {len(runs)} seeds {reason}" for reason, count in counts.items() if count}
 
     def doubts(self, configuration: Configuration) -> str:
         """Return why the scores of `configuration` may be those of its better seeds, as text; "" if they are not."""
-        return " and ".join(filter(None, [configuration.ended_early, self.lacking(configuration)]))
+        return " and ".join(filter(None, [configuration.ended_early, *self.lacking(configuration).values()]))
 
     def values(self, configuration: Configuration) -> dict[Hashable, float]:
         """Return the scores that the counted runs of `configuration` have in this column; the keys are the seeds."""

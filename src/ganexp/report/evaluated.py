@@ -26,8 +26,8 @@ class Evaluated:
         file: the name of the file.
         evaluation: "evaluated" for the best checkpoint, "evaluated NAME" for another one, such as "evaluated last".
         step: the step of the checkpoint; None if it is not recorded.
-        scores: the scores, with their names as keys.
-        score_info: the information about the scores.
+        scores: the finite scores, with their names as keys.
+        score_info: the information about the scores, including those that are not finite.
         protocol: the settings under which the scores were measured; the keys are dotted.
         device: the name of the device that computed the scores; None if it is not recorded.
         time: the time at which the scores were computed, in ISO format and UTC; "" if it is not recorded.
@@ -77,7 +77,7 @@ def read_evaluated(directory: Path, metadata: Mapping[str, Any]) -> tuple[list[E
             found.append(_evaluated(name, record))
             if names := not_numbers(record.get("scores")):
                 warnings.append(f"not finite in {name}, so not included in means: {names}")
-    return [evaluated for evaluated in found if evaluated.scores], warnings
+    return [evaluated for evaluated in found if evaluated.scores or evaluated.score_info], warnings
 
 
 def is_outdated(record: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ganexp.report.columns import LACKING
+from ganexp.report.columns import NOT_EVALUATED, NOT_FINITE
 from ganexp.report.comparison import SIGNIFICANCE, Comparison
 from ganexp.report.formatting import mean_and_half
 from ganexp.report.grouping import EARLY, Configuration, shared_metadata
@@ -12,6 +12,12 @@ from ganexp.report.statistics import LEVEL_TEXT
 
 MAX_NAMES = 4  # configurations that the sentence names
 MAX_SETTINGS = 6  # settings that a sentence names
+# for each reason why seeds may lack a score, a remark after the names of their configurations
+DOUBTS = {
+    EARLY: " (failed, died or pruned)",
+    NOT_EVALUATED: " (to compute it: ganexp evaluate ckpt=…)",
+    NOT_FINITE: "",
+}
 
 
 def title(report: Report) -> str:
@@ -37,18 +43,22 @@ def best_score(report: Report) -> str:
 
 def finding(report: Report) -> str:
     """Return which configurations are worse than the best one by the main score, and how many seeds lack a score."""
-    early = [(each.ended_early, each) for each in report.configurations]
-    lacking = [(report.main.lacking(each), each) for each in report.configurations] if report.main else []
-    doubts = [_told(early, EARLY, " (failed, died or pruned)"), _told(lacking, LACKING)]
+    found = [(_doubts_by_reason(each, report), each) for each in report.configurations]
+    doubts = [_told([(texts.get(reason, ""), each) for texts, each in found], reason) for reason in DOUBTS]
     return " ".join(filter(None, [_claim(report), *doubts]))
 
 
-def _told(texts: Sequence[tuple[str, Configuration]], doubt: str, remark: str = "") -> str:
+def _doubts_by_reason(configuration: Configuration, report: Report) -> dict[str, str]:
+    """Return how many seeds of a configuration lack the main score, as one text for each reason in DOUBTS."""
+    return {EARLY: configuration.ended_early} | (report.main.lacking(configuration) if report.main else {})
+
+
+def _told(texts: Sequence[tuple[str, Configuration]], reason: str) -> str:
     """Return one sentence on the configurations that have a text; "" if there are none."""
     found = [f"{text} in {configuration.label}" for text, configuration in texts if text]
     if len(found) > MAX_NAMES:
-        return f"In {len(found)} configurations, seeds {doubt}{remark}."
-    return f"{_listed(found)}{remark}." if found else ""
+        return f"In {len(found)} configurations, seeds {reason}{DOUBTS[reason]}."
+    return f"{_listed(found)}{DOUBTS[reason]}." if found else ""
 
 
 def _claim(report: Report) -> str:
@@ -90,7 +100,7 @@ def _ranking(first: Configuration, report: Report, name: str) -> str:
         names, test = _tested(reverse, len(against))
         parts.append(f"on the seeds that both have, {names} {'is' if len(reverse) == 1 else 'are'} better ({test})")
     if undecided:
-        doubts = [doubt for doubt in (EARLY, LACKING) if any(doubt in each.verdict for _, each in against)]
+        doubts = [doubt for doubt in DOUBTS if any(doubt in each.verdict for _, each in against)]
         parts.append(f"there is no verdict on {_names(undecided, len(against))}, because seeds {' or '.join(doubts)}")
     if similar:
         parts.append(f"its difference from {_names(similar, len(against))} is not significant")

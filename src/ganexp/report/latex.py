@@ -17,7 +17,7 @@ ESCAPES = {ord(char): f"\\{char}" for char in "&%$#_{}"} | {
 }
 ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "": ""}
 HEAD = """% The best mean of a column is bold, even if it is not significantly better: see the comparisons.
-% No mean is bold if seeds of the configuration with the best one ended early or had no finite score.
+% No mean is bold if seeds of the configuration with the best one ended early or lack a finite score.
 % The table needs \\usepackage{booktabs}.
 """
 NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interval over $n$ seeds (Student's $t$).}}"
@@ -26,7 +26,7 @@ NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interv
 def as_latex(report: Report) -> str:
     """Return a table of the scores of `ganexp evaluate` or of the last evaluation, with a row for each configuration.
 
-    The best mean of a column is bold, unless seeds of its configuration ended early or had no finite score.
+    The best mean of a column is bold, unless seeds of its configuration ended early or lack a finite score.
     """
     columns = report.unselected
     heads = ["configuration", "$n$", *(_head(column) for column in columns)]

@@ -92,7 +92,7 @@ def _settings(run: Run) -> str:
 
 def _scores(run: Run) -> str:
     """Return the scores of `ganexp evaluate`, which are the ones to report, and then the scores of the training."""
-    parts = [_evaluated(each) for each in run.evaluated]
+    parts = [_evaluated(each) for each in run.evaluated if each.scores]
     if parts:
         parts.append("During training:")
     return "\n\n".join([*parts, _scores_of_training(run)])

@@ -144,6 +144,10 @@ class Run:
                 scores = {name: scores[name] for name in scores if name not in each.score_info} | each.scores
         return scores
 
+    def was_evaluated(self, evaluation: str, score: str) -> bool:
+        """Return whether `ganexp evaluate` has computed a score at an evaluation, even if the score is not finite."""
+        return any(each.evaluation == evaluation and score in each.score_info for each in self.evaluated)
+
     def all_scores(self, evaluation: str) -> list[dict[str, float]]:
         """Return the scores of an evaluation under each protocol."""
         protocols = [self.protocol_id, *(each.protocol_id for each in self.evaluated)]
