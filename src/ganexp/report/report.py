@@ -247,7 +247,7 @@ class Report:
             of = "ganexp evaluate" if is_evaluated else "the training"
             listed = ", ".join(f"{key}={short(value)}" for key, value in values.items())
             sentences.append(f"Scores of {of}: {listed}." if listed else "")
-        return [*filter(None, sentences), *few_samples(self.columns, protocols), *scoring_devices(self.runs)]
+        return [*filter(None, sentences), *few_samples(self.columns, self.runs), *scoring_devices(self.runs)]
 
     def directions(self) -> str:
         """Return at most three sentences, which say for each score which direction is better."""
