@@ -324,6 +324,37 @@ def test_mistake_in_an_own_experiment_is_explained(tmp_path, own_configs, text, 
     assert len(done.stderr.splitlines()) <= 10
 
 
+@pytest.mark.parametrize("name", ["loss/hinge.yaml", "experiment/sagan/cifar10_0.yaml", "train.yaml"])
+def test_own_file_with_the_name_of_ganexps_is_refused(tmp_path, own_configs, name):
+    content = (cli.CONF / name).read_text()
+    own_configs(name, content)
+    ganexp("describe", "--config-dir", "mine", cwd=tmp_path)  # a copy that is not changed
+    own_configs(name, f"{content}seed: 5\n")
+    done = ganexp("describe", "--config-dir", "mine", cwd=tmp_path, check=False)
+    assert done.stderr.startswith(f"mine/{name}: ganexp has a file of this name")
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "line"),
+    [
+        ("loss/penalty/own", "penalties: {own: {_target_: a.B}}", "# @package loss"),
+        ("metrics/score/own", "own: {_target_: a.B}", "# @package metrics.scores"),
+        ("experiment/own", "schedule: {steps: 3}", "# @package _global_"),
+        ("experiment/mine/own", "schedule: {steps: 3}", "# @package _global_"),
+        ("sweep/own", "hydra: {mode: MULTIRUN}", "# @package _global_"),
+    ],
+)
+def test_missing_package_of_an_own_file_is_named(tmp_path, own_configs, name, settings, line):
+    group, _, option = name.rpartition("/")
+    arguments = ["--config-dir", "mine", f"{group}={option}"]
+    if group == "experiment/mine":
+        arguments[-1] = "experiment=mine/own"
+    own_configs(f"{name}.yaml", f"# Below a comment, the next line is not read.\n{line}\n{settings}\n")
+    assert f"mine/{name}.yaml: the first line must be\n{line}\n" in ganexp(*arguments, cwd=tmp_path, check=False).stderr
+    own_configs(f"{name}.yaml", f"{line}\nschedul: 3\n")  # the line is there, and the error is another one
+    assert "the first line must be" not in ganexp(*arguments, cwd=tmp_path, check=False).stderr
+
+
 def test_tilde_removes_the_choice_of_an_experiment(tmp_path):
     without = ganexp("describe", "experiment=wgan_gp/cifar10", "~schedule/lr_decay", cwd=tmp_path)
     assert json.loads(without.stdout)["lr_decay"] is None

@@ -1,6 +1,10 @@
-"""Find the user's config files that Hydra misreads or never finishes reading. This module must not import torch."""
+"""Find the user's config files that Hydra ignores, misreads or never finishes reading.
+
+This module must not import torch.
+"""
 
 import codecs
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,6 +58,55 @@ def refuse_extreme_files(folders: Sequence[Path]) -> None:
                 continue
             except ValueError as error:
                 raise UserError(f"{short_path(file)}: {error}.") from None
+
+
+def refuse_hidden_files(folders: Sequence[Path]) -> None:
+    """Check that no config file of the user has the name of a file of ganexp, which Hydra would use instead.
+
+    A copy with the same content is allowed.
+
+    Args:
+        folders: the directories of config files: ganexp's own first, then the user's.
+
+    Raises:
+        UserError: Hydra would ignore a file.
+    """
+    for folder in folders[1:]:
+        for file in sorted(folder.rglob("*.yaml")):
+            used = folders[0] / file.relative_to(folder)
+            if used.is_file() and file.read_bytes() != used.read_bytes():
+                raise UserError(
+                    f"{short_path(file)}: ganexp has a file of this name, which would be used instead. "
+                    "Rename your file."
+                )
+
+
+def explain_package(error: Exception, folders: Sequence[Path]) -> str:
+    """Return which line is missing in the user's file that Hydra refuses; empty if the error has another reason.
+
+    The line, such as `# @package loss`, says which part of the config the settings of the file belong to.
+
+    Args:
+        error: the error that Hydra raised when it composed the config.
+        folders: the directories of config files: ganexp's own first, then the user's.
+    """
+    match = re.match(r"In '([\w./-]+)': ConfigKeyError", str(error))
+    if not match:
+        return ""
+    group = folders[0] / Path(match[1]).parent
+    while not group.is_dir():  # a directory of experiments that only the user has
+        group = group.parent
+    packages = {_package(file) for file in group.rglob("*.yaml")}
+    for file in (folder / f"{match[1]}.yaml" for folder in folders[1:]):
+        if file.is_file() and not _package(file) and len(packages) == 1 and (package := packages.pop()):
+            return f"{short_path(file)}: the first line must be\n{package}"
+    return ""
+
+
+def _package(file: Path) -> str:
+    """Return the line `# @package …`, if it is the first line of a config file; Hydra ignores it after other lines."""
+    first = file.read_text(encoding="utf-8").lstrip().partition("\n")[0]
+    return first if re.match(r"#\s*@package\s", first) else ""
 
 
 def explain_content(folders: Sequence[Path]) -> str:
