@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 from torch import nn
 
-from ganexp.config import batch_checks, device_checks, network_checks, output_checks, schema, score_checks
+from ganexp.config import batch_checks, device_checks, network_checks, output_checks, part_checks, schema, score_checks
 from ganexp.config.fields import field_violations
 from ganexp.config.instantiate import UnknownArgument, to_plain
 from ganexp.errors import UserError
@@ -283,5 +283,6 @@ RULES = (
     *device_checks.RULES,
     *network_checks.RULES,
     *output_checks.RULES,
+    *part_checks.RULES,
     *score_checks.RULES,
 )

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 
 from ganexp.types import ImageCount, UnitInterval
 
+METHODS = ("change_fakes", "change_outputs")
+
 
 class FlippedLabels:
     """With some probability, swap D's outputs on a real and a generated image: the loss then sees flipped labels.
