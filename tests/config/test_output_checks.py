@@ -25,6 +25,21 @@ def complaints(discriminator, objective):
     return [line for rule in output_checks.RULES for line in rule(None, gan)]
 
 
+class OwnNorm(mlp.Discriminator):
+    """A user's discriminator that mixes the samples of a batch, in the network itself."""
+
+    mixes_samples = True
+
+
+OWN_NORM = OwnNorm(**SHAPE, hidden=[8])
+
+
+class MixUp:
+    """A user's augmentation that mixes the samples of a batch."""
+
+    mixes_samples = True
+
+
 class Foreign:
     """A user's loss that takes an unknown kind of output, and does not say which discriminator has such outputs."""
 
@@ -49,6 +64,8 @@ class Foreign:
         ),
         (MINIBATCH, Objective(Hinge(), {"r1": R1(1.0)}), r"loss.penalties.r1.*\(minibatch\).*minibatch=none"),
         (MINIBATCH, Objective(Hinge(), auxiliary={"critic": ClassCritic(1.0)}), "^loss.auxiliary.critic: .*=none"),
+        (OWN_NORM, Objective(Hinge(), {"r1": R1(1.0)}), r"loss.penalties.r1: .* OwnNorm \(the discriminator\)"),
+        (MLP, Objective(Hinge(), {"r1": R1(1.0)}, augmentations=[MixUp()]), r"loss.penalties.r1: .* MixUp \(augment\)"),
     ],
     ids=[
         "mlp foreign",
@@ -58,6 +75,8 @@ class Foreign:
         "mlp denoising",
         "minibatch r1",
         "minibatch critic",
+        "own norm r1",
+        "mixup r1",
     ],
 )
 def test_mismatch_is_refused_with_the_fix(discriminator, objective, message):
@@ -73,9 +92,10 @@ def test_mismatch_is_refused_with_the_fix(discriminator, objective, message):
         (DCGAN, Objective(Hinge(), {"lecam": LeCam(0.3, 0.9, 1000)})),
         (dfm.Discriminator(**SHAPE, width=4), Objective(Hinge(), auxiliary=DENOISING)),
         (MINIBATCH, Objective(Hinge())),
+        (OWN_NORM, Objective(Hinge(), augmentations=[MixUp()])),
         (MINIBATCH, Objective(Hinge(), auxiliary={"critic": ClassCritic(1.0, penalty=0.0)})),
     ],
-    ids=["autoencoder began", "dcgan", "dcgan lecam", "dfm", "minibatch", "minibatch critic"],
+    ids=["autoencoder began", "dcgan", "dcgan lecam", "dfm", "minibatch", "own norm and mixup", "minibatch critic"],
 )
 def test_match_is_accepted(discriminator, objective):
     assert complaints(discriminator, objective) == []

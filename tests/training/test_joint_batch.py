@@ -75,3 +75,22 @@ def test_one_power_iteration_for_each_update():
 )
 def test_joint_batch_only_without_statistics_of_batch(overrides, joint):
     assert Bench("loss=non_saturating", *overrides, model=DCGAN).gan.objective.joint_batch is joint
+
+
+BATCHES = []  # the sizes of the batches that `MixUp` receives
+
+
+class MixUp:
+    """A user's augmentation, which must not mix real with generated images."""
+
+    needs_separate_batches = True
+
+    def __call__(self, images):
+        BATCHES.append(len(images))
+        return (images + images[torch.randperm(len(images))]) / 2
+
+
+def test_no_joint_batch_with_an_augmentation_that_mixes_images():
+    bench = Bench("loss=hinge", f"+augment.own={{_target_: {__name__}.MixUp}}")
+    bench.step()
+    assert set(BATCHES) == {bench.cfg.schedule.batch_size}

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
-from torch import nn
 
 if TYPE_CHECKING:
     from ganexp.training.gan import GAN
@@ -62,12 +61,14 @@ def _classifies_images(cfg: DictConfig, loss: object) -> bool:
 
 
 def penalties_see_single_samples(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that D does not compare samples if a penalty or an auxiliary term needs the gradient of each sample."""
-    mixing = [name for name, layer in gan.discriminator.named_modules() if _mixes_samples(layer)]
+    """Check that nothing mixes samples if a penalty or an auxiliary term needs the gradient of each sample."""
+    layers = gan.discriminator.named_modules()
+    mixing = [f"{type(layer).__name__} ({name or 'the discriminator'})" for name, layer in layers if _mixes(layer)]
+    mixing += [f"{type(each).__name__} (augment)" for each in gan.objective.augmentations if _mixes(each)]
     if mixing and (keys := keys_with_gradients(gan)):
         yield (
-            f"{', '.join(keys)}: needs the gradient of each sample by itself, but minibatch discrimination "
-            f"({mixing[0]}) compares the samples: set model.discriminator.minibatch=none, or leave the penalty out"
+            f"{', '.join(keys)}: needs the gradient of each sample by itself, but {mixing[0]} mixes the samples of a "
+            "batch: leave one of the two out; for a layer of ganexp, set model.discriminator.minibatch=none"
         )
 
 
@@ -80,8 +81,8 @@ def keys_with_gradients(gan: "GAN") -> list[str]:
     ]
 
 
-def _mixes_samples(layer: nn.Module) -> bool:
-    return bool(getattr(layer, "mixes_samples", False))
+def _mixes(part: object) -> bool:
+    return bool(getattr(part, "mixes_samples", False))
 
 
 RULES = (

@@ -65,7 +65,8 @@ class Objective(nn.Module):
         augmentations: functions that are applied in this order; each maps images (N, C, H, W) to the same shape.
         modifiers: modifiers of the discriminator's update; the keys are their names, see `losses/modifiers.py`.
         joint_batch: whether real and generated images go through the discriminator in one batch, which takes fewer
-            operations. The discriminator must then treat every image separately; see `models/layers.py`.
+            operations. The discriminator must then treat every image separately; see `models/layers.py`. An
+            augmentation with the attribute `needs_separate_batches = True` prevents it.
     """
 
     def __init__(
@@ -79,9 +80,11 @@ class Objective(nn.Module):
         joint_batch: bool = False,
     ) -> None:
         super().__init__()
-        self.adversarial, self.constraint, self.joint_batch = adversarial, constraint, joint_batch
+        self.adversarial, self.constraint = adversarial, constraint
         self.penalties, self.auxiliary = dict(penalties or {}), dict(auxiliary or {})
         self.augmentations, self.modifiers = list(augmentations), dict(modifiers or {})
+        separate = any(getattr(each, "needs_separate_batches", False) for each in self.augmentations)
+        self.joint_batch = joint_batch and not separate
         named = {**_named("penalty", self.penalties), **_named("auxiliary", self.auxiliary)}
         named |= _named("modifier", self.modifiers)
         named |= _named("augmentation", {str(i): part for i, part in enumerate(self.augmentations)})

@@ -3,7 +3,8 @@
 In some layers, such as batch norm, the output for an image depends on the other images of the batch. Such a layer sets
 the class attribute `needs_separate_batches` to True, unless it is a batch norm of torch. A discriminator with such a
 layer receives real and generated images in separate batches. With schedule.joint_batch=auto, any other discriminator
-receives real and generated images in one batch, which is faster.
+receives real and generated images in one batch, which is faster. If the layer also sets `mixes_samples` to True, a
+penalty that needs the gradient of each image by itself is refused; `MinibatchStd` does not, as its paper uses both.
 """
 
 from typing import Literal
