@@ -67,6 +67,7 @@ def explain_unforeseen(error: Exception) -> str:
             f"{type(error).__name__}: {lines[0]}",
             *lines[1:MAX_LINES],
             *more,
+            *getattr(error, "__notes__", ()),
             "This is an error in ganexp, or in code of your own. The files of a run that had started are intact.",
             "To see where it occurred, for example to report it: GANEXP_TRACEBACK=1 ganexp …",
         ]

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from ganexp.config.instantiate import UnknownArgument, instantiate, instantiate_all
-from ganexp.errors import UserError
+from ganexp.errors import UserError, explain_unforeseen
 from ganexp.types import NonNegativeFloat, PositiveFloat, PositiveInt, Widths
 
 HERE = __name__
@@ -43,6 +43,11 @@ class Refusing:
 class Broken:
     def __init__(self) -> None:
         raise ZeroDivisionError("a defect")
+
+
+class Uninitialised(nn.Module):
+    def __init__(self) -> None:
+        self.layer = nn.Linear(1, 1)
 
 
 class Open:
@@ -200,9 +205,16 @@ def test_user_error_of_a_constructor_passes_through():
     assert message(node("Refusing", error="user")) == "the reason"
 
 
-def test_defect_of_a_constructor_is_not_hidden():
-    with pytest.raises(ZeroDivisionError):
-        instantiate(node("Broken"), "model.generator")
+@pytest.mark.parametrize(
+    ("name", "kind", "reason"),
+    [("Broken", ZeroDivisionError, "a defect"), ("Uninitialised", AttributeError, "cannot assign module before")],
+)
+def test_defect_of_a_constructor_is_not_hidden_but_gets_its_key(name, kind, reason):
+    with pytest.raises(kind, match=reason) as error:
+        instantiate(node(anything=[node(name)], depth=1), "model.generator")
+    lines = explain_unforeseen(error.value).splitlines()
+    assert reason in lines[0]
+    assert lines[1] == f"model.generator.anything[0]: the constructor of {HERE}.{name} has raised this error."
 
 
 def test_nothing_is_built_before_everything_is_checked():

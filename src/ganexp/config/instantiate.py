@@ -252,6 +252,9 @@ def _build(node: Mapping[str, Any], key: str, given: Mapping[str, Any]) -> Any:
         raise UserError(f"{key}: {_reason(error)}") from error
     except CONSTRUCTOR_ERRORS as error:
         raise UserError(f"{key}: {shorten(error)}") from error
+    except Exception as error:  # a mistake in the target, such as a forgotten super().__init__()
+        error.add_note(f"{key}: the constructor of {node['_target_']} has raised this error.")
+        raise
 
 
 def _build_within(value: Any, key: str) -> Any:
