@@ -145,6 +145,15 @@ def test_weight_clipping_clamps_every_parameter():
     assert network.bias.abs().max() <= 0.01
 
 
+def test_weight_clipping_leaves_fixed_weights_unchanged():
+    network = Linear(20, 20)
+    network.weight.requires_grad_(False)
+    before = network.weight.clone()
+    WeightClipping(0.01)(network)
+    assert torch.equal(network.weight, before)
+    assert network.bias.abs().max() <= 0.01
+
+
 def test_weight_clipping_rejects_zero_limit():
     node = {"_target_": "ganexp.losses.WeightClipping", "limit": 0.0}
     with pytest.raises(UserError, match=r"loss.constraint.limit=0.0: must be a number above 0"):

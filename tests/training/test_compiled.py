@@ -97,6 +97,18 @@ def test_compiled_steps_equal_plain_ones(kind, capsys):
     assert WARNING not in capsys.readouterr().out
 
 
+def test_fixed_weights_are_not_trained_by_compiled_steps(capsys):
+    def compile_with_fixed_weights(gan):
+        gan.discriminator.body.requires_grad_(False)
+        return compile_updates(gan)
+
+    def fix_weights(gan):
+        gan.discriminator.body.requires_grad_(False)
+
+    assert_equal(steps(GRADIENT_PENALTY, compile_with_fixed_weights), steps(GRADIENT_PENALTY, fix_weights), **ROUNDING)
+    assert WARNING not in capsys.readouterr().out
+
+
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler")
 def test_machine_code_computes_the_same_steps(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(compiled, "BACKEND", "inductor")

@@ -361,3 +361,18 @@ def watch_batches(gan):
 
     gan.objective.terms = watched
     return batches
+
+
+@pytest.mark.parametrize("network", ["generator", "discriminator"])
+def test_fixed_weights_of_a_network_are_not_trained(network):
+    words = ("loss=non_saturating", "loss/penalty=r1", "schedule.ema.decay=0.9")
+    bench = Bench(*words, "schedule.clip_gradients.discriminator=1", "schedule.accumulate=2")
+    bench.gan.log_every, bench.gan.log_values = 1, lambda values: None
+    trained = dict(bench.gan.networks.named_parameters())
+    fixed = {name for name in trained if name.startswith(f"{network}.") and trained[name].ndim == 2}
+    for name in fixed:
+        trained[name].requires_grad_(False)
+    before = {name: each.detach().clone() for name, each in trained.items()}
+    bench.step(2)
+    assert fixed
+    assert {name for name, each in trained.items() if torch.equal(each, before[name])} == fixed

@@ -7,7 +7,7 @@ from ganexp.types import PositiveFloat
 
 
 class WeightClipping:
-    """Clamp every parameter of the critic to [-limit, limit] (Arjovsky et al. 2017, algorithm 1).
+    """Clamp every trained parameter of the critic to [-limit, limit] (Arjovsky et al. 2017, algorithm 1).
 
     Use it to reproduce this paper. A gradient penalty keeps a critic Lipschitz without making its weights pile up at
     the limits (Gulrajani et al. 2017, section 3).
@@ -29,7 +29,7 @@ class WeightClipping:
 
     @torch.no_grad()
     def __call__(self, discriminator: nn.Module) -> None:
-        """Clamp the parameters of `discriminator` in place."""
-        parameters: list[Tensor] = list(discriminator.parameters())
+        """Clamp the parameters of `discriminator` in place, except for those with `requires_grad=False`."""
+        parameters: list[Tensor] = [each for each in discriminator.parameters() if each.requires_grad]
         torch._foreach_clamp_min_(parameters, -self.limit)
         torch._foreach_clamp_max_(parameters, self.limit)

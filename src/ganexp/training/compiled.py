@@ -93,7 +93,7 @@ class CompiledUpdates:
         Raises:
             RuntimeError: The gradients differ, or torch cannot compile the update.
         """
-        parameters = list(self.networks[phase.network].parameters())
+        parameters = self._trained(phase)
         self._updates[phase.network] = torch.compile(
             _update(self.evaluate, phase.network, parameters),
             fullgraph=True,
@@ -110,9 +110,12 @@ class CompiledUpdates:
         images = real.images.detach().requires_grad_()  # some releases of torch cannot do this in a compiled function
         with torch._dynamo.config.patch(trace_autograd_ops=True, recompile_limit=RECOMPILE_LIMIT):
             gradients, loss, terms, accuracies = self._updates[phase.network](images, real.labels)
-        for parameter, gradient in zip(self.networks[phase.network].parameters(), gradients, strict=True):
+        for parameter, gradient in zip(self._trained(phase), gradients, strict=True):
             parameter.grad = gradient
         return Results(loss, terms, accuracies)
+
+    def _trained(self, phase: Backward) -> list[nn.Parameter]:
+        return [parameter for parameter in self.networks[phase.network].parameters() if parameter.requires_grad]
 
     def _fail(self, reason: str) -> None:
         self._failed = True

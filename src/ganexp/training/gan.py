@@ -249,8 +249,9 @@ class GAN(ScoredModule):
         """
         results = self.evaluate(phase, real, self._may_be_logged or self._is_graphed)
         self._optimizer_of[phase.network].zero_grad()
+        trained = [parameter for parameter in self._parameters_of[phase.network] if parameter.requires_grad]
         with torch.autocast(results.loss.device.type, enabled=False):  # for accurate second-order gradients
-            self.manual_backward(results.loss, inputs=self._parameters_of[phase.network])
+            self.manual_backward(results.loss, inputs=trained)
         return replace(results, loss=results.loss.detach())
 
     def evaluate(self, phase: Backward, real: RealBatch, may_be_logged: bool = True) -> Results:
