@@ -160,6 +160,33 @@ def test_accepted_change_starts_the_scores_anew(tmp_path, change):
     ganexp("resume", str(run), "schedule.steps=5", cwd=tmp_path)  # not refused: the run has recorded the changed images
 
 
+@pytest.mark.parametrize("changed", [True, False])
+def test_stopped_longer_run_has_no_final_scores(tmp_path, monkeypatch, changed):
+    run = trained(tmp_path)
+    finished = json.loads((run / "run.json").read_text())
+    ganexp("resume", str(run), cwd=tmp_path)  # nothing to do: the scores stay
+    assert json.loads((run / "run.json").read_text()) == finished
+    if changed:
+        replace_an_image(tmp_path / "images")
+    with monkeypatch.context() as patch:
+        patch.setattr("ganexp.commands.train.record_result", _stop)
+        given = ("resume", str(run), "schedule.steps=4", *(["data.changed=accept"] if changed else []))
+        assert ganexp(*given, cwd=tmp_path, check=False).returncode == 130
+    stopped = json.loads((run / "run.json").read_text())
+    assert stopped["status"] == "interrupted"
+    assert not any(stopped[key] for key in ("scores", "objective", "best_by", "last_step"))
+    if changed:
+        assert stopped["data_changes"][0]["scores"] == finished["scores"]
+    ganexp("resume", str(run), cwd=tmp_path)
+    ended = json.loads((run / "run.json").read_text())
+    assert ended["scores"]["last"]["step"] == ended["last_step"] == 4
+    assert ended["objective"] == ended["scores"]["best"][ended["best_by"]]
+
+
+def _stop(*_):
+    raise KeyboardInterrupt
+
+
 def test_evaluation_names_changed_images_in_its_protocol(tmp_path):
     run = trained(tmp_path)
     unchanged = ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)

@@ -79,7 +79,7 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
     Scores with different reference images are not comparable. Therefore the scores before `step` are moved to the
     directory until-step-`step` in the run directory, together with TensorBoard's files and the best checkpoint.
     metrics.jsonl keeps the losses. Callbacks that compare scores, such as early stopping, start without earlier scores.
-    run.json records the change.
+    run.json records the change, with the final scores from before it.
     """
     say(f"data.changed=accept: {'; '.join(lines)}")
     earlier = run.path / f"until-step-{step}"
@@ -96,6 +96,7 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
         if checkpoint.exists():
             forget_scores(checkpoint)
     metadata = run.metadata()
-    change = {"step": step, "changes": list(lines), "data": metadata["data"], "protocol": metadata.get("protocol")}
+    kept = {key: metadata.get(key) for key in ("data", "protocol", "scores")}
+    change = {"step": step, "changes": list(lines), **kept}
     run.update_metadata(data_changes=[*metadata.get("data_changes", []), change], data=content)
     say(f"scores until step {step:,} are kept in {short_path(earlier)}; the best checkpoint will be chosen again")

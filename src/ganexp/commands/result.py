@@ -19,6 +19,8 @@ from ganexp.report.values import flatten
 from ganexp.runs.environment import now
 from ganexp.runs.run_directory import EVENTS, RunDirectory
 
+NO_RESULT = dict.fromkeys(("last_step", "scores", "best_by", "objective"))  # the result of a run that has not ended
+
 
 def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger]) -> None:
     """Send the hyperparameters of a run to the loggers when it starts or resumes, and print how to watch its curves."""

@@ -11,6 +11,7 @@ from ganexp import build
 from ganexp.checkpoint import forget_stop, latest_checkpoint
 from ganexp.commands.data_identity import accept_changes, changes, describe_content, refuse_changes
 from ganexp.commands.prepare import prepare
+from ganexp.commands.result import NO_RESULT
 from ganexp.commands.resume_arguments import ResumeArguments
 from ganexp.commands.run_status import say_how_it_ended, say_if_bits_may_differ
 from ganexp.commands.train import fit_run
@@ -75,7 +76,7 @@ def resume(arguments: ResumeArguments) -> None:
         if is_longer:
             forget_stop(run)
         resumed = [*metadata.get("resumed", []), now()]
-        run.update_metadata(status="running", error=None, process=this_process(), resumed=resumed)
+        run.update_metadata(status="running", error=None, process=this_process(), resumed=resumed, **NO_RESULT)
         run.save_config(cfg)
         fit_run(cfg, run, prepared)
 
