@@ -186,19 +186,19 @@ def available_splits(cfg: DictConfig) -> list[str]:
 
 
 def images_to_train_on(cfg: DictConfig, image_set: ImageSet) -> ImageSet:
-    """Return the images of the training split `image_set` that data.training_images chooses, or all of them."""
+    """Return the images of the split `image_set` that data.training_images chooses, or all if there are not so many."""
     chosen = cfg.data.training_images
-    if chosen is not None and chosen > len(image_set):
-        raise UserError(
-            f"data.training_images={chosen} is more than the {count(len(image_set), 'image')} of the {cfg.data.split} "
-            f"split: use data.training_images={len(image_set)} or less, or null for all images"
-        )
     return image_set if chosen is None else image_set.random_part(chosen)
 
 
 def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> ImageStream:
     """Return an endless stream of batches of the images to train on, on `device`; `image_set` is the training split."""
     data, batch_size = cfg.data, cfg.schedule.batch_size
+    if data.training_images is not None and data.training_images > len(image_set):
+        raise UserError(
+            f"data.training_images={data.training_images} is more than the {count(len(image_set), 'image')} of the "
+            f"{data.split} split: use data.training_images={len(image_set)} or less, or null for all images"
+        )
     image_set = images_to_train_on(cfg, image_set)
     if batch_size > len(image_set):
         raise UserError(

@@ -201,6 +201,17 @@ def test_evaluation_names_changed_images_in_its_protocol(tmp_path):
         assert f"the images have changed since this run was trained: {line}" in done.stdout
 
 
+def test_run_on_a_part_is_evaluated_with_fewer_images(tmp_path):
+    run = trained(tmp_path, "data.training_images=36")
+    fill(tmp_path / "fewer" / "dark", 15, 60)
+    fill(tmp_path / "fewer" / "light", 15, 190)
+    done = ganexp("evaluate", f"ckpt={run}", "data.path=fewer", cwd=tmp_path)
+    assert "train split: 40 images, now 30" in done.stdout
+    record = json.loads((run / "scores.json").read_text())
+    assert "fid_classifier" in record["scores"]
+    assert {"train", "fake"} <= record["d_logit"].keys()
+
+
 @pytest.mark.parametrize("command", ["evaluate", "resume"])
 def test_moved_dataset_is_found_where_the_command_says(tmp_path, command):
     run = trained(tmp_path)

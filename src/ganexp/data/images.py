@@ -102,7 +102,7 @@ class ImageSet:
         )
 
     def random_part(self, count: int) -> "ImageSet":
-        """Return `count` of these images, chosen at random. A smaller part is always contained in a larger one."""
+        """Return `count` random images, or all if there are fewer. A smaller part is contained in a larger one."""
         chosen = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count]
         images = self.images[chosen] if isinstance(self.images, Tensor) else _Part(self.images, chosen.tolist())
         return ImageSet(images, None if self.labels is None else self.labels[chosen], self.classes)
