@@ -28,6 +28,14 @@ def test_checkpoint_is_replaced_in_one_piece(tmp_path, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == ["last.ckpt"]
 
 
+def test_damaged_checkpoint_is_not_replaced_by_a_hidden_file(tmp_path):
+    run = RunDirectory(tmp_path)
+    for step, name in ((3, "best.ckpt"), (9, ".last-0123.ckpt")):
+        AtomicCheckpointIO(tmp_path).save_checkpoint(CHECKPOINT | {"ganexp": {"step": step}}, run.last.with_name(name))
+    run.last.write_bytes(b"damaged")
+    assert latest_checkpoint(run) == (run.best, 3)
+
+
 class Payload:
     def __reduce__(self):
         return (print, ("code ran",))

@@ -199,7 +199,7 @@ def latest_checkpoint(run: RunDirectory) -> tuple[Path | None, int]:
     try:
         return run.last, _step(run.last)
     except UserError:
-        others = [path for path in run.last.parent.glob("*.ckpt") if path != run.last]
+        others = [path for path in run.last.parent.glob("[!.]*.ckpt") if path != run.last]
         whole = [(step, path) for path in others if (step := _step_if_whole(path)) is not None]
         if not whole:
             raise

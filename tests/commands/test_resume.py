@@ -6,6 +6,7 @@ Evaluations change no bit of a training.
 import json
 import shutil
 import signal
+import uuid
 
 import pytest
 import torch
@@ -269,6 +270,25 @@ def test_interrupted_run_says_how_to_resume(tmp_path, number):
     assert "ganexp resume run" in text
     assert "Traceback" not in text
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "interrupted"
+
+
+def test_files_of_a_killed_process_are_removed(tmp_path):
+    """A process that is killed while it writes leaves a temporary file; other commands may be writing theirs now."""
+    ganexp(*TINY, "trainer=cpu", "trainer.max_time=00:00:00:00", "hydra.run.dir=run", cwd=tmp_path)
+    run = tmp_path / "run"
+    names = ("config.yaml", "run.json", "metrics.jsonl", "metrics.csv", "curves.png", "checkpoints/last.ckpt")
+    left = [name_of_temporary(run / name) for name in (*names, "checkpoints/best.ckpt", "checkpoints/step-2.ckpt")]
+    kept = [name_of_temporary(run / "scores.json"), run / "checkpoints" / ".own.ckpt", run / "checkpoints" / "own.ckpt"]
+    for file in left + kept:
+        file.touch()
+    ganexp("resume", "run", cwd=tmp_path)
+    assert [file for file in left if file.exists()] == []
+    assert [file for file in kept if not file.exists()] == []
+
+
+def name_of_temporary(path):
+    """Return the path of the temporary file of a process that replaces the file at `path`."""
+    return path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
 
 
 LIMITED = (

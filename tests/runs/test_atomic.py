@@ -64,6 +64,17 @@ def test_temporary_file_is_hidden_and_keeps_the_suffix(tmp_path):
         temporary.touch()
 
 
+def test_unfinished_files_are_those_of_the_path(tmp_path):
+    other = tmp_path / "run-2.json"
+    with atomic.replacing(tmp_path / "run.json") as own, atomic.replacing(other) as of_other:
+        for file in (own, of_other, tmp_path / ".run-notes.json", tmp_path / "run.json"):
+            file.touch()
+        (tmp_path / f".run-{'0' * 32}.json").mkdir()
+        (tmp_path / f".run-{'1' * 32}.json").symlink_to(other)
+        assert list(atomic.unfinished(tmp_path / "run.json")) == [own]
+        assert set(atomic.unfinished(tmp_path / "run*.*")) == {own, of_other}
+
+
 def test_writers_of_one_file_do_not_share_a_temporary_file(tmp_path):
     file = tmp_path / "cache.pt"
     with atomic.replacing(file) as first, atomic.replacing(file) as second:

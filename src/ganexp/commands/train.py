@@ -142,6 +142,7 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
 def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> str:
     """Train from the latest checkpoint until the run ends, or must be rolled back; return its status."""
     remove_preemption_checkpoints(run)
+    run.remove_unfinished_files()
     checkpoint, resume_step = latest_checkpoint(run)
     if checkpoint is not None:
         content = read_checkpoint(checkpoint)

@@ -40,6 +40,15 @@ def replacing(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def unfinished(path: Path) -> Iterator[Path]:
+    """Yield the temporary files that are left of processes which were killed while they replaced `path`.
+
+    The name of `path` may be a pattern, such as `*.ckpt`. A process that replaces `path` now has such a file, too.
+    """
+    found = path.parent.glob(f".{path.stem}-{'[0-9a-f]' * 32}{path.suffix}")
+    yield from (file for file in found if file.is_file() and not file.is_symlink())
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, and atomically replace an existing file."""
     with replacing(path) as temporary:

@@ -97,6 +97,16 @@ class RunDirectory:
         except Timeout:
             raise UserError(f"{self.path}: another process is training this run. Wait for it, or stop it.") from None
 
+    def remove_unfinished_files(self) -> None:
+        """Remove the temporary files that earlier processes left when they were killed. The run must be locked.
+
+        The files of other commands are kept, because these commands take no lock and may be writing now.
+        """
+        tables = self.path / "metrics.*"
+        for path in (self.config, self.metadata_file, tables, self.curves, self.last.with_name("*.ckpt")):
+            for file in atomic.unfinished(path):
+                file.unlink()
+
     def save_config(self, cfg: DictConfig) -> None:
         """Write `cfg` to config.yaml."""
         atomic.write_text(self.config, OmegaConf.to_yaml(cfg))
