@@ -34,6 +34,7 @@ from ganexp.commands.help import command_help, general_help
 from ganexp.commands.launching.together import together
 from ganexp.commands.resume_arguments import parse_resume
 from ganexp.commands.sweeps.overrides import added_overrides, resumed_overrides, task_overrides
+from ganexp.commands.sweeps.search_value import value_for_sampler
 from ganexp.commands.sweeps.settings import hand_settings_to_jobs
 from ganexp.commands.sweeps.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
 from ganexp.commands.task_places import check_places, given_places, places
@@ -169,7 +170,11 @@ def _message(error: Exception, command: Command) -> str:
     if isinstance(error, JobFailed):
         return str(error)
     if str(error).startswith("No trials are completed"):  # an error of Optuna
-        return "No job of the search has a score that metrics.best_by can compare: see above how the jobs ended."
+        return (
+            "No job of the search had a score that metrics.best_by can compare when it first ended: see above how the "
+            "jobs ended.\nA resumed search keeps its jobs, whatever they score now. To search with new scores, choose "
+            "another hydra.sweep.dir."
+        )
     if re.fullmatch(r"File .* does not exist!", str(error)):  # the file given with --experimental-rerun is missing
         return f"--experimental-rerun: {error}"
     from ganexp.config.hydra_messages import is_group_value_error
@@ -212,9 +217,10 @@ def _run_in_sweep(cfg: DictConfig, hydra_config: HydraConf) -> Any:
     """Run a job of a sweep so that its failure does not stop the other jobs."""
     command = hydra_config.job.config_name
     if command == "train":
-        overrides = task_overrides(hydra_config)
+        directory, overrides = hydra_config.runtime.output_dir, task_overrides(hydra_config)
         restore_texts(cfg, overrides)
-        return run_job(hydra_config.runtime.output_dir, cfg, overrides, lambda: _start(cfg, hydra_config))
+        value = run_job(directory, cfg, overrides, lambda: _start(cfg, hydra_config))
+        return value_for_sampler(directory, value) if "sampler" in hydra_config.sweeper else value
     try:
         return _start(cfg, hydra_config)
     except UserError as error:

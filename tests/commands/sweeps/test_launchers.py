@@ -1,5 +1,6 @@
 """Jobs of a sweep in processes of their own, and jobs that a search chooses."""
 
+import json
 import os
 import shutil
 
@@ -8,6 +9,9 @@ from helpers.cli import ganexp
 from helpers.sweeps import FAST, QUICK, contents, jobs, statuses
 from omegaconf import OmegaConf
 
+from ganexp.commands import train
+from ganexp.commands.sweeps.search_value import value_for_sampler
+from ganexp.commands.train import fit_run
 from ganexp.console import count
 
 SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
@@ -66,6 +70,40 @@ def test_optuna_minimises_fid_and_resumes_with_the_same_jobs(tmp_path, capfd):
     assert list(jobs(swept)) == list(before)
     assert jobs(swept)[last]["objective"] == before[last]["objective"]
     assert contents(swept, others) == files
+
+
+@pytest.mark.slow
+def test_search_keeps_its_jobs_if_a_failed_one_is_tried_again(tmp_path, monkeypatch, capfd):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    swept = tmp_path / "swept"
+    small = (*SEARCH, "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler.n_startup_trials=1", *FAST)
+
+    def fail(cfg, run, prepared):
+        if run.path.name.startswith("01-"):
+            raise OSError(28, "No space left on device")
+        return fit_run(cfg, run, prepared)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "fit_run", fail)
+        done = ganexp("-m", "optimizer.generator.lr=interval(0.0001,0.01)", *small, cwd=tmp_path, check=False)
+    assert "1 of 4 jobs failed" in done.stderr
+    before = jobs(swept)
+    ganexp("resume", "swept", cwd=tmp_path)
+    assert statuses(swept) == ["finished"] * 4
+    assert list(jobs(swept)) == list(before)
+    values = [json.loads((swept / name / "search_value.json").read_text()) for name in before]
+    assert values == [job.get("objective") for job in before.values()]
+    assert values[1] is None
+    assert jobs(swept)[list(before)[1]]["objective"] is not None
+    printed = capfd.readouterr()
+    assert "float-castable" not in printed.out + printed.err + done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("first", [None, 3.5])
+def test_sampler_gets_the_value_of_the_first_end(tmp_path, first):
+    assert value_for_sampler(str(tmp_path), first) == first
+    assert value_for_sampler(str(tmp_path), 1.5) == first
+    assert value_for_sampler(str(tmp_path), None) == first
 
 
 @pytest.mark.slow
