@@ -1,5 +1,7 @@
 """A user's own module as an extractor."""
 
+import importlib
+
 import pytest
 import torch
 from torch import nn
@@ -75,12 +77,38 @@ def test_identity_depends_on_settings_and_layers():
     assert len({plain, other, ModuleExtractor(deeper, IMAGES, "size: 1").identity}) == 3
 
 
-@pytest.mark.parametrize("changed", [Corner, nn.Module])
-def test_identity_depends_on_the_code_of_bases_but_not_of_torch(monkeypatch, changed):
-    """WithLogits inherits from Corner; a change of Corner's code changes the identity of WithLogits."""
+EXTRACTOR = """
+from torch import nn
+SCALE = 1.0
+def preprocess(images):
+    return images.float() / 255 * SCALE
+class Base(nn.Module):
+    def forward(self, images):
+        return preprocess(images).flatten(1)
+"""
+
+
+@pytest.mark.parametrize("change", [("1.0", "1.05"), ("/ 255", "/ 127.5"), ("flatten(1)", "square().flatten(1)")])
+@pytest.mark.parametrize("is_base", [False, True])
+def test_identity_depends_on_all_code_of_the_file(tmp_path, monkeypatch, change, is_base):
+    """The changed code is a constant, a function or the class, in the file of the extractor or of its base class."""
+    monkeypatch.syspath_prepend(tmp_path)
+    file = tmp_path / f"{tmp_path.name}.py"
+    file.write_text(EXTRACTOR)
+    base = importlib.import_module(tmp_path.name).Base
+    kind = type("Derived", (base,), {}) if is_base else base
+    before = ModuleExtractor(kind(), IMAGES).identity
+    assert ModuleExtractor(kind(), IMAGES).identity == before
+    file.write_text(EXTRACTOR.replace(*change))
+    assert ModuleExtractor(kind(), IMAGES).identity != before
+
+
+def test_identity_does_not_depend_on_the_code_of_libraries(monkeypatch):
     before, getsource = ModuleExtractor(WithLogits(), IMAGES).identity, module.inspect.getsource
-    monkeypatch.setattr(module.inspect, "getsource", lambda kind: getsource(kind) + "changed" * (kind is changed))
-    assert (ModuleExtractor(WithLogits(), IMAGES).identity != before) == (changed is Corner)
+    monkeypatch.setattr(
+        module.inspect, "getsource", lambda file: getsource(file) + "changed" * file.__name__.startswith("torch")
+    )
+    assert ModuleExtractor(WithLogits(), IMAGES).identity == before
 
 
 @pytest.mark.parametrize(

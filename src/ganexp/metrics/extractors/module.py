@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import json
+import sys
 
 from torch import Tensor, nn
 
@@ -17,8 +18,8 @@ class ModuleExtractor(Extractor):
 
     The extractor takes the attributes `name`, `input` and `facts` from the module; if the module has no `name`,
     the extractor has the name of the module's class in lower case. The identity of the extractor depends on the weights
-    of the module, on the source code of its class and of all its layers that are not from a library, and on the
-    settings. Cached statistics of another version of the module are therefore not used.
+    of the module, on the source code of the files that define its class and its layers, except for files of a library,
+    and on the settings. Cached statistics of another version of these files are therefore not used.
 
     Args:
         module: module that maps uint8 images (N, C, H, W) to features (N, d), or to a tuple of features and class
@@ -53,13 +54,13 @@ class ModuleExtractor(Extractor):
 
 
 def _sources(module: nn.Module) -> list[str]:
-    """Return `str(module)`, and the names and source code of the classes of all its layers.
+    """Return `str(module)`, and the names and whole source code of the files that define the classes of its layers.
 
-    The base classes of these classes are included. Classes of libraries are left out.
+    The files that define the base classes of these classes are included. Files of libraries are left out.
     """
-    kinds = dict.fromkeys(kind for layer in module.modules() for kind in type(layer).__mro__)
-    own = [kind for kind in kinds if kind.__module__.split(".")[0] not in LIBRARIES]
-    return [str(module), *(f"{kind.__module__}.{kind.__qualname__} {inspect.getsource(kind)}" for kind in own)]
+    files = dict.fromkeys(kind.__module__ for layer in module.modules() for kind in type(layer).__mro__)
+    own = [name for name in files if name.split(".")[0] not in LIBRARIES]
+    return [str(module), *(f"{name} {inspect.getsource(sys.modules[name])}" for name in own)]
 
 
 def check_shape(extractor: str, kind: str, output: object, count: int) -> None:
