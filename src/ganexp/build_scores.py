@@ -14,7 +14,13 @@ from torch import Tensor
 from ganexp import console
 from ganexp.build import build_image_set, build_image_sets
 from ganexp.config.instantiate import instantiate
-from ganexp.config.score_checks import best_by_error, check_best_by, is_trained_extractor, minimum_images
+from ganexp.config.score_checks import (
+    best_direction,
+    check_best_by,
+    directions_of,
+    is_trained_extractor,
+    minimum_images,
+)
 from ganexp.config.set_sizes import SetSizes, check_set_sizes
 from ganexp.console import say
 from ganexp.data.images import ImageSet
@@ -271,13 +277,6 @@ def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]
     """
     if scores is None:
         return None, "min"
-    name = f"{cfg.metrics.best_by}_{scores.extractor.name}"
-    info = scores.info()
-    directions = {key: value.get("higher_is_better") for key, value in info.items()}
-    if directions.get(name) is None:
-        ending = f"_{scores.extractor.name}"
-        usable = [
-            key.removesuffix(ending) for key in directions if directions[key] is not None and key.endswith(ending)
-        ]
-        raise best_by_error(cfg.metrics.best_by, ", ".join(usable))
-    return name, "max" if directions[name] else "min"
+    extractor = scores.extractor.name
+    higher_is_better = best_direction(cfg.metrics.best_by, directions_of(scores.info(), extractor))
+    return f"{cfg.metrics.best_by}_{extractor}", "max" if higher_is_better else "min"

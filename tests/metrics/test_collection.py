@@ -116,6 +116,54 @@ def test_each_score_gets_the_arguments_it_names():
     assert torch.cat([labels for _, labels in given.values()]).tolist() == [i % 4 for i in range(90)]
 
 
+class Own(Score):
+    """A score with the name `fid_pixels` that returns `computed`, and `classwise` for each class."""
+
+    computed, classwise = {"fid_pixels": torch.tensor(0.5)}, {}
+
+    def update(self, images):
+        self.by_class = self.classwise
+
+    def compute(self):
+        return self.computed
+
+    def value_names(self):
+        return ["fid_pixels"]
+
+
+@pytest.mark.parametrize("names", [("fid", "own"), ("own", "fid")])
+def test_two_scores_with_one_name_are_refused(names):
+    factories = {name: {"fid": FID, "own": Own}[name] for name in names}
+    message = rf"metrics.scores.{names[1]}: its value fid_pixels .* as a value of metrics.scores.{names[0]}. Give"
+    with pytest.raises(UserError, match=message):
+        make_scores(factories, torch.rand(9, 4), 90, Pixels())
+
+
+def test_two_scores_with_one_list_for_classes_are_refused():
+    factories = {name: type(name, (Own,), {"classwise": {"fid": [1.0]}}) for name in "ab"}
+    for name, factory in factories.items():
+        factory.value_names = lambda self, name=name: [name]
+        factory.computed = {name: 1.0}
+    scores = make_scores(factories, torch.rand(9, 4), 90, Pixels())
+    validate(scores)
+    with pytest.raises(UserError, match=r"metrics.scores.b: its value fid .* metrics.scores.a"):
+        _ = scores.by_class
+
+
+@pytest.mark.parametrize("computed", [torch.tensor(1.0), {"other": 1.0}, {}, {"fid_pixels": torch.ones(3)}, None])
+def test_score_that_returns_other_values_is_refused(computed):
+    scores = make_scores({"mine": type("Mine", (Own,), {"computed": computed})}, torch.rand(9, 4), 90, Pixels())
+    with pytest.raises(UserError, match=r"metrics.scores.mine: compute must return .* names fid_pixels, and returned"):
+        validate(scores)
+
+
+def test_score_may_return_plain_numbers():
+    scores = make_scores(
+        {"mine": type("Mine", (Own,), {"computed": {"fid_pixels": 2}})}, torch.rand(9, 4), 90, Pixels()
+    )
+    assert validate(scores) == {"fid_pixels": 2.0}
+
+
 def test_values_come_in_the_order_of_the_factories():
     real = torch.rand(9, 4, generator=torch.Generator().manual_seed(0))
     by_name = {"is": lambda context: InceptionScore(context, 3), "fid": FID, "kid": KID}

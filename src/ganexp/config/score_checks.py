@@ -57,7 +57,8 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
         UserError: metrics.best_by names no computed score, or a score whose better direction (higher or lower) is
             unknown.
     """
-    metrics, names = cfg.metrics, []
+    metrics = cfg.metrics
+    directions: dict[str, bool] = {}
     for name, node in metrics.scores.items():
         if node is None:
             continue
@@ -66,18 +67,37 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
             info = score.value_info()
         except Exception:  # the score needs real images or the extractor: build_scores checks best_by later
             return
-        names += [key.removesuffix("_x") for key in info if info[key].get("higher_is_better") is not None]
-    if names and metrics.best_by not in names:
-        usable = ", ".join(name for name in names if "_x_" not in name)
-        raise best_by_error(metrics.best_by, usable)
+        directions |= directions_of(info, "x")
+    if directions:
+        best_direction(metrics.best_by, directions)
 
 
-def best_by_error(best_by: str, usable: str) -> UserError:
-    """Return the error for a wrong value of metrics.best_by; the text `usable` lists the values that are allowed."""
-    return UserError(
-        f"metrics.best_by={best_by}: must be one of {usable} (the computed scores whose better direction, "
-        "higher or lower, is known); to use another score, add it to metrics/score"
-    )
+def directions_of(info: Mapping[str, Mapping[str, Any]], extractor: str) -> dict[str, bool]:
+    """Return whether higher values are better, for each allowed value of metrics.best_by.
+
+    Args:
+        info: how to interpret each value of the scores, see `Score.value_info`.
+        extractor: name of the feature extractor. The names of values that metrics.best_by can choose end in it.
+    """
+    ending = f"_{extractor}"
+    known = {name: facts.get("higher_is_better") for name, facts in info.items() if name.endswith(ending)}
+    return {name.removesuffix(ending): higher for name, higher in known.items() if higher is not None}
+
+
+def best_direction(best_by: str, directions: Mapping[str, bool]) -> bool:
+    """Return whether higher values of the score `best_by` are better.
+
+    Raises:
+        UserError: `best_by` is not in `directions`.
+    """
+    if best_by not in directions:
+        allowed = f"must be one of {', '.join(directions)}" if directions else "there is no score to choose from"
+        raise UserError(
+            f"metrics.best_by={best_by}: {allowed} (the computed scores whose better direction, higher or lower, is "
+            "known, and whose names end in the name of the feature extractor); to use another score, add it to "
+            "metrics/score"
+        )
+    return directions[best_by]
 
 
 def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:

@@ -76,7 +76,8 @@ class Scores:
         class_images: number of real images of each class in the first split; empty if these images have no labels.
 
     Raises:
-        UserError: there are no scores, or a score needs class logits or labels that do not exist.
+        UserError: there are no scores, two scores have values of the same name, or a score needs class logits or
+            labels that do not exist.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Scores:
             class_images=class_images,
         )
         self.scores = {name: make_score(self._context) for name, make_score in score_factories.items()}
+        self._info = _merge({name: score.value_info() for name, score in self.scores.items()})
         self.sample_counts = SampleCounts(samples)
         metrics: dict[str, Metric | MetricCollection] = {**self.scores, "sample_counts": self.sample_counts}
         self.collection = MetricCollection(metrics, compute_groups=False).to(device)
@@ -179,6 +181,7 @@ class Scores:
 
         Raises:
             ValueError: some samples are missing, or were added more than once.
+            UserError: a score returns other values than those that it names, or values that are not scalars.
         """
         counts = self.sample_counts.compute()
         if (counts != 1).any():
@@ -186,8 +189,8 @@ class Scores:
             raise ValueError(f"Of {self.samples} samples, {missing} are missing, and {repeated} came more than once")
         values: dict[str, float] = {}
         with without_tf32(), torch.autocast(self.device.type, enabled=False):
-            for score in self.scores.values():
-                values |= _values(score)
+            for name, score in self.scores.items():
+                values |= _values(score, name)
         return values
 
     @property
@@ -197,15 +200,16 @@ class Scores:
         The list `classes` has the names of the classes, and the list `expected_share` has the share of the samples that
         each class should have. The other lists are values of scores: `share`, `accuracy`, `fid` and `diversity`. The
         entry of a class without a value is None.
+
+        Raises:
+            UserError: two scores have a list of the same name.
         """
-        values: dict[str, list[Any]] = {}
-        for score in self.scores.values():
-            values |= score.by_class
+        values = _merge({name: score.by_class for name, score in self.scores.items()})
         return {name: each for name, each in self._class_facts.items() if each} | values if values else {}
 
     def info(self) -> dict[str, dict[str, Any]]:
         """Return how to interpret each value of `compute`, see `Score.value_info`."""
-        return {name: info for score in self.scores.values() for name, info in score.value_info().items()}
+        return self._info
 
     def protocol(self) -> dict[str, Any]:
         """Return how the values are measured. Values whose protocols have different `id`s cannot be compared."""
@@ -237,13 +241,43 @@ class Scores:
         return self
 
 
-def _values(score: Score) -> dict[str, float]:
-    """Return the values of a score; the keys are their names. All values are NaN if the score cannot be computed."""
+def _merge(by_score: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the entries of all scores in one dictionary.
+
+    Raises:
+        UserError: two scores have an entry of the same name.
+    """
+    merged: dict[str, Any] = {}
+    owners: dict[str, str] = {}
+    for score, entries in by_score.items():
+        if repeated := next((name for name in entries if name in merged), None):
+            raise UserError(
+                f"metrics.scores.{score}: its value {repeated} has the same name as a value of "
+                f"metrics.scores.{owners[repeated]}. Give one of the two values another name, or leave out one score."
+            )
+        merged |= entries
+        owners |= dict.fromkeys(entries, score)
+    return merged
+
+
+def _values(score: Score, key: str) -> dict[str, float]:
+    """Return the values of the score metrics.scores.`key` by name. All are NaN if the score cannot be computed."""
     reason = "the result is not a finite number"
+    names = list(score.value_info())
     try:
-        values = {name: value.item() for name, value in score.compute().items()}
+        computed = score.compute()
     except (ArithmeticError, torch.linalg.LinAlgError) as error:
-        values, reason = dict.fromkeys(score.value_info(), math.nan), str(error)
-    if names := [name for name, value in values.items() if not math.isfinite(value)]:
-        say(f"warning: {', '.join(names)} cannot be computed: {reason}")
+        computed, reason = dict.fromkeys(names, math.nan), str(error)
+    if not isinstance(computed, Mapping) or {*computed} != {*names} or not all(map(_is_scalar, computed.values())):
+        raise UserError(
+            f"metrics.scores.{key}: compute must return a dictionary with a scalar for each of the names "
+            f"{', '.join(names)}, and returned {computed}"
+        )
+    values = {name: float(value) for name, value in computed.items()}
+    if not_finite := [name for name, value in values.items() if not math.isfinite(value)]:
+        say(f"warning: {', '.join(not_finite)} cannot be computed: {reason}")
     return values
+
+
+def _is_scalar(value: object) -> bool:
+    return isinstance(value, (int, float)) or (isinstance(value, Tensor) and value.numel() == 1)
