@@ -24,6 +24,14 @@ def test_dataset_is_read_once(tmp_path, monkeypatch):
     assert build_image_set(config(*BASE, "data.resolution=16")).images.shape[-1] == 16
 
 
+def test_what_a_dataset_returns_is_checked():
+    """The target is a function that returns nothing of use, in place of a user's own function."""
+    cfg = config(*BASE)
+    cfg.data.source = {"_target_": "builtins.dict"}
+    with pytest.raises(UserError, match=r"data\.source: the function must return an ImageSet"):
+        build_image_set(cfg)
+
+
 def test_training_on_a_split_that_a_dataset_lacks_is_refused(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     images = ["data=folder", f"data.path={tmp_path}", "data.resolution=8", "data.num_classes=0"]

@@ -9,6 +9,7 @@ from torch import nn
 
 from ganexp import sampling
 from ganexp.build import build_gan
+from ganexp.errors import UserError
 from ganexp.models.latent import Latent
 from ganexp.sampling import (
     FixedLatents,
@@ -142,6 +143,13 @@ def test_rows_are_named_after_their_classes(conditional):
     assert grid_names(conditional, names, 2, label=7) == ["h", "h"]
     assert grid_names(conditional, [], 12) == []
     assert grid_names(build_gan(config()), names, 12) == []
+
+
+@pytest.mark.parametrize("change", [lambda images: images.flatten(1), lambda images: (images, images)])
+def test_what_is_no_batch_of_images_is_refused(conditional, change):
+    conditional.generator.register_forward_hook(lambda network, inputs, images: change(images))
+    with pytest.raises(UserError, match=r"model\.generator: must return images of shape \(N, C, H, W\), and returned"):
+        list(sample_images(conditional, 4, 2, seed=0))
 
 
 def test_images_are_of_the_labels_asked_for(conditional):

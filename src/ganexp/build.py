@@ -23,7 +23,7 @@ from ganexp.config.instantiate import check, instantiate, instantiate_all, locat
 from ganexp.config.optimizers import make_optimizer_factory
 from ganexp.console import count
 from ganexp.data.datamodule import StreamData
-from ganexp.data.images import ImageSet, fits
+from ganexp.data.images import ImageSet, check_image_set, fits
 from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.losses.objective import Objective
@@ -167,7 +167,7 @@ def _read_split(cfg: DictConfig, split: str) -> ImageSet | None:
 def _read_source(source: str, root: str, split: str, resolution: int, channels: int, _cwd: Path) -> ImageSet | None:
     """Read a split. `_cwd` is part of the cache key, because paths may be relative to the working directory."""
     size = {"resolution": resolution, "channels": channels}
-    return instantiate(json.loads(source), "data.source", root=root, split=split, **size)
+    return check_image_set(instantiate(json.loads(source), "data.source", root=root, split=split, **size), **size)
 
 
 def build_image_sets(cfg: DictConfig) -> dict[str, ImageSet]:

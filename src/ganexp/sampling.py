@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganexp.errors import UserError
 from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange, to_display_range
 from ganexp.tf32 import without_tf32
@@ -149,7 +150,11 @@ def _generate_raw(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
     labels = None if labels is None else labels.to(gan.device)
     half_precision_off = torch.autocast(gan.device.type, enabled=False)
     with sampling_mode(gan.sampling_generator) as network, half_precision_off, without_tf32():
-        return network(z.to(gan.device), labels)
+        images = network(z.to(gan.device), labels)
+    if getattr(images, "ndim", None) != 4:
+        found = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+        raise UserError(f"model.generator: must return images of shape (N, C, H, W), and returned {found}.")
+    return images
 
 
 def sample_images(

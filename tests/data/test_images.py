@@ -9,7 +9,7 @@ from helpers.images import photo
 from PIL import Image
 
 from ganexp.data import sets
-from ganexp.data.images import ImageSet, fit_to, fits
+from ganexp.data.images import ImageSet, check_image_set, fit_to, fits
 from ganexp.errors import UserError
 
 
@@ -46,6 +46,38 @@ def test_colours_become_the_grey_levels_of_pillow():
 def test_fits_compares_with_memory():
     assert fits(1000, 32, 3, torch.device("cpu"))
     assert not fits(10**9, 1024, 3, torch.device("cpu"))
+
+
+PIXELS, LABELS = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.tensor([0, 1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ((PIXELS, LABELS), r"must return an ImageSet, .* returned a tuple"),
+        (ImageSet(PIXELS / 255, LABELS, ["a", "b"]), r"uint8 \(1, 2, 2\), .* is float32 \(1, 2, 2\)"),
+        (ImageSet(PIXELS.permute(0, 2, 3, 1), None, []), r"uint8 \(1, 2, 2\), .* is uint8 \(2, 2, 1\)"),
+        (ImageSet(PIXELS[:, 0], None, []), r"is uint8 \(2, 2\)"),
+        (ImageSet([image.repeat(1, 2, 2) for image in PIXELS], None, []), r"is uint8 \(1, 4, 4\)"),
+        (ImageSet(PIXELS.numpy(), None, []), r"is a ndarray"),
+        (ImageSet(PIXELS, LABELS + 1, ["a", "b"]), r"less than 2, and the labels reach from 1 to 2"),
+        (ImageSet(PIXELS, LABELS - 1, ["a", "b"]), r"less than 2, and the labels reach from -1 to 0"),
+        (ImageSet(PIXELS, LABELS, []), r"names of 0 classes"),
+        (ImageSet(PIXELS, LABELS.float(), ["a", "b"]), r"int64 \(4,\), and are float32 \(4,\)"),
+        (ImageSet(PIXELS, LABELS[:3], ["a", "b"]), r"int64 \(4,\), and are int64 \(3,\)"),
+        (ImageSet(PIXELS, LABELS.tolist(), ["a", "b"]), r"int64 \(4,\), and are a list"),
+    ],
+)
+def test_wrong_image_set_is_refused(found, message):
+    with pytest.raises(UserError, match=f"^data.source: .*{message}"):
+        check_image_set(found, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "found", [None, ImageSet(PIXELS, LABELS, ["a", "b"]), ImageSet(list(PIXELS), None, []), ImageSet([], None, [])]
+)
+def test_right_image_set_is_returned(found):
+    assert check_image_set(found, 2, 1) is found
 
 
 def test_fingerprint_depends_on_pixels_and_labels():

@@ -125,6 +125,29 @@ def test_two_terms_with_one_name_are_refused(parts, network, part):
         Objective(Hinge(), **parts).terms(network, {"discriminator": Watched()}, batch)
 
 
+def each_image(*args):
+    return torch.ones(2)
+
+
+@pytest.mark.parametrize("returned", [torch.ones(2), torch.ones(1), 1.0, None])
+@pytest.mark.parametrize("network", ["discriminator", "generator"])
+def test_terms_that_are_not_scalars_are_refused(returned, network):
+    batch = Batch(torch.zeros(2, 1, 2, 2), None, torch.ones(2, 1, 2, 2))
+    own = type("Own", (), {network: lambda self, *args: {"mine": returned}})()
+    for objective, part in ((Objective(own), "adversarial"), (Objective(Hinge(), auxiliary={"a": own}), "auxiliary.a")):
+        with pytest.raises(UserError, match=rf"^loss.{part}: mine must be a tensor with one number"):
+            objective.terms(network, {"discriminator": Watched()}, batch)
+
+
+def test_terms_without_names_and_penalties_of_images_are_refused():
+    batch = Batch(torch.zeros(2, 1, 2, 2), None, torch.ones(2, 1, 2, 2))
+    unnamed = type("Unnamed", (), {"discriminator": lambda self, *args: torch.ones(())})()
+    with pytest.raises(UserError, match=r"^loss.adversarial: must return a dictionary .* returned a Tensor"):
+        Objective(unnamed).terms("discriminator", {"discriminator": Watched()}, batch)
+    with pytest.raises(UserError, match=r"^loss.penalties.slope: slope must be a tensor .* of shape \(2,\)"):
+        Objective(Hinge(), {"slope": each_image}).terms("discriminator", {"discriminator": Watched()}, batch)
+
+
 def test_two_values_with_one_name_are_refused():
     with pytest.raises(UserError, match="Named: the name x is already used"):
         Objective(Hinge(), auxiliary={"a": Named("x"), "b": Named("x")}).values()

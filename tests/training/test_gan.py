@@ -8,6 +8,7 @@ from helpers.bench import BASE, MLP, Bench
 from helpers.config import config
 
 from ganexp.build import build_gan
+from ganexp.errors import UserError
 
 
 def test_equals_a_bare_loop():
@@ -99,6 +100,15 @@ def test_reuse_of_the_real_batch(reuse, batches):
     bench.step()
     assert bench.gan.stream.position == batches
     assert bench.gan.images_seen == 24
+
+
+@pytest.mark.parametrize("change", [lambda x: x.repeat(1, 1, 2, 2), lambda x: x.flatten(1), lambda x: (x, x)])
+@pytest.mark.parametrize("fakes", ["fresh", "shared"])
+def test_generated_images_of_another_shape_are_refused(change, fakes):
+    bench = Bench(f"schedule.updates.fakes={fakes}")
+    bench.gan.generator.register_forward_hook(lambda network, inputs, images: change(images))
+    with pytest.raises(UserError, match=r"model\.generator: must return images of shape \(8, 1, 8, 8\), .* returned"):
+        bench.step()
 
 
 def test_labels_of_the_fakes():

@@ -125,6 +125,51 @@ class ImageSet:
         self._fingerprint = digest.with_labels(self.labels)
 
 
+def check_image_set(found: object, resolution: int, channels: int) -> ImageSet | None:
+    """Return `found`, which a dataset's function has returned, if it is None or a set of images of the configured size.
+
+    Of images that are read one by one, only the first is checked.
+
+    Raises:
+        UserError: If `found` is neither, its images are not uint8 (N, channels, resolution, resolution), or its
+            labels are neither None nor the index of a class for each image, int64 (N,).
+    """
+    if found is None:
+        return None
+    if not isinstance(found, ImageSet):
+        raise UserError(
+            "data.source: the function must return an ImageSet, or None for a test split that does not exist, and "
+            f"returned a {type(found).__name__}."
+        )
+    size, count, classes = (channels, resolution, resolution), len(found), len(found.classes)
+    if count and not _is_tensor(image := found.images[0], torch.uint8, size):
+        raise UserError(
+            f"data.source: each image must be uint8 {size}, with data.channels={channels} and "
+            f"data.resolution={resolution}, and the first is {_describe(image)}."
+        )
+    labels = found.labels
+    if labels is None:
+        return found
+    if not _is_tensor(labels, torch.int64, (count,)):
+        raise UserError(f"data.source: labels must be None or int64 {(count,)}, and are {_describe(labels)}.")
+    if count and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise UserError(
+            f"data.source: there are the names of {classes} classes, so each label must be at least 0 and less than "
+            f"{classes}, and the labels reach from {int(labels.min())} to {int(labels.max())}."
+        )
+    return found
+
+
+def _is_tensor(value: object, dtype: torch.dtype, shape: tuple[int, ...]) -> bool:
+    return isinstance(value, Tensor) and value.dtype == dtype and value.shape == shape
+
+
+def _describe(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    return f"a {type(value).__name__}"
+
+
 class PixelDigest:
     """The SHA-256 of images that are added one by one."""
 

@@ -110,13 +110,13 @@ class Objective(nn.Module):
             batch: the images; in the discriminator's update, `fake` carries no gradient.
 
         Raises:
-            UserError: two terms have the same name.
+            UserError: two terms have the same name, or a term is not a scalar.
         """
         terms: Terms = {}
         if network == "discriminator":
             terms = self._discriminator_terms(networks["discriminator"], batch)
         elif network == "generator":
-            terms = self._generator_terms(networks["discriminator"], batch)
+            _add(terms, self._generator_terms(networks["discriminator"], batch), "loss.adversarial")
         for name, auxiliary in self.auxiliary.items():
             if hasattr(auxiliary, network):
                 _add(terms, getattr(auxiliary, network)(networks, batch), f"loss.auxiliary.{name}")
@@ -126,7 +126,7 @@ class Objective(nn.Module):
         """Return further named scalars to log, such as BEGAN's k, from every part that has a method `values`.
 
         Raises:
-            UserError: two values have the same name.
+            UserError: two values have the same name, or a value is not a scalar.
         """
         values: Terms = {}
         for part in self.parts:
@@ -143,7 +143,9 @@ class Objective(nn.Module):
         for augmentation in self.augmentations:
             if hasattr(augmentation, "observe"):
                 augmentation.observe(self.accuracies(batch))
-        terms = self.adversarial.discriminator(*self._modified("change_outputs", d_real, d_fake))
+        terms: Terms = {}
+        outputs = self._modified("change_outputs", d_real, d_fake)
+        _add(terms, self.adversarial.discriminator(*outputs), "loss.adversarial")
         images = (batch.real, batch.real_labels, fake, fake_labels)
         for name, penalty in self.penalties.items():
             if hasattr(penalty, "of_outputs"):
@@ -230,8 +232,16 @@ def _add(terms: Terms, further: Terms, part: str) -> None:
     """Add the terms, or values to log, of a part of the loss to those of the earlier parts.
 
     Raises:
-        UserError: a name is used already.
+        UserError: a name is used already, or a term is not a scalar.
     """
+    if not isinstance(further, Mapping):
+        raise UserError(f"{part}: must return a dictionary of named terms, and returned a {type(further).__name__}.")
+    for name, term in further.items():
+        if getattr(term, "shape", None) != ():
+            found = f"a tensor of shape {tuple(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
+            raise UserError(
+                f"{part}: {name} must be a tensor with one number, such as the mean over the batch, and is {found}."
+            )
     if repeated := further.keys() & terms.keys():
         raise UserError(
             f"{part}: the name {', '.join(sorted(repeated))} is already used by another part of the loss. "

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganexp.data.stream import Batch as RealBatch
+from ganexp.errors import UserError
 from ganexp.losses.objective import Batch
 from ganexp.models.latent import Latent
 from ganexp.training.updates import Backward
@@ -39,6 +40,9 @@ class UpdateBatches:
         """Return the images and labels of the phase.
 
         Gradients reach the generator only in its own update.
+
+        Raises:
+            UserError: the generated images do not have the shape of the real images.
         """
         images = getattr(self.networks["discriminator"], "prepare_real", nn.Identity())(real.images)
         batch = Batch(images, real.labels if self.num_classes else None)
@@ -60,7 +64,13 @@ class UpdateBatches:
 
     def _generate(self, labels: Tensor | None, real: RealBatch) -> tuple[Tensor, Tensor | None]:
         z = self.latent.sample(len(real.images), real.images.device)
-        return self.networks["generator"](z, labels), labels
+        images = self.networks["generator"](z, labels)
+        if getattr(images, "shape", None) != real.images.shape:
+            raise UserError(
+                f"model.generator: must return images of shape {tuple(real.images.shape)}, like the real images, and "
+                f"returned {tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__}."
+            )
+        return images, labels
 
     def _labels(self, network: str, real: RealBatch) -> Tensor | None:
         """Return the labels (N,) of generated images in an update of `network`; None if there are no classes."""
