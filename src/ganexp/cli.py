@@ -185,9 +185,8 @@ def _message(error: Exception, command: Command) -> str:
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError) and not is_group_value_error(error):
         raise error
     folders = _folders(command)
-    if reason := encodings.explain_encoding(folders) or encodings.explain_content(folders):
-        return reason
-    if reason := encodings.explain_package(error, folders):
+    explained = encodings.explain_encoding(folders) or encodings.explain_content(folders)
+    if reason := explained or encodings.explain_package(error, folders):
         return reason
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"

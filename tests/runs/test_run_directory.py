@@ -218,7 +218,7 @@ def test_remove_if_empty_keeps_the_working_directory(tmp_path, monkeypatch):
 )
 def test_damaged_metadata_are_refused_by_name(tmp_path, content, reason):
     (tmp_path / "run.json").write_bytes(content)
-    with pytest.raises(UserError, match=rf"run\.json is damaged: .*({reason})(.|\n)*put {{}} into it"):
+    with pytest.raises(UserError, match=rf"run\.json is damaged: .*({reason})(.|\n)*an empty JSON object, {{}}"):
         RunDirectory(tmp_path).metadata()
 
 
