@@ -1,6 +1,7 @@
 """Every overlay of as_published changes the settings that are listed here, and no others."""
 
 import re
+from fnmatch import fnmatch
 
 import pytest
 from helpers.cli import ganexp
@@ -118,8 +119,10 @@ def test_overlay_changes_its_settings_only(name):
         ("ac_wgan_gp/cramer", "ac_wgan_gp", r"experiment=ac_wgan_gp/cifar10, and not"),
         ("ac_wgan_gp/cifar10_corrected", "ac_wgan_gp", r"experiment=ac_wgan_gp/cifar10, and not"),
         ("dcgan/cifar10", "dcgan", r"experiment=dcgan/mnist_\*, and not"),
-        ("sagan/cifar10_2", "textbook", r"experiment=textbook/\*, and not"),
-        (None, "sagan", r"choose one of its cases, experiment=sagan/\*"),
+        ("textbook/cgan_original", "textbook", "and not for experiment=textbook/cgan_original: leave out"),
+        ("sagan/cifar10_squeeze", "sagan", "and not for experiment=sagan/cifar10_squeeze: leave out"),
+        ("sagan/cifar10_2", "textbook", r"experiment=textbook/gan, textbook/wgan_gp, textbook/cgan, and not"),
+        (None, "sagan", r"choose one of its cases, experiment=sagan/cifar10_\[0-7\], "),
     ],
 )
 def test_overlay_of_another_case_is_refused(experiment, overlay, fix, tmp_path):
@@ -129,12 +132,23 @@ def test_overlay_of_another_case_is_refused(experiment, overlay, fix, tmp_path):
     assert re.search(rf"^as_published={overlay} reproduces the code of an article.*{fix}", done.stderr)
 
 
+@pytest.mark.parametrize("article", ["dcgan", "sagan", "textbook"])
+def test_overlay_is_for_the_cases_of_its_articles_sweep_only(article):
+    """A sweep trains both forms of all cases that the article has run; other cases, such as proposed ones, have one."""
+    patterns = OmegaConf.load(CONF / f"as_published/{article}.yaml").published_cases
+    cases = [f"{article}/{name}" for name in options(f"experiment/{article}") if not name.startswith("base/")]
+    sweeps = [OmegaConf.load(CONF / f"sweep/{name}.yaml").hydra.sweeper.params for name in options("sweep")]
+    swept = [each.experiment for each in sweeps if each.get("as_published") == f"none,{article}"]
+    accepted = [name for name in cases if any(fnmatch(name, pattern) for pattern in patterns)]
+    assert accepted == sorted(re.findall(r"[\w/]+", ",".join(swept)))
+
+
 def test_overlay_of_the_users_own_experiment_is_accepted():
     """The user's experiment may extend a case of the article."""
     cfg = config("experiment=sagan/cifar10_2", "as_published=sagan")
     assert "published_cases" not in cfg
     raw = raw_config("experiment=sagan/cifar10_2", "as_published=sagan")
-    assert raw.published_cases == ["sagan/*"]
+    assert raw.published_cases[0] == "sagan/cifar10_[0-7]"
     for experiment in ("sagan/cifar10_2", "sagan_short"):
         check_overlay(raw, {"experiment": experiment, "as_published": "sagan"})
 
