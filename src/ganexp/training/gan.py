@@ -60,6 +60,7 @@ class GAN(ScoredModule):
 
     Attributes:
         gradient_function: function that computes the gradients of an update; `faster_updates` chooses it in a training.
+        steps_per_d_update: number of steps of which at least one updates the discriminator.
         losses_logged_at: the last step with logged losses; -1 if none. `ScoredModule` describes the other attributes.
     """
 
@@ -94,8 +95,7 @@ class GAN(ScoredModule):
         self.max_norms = {name: norm for name, norm in (clip_gradients or {}).items() if norm is not None}
         self.steps, self.max_d_steps, self.log_every = steps, max_d_steps, log_every
         self.evaluate_every, self.evaluate_by = evaluate_every, evaluate_by
-        # D is updated at least once in this number of steps
-        self._steps_per_d_update = getattr(update_rule, "n_gen", math.ceil(1 / (update_rule.updates_per_step or 1)))
+        self.steps_per_d_update = getattr(update_rule, "n_gen", math.ceil(1 / (update_rule.updates_per_step or 1)))
         self._values = UpdateValues()
         self._batches = UpdateBatches(self.networks, latent, num_classes, update_rule.labels)
         self.accumulated = AccumulatedUpdates(self.networks, objective, self._batches, accumulate, on_oom)
@@ -195,7 +195,7 @@ class GAN(ScoredModule):
 
         Only a step that is so close to the next logged step may have it; all steps may if d_steps are counted.
         """
-        return self.evaluate_by == "d_steps" or -(self.step + 1) % self.log_every < self._steps_per_d_update
+        return self.evaluate_by == "d_steps" or -(self.step + 1) % self.log_every < self.steps_per_d_update
 
     def _run_phases(self) -> None:
         phases = self.update_rule.phases(self.further_networks)

@@ -87,6 +87,27 @@ def test_evaluations_are_counted_in_discriminator_updates(tmp_path):
     assert 90 < result["evaluations"] < 102
 
 
+@pytest.mark.parametrize(
+    ("n_critic", "n_gen", "settings"),
+    [
+        (1, 5, ("schedule.steps=50", "schedule.evaluate_by=d_steps", "schedule.evaluate_every=1")),
+        (1, 5, ("schedule.steps=52", "schedule.evaluate_by=d_steps", "schedule.evaluate_every=3")),
+        (5, 1, ("schedule.steps=8", "schedule.evaluate_by=d_steps", "schedule.evaluate_every=2")),
+        (1, 5, ("schedule.steps=90", "schedule.max_d_steps=10", "schedule.evaluate_every=20")),
+        (2, 3, ("schedule.steps=90", "schedule.max_d_steps=5", "schedule.evaluate_every=4")),
+    ],
+)
+def test_fixed_ratio_has_the_length_and_evaluations_of_a_real_run(n_critic, n_gen, settings, tmp_path):
+    ratio = (f"schedule.updates.n_critic={n_critic}", f"schedule.updates.n_gen={n_gen}")
+    words = (*ratio, *settings, "model=mlp", "metrics=none", "trainer=cpu")
+    result = estimate(*words, cwd=tmp_path)
+    ganexp(*words, "hydra.run.dir=run", cwd=tmp_path)
+    steps = sorted(int(file.stem.split("-")[-1]) for file in (tmp_path / "run/samples").glob("step-*.png"))
+    assert result["evaluations"] == len(steps)
+    expected = [f"the run ends after {settings[1].split('=')[1]} discriminator updates: at {steps[-1]} steps"]
+    assert result["notes"] == (expected if "max_d_steps" in settings[1] else [])
+
+
 def test_missing_dataset_is_replaced_by_random_images(tmp_path, monkeypatch):
     monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "data"))
     result = estimate("data=mnist", "model=mlp", "metrics=none", "schedule.batch_size=8", "trainer=cpu", cwd=tmp_path)

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,14 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp import build, log_keys, offline
-from ganexp.callbacks.random_state import RandomState
 from ganexp.commands.estimation.device_rate import best_rate
-from ganexp.commands.estimation.flops import FlopCounter
 from ganexp.commands.estimation.scores import ScoringTime, time_scores
-from ganexp.commands.estimation.timing import clock, timed
+from ganexp.commands.estimation.steps import time_steps
+from ganexp.commands.estimation.timing import timed
 from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
 from ganexp.config.instantiate import target_name, to_plain
-from ganexp.data.datamodule import StreamData
 from ganexp.data.images import ImageSet
-from ganexp.data.stream import ImageStream
-from ganexp.loggers.metrics_file import MetricsFile
-from ganexp.loggers.tensorboard import TensorBoard
 from ganexp.plots import grids
 from ganexp.plots.curves import plot_curves
 from ganexp.runs.run_directory import RunDirectory
@@ -36,9 +32,6 @@ from ganexp.sampling import sample_grid
 from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
 
-WARM_UP_STEPS, TIMED_STEPS = 3, 10
-COUNTED_STEP = 1  # the warm-up step whose floating-point operations are counted
-MAX_TIMING_SECONDS = 30  # after this time, no further steps are timed
 ASSUMED_IMAGES = 50_000  # assumed size of a dataset that is not on this machine
 BYTES_PER_LOG_POINT = 1000  # in metrics.jsonl and TensorBoard together, roughly
 GIB = 2**30
@@ -141,7 +134,7 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     choose_precision(cfg, gan, device)
     stream = build.build_stream(cfg, image_set, device)
     gan.connect(stream)
-    stopwatch, trainer = _time_steps(cfg, gan, stream, run)
+    stopwatch, trainer = time_steps(cfg, gan, stream, run)
     seconds_a_step, peak = stopwatch.seconds_a_step(), _peak(cfg, device)
     drawing_seconds, picture_bytes = timed(device, lambda: _draw_pictures(gan.to(device), run))
     saving_seconds, _ = timed(device, lambda: trainer.save_checkpoint(run.last, weights_only=False))
@@ -149,7 +142,7 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
     if cfg.metrics.extractor:
         scoring = time_scores(cfg, gan, image_set, is_here, images, scratch)
     steps, counted, notes = _length(cfg, gan)
-    evaluations = math.ceil(counted / cfg.schedule.evaluate_every) + 1  # one before the first step
+    evaluations = min(steps, math.ceil(counted / cfg.schedule.evaluate_every)) + 1  # one before the first step
     seconds_an_evaluation = drawing_seconds + scoring.seconds + _checkpoints(cfg) * saving_seconds
     training_seconds, evaluation_seconds = steps * seconds_a_step, evaluations * seconds_an_evaluation
     total_seconds = training_seconds + evaluation_seconds
@@ -183,7 +176,7 @@ def _checkpoints(cfg: DictConfig) -> int:
     return 2 if cfg.metrics.extractor else 1
 
 
-def _disk_bytes(cfg: DictConfig, files: _Files, counted: int, evaluations: int) -> int:
+def _disk_bytes(cfg: DictConfig, files: _Files, counted: Fraction | int, evaluations: int) -> int:
     """Return the disk space of a run in bytes: checkpoints, pictures and logged points.
 
     `counted` is the length of the run in the unit in which evaluations and logged points are counted.
@@ -210,55 +203,6 @@ def _image_set(cfg: DictConfig) -> tuple[ImageSet, bool]:
         return build.build_image_set(cfg), False
 
 
-class _Stopwatch(pl.Callback):
-    """Record the time after every step, and end the training when enough time has passed.
-
-    The floating-point operations of one step before the timed steps are counted. Only convolutions, matrix products and
-    attention count, in forward and backward passes.
-    """
-
-    def __init__(self, gan: GAN) -> None:
-        self.gan = gan
-        self.times: list[float] = []
-        self.flops: int | None = None
-        self._counter = FlopCounter()
-
-    def on_train_batch_start(self, *args: Any, **kwargs: Any) -> None:
-        if self.gan.step == COUNTED_STEP:
-            self._gradient_function = self.gan.gradient_function
-            self.gan.gradient_function = self.gan.compute_gradients  # CUDA graphs and compiled code hide operations
-            self._counter.__enter__()
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *args: Any, **kwargs: Any) -> None:
-        if self.gan.step == COUNTED_STEP + 1:
-            self._counter.__exit__(None, None, None)
-            self.flops = self._counter.flops
-            self.gan.gradient_function = self._gradient_function
-        self.times.append(clock(self.gan.device))
-        if len(self.times) > 1 and self.times[-1] - self.times[0] > MAX_TIMING_SECONDS:
-            trainer.should_stop = True
-
-    def seconds_a_step(self) -> float:
-        """Return the mean time of a step in seconds, without the warm-up steps."""
-        times = self.times[min(WARM_UP_STEPS, len(self.times) - 2) :]
-        return (times[-1] - times[0]) / (len(times) - 1)
-
-
-def _time_steps(cfg: DictConfig, gan: GAN, stream: ImageStream, run: RunDirectory) -> tuple[_Stopwatch, pl.Trainer]:
-    """Train for some steps, and return the stopwatch with the times of these steps, and the trainer."""
-    stopwatch = _Stopwatch(gan)
-    steps = WARM_UP_STEPS + TIMED_STEPS + 1
-    gan.steps, gan.max_d_steps, gan.evaluate_every = steps, None, steps + 1  # no evaluation within the timed steps
-    gan.evaluate_by = "steps"
-    run.path.mkdir()
-    loggers = [MetricsFile(run), TensorBoard(run)]
-    precision, device = cfg.trainer.precision, stream.device
-    callbacks = [RandomState(), stopwatch]
-    trainer = trainers.make_trainer(device, run.path, precision, callbacks=callbacks, loggers=loggers)
-    trainers.fit(trainer, gan, StreamData(stream), None)
-    return stopwatch, trainer
-
-
 def _draw_pictures(gan: GAN, run: RunDirectory) -> int:
     """Draw the pictures of an evaluation, and return the file size of the sample grid in bytes."""
     path, columns = run.path / "picture.png", 10
@@ -270,19 +214,19 @@ def _draw_pictures(gan: GAN, run: RunDirectory) -> int:
     return path.stat().st_size
 
 
-def _length(cfg: DictConfig, gan: GAN) -> tuple[int, int, list[str]]:
+def _length(cfg: DictConfig, gan: GAN) -> tuple[int, Fraction | int, list[str]]:
     """Return the length of the run in steps, its length in the unit in which evaluations are counted, and notes.
 
     If the losses determine the number of discriminator updates in a step, the mean of the timed steps is used.
     """
-    schedule, most = cfg.schedule, cfg.schedule.max_d_steps or math.inf
-    d_steps = min(most, math.ceil(schedule.steps * gan.d_steps / gan.step))
-    steps, notes = schedule.steps, []
-    if d_steps == most:
-        steps = min(steps, most * gan.step // gan.d_steps)
-        notes = [
-            f"the run ends after {most:,} discriminator updates: at {steps:,} steps, as estimated from the timed steps"
-        ]
+    schedule, most, known = cfg.schedule, cfg.schedule.max_d_steps or math.inf, gan.update_rule.updates_per_step
+    a_step = Fraction(gan.d_steps, gan.step) if known is None else known
+    steps, d_steps, notes = schedule.steps, a_step * schedule.steps, []
+    if d_steps >= most:
+        cycle = gan.steps_per_d_update
+        steps, d_steps = min(steps, math.ceil(most / (a_step * cycle)) * cycle), most
+        source = ", as estimated from the timed steps" if known is None else ""
+        notes = [f"the run ends after {most:,} discriminator updates: at {steps:,} steps{source}"]
     return steps, d_steps if schedule.evaluate_by == "d_steps" else steps, notes
 
 
