@@ -212,4 +212,6 @@ def test_protocol_names_weights_and_batch_norm(overrides, expected):
     gan = build_gan(config(*overrides))
     protocol = sampling.sampling_protocol(gan)
     assert (protocol["weights"], protocol["batch_norm"]) == expected
-    assert sampling.needs_batches(gan) == (expected[1] == "the batch's statistics")
+    needs_batches = expected[1] == "the batch's statistics"
+    assert sampling.needs_batches(gan) == needs_batches
+    assert sampling.drawn_together(gan, 64) == (64 if needs_batches else None)

@@ -192,6 +192,11 @@ def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
     return {"weights": weights, "batch_norm": " and ".join(sorted(kinds)) or "none"}
 
 
+def drawn_together(gan: SampledGAN, batch_size: int) -> int | None:
+    """Return `batch_size`, the number of images that are drawn together; None if the images do not depend on it."""
+    return batch_size if needs_batches(gan) else None
+
+
 def needs_batches(gan: SampledGAN) -> bool:
     """Return whether an image depends on the other images of its batch, so that single images cannot be drawn."""
     norms = (module for module in gan.sampling_generator.modules() if isinstance(module, _BatchNorm))

@@ -36,6 +36,20 @@ def test_run_logs_logits_and_protocol(run):
     assert metadata["score_info"]["is_classifier_std"]["spread_of"] == "is_classifier"
 
 
+def test_protocol_has_the_batch_size_that_the_images_depend_on(tmp_path):
+    ids = set()
+    for size in (20, 30):
+        model = ("model=dcgan_mnist", "model.generator.batch_statistics_only=true", f"metrics.batch_size={size}")
+        metrics = ("metrics=classifier", "metrics.extractor.updates=20", "metrics.samples=60", "metrics/score=[fid]")
+        ganexp(*TINY, *model, *metrics, f"hydra.run.dir=run{size}", cwd=tmp_path)
+        ganexp("evaluate", f"ckpt=run{size}/checkpoints/last.ckpt", "metrics/score=[fid]", cwd=tmp_path)
+        files = [tmp_path / f"run{size}" / name for name in ("run.json", "scores-last.json")]
+        protocols = [json.loads(file.read_text())["protocol"] for file in files]
+        assert [protocol["drawn_together"] for protocol in protocols] == [size, size]
+        ids |= {protocol["id"] for protocol in protocols}
+    assert len(ids) == 4  # the commands differ in their references, the runs in their batch sizes
+
+
 def test_evaluate_scores_by_class_and_plots_diagnostics(run, tmp_path):
     scores = "metrics/score=[fid,accuracy,fid_interval,fid_infinity,intra_fid,diversity]"
     text = ganexp("evaluate", f"ckpt={run}", f"output={tmp_path}", scores, cwd=tmp_path).stdout

@@ -50,6 +50,7 @@ OVERLAYS = {
         "model.generator.batch_statistics_only": (False, True),
         "optimizer.discriminator.lr": (2e-4, 1e-5),
         "optimizer.discriminator.betas": ([0.5, 0.999], [0.1, 0.999]),
+        "metrics.batch_size": (500, 64),
     },
     "sagan/cifar10_5": {
         "model.generator.spectral_norm": ("persistent", "fixed_u"),
@@ -98,7 +99,7 @@ OVERLAYS = {
 # Keys of overlays that no network and no update rule refuses as an unknown argument.
 COMMON = {
     *("defaults", "published_cases", "range", "lr", "betas", "order", "fakes", "generator", "discriminator"),
-    *("epsilon", "probabilities", "joint_batch"),
+    *("epsilon", "probabilities", "joint_batch", "batch_size"),
 }
 
 

@@ -296,6 +296,14 @@ def test_protocol_lists_what_the_values_depend_on():
     assert found == settings | extractor.facts | {"id": hashlib.sha256(text.encode()).hexdigest()[:8]}
 
 
+def test_protocol_id_depends_on_the_number_of_images_drawn_together():
+    scores = Scores(Stub(3), {"train": make_reference(torch.rand(9, 3), "train")}, 40, CPU, {"fid": FID})
+    protocols = [scores.protocol(number) for number in (None, 64, 500)]
+    assert [each.get("drawn_together") for each in protocols] == [None, 64, 500]
+    assert len({each["id"] for each in protocols}) == 3
+    assert protocols[0] == scores.protocol()
+
+
 def test_protocol_id_depends_on_every_setting():
     real = torch.rand(9, 3)
     renamed, retrained, resized = Stub(3), Stub(3), Stub(3)

@@ -36,7 +36,7 @@ from ganexp.metrics.collection import Scores
 from ganexp.runs.environment import environment, now
 from ganexp.runs.process import this_process
 from ganexp.runs.run_directory import RunDirectory, remove_if_empty
-from ganexp.sampling import EVALUATION_SEED, sampling_protocol
+from ganexp.sampling import EVALUATION_SEED, drawn_together, sampling_protocol
 from ganexp.training import processes
 from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
@@ -132,7 +132,7 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
             tf32=cfg.trainer.tf32 and prepared.device.type == "cuda",
         )
         if gan.scores:
-            _describe_scores(run, gan, gan.scores)
+            _describe_scores(run, gan, gan.scores, cfg.metrics.batch_size)
         with signals_delayed(processes.total(cfg.trainer)), connected(cfg, run):
             while _fit_and_record(cfg, run, prepared) == ROLLED_BACK:
                 pass
@@ -232,7 +232,7 @@ def _monitor(cfg: DictConfig, gan: GAN) -> tuple[str | None, str]:
     return monitor if cfg.debug.keep_scores else None, mode
 
 
-def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
+def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores, batch_size: int) -> None:
     """Print and record the feature extractor and the protocol of the scores."""
     extractor = scores.extractor
     for fact, value in extractor.facts.items():
@@ -240,5 +240,6 @@ def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores) -> None:
         say_once(f"{fact.replace('_', ' ')}: {shown}")
     say_once(f"feature extractor: {extractor.name} (input: {extractor.input})")
     warn_of_few_images(scores, only_samples=True)
-    protocol = scores.protocol() | sampling_protocol(gan) | {"seed": EVALUATION_SEED}
+    measured = scores.protocol(drawn_together(gan, batch_size))
+    protocol = measured | sampling_protocol(gan) | {"seed": EVALUATION_SEED}
     run.update_metadata(extractor=extractor.facts, protocol=protocol, score_info=scores.info())

@@ -138,7 +138,8 @@ class Metrics:
     references: list[str] = field(default_factory=lambda: ["${data.split}"])  # splits of real images to compare with
     # further numbers of samples for which FID is computed
     fid_at: list[int] = field(default_factory=list, metadata=limits(SampleCounts))
-    batch_size: int = limited(PositiveInt, 500)  # images per batch of the feature extractor
+    # number of images that are generated together, and that the feature extractor receives together
+    batch_size: int = limited(PositiveInt, 500)
     splits: int = limited(PositiveInt, 10)  # number of parts into which the Inception Score divides the samples
     # shares of the classes in the scored samples; reference: as in the first reference; uniform: equal shares
     labels: str = limited(Literal["reference", "uniform"], "reference")

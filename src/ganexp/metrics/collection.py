@@ -211,8 +211,12 @@ class Scores:
         """Return how to interpret each value of `compute`, see `Score.value_info`."""
         return self._info
 
-    def protocol(self) -> dict[str, Any]:
-        """Return how the values are measured. Values whose protocols have different `id`s cannot be compared."""
+    def protocol(self, drawn_together: int | None = None) -> dict[str, Any]:
+        """Return how the values are measured. Values whose protocols have different `id`s cannot be compared.
+
+        Args:
+            drawn_together: number of images that the generator draws together; None if the images do not depend on it.
+        """
         references = {s: {"images": real.count, "sha256": real.fingerprint} for s, real in self.references.items()}
         # a value without the name of a split in its own name compares with the first split
         order = {"first_reference": next(iter(references))} if len(references) > 1 else {}
@@ -223,6 +227,7 @@ class Scores:
             "samples": self.samples,
             "references": references,
             **order,
+            **({} if drawn_together is None else {"drawn_together": drawn_together}),
             **({} if self.labels is None else self.labels.protocol()),
         }
         by_score = {name: facts for name, score in self.scores.items() if (facts := score.protocol())}

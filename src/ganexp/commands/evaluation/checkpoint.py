@@ -24,7 +24,7 @@ from ganexp.errors import UserError
 from ganexp.loaded_run import load_run
 from ganexp.report.evaluated import is_outdated
 from ganexp.runs.run_directory import RunDirectory
-from ganexp.sampling import EVALUATION_SEED, FixedLatents, sampling_protocol
+from ganexp.sampling import EVALUATION_SEED, FixedLatents, drawn_together, sampling_protocol
 from ganexp.training.trainer import device_name, validate
 
 
@@ -53,7 +53,8 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
     gan.scores = scores = build_scores.build_scores(run_cfg, image_set, gan.device, gan.num_classes)
     assert scores is not None  # metrics=none has been refused
     gan.evaluation_latents = FixedLatents(gan.latent, settings.seed)
-    protocol = scores.protocol() | sampling_protocol(gan) | changes_since_training(loaded.run, image_sets)
+    measured = scores.protocol(drawn_together(gan, run_cfg.metrics.batch_size))
+    protocol = measured | sampling_protocol(gan) | changes_since_training(loaded.run, image_sets)
     record = {
         "score_info": scores.info(),
         "protocol": protocol | {"seed": settings.seed, "data": target_name(run_cfg.data.source)},
