@@ -27,6 +27,7 @@ from ganexp.data.images import ImageSet, check_image_set, fits
 from ganexp.data.stream import ImageStream
 from ganexp.errors import UserError
 from ganexp.losses.objective import Objective
+from ganexp.metrics.collection import Scores
 from ganexp.models.layers import needs_separate_batches
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.sampling import needs_batches
@@ -36,7 +37,7 @@ from ganexp.training.faster_updates import FasterUpdates
 from ganexp.training.gan import GAN
 from ganexp.training.schedules import batch_size_scale, set_stage
 
-CALLBACK_ARGUMENTS = ("run_directory", "image_sets")  # arguments whose values come from the run
+CALLBACK_ARGUMENTS = ("run_directory", "image_sets", "scores")  # arguments whose values come from the run
 LOGGER_ARGUMENTS = ("save_dir", "run_directory", "resume_step", "name", "tags")
 
 # Networks and what they minimise
@@ -247,13 +248,12 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
 # Callbacks and loggers
 
 
-def build_callbacks(cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str, ImageSet]) -> list[Callback]:
-    """Return the callbacks of the config, with `run` and `image_sets` passed to the callbacks that accept them.
-
-    The callbacks get only those images of the training split that the run is trained on.
-    """
+def build_callbacks(
+    cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str, ImageSet], scores: Scores | None = None
+) -> list[Callback]:
+    """Return the callbacks of the config. They get only those training images that the run is trained on."""
     sets = {name: images_to_train_on(cfg, each) if name == "train" else each for name, each in image_sets.items()}
-    available = dict(zip(CALLBACK_ARGUMENTS, (run, sets), strict=True))
+    available = dict(zip(CALLBACK_ARGUMENTS, (run, sets, scores), strict=True))
     return list(_build_all(cfg.callbacks, "callbacks", available).values())
 
 
@@ -271,8 +271,7 @@ def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[
 def check_callbacks_and_loggers(cfg: DictConfig) -> None:
     """Check the arguments of callbacks and loggers, and that the packages of the loggers are installed.
 
-    Call this before the run directory is created. The callbacks and loggers are built only after the directory exists,
-    because they need it.
+    Call this before the run directory is created, which callbacks and loggers need to be built.
 
     Raises:
         UserError: an argument is wrong, or a package is missing.

@@ -15,7 +15,8 @@ from ganexp.errors import UserError
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
-STOPPED = "stopped"  # the entry of a checkpoint's part `ganexp` that says whether a callback has stopped the run
+# the entry of a checkpoint's part `ganexp` that says whether a callback has stopped the run: a Boolean, or the reason
+STOPPED = "stopped"
 MAX_NAMED = 6  # an error message names at most this many weights
 
 

@@ -1,22 +1,28 @@
 """Stopping a run whose discriminator accuracy is too low or too high at several logged points in a row."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
+from helpers.config import TINY, config
 
+from ganexp.build import build_gan
 from ganexp.callbacks.stop_on_accuracy import StopOnAccuracy
+from ganexp.config.callback_checks import check_callbacks
 from ganexp.errors import UserError
 
 
 def steps_until_stop(callback, accuracies, log_every=1):
     """Return the step at which the callback stops a run with these accuracies, or None if it does not stop the run."""
-    trainer = SimpleNamespace(should_stop=False)
+    stops = []
     for step, accuracy in enumerate(accuracies, 1):
-        gan = SimpleNamespace(step=step, losses_logged_at=step // log_every * log_every, is_done=False, logged={})
+        gan = SimpleNamespace(
+            step=step, losses_logged_at=step // log_every * log_every, is_done=False, stop=stops.append
+        )
         real, fake = accuracy if isinstance(accuracy, tuple) else (accuracy, accuracy)
         gan.logged = {"discriminator/accuracy_real": real, "discriminator/accuracy_fake": fake, "loss/discriminator": 1}
-        callback.on_train_batch_end(trainer, gan)
-        if trainer.should_stop:
+        callback.on_train_batch_end(None, gan)
+        if stops:
             return step
     return None
 
@@ -44,6 +50,13 @@ def test_number_of_points_is_resumed():
     steps_until_stop(first, [1.0, 1.0])
     second.load_state_dict(first.state_dict())
     assert steps_until_stop(second, [1.0]) == 1
+
+
+@pytest.mark.parametrize(("loss", "is_refused"), [("wgan_gp", True), ("relativistic", True), ("hinge", False)])
+def test_loss_without_accuracy_is_refused_before_training(loss, is_refused):
+    cfg = config(*TINY[:-1], f"loss={loss}", "callbacks=[progress,stop_on_accuracy]")
+    with pytest.raises(UserError, match=r"^callbacks.stop_on_accuracy: this loss") if is_refused else nullcontext():
+        check_callbacks(cfg, build_gan(cfg))
 
 
 def test_loss_without_accuracy_is_refused():

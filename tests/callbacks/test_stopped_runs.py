@@ -7,6 +7,8 @@ from helpers.cli import ganexp
 from helpers.config import TINY
 from helpers.states import last_checkpoint
 
+from ganexp.report.run import read_run
+
 pytestmark = pytest.mark.slow
 
 MODULE = """
@@ -29,11 +31,10 @@ class Stop(Callback):
 """
 RUN = (*TINY, "schedule.steps=6", "hydra.run.dir=run")
 SCORED = (*RUN, "metrics=classifier", "metrics.samples=40", "metrics.extractor.updates=10")
-# the score is above this threshold, so that the run stops at its first evaluation
+# the score is below this threshold, so that the run stops at its first evaluation
 EARLY = (
     "callbacks=early_stopping",
-    "callbacks.early_stopping.mode=max",
-    "+callbacks.early_stopping.stopping_threshold=0",
+    "+callbacks.early_stopping.stopping_threshold=1000000",
 )
 ACCURATE = ("loss=hinge", "callbacks=stop_on_accuracy", "callbacks.stop_on_accuracy.highest=0")
 
@@ -54,7 +55,7 @@ def users(step, hook):
 def mark_as_killed(run):
     """Change the record of a run to that of a run that was killed after its last checkpoint."""
     facts = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps(facts | {"status": "running"}))
+    (run / "run.json").write_text(json.dumps(facts | {"status": "running", "stopped": None}))
 
 
 def step_and_status(run):
@@ -74,11 +75,15 @@ def step_and_status(run):
 )
 def test_stopped_run_is_not_trained_on_by_resume(tmp_path, words, step):
     run = tmp_path / "run"
-    ganexp(*words, cwd=tmp_path)
+    done = ganexp(*words, cwd=tmp_path)
     assert step_and_status(run) == (step, "finished")
+    reason = json.loads((run / "run.json").read_text()).get("stopped")  # None for the user's callback
+    assert reason is None or reason in done.stdout
     mark_as_killed(run)
     ganexp("resume", "run", cwd=tmp_path)
     assert step_and_status(run) == (step, "finished")
+    assert reason is None or f"is finished ({reason}): nothing to do" in ganexp("resume", "run", cwd=tmp_path).stdout
+    assert reason is None or f"step {step} of 6, {reason}" in "".join(read_run(run).warnings)
 
 
 @pytest.mark.parametrize("steps", [6, 8], ids=["the same length", "a larger length"])
@@ -87,6 +92,7 @@ def test_stopped_run_is_continued_by_a_length(tmp_path, steps):
     ganexp(*RUN, users(2, "on_train_epoch_end"), cwd=tmp_path)
     ganexp("resume", "run", f"schedule.steps={steps}", cwd=tmp_path)
     assert step_and_status(run) == (steps, "finished")
+    assert json.loads((run / "run.json").read_text())["stopped"] is None
 
 
 def test_time_limit_does_not_hide_or_feign_a_stop(tmp_path):

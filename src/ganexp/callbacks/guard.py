@@ -165,10 +165,7 @@ class Guard(Callback):
                 else ", because there is no checkpoint from before the failure"
             )
         if not self.must_roll_back:
-            say(
-                f"stopped at step {gan.step:,} by callbacks.guard.action={self.action}{reason}. "
-                f"Failures: {', '.join(kinds)}"
-            )
+            gan.stop(f"by callbacks.guard.action={self.action}{reason}. Failures: {', '.join(kinds)}")
 
     @property
     def state_key(self) -> str:

@@ -1,16 +1,23 @@
 """Stop a run when the discriminator separates real from generated images too well, or no longer at all."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from omegaconf import DictConfig
 from pytorch_lightning import Callback, Trainer
 
 from ganexp import log_keys
-from ganexp.console import say
+from ganexp.config.output_checks import classifies_images
+from ganexp.console import count
 from ganexp.errors import UserError
 from ganexp.training.gan import GAN
 from ganexp.types import PositiveInt, UnitInterval
 
 KINDS = ("real", "fake")
+NO_ACCURACY = (
+    "this loss has no accuracy, because its discriminator does not classify images as real or generated. Use another "
+    "loss, such as loss=non_saturating, or leave stop_on_accuracy out of callbacks"
+)
 
 
 class StopOnAccuracy(Callback):
@@ -35,6 +42,12 @@ class StopOnAccuracy(Callback):
         self.highest, self.lowest, self.patience = highest, lowest, patience
         self.points = 0  # number of logged points in a row outside the interval
 
+    @staticmethod
+    def complaints(cfg: DictConfig, gan: GAN, **settings: Any) -> Iterator[str]:
+        """Yield a line if the loss has no accuracy."""
+        if not classifies_images(cfg, gan.objective.adversarial):
+            yield NO_ACCURACY
+
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
         """Check the accuracy if this step was logged, and the discriminator was updated since the last logged step.
 
@@ -46,18 +59,14 @@ class StopOnAccuracy(Callback):
             return
         keys = [log_keys.accuracy_key(kind) for kind in KINDS]
         if not logged.keys() >= set(keys):
-            raise UserError(
-                "callbacks.stop_on_accuracy: this loss has no accuracy, because its discriminator does not classify "
-                "images as real or generated: leave stop_on_accuracy out of callbacks"
-            )
+            raise UserError(f"callbacks.stop_on_accuracy: {NO_ACCURACY}")
         accuracy = sum(logged[key] for key in keys) / len(keys)
         is_inside = self.lowest <= accuracy <= self.highest
         self.points = 0 if is_inside else self.points + 1
         if self.points >= self.patience and not pl_module.is_done:
-            trainer.should_stop = True
-            say(
-                f"stopped at step {pl_module.step:,}: D's accuracy, now {accuracy:.3f}, was outside of "
-                f"[{self.lowest:g}, {self.highest:g}] at {self.points} logged points in a row"
+            pl_module.stop(
+                f"because D's accuracy, now {accuracy:.3f}, was outside of [{self.lowest:g}, {self.highest:g}] at "
+                f"{count(self.points, 'logged point')} in a row"
             )
 
     def state_dict(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ganexp.commands.launching.launched import check_launch
 from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
 from ganexp.commands.warm_start import warm_start
+from ganexp.config.callback_checks import check_callbacks
 from ganexp.config.device_checks import check_hardware
 from ganexp.config.score_checks import is_trained_extractor
 from ganexp.console import count, say, say_once
@@ -62,6 +63,7 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
     gan = build.build_gan(cfg)
     initial = None if resumed else warm_start(cfg.get("init_from"), gan)
     build.check_callbacks_and_loggers(cfg)
+    check_callbacks(cfg, gan)
     device = trainers.choose_device(cfg.trainer.accelerator)
     check_hardware(cfg.trainer, device)
     image_sets = prepare_data(cfg, gan)
@@ -74,6 +76,7 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
     say_once(describe_length(cfg, stream))
     gan.scores = build_scores.build_scores(cfg, image_sets["train"], device, gan.num_classes, for_training=True)
     build_scores.best_score(cfg, gan.scores)
+    check_callbacks(cfg, gan)  # now the names of the scores are known, whatever the extractor is
     return Prepared(gan, build.build_data(cfg, gan), device, image_sets, initial)
 
 
@@ -107,6 +110,7 @@ def check_only(cfg: DictConfig) -> None:
     gan = build.build_gan(cfg)
     warm_start(cfg.get("init_from"), gan)
     build.check_callbacks_and_loggers(cfg)
+    check_callbacks(cfg, gan)
     image_sets = prepare_data(cfg, gan)
     build.build_stream(cfg, image_sets["train"], torch.device("cpu"))
     if cfg.metrics.extractor is not None:

@@ -20,6 +20,7 @@ from ganexp.config.annotations import MAX_INT
 from ganexp.config.paths import absolute, relocate_data
 from ganexp.console import count, say
 from ganexp.errors import UserError
+from ganexp.report.values import plain
 from ganexp.runs.atomic import replacing
 from ganexp.runs.environment import now
 from ganexp.runs.links import refuse_links
@@ -52,7 +53,8 @@ def resume(arguments: ResumeArguments) -> None:
         status = metadata.get("status")
         if status in ("finished", "pruned") and not is_longer:
             train_on = "train longer" if status == "finished" else "train it anyway"
-            say(f"{path} is {status}: nothing to do. To {train_on}: ganexp resume {path} schedule.steps=…")
+            reason = f" ({plain(metadata['stopped'])})" if metadata.get("stopped") else ""
+            say(f"{path} is {status}{reason}: nothing to do. To {train_on}: ganexp resume {path} schedule.steps=…")
             return
         say_how_it_ended(metadata)
         cfg = relocate_data(trust.load(run.config), _absolute(arguments.data_root), _absolute(arguments.data_path))
@@ -76,7 +78,8 @@ def resume(arguments: ResumeArguments) -> None:
         if is_longer:
             forget_stop(run)
         resumed = [*metadata.get("resumed", []), now()]
-        run.update_metadata(status="running", error=None, process=this_process(), resumed=resumed, **NO_RESULT)
+        now_running = {"status": "running", "error": None, "stopped": None, "process": this_process()}
+        run.update_metadata(**now_running, resumed=resumed, **NO_RESULT)
         run.save_config(cfg)
         fit_run(cfg, run, prepared)
 

@@ -155,6 +155,8 @@ def _fit_and_record(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> s
         record_settings(cfg, run, loggers)
         status = _fit(cfg, run, prepared, loggers, checkpoint)
         if cfg.debug.keep_files and status != ROLLED_BACK:
+            if prepared.gan.stop_reason:
+                run.update_metadata(stopped=prepared.gan.stop_reason)
             record_result(cfg, run, loggers, *_monitor(cfg, prepared.gan), status, prepared.gan.step)
     return status
 
@@ -171,7 +173,7 @@ def _fit(
     """Train from `checkpoint`; if it is None, first evaluate the untrained networks. Return the status of the run."""
     gan, data, device = prepared.gan, prepared.data, prepared.device
     checkpoint = processes.of_first(checkpoint)
-    callbacks = trainers.of_this_process(build.build_callbacks(cfg, run, prepared.image_sets))
+    callbacks = trainers.of_this_process(build.build_callbacks(cfg, run, prepared.image_sets, gan.scores))
     prunes = cfg.sweep.prune and processes.rank() == 0
     monitor, mode = build_scores.best_score(cfg, gan.scores)
     pruning = [Pruning(run, monitor, mode)] if prunes and monitor else []

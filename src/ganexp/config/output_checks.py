@@ -46,7 +46,7 @@ def features_are_there(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 def augmentations_get_feedback(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     """Check that the discriminator classifies images if an augmentation adapts to its accuracy."""
     adaptive = [getattr(each, "needs_feedback", False) for each in gan.objective.augmentations]
-    if any(adaptive) and not _classifies_images(cfg, gan.objective.adversarial):
+    if any(adaptive) and not classifies_images(cfg, gan.objective.adversarial):
         names = [str(name) for name, node in cfg.augment.items() if node is not None]
         yield (
             f"augment.{names[adaptive.index(True)]} adapts to the share of images that the discriminator classifies "
@@ -55,7 +55,8 @@ def augmentations_get_feedback(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
         )
 
 
-def _classifies_images(cfg: DictConfig, loss: object) -> bool:
+def classifies_images(cfg: DictConfig, loss: object) -> bool:
+    """Return whether the discriminator classifies images as real or generated with this adversarial loss."""
     has_logit = cfg.loss.logits == 1 or hasattr(loss, "logit")
     return has_logit and getattr(loss, "boundary", 0.0) is not None
 

@@ -1,7 +1,7 @@
 """Check the arguments of the scores, even if no scores are computed, and the value of metrics.best_by."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 import torch
 from omegaconf import DictConfig
@@ -57,19 +57,34 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
         UserError: metrics.best_by names no computed score, or a score whose better direction (higher or lower) is
             unknown.
     """
-    metrics = cfg.metrics
-    directions: dict[str, bool] = {}
-    for name, node in metrics.scores.items():
+    info = expected_info(cfg, num_classes, "x") or {}  # if it is not known, build_scores checks best_by later
+    if directions := directions_of(info, "x"):
+        best_direction(cfg.metrics.best_by, directions)
+
+
+def expected_info(cfg: DictConfig, num_classes: int, extractor: str) -> dict[str, dict[str, Any]] | None:
+    """Return what `Scores.info` will return with an extractor of the name `extractor`, before anything is computed.
+
+    The result is None if a score cannot be created without real images or the extractor.
+    """
+    info: dict[str, dict[str, Any]] = {}
+    for name, node in cfg.metrics.scores.items():
         if node is None:
             continue
         try:
-            score = instantiate(node, f"metrics.scores.{name}", context=_placeholder(cfg, num_classes))
-            info = score.value_info()
-        except Exception:  # the score needs real images or the extractor: build_scores checks best_by later
-            return
-        directions |= directions_of(info, "x")
-    if directions:
-        best_direction(metrics.best_by, directions)
+            score = instantiate(node, f"metrics.scores.{name}", context=_placeholder(cfg, num_classes, extractor))
+            info |= score.value_info()
+        except Exception:
+            return None
+    return info
+
+
+def extractor_name(extractor: Mapping[str, Any]) -> str | None:
+    """Return the name of a feature extractor before it is built; None if its class does not declare the name."""
+    made = locate(to_plain(extractor), "metrics.extractor").func
+    kind = made if isinstance(made, type) else get_type_hints(made).get("return")
+    name = getattr(kind, "name", None)
+    return name if isinstance(name, str) else None
 
 
 def directions_of(info: Mapping[str, Mapping[str, Any]], extractor: str) -> dict[str, bool]:
@@ -100,10 +115,10 @@ def best_direction(best_by: str, directions: Mapping[str, bool]) -> bool:
     return directions[best_by]
 
 
-def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:
+def _placeholder(cfg: DictConfig, num_classes: int, extractor: str) -> ScoreContext:
     """Return a context that suffices to create the scores and to read the names of their values.
 
-    In this context, the real images are black, and the extractor is called x.
+    In this context, the real images are black.
     """
     references: dict[str, Any] = dict.fromkeys(cfg.metrics.references)
     of_class: Any = (lambda index: None) if num_classes else None
@@ -112,7 +127,8 @@ def _placeholder(cfg: DictConfig, num_classes: int) -> ScoreContext:
     def black(_split: str, indices: torch.Tensor) -> torch.Tensor:
         return torch.zeros(len(indices), data.channels, data.resolution, data.resolution, dtype=torch.uint8)
 
-    return ScoreContext("x", 2, 2, True, references, cfg.metrics.samples, cpu, num_classes, of_class, real_images=black)
+    samples = cfg.metrics.samples
+    return ScoreContext(extractor, 2, 2, True, references, samples, cpu, num_classes, of_class, real_images=black)
 
 
 RULES = (arguments_of_scores_are_allowed,)

@@ -227,7 +227,8 @@ def _warnings(run: Run) -> list[str]:
     if run.status in by_status:
         warnings.append(by_status[run.status])
     elif run.status == "finished" and run.curves and is_number(planned) and run.last_step < planned:
-        warnings.append(f"shorter than planned: {progress}")
+        stopped = run.metadata.get("stopped")
+        warnings.append(f"shorter than planned: {progress}" + (f", {plain(stopped)}" if stopped else ""))
     for evaluation in ("last", "best"):
         if names := not_numbers(as_dict(run.metadata.get("scores")).get(evaluation)):
             warnings.append(f"not finite at the {evaluation} evaluation, so not included in means: {names}")

@@ -19,6 +19,7 @@ class RunRecord(BaseModel):
     name: str | None = None
     status: str | None = None
     error: str | None = None
+    stopped: str | None = None
     started: str | None = None
     ended: str | None = None
     resumed: list[str] | None = None

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ganexp import log_keys
 from ganexp.checkpoint import STOPPED
+from ganexp.console import say
 from ganexp.data.stream import ImageStream
 from ganexp.metrics.collection import Scores
 from ganexp.models.latent import Latent
@@ -34,6 +35,7 @@ class ScoredModule(pl.LightningModule):
         scores: scores that a validation computes; None computes nothing. They are not registered as a submodule, so
             that checkpoints do not include the feature extractor.
         was_stopped: whether a callback had stopped the run when its checkpoint was saved.
+        stop_reason: a text that says at which step and why a callback has stopped the run; empty if there is none.
         step, d_steps, images_seen: numbers of generator updates, discriminator updates, and real images used so far.
         evaluation_latents: latents from which validations generate images.
         score_values: the scores of the last validation, by name.
@@ -52,7 +54,7 @@ class ScoredModule(pl.LightningModule):
         self.stream: ImageStream | None = None
         self.scores: Scores | None = None
         self.step = self.d_steps = self.images_seen = 0
-        self.was_stopped = False
+        self.was_stopped, self.stop_reason = False, ""
         self.clock = TrainingClock()
         self.logged: dict[str, float] = {}
         self.score_values: dict[str, float] = {}
@@ -77,6 +79,16 @@ class ScoredModule(pl.LightningModule):
     @property
     def _d_steps_are_used_up(self) -> bool:
         return self.max_d_steps is not None and self.d_steps >= self.max_d_steps
+
+    def stop(self, reason: str) -> None:
+        """End the run after this step, print the reason, and keep it for run.json and the next checkpoint.
+
+        Args:
+            reason: a text that follows the step, such as "because the loss is too high".
+        """
+        self.trainer.should_stop = True
+        self.stop_reason = f"stopped at step {self.step:,} {reason}"
+        say(self.stop_reason)
 
     def log_values(self, values: Mapping[str, float]) -> None:
         """Send values to every logger at the current step, with the other counters that can be the axis of a plot."""
@@ -115,9 +127,9 @@ class ScoredModule(pl.LightningModule):
             self.log(name, value, logger=False)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the counters, the seconds of training, and whether a callback has stopped the run before its end."""
+        """Add the counters, the seconds of training, and whether (and why) a callback has stopped the run."""
         counters = {name: getattr(self, name) for name in COUNTERS}
-        stopped = self.trainer.should_stop and not self.is_done
+        stopped = self.trainer.should_stop and not self.is_done and (self.stop_reason or True)
         checkpoint["ganexp"] = counters | {"seconds": self.clock.seconds(), STOPPED: stopped}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -125,4 +137,5 @@ class ScoredModule(pl.LightningModule):
         for name in COUNTERS:
             setattr(self, name, checkpoint["ganexp"][name])
         self.clock.continue_from(checkpoint["ganexp"]["seconds"])
-        self.was_stopped = checkpoint["ganexp"].get(STOPPED, False)
+        stopped = checkpoint["ganexp"].get(STOPPED, False)
+        self.was_stopped, self.stop_reason = bool(stopped), stopped if isinstance(stopped, str) else ""
