@@ -40,6 +40,7 @@ from ganexp.training.gan import GAN
 BATCH = 100
 GRID_COLUMNS, INTERPOLATION_ROWS, INTERPOLATION_COLUMNS = 10, 10, 5
 TRAVERSAL_COLUMNS = 7
+IMAGES = ("images", "images.zip", "images.npz")  # where each format saves the images in the output directory
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,13 @@ def sample(cfg: DictConfig) -> None:
     which = "" if classes.label is None else f" of class {classes.names[classes.label]} (label {classes.label})"
     images = f"{count(cfg.n, 'image')} ({cfg.format}){which}"
     say(f"{images}, their grid, two interpolations and traversals are in {short_path(output)}")
+
+
+def drawn_images(directory: Path) -> Path | None:
+    """Return the path of the images in an output directory of `sample`; None for any other directory."""
+    if not all((directory / name).is_file() for name in ("grid.png", "traversals.png")):
+        return None
+    return next((path for name in IMAGES if (path := directory / name).exists()), None)
 
 
 def _check(cfg: DictConfig, gan: GAN) -> None:

@@ -1,10 +1,15 @@
-"""What is said about the classes of images that are scored."""
+"""What is said about the images that are scored, and about their classes."""
+
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from ganexp.commands.evaluation.images import _with_classes_of
+from ganexp.commands.evaluation.images import _images, _with_classes_of
+from ganexp.commands.sample import WRITERS, Classes
 from ganexp.data.images import ImageSet
+from ganexp.errors import UserError
 
 
 def images(counts, classes=("cat", "dog", "owl")):
@@ -30,3 +35,16 @@ def test_other_shares_of_classes_are_named(capsys, given, real, printed):
     assert [line.rpartition("For example, ")[2] for line in lines] == ([printed] if printed else [])
     _with_classes_of(images(given), images(real), None)  # a split of the dataset itself
     assert "shares" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("classes", [Classes([], None, None), Classes(["a", "b"], None, torch.tensor([0, 1]))])
+@pytest.mark.parametrize(
+    ("form", "fix"), [("png", "Use images={}/images$"), ("zip", "Use images={}/images.zip$"), ("npz", "format=zip or")]
+)
+def test_directory_of_drawn_samples_is_refused_with_the_fix(tmp_path, monkeypatch, form, fix, classes):
+    monkeypatch.chdir(tmp_path)
+    WRITERS[form](iter([torch.zeros(2, 1, 8, 8)]), 2, classes, Path())
+    for name in ("grid", "traversals"):
+        Path(f"{name}.png").touch()
+    with pytest.raises(UserError, match=fix.format(tmp_path)):
+        _images(SimpleNamespace(real=None, images=str(tmp_path)))

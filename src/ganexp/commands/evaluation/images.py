@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from ganexp import build, build_scores
 from ganexp.commands.class_names import class_directories
 from ganexp.commands.data_summary import describe_images
+from ganexp.commands.sample import drawn_images
 from ganexp.commands.score_table import print_scores, save_scores, warn_of_few_images
 from ganexp.config import schema
 from ganexp.config.instantiate import target_name
@@ -148,6 +149,19 @@ def _compare_shares(scored: ImageSet, image_set: ImageSet) -> None:
         )
 
 
+def _refuse_pictures_beside_samples(path: str) -> None:
+    """Raise a UserError if `path` is an output directory of `ganexp sample`, in which grids are beside the samples."""
+    drawn = drawn_images(Path(path).expanduser())
+    if drawn is None:
+        return
+    fix = f"Use images={Path(path) / drawn.name}"
+    if drawn.suffix == ".npz":
+        fix = "An npz cannot be scored: run ganexp sample again with format=zip or format=png, and another output"
+    raise UserError(
+        f"images={path}: this directory was written by ganexp sample, and has grids beside the images.\n{fix}"
+    )
+
+
 def _images(cfg: DictConfig) -> ImageSet:
     """Return the images to score: a split of the dataset, or given images with directory names as classes."""
     if cfg.real:
@@ -157,6 +171,7 @@ def _images(cfg: DictConfig) -> ImageSet:
         return image_set
     if not Path(cfg.images).expanduser().exists():
         raise UserError(f"images={cfg.images}: no such directory or zip")
+    _refuse_pictures_beside_samples(cfg.images)
     decoding = Decoding(cfg.data.channels, cfg.data.background, cfg.data.source.get("value_range"))
     try:
         listing = list_images(cfg.images, fewest_classes=1)
