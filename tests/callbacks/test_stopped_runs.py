@@ -74,16 +74,18 @@ def step_and_status(run):
     ids=["user's, at an evaluation", "user's, after a step", "early_stopping", "stop_on_accuracy"],
 )
 def test_stopped_run_is_not_trained_on_by_resume(tmp_path, words, step):
-    run = tmp_path / "run"
+    run, users_own = tmp_path / "run", any("stopping.Stop" in word for word in words)
     done = ganexp(*words, cwd=tmp_path)
     assert step_and_status(run) == (step, "finished")
-    reason = json.loads((run / "run.json").read_text()).get("stopped")  # None for the user's callback
-    assert reason is None or reason in done.stdout
+    reason = json.loads((run / "run.json").read_text()).get("stopped", "")
+    assert reason in done.stdout
+    assert reason.startswith("" if users_own else f"stopped at step {step} because ")
     mark_as_killed(run)
     ganexp("resume", "run", cwd=tmp_path)
     assert step_and_status(run) == (step, "finished")
-    assert reason is None or f"is finished ({reason}): nothing to do" in ganexp("resume", "run", cwd=tmp_path).stdout
-    assert reason is None or f"step {step} of 6, {reason}" in "".join(read_run(run).warnings)
+    if reason:
+        assert f"is finished ({reason}): nothing to do" in ganexp("resume", "run", cwd=tmp_path).stdout
+        assert f"shorter than planned: step {step} of 6, {reason}" in read_run(run, "run").warnings
 
 
 @pytest.mark.parametrize("steps", [6, 8], ids=["the same length", "a larger length"])
