@@ -1,7 +1,10 @@
 """Checkpoints: files are always whole, code in them is not run, and a resume takes the right checkpoint."""
 
 import resource
+from collections import Counter, defaultdict, deque, namedtuple
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -96,6 +99,58 @@ def test_checkpoint_that_is_not_finite_is_not_saved(tmp_path, value):
     with pytest.raises(UserError, match="NaN or infinity in b at step 8"):
         io.save_checkpoint({"state_dict": weights, "ganexp": {"step": 8}}, path)
     assert read_checkpoint(path)["ganexp"] == {"step": 7}
+
+
+Pair = namedtuple("Pair", "a b")
+UNREADABLE = {
+    "numpy.float64": np.float64(1),
+    "numpy.ndarray": np.ones(2),
+    "PosixPath": Path("a"),
+    "Pair": Pair(1, 2),
+    "deque": deque([1]),
+    "defaultdict": defaultdict(int),
+    "function": lambda: 0,
+}
+
+
+@pytest.mark.parametrize("nested", [lambda x: {"best": x}, lambda x: {"best": [1, {"a": (x,)}]}])
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_value_that_cannot_be_loaded_is_not_saved(tmp_path, kind, nested):
+    path, io = tmp_path / "last.ckpt", AtomicCheckpointIO(tmp_path)
+    io.save_checkpoint(CHECKPOINT, path)
+    with pytest.raises(UserError, match=rf"callbacks\.Own\.best\S*, of type \S*{kind}: .*\n.*state_dict"):
+        io.save_checkpoint(CHECKPOINT | {"ganexp": {"step": 8}, "callbacks": {"Own": nested(UNREADABLE[kind])}}, path)
+    assert read_checkpoint(path)["ganexp"] == {"step": 7}
+
+
+def test_key_that_cannot_be_loaded_is_not_saved(tmp_path):
+    with pytest.raises(UserError, match=r"a key of callbacks\.Own, of type numpy\.int64"):
+        AtomicCheckpointIO(tmp_path).save_checkpoint({"callbacks": {"Own": {np.int64(1): 1}}}, tmp_path / "a.ckpt")
+
+
+def test_every_value_that_can_be_loaded_is_saved(tmp_path):
+    plain = [None, True, 1, 0.5, "a", b"a", 1j, {1}, (2,), Counter("a"), torch.Size([1]), torch.float16, torch.ones(2)]
+    parameter = torch.nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.Adam([parameter])
+    parameter.sum().backward()
+    optimizer.step()
+    rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1.0)
+    states = {
+        "a": plain,
+        "b": torch.nn.BatchNorm1d(2).state_dict(),
+        "c": optimizer.state_dict(),
+        "d": rate.state_dict(),
+        "e": parameter,
+    }
+    AtomicCheckpointIO(tmp_path).save_checkpoint(CHECKPOINT | states, tmp_path / "a.ckpt")
+    assert read_checkpoint(tmp_path / "a.ckpt")["a"][:-1] == plain[:-1]
+
+
+def test_checkpoint_with_an_object_is_not_called_damaged(tmp_path):
+    torch.save(CHECKPOINT | {"callbacks": {"Own": Path("a")}}, tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=r"a\.ckpt cannot be read: it contains pathlib\S+, but only tensors") as raised:
+        read_checkpoint(tmp_path / "a.ckpt")
+    assert "damaged" not in str(raised.value)
 
 
 @pytest.mark.parametrize("megabytes", [0.1, 3.0])  # torch writes small tensors only at the end of saving

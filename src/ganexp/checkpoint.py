@@ -12,6 +12,7 @@ from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import nn
 
 from ganexp.errors import UserError
+from ganexp.plain_values import refuse_unreadable
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
@@ -40,9 +41,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Save `checkpoint` at `path`; an existing file is replaced atomically.
 
         Raises:
-            UserError: a weight is NaN or infinite, so that the run could not continue from this checkpoint.
+            UserError: a weight is NaN or infinite, or a value could not be loaded again, so that the run could not
+                continue from this checkpoint.
         """
         refuse_not_finite(checkpoint.get("state_dict", {}), checkpoint.get("ganexp", {}).get("step", 0))
+        refuse_unreadable(checkpoint)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         _save(checkpoint, Path(path))
         self._saved.add(Path(path).resolve())
@@ -132,17 +135,31 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the checkpoint in `path`, with tensors on the CPU. Only tensors and plain values are loaded.
 
     Raises:
-        UserError: the file is damaged, contains code, or is not a checkpoint of ganexp.
+        UserError: the file is damaged, contains other values, or is not a checkpoint of ganexp.
     """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
         return {"state_dict": checkpoint["state_dict"], "ganexp": {"step": checkpoint["ganexp"]["step"]}} | checkpoint
     except Exception as error:  # for a damaged file, torch.load can raise errors of any type
+        unsafe = _unsafe_names(path)
+        reason = (
+            f"it contains {', '.join(unsafe)}, but only tensors and plain values are loaded, which run no code"
+            if unsafe
+            else f"it is damaged, or not a checkpoint of ganexp ({type(error).__name__})"
+        )
         raise UserError(
-            f"{path} cannot be read: it is damaged, or not a checkpoint of ganexp ({type(error).__name__}).\n"
+            f"{path} cannot be read: {reason}.\n"
             "To evaluate or sample, give another checkpoint of the run. To train the run again from its beginning, "
             "remove last.ckpt and use ganexp resume."
         ) from None
+
+
+def _unsafe_names(path: Path) -> list[str]:
+    """Return the functions and classes in a file that are not loaded; an empty list for a damaged file."""
+    try:
+        return torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # as in read_checkpoint
+        return []
 
 
 def check_fits(checkpoint: Mapping[str, Any], module: nn.Module, path: Path, config: Path) -> None:
