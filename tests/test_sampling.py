@@ -54,6 +54,17 @@ def test_sampling_leaves_the_random_state_alone(conditional):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_noise_of_a_generator_depends_on_the_latents(conditional, monkeypatch):
+    monkeypatch.setattr(conditional.generator, "forward", lambda z, labels: torch.randn(len(z), 1, 8, 8).tanh())
+    before = torch.get_rng_state()
+    images = torch.cat(list(sample_images(conditional, 20, 10, seed=1)))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.rand(1)
+    assert torch.equal(images, torch.cat(list(sample_images(conditional, 20, 10, seed=1))))
+    assert images.unique(dim=0).shape == images.shape
+    assert not torch.equal(images, torch.cat(list(sample_images(conditional, 20, 10, seed=2))))
+
+
 @pytest.mark.parametrize(("count", "classes"), [(40, 4), (10, 4), (3, 5), (1, 1), (10_000, 10), (997, 102)])
 def test_labels_in_turn_are_the_index_modulo_the_classes(count, classes):
     assert torch.equal(labels_in_turn(count, classes), torch.arange(count) % classes)

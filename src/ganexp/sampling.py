@@ -1,10 +1,11 @@
 """Draw images from a GAN for scores and pictures: fixed latents, truncation, grids and interpolations.
 
-Sampling does not affect training: latents come from a separate random generator, and networks return to their previous
-mode.
+Sampling does not affect training: latents and the networks' own random numbers come from separate random generators,
+and networks return to their previous mode.
 """
 
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -17,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from ganexp.errors import UserError
 from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange, to_display_range
+from ganexp.random_numbers import separate_random_numbers
 from ganexp.tf32 import without_tf32
 
 EVALUATION_SEED = 10_000  # seed of the latents for scores and pictures during training
@@ -142,14 +144,18 @@ def labels_in_turn(count: int, num_classes: int) -> Tensor | None:
 
 
 def generate(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
-    """Return images (N, C, H, W) in [-1, 1] for latents (N, d) and labels (N,) or None, on the device of the GAN."""
+    """Return images (N, C, H, W) in [-1, 1] for latents (N, d) and labels (N,) or None, on the device of the GAN.
+
+    If the generator draws random numbers itself, such as StyleGAN's noise, they depend only on the latents.
+    """
     return to_display_range(_generate_raw(gan, z, labels), gan.pixel_range)
 
 
 def _generate_raw(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
     labels = None if labels is None else labels.to(gan.device)
     half_precision_off = torch.autocast(gan.device.type, enabled=False)
-    with sampling_mode(gan.sampling_generator) as network, half_precision_off, without_tf32():
+    own_numbers = separate_random_numbers(zlib.crc32(z.cpu().numpy().tobytes()), gan.device)
+    with sampling_mode(gan.sampling_generator) as network, half_precision_off, without_tf32(), own_numbers:
         images = network(z.to(gan.device), labels)
     if getattr(images, "ndim", None) != 4:
         found = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__

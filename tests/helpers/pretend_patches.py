@@ -93,6 +93,9 @@ PATCHES = (
     (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
     (torch.cuda, "is_bf16_supported", lambda *args, **options: True),
     (torch.cuda, "current_device", lambda: 0),
-    (torch.cuda, "get_rng_state", lambda *args: None),  # like the real function, this does not wait for the GPU
+    # like the real functions, these do not wait for the GPU
+    (torch.cuda, "get_rng_state", lambda *args: torch.zeros(16, dtype=torch.uint8)),
+    (torch.cuda, "set_rng_state", lambda *args: None),
+    (torch, "set_rng_state", lambda *args: None),
     (torch.cuda, "mem_get_info", lambda *args: (2**36, 2**36)),
 )

@@ -1,8 +1,13 @@
 """Update rules: the sequence of phases, resuming, and the loss limit compared with the code of the SAGAN article."""
 
+import re
+import sys
+from types import ModuleType
+
 import pytest
 import torch
 
+from ganexp.cli import CONF
 from ganexp.training.updates import Backward, FixedRatio, LossLimit, Step
 
 
@@ -186,3 +191,16 @@ def test_loss_limit_resumes_from_its_state():
 def test_loss_limit_ignores_nan_loss():
     rule = LossLimit(limit=0.5, repeat_burst=True, epoch=195)
     assert rule.discriminator_is_done(1, torch.tensor(float("nan")))
+
+
+def test_rule_of_the_guide_resumes_in_the_middle_of_a_cycle(monkeypatch):
+    guide = (CONF.parent / "docs" / "extending.md").read_text()
+    module = ModuleType("my_updates")
+    monkeypatch.setitem(sys.modules, "my_updates", module)  # dataclasses look the module up
+    exec(re.search(r"`my_updates.py`:\n+```python\n(.*?)```", guide, re.DOTALL)[1], module.__dict__)
+    rule, resumed = (module.LongStart(n_critic=1, n_gen=3, first=2) for _ in range(2))
+    for _ in range(4):
+        sequence(rule)
+    resumed.load_state_dict(rule.state_dict())
+    assert [sequence(resumed) for _ in range(4)] == [sequence(rule) for _ in range(4)]
+    assert len({sequence(rule) for _ in range(3)}) == 2

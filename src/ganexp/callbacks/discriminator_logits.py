@@ -13,6 +13,7 @@ from ganexp import log_keys
 from ganexp.data.images import ImageSet
 from ganexp.metrics.reference import random_indices
 from ganexp.pixels import from_uint8
+from ganexp.random_numbers import separate_random_numbers
 from ganexp.sampling import EVALUATION_SEED, sample_images, sample_labels, sampling_mode
 from ganexp.training.gan import GAN
 
@@ -71,7 +72,9 @@ class DiscriminatorLogits(Callback):
 
 def _discriminate(gan: GAN, batches: Iterable[Tensor], labels: Tensor | None) -> Tensor | None:
     logits, start = [], 0
-    with sampling_mode(gan.discriminator) as discriminator, torch.autocast(gan.device.type, enabled=False):
+    half_precision_off = torch.autocast(gan.device.type, enabled=False)
+    own_numbers = separate_random_numbers(EVALUATION_SEED, gan.device)
+    with sampling_mode(gan.discriminator) as discriminator, half_precision_off, own_numbers:
         for images in batches:
             asked = None if labels is None else labels[start : start + len(images)].to(gan.device)
             logits.append(gan.objective.logit(discriminator, images.to(gan.device), asked))

@@ -1,17 +1,17 @@
 """Save the random state with every checkpoint, so that a resumed run draws the same random numbers."""
 
-import random
 from typing import Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from ganexp.console import say
+from ganexp.random_numbers import random_state, restore_random_state
 from ganexp.training import processes
 
 
 class RandomState(Callback):
-    """Save torch's and Python's random state with each checkpoint, and restore it when training starts again.
+    """Save the random state of torch, NumPy and Python with each checkpoint, and restore it when training starts again.
 
     If a GPU trains, its random state is saved too, but not that of any other GPU. If several processes train together,
     the state of each process is saved.
@@ -27,9 +27,7 @@ class RandomState(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states as tensors and plain values, so that loading a checkpoint runs no code."""
-        version, numbers, gauss = random.getstate()
-        state = {"cpu": torch.get_rng_state(), "python": [version, list(numbers), gauss]}
-        state |= {"cuda": [torch.cuda.get_rng_state(self.device)]} if self.device.type == "cuda" else {}
+        state = random_state(self.device)
         return state if processes.count() == 1 else state | {"processes": processes.of_all(state)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -47,16 +45,9 @@ class RandomState(Callback):
         of_processes = self.restored.get("processes", [])
         if len(of_processes) == processes.count():
             self.restored = of_processes[processes.rank()]
-        torch.set_rng_state(self.restored["cpu"].cpu())
+        restore_random_state(self.restored, self.device)
         if processes.rank() and len(of_processes) != processes.count():  # a rollback saves only the state of rank 0
             torch.manual_seed(int(torch.randint(2**62, (1,))) + processes.rank())
-            return
-        version, numbers, gauss = self.restored["python"]
-        random.setstate((version, tuple(numbers), gauss))
-        if self.device.type != "cuda":
-            return
-        if self.restored.get("cuda"):
-            torch.cuda.set_rng_state(self.restored["cuda"][0].cpu(), self.device)
-        else:
+        elif self.device.type == "cuda" and "cuda" not in self.restored:
             say("the run was not trained on a GPU before: the GPU starts with new random numbers")
             torch.cuda.manual_seed(torch.initial_seed() + int(getattr(pl_module, "step", 0)))

@@ -1,7 +1,6 @@
 """Return a run to an earlier checkpoint, and continue it with other random numbers."""
 
 import os
-import random
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from ganexp.checkpoint import AtomicCheckpointIO, read_checkpoint
 from ganexp.console import say
+from ganexp.random_numbers import random_state, separate_random_numbers
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
@@ -81,7 +81,6 @@ def _other_state(state: dict[str, Any], step: int, number: int) -> dict[str, Any
     drawn.set_state(state["cpu"])
     own = int(torch.randint(2**62, (1,), generator=drawn))
     seed = int(np.random.SeedSequence([own, step, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))
-    version, numbers, gauss = random.Random(seed).getstate()
-    other = {"cpu": torch.Generator().manual_seed(seed).get_state(), "python": [version, list(numbers), gauss]}
-    on_gpu = "cuda" in state
-    return other | ({"cuda": [torch.Generator("cuda").manual_seed(seed).get_state()]} if on_gpu else {})
+    device = torch.device("cuda" if "cuda" in state else "cpu")
+    with separate_random_numbers(seed, device):
+        return random_state(device)

@@ -13,6 +13,7 @@ from ganexp.data.stream import ImageStream
 from ganexp.metrics.collection import Scores
 from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange
+from ganexp.random_numbers import random_state, restore_random_state, seed_random_numbers
 from ganexp.sampling import EVALUATION_SEED, FixedLatents, generate
 from ganexp.training.clock import TrainingClock
 from ganexp.training.ema import AveragedGenerator
@@ -59,6 +60,7 @@ class ScoredModule(pl.LightningModule):
         self.logged: dict[str, float] = {}
         self.score_values: dict[str, float] = {}
         self.evaluation_latents = FixedLatents(latent, EVALUATION_SEED)
+        self._random_state: dict[str, Any] = {}  # of the training, during a validation
 
     @property
     def sampling_generator(self) -> nn.Module:
@@ -104,8 +106,13 @@ class ScoredModule(pl.LightningModule):
             logger.log_metrics({**values, **axes}, self.step)
 
     def on_validation_start(self) -> None:
-        """Pause the clock, and remove the samples of the last validation."""
+        """Pause the clock, remove the samples of the last validation, and seed all random numbers.
+
+        Scores and callbacks may draw random numbers, which neither change the training nor differ between validations.
+        """
         self.clock.pause()
+        self._random_state = random_state(self.device)
+        seed_random_numbers(EVALUATION_SEED, self.device)
         if self.scores is not None:
             self.scores.reset()
 
@@ -125,6 +132,10 @@ class ScoredModule(pl.LightningModule):
         self.log_values({log_keys.score_key(name): value for name, value in values.items()})
         for name, value in values.items():
             self.log(name, value, logger=False)
+
+    def on_validation_end(self) -> None:
+        """Restore the random state of the training. Lightning calls this after the callbacks."""
+        restore_random_state(self._random_state, self.device)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the counters, the seconds of training, and whether (and why) a callback has stopped the run."""
