@@ -23,5 +23,5 @@ UnitInterval = Annotated[float, Ge(0), Le(1)]  # both ends included
 BelowOne = Annotated[float, Ge(0), Lt(1)]  # for dropout rates and decays
 ThreadCount = Annotated[int, Ge(1), Le(1024)]
 Resolution = Annotated[int, Ge(1), Le(16_384)]  # pixels of a square image along each side
-LatentSize = Annotated[int, Ge(1), Le(100_000)]  # components of a latent; networks have weights for each component
+LatentSize = Annotated[int, Ge(1), Le(100_000)]  # components of a latent; more would need too many weights
 Widths = Annotated[list[PositiveInt], MinLen(1)]  # widths of the layers of a network

@@ -157,7 +157,7 @@ class Discriminator(nn.Module):
         return self.body(images)  # (N, C, H, W) -> (N, W·b·b)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
-        """Return logits, or a pair of logits and class logits, for images and labels (N,) or None."""
+        """Return logits, or logits and class logits. The labels (N,) are None for an unconditional discriminator."""
         return self.head(self.minibatch(self.features(images)), labels)
 
 
