@@ -193,7 +193,7 @@ def images_to_train_on(cfg: DictConfig, image_set: ImageSet) -> ImageSet:
 
 
 def build_stream(cfg: DictConfig, image_set: ImageSet, device: torch.device) -> ImageStream:
-    """Return an endless stream of batches of the images to train on, on `device`; `image_set` is the training split."""
+    """Return an endless stream of training batches on `device`. `image_set` is the whole training split."""
     data, batch_size = cfg.data, cfg.schedule.batch_size
     if data.training_images is not None and data.training_images > len(image_set):
         raise UserError(

@@ -22,7 +22,7 @@ from ganexp.errors import UserError
 OnError = Literal["skip", "raise"]
 InMemory = bool | Literal["auto"]
 
-MOST_AHEAD = 256  # how many images may be decoded before they are used, so that they need little memory
+MOST_AHEAD = 256  # most images that are decoded before they are used; the limit saves memory
 
 DARK_WARNING = (
     "no image with more than 8 bits uses more than the lowest eighth of its range. If the values have 10 or 12 bits, "

@@ -147,7 +147,7 @@ def _scan_zip(root: Path) -> Scan:
 
 
 def members(archive: ZipFile) -> dict[str, str]:
-    """Return the files of a zip: a dict from each file's path, with slashes on any system, to its name in the zip."""
+    """Return the names of a zip's files, by path; the paths have forward slashes, whatever system made the zip."""
     names: dict[str, str] = {}
     for name in archive.namelist():
         path = name.replace("\\", "/")

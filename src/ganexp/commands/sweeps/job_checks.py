@@ -246,8 +246,8 @@ def check_same_job(run: RunDirectory, composed: DictConfig, overrides: Sequence[
         raise UserError(
             f"{short_path(run.path)} has a run with other settings: {_listed(differing)}.\n"
             f"The run was not changed, and this job was not started: {' '.join(overrides)}\n"
-            "Choose another hydra.sweep.dir, or a hydra.sweep.subdir that differs between the jobs. If you have changed "
-            "config files since that run, you can remove its directory instead."
+            "Choose another hydra.sweep.dir, or a hydra.sweep.subdir that differs between the jobs. If you changed "
+            "config files after that run, you can remove its directory instead."
         )
 
 
