@@ -187,7 +187,7 @@ def available_splits(cfg: DictConfig) -> list[str]:
 
 
 def images_to_train_on(cfg: DictConfig, image_set: ImageSet) -> ImageSet:
-    """Return the images of the split `image_set` that data.training_images chooses, or all if there are not so many."""
+    """Return data.training_images of the images in `image_set`; all images if this is null, or if there are fewer."""
     chosen = cfg.data.training_images
     return image_set if chosen is None else image_set.random_part(chosen)
 
@@ -271,7 +271,7 @@ def build_loggers(cfg: DictConfig, run: RunDirectory, resume_step: int) -> list[
 def check_callbacks_and_loggers(cfg: DictConfig) -> None:
     """Check the arguments of callbacks and loggers, and that the packages of the loggers are installed.
 
-    Call this before the run directory is created, which callbacks and loggers need to be built.
+    Call this before the run directory is created. Callbacks and loggers need this directory, so they are built later.
 
     Raises:
         UserError: an argument is wrong, or a package is missing.

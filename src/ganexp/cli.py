@@ -171,9 +171,9 @@ def _message(error: Exception, command: Command) -> str:
         return str(error)
     if str(error).startswith("No trials are completed"):  # an error of Optuna
         return (
-            "No job of the search had a score that metrics.best_by can compare when it first ended: see above how the "
-            "jobs ended.\nA resumed search keeps its jobs, whatever they score now. To search with new scores, choose "
-            "another hydra.sweep.dir."
+            "When the jobs of the search first ended, none of them had a score that metrics.best_by can compare: see "
+            "above how they ended.\nA resumed search keeps these results, whatever the jobs score now. To search with "
+            "new scores, choose another hydra.sweep.dir."
         )
     if re.fullmatch(r"File .* does not exist!", str(error)):  # the file given with --experimental-rerun is missing
         return f"--experimental-rerun: {error}"

@@ -1,7 +1,7 @@
 """Draw images from a GAN for scores and pictures: fixed latents, truncation, grids and interpolations.
 
-Sampling does not affect training: latents and the networks' own random numbers come from separate random generators,
-and networks return to their previous mode.
+Sampling does not affect training: latents come from a separate random generator, the random state that the networks
+change is restored, and networks return to their previous mode.
 """
 
 import math
@@ -199,7 +199,7 @@ def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
 
 
 def drawn_together(gan: SampledGAN, batch_size: int) -> int | None:
-    """Return `batch_size`, the number of images that are drawn together; None if the images do not depend on it."""
+    """Return `batch_size`, the number of images drawn together, if the generator's batch norm needs it; or None."""
     return batch_size if needs_batches(gan) else None
 
 

@@ -40,5 +40,5 @@ def test_only_names_with_the_extractors_ending_are_listed(chosen):
     cfg = config(*TINY, "metrics=classifier", "metrics/score=[fid]", "metrics.references=[train,test]")
     cfg.metrics.best_by = chosen
     cfg.metrics.scores["own"] = {"_target_": f"{__name__}.NamedWithoutExtractor"}
-    with pytest.raises(UserError, match=rf"metrics.best_by={chosen}: must be one of fid \(the computed"):
+    with pytest.raises(UserError, match=rf"metrics.best_by={chosen}: must be one of fid\. A score can"):
         check_best_by(cfg, 10)

@@ -153,7 +153,7 @@ def test_two_scores_with_one_list_for_classes_are_refused():
 @pytest.mark.parametrize("computed", [torch.tensor(1.0), {"other": 1.0}, {}, {"fid_pixels": torch.ones(3)}, None])
 def test_score_that_returns_other_values_is_refused(computed):
     scores = make_scores({"mine": type("Mine", (Own,), {"computed": computed})}, torch.rand(9, 4), 90, Pixels())
-    with pytest.raises(UserError, match=r"metrics.scores.mine: compute must return .* names fid_pixels, and returned"):
+    with pytest.raises(UserError, match=r"metrics.scores.mine: compute must return .* fid_pixels, but it returned"):
         validate(scores)
 
 
@@ -436,7 +436,7 @@ UNUSUAL = {
 @pytest.mark.parametrize("kind", UNUSUAL)
 @pytest.mark.parametrize("name", EVERY_SCORE)
 def test_no_features_stop_a_score(name, kind, capsys):
-    """No features make a score fail, and the output names each value of the score that is not finite."""
+    """Whatever the features are, no score fails, and the output names each value that is not finite."""
     labels = torch.arange(90) % 4
     for real, samples in ((UNUSUAL[kind], USUAL), (USUAL, UNUSUAL[kind]), (UNUSUAL[kind], UNUSUAL[kind])):
         scores = make_scores(

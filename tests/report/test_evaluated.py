@@ -120,7 +120,7 @@ def test_evaluated_score_that_is_not_finite_has_a_warning(evaluated):
     }
 
 
-@pytest.mark.parametrize("file", ["scores-classifier.json", "scores-x.json"])  # before and after scores.json
+@pytest.mark.parametrize("file", ["scores-classifier.json", "scores-x.json"])  # both are read before scores.json
 @pytest.mark.parametrize("day", ["01", "03"])  # before and after the day of scores.json
 @pytest.mark.parametrize("value", [7.0, float("nan")])
 def test_files_of_one_protocol_share_their_columns(evaluated, file, day, value):

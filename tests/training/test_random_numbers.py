@@ -1,4 +1,4 @@
-"""Parts of a user draw random numbers of torch, NumPy and Python: evaluations change no training, and resumes agree."""
+"""If a user's parts draw random numbers, evaluations change no training, and a resumed run still ends the same."""
 
 import json
 

@@ -20,7 +20,7 @@ class Ada(nn.Module):
     number, p rises while 2·a - 1 is above the target, and falls otherwise; a is the share of real images that D
     classifies as real, as a mean over 4 updates of D. p needs `images` real images to rise from 0 to 1.
 
-    Use it when D memorises the training images, because there are few. Source: Karras et al. 2020, section 3 and
+    Use it when there are so few training images that D memorises them. Source: Karras et al. 2020, section 3 and
     appendix B. Unlike there, images are sampled with bilinear interpolation and without the filter against aliasing.
 
     Args:
@@ -85,7 +85,7 @@ class Draw:
         return torch.where(torch.rand(self.count, device=self.device) < probability, numbers, 0.0)
 
     def uniform(self, limit: float, probability: Tensor | None = None) -> Tensor:
-        """Return random numbers (N,) from -limit to limit. Each is 0 instead, unless it is kept with `probability`.
+        """Return random numbers (N,): each is from -limit to limit with the given probability, and otherwise 0.
 
         Args:
             limit: the largest absolute value.

@@ -13,7 +13,7 @@ Policy = Literal["color", "translation", "cutout"]
 class DiffAugment:
     """Change the colours of every image, shift the image, and set a square of it to zero, each at random.
 
-    Use it when the discriminator memorises the training images, because there are few: with this augmentation, it sees
+    Use it when there are so few training images that the discriminator memorises them: with this augmentation, it sees
     a new version of each image in every update. Real and generated images are changed in the same way, and gradients
     reach the generator, so that the generator does not learn to draw the changes. Source: Zhao et al. 2020, section 3.
 

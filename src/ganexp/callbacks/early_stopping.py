@@ -24,8 +24,8 @@ class EarlyStopping(LightningEarlyStopping):
         scores: the scores of the run.
         monitor: name of a score, as in metrics.jsonl but without score/. The name of the feature extractor at its end
             can be left out.
-        mode: whether a low (`min`) or a high (`max`) score is better. None means the direction of the score; it is
-            needed only for a score whose direction is unknown.
+        mode: whether a low (`min`) or a high (`max`) score is better. None takes the direction that the score
+            declares; a score that declares none needs `min` or `max`.
         patience: number of evaluations in a row without improvement, after which the run ends.
         min_delta: smallest difference that counts as an improvement.
         stopping_threshold: the run ends as soon as the score is better than this number.
@@ -121,7 +121,7 @@ def find_score(
     name = monitor if monitor in info else f"{monitor}_{extractor}"
     if name not in info:
         usable = ", ".join(key for key, facts in info.items() if facts.get("higher_is_better") is not None)
-        raise ValueError(f"monitor={monitor}: must be one of {usable} (the computed scores)")
+        raise ValueError(f"monitor={monitor}: there is no such score. With mode=null, it can be one of {usable}")
     modes: dict[bool | None, Mode | None] = {True: "max", False: "min", None: mode}
     better = modes[info[name].get("higher_is_better")]
     if better is None:

@@ -18,8 +18,8 @@ class SampleDiversity:
     """The mean pixel distance between two samples, divided by the mean pixel distance between two real images.
 
     If samples and real images have classes, only images of the same class are compared: samples of different classes
-    differ even if all samples of each class are the same. Of many classes, the MAX_CLASSES with the most real images
-    are compared.
+    differ even if all samples of each class are the same. If there are more than MAX_CLASSES classes, only the
+    MAX_CLASSES classes with the most real images are used.
 
     Args:
         image_set: the real images.

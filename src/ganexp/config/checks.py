@@ -183,7 +183,7 @@ def penalties_need_independent_samples(cfg: DictConfig, gan: "GAN") -> Complaint
     mixing = [name for name, layer in gan.discriminator.named_modules() if isinstance(layer, BATCH_NORMS)]
     if mixing and (keys := output_checks.keys_with_gradients(gan)):
         yield (
-            f"{', '.join(keys)}: needs the gradient of each sample by itself, but "
+            f"{', '.join(keys)}: needs a separate gradient for each sample, but "
             f"batch normalisation ({mixing[0]}) mixes the samples: set model.discriminator.norm=layer (or none)"
         )
 

@@ -56,7 +56,7 @@ def augmentations_get_feedback(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 
 def classifies_images(cfg: DictConfig, loss: object) -> bool:
-    """Return whether the discriminator classifies images as real or generated with this adversarial loss."""
+    """Return whether the discriminator classifies images as real or generated if it is trained with this loss."""
     has_logit = cfg.loss.logits == 1 or hasattr(loss, "logit")
     return has_logit and getattr(loss, "boundary", 0.0) is not None
 
@@ -68,13 +68,13 @@ def penalties_see_single_samples(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     mixing += [f"{type(each).__name__} (augment)" for each in gan.objective.augmentations if _mixes(each)]
     if mixing and (keys := keys_with_gradients(gan)):
         yield (
-            f"{', '.join(keys)}: needs the gradient of each sample by itself, but {mixing[0]} mixes the samples of a "
-            "batch: leave one of the two out; for a layer of ganexp, set model.discriminator.minibatch=none"
+            f"{', '.join(keys)}: needs a separate gradient for each sample, but {mixing[0]} mixes the samples of a "
+            "batch: leave out one of them; model.discriminator.minibatch=none leaves out a layer of ganexp"
         )
 
 
 def keys_with_gradients(gan: "GAN") -> list[str]:
-    """Return the keys of the penalties and auxiliary terms that need the gradient of each sample by itself."""
+    """Return the keys of the penalties and auxiliary terms that need a separate gradient for each sample."""
     penalties, terms = gan.objective.penalties.items(), gan.objective.auxiliary.items()
     return [
         *(f"loss.penalties.{name}" for name, penalty in penalties if getattr(penalty, "needs_gradient", True)),

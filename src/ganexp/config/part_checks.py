@@ -1,4 +1,4 @@
-"""Refuse parts of the objective that would do nothing, because a method has another name than the one that is called.
+"""Refuse parts of the objective that lack a needed method, for example because its name is mistyped.
 
 `checks.py` runs these checks.
 """
@@ -25,13 +25,13 @@ def modifiers_have_a_method(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 
 def auxiliary_terms_have_a_method(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that every auxiliary term has terms for a network, and for each network that it lists in `networks`."""
+    """Check that every auxiliary term has a method for at least one network, and for each network in its `networks`."""
     for name, term in gan.objective.auxiliary.items():
         kind = type(term).__name__
         if not any(hasattr(term, network) for network in gan.networks):
             yield (
-                f"loss.auxiliary.{name} adds nothing to a loss: {kind} needs a method with the name of a network, "
-                f"which are {', '.join(gan.networks)}"
+                f"loss.auxiliary.{name} adds nothing to a loss: {kind} needs a method with the name of one of the "
+                f"networks {', '.join(gan.networks)}"
             )
         for network in getattr(term, "networks", ()):
             if not hasattr(term, network):

@@ -108,9 +108,9 @@ def best_direction(best_by: str, directions: Mapping[str, bool]) -> bool:
     if best_by not in directions:
         allowed = f"must be one of {', '.join(directions)}" if directions else "there is no score to choose from"
         raise UserError(
-            f"metrics.best_by={best_by}: {allowed} (the computed scores whose better direction, higher or lower, is "
-            "known, and whose names end in the name of the feature extractor); to use another score, add it to "
-            "metrics/score"
+            f"metrics.best_by={best_by}: {allowed}. A score can be chosen if it is computed, if it is known whether "
+            "higher values are better, and if its full name ends in the name of the feature extractor. To compute "
+            "another score, add it to metrics/score"
         )
     return directions[best_by]
 

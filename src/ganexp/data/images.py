@@ -138,24 +138,24 @@ def check_image_set(found: object, resolution: int, channels: int) -> ImageSet |
         return None
     if not isinstance(found, ImageSet):
         raise UserError(
-            "data.source: the function must return an ImageSet, or None for a test split that does not exist, and "
+            "data.source: the function must return an ImageSet, or None for a test split that does not exist, but it "
             f"returned a {type(found).__name__}."
         )
     size, count, classes = (channels, resolution, resolution), len(found), len(found.classes)
     if count and not _is_tensor(image := found.images[0], torch.uint8, size):
         raise UserError(
             f"data.source: each image must be uint8 {size}, with data.channels={channels} and "
-            f"data.resolution={resolution}, and the first is {_describe(image)}."
+            f"data.resolution={resolution}, but the first is {_describe(image)}."
         )
     labels = found.labels
     if labels is None:
         return found
     if not _is_tensor(labels, torch.int64, (count,)):
-        raise UserError(f"data.source: labels must be None or int64 {(count,)}, and are {_describe(labels)}.")
+        raise UserError(f"data.source: labels must be None or int64 {(count,)}, but they are {_describe(labels)}.")
     if count and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
         raise UserError(
             f"data.source: there are the names of {classes} classes, so each label must be at least 0 and less than "
-            f"{classes}, and the labels reach from {int(labels.min())} to {int(labels.max())}."
+            f"{classes}, but the labels reach from {int(labels.min())} to {int(labels.max())}."
         )
     return found
 

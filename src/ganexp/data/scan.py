@@ -127,7 +127,7 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: li
 
 
 def _is(entry: os.DirEntry, kind: str) -> bool:
-    """Return whether an entry is a directory, if `kind` is dir, or else a file; a link counts as what it leads to."""
+    """Return whether an entry is a directory (if `kind` is dir) or a file (otherwise); a link counts as its target."""
     try:
         return entry.is_dir() if kind == "dir" else entry.is_file()
     except OSError:

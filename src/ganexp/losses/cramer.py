@@ -54,7 +54,7 @@ class CramerPenalty:
     """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image (Bellemare et al. 2017, algorithm 1).
 
     By default, the gradient of the penalty flows through h(x̂) and h(G'), so that the second-order term is complete.
-    h(G') is taken from the loss, with the precision of the loss.
+    h(G') is not computed anew: it is the output that the loss also uses, in the precision of its forward pass.
 
     Use it with `Cramer` only.
 

@@ -2,12 +2,13 @@
 
 A penalty is called as `penalty(discriminator, real, real_labels, fake, fake_labels)`, with images (N, C, H, W) and
 labels (N,) or None, and returns a scalar that includes the weight. A penalty for a critic with vector outputs (N, k)
-sets the class attribute `takes_vectors`; the other penalties need logits (N,). A penalty that uses only real or only
-generated images sets `needs_equal_labels = False`; the others need real and generated images with the same labels.
+sets the class attribute `takes_vectors`; the other penalties need outputs (N,), and those with `needs_logits = True`
+need logits. A penalty that uses only real or only generated images sets `needs_equal_labels = False`; the others need
+real and generated images with the same labels.
 
-A penalty that needs no gradient sets `needs_gradient = False`. If it uses the outputs of D that the update computes in
-any case, it is not called, but has the method `of_outputs(discriminator, real, fake)`. Its arguments `real` and `fake`
-are `Seen`, and `discriminator` does not augment images; `Drift` is an example.
+A penalty that needs no gradient sets `needs_gradient = False`. The update of D computes outputs on real and generated
+images; a penalty that uses them has the method `of_outputs(discriminator, real, fake)` instead of `__call__`. Its
+arguments `real` and `fake` are `Seen`, and `discriminator` does not augment images; `Drift` is an example.
 
 A penalty on a gradient is computed in float32 outside of autocast, so that the second-order gradient is accurate
 enough. The gradient of a sample must not depend on the other samples, so the discriminator must not use batch

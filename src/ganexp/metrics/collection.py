@@ -276,7 +276,7 @@ def _values(score: Score, key: str) -> dict[str, float]:
     if not isinstance(computed, Mapping) or {*computed} != {*names} or not all(map(_is_scalar, computed.values())):
         raise UserError(
             f"metrics.scores.{key}: compute must return a dictionary with a scalar for each of the names "
-            f"{', '.join(names)}, and returned {computed}"
+            f"{', '.join(names)}, but it returned {computed}"
         )
     values = {name: float(value) for name, value in computed.items()}
     if not_finite := [name for name, value in values.items() if not math.isfinite(value)]:

@@ -4,7 +4,8 @@ In some layers, such as batch norm, the output for an image depends on the other
 the class attribute `needs_separate_batches` to True, unless it is a batch norm of torch. A discriminator with such a
 layer receives real and generated images in separate batches. With schedule.joint_batch=auto, any other discriminator
 receives real and generated images in one batch, which is faster. If the layer also sets `mixes_samples` to True, a
-penalty that needs the gradient of each image by itself is refused; `MinibatchStd` does not, as its paper uses both.
+penalty that needs a separate gradient for each image is refused; `MinibatchStd` does not set it, because its paper
+combines this layer with a gradient penalty.
 """
 
 from typing import Literal

@@ -12,7 +12,7 @@ from ganexp.report.score_info import UNKNOWN, ScoreInfo
 LAST = "last"
 BEST = "best"  # the evaluation of the best checkpoint, which was chosen by its score
 SHOWN_EVALUATIONS = (LAST, BEST)  # evaluations of a training
-# the parts of the texts of `lacking` that have no number
+# what the texts of `lacking` say after the number of seeds
 NOT_FINITE = "had no finite score"
 NOT_EVALUATED = "had no score from ganexp evaluate"
 PHRASES = {LAST: "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
@@ -58,7 +58,7 @@ class Column:
         return sum(map(bool, counts)), sum(counts)
 
     def lacking(self, configuration: Configuration) -> dict[str, str]:
-        """Return how many seeds lack a score here and under all protocols, as one text for each reason.
+        """Return how many seeds have this score under no protocol at this evaluation, as one text for each reason.
 
         Args:
             configuration: the configuration. If none of its seeds has a value here, the result is empty.

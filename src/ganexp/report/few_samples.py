@@ -37,7 +37,7 @@ def few_samples(columns: Iterable[Column], runs: Sequence[Run]) -> list[str]:
 
 
 def _infos_under_protocols(runs: Iterable[Run]) -> dict[tuple[str, str], list[ScoreInfo]]:
-    """Return the entries of `score_info` of each score under each protocol, of trainings and of `ganexp evaluate`."""
+    """Return the `score_info` of each score under each protocol, from the trainings and from `ganexp evaluate`."""
     infos = defaultdict(list)
     for run in runs:
         sources: list[Run | Evaluated] = [run, *run.evaluated]

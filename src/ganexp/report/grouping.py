@@ -11,7 +11,7 @@ from ganexp.report.values import plain
 # Keys of run.json that should have equal values in all runs of a configuration, and their names in warnings.
 SHARED_METADATA = {"ganexp": "versions of ganexp", "ganexp_commit": "commits of ganexp", "device": "kinds of devices"}
 CPU = "CPU"
-EARLY = "ended early"  # the part of `ended_early` that has no number
+EARLY = "ended early"  # what the text of `ended_early` says after the number of seeds
 
 Key = TypeVar("Key", bound=Hashable)
 

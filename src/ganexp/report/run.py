@@ -129,7 +129,7 @@ class Run:
         """Return the scores of an evaluation under a protocol.
 
         Several files of `ganexp evaluate` may have the same evaluation and protocol, for example if the second command
-        computed other scores. Of a score that is in several of them, the newest file has the value.
+        computed other scores. If several of them have a score, the value in the newest file counts.
 
         Args:
             evaluation: one of EVALUATIONS, or the name of an evaluation in `evaluated`.
@@ -202,7 +202,8 @@ def _overrides(metadata: dict[Any, Any], config: dict[str, Any]) -> list[str]:
     """Return the overrides of a run with its present number of steps, which `ganexp resume` may have changed."""
     steps, overrides = config.get("schedule.steps"), as_list(metadata.get("overrides"))
     if steps is None or "schedule.epochs" in config or "schedule.max_d_steps" in config:
-        return overrides  # the run has another kind of length, which no resumed run changes
+        # ganexp resume has not changed this length: it replaces epochs by steps, and refuses to change max_d_steps
+        return overrides
     length, keys = f"schedule.steps={steps}", ("schedule.steps", "schedule.epochs")
     current = [length if each.lstrip("+").partition("=")[0] in keys else each for each in overrides]
     return [*current, length] if metadata.get("resumed") and length not in current else current

@@ -41,9 +41,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def unfinished(path: Path) -> Iterator[Path]:
-    """Yield the temporary files that are left of processes which were killed while they replaced `path`.
+    """Yield the temporary files of processes that were killed while they replaced `path`.
 
-    The name of `path` may be a pattern, such as `*.ckpt`. A process that replaces `path` now has such a file, too.
+    The name of `path` may be a pattern, such as `*.ckpt`. The file of a process that is still at work is yielded, too.
     """
     found = path.parent.glob(f".{path.stem}-{'[0-9a-f]' * 32}{path.suffix}")
     yield from (file for file in found if file.is_file() and not file.is_symlink())

@@ -8,8 +8,8 @@ started     the start time of the sweep, in UTC
 
 The result of a job is in the run.json of its directory: overrides, status, scores, error, and the objective of
 a search: the best value of the score `best_by`, negated if higher scores are better. A job of a search also has
-search_value.json with its objective when it first ended, which the sampler gets from a resumed search, too. No file is
-written by two processes, so only the sweep itself needs a lock.
+search_value.json with the objective that it had when it first ended; if the search is resumed, the sampler gets this
+value again. No file is written by two processes, so only the sweep itself needs a lock.
 """
 
 import json

@@ -60,7 +60,7 @@ class GAN(ScoredModule):
 
     Attributes:
         gradient_function: function that computes the gradients of an update; `faster_updates` chooses it in a training.
-        steps_per_d_update: number of steps of which at least one updates the discriminator.
+        steps_per_d_update: the discriminator is updated at least once in any sequence of this many steps.
         losses_logged_at: the last step with logged losses; -1 if none. `ScoredModule` describes the other attributes.
     """
 

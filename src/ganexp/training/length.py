@@ -70,7 +70,7 @@ def _given(cfg: DictConfig) -> str:
 
 
 def _steps(batches: int, drawn: Fraction | None) -> int:
-    """Return the number of steps that draw `batches` batches, if each step draws `drawn`; `batches` if that is None."""
+    """Return how many steps draw `batches` batches: each step draws `drawn` of them, or one if `drawn` is None."""
     return batches if drawn is None else math.ceil(batches / drawn)
 
 

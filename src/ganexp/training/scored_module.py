@@ -86,7 +86,7 @@ class ScoredModule(pl.LightningModule):
         """End the run after this step, print the reason, and keep it for run.json and the next checkpoint.
 
         Args:
-            reason: a text that follows the step, such as "because the loss is too high".
+            reason: the rest of the line "stopped at step N …", such as "because the loss is too high".
         """
         self.trainer.should_stop = True
         self.stop_reason = f"stopped at step {self.step:,} {reason}"

@@ -13,7 +13,7 @@ CYCLES = (1, 2, 3, 5)
 
 
 def stopwatch_of(cycle, path):
-    """Return the stopwatch of a training with a discriminator update in every step with a number `cycle` divides."""
+    """Return the stopwatch of a training in which every `cycle`-th step updates the discriminator."""
     cfg = config(*BASE, *MLP, f"schedule.updates.n_gen={cycle}")
     gan = build.build_gan(cfg)
     stream = build.build_stream(cfg, build.build_image_set(cfg), torch.device("cpu"))

@@ -53,7 +53,7 @@ class _Stopwatch(pl.Callback):
             trainer.should_stop = True
 
     def seconds_a_step(self) -> float:
-        """Return the mean time of a step in seconds over whole cycles, without the warm-up or, if short, the last."""
+        """Return the mean seconds of a step over the whole cycles after the warm-up, or else over the last cycle."""
         timed = len(self.times) - 1 - WARM_UP_CYCLES * self.cycle
         steps = max(timed // self.cycle, 1) * self.cycle
         return (self.times[-1] - self.times[-1 - steps]) / steps
