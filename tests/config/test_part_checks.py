@@ -54,7 +54,7 @@ def built(key, part, *overrides):
     ("key", "part", "overrides", "message"),
     [
         ("loss.modifiers.own", ChangeOutput, (), "ChangeOutput needs a method change_fakes or change_outputs"),
-        ("loss.auxiliary.own", Generators, (), "a method with the name of a network, which are generator, discriminat"),
+        ("loss.auxiliary.own", Generators, (), "name of one of the networks generator, discriminator"),
         ("loss.auxiliary.classifier", Classifiers, CLASSIFIER, "the classifier, .* Classifiers needs a method class"),
         ("augment.own", Observes, (), "cannot adapt: Observes needs a method observe$"),
     ],
