@@ -28,16 +28,15 @@ def test_jobs_that_share_a_directory_are_refused(tmp_path, swept, subdirectory, 
         pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     done = ganexp("-m", *swept, f"hydra.sweep.subdir={subdirectory}", *SWEPT, cwd=tmp_path, check=False)
     assert done.returncode == 1
-    assert "gives two jobs the same directory, swept/" in done.stderr
-    assert f": {first} and {second}.\n" in done.stderr
+    assert f" gives the jobs {first} and {second} the same directory, swept/" in done.stderr
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
     ("arguments", "shared"),
     [
-        (["ckpt=a,b", "output=scores"], "output=scores gives two jobs the same directory, scores: ckpt=a and ckpt=b"),
-        (["ckpt=run", "seed=1,2"], "output=null gives two jobs the same directory, run: seed=1 and seed=2"),
+        (["ckpt=a,b", "output=scores"], "output=scores gives the jobs ckpt=a and ckpt=b the same directory, scores."),
+        (["ckpt=run", "seed=1,2"], "output=null gives the jobs seed=1 and seed=2 the same directory, run."),
         (["real=test,train", "output=scores"], "real=test and real=train"),
     ],
 )

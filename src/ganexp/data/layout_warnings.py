@@ -59,7 +59,7 @@ def _same_but_for_case(classes: Sequence[str]) -> list[str]:
 
 
 def _splits_as_classes(classes: Sequence[str]) -> list[str]:
-    """Return a warning if a class has the name of a split, or several, such as train_images, contain one."""
+    """Return a warning if a class is named like a split, or if several, like train_images, contain such a name."""
     alike = [name for name in classes if any(split_of(word) for word in re.split(r"[^A-Za-z]+", name))]
     if len(alike) < 2 and not any(split_of(name) for name in classes):
         return []

@@ -9,7 +9,7 @@ from typing import Any
 
 from ganexp import log_keys
 
-PREFIXES = {  # in the order in which TensorBoard shows the groups; unlisted keys come before the axes
+PREFIXES = {  # in the order in which TensorBoard shows the groups; other groups come before the last one here
     log_keys.SCORE: "1 score/",
     log_keys.EVALUATED: "2 evaluated/",
     "final/": "2 final/",

@@ -194,7 +194,7 @@ def _blocks(width: int, count: int, group_size: int, heights: int) -> list[Block
 
 
 def scaled(layer: Layer, gain: float) -> Layer:
-    """Draw the weights from N(0, gain²/inputs of an output), set the biases to 0, and return the layer."""
+    """Draw the weights from N(0, gain²/n), with n inputs for each output; set the biases to 0; return the layer."""
     nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

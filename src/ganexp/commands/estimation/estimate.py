@@ -231,7 +231,7 @@ def _length(cfg: DictConfig, gan: GAN) -> tuple[int, Fraction | int, list[str]]:
 
 
 def _memory_bytes(cfg: DictConfig, missing_images: int) -> int:
-    """Return the peak memory of this process, in bytes, plus the memory for images that are not read here."""
+    """Return the peak memory of this process in bytes, plus the memory of images that only a real run would load."""
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return used + missing_images * cfg.data.channels * cfg.data.resolution**2
 

@@ -148,12 +148,12 @@ def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None
                 " ".join(set(one) - set(other)) for one, other in ((taken[place], job), (job, taken[place]))
             )
             given, fix = (
-                (f"hydra.sweep.subdir={subdirectory}", "Leave hydra.sweep.subdir out, or name in it every key")
+                (f"hydra.sweep.subdir={subdirectory}", "Leave it out, or use ${KEY} in it for every key")
                 if command == "train"
                 else (f"output={composed.output or 'null'}", "Give output=DIRECTORY, with ${KEY} in it for every key")
             )
             raise UserError(
-                f"{given} gives two jobs the same directory, {short_path(place)}: {first} and {second}.\n"
+                f"{given} gives the jobs {first} and {second} the same directory, {short_path(place)}.\n"
                 f"{fix} that the sweep varies."
             )
         taken[place] = job

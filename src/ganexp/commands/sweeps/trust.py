@@ -66,7 +66,7 @@ def _refuse_forms(override: str, file: Path) -> None:
 
 
 def _parts(override: str, file: Path) -> list[str]:
-    """Return an override, and each parameter of Hydra's sweeper that it sets, written as an override."""
+    """Return an override and, if it sets parameters of Hydra's sweeper, an override for each of these parameters."""
     key, _, value = override.lstrip("+").partition("=")
     if key.startswith(f"{PARAMETERS}."):
         return [override, f"{key.removeprefix(f'{PARAMETERS}.')}={value}"]
