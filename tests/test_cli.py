@@ -207,7 +207,7 @@ def test_completion_leaves_the_rest_to_the_shell(tmp_path, monkeypatch, line):
         (["experiment=g_loss/cifar10_hinge", "as_published=g_loss"], "as_published=g_loss"),
         (["model=dcgan", "model.generator.hiden=1", "model.discriminator.wide=2"], "model.generator has: channels"),
         (["sample", "ckpt=a", "loss=hinge"], "Available settings: accelerator, ckpt, data, "),
-        (["describe", "as_published=textbook", "model=sagan"], "choose one of its cases, experiment=textbook/*"),
+        (["describe", "as_published=textbook", "model=sagan"], "choose one of its cases, experiment=textbook/gan, "),
         (["describe", "loss=hinge", "loss/auxiliary=class_head", "model=mlp"], "use model=dcgan"),
         (["schedul.steps=3"], "Did you mean schedule"),
         (["describe", "estimat=true"], "Did you mean estimate?"),
