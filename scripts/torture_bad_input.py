@@ -1,10 +1,10 @@
 """Try wrong values for every setting, wrong command lines and damaged files.
 
 The values are fixed examples, and numbers just outside the ranges that the settings declare. A command may succeed. If
-it fails, it must end within 30 s with the exit code 1 or 2, and leave no new files. It must print at most ten lines
-that name the wrong key or file, and no traceback. A run that starts with a legitimate value and then fails, for example
-because of an extreme learning rate, keeps its directory. Every input runs in a new directory: most inputs in a fork of
-this process, and some in a new process.
+it fails, it must end within 30 s with the exit code 1 or 2, and leave no new files. Its output must name the wrong key
+or file, have at most ten lines, and contain no traceback. A run that starts with a legitimate value and then fails, for
+example because of an extreme learning rate, keeps its directory. Every input runs in a new directory: most inputs in a
+fork of this process, and some in a new process.
 """
 
 import argparse

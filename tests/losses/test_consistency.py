@@ -1,4 +1,4 @@
-"""Consistency regularisation, compared with its formula, and the changes that it makes to images."""
+"""The penalty of consistency regularisation equals its formula, and shifts and mirrors images as expected."""
 
 import pytest
 import torch

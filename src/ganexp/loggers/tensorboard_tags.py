@@ -1,7 +1,8 @@
 """The tags under which TensorBoard shows logged values and pictures.
 
 TensorBoard sorts tags by their characters and groups them by the part before the first slash; no setting of a run
-changes this order. The numbers in the tags put first what people look at first. Other loggers use the keys as they are.
+changes this order. Some tags therefore begin with a number, so that the most important values and pictures come first.
+Other loggers use the log keys, which have no such numbers.
 """
 
 from collections.abc import Mapping

@@ -70,7 +70,7 @@ class DownBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return a feature map (N, outputs, s, s), or (N, outputs, s/2, s/2) if `down`, for x (N, inputs, s, s)."""
         h = self.squeeze(self.conv2(relu(self.conv1(relu(x))))) + self.shortcut(x)
-        return avg_pool2d(h, 2) if self.down else h  # pooling the sum pools both branches
+        return avg_pool2d(h, 2) if self.down else h  # one pooling of the sum pools both branches
 
 
 class FirstDownBlock(nn.Module):

@@ -67,7 +67,7 @@ def _exclude_shared_keys(overrides: Sequence[str]) -> str:
 
 
 def _needs_seed(overrides: Sequence[str]) -> bool:
-    """Return whether a search lacks a seed for its sampler; without a seed, a resumed sweep has other jobs."""
+    """Return whether a search lacks a seed for its sampler, which it needs to draw the same jobs when it is resumed."""
     has_sampler_with_seed = any(SEARCH_OVERRIDE.fullmatch(override) for override in overrides) and not any(
         SAMPLER_WITHOUT_SEED.fullmatch(override) for override in overrides
     )
