@@ -116,7 +116,7 @@ def test_case_has_its_facts(few_cases):
     assert (sagan.dataset, sagan.epochs, sagan.steps) == ("cifar10", 100, 19_500)
     assert (sagan.generator_parameters, sagan.discriminator_parameters) == (4_391_364, 1_075_810)
     assert (sagan.published, textbook.published) == ("IS 6.53", "")
-    assert sagan.source.startswith("the article on SAGAN")
+    assert sagan.source.startswith("koshian2's article on SAGAN")
     assert (textbook.dataset, textbook.generator_parameters) == ("mnist", 294_160)
 
 
@@ -125,7 +125,7 @@ def test_list_prints_cases_from_the_cache(few_cases, capsys, monkeypatch):
     listed(capsys, "textbook")  # this must not remove the other cases from the cache
     monkeypatch.setattr(cases_module, "_compute_facts", lambda *args: pytest.fail("the facts were computed again"))
     assert listed(capsys, "sagan") == first
-    assert "sagan: the article on SAGAN" in first
+    assert "sagan: koshian2's article on SAGAN" in first
     assert "4,391,364" in first
     found = json.loads(listed(capsys, "--json"))
     assert found[0]["command"] == "ganexp experiment=sagan/cifar10_2"

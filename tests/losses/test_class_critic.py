@@ -54,6 +54,6 @@ def test_class_critic_trains_beside_any_loss():
 def test_class_critic_refuses_batch_norm_unless_without_penalty():
     overrides = ("data=cifar10", "loss=hinge", "loss/auxiliary=class_critic", "model=dcgan", "model.generator.width=4")
     batch_norm = ("model.discriminator.width=4", "model.discriminator.norm=batch")
-    with pytest.raises(UserError, match=r"loss\.auxiliary\.class_critic: needs the gradient of each sample"):
+    with pytest.raises(UserError, match=r"loss\.auxiliary\.class_critic: needs a separate gradient for each sample"):
         build_gan(config(*overrides, *batch_norm))
     build_gan(config(*overrides, *batch_norm, "loss.auxiliary.class_critic.penalty=0"))
