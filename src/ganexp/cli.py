@@ -39,7 +39,7 @@ from ganexp.commands.sweeps.settings import hand_settings_to_jobs
 from ganexp.commands.sweeps.sweep import JobFailed, SweepStopped, closing_sweeps, run_job
 from ganexp.commands.task_places import check_places, given_places, places
 from ganexp.commands.tasks import TASKS, Task, chosen_groups, output_directory
-from ganexp.config import encodings, schema
+from ganexp.config import schema, user_files
 from ganexp.config.composition import CONF, VERSION_BASE, any_target_allowed
 from ganexp.config.interpolations import explain_interpolation, with_sources
 from ganexp.config.texts import check_choices, keep_texts, restore_texts, without_plus
@@ -114,8 +114,8 @@ def _run_hydra(command: Command) -> None:
         UserError: the config cannot be composed.
     """
     schema.register()
-    encodings.refuse_extreme_files(_folders(command))
-    encodings.refuse_hidden_files(_folders(command))
+    user_files.refuse_extreme_files(_folders(command))
+    user_files.refuse_hidden_files(_folders(command))
     command = replace(command, arguments=tuple(without_plus(command.arguments, _folders(command))))
     command = adapt(complete(_expand_resumed_sweep(command), _folders(command)))
     check_choices(command.arguments, _folders(command))
@@ -129,7 +129,7 @@ def _run_hydra(command: Command) -> None:
             raise
         raise UserError(_message(error, command)) from None
     except OSError:  # OmegaConf raises this error for a file without settings, for example
-        if wants_traceback() or not (reason := encodings.explain_content(_folders(command))):
+        if wants_traceback() or not (reason := user_files.explain_content(_folders(command))):
             raise
         raise UserError(reason) from None
 
@@ -185,8 +185,8 @@ def _message(error: Exception, command: Command) -> str:
     if isinstance(error, ValueError) and not isinstance(error, UnicodeError) and not is_group_value_error(error):
         raise error
     folders = _folders(command)
-    explained = encodings.explain_encoding(folders) or encodings.explain_content(folders)
-    if reason := explained or encodings.explain_package(error, folders):
+    explained = user_files.explain_encoding(folders) or user_files.explain_content(folders)
+    if reason := explained or user_files.explain_package(error, folders):
         return reason
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         return f"{error.problem_mark.name}, line {error.problem_mark.line + 1}: {error.problem}"

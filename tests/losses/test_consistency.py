@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ganexp.augment.diff_augment import DiffAugment
 from ganexp.augment.instance_noise import InstanceNoise
 from ganexp.losses import Hinge
 from ganexp.losses.consistency import Consistency, shift_and_mirror
@@ -83,7 +84,8 @@ def test_penalty_is_the_mean_square_of_the_changes_in_output(weight, fake_weight
 
 
 @pytest.mark.parametrize("joint_batch", [False, True])
-def test_augmentation_is_not_a_change_that_is_penalised(joint_batch, monkeypatch):
+@pytest.mark.parametrize("augmentation", [InstanceNoise(std=1.0), DiffAugment(["color", "cutout"])])
+def test_augmentation_is_not_a_change_that_is_penalised(augmentation, joint_batch, monkeypatch):
     """Without shifts, D sees the same augmented image twice, so the penalty is 0."""
     torch.manual_seed(0)
     factors, calls = torch.randn(1, 8, 8), []
@@ -92,9 +94,8 @@ def test_augmentation_is_not_a_change_that_is_penalised(joint_batch, monkeypatch
         calls.append(images)
         return (images * factors).sum((1, 2, 3))
 
-    noise = InstanceNoise(std=1.0)
     penalty = Consistency(10.0, 10.0, flip=False)
-    objective = Objective(Hinge(), {"bcr": penalty}, augmentations=[noise], joint_batch=joint_batch)
+    objective = Objective(Hinge(), {"bcr": penalty}, augmentations=[augmentation], joint_batch=joint_batch)
     batch = Batch(torch.randn(6, 1, 8, 8), None, torch.randn(6, 1, 8, 8))
     with monkeypatch.context() as patch:
         patch.setattr("ganexp.losses.consistency.shift_and_mirror", lambda images, flip: images)

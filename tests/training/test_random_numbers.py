@@ -52,20 +52,20 @@ class Level(Score):
 """
 WORDS = (
     *(word for word in TINY if not word.startswith(("schedule.evaluate_every", "metrics="))),
-    *(
-        "data=digits",
-        "model=mlp",
-        "metrics.samples=50",
-        "metrics.extractor.updates=5",
-        "callbacks=discriminator_logits",
-    ),
-    *("model.generator._target_=chance.Noisy", "model.discriminator._target_=chance.NoisyDiscriminator"),
-    *(
-        "metrics.batch_size=25",
-        "+augment.own={_target_: chance.Brightness}",
-        "+callbacks.own={_target_: chance.Drawing}",
-    ),
-    *("+metrics.scores.own={_target_: chance.Level}", "metrics.cache=cache", "hydra.run.dir=run", "trainer=cpu"),
+    "data=digits",
+    "model=mlp",
+    "metrics.samples=50",
+    "metrics.extractor.updates=5",
+    "metrics.batch_size=25",
+    "metrics.cache=cache",
+    "callbacks=discriminator_logits",
+    "model.generator._target_=chance.Noisy",
+    "model.discriminator._target_=chance.NoisyDiscriminator",
+    "+augment.own={_target_: chance.Brightness}",
+    "+callbacks.own={_target_: chance.Drawing}",
+    "+metrics.scores.own={_target_: chance.Level}",
+    "hydra.run.dir=run",
+    "trainer=cpu",
 )
 
 
