@@ -27,7 +27,8 @@ SMALL = (
     "metrics.samples=40",
     "metrics/score=[fid]",
     "callbacks=none",
-    "name=run",
+    "metrics.cache=cache",
+    "hydra.run.dir=run",
 )
 
 EARLY_STOPPING = "EarlyStopping{'monitor': 'fid_classifier', 'mode': 'min'}"
@@ -60,13 +61,33 @@ def two_classes(directory: Path) -> None:
     fill(directory / "light", 20, 190)
 
 
-def trained(tmp_path: Path, *overrides: str) -> Path:
+def trained(directory: Path, *overrides: str) -> Path:
     """Train a small run on two classes of images; return the run's directory."""
-    two_classes(tmp_path / "images")
-    ganexp(*SMALL, "data.path=images", *overrides, cwd=tmp_path)
+    two_classes(directory / "images")
+    ganexp(*SMALL, "data.path=images", *overrides, cwd=directory)
     _forget_images()
-    (run,) = (tmp_path / "outputs" / "run").iterdir()
-    return run
+    return directory / "run"
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory):
+    """Return a directory with a trained run and its images, and an unchanged copy of the directory."""
+    place, kept = tmp_path_factory.mktemp("place"), tmp_path_factory.mktemp("kept")
+    trained(place)
+    shutil.copytree(place, kept, dirs_exist_ok=True)
+    return place, kept
+
+
+@pytest.fixture
+def project(trained_once):
+    """Return the directory of a trained run and its images, in the state after the training.
+
+    The directory is always the same, because the run has recorded the absolute path of its images.
+    """
+    place, kept = trained_once
+    shutil.rmtree(place)
+    shutil.copytree(kept, place)
+    return place
 
 
 def add_images(images: Path) -> str:
@@ -98,28 +119,29 @@ def add_a_test_split(images: Path) -> str:
 
 
 @pytest.mark.parametrize("change", [add_images, relabel_an_image, replace_an_image, add_a_test_split])
-def test_resume_refuses_changed_images(tmp_path, change):
-    run = trained(tmp_path)
+def test_resume_refuses_changed_images(project, change):
+    run = project / "run"
     before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
-    message = change(tmp_path / "images")
-    done = ganexp("resume", str(run), "schedule.steps=4", cwd=tmp_path, check=False)
+    message = change(project / "images")
+    done = ganexp("resume", str(run), "schedule.steps=4", cwd=project, check=False)
     assert done.returncode == 1
     assert message in done.stderr
     assert "data.changed=accept" in done.stderr
     assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
 
 
-@pytest.mark.parametrize("lost", [("dark", "light"), ("light",)])
-@pytest.mark.parametrize("conditional", ["true", "false"])
-def test_images_without_the_classes_of_the_run_are_refused(tmp_path, lost, conditional):
-    run = trained(tmp_path, f"model.conditional={conditional}")
+@pytest.mark.parametrize(
+    ("conditional", "lost"), [(False, ("dark", "light")), (False, ("light",)), (True, ("dark", "light"))]
+)
+def test_images_without_the_classes_of_the_run_are_refused(project, tmp_path, conditional, lost):
+    run = trained(tmp_path, "model.conditional=true") if conditional else project / "run"
     before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
-    images = tmp_path / "images"
+    images = run.parent / "images"
     for name in lost:
         for file in (images / name).iterdir():
             shutil.move(file, (images if len(lost) > 1 else images / "dark") / f"{name}-{file.name}")
     given = ("resume", str(run), "schedule.steps=4", "data.changed=accept")
-    done = ganexp(*given, cwd=tmp_path, check=False)
+    done = ganexp(*given, cwd=run.parent, check=False)
     assert done.returncode == 1
     assert "train split: the images have no classes, but the training has the classes dark, light" in done.stderr
     assert "folder" in done.stderr
@@ -135,12 +157,11 @@ def test_dry_run_checks_the_weights_of_the_extractor(tmp_path):
     assert "6726825d.pth is not on this machine. A run downloads it" in ganexp(*given, cwd=tmp_path).stdout
 
 
-@pytest.mark.parametrize("change", [add_images, replace_an_image])
-def test_accepted_change_starts_the_scores_anew(tmp_path, change):
-    run = trained(tmp_path)
+def test_accepted_change_starts_the_scores_anew(project):
+    run = project / "run"
     protocol = json.loads((run / "run.json").read_text())["protocol"]
-    change(tmp_path / "images")
-    ganexp("resume", str(run), "schedule.steps=4", "data.changed=accept", cwd=tmp_path)
+    replace_an_image(project / "images")
+    ganexp("resume", str(run), "schedule.steps=4", "data.changed=accept", cwd=project)
     metadata = json.loads((run / "run.json").read_text())
     assert metadata["protocol"]["id"] != protocol["id"]
     (recorded,) = metadata["data_changes"]
@@ -157,27 +178,27 @@ def test_accepted_change_starts_the_scores_anew(tmp_path, change):
     assert "untrained" not in metadata["scores"]
     assert yaml.safe_load((run / "config.yaml").read_text())["data"]["changed"] == "refuse"
     _forget_images()
-    ganexp("resume", str(run), "schedule.steps=5", cwd=tmp_path)  # not refused: the run has recorded the changed images
+    ganexp("resume", str(run), "schedule.steps=5", cwd=project)  # not refused: the run has recorded the changed images
 
 
 @pytest.mark.parametrize("changed", [True, False])
-def test_stopped_longer_run_has_no_final_scores(tmp_path, monkeypatch, changed):
-    run = trained(tmp_path)
+def test_stopped_longer_run_has_no_final_scores(project, monkeypatch, changed):
+    run = project / "run"
     finished = json.loads((run / "run.json").read_text())
-    ganexp("resume", str(run), cwd=tmp_path)  # nothing to do: the scores stay
+    ganexp("resume", str(run), cwd=project)  # nothing to do: the scores stay
     assert json.loads((run / "run.json").read_text()) == finished
     if changed:
-        replace_an_image(tmp_path / "images")
+        replace_an_image(project / "images")
     with monkeypatch.context() as patch:
         patch.setattr("ganexp.commands.train.record_result", _stop)
         given = ("resume", str(run), "schedule.steps=4", *(["data.changed=accept"] if changed else []))
-        assert ganexp(*given, cwd=tmp_path, check=False).returncode == 130
+        assert ganexp(*given, cwd=project, check=False).returncode == 130
     stopped = json.loads((run / "run.json").read_text())
     assert stopped["status"] == "interrupted"
     assert not any(stopped[key] for key in ("scores", "objective", "best_by", "last_step"))
     if changed:
         assert stopped["data_changes"][0]["scores"] == finished["scores"]
-    ganexp("resume", str(run), cwd=tmp_path)
+    ganexp("resume", str(run), cwd=project)
     ended = json.loads((run / "run.json").read_text())
     assert ended["scores"]["last"]["step"] == ended["last_step"] == 4
     assert ended["objective"] == ended["scores"]["best"][ended["best_by"]]
@@ -187,18 +208,13 @@ def _stop(*_):
     raise KeyboardInterrupt
 
 
-def test_evaluation_names_changed_images_in_its_protocol(tmp_path):
-    run = trained(tmp_path)
-    unchanged = ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
-    assert "the images have changed" not in unchanged.stdout
-    assert "data_changes" not in json.loads((run / "scores.json").read_text())["protocol"]
-    for change in (replace_an_image, add_images):
-        _forget_images()
-        change(tmp_path / "images")
-        done = ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
-        (line,) = json.loads((run / "scores.json").read_text())["protocol"]["data_changes"]
-        assert line.startswith("train split: 40 ")
-        assert f"the images have changed since this run was trained: {line}" in done.stdout
+def test_evaluation_names_changed_images_in_its_protocol(project):
+    run = project / "run"
+    add_images(project / "images")
+    done = ganexp("evaluate", f"ckpt={run}", cwd=project)
+    (line,) = json.loads((run / "scores.json").read_text())["protocol"]["data_changes"]
+    assert line.startswith("train split: 40 images, now 48")
+    assert f"the images have changed since this run was trained: {line}" in done.stdout
 
 
 def test_run_on_a_part_is_evaluated_with_fewer_images(tmp_path):
@@ -213,18 +229,18 @@ def test_run_on_a_part_is_evaluated_with_fewer_images(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["evaluate", "resume"])
-def test_moved_dataset_is_found_where_the_command_says(tmp_path, command):
-    run = trained(tmp_path)
-    shutil.move(tmp_path / "images", tmp_path / "moved")
+def test_moved_dataset_is_found_where_the_command_says(project, command):
+    run = project / "run"
+    shutil.move(project / "images", project / "moved")
     target = [str(run), "schedule.steps=3"] if command == "resume" else [f"ckpt={run}"]
-    lost = ganexp(command, *target, cwd=tmp_path, check=False)
+    lost = ganexp(command, *target, cwd=project, check=False)
     assert lost.returncode == 1
     assert "data.path=images: no such directory" in lost.stderr
-    found = ganexp(command, *target, "data.path=moved", cwd=tmp_path)
+    found = ganexp(command, *target, "data.path=moved", cwd=project)
     assert "Traceback" not in found.stderr
     if command == "resume":
         stored = yaml.safe_load((run / "config.yaml").read_text())["data"]
-        assert stored["path"] == stored["source"]["path"] == str(tmp_path / "moved")
+        assert stored["path"] == stored["source"]["path"] == str(project / "moved")
 
 
 def test_dataset_below_the_root_moves_with_it(tmp_path):
@@ -237,7 +253,7 @@ def test_dataset_below_the_root_moves_with_it(tmp_path):
     two_classes(tmp_path / "old" / "pets")
     own_dataset = ["--config-dir", "conf", "data=pets", "data.root=old"]
     ganexp(*SMALL[1:], *own_dataset, cwd=tmp_path)
-    (run,) = (tmp_path / "outputs" / "run").iterdir()
+    run = tmp_path / "run"
     shutil.move(tmp_path / "old", tmp_path / "new")
     shutil.rmtree(tmp_path / "new" / "pets" / "light")  # fewer images: the message must name their number
     fill(tmp_path / "new" / "pets" / "light", 10, 190)
@@ -249,20 +265,21 @@ def test_dataset_below_the_root_moves_with_it(tmp_path):
     assert "40 images, now 30" in refused.stderr
 
 
-def test_root_that_holds_no_image_of_the_run_is_refused(tmp_path):
-    run = trained(tmp_path)
-    done = ganexp("evaluate", f"ckpt={run}", "data.root=elsewhere", cwd=tmp_path, check=False)
+def test_root_that_holds_no_image_of_the_run_is_refused(project):
+    run = project / "run"
+    done = ganexp("evaluate", f"ckpt={run}", "data.root=elsewhere", cwd=project, check=False)
     assert done.returncode == 1
     assert "at images: give data.path=" in done.stderr
 
 
-def test_relative_paths_are_found_from_other_directories(tmp_path):
-    run = trained(tmp_path, "metrics.cache=cache")
-    (tmp_path / "elsewhere").mkdir()
-    ganexp("evaluate", f"ckpt={run}", "output=../scored", cwd=tmp_path / "elsewhere")
-    assert (tmp_path / "scored" / "scores.json").exists()
-    ganexp("resume", f"../{run.relative_to(tmp_path)}", "schedule.steps=3", cwd=tmp_path / "elsewhere")
-    assert [path.name for path in (tmp_path / "elsewhere").iterdir()] == []
+def test_relative_paths_are_found_from_other_directories(project):
+    run = project / "run"
+    (project / "elsewhere").mkdir()
+    found = ganexp("evaluate", f"ckpt={run}", "output=../scored", cwd=project / "elsewhere")
+    assert "the images have changed" not in found.stdout
+    assert "data_changes" not in json.loads((project / "scored" / "scores.json").read_text())["protocol"]
+    ganexp("resume", f"../{run.relative_to(project)}", "schedule.steps=3", cwd=project / "elsewhere")
+    assert [path.name for path in (project / "elsewhere").iterdir()] == []
 
 
 @pytest.mark.parametrize("overrides", [(), ("model.conditional=true", "metrics.labels=uniform")])
@@ -299,41 +316,41 @@ def test_dry_run_refuses_what_a_training_refuses(tmp_path, monkeypatch):
     assert "torch finds no GPU here" in no_gpu.stderr
 
 
-@pytest.mark.parametrize("change", [add_images, replace_an_image])
-def test_accepted_change_survives_a_kill_right_after_it(tmp_path, monkeypatch, change):
-    run = trained(tmp_path)
-    change(tmp_path / "images")
+def test_accepted_change_survives_a_kill_right_after_it(project, monkeypatch):
+    run = project / "run"
+    add_images(project / "images")
     arguments = ("resume", str(run), "schedule.steps=4")
     with monkeypatch.context() as patched:
         patched.setattr("ganexp.commands.resume.fit_run", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert ganexp(*arguments, "data.changed=accept", cwd=tmp_path, check=False).returncode == 130
+        assert ganexp(*arguments, "data.changed=accept", cwd=project, check=False).returncode == 130
     _forget_images()
-    ganexp(*arguments, cwd=tmp_path)
+    ganexp(*arguments, cwd=project)
     metadata = json.loads((run / "run.json").read_text())
     assert metadata["status"] == "finished"
     assert len(metadata["data_changes"]) == 1
 
 
-def test_accepted_change_continues_from_the_newest_whole_checkpoint(tmp_path):
-    run = trained(tmp_path)
+def test_accepted_change_continues_from_the_newest_whole_checkpoint(project):
+    run = project / "run"
     last, best = run / "checkpoints" / "last.ckpt", run / "checkpoints" / "best.ckpt"
     expected = torch.load(best, weights_only=True)["ganexp"]["step"]
     last.write_bytes(last.read_bytes()[:100])
-    add_images(tmp_path / "images")
-    done = ganexp("resume", str(run), "schedule.steps=4", "data.changed=accept", cwd=tmp_path)
+    add_images(project / "images")
+    done = ganexp("resume", str(run), "schedule.steps=4", "data.changed=accept", cwd=project)
     assert f"last.ckpt is damaged: using best.ckpt\nresuming from step {expected}" in done.stdout
     assert json.loads((run / "run.json").read_text())["status"] == "finished"
     assert (run / f"until-step-{expected}" / "best.ckpt").exists()
 
 
 @pytest.mark.parametrize("command", ["evaluate", "resume"])
-def test_run_without_a_record_of_its_images_has_no_changes(tmp_path, command):
-    run = trained(tmp_path)
+def test_run_without_a_record_of_its_images_has_no_changes(project, command):
+    run = project / "run"
     metadata = json.loads((run / "run.json").read_text())
     del metadata["data"]
     (run / "run.json").write_text(json.dumps(metadata))
+    replace_an_image(project / "images")
     target = [str(run), "schedule.steps=3"] if command == "resume" else [f"ckpt={run}"]
-    assert "not the images" not in ganexp(command, *target, cwd=tmp_path).stdout
+    assert "the images have changed" not in ganexp(command, *target, cwd=project).stdout
 
 
 def test_accepted_change_makes_callbacks_forget_scores(tmp_path, monkeypatch):
