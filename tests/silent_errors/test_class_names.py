@@ -16,6 +16,17 @@ from ganexp.errors import UserError
 
 LEVELS = {"a": 20, "b": 120, "c": 220}
 RANDOM = np.random.default_rng(0)
+TRAINING = (
+    "schedule.steps=1",
+    "schedule.evaluate_every=1",
+    "schedule.batch_size=4",
+    "model=mlp",
+    "loss=hinge",
+    "callbacks=none",
+    "logger=none",
+    "metrics.samples=40",
+    "metrics/score=[fid]",
+)
 METRICS = ("data.resolution=8", "trainer=cpu", "metrics=classifier", "metrics.extractor.updates=60", "metrics.splits=2")
 
 
@@ -96,8 +107,7 @@ def test_single_folder_that_is_no_class_has_no_labels(tmp_path):
 
 def test_classifier_is_tested_on_the_right_classes(tmp_path):
     write_files(tmp_path, noisy("train", same("abc"), 20) | noisy("test", same("bc"), 10))
-    settings = ("schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=8", "metrics.samples=40")
-    done = ganexp("data=folder", "data.path=.", "metrics/score=[fid]", *METRICS, *settings, cwd=tmp_path)
+    done = ganexp("data=folder", "data.path=.", *METRICS, *TRAINING, cwd=tmp_path)
     assert "classifier test accuracy: 100.00%" in done.stdout
     assert "test split: 20 images in 3 classes: a 0, b 10, c 10" in done.stdout
 
@@ -149,9 +159,8 @@ def test_class_directories_with_other_names_are_refused(tmp_path, dataset):
 def test_directories_that_sample_has_drawn_are_its_classes(tmp_path):
     names = {"b:c": "a", "last.": "b"}  # on some systems, directories cannot have these names
     dataset = write_files(tmp_path, noisy("pets", names, 20)) / "pets"
-    small = ("schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4", "callbacks=none")
     settings = ("data=folder", f"data.path={dataset}", *METRICS)
-    ganexp(*settings, *small, "model=mlp", "model.conditional=true", "hydra.run.dir=run", cwd=tmp_path)
+    ganexp(*settings, *TRAINING, "model.conditional=true", "hydra.run.dir=run", cwd=tmp_path)
     ganexp("sample", "ckpt=run", "n=12", "output=drawn", cwd=tmp_path)
     assert {path.name for path in (tmp_path / "drawn" / "images").iterdir()} == {"b%3Ac", "last%2E"}
     done = ganexp("evaluate", "images=drawn/images", *settings, "metrics/score=[fid,accuracy]", cwd=tmp_path)
