@@ -7,10 +7,21 @@ import tempfile
 
 import pytest
 import torch
-from helpers.cli import SMALL, ganexp
+from helpers.cli import ganexp
 
 from ganexp import checkpoint
 from ganexp.checkpoint import AtomicCheckpointIO, read_checkpoint
+
+SMALL = (
+    "schedule.steps=1",
+    "schedule.evaluate_every=1",
+    "schedule.batch_size=8",
+    "metrics.samples=40",
+    "metrics.extractor.updates=5",
+    "metrics/score=[fid]",
+    "logger=[tensorboard,csv]",
+    "name=run",
+)
 
 writes: list[tuple[str, str, str]] = []
 _watched: list[str] = []  # the watched directory, if there is one
@@ -44,11 +55,10 @@ def watching(directory):
 
 
 def test_every_file_of_a_run_is_replaced_beside_itself(tmp_path):
-    overrides = (*SMALL, "name=run", "logger=[tensorboard,csv]", "metrics/score=[fid]")
     with watching(tmp_path / "outputs") as found:
-        ganexp(*overrides, cwd=tmp_path)
+        ganexp(*SMALL, cwd=tmp_path)
         (run,) = (tmp_path / "outputs" / "run").iterdir()
-        ganexp("resume", str(run), "schedule.steps=9", cwd=tmp_path)
+        ganexp("resume", str(run), "schedule.steps=2", cwd=tmp_path)
         ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
         ganexp("evaluate", f"ckpt={run}", cwd=tmp_path)
     opened = [os.path.basename(path) for kind, path, _source in found if kind != "os.rename"]
