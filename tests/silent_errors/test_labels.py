@@ -10,10 +10,9 @@ from PIL import Image
 
 from ganexp import build
 
+IMAGES = ("data=folder", "data.resolution=8", "trainer=cpu")
 RUN = (
-    "data=folder",
-    "data.resolution=8",
-    "trainer=cpu",
+    *IMAGES,
     "schedule.steps=1",
     "schedule.evaluate_every=1",
     "schedule.batch_size=4",
@@ -22,7 +21,7 @@ RUN = (
     "callbacks=none",
     "logger=none",
 )
-SCORED = ("metrics=classifier", "metrics.extractor.updates=60", "metrics.samples=40", "metrics/score=[fid,accuracy]")
+SCORED = (*IMAGES, "metrics=classifier", "metrics.extractor.updates=60", "metrics/score=[accuracy]")
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +40,10 @@ def fill(directory: Path, count: int, brightness: int) -> None:
 
 
 def recorded_accuracy(cwd: Path, name: str) -> float:
-    """Train for a step, and return the recorded test accuracy of the classifier."""
+    """Score the training images, and return the recorded test accuracy of the classifier."""
     build._read_source.cache_clear()
-    ganexp(*RUN, *SCORED, f"data.path={name}", f"metrics.cache={cwd / 'cache'}", "hydra.run.dir=runs/1", cwd=cwd)
-    newest = max((cwd / "runs").iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    return json.loads((newest / "run.json").read_text())["protocol"]["classifier_test_accuracy"]
+    ganexp("evaluate", "real=train", *SCORED, f"data.path={name}", "metrics.cache=cache", "output=scores", cwd=cwd)
+    return json.loads((cwd / "scores" / "scores.json").read_text())["protocol"]["classifier_test_accuracy"]
 
 
 @pytest.mark.slow
@@ -93,17 +91,19 @@ def test_one_class_is_drawn_by_name(numbered):
 
 
 @pytest.mark.parametrize(
-    ("names", "label", "directory"),
-    [(("owl", "cat", "dog"), "owl", "owl"), (("owl", "cat", "dog"), "0", "cat"), (("2", "10", "1"), "10", "10")],
+    ("names", "directories"), [(("owl", "cat", "dog"), {"owl": "owl", "0": "cat"}), (("2", "10", "1"), {"10": "10"})]
 )
-def test_images_of_a_class_lie_in_its_directory(tmp_path, names, label, directory):
+def test_images_of_a_class_lie_in_its_directory(tmp_path, names, directories):
     for place, name in enumerate(names):
         fill(tmp_path / "set" / name, 4, 60 * place)
     ganexp(*RUN, "metrics=none", "model.conditional=true", "data.path=set", "hydra.run.dir=run", cwd=tmp_path)
-    ganexp("sample", "ckpt=run", "n=2", f"label={label}", cwd=tmp_path)
+    earlier = set()
+    for label, directory in directories.items():
+        ganexp("sample", "ckpt=run", "n=2", f"label={label}", cwd=tmp_path)
+        (drawn,) = set((tmp_path / "run" / "samples").glob("drawn-*")) - earlier
+        assert [path.name for path in (drawn / "images").iterdir()] == [directory]
+        earlier.add(drawn)
     ganexp("sample", "ckpt=run", "n=3", "output=all", cwd=tmp_path)
-    (drawn,) = (tmp_path / "run" / "samples").glob("drawn-*")
-    assert [path.name for path in (drawn / "images").iterdir()] == [directory]
     assert sorted(path.name for path in (tmp_path / "all" / "images").iterdir()) == sorted(names)
     unknown = ganexp("sample", "ckpt=run", "label=7", "output=none", cwd=tmp_path, check=False)
     assert "label=7: no such class. Classes: " in unknown.stderr
