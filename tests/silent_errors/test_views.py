@@ -8,6 +8,7 @@ import sys
 import pytest
 from helpers.cli import ganexp
 from helpers.config import TINY
+from helpers.runs import make_run, template
 from helpers.sweeps import FAST
 from rich.table import Table
 
@@ -15,7 +16,7 @@ from ganexp.commands.sweeps.table import print_jobs
 from ganexp.console import CLOSED_OUTPUT, TableConsole
 from ganexp.runs.run_directory import RunDirectory
 
-LONG = ("schedule.steps=60", "schedule.evaluate_every=20")
+LONG = ("schedule.steps=20", "schedule.evaluate_every=10")
 SCORED = ("trainer=cpu", "metrics/score=[is,fid,kid,neighbours]", "metrics.references=[train,test]", *FAST)
 
 
@@ -63,7 +64,7 @@ def test_narrow_terminal_shows_every_cell_whole(width):
 )
 def test_closed_pipe_ends_a_command_quietly(tmp_path, arguments, unbuffered):
     if arguments[0] == "report":
-        ganexp(*TINY, "hydra.run.dir=run", cwd=tmp_path)
+        make_run(tmp_path / "run", template())
     done = into_closed_pipe(arguments, tmp_path, unbuffered)
     assert "Traceback" not in done.stderr
     assert "ignored" not in done.stderr
