@@ -1,20 +1,98 @@
-"""Configs are the same with and without the tests' cache of config files."""
+"""Configs are the same with and without what makes Hydra and OmegaConf faster in tests."""
 
+from pathlib import Path
+
+import pytest
 from helpers import config_cache
 from helpers.config import composed
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from ganexp.config import schema
 
 CHOICES = (
     (),
+    ("seed=7",),
     ("experiment=sagan/cifar10_2", "as_published=sagan"),
     ("model=dcgan", "data=mnist", "callbacks=[default,guard]", "loss/penalty=r1", "+trainer.profiler=simple"),
+    ("model=dcgan", "data=mnist", "callbacks=[default,guard]", "seed=7", "name='a b'", "~logger.tensorboard"),
 )
+VALUES = (
+    {"a": [1, {"b": 2.5, "c": None}, [], "???"], "d": {}, "e": True, "f": b"x"},
+    {"interpolated": "${a}", "a": ["${b}", 1], "b": {"c": "x${a}"}},
+    {2: "a", True: {2.5: "b"}},
+    {"pair": (1, (2, 3)), "path": Path("a"), "whole": schema.Train},
+    [1, [2, {"a": "b"}]],
+)
+WRONG_VALUES = ({"a": {"b": ["${"]}}, {"a": {"b": object()}}, {"a": [{(1, 2): 3}]})
 
 
-def test_remembered_config_files_compose_the_same_config():
-    for overrides in CHOICES:
+@pytest.fixture
+def with_and_without(monkeypatch):
+    """Return a function that returns the result of another function without the faster functions, and with them."""
+
+    def both(function, *arguments):
         config_cache.uninstall()
-        expected = OmegaConf.to_yaml(composed(overrides))
-        config_cache.install()
-        for _ in range(2):  # the first composition fills the cache
-            assert OmegaConf.to_yaml(composed(overrides)) == expected
+        try:
+            expected = function(*arguments)
+        finally:
+            config_cache.install()
+        return expected, function(*arguments)
+
+    return both
+
+
+def attributes(node, parent=None):
+    """Return the class and all attributes of a node and of the nodes below it, after checking their parents."""
+    found = {name: value for name, value in vars(node).items() if name not in ("_parent", "_flags_cache")}
+    # In the cache are only times, such as the time of the composition.
+    found["_metadata"] = {name: value for name, value in vars(node._metadata).items() if name != "resolver_cache"}
+    content = found.get("_content")
+    items = enumerate(content) if isinstance(content, list) else content.items() if isinstance(content, dict) else ()
+    if items:
+        del found["_content"]
+    assert node._get_parent() is parent
+    return type(node), found, [(type(key), key, attributes(value, node)) for key, value in items]
+
+
+def composed_forms(overrides):
+    """Return the attributes of a composed config, its copy, and its resolved form."""
+    cfg = composed(overrides)
+    return [attributes(each) for each in (cfg, cfg.copy(), schema.resolve(cfg))]
+
+
+def test_composed_configs_are_the_same(with_and_without):
+    def composed_in_turns():
+        return [composed_forms(overrides) for overrides in 2 * CHOICES]  # the first turn fills the cache
+
+    expected, ours = with_and_without(composed_in_turns)
+    assert ours == expected
+
+
+@pytest.mark.parametrize("value", VALUES, ids=str)
+def test_created_nodes_are_the_same(with_and_without, value):
+    expected, ours = with_and_without(lambda: attributes(OmegaConf.create(value, flags={"allow_objects": True})))
+    assert ours == expected
+
+
+@pytest.mark.parametrize("value", WRONG_VALUES, ids=str)
+def test_errors_are_the_same(with_and_without, value):
+    def message():
+        with pytest.raises(OmegaConfBaseException) as error:
+            OmegaConf.create(value)
+        return str(error.value)
+
+    expected, ours = with_and_without(message)
+    assert ours == expected
+
+
+def test_copies_share_nothing(with_and_without):
+    def changed():
+        first = OmegaConf.create({"a": {"b": [1, 2]}, "c": 3})
+        second = first.copy()
+        OmegaConf.set_readonly(second.a, True)
+        second.c, first.a.b[0] = 4, 5
+        return [attributes(each) for each in (first, second)]
+
+    expected, ours = with_and_without(changed)
+    assert ours == expected

@@ -1,8 +1,8 @@
 """Let Hydra compose the configs of ganexp faster, with the same result: the tests compose thousands of configs.
 
-Within a test process, every config file of ganexp is read only once, the same choice of files is merged only
-once, and every interpolation is parsed only once. Separate processes, and a user's own config directories, are not
-affected.
+Within a test process, every config file of ganexp is read only once, the files for the same choice of options are
+found and merged only once, and every interpolation and every override is parsed only once. `omegaconf_speed` does the
+rest. Separate processes, and a user's own config directories, are not affected.
 """
 
 import copy
@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hydra._internal import defaults_list
+from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import CachingConfigRepository, ConfigRepository
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.default_element import InputDefault, ResultDefault
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, grammar_parser
 
 from ganexp.config.composition import CONF
+from helpers import omegaconf_speed
 
 PATCHES = pytest.MonkeyPatch()
 STEP = 6  # the merges of the first STEP, 2 STEP, 3 STEP, … files are remembered
@@ -47,6 +49,10 @@ def install() -> None:
     PATCHES.setattr(ConfigLoaderImpl, "_load_single_config", _unless_merged(load))
     compose = _from_a_head(ConfigLoaderImpl._compose_config_from_defaults_list)
     PATCHES.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose)
+    parse_override = _remembered(OverridesParser.parse_rule, _override_without_function)
+    PATCHES.setattr(OverridesParser, "parse_rule", parse_override)
+    create = _of_chosen_options(config_loader_impl.create_defaults_list)
+    PATCHES.setattr(config_loader_impl, "create_defaults_list", create)
     create_map = _only_if_needed(defaults_list._create_interpolation_map)
     PATCHES.setattr(defaults_list, "_create_interpolation_map", create_map)
     PATCHES.setattr(CachingConfigRepository, "__init__", _keep_sources)
@@ -55,6 +61,7 @@ def install() -> None:
     for module in list(sys.modules.values()):
         if module.__name__.startswith("omegaconf") and getattr(module, "parse", None) is parse:
             PATCHES.setattr(module, "parse", remembered)
+    omegaconf_speed.install(PATCHES)
 
 
 def uninstall() -> None:
@@ -102,6 +109,30 @@ def _unless_merged(load: Callable[..., Any]) -> Callable[..., Any]:
         return default if isinstance(default, _Merged) else load(loader, default, repo)
 
     return call
+
+
+def _of_chosen_options(create: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that lists the files of a config, and remembers the list for the same choice of options."""
+
+    def choices(repo: Any, config_name: str, overrides_list: Any, **modes: bool) -> tuple[Any, ...] | None:
+        if not all(_is_of_the_package(source) for source in repo.get_sources()):
+            return None
+        chosen = defaults_list.Overrides(repo, overrides_list)
+        groups = (chosen.override_choices, chosen.override_metadata, chosen.append_group_defaults, chosen.deletions)
+        return config_name, repr(groups), *modes.values()
+
+    @functools.wraps(create)
+    def call(repo: Any, config_name: str, overrides_list: Any, **modes: bool) -> Any:
+        result = remembered(repo, config_name, overrides_list, **modes)
+        result.config_overrides = defaults_list.Overrides(repo, overrides_list).config_overrides
+        return result
+
+    remembered = _remembered(create, choices)
+    return call
+
+
+def _override_without_function(_parser: Any, text: str, rule: str) -> tuple[str, str] | None:
+    return None if "(" in text else (text, rule)
 
 
 def _shared(load: Callable[..., Any]) -> Callable[..., Any]:
