@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers.scores import EVERY_SCORE, Stub, make_scores, pictures, score_features
+from helpers.scores import SCORE_NODES, Stub, factory_of, make_scores, pictures, score_features
 from scipy import ndimage
 from scipy.stats import wasserstein_distance
 
@@ -99,7 +99,7 @@ def test_other_settings_than_the_options_are_in_the_protocol():
     def protocol(factory):
         return make_scores({"swd": factory}, torch.rand(9, 2), 9, Stub(2)).protocol()
 
-    default, other = protocol(EVERY_SCORE["swd"]), protocol(small)
+    default, other = protocol(factory_of(SCORE_NODES["swd"], "swd")), protocol(small)
     assert "scores" not in default
     assert other["scores"] == {"swd": {"images": 50, "neighbourhoods": 8, "directions": 16}}
     assert other["id"] != default["id"]
