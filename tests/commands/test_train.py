@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 from filelock import FileLock
+from helpers.caches import caches_of_tests
 from helpers.cli import ganexp, ganexp_process
 from helpers.config import TINY
 from helpers.states import last_checkpoint, logged_points, same_state, wait_for_step
@@ -16,7 +17,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ganexp.commands.result import final_scores
 
 pytestmark = pytest.mark.slow
-SCORED = ("metrics=classifier", "metrics.samples=60", "metrics.extractor.updates=10")
+FAST = (*TINY, "loss.n_critic=1")
+SCORED = (*FAST, "metrics=classifier", "metrics.samples=60", "metrics.extractor.updates=10")
 
 
 def evaluated_steps(run):
@@ -27,7 +29,7 @@ def evaluated_steps(run):
 def test_run_is_evaluated_at_its_end(tmp_path, steps, every, expected):
     length = (f"schedule.steps={steps}", f"schedule.evaluate_every={every}")
     text = ganexp(
-        *TINY, *SCORED, *length, "callbacks=[progress,sample_grids]", "hydra.run.dir=run", cwd=tmp_path
+        *SCORED, *length, "callbacks=[progress,sample_grids]", "metrics.grid_rows=1", "hydra.run.dir=run", cwd=tmp_path
     ).stdout
     run = tmp_path / "run"
     assert evaluated_steps(run) == expected
@@ -58,7 +60,7 @@ def test_any_score_can_be_monitored(tmp_path):
         "optimizer.generator.lr=0",
         "optimizer.discriminator.lr=0",
     )
-    ganexp(*TINY, *SCORED, *stop, *other, *best, *length, "hydra.run.dir=run", cwd=tmp_path)
+    ganexp(*SCORED, *stop, *other, *best, *length, "hydra.run.dir=run", cwd=tmp_path)
     assert evaluated_steps(tmp_path / "run") == [0, 2, 4]  # nothing changed, so nothing improved
     states = last_checkpoint(tmp_path / "run")["callbacks"]
     assert [key for key in states if "kid_classifier_test" in key]
@@ -67,7 +69,7 @@ def test_any_score_can_be_monitored(tmp_path):
 
 @pytest.mark.parametrize("best_by", ["distance", "nothing"])
 def test_best_by_must_be_a_score_with_a_direction(tmp_path, best_by):
-    overrides = (*TINY, *SCORED, "metrics/score=[fid,diversity]", f"metrics.best_by={best_by}", "hydra.run.dir=run")
+    overrides = (*SCORED, "metrics/score=[fid,diversity]", f"metrics.best_by={best_by}", "hydra.run.dir=run")
     refused = ganexp(*overrides, cwd=tmp_path, check=False)
     assert f"metrics.best_by={best_by}: must be one of fid" in refused.stderr
     assert not (tmp_path / "run").exists()
@@ -89,7 +91,7 @@ def test_mixed_precision_trains(tmp_path):
 
 
 def test_time_limit_ends_at_an_evaluation_and_resumes_exactly(tmp_path):
-    words = (*TINY, *SCORED, "schedule.steps=5", "schedule/lr_decay=linear", "schedule.ema.decay=0.9", "trainer=cpu")
+    words = (*SCORED, "schedule.steps=5", "schedule/lr_decay=linear", "schedule.ema.decay=0.9", "trainer=cpu")
     ganexp(*words, "hydra.run.dir=whole", cwd=tmp_path)
     run = tmp_path / "run"
     done = ganexp(*words, "trainer.max_time=00:00:00:00", "hydra.run.dir=run", cwd=tmp_path)
@@ -106,18 +108,24 @@ def test_time_limit_ends_at_an_evaluation_and_resumes_exactly(tmp_path):
     assert logged_points(run) == logged_points(tmp_path / "whole")
 
 
-def test_arguments_of_the_trainer_change_no_bits(tmp_path):
-    ganexp(*TINY, *SCORED, "trainer=cpu", "hydra.run.dir=plain", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """Train a run with scores, and return the run directory."""
+    cwd = tmp_path_factory.mktemp("plain")
+    with caches_of_tests(tmp_path_factory):
+        ganexp(*SCORED, "trainer=cpu", "hydra.run.dir=plain", cwd=cwd)
+    return cwd / "plain"
+
+
+def test_arguments_of_the_trainer_change_no_bits(plain, tmp_path):
     arguments = ("deterministic=true", "detect_anomaly=true", "enable_model_summary=true")
     words = [f"trainer.{argument}" for argument in arguments]
-    done = ganexp(*TINY, *SCORED, "trainer=cpu", *words, "hydra.run.dir=run", cwd=tmp_path)
+    done = ganexp(*SCORED, "trainer=cpu", *words, "hydra.run.dir=run", cwd=tmp_path)
     assert "Trainable params" in done.stdout
-    assert same_state(
-        last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(tmp_path / "plain")["state_dict"]
-    )
-    assert logged_points(tmp_path / "run") == logged_points(tmp_path / "plain")
+    assert same_state(last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(plain)["state_dict"])
+    assert logged_points(tmp_path / "run") == logged_points(plain)
     assert torch.are_deterministic_algorithms_enabled()
-    ganexp(*TINY, "trainer=cpu", "hydra.run.dir=after", cwd=tmp_path)  # as the next job of a sweep would run
+    ganexp(*FAST, "trainer=cpu", "hydra.run.dir=after", cwd=tmp_path)  # as the next job of a sweep would run
     assert not torch.are_deterministic_algorithms_enabled()
 
 
@@ -140,7 +148,7 @@ def test_another_progress_bar_takes_the_place_of_the_line(tmp_path):
 
 def test_callbacks_and_loggers_come_from_the_config(tmp_path):
     chosen = ("callbacks=[sample_grids]", "logger=[csv]", "metrics.grid_rows=2", "metrics.grid_columns=3")
-    ganexp(*TINY, *SCORED, *chosen, "hydra.run.dir=run", cwd=tmp_path)
+    ganexp(*SCORED, *chosen, "hydra.run.dir=run", cwd=tmp_path)
     files = {path.name for path in (tmp_path / "run").rglob("*") if path.is_file()}
     assert {"metrics.csv", "metrics.jsonl", "last.ckpt", "best.ckpt", "step-0000004.png"} <= files
     assert not any(name.startswith(("events", "interpolation", "curves")) for name in files)
@@ -149,7 +157,7 @@ def test_callbacks_and_loggers_come_from_the_config(tmp_path):
 
 
 def test_tensorboard_has_curves_pictures_and_one_file(tmp_path):
-    ganexp(*TINY, *SCORED, "callbacks=default", "hydra.run.dir=run", cwd=tmp_path)
+    ganexp(*SCORED, "callbacks=sample_grids", "metrics.grid_rows=1", "hydra.run.dir=run", cwd=tmp_path)
     (file,) = (tmp_path / "run").glob("events.*")
     events = EventAccumulator(str(file), size_guidance={"scalars": 0, "images": 0})
     events.Reload()
@@ -173,19 +181,17 @@ SLURM = {
 }
 
 
-def test_slurm_run_ignores_a_foreign_checkpoint(tmp_path, monkeypatch):
+def test_slurm_run_ignores_a_foreign_checkpoint(plain, tmp_path, monkeypatch):
     """Lightning loads hpc_ckpt_* from the trainer's root directory, so runs must not share this directory."""
-    base = (*TINY, *SCORED, "trainer=cpu")
-    ganexp(*base, "seed=2", "hydra.run.dir=alone", cwd=tmp_path)
-    ganexp(*base, "seed=1", "hydra.run.dir=foreign", cwd=tmp_path)
-    (tmp_path / "foreign" / "checkpoints" / "last.ckpt").rename(tmp_path / "hpc_ckpt_1.ckpt")
+    foreign = last_checkpoint(plain)
+    for name, value in foreign["state_dict"].items():
+        foreign["state_dict"][name] = torch.zeros_like(value)
+    torch.save(foreign, tmp_path / "hpc_ckpt_1.ckpt")
     for name, value in SLURM.items():
         monkeypatch.setenv(name, value)
-    ganexp(*base, "seed=2", "hydra.run.dir=run", cwd=tmp_path)
-    assert same_state(
-        last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(tmp_path / "alone")["state_dict"]
-    )
-    assert logged_points(tmp_path / "run") == logged_points(tmp_path / "alone")
+    ganexp(*SCORED, "trainer=cpu", "hydra.run.dir=run", cwd=tmp_path)
+    assert same_state(last_checkpoint(tmp_path / "run")["state_dict"], last_checkpoint(plain)["state_dict"])
+    assert logged_points(tmp_path / "run") == logged_points(plain)
     ganexp("evaluate", "ckpt=run", cwd=tmp_path)
     evaluated = json.loads((tmp_path / "run" / "scores.json").read_text())
     for name in SLURM:
@@ -201,8 +207,9 @@ def test_ended_run_leaves_no_worker_processes(tmp_path):
 
 
 def test_slurm_preemption_resumes_with_the_same_bits(tmp_path, monkeypatch):
-    length = ("schedule.steps=100", "schedule.evaluate_every=80", "schedule.batch_size=32", "trainer.log_every=10")
-    base = (*length, *SCORED, "trainer=cpu", "callbacks=[progress,sample_grids]")
+    length = ("schedule.steps=100", "schedule.evaluate_every=80", "trainer.log_every=10")
+    networks = ("model.generator.hidden=[16]", "model.discriminator.hidden=[16]")
+    base = (*SCORED, *length, *networks, "trainer=cpu")
     ganexp(*base, "hydra.run.dir=whole", cwd=tmp_path)
     for name, value in SLURM.items():
         monkeypatch.setenv(name, value)

@@ -1,0 +1,18 @@
+"""The caches of fixtures that several tests share."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def caches_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Use the same directories for caches and datasets as the tests do.
+
+    Only tests have these directories from the start: pytest makes the fixtures of a module earlier.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("cache", "data"):
+            patch.setenv(f"GANEXP_{name.upper()}", str(tmp_path_factory.getbasetemp() / name))
+        yield
