@@ -15,7 +15,7 @@ from helpers.states import last_checkpoint, logged_points, same_state
 
 pytestmark = pytest.mark.slow
 
-BASE = (*TINY, "callbacks=[sample_grids,progress]", "logger=[tensorboard,csv]", "trainer=cpu")
+BASE = (*TINY, "loss.n_critic=1", "callbacks=[sample_grids,progress]", "logger=[tensorboard,csv]", "trainer=cpu")
 
 
 @contextmanager

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 def runs(tmp_path_factory):
     """Return a directory with a finished run, a run that was stopped half-way, and a run with another config."""
     cwd = tmp_path_factory.mktemp("runs")
-    base = (*TINY, "callbacks=none", "trainer=cpu")
+    base = (*TINY, "loss.n_critic=1", "callbacks=none", "trainer=cpu")
     ganexp(*base, "hydra.run.dir=whole", cwd=cwd)
     ganexp(*base, "trainer.max_time=00:00:00:00", "hydra.run.dir=half", cwd=cwd)
     ganexp(*base, "model.generator.hidden=[8,8,8,8,8,8,8,8]", "hydra.run.dir=other", cwd=cwd)
