@@ -235,12 +235,13 @@ def test_evaluation_leaves_training_bit_identical(tmp_path, monkeypatch):
     narrow = ("metrics.extractor.network.width=4", "metrics.extractor.network.max_width=8")
     scored = ("metrics.samples=60", "metrics.extractor.updates=10", "metrics.grid_columns=2", *narrow)
     every_score = "metrics/score=[is,fid,accuracy,kid,neighbours,diversity,fid_interval,fid_infinity,intra_fid]"
-    all_of_it = (every_score, "callbacks=default", "metrics.references=[train,test]", "schedule.evaluate_every=20")
+    callbacks = "callbacks=[sample_grids,discriminator_logits,interpolations,resources,guard,progress]"
+    all_of_it = (every_score, callbacks, "metrics.references=[train,test]", "schedule.evaluate_every=20")
     runs = {
         "none": ("metrics=none", "callbacks=none", "schedule.evaluate_every=20"),
         "often": (*scored, "callbacks=[sample_grids,guard]", "schedule.evaluate_every=8"),
         "everything": (*scored, *all_of_it),
-        "without_step_0": (*scored, "callbacks=none", "schedule.evaluate_every=10"),
+        "without_step_0": (*scored, "callbacks=curves", "schedule.evaluate_every=10"),
     }
     for name, overrides in runs.items():
         if name == "without_step_0":
