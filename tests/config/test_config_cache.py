@@ -28,7 +28,7 @@ WRONG_VALUES = ({"a": {"b": ["${"]}}, {"a": {"b": object()}}, {"a": [{(1, 2): 3}
 
 
 @pytest.fixture
-def with_and_without(monkeypatch):
+def with_and_without():
     """Return a function that returns the result of another function without the faster functions, and with them."""
 
     def both(function, *arguments):
@@ -61,12 +61,26 @@ def composed_forms(overrides):
     return [attributes(each) for each in (cfg, cfg.copy(), schema.resolve(cfg))]
 
 
-def test_composed_configs_are_the_same(with_and_without):
+def test_composed_configs_are_the_same(with_and_without, tmp_path):
+    choices = (*CHOICES, own_loss(tmp_path, n_critic=2))
+
     def composed_in_turns():
-        return [composed_forms(overrides) for overrides in 2 * CHOICES]  # the first turn fills the cache
+        return [composed_forms(overrides) for overrides in 2 * choices]  # the first turn fills the cache
 
     expected, ours = with_and_without(composed_in_turns)
     assert ours == expected
+
+
+def test_files_in_a_users_own_directory_are_read_again(tmp_path):
+    for n_critic in (2, 3):
+        assert composed(own_loss(tmp_path, n_critic)).loss.n_critic == n_critic
+
+
+def own_loss(directory, n_critic):
+    """Write a config file of a user's own loss to `directory`, and return the overrides that choose this loss."""
+    (directory / "loss").mkdir(exist_ok=True)
+    (directory / "loss" / "mine.yaml").write_text(f"defaults: [hinge, _self_]\nn_critic: {n_critic}\n")
+    return f"hydra.searchpath=['file://{directory}']", "loss=mine"
 
 
 @pytest.mark.parametrize("value", VALUES, ids=str)

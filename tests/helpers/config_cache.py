@@ -2,7 +2,7 @@
 
 Within a test process, every config file of ganexp is read only once, the files for the same choice of options are
 found and merged only once, and every interpolation and every override is parsed only once. `omegaconf_speed` does the
-rest. Separate processes, and a user's own config directories, are not affected.
+rest. Separate processes, and the files in a user's own config directories, are not affected.
 """
 
 import copy
@@ -140,7 +140,7 @@ def _shared(load: Callable[..., Any]) -> Callable[..., Any]:
     results: dict[str, Any] = {}
 
     def call(repository: ConfigRepository, config_path: str) -> Any:
-        if not all(_is_of_the_package(source) for source in repository.get_sources()):
+        if not _are_of_the_package([config_path], repository):
             return load(repository, config_path)
         if config_path not in results:
             results[config_path] = load(repository, config_path)
@@ -157,14 +157,20 @@ def _file_of_the_package(source: Any, config_path: str) -> tuple[str, str] | Non
     return (source.full_path(), config_path) if _is_of_the_package(source) else None
 
 
+def _are_of_the_package(paths: Sequence[str | None], repository: Any) -> bool:
+    """Return whether none of the given config files is in a user's own config directory."""
+    own = [source for source in repository.get_sources() if not _is_of_the_package(source)]
+    return not any(source.is_config(path) for source in own for path in paths if path)
+
+
 def _default_of_the_package(_loader: Any, default: ResultDefault, repo: Any) -> tuple[Any, ...] | None:
-    if not all(_is_of_the_package(source) for source in repo.get_sources()):
+    if not _are_of_the_package([default.config_path], repo):
         return None
     return default.config_path, default.package, default.primary
 
 
 def _choices_of_the_package(_loader: Any, defaults: Sequence[ResultDefault], repo: Any) -> tuple[Any, ...] | None:
-    if not all(_is_of_the_package(source) for source in repo.get_sources()):
+    if not _are_of_the_package([default.config_path for default in defaults], repo):
         return None
     return tuple((default.config_path, default.package, default.primary) for default in defaults)
 
