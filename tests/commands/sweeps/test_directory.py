@@ -24,23 +24,23 @@ def swept_directory(cwd):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "place"),
+    ("flags", "overrides", "place"),
     [
-        (["experiment=one,two"], "outputs/sweep"),
-        (["name=a,b", "hydra.sweep.dir='out/it is ${name}'"], "out"),
-        (["loss=hinge,wgan", "hydra.sweep.dir='out/${hydra:runtime.choices.loss}'"], "out"),
+        (OWN, ["experiment=one,two"], "outputs/sweep"),
+        ((), ["name=a,b", "hydra.sweep.dir='out/it is ${name}'"], "out"),
+        ((), ["loss=hinge,wgan", "hydra.sweep.dir='out/${hydra:runtime.choices.loss}'"], "out"),
     ],
 )
-def test_jobs_are_in_the_directory_of_the_sweep_and_resumed(tmp_path, overrides, place):
+def test_jobs_are_in_the_directory_of_the_sweep_and_resumed(tmp_path, flags, overrides, place):
     own_experiments(tmp_path)
-    ganexp("-m", *OWN, *overrides, *QUICK, "trainer=cpu", cwd=tmp_path)
+    ganexp("-m", *flags, *overrides, *QUICK, "trainer=cpu", cwd=tmp_path)
     swept = swept_directory(tmp_path)
     assert swept.parent == tmp_path / place
     assert statuses(swept) == ["finished"] * 2
     first, second = jobs(swept)
     before = contents(swept, [first])
     shutil.rmtree(swept / second)
-    done = ganexp("resume", str(swept), *OWN, cwd=tmp_path)
+    done = ganexp("resume", str(swept), *flags, cwd=tmp_path)
     assert done.stdout.count("already finished: ") == 1
     assert list(jobs(swept)) == [first, second]
     assert statuses(swept) == ["finished"] * 2
@@ -57,11 +57,15 @@ def test_search_over_named_experiments_keeps_its_jobs_together(tmp_path):
     assert statuses(swept_directory(tmp_path)) == ["finished"] * 2
 
 
-def test_jobs_belong_to_a_sweep_in_a_directory_above(tmp_path):
+def test_stopped_jobs_belong_to_a_sweep_in_a_directory_above(tmp_path):
+    """They are not called failed."""
     (tmp_path / "here").mkdir()
     stopped = (*QUICK, "schedule.steps=2", "trainer=cpu", "trainer.max_time=00:00:00:00")
     done = ganexp("-m", "seed=1,2", "hydra.sweep.dir=../swept", *stopped, cwd=tmp_path / "here", check=False)
-    assert f"stopped by trainer.max_time=00:00:00:00. Resume with: ganexp resume {tmp_path / 'swept'}\n" in done.stdout
+    assert done.returncode == 1
+    stop = f"stopped by trainer.max_time=00:00:00:00. Resume with: ganexp resume {tmp_path / 'swept'}\n"
+    assert done.stdout.count(stop) == 1
+    assert "2 of 2 jobs are not finished. Continue with: ganexp resume ../swept\n" in done.stderr
 
 
 def test_path_with_a_setting_of_the_jobs_only_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from ganexp.commands.sweeps.search_value import value_for_sampler
 from ganexp.commands.train import fit_run
 from ganexp.console import count
 
-SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=3", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
+SEARCH = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1", "hydra.sweep.dir=swept")
 
 
 def devices(sweep):
@@ -60,7 +60,7 @@ def test_optuna_minimises_fid_and_resumes_with_the_same_jobs(tmp_path, capfd):
     printed = capfd.readouterr()  # Optuna's log has an output stream of its own
     assert not [text for text in ("A new study", "Sampler:", "Best parameters") if text in printed.out + printed.err]
     before = jobs(swept)
-    assert statuses(swept) == ["finished"] * 3
+    assert statuses(swept) == ["finished"] * 2
     best = OmegaConf.load(swept / "optimization_results.yaml")
     assert best.best_value == min(job["objective"] for job in before.values())
     *others, last = before
@@ -76,7 +76,7 @@ def test_optuna_minimises_fid_and_resumes_with_the_same_jobs(tmp_path, capfd):
 def test_search_keeps_its_jobs_if_a_failed_one_is_tried_again(tmp_path, monkeypatch, capfd):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     swept = tmp_path / "swept"
-    small = (*SEARCH, "hydra.sweeper.n_trials=4", "hydra.sweeper.sampler.n_startup_trials=1", *FAST)
+    small = (*SEARCH, "hydra.sweeper.n_trials=3", "hydra.sweeper.sampler.n_startup_trials=1", *FAST)
 
     def fail(cfg, run, prepared):
         if run.path.name.startswith("01-"):
@@ -86,10 +86,10 @@ def test_search_keeps_its_jobs_if_a_failed_one_is_tried_again(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(train, "fit_run", fail)
         done = ganexp("-m", "optimizer.generator.lr=interval(0.0001,0.01)", *small, cwd=tmp_path, check=False)
-    assert "1 of 4 jobs failed" in done.stderr
+    assert "1 of 3 jobs failed" in done.stderr
     before = jobs(swept)
     ganexp("resume", "swept", cwd=tmp_path)
-    assert statuses(swept) == ["finished"] * 4
+    assert statuses(swept) == ["finished"] * 3
     assert list(jobs(swept)) == list(before)
     values = [json.loads((swept / name / "search_value.json").read_text()) for name in before]
     assert values == [job.get("objective") for job in before.values()]
@@ -111,10 +111,10 @@ def test_failed_trial_does_not_stop_a_search(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     sizes = "schedule.batch_size=choice(9999,16)"
     fast = [override for override in FAST if not override.startswith("schedule.batch_size=")]
-    done = ganexp("-m", sizes, *SEARCH, "hydra.sweeper.n_trials=6", *fast, cwd=tmp_path, check=False)
+    done = ganexp("-m", sizes, *SEARCH, "hydra.sweeper.n_trials=4", *fast, cwd=tmp_path, check=False)
     assert done.returncode == 1
     assert sorted(set(statuses(tmp_path / "swept"))) == ["failed", "finished"]
-    assert len(statuses(tmp_path / "swept")) == 6
+    assert len(statuses(tmp_path / "swept")) == 4
 
 
 def test_search_needs_a_seed(tmp_path):

@@ -69,10 +69,7 @@ def test_hydras_file_goes_to_a_temporary_directory(command):
     assert not directory.exists()
 
 
-AWKWARD = ["it's", 'a"b', "a\\b", "end\\", "a b", "a,b"]  # not ${…}: Hydra itself resolves it
-
-
-@pytest.mark.parametrize("name", AWKWARD)
+@pytest.mark.parametrize("name", ["it's a\"b\\c,d", "end\\"])  # not ${…}: Hydra itself resolves it
 def test_temporary_directory_may_have_any_name(tmp_path, monkeypatch, name):
     (tmp_path / name).mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))
@@ -82,8 +79,8 @@ def test_temporary_directory_may_have_any_name(tmp_path, monkeypatch, name):
     assert not list(tmp_path.rglob("ganexp-*"))
 
 
-@pytest.mark.parametrize("name", ["it's", 'a"b', "a\\b", "a b", "a,b", "it's-${oc.env:USER}"])
-def test_sweep_directory_in_a_config_file_is_that_of_its_jobs(tmp_path, monkeypatch, name):
+def test_sweep_directory_in_a_config_file_is_that_of_its_jobs(tmp_path, monkeypatch):
+    name = "it's a\"b\\c,d-${oc.env:USER}"  # Hydra gives most of these characters a meaning of their own
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USER", "me")
     place = OmegaConf.create({"hydra": {"sweep": {"dir": f"~/{name}"}}})

@@ -52,16 +52,17 @@ def test_settings_without_a_place_in_the_sweep_go_to_the_jobs(argv, of_jobs):
 @pytest.mark.slow
 def test_sweep_over_cases_has_settings_of_the_cases(tmp_path):
     limit = "schedule.updates.limit=0.4"
-    ganexp("-m", *CASES, *SMALL, *QUICK, limit, "hydra.sweep.dir=swept", cwd=tmp_path)
-    assert statuses(tmp_path / "swept") == ["finished"] * 3
-    (path,) = (tmp_path / "swept").glob("02-*")
+    cases = "experiment=sagan/cifar10_3,sagan/cifar10_4"
+    ganexp("-m", cases, *SMALL, *QUICK, limit, "hydra.sweep.dir=swept", cwd=tmp_path)
+    assert statuses(tmp_path / "swept") == ["finished"] * 2
+    (path,) = (tmp_path / "swept").glob("01-*")
     cfg = OmegaConf.load(path / "config.yaml")
     assert cfg.model.generator.widths == [8, 8]
     assert cfg.schedule.updates.limit == 0.4
     stored = json.loads((tmp_path / "swept" / "sweep.json").read_text())["overrides"]
-    assert {*CASES, *SMALL, limit} <= set(stored)
+    assert {cases, *SMALL, limit} <= set(stored)
     done = ganexp("resume", "swept", cwd=tmp_path)
-    assert done.stdout.count("already finished") == 3
+    assert done.stdout.count("already finished") == 2
 
 
 @pytest.mark.parametrize(
