@@ -38,10 +38,11 @@ def test_run_logs_logits_and_protocol(run):
 
 def test_protocol_has_the_batch_size_that_the_images_depend_on(tmp_path):
     ids = set()
+    one_step = ("schedule.steps=1", "schedule.evaluate_every=1")
     for size in (20, 30):
         model = ("model=dcgan_mnist", "model.generator.batch_statistics_only=true", f"metrics.batch_size={size}")
         metrics = ("metrics=classifier", "metrics.extractor.updates=20", "metrics.samples=60", "metrics/score=[fid]")
-        ganexp(*TINY, *model, *metrics, f"hydra.run.dir=run{size}", cwd=tmp_path)
+        ganexp(*TINY, *model, *metrics, *one_step, f"hydra.run.dir=run{size}", cwd=tmp_path)
         ganexp("evaluate", f"ckpt=run{size}/checkpoints/last.ckpt", "metrics/score=[fid]", cwd=tmp_path)
         files = [tmp_path / f"run{size}" / name for name in ("run.json", "scores-last.json")]
         protocols = [json.loads(file.read_text())["protocol"] for file in files]
@@ -88,15 +89,23 @@ def test_evaluations_of_several_checkpoints_are_kept(run, tmp_path):
     assert "run/scores.json had other scores, which are replaced: fid_classifier " in fewer.stdout
 
 
+@pytest.fixture(scope="module")
+def run_on_the_test_split(tmp_path_factory):
+    """Train a small run without scores on the test split, and return its directory."""
+    cwd = tmp_path_factory.mktemp("test-split")
+    ganexp(*TINY, "data.split=test", "logger=csv", "hydra.run.dir=run", cwd=cwd)
+    return cwd / "run"
+
+
 @pytest.mark.parametrize("references", ["[train]", "[test]", "[test,train]"])
-def test_run_on_another_split_is_evaluated(run, tmp_path, references):
+def test_run_on_another_split_is_evaluated(run_on_the_test_split, tmp_path, references):
     """The pictures and the loggers get their scores, whatever the training split is called."""
-    ganexp(*TINY, "data.split=test", "logger=csv", "hydra.run.dir=run", cwd=tmp_path)
+    run = shutil.copytree(run_on_the_test_split, tmp_path / "run")
     metrics = ("metrics=classifier", "metrics.extractor.updates=5", "metrics/score=[fid]", "samples=40")
-    done = ganexp("evaluate", "ckpt=run", *metrics, f"references={references}", cwd=tmp_path).stdout
+    done = ganexp("evaluate", f"ckpt={run}", *metrics, f"references={references}", cwd=tmp_path).stdout
     kind = "training images" if "test" in references else "images of the train split"
     assert f"nearest {kind}" in done
-    assert (tmp_path / "run" / "diagnostics-classifier-last.png").exists()
+    assert (run / "diagnostics-classifier-last.png").exists()
 
 
 def test_evaluate_with_other_metrics_than_the_runs_own(run, tmp_path):

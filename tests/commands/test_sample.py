@@ -52,16 +52,18 @@ def test_wrong_settings_are_refused(run, tmp_path, override, message):
 
 
 def test_nothing_is_overwritten(run, tmp_path):
-    ganexp("sample", f"ckpt={run}", "n=2", "output=x", cwd=tmp_path)
+    (tmp_path / "x" / "images").mkdir(parents=True)
     assert "x is not empty" in ganexp("sample", f"ckpt={run}", "n=2", "output=x", cwd=tmp_path, check=False).stderr
 
 
 def test_second_drawing_is_beside_the_first(run, tmp_path):
-    for _ in range(2):
-        done = ganexp("sample", f"ckpt={run}", "n=2", "seed=9", cwd=tmp_path)
-    names = sorted(path.name for path in (run / "samples").glob("drawn-*-seed-9*"))
-    assert names == ["drawn-step-0000004-seed-9", "drawn-step-0000004-seed-9-2"]
-    assert done.stdout.rstrip().endswith(names[1])
+    first = run / "samples" / "drawn-step-0000004-seed-9"
+    (first / "images").mkdir(parents=True)
+    done = ganexp("sample", f"ckpt={run}", "n=2", "seed=9", cwd=tmp_path)
+    second = run / "samples" / f"{first.name}-2"
+    assert done.stdout.rstrip().endswith(second.name)
+    assert len(list((second / "images").rglob("*.png"))) == 2
+    assert not list(first.rglob("*.png"))
 
 
 def test_images_of_one_class_are_the_same_in_every_format(run, tmp_path):
