@@ -17,8 +17,10 @@ from torch.distributed import TCPStore
 DDP = ("trainer=ddp", "trainer.accelerator=cpu")
 WORDS = (
     *DDP,
-    "schedule.steps=60",
     *WITH_STATE,
+    "schedule.steps=36",
+    "schedule.evaluate_every=12",
+    "trainer.log_every=6",
     "callbacks=[sample_grids,progress]",
     "hydra.run.dir=run",
 )
@@ -60,7 +62,7 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     run = tmp_path / "run"
     store = new_store()
     first, second = launched(tmp_path, store, *WORDS)
-    wait_for_step(run, 20, first)
+    wait_for_step(run, 12, first)
     for process in (first, second):  # srun, too, signals one process after the other
         process.send_signal(signal.SIGUSR1)
         time.sleep(0.03)
@@ -72,16 +74,16 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     assert (tmp_path / "requeued").read_text() == "requeue 17\n"
 
     first, second = launched(tmp_path, store, *WORDS)
-    wait_for_step(run, 30, first)
+    wait_for_step(run, 18, first)
     second.kill()
     text, _ = first.communicate(timeout=60)
     assert first.returncode == 1, text
-    assert "has restarted the processes: they resume the run that they have begun\nresuming from step 2" in text
+    assert "has restarted the processes: they resume the run that they have begun\nresuming from step 1" in text
     assert "Another process of this training has ended" in text
     assert [path.name for path in tmp_path.glob("run*")] == ["run"]
 
     process = ganexp_process("resume", "run", cwd=tmp_path)
-    wait_for_step(run, 40, process)
+    wait_for_step(run, 24, process)
     (other,) = children(process)
     os.kill(int(other), signal.SIGKILL)
     text, _ = process.communicate(timeout=60)
@@ -90,7 +92,7 @@ def test_run_preempted_and_killed_ends_with_the_same_bits(tmp_path):
     assert json.loads((run / "run.json").read_text())["status"] == "failed"
 
     process = ganexp_process("resume", "run", cwd=tmp_path)
-    wait_for_step(run, 50, process)
+    wait_for_step(run, 30, process)
     others = children(process)
     assert len(others) == 1
     process.send_signal(signal.SIGKILL)
