@@ -42,14 +42,14 @@ def test_published_counts(network, published):
 
 
 @pytest.mark.parametrize("classes", [0, 5])
-@pytest.mark.parametrize(("resolution", "channels"), [(8, 1), (11, 3)])
-def test_shapes(resolution, channels, classes):
+@pytest.mark.parametrize(("resolution", "channels", "hidden"), [(8, 1, [16, 16]), (11, 3, [16, 8, 12]), (8, 1, [16])])
+def test_shapes(resolution, channels, hidden, classes):
     labels = torch.arange(3) if classes else None
-    images = mlp.Generator(12, resolution, channels, [16, 16], classes)(torch.randn(3, 12), labels)
+    images = mlp.Generator(12, resolution, channels, hidden, classes)(torch.randn(3, 12), labels)
     assert images.shape == (3, channels, resolution, resolution)
     assert images.abs().max() <= 1
-    assert mlp.Discriminator(resolution, channels, [16, 16], classes)(images, labels).shape == (3,)
-    assert mlp.Discriminator(resolution, channels, [16, 16], logits=2)(images).shape == (3, 2)
+    assert mlp.Discriminator(resolution, channels, hidden, classes)(images, labels).shape == (3,)
+    assert mlp.Discriminator(resolution, channels, hidden, classes, logits=2)(images, labels).shape == (3, 2)
 
 
 def test_labels_change_the_logit():

@@ -53,7 +53,7 @@ class Generator(nn.Module):
         super().__init__()
         self.image_shape = (channels, resolution, resolution)
         self.body = _Trunk(latent_dim, hidden, num_classes, embedding_dim, slope, NORMS[norm])
-        self.out = nn.Linear(hidden[-1], channels * resolution * resolution)
+        self.out = nn.Linear(self.body.width, channels * resolution * resolution)
         _init_glorot(self)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -96,19 +96,20 @@ class Discriminator(nn.Module):
             return nn.Dropout(dropout) if dropout else nn.Identity()
 
         self.body = _Trunk(inputs, hidden, num_classes, embedding_dim, slope, make_dropout)
-        self.out = nn.Linear(hidden[-1], logits)
+        self.out = nn.Linear(self.body.width, logits)
         _init_glorot(self)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return logits for images and labels (N,); the labels are None for an unconditional discriminator."""
-        features = self.body(images.flatten(1), labels)  # (N, C, H, W) -> (N, hidden)
+        features = self.body(images.flatten(1), labels)  # (N, C, H, W) -> (N, width)
         return squeeze_logit(self.out(features))
 
 
 class _Trunk(nn.Module):
     """For each hidden width, apply a linear layer, LeakyReLU and the layer that `make_last` returns.
 
-    A label's embedding is appended to the output of the first linear layer.
+    A label's embedding is appended to the output of the first linear layer. The attribute `width` is the number of
+    output features: hidden[-1], plus the components of the embedding if there is only one linear layer.
 
     Args:
         inputs: number of input features.
@@ -136,10 +137,11 @@ class _Trunk(nn.Module):
         for next_width in hidden[1:]:
             layers += [nn.Linear(width, next_width), nn.LeakyReLU(slope), make_last(next_width)]
             width = next_width
+        self.width = width
         self.rest = nn.Sequential(*layers)
 
     def forward(self, x: Tensor, labels: Tensor | None) -> Tensor:
-        """Return features (N, hidden[-1]) for x (N, inputs) and labels (N,) or None."""
+        """Return features (N, width) for x (N, inputs) and labels (N,) or None."""
         x = self.first(x)
         if self.embedding is not None:
             x = torch.cat([x, self.embedding(labels)], 1)  # (N, hidden) -> (N, hidden + embedding_dim)
