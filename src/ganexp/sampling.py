@@ -130,7 +130,8 @@ def sample_labels(count: int, shares: Sequence[float]) -> Tensor | None:
 
 def apportion(count: int, shares: Sequence[float]) -> list[int]:
     """Return whole numbers that have the given shares and add up to `count`, by the largest remainder method."""
-    quotas = [Fraction(share) * count / sum(map(Fraction, shares)) for share in shares]
+    total = sum(map(Fraction, shares))
+    quotas = [Fraction(share) * count / total for share in shares]
     counts = [math.floor(quota) for quota in quotas]
     by_remainder = sorted(range(len(shares)), key=lambda index: counts[index] - quotas[index])
     for index in by_remainder[: count - sum(counts)]:
