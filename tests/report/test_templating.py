@@ -79,9 +79,14 @@ def outline_with(directory, text, hinge, wgan_gp):
     return Outline(report([str(directory)]).read_text())
 
 
+@pytest.fixture(scope="module")
+def harmless(tmp_path_factory, hinge, wgan_gp):
+    """Return the outline of a report whose runs have a harmless text instead of an attack."""
+    return outline_with(tmp_path_factory.mktemp("page") / "harmless", HARMLESS, hinge, wgan_gp)
+
+
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
-def test_text_from_runs_adds_no_markup(tmp_path, hinge, wgan_gp, attack):
-    harmless = outline_with(tmp_path / "harmless", HARMLESS, hinge, wgan_gp)
+def test_text_from_runs_adds_no_markup(tmp_path, hinge, wgan_gp, harmless, attack):
     hostile = outline_with(tmp_path / "hostile", attack, hinge, wgan_gp)
     assert hostile.markup == harmless.markup
     forms = (attack, attack.replace("/", ""), shlex.quote(attack))
