@@ -5,6 +5,7 @@ import-linter checks the directions of imports, and ruff checks complexity and d
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,12 @@ def relative(path):
     return str(path.relative_to(ROOT))
 
 
+@cache
+def nodes(path):
+    """Return all nodes of a file's syntax tree."""
+    return list(ast.walk(ast.parse(path.read_text())))
+
+
 def test_layout_is_the_documented_one():
     wanted = [(place, name) for place, *names in map(str.split, LAYOUT.strip().splitlines()) for name in names]
     missing = [f"{place}{name}" for place, name in wanted if not (ROOT / place / name).exists()]
@@ -67,14 +74,14 @@ def test_files_and_functions_are_short(path):
     assert len(text.splitlines()) <= MAX_FILE_LINES
     assert "fmt: skip" not in text
     assert "fmt: off" not in text
-    functions = [n for n in ast.walk(ast.parse(text)) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    functions = [n for n in nodes(path) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef))]
     long = [function.name for function in functions if function.end_lineno - function.lineno >= MAX_FUNCTION_LINES]
     assert not long
 
 
 @pytest.mark.parametrize("path", CODE, ids=relative)
 def test_no_private_name_of_another_module_is_imported(path):
-    imports = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    imports = [node for node in nodes(path) if isinstance(node, ast.ImportFrom)]
     own = [node for node in imports if (node.module or "").startswith("ganexp")]
     assert not [alias.name for node in own for alias in node.names if re.match("_(?!_)", alias.name)]
 
