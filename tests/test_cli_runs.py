@@ -157,7 +157,7 @@ def test_parent_of_a_run_is_answered_with_the_run(run, tmp_path):
 
 def test_sweep_of_evaluations_leaves_no_files_of_hydra(run, tmp_path):
     arguments = ("-m", f"ckpt={run}", "seed=1,2", "samples=60", "references=[train]", "output=scores-${seed}")
-    ganexp("evaluate", *arguments, cwd=tmp_path)
+    ganexp("evaluate", *arguments, "metrics/score=[fid]", cwd=tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["scores-1", "scores-2"]
     drawn = ganexp("sample", "-m", f"ckpt={run},nowhere", "n=4", "output=drawn", cwd=tmp_path, check=False)
     assert drawn.returncode == 1
@@ -185,7 +185,7 @@ def test_images_score_as_the_checkpoint_that_drew_them(run, tmp_path):
 
 @pytest.mark.slow
 def test_real_images_score_against_the_other_splits(tmp_path):
-    arguments = ("trainer=cpu", "metrics.extractor.updates=20", "metrics.splits=2")
+    arguments = ("trainer=cpu", "metrics.extractor.updates=20", "metrics/score=[fid]")
     done = ganexp("evaluate", "real=test", "output=real", *arguments, cwd=tmp_path)
     assert "359 samples against 1,438 images (train) of digits" in done.stdout
     scored = json.loads((tmp_path / "real" / "scores.json").read_text())
@@ -236,9 +236,10 @@ def test_images_that_cannot_be_scored_are_refused(tmp_path, arguments, message):
 @pytest.mark.slow
 def test_stl10_is_read_from_binary_files(tmp_path):
     stl10_files(tmp_path / "data", train=16)
-    narrow = ("model.generator.width=4", "model.discriminator.width=4")
+    narrow = ("model.generator.width=4", "model.discriminator.width=4", "schedule.evaluate_every=4")
+    pictures = ("callbacks=sample_grids", "metrics.grid_rows=2", "metrics.grid_columns=2")
     root = f"data.root={tmp_path / 'data'}"
-    done = ganexp("loss=hinge", "data=stl10", root, *TINY, "callbacks=default", *narrow, cwd=tmp_path)
+    done = ganexp("loss=hinge", "data=stl10", root, *TINY, *pictures, *narrow, cwd=tmp_path)
     (path,) = (tmp_path / "outputs" / "stl10-dcgan-hinge").iterdir()
     assert (path / "samples" / "step-0000004.png").exists()
     assert "is not the published file" in done.stderr
@@ -256,8 +257,9 @@ def test_diverged_run_fails_with_the_reason(tmp_path):
 
 @pytest.mark.slow
 def test_taken_directory_gets_a_number(tmp_path):
+    short = (*TINY, "schedule.steps=1", "schedule.evaluate_every=1")
     for seed in (1, 2):
-        ganexp(*TINY, f"seed={seed}", "hydra.run.dir=same", cwd=tmp_path)
+        ganexp(*short, f"seed={seed}", "hydra.run.dir=same", cwd=tmp_path)
     for seed, name in ((1, "same"), (2, "same-2")):
         assert RunDirectory(tmp_path / name).metadata()["status"] == "finished"
         assert f"seed={seed}" in OmegaConf.load(tmp_path / name / ".hydra" / "overrides.yaml")
