@@ -81,7 +81,8 @@ def test_documented_errors_are_printed(tmp_path):
 
 # Replacements in commands, so that each command takes about a second and needs no download.
 REPLACEMENTS = {
-    "metrics=inception": "metrics=classifier metrics.samples=20 metrics.extractor.updates=2",
+    "metrics=inception": "metrics=classifier metrics/score=[fid] metrics.samples=20 metrics.extractor.updates=2",
+    "ckpt=outputs/sweep/TIME": "ckpt=outputs/sweep/TIME metrics/score=[fid]",
     "data=cifar10": "data=digits metrics.extractor.updates=2",
     "data=mnist": "data=digits metrics.extractor.updates=2",
     "data=digits": "data=digits metrics.extractor.updates=2",

@@ -95,9 +95,10 @@ def test_users_own_experiment_and_extensions_work_together(installed, tmp_path):
     (directory / "my_conf" / "experiment" / "case.yaml").write_text(
         "# @package _global_\n"
         "defaults: [override /schedule/lr_decay: linear]\n"
-        "schedule: {steps: 4, evaluate_every: 2, batch_size: 8}\n"
+        "schedule: {steps: 4, evaluate_every: 4, batch_size: 8}\n"
     )
     settings = ["trainer.log_every=1", "metrics.samples=20", "metrics.extractor.updates=5", "trainer=cpu"]
+    settings += ["metrics.grid_rows=2", "metrics.grid_columns=2"]
     choices = [f"{group}={option}" for group, option in CHOICES.items()]
     installed("--config-dir", "my_conf", "experiment=case", *choices, *settings, cwd=directory)
     (run,) = (directory / "outputs" / "case").iterdir()

@@ -18,9 +18,9 @@ SMALL = (
     "data=fake",
     "data.source.size=64",
     "data.resolution=16",
-    "schedule.batch_size=8",
-    "schedule.steps=60",
-    "schedule.evaluate_every=60",
+    "schedule.batch_size=4",
+    "schedule.steps=40",
+    "schedule.evaluate_every=40",
     "metrics=none",
     "callbacks=progress",
     "trainer=cpu",
@@ -49,7 +49,7 @@ def test_training_keeps_the_bound_unless_published(tmp_path, overrides, bounded,
     monkeypatch.setattr(sys, "argv", ["spectral_norms.py", str(tmp_path / "run")])
     spectral_norms.main()
     output = capsys.readouterr().out
-    assert "step 60" in output
+    assert "step 40" in output
     assert "discriminator: " in output
 
 
