@@ -1,5 +1,7 @@
 """Functions that replace functions of torch for pretend CUDA tensors; see `pretend_cuda.py`."""
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
@@ -91,6 +93,8 @@ PATCHES = (
     (torch.Tensor, "pin_memory", lambda tensor, *args: tensor),
     (FakeTensor, "numpy", to_numpy),
     (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
+    # FakeTensorMode asks for a driver before each operation, and the answer takes a fifth of the time
+    (torch.cuda, "is_available", cache(torch.cuda.is_available)),
     (torch.cuda, "is_bf16_supported", lambda *args, **options: True),
     (torch.cuda, "current_device", lambda: 0),
     # like the real functions, these do not wait for the GPU
