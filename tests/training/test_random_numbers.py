@@ -64,16 +64,31 @@ WORDS = (
     "+augment.own={_target_: chance.Brightness}",
     "+callbacks.own={_target_: chance.Drawing}",
     "+metrics.scores.own={_target_: chance.Level}",
-    "hydra.run.dir=run",
     "trainer=cpu",
 )
 
 
-@pytest.fixture(autouse=True)
-def module(tmp_path, monkeypatch):
-    (tmp_path / "chance.py").write_text(MODULE)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("GANEXP_TRUST", "chance")
+@pytest.fixture(scope="module", autouse=True)
+def module(tmp_path_factory):
+    """Write the user's module, and let the commands of all tests import it."""
+    directory = tmp_path_factory.mktemp("module")
+    (directory / "chance.py").write_text(MODULE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(directory)
+        patch.setenv("GANEXP_TRUST", "chance")
+        yield
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Train a run with evaluations after every step, every second step, and every fourth step.
+
+    The names of the run directories are the numbers of steps between two evaluations.
+    """
+    directory = tmp_path_factory.mktemp("runs")
+    for every in (1, 2, 4):
+        ganexp(*WORDS, f"schedule.evaluate_every={every}", f"hydra.run.dir={every}", cwd=directory)
+    return directory
 
 
 def weights_and_states(run):
@@ -82,26 +97,23 @@ def weights_and_states(run):
     return parts | {"random": checkpoint["callbacks"]["RandomState"]}
 
 
-def test_evaluations_of_random_parts_change_no_training(tmp_path):
-    for every in (1, 2, 4):
-        ganexp(*WORDS, f"schedule.evaluate_every={every}", f"hydra.run.dir={every}", cwd=tmp_path)
-    reference = weights_and_states(tmp_path / "4")
-    assert same_state(reference, weights_and_states(tmp_path / "1"))
-    assert same_state(reference, weights_and_states(tmp_path / "2"))
+def test_evaluations_of_random_parts_change_no_training(runs):
+    reference = weights_and_states(runs / "4")
+    assert same_state(reference, weights_and_states(runs / "1"))
+    assert same_state(reference, weights_and_states(runs / "2"))
 
 
-def test_resumed_run_with_random_parts_ends_with_the_same_bits(tmp_path):
-    ganexp(*WORDS, "schedule.evaluate_every=2", "hydra.run.dir=whole", cwd=tmp_path)
-    ganexp(*WORDS, "schedule.evaluate_every=2", "schedule.steps=2", "hydra.run.dir=resumed", cwd=tmp_path)
+def test_resumed_run_with_random_parts_ends_with_the_same_bits(runs, tmp_path):
+    words = (*WORDS, "schedule.evaluate_every=2", "schedule.steps=2", f"metrics.cache={runs / 'cache'}")
+    ganexp(*words, "hydra.run.dir=resumed", cwd=tmp_path)
     ganexp("resume", "resumed", "schedule.steps=4", cwd=tmp_path)
-    assert same_state(weights_and_states(tmp_path / "whole"), weights_and_states(tmp_path / "resumed"))
+    assert same_state(weights_and_states(runs / "2"), weights_and_states(tmp_path / "resumed"))
 
 
-def test_checkpoint_with_random_parts_has_one_score(tmp_path):
-    ganexp(*WORDS, "schedule.evaluate_every=4", cwd=tmp_path)
-    file, found = tmp_path / "run" / "scores-last.json", []
+def test_checkpoint_with_random_parts_has_one_score(runs):
+    file, found = runs / "4" / "scores-last.json", []
     for _ in range(2):
-        ganexp("evaluate", "ckpt=run/checkpoints/last.ckpt", "samples=50", "metrics/score=[fid]", cwd=tmp_path)
+        ganexp("evaluate", "ckpt=4/checkpoints/last.ckpt", "samples=50", "metrics/score=[fid]", cwd=runs)
         facts = json.loads(file.read_text())
         found.append((facts["scores"], facts["d_logit"]))
         file.unlink()
