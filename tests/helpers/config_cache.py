@@ -2,7 +2,7 @@
 
 Within a test process, every config file of ganexp is read only once, the files for the same choice of options are
 found and merged only once, and every interpolation and every override is parsed only once. `omegaconf_speed` does the
-rest. Separate processes, and the files in a user's own config directories, are not affected.
+rest. Separate processes that do not call `install`, and the files in a user's own config directories, are not affected.
 """
 
 import copy

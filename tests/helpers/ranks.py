@@ -23,14 +23,15 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.training import processes
 from ganexp.training import trainer as trainers
 from ganexp.training.processes import Group
+from helpers import config_cache
 from helpers.config import config
 
 SIZE = 2
 COMMON = (
     "trainer.accelerator=cpu",
     "trainer.log_every=5",
-    "schedule.steps=20",
-    "schedule.evaluate_every=20",
+    "schedule.steps=10",
+    "schedule.evaluate_every=10",
     "schedule.batch_size=8",
     "metrics=none",
     "callbacks=none",
@@ -54,7 +55,7 @@ def run_ranks(function: Callable[..., Any], *arguments: Any) -> list[Any]:
     port = find_free_network_port()
     with ProcessPoolExecutor(SIZE, get_context("forkserver")) as pool:
         calls = [pool.submit(_call, rank, port, dict(os.environ), function, arguments) for rank in range(SIZE)]
-        return [call.result(timeout=200) for call in calls]
+        return [call.result(timeout=400) for call in calls]
 
 
 def _call(
@@ -69,7 +70,7 @@ def _call(
         processes.leave()
 
 
-def share_draws() -> None:
+def share_draws(patch: pytest.MonkeyPatch) -> None:
     """Let this process draw the latents, labels and epsilons of all processes, but use only its own share."""
     rank = processes.rank()
 
@@ -88,8 +89,10 @@ def share_draws() -> None:
             return sample_all(latent, count, *arguments, **options)
         return sample_all(latent, count * SIZE, *arguments, **options)[rank * count : (rank + 1) * count]
 
-    sample_all, Latent.sample = Latent.sample, sample
-    torch.rand, torch.randint = share(torch.rand), share(torch.randint)
+    sample_all = Latent.sample
+    patch.setattr(Latent, "sample", sample)
+    patch.setattr(torch, "rand", share(torch.rand))
+    patch.setattr(torch, "randint", share(torch.randint))
 
 
 def train(words, directory, nodes=1):
@@ -99,11 +102,18 @@ def train(words, directory, nodes=1):
     """
     cfg = config(*COMMON, *words, f"trainer.devices={processes.count() // nodes}", f"trainer.num_nodes={nodes}")
     prepared = prepare(cfg)
-    if processes.count() > 1:
-        share_draws()
-    fit_with_others(cfg, RunDirectory(Path(directory)), prepared)
+    with pytest.MonkeyPatch.context() as patch:
+        if processes.count() > 1:
+            share_draws(patch)
+        fit_with_others(cfg, RunDirectory(Path(directory)), prepared)
     weights = {name: value.numpy() for name, value in prepared.gan.state_dict().items()}
     return weights, prepared.gan.logged, prepared.gan.d_steps
+
+
+def train_all(runs):
+    """Return the results of `train` for each of the runs; a run is a tuple of the arguments of `train`."""
+    config_cache.install()
+    return [train(*arguments) for arguments in runs]
 
 
 def train_without_exchange(words, directory):

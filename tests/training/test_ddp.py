@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers.ranks import diverge, exhaust_memory, run_ranks, score, train, train_without_exchange
+from helpers.ranks import diverge, exhaust_memory, run_ranks, score, train, train_all, train_without_exchange
 
 pytestmark = pytest.mark.slow
 
@@ -34,10 +34,17 @@ def largest_difference(ours, theirs):
     return max(difference / max(norm, 1e-3) for difference, norm in norms.values())
 
 
+@pytest.fixture(scope="module")
+def trained_in_two_processes(tmp_path_factory):
+    """Train each case in the same two processes; return, for each case, the results of both processes."""
+    runs = [(CASES[case], str(tmp_path_factory.mktemp(case)), MACHINES.get(case, 1)) for case in CASES]
+    return dict(zip(CASES, zip(*run_ranks(train_all, runs), strict=True), strict=True))
+
+
 @pytest.mark.parametrize("case", CASES)
-def test_two_processes_train_as_one_with_all_images(case, tmp_path):
-    first, second = run_ranks(train, CASES[case], str(tmp_path / "two"), MACHINES.get(case, 1))
-    weights, logged, d_steps = train(CASES[case], str(tmp_path / "one"))
+def test_two_processes_train_as_one_with_all_images(case, trained_in_two_processes, tmp_path):
+    first, second = trained_in_two_processes[case]
+    weights, logged, d_steps = train(CASES[case], str(tmp_path))
     assert all(np.array_equal(first[0][name], second[0][name]) for name in weights)
     assert largest_difference(first[0], weights) < 1e-5
     assert first[2] == second[2] == d_steps
