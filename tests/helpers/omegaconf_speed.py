@@ -1,4 +1,4 @@
-"""Let OmegaConf create and copy nodes faster, with the same result: the tests do so a million times.
+"""Let OmegaConf create and copy nodes faster, with the same result: the tests compose thousands of configs.
 
 OmegaConf checks every value that it wraps in a node, which takes a third of the time of a short command. Here, nodes
 for plain values are filled without these checks, and nodes are copied attribute by attribute. Separate processes are
