@@ -207,7 +207,7 @@ def test_ended_run_leaves_no_worker_processes(tmp_path):
 
 
 def test_slurm_preemption_resumes_with_the_same_bits(tmp_path, monkeypatch):
-    length = ("schedule.steps=100", "schedule.evaluate_every=80", "trainer.log_every=10")
+    length = ("schedule.steps=180", "schedule.evaluate_every=150", "trainer.log_every=10")
     networks = ("model.generator.hidden=[16]", "model.discriminator.hidden=[16]")
     base = (*SCORED, *length, *networks, "trainer=cpu")
     ganexp(*base, "hydra.run.dir=whole", cwd=tmp_path)

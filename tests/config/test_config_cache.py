@@ -83,13 +83,13 @@ def own_loss(directory, n_critic):
     return f"hydra.searchpath=['file://{directory}']", "loss=mine"
 
 
-@pytest.mark.parametrize("value", VALUES, ids=str)
+@pytest.mark.parametrize("value", VALUES)
 def test_created_nodes_are_the_same(with_and_without, value):
     expected, ours = with_and_without(lambda: attributes(OmegaConf.create(value, flags={"allow_objects": True})))
     assert ours == expected
 
 
-@pytest.mark.parametrize("value", WRONG_VALUES, ids=str)
+@pytest.mark.parametrize("value", WRONG_VALUES)
 def test_errors_are_the_same(with_and_without, value):
     def message():
         with pytest.raises(OmegaConfBaseException) as error:
