@@ -113,7 +113,7 @@ def _digest(folders: Sequence[Path]) -> str:
 
 
 def _compute_facts(names: Iterable[str], folders: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name and the facts of each case; a case that needs further settings has no facts."""
+    """Yield the name and the facts of each case. The facts are empty if its config needs further settings."""
     schema.register()
     counts: dict[str, int | None] = {}  # several cases may have the same network
     with composing(folders) as compose_one:
@@ -168,5 +168,5 @@ def _count_parameters(node: Mapping[str, Any]) -> int | None:
 
 
 def as_json(case: Case) -> dict[str, Any]:
-    """Return a case as a dictionary, with its command."""
+    """Return a case as a dictionary, together with the command that trains the case."""
     return asdict(case) | {"command": f"ganexp experiment={case.name}"}

@@ -1,7 +1,7 @@
 """The commands of ganexp, with their help texts. This module must not import torch.
 
-For each command without its own config, except `resume`, this package has a module of the same name. The function
-`main(arguments)` of the module runs the command.
+The commands `list` and `report` have no Hydra config. Each of them is run by the function `main(arguments)` in the
+module of the same name.
 """
 
 from collections.abc import Mapping
@@ -49,9 +49,9 @@ COMMANDS: Mapping[str, CommandHelp] = {
         ckpt=    score a checkpoint, or the best checkpoint of a run, with the metrics of its run or with other metrics.
                  The samples come from latents not used in training. The command writes nearest.png, diagnostics.png
                  and scores.json to the run directory, and sends the scores to the loggers of the run. With other
-                 metrics, -EXTRACTOR is added to these names, and for another checkpoint than the best one, such as
-                 last.ckpt, its name: scores-last.json. For a directory of several runs, score each finished run that
-                 has not been scored under the same protocol.
+                 metrics, -EXTRACTOR is added to these file names. If the checkpoint is not the best one, its name is
+                 added: scores-last.json for last.ckpt. For a directory of several runs, score each finished run
+                 that has not been scored under the same protocol.
         images=  score images of any origin against a dataset, or against the real images of another directory.
         real=    score a split of the dataset against the other splits, which gives the scores of a perfect generator.
         """,

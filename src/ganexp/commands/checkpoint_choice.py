@@ -45,7 +45,7 @@ def _of_step(run: RunDirectory, step: int | None) -> Path | None:
 
 
 def _by_step(run: RunDirectory) -> list[tuple[int, Path]]:
-    """Return the step and path of each checkpoint. The steps of the best and the last one are read from the files."""
+    """Return the step and path of each checkpoint; for the best and the last one, read the step from the file."""
     unnamed = [file for file in (run.best, run.last) if file.exists()]
     steps = [(step, file) for (step, _), file in run.kept_checkpoints().items()]
     return sorted(steps + [(read_checkpoint(file)["ganexp"]["step"], file) for file in unnamed])

@@ -79,7 +79,7 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
     Scores with different reference images are not comparable. Therefore the scores before `step` are moved to the
     directory until-step-`step` in the run directory, together with TensorBoard's files and the best checkpoint.
     metrics.jsonl keeps the losses. Callbacks that compare scores, such as early stopping, start without earlier scores.
-    run.json records the change, with the final scores from before it.
+    run.json records the change, together with the final scores from before the change.
     """
     say(f"data.changed=accept: {'; '.join(lines)}")
     earlier = run.path / f"until-step-{step}"

@@ -17,9 +17,10 @@ from ganexp.training.length import epochs_of, in_steps, known_images
 
 
 def describe(cfg: DictConfig, groups: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the description of the resolved `cfg`, with the options chosen in some of the config `groups`.
+    """Return the description of the resolved `cfg`, with some of the options that are chosen in the config `groups`.
 
-    If `cfg.estimate` is true, the description includes the estimated cost of the run on this machine.
+    These are the options of `experiment`, `as_published` and `metrics`. If `cfg.estimate` is true, the description
+    includes the estimated cost of the run on this machine.
     """
     cfg = in_steps(cfg, known_images(cfg))
     chosen = {group: groups.get(group) for group in ("experiment", "as_published", "metrics")}

@@ -17,7 +17,7 @@ def print_description(description: Mapping[str, Any], as_json: bool) -> None:
     """Print the description of a run or of a sweep. For a sweep, the key `jobs` has the descriptions of its jobs.
 
     Args:
-        description: the description, which JSON can represent.
+        description: the description, made of values that JSON can represent.
         as_json: whether to print JSON on a terminal too.
     """
     if as_json or not is_terminal():

@@ -33,7 +33,7 @@ def evaluate(cfg: DictConfig) -> None:
 
 
 def runs_below(path: Path) -> list[Path]:
-    """Return the runs in a directory, sorted; none if `path` is a run itself or not a directory."""
+    """Return the sorted paths of the runs in a directory; [] if `path` is itself a run, or is not a directory."""
     is_run = (path / "run.json").exists() or (path / "checkpoints").is_dir()
     return [] if is_run or not path.is_dir() else sorted(find_runs(path))
 
@@ -47,7 +47,8 @@ def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[s
         metrics: the unresolved metrics of the command.
 
     Raises:
-        UserError: `output` is given, no run is finished, or some runs cannot be scored; the others are scored first.
+        UserError: `output` is given, no run is finished, or some runs cannot be scored. In the last case, all other
+            runs are scored before the error is raised.
     """
     if settings.output:
         raise UserError("output=…: the scores of several runs do not fit into one directory. Leave output out")

@@ -1,4 +1,4 @@
-"""Print the help of ganexp and of the commands with a Hydra config. This module must not import torch.
+"""Return the help of ganexp and of the commands with a Hydra config. This module must not import torch.
 
 Hydra's own --help lists groups and settings without explanations, and takes a second.
 """
@@ -89,7 +89,7 @@ def _list_groups(config_name: str, folders: Sequence[Path]) -> str:
 
 
 def mark_default(group: str, options: Sequence[str]) -> list[str]:
-    """Return the options of a group, with "(default)" behind those of a run without overrides."""
+    """Return the options of a group. "(default)" follows each option that a run without overrides has."""
     chosen = chosen_options().get(group, [])
     return [f"{name} (default)" if name in chosen and name != "default" else name for name in options]
 

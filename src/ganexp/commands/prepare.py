@@ -54,7 +54,7 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
         resumed: whether the weights will come from a checkpoint of the run itself, so that `init_from` is not needed.
 
     Raises:
-        UserError: settings are wrong or incompatible, or data or the weights of the feature extractor are missing.
+        UserError: settings are wrong or incompatible, data are missing, or the feature extractor's weights are missing.
     """
     if processes.count() == 1:  # only the first process checks this, before the others join
         check_launch(cfg.trainer.devices, processes.total(cfg.trainer) // cfg.trainer.devices)

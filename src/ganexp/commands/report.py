@@ -115,7 +115,7 @@ def parse(arguments: Sequence[str], defaults: Mapping[str, str | None]) -> Argum
     """Return the directories and options among `arguments`.
 
     Args:
-        arguments: directories and OPTION=VALUE, in any order.
+        arguments: directories, and options in the form OPTION=VALUE, in any order.
         defaults: the default values of all options.
 
     Raises:

@@ -48,7 +48,7 @@ def record_result(
         monitor: name of the score that decides which evaluation is best; None if there are no scores.
         mode: `min` if the lowest score is the best, `max` if the highest score is.
         status: how the training ended.
-        step: the last step, which may not be logged.
+        step: the last step of the training, for which nothing may have been logged.
     """
     points = run.points()
     scores = final_scores(points, monitor, mode) if monitor else {}
@@ -119,8 +119,8 @@ def _scores_of(point: Mapping[str, Any]) -> dict[str, float]:
 def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that loggers use to compare runs: numbers, Booleans and strings, under their dotted keys.
 
-    They are the seed, the tags, and the chosen options and config values that `report` treats as settings, with Python
-    classes represented by their names.
+    The result has the seed, the tags, and those chosen options and config values that `report` treats as settings. A
+    Python class is represented by its name.
 
     Args:
         cfg: the resolved config.

@@ -33,14 +33,14 @@ from ganexp.training.trainer import device_name
 def resume(arguments: ResumeArguments) -> None:
     """Continue a run from its last checkpoint, or from the start if it has no checkpoint yet.
 
-    A pruned run is continued only if its number of steps or epochs is given.
+    A finished or pruned run is continued only if a number of steps or epochs is given.
 
     Args:
         arguments: the run directory, and the settings to change.
 
     Raises:
         UserError: the directory is not a run or has links to other places, another process is training the run, its
-            config is not trusted, its images have changed, its length cannot be changed, or as in `prepare`.
+            config is not trusted, its images have changed, its length cannot be changed, or `prepare` fails.
     """
     path, is_longer = arguments.path, (arguments.steps, arguments.epochs) != (None, None)
     run = RunDirectory(path)
@@ -136,7 +136,7 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
 
 
 def _dependent_on_length(cfg: DictConfig) -> list[str]:
-    """Return the keys of everything in a run that changes with the share of the run that is done."""
+    """Return the config keys of all parts of a run that change with its progress, such as a decaying learning rate."""
     gan = build.build_gan(cfg)
     objective = gan.objective
     augmentations = [str(name) for name, node in cfg.augment.items() if node is not None]

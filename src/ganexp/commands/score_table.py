@@ -15,14 +15,15 @@ from ganexp.runs import atomic
 from ganexp.runs.environment import environment, now
 
 SCORED = ("protocol", "checkpoint", "step", "images", "real")  # entries of a record that say what was scored, and how
-DIRECTIONS = {True: " ↑", False: " ↓", None: ""}  # for higher_is_better
+DIRECTIONS = {True: " ↑", False: " ↓", None: ""}  # the arrow for each value of higher_is_better
 
 
 def print_scores(record: Mapping[str, Any]) -> None:
     """Print a table with a row for each score and a column for each reference, and lines that explain the table.
 
     Args:
-        record: has the keys `scores` (the value of each score), `score_info`, `protocol` and, for a checkpoint, `step`.
+        record: a mapping with the keys `scores` (the value of each score), `score_info`, `protocol` and, for a
+            checkpoint, `step`.
     """
     protocol = record["protocol"]
     make_console().print(score_table(record["scores"], record["score_info"], list(protocol["references"])))
@@ -41,7 +42,8 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
         scores: the scores.
         only_samples: whether to warn of few samples only, and not of few real images.
     """
-    few: dict[int, dict[str, None]] = {}  # for each number that scores need, the descriptions of smaller numbers
+    # for each number of images that scores need, texts about smaller numbers, such as "500 samples"
+    few: dict[int, dict[str, None]] = {}
     for score in scores.scores.values():
         needed = score.fewest_images or 0
         counts = score.compared_samples() | ({} if only_samples else score.compared_real_images())
@@ -57,7 +59,7 @@ def warn_of_few_images(scores: Scores, only_samples: bool = False) -> None:
 def save_scores(record: Mapping[str, Any], path: Path) -> None:
     """Save the record as JSON, together with the time, the versions and the machine.
 
-    If the file has scores that the record lacks or measures otherwise, these scores are printed, because they are lost.
+    If the file exists already, the scores that are lost are printed, see `_replaced_scores`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     if lost := _replaced_scores(record, path):
@@ -68,7 +70,11 @@ def save_scores(record: Mapping[str, Any], path: Path) -> None:
 
 
 def _replaced_scores(record: Mapping[str, Any], path: Path) -> dict[str, float]:
-    """Return the scores in a file that `record` lacks, or has for other samples or under another protocol."""
+    """Return the scores in a file that are lost when `record` replaces the file.
+
+    These are the scores that `record` lacks. If the file has the scores of other samples or of another protocol, all of
+    its scores are lost.
+    """
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
         of_record = json.loads(json.dumps(record))
@@ -82,8 +88,8 @@ def _replaced_scores(record: Mapping[str, Any], path: Path) -> dict[str, float]:
 def score_table(values: Mapping[str, float], info: Mapping[str, Mapping[str, Any]], splits: list[str]) -> Table:
     """Return a table of scores: ↑ means that higher values are better, and ↓ that lower values are.
 
-    Deviations and intervals stand next to the scores that they belong to, or, without these scores, in rows of their
-    own.
+    Deviations and intervals stand next to their scores. If a score is missing, its deviation or interval has its own
+    row.
     """
     rows: dict[str, list[str]] = {}
     for name, value in values.items():

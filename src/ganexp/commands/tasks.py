@@ -25,7 +25,7 @@ from ganexp.runs.places import explain_place
 from ganexp.runs.run_directory import remove_if_empty, reserve, save_hydra_files
 from ganexp.runs.sweep_directory import SweepDirectory
 
-NAMING_GROUPS = ("experiment", "data", "model", "loss")  # the options of these groups make the name of a run
+NAMING_GROUPS = ("experiment", "data", "model", "loss")  # the options of these groups make up the name of a run
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,11 @@ class Task:
 
     @property
     def base(self) -> str:
-        """Return the directory from which relative paths start: that of the sweep's start, or "" for the current one.
+        """Return the directory from which relative paths start; "" means the current directory.
 
-        A resumed sweep thus trains all its jobs on the same images. If the directory no longer exists, for example
-        because the project was moved, paths start from the current directory.
+        In a job of a training sweep, paths start from the directory in which the sweep was first started. A resumed
+        sweep thus trains all its jobs on the same images. If this directory no longer exists, for example because the
+        project was moved, paths start from the current directory.
         """
         is_job = self.hydra_config.mode == RunMode.MULTIRUN and self.hydra_config.job.config_name == "train"
         sweep = SweepDirectory(self.hydra_config.sweep.dir) if is_job else None

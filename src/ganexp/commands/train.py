@@ -67,7 +67,7 @@ def train(cfg: DictConfig, path: str, groups: Mapping[str, Any], overrides: Sequ
         chosen = {"groups": dict(groups), "overrides": list(overrides), "tags": list(cfg.tags)}
         begin = {"status": "running", "process": this_process(), "started": now()}
         run.update_metadata(name=cfg.name, **begin, **chosen, init_from=prepared.initial, **environment())
-        run.save_config(cfg)  # last, because a run with a config can be resumed, and its record must be complete
+        run.save_config(cfg)  # saved last: a run with a config can be resumed, and then its run.json must be complete
         return fit_run(cfg, run, prepared)
 
 
@@ -229,7 +229,7 @@ def evaluation_share_shown(gan: GAN) -> Iterator[None]:
 
 
 def _monitor(cfg: DictConfig, gan: GAN) -> tuple[str | None, str]:
-    """Return the score that chooses the best checkpoint, or None; and `max` if higher scores are better, else `min`."""
+    """Return the score that chooses the best checkpoint, or None, and `max` if higher is better; otherwise `min`."""
     monitor, mode = build_scores.best_score(cfg, gan.scores)
     return monitor if cfg.debug.keep_scores else None, mode
 

@@ -172,7 +172,7 @@ def _peak(cfg: DictConfig, device: torch.device) -> float:
 
 
 def _checkpoints(cfg: DictConfig) -> int:
-    """Return how many checkpoints a run keeps besides schedule.keep_at: the last and, if it has scores, the best."""
+    """Return the number of checkpoints besides those of schedule.keep_at: the last and, if scores exist, the best."""
     return 2 if cfg.metrics.extractor else 1
 
 
@@ -193,7 +193,7 @@ def _four_digits(value: float) -> float:
 
 
 def _image_set(cfg: DictConfig) -> tuple[ImageSet, bool]:
-    """Return the dataset and True. If the dataset is missing, put random images into `cfg`; return these and False."""
+    """Return the dataset and True; if it is missing, put random images into `cfg`, and return them and False."""
     try:
         return build.build_image_set(cfg), True
     except offline.NotHere:

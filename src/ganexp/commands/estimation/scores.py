@@ -78,7 +78,7 @@ def time_scores(
 
 
 def _of_more_images(reference: Reference, images: int) -> Reference:
-    """Return a reference of `images` images with the mean and covariance of `reference`, and random features."""
+    """Return a reference for `images` images with the mean and covariance of `reference`, and with random features."""
     scale = images / reference.count
     kept, dim = min(images, MAX_KEPT_IMAGES), reference.features.shape[1]
     features = torch.randn(kept, dim, device=reference.features.device)
@@ -138,7 +138,7 @@ def _score_random_features(scores: Scores, pixels: Tensor, batch_size: int) -> N
 def _extractor(
     cfg: DictConfig, image_set: ImageSet, is_here: bool, scratch: Path, device: torch.device
 ) -> tuple[Extractor, float, list[str]]:
-    """Return the extractor, or one of the same speed; the seconds that training it will take; and notes."""
+    """Return the extractor or an equally fast one, the seconds that its training will take, and notes."""
     node = cfg.metrics.extractor
     if not is_trained_extractor(node) or (is_here and build_scores.extractor_is_ready(cfg, image_set)):
         try:

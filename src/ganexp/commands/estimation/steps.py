@@ -53,7 +53,10 @@ class _Stopwatch(pl.Callback):
             trainer.should_stop = True
 
     def seconds_a_step(self) -> float:
-        """Return the mean seconds of a step over the whole cycles after the warm-up, or else over the last cycle."""
+        """Return the mean seconds of a step over the complete cycles after the warm-up.
+
+        If there is no such cycle, the mean over the last cycle is returned.
+        """
         timed = len(self.times) - 1 - WARM_UP_CYCLES * self.cycle
         steps = max(timed // self.cycle, 1) * self.cycle
         return (self.times[-1] - self.times[-1 - steps]) / steps

@@ -27,10 +27,13 @@ def adapt(command: Command) -> Command:
 
 
 def reason_against_resolving(command: Command) -> str:
-    """Return a line about --resolve if a value of the command's config is in the config of a run; otherwise ""."""
+    """Return a line that explains why --resolve fails for an evaluation; "" without --resolve or for other commands."""
     if command.config_name != "evaluate" or "--resolve" not in command.flags:
         return ""
-    return "\n--resolve: an evaluation takes values from the config of its run, which --cfg does not read: leave it out"
+    return (
+        "\n--resolve: an evaluation takes values from the config of its run, which --cfg does not read. Leave "
+        "--resolve out"
+    )
 
 
 def _without_metrics(arguments: Sequence[str]) -> list[str]:
@@ -75,7 +78,7 @@ def _refuse_number(arguments: Sequence[str]) -> None:
 
 
 def _with_real_directory(arguments: Sequence[str]) -> list[str]:
-    """Return arguments with the dataset data=folder if both `images` and `real` name a directory or zip.
+    """Return the arguments, with data=folder as the dataset if both `images` and `real` name a directory or zip.
 
     Raises:
         UserError: `real` names nothing that exists, or its first image is not square and no resolution is given.

@@ -83,11 +83,11 @@ def evaluate_checkpoint(settings: DictConfig, metrics: Mapping[str, Any], is_rep
 
 
 def file_ending(extractor: str | None, checkpoint: Path) -> str:
-    """Return what distinguishes the files of an evaluation from those of others of the run, such as "-inception-last".
+    """Return the text that is added to the file names of an evaluation, such as "-inception-last".
 
     Args:
         extractor: the name of the feature extractor, if the command chooses the metrics; otherwise None.
-        checkpoint: the checkpoint; the best checkpoint adds nothing.
+        checkpoint: path of the checkpoint; for the best checkpoint, nothing is added.
     """
     parts = [extractor, None if checkpoint.stem == "best" else checkpoint.stem]
     return "".join(f"-{part}" for part in parts if part)

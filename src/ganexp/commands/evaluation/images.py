@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 FEWEST_IMAGES = 10
 FIX_OF_SIZE = "Resizing it would change the scores: score images of one size, and give this size as data.resolution."
-OTHER_SHARES = 0.2  # share of the images that would need another class to have the shares of the dataset
+OTHER_SHARES = 0.2  # a larger total variation distance between the class shares is reported
 
 
 def evaluate_images(cfg: DictConfig, scores_node: DictConfig) -> None:
@@ -139,7 +139,7 @@ def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) ->
 
 
 def _compare_shares(scored: ImageSet, image_set: ImageSet) -> None:
-    """Print a line if the classes have clearly other shares of the given images than of the dataset."""
+    """Print a line if the class shares of the given images clearly differ from those of the dataset."""
     given, real = (torch.tensor(each.class_counts) / len(each) for each in (scored, image_set))
     if (given - real).abs().sum() / 2 > OTHER_SHARES:
         most = int((given - real).abs().argmax())

@@ -45,7 +45,7 @@ def save_pictures(
         logits: the discriminator's logits for each kind of image.
         seed: seed of the latents.
         output: directory of the pictures.
-        ending: what follows `nearest` and `diagnostics` in the names of the files.
+        ending: text that follows `nearest` and `diagnostics` in the file names.
     """
     gan, title = loaded.gan, run_title(loaded.run)
     title = title and f"{title} · step {gan.step:,}"
@@ -83,7 +83,7 @@ def save_nearest(gan: GAN, scores: Scores, data: DictConfig, seed: int, path: Pa
 
 
 def feature_samples(gan: GAN, scores: Scores, seed: int) -> tuple[Tensor, Tensor] | None:
-    """Return features (n ≤ 500, d) of real images, and (500, d) of samples.
+    """Return features of real images, (n, d) with n ≤ 500, and features of samples, (500, d).
 
     The result is None if n or d is less than 2, or if a feature is not finite.
     """

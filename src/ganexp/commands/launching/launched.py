@@ -75,7 +75,7 @@ def _number(environ: Mapping[str, str], name: str, default: int = 0) -> int:
     """Return the number in an environment variable, or `default` if there is no such variable.
 
     Raises:
-        UserError: the variable is not a whole number, 0 or larger.
+        UserError: the value of the variable is not a whole number, or is negative.
     """
     text = environ.get(name) or str(default)
     if not text.isdecimal():
@@ -155,7 +155,7 @@ def reason_against_devices(trainer: Any) -> str:
     """Return why a sweep is refused if each of its jobs uses several devices; "" if each job uses one device.
 
     Args:
-        trainer: the part `trainer` of the config.
+        trainer: the section `trainer` of the config.
     """
     if trainer.devices * trainer.num_nodes == 1:
         return ""

@@ -182,7 +182,7 @@ def _wait_for(store: Store, key: str, check: Callable[[], None] = lambda: None) 
         time.sleep(POLL)
 
 
-_open: list[Meeting] = []  # the meeting of a launcher's processes as long as the first process runs a command
+_open: list[Meeting] = []  # has the meeting of a launcher's processes while the first process runs a command
 
 
 @contextmanager

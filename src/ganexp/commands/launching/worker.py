@@ -84,7 +84,7 @@ def _work(shared: SharedRun, meeting: Meeting, launch: Launch) -> None:
 
 
 def _check_running(others: Processes, launch: Launch) -> None:
-    """Check that all processes that this process has started for other devices of its machine are running.
+    """Check that all processes that this process has started are still running.
 
     Raises:
         UserError: one of these processes has ended.

@@ -35,7 +35,7 @@ OF_EACH_JOB = ("mode", "overrides", "runtime", "job.num", "job.id", "job.overrid
 def check_jobs(config: DictConfig) -> bool:
     """Check the jobs of a sweep before the first job starts, but do not report wrong overrides.
 
-    Hydra itself reports wrong overrides, because it composes every job before it starts one.
+    Hydra itself reports wrong overrides, because it composes all jobs before it starts the first job.
 
     Args:
         config: the config of the sweep, including Hydra's part.
@@ -45,7 +45,7 @@ def check_jobs(config: DictConfig) -> bool:
 
     Raises:
         UserError: a job lacks a setting, a swept option changes settings of Hydra, two jobs have the same directory, a
-            job's directory is not within that of the sweep, or the scores of a search cannot be compared.
+            job's directory is outside of the sweep directory, or the scores of a search cannot be compared.
     """
     try:
         overrides = _sweep_overrides(config)
@@ -71,7 +71,7 @@ def _sweep_overrides(config: DictConfig) -> dict[str, Override]:
 
 
 def _jobs_of_each_option(config: DictConfig, overrides: Mapping[str, Override]) -> Iterator[tuple[str, DictConfig]]:
-    """Yield each swept option of a group, and each swept value of a setting of the scores, with the config of a job."""
+    """Yield each swept option of a group, and each swept value of metrics.… and debug.…, with the config of one job."""
     folders = [Path(source.path) for source in config.hydra.runtime.config_sources]
     for key, override in overrides.items():
         decides = key.startswith(("metrics.", "debug.")) or any((folder / key).is_dir() for folder in folders)
@@ -123,10 +123,10 @@ def _belongs_to(key: str, parents: Sequence[str]) -> bool:
 
 
 def _check_places(config: DictConfig, overrides: Mapping[str, Override]) -> None:
-    """Refuse a sweep if two of its jobs write to the same directory, or one writes outside of the sweep's directory.
+    """Refuse a sweep if two jobs write to the same directory, or if a job writes outside of the sweep directory.
 
     Raises:
-        UserError: two jobs write to the same directory, or a job's directory is not within that of the sweep.
+        UserError: two jobs write to the same directory, or a job's directory is outside of the sweep directory.
     """
     command = config.hydra.job.config_name
     subdirectory = str(dict(_leaves(OmegaConf.to_container(config.hydra.sweep, resolve=False)))["subdir"])
@@ -184,7 +184,7 @@ def _subdirectory(job: DictConfig, number: int) -> str:
 def fix_sweep_directory(config: DictConfig) -> None:
     """Replace the sweep directory by its resolved path, for the sweep itself and, with an override, for each job.
 
-    Otherwise, Hydra would resolve the path anew in the config of each job, whose name or seed may be another.
+    Otherwise, Hydra would resolve the path anew for each job, whose config may have another name or seed.
 
     Raises:
         UserError: as in `_sweep_directory`.
@@ -198,10 +198,10 @@ def _sweep_directory(config: DictConfig) -> str:
     """Return the absolute path of the sweep's directory, without .., resolved from the settings that its jobs share.
 
     Raises:
-        UserError: the path cannot be resolved, for example because only the jobs have a setting in it.
+        UserError: the path cannot be resolved, for example because it uses a setting that only the jobs have.
     """
     try:
-        return os.path.abspath(expand_home(_resolved(config, "dir")))  # as in the paths of the jobs
+        return os.path.abspath(expand_home(_resolved(config, "dir")))  # the paths of the jobs have no .. either
     except OmegaConfBaseException as error:
         unresolved: Any = OmegaConf.to_container(config.hydra.sweep, resolve=False)
         reason = str(error).partition("\n")[0]

@@ -32,7 +32,7 @@ SAMPLER_WITHOUT_SEED = re.compile(r"\+*hydra/sweeper/sampler=(grid|motpe)")
 
 @contextmanager
 def added_overrides(command: Command) -> Iterator[list[str]]:
-    """Yield the overrides that a sweep needs in addition to those of its command line; none for a single run.
+    """Yield the overrides that a sweep needs in addition to those of its command line; [] for a single run.
 
     They are added to the command line, because Hydra's settings cannot be changed after a sweep has started.
 
@@ -67,7 +67,7 @@ def _exclude_shared_keys(overrides: Sequence[str]) -> str:
 
 
 def _needs_seed(overrides: Sequence[str]) -> bool:
-    """Return whether a search lacks a seed for its sampler, which it needs to draw the same jobs when it is resumed."""
+    """Return whether a search needs a seed for its sampler, so that the resumed search has the same jobs."""
     has_sampler_with_seed = any(SEARCH_OVERRIDE.fullmatch(override) for override in overrides) and not any(
         SAMPLER_WITHOUT_SEED.fullmatch(override) for override in overrides
     )
@@ -108,7 +108,7 @@ def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
 
 
 def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
-    """Return the overrides that resume the sweep in `path`: the stored ones, one that sets its directory, and `given`.
+    """Return the overrides that resume the sweep in `path`: the stored overrides, the sweep directory, and `given`.
 
     Raises:
         UserError: `path` is not a sweep or has links to other places, an override in `given` would change the jobs, or

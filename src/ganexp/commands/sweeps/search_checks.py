@@ -20,10 +20,10 @@ def is_search(config: DictConfig) -> bool:
 
 
 def check_sampler(config: DictConfig) -> None:
-    """Check the settings of a search that belong to Hydra.
+    """Check Hydra's own settings for a search: the storage, the direction and the sampler's seed.
 
     Raises:
-        UserError: there is a storage, the search maximises, or its sampler has no seed.
+        UserError: a storage is set, the search maximises, or its sampler has no seed.
     """
     sweeper = config.hydra.sweeper
     if (storage := sweeper.get("storage")) is not None:
@@ -45,7 +45,7 @@ def check_objective(jobs: Sequence[DictConfig]) -> None:
     """Check that the jobs of a search have the score metrics.best_by, and all compute it in the same way.
 
     Args:
-        jobs: the configs of a few jobs that together have every value which may decide about their scores.
+        jobs: the configs of a few jobs. Together, they have every swept value that may change how scores are computed.
 
     Raises:
         UserError: a job has no such score, or computes it in another way than the first job.
@@ -65,5 +65,5 @@ def check_objective(jobs: Sequence[DictConfig]) -> None:
     if any(metrics != first for metrics in others):
         raise UserError(
             "A search can compare only jobs with the same settings metrics.*, but the settings of this search differ. "
-            "Search without metrics, and without options that change metrics."
+            "Do not vary metrics, settings metrics.*, or options that change these settings."
         )

@@ -32,7 +32,7 @@ def hand_settings_to_jobs(command: Command, folders: Sequence[Path]) -> Command:
     """Turn settings that exist only in a sweep's jobs into parameters of Hydra's sweeper, and return the new command.
 
     Args:
-        command: a parsed command line; one that is not a sweep is returned unchanged.
+        command: a parsed command line; if it is not a sweep, it is returned unchanged.
         folders: the directories of config files: ganexp's own first, then the user's.
     """
     candidates = [override for override in command.arguments if SETTING.fullmatch(override.partition("=")[0])]
@@ -88,7 +88,7 @@ class Job:
     """A job of a sweep, with another combination of options than the jobs before it.
 
     Attributes:
-        label: the options that this job has in the groups that the sweep varies; empty if the sweep varies no groups.
+        label: this job's options of the groups that the sweep varies; empty if the sweep varies no groups.
         cfg: the config of this job, without the settings that are checked.
     """
 

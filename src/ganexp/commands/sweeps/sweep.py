@@ -81,7 +81,8 @@ def run_job(path: str, composed: DictConfig, overrides: list[str], start: Callab
         start: function that trains the job from the beginning.
 
     Returns:
-        The objective, which a search minimises; None if there are no scores, or the job failed. Other jobs still run.
+        The objective, which a search minimises; None if there are no scores, or if the job failed. After a failed job,
+        the other jobs still run.
 
     Raises:
         JobFailed: the directory belongs to another job.

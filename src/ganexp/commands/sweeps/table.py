@@ -31,8 +31,9 @@ def print_jobs(jobs: Jobs) -> None:
 
 
 def _best_job(jobs: Jobs) -> str | None:
-    """Return the job with the lowest objective, which is the best value of the score that chose its best checkpoint.
+    """Return the name of the job with the lowest objective.
 
+    The objective is the best value of the score that chose the best checkpoint, negated if higher scores are better.
     The result is None if fewer than two jobs have an objective, or if not all have the same score and protocol.
     """
     objectives = {name: job["objective"] for name, job in jobs.items() if job.get("objective") is not None}
