@@ -53,7 +53,7 @@ def changes(before: Content | None, after: Content) -> list[str]:
 
 
 def _class_changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
-    """Return the names and both sizes of the classes whose sizes have changed, for at most three classes."""
+    """Return the old and new sizes of the classes whose sizes have changed, for at most three classes."""
     differing = [name for name in {**before, **after} if before.get(name, 0) != after.get(name, 0)]
     shown = ", ".join(f"{name} {before.get(name, 0):,} → {after.get(name, 0):,}" for name in differing[:3])
     return f" ({shown}{', …' if len(differing) > 3 else ''})" if differing else ""

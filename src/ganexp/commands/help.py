@@ -28,7 +28,7 @@ OVERLAYS = (
 
 FIRST_GROUPS = ("data", "model", "loss", "metrics", "schedule", "optimizer", "trainer")  # chosen most often
 
-TRAILER = """Choose an option of a group by GROUP=OPTION, or several if a list makes sense: metrics/score=[is,fid].
+TRAILER = """Choose an option of a group by GROUP=OPTION. Some groups take a list of options: metrics/score=[is,fid].
 Another option may replace a default: data=cifar10, for example, chooses model=dcgan.
 Tab completion in bash: eval "$(ganexp -sc install=bash)"   (zsh and fish: docs/commands.md)"""
 

@@ -59,7 +59,7 @@ def find_group(topic: str, names: Sequence[str]) -> str | None:
 
 
 def option_file(group: str, option: str, folders: Sequence[Path]) -> Path:
-    """Return the YAML file of an option, from the first directory that has one."""
+    """Return the YAML file of an option, from the first directory that has such a file."""
     return next(path for folder in folders if (path := folder / group / f"{option}.yaml").exists())
 
 

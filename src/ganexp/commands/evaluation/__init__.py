@@ -1,1 +1,1 @@
-"""The parts of `ganexp evaluate`."""
+"""The modules of `ganexp evaluate`."""

@@ -41,7 +41,7 @@ class Meeting:
     """Exchange a few values between processes, before they are connected or after a connection has broken.
 
     A launcher may start all processes again and keep the store. Therefore the keys of each start have a prefix, which
-    is the number of the start. Each process but the first takes a number of its own when it arrives, and the first
+    is the number of the start. Every process except the first takes a number when it arrives, and the first
     process answers with the number of the current start.
 
     Args:

@@ -25,8 +25,8 @@ def refuse_unsafe(override: str, file: Path) -> None:
     """Check an override that is stored in `file`.
 
     Raises:
-        UserError: the override is not for the jobs of a sweep, or it names a class or function that is not trusted, a
-            config file outside of the directories of config files, or the address of a server that is not the user's.
+        UserError: the override is not for the jobs of a sweep, or it names something that is not trusted: a class or
+            function, a config file outside of the directories of config files, or the address of a server.
     """
     _refuse_forms(override, file)
     for part in _parts(override, file):
