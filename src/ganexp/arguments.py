@@ -32,7 +32,8 @@ HYDRA_FLAGS = (
     (("--run", "-r"), False, "run the config instead of printing it; this is the default"),
     (("--hydra-help",), False, "show the help of Hydra itself"),
 )
-SHARED_FLAGS = ("--multirun", "--cfg", "--resolve", "--package", "--config-dir")  # these suit every command
+# The flags that are also listed in the help of evaluate, sample and describe.
+SHARED_FLAGS = ("--multirun", "--cfg", "--resolve", "--package", "--config-dir")
 DRY_RUN_FLAG, JSON_FLAG = "--dry-run", "--json"
 DRY_RUN, JSON = "debug.dry_run=true", "json=true"  # the overrides that these two flags stand for
 HELP = "help"  # `ganexp help COMMAND` means `ganexp COMMAND --help`
@@ -69,7 +70,7 @@ class Command:
         config_name: the name of Hydra's primary config, one of `CONFIGS`; empty for a command without a primary config.
         config_dir: the value of --config-dir.
         is_named: whether the command line names the command or a primary config.
-        is_sweep: whether the command line has --multirun, or an option of a group in `PRESETS`, which implies a sweep.
+        is_sweep: whether the command line asks for a sweep, by --multirun or by an option of a group in `PRESETS`.
         wants_help: whether the command line has --help.
     """
 
@@ -140,7 +141,7 @@ def _own_flags(parser: Parser, options: argparse.Namespace, config_name: str, is
     """Return the overrides that --dry-run and --json stand for.
 
     Raises:
-        UsageError: the command does not support the flag.
+        UsageError: the command does not support one of the two flags.
     """
     overrides = []
     if options.dry_run:
@@ -206,7 +207,7 @@ def hydra_parser(name: str | None, usage: str | None = None) -> Parser:
 
     Args:
         name: name of the command; None if the command line names no command.
-        usage: the usage text; None takes the command's text in `COMMANDS`, or GENERAL_USAGE if `name` is None.
+        usage: the usage text; by default, the text of the command in `COMMANDS`, or GENERAL_USAGE if `name` is None.
     """
     usage = usage or (COMMANDS[name].usage if name and name in COMMANDS else GENERAL_USAGE)
     parser = Parser(f"ganexp {name}" if name else "ganexp", usage=usage, add_help=False)

@@ -1,7 +1,7 @@
 """Build the objects of a run from a resolved config: networks, objective, data, callbacks and loggers.
 
-The message of an error in a lower layer names only an argument. This module adds the key of the config to the message.
-Scores are built in `build_scores.py`.
+An error from a lower layer names only the wrong argument. This module adds the config key of the argument to the
+message. Scores are built in `build_scores.py`.
 """
 
 import inspect
@@ -40,7 +40,7 @@ from ganexp.training.schedules import batch_size_scale, set_stage
 CALLBACK_ARGUMENTS = ("run_directory", "image_sets", "scores")  # arguments whose values come from the run
 LOGGER_ARGUMENTS = ("save_dir", "run_directory", "resume_step", "name", "tags")
 
-# Networks and what they minimise
+# Networks and objective
 
 
 def build_gan(cfg: DictConfig) -> GAN:
@@ -111,12 +111,13 @@ def build_image_set(cfg: DictConfig, split: str) -> ImageSet | None: ...
 def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | None:
     """Return the training split, or the split with the name `split`; None for a test split that the dataset lacks.
 
-    Label k of every split means the k-th class of data.classes; without data.classes, the k-th class of the training
-    split. Recently used splits stay in memory, so that training, scores and the next job of a sweep share them.
+    Label k means the same class in every split: the k-th class of data.classes or, if data.classes is null, the k-th
+    class of the training split. Recently used splits stay in memory, so that training, scores and the next job of a
+    sweep share them.
 
     Raises:
-        UserError: files are missing, there is no training split, its number of classes differs from data.num_classes
-            or data.classes, or the split has a class that is not in data.classes (or else in the training split).
+        UserError: files are missing; there is no training split; the training split has no labels, but data.classes
+            names classes; a split has an unknown class; or data.num_classes is not the number of classes.
     """
     data = cfg.data
     image_set = _read_split(cfg, split) if split else _read_training_split(cfg)
@@ -125,7 +126,7 @@ def build_image_set(cfg: DictConfig, split: str | None = None) -> ImageSet | Non
     classes = list(data.classes or _read_training_split(cfg).classes)
     if classes and (image_set.labels is not None or split in (None, data.split)):
         matched = _match_classes(image_set, classes, split or data.split)
-    else:  # a test split without labels, or with labels that are left out, as the networks are trained without labels
+    else:  # this split has no labels, or its labels are left out because the training split has no labels
         matched = image_set if image_set.labels is None else replace(image_set, labels=None, classes=[])
     if split is None and len(classes) != data.num_classes:
         raise UserError(
@@ -187,7 +188,7 @@ def available_splits(cfg: DictConfig) -> list[str]:
 
 
 def images_to_train_on(cfg: DictConfig, image_set: ImageSet) -> ImageSet:
-    """Return data.training_images of the images in `image_set`; all images if this is null, or if there are fewer."""
+    """Return `image_set`, or a random part of it with data.training_images images if this setting is not null."""
     chosen = cfg.data.training_images
     return image_set if chosen is None else image_set.random_part(chosen)
 
@@ -251,7 +252,7 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
 def build_callbacks(
     cfg: DictConfig, run: RunDirectory, image_sets: Mapping[str, ImageSet], scores: Scores | None = None
 ) -> list[Callback]:
-    """Return the callbacks of the config. They get only those training images that the run is trained on."""
+    """Return the callbacks of the config. They get only the training images that the run uses."""
     sets = {name: images_to_train_on(cfg, each) if name == "train" else each for name, each in image_sets.items()}
     available = dict(zip(CALLBACK_ARGUMENTS, (run, sets, scores), strict=True))
     return list(_build_all(cfg.callbacks, "callbacks", available).values())

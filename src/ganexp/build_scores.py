@@ -1,6 +1,7 @@
 """Build the scores of a run from a resolved config: the feature extractor, the references and the metrics.
 
-The message of an error in a lower layer names only an argument. This module adds the key of the config to the message.
+An error from a lower layer names only the wrong argument. This module adds the config key of the argument to the
+message.
 """
 
 import json
@@ -60,7 +61,7 @@ def build_scores(
         for_training: whether a score chooses the best checkpoint, so that metrics.best_by must name a score.
 
     Raises:
-        UserError: see `prepare_sets`; also if the weights of the extractor are missing.
+        UserError: `prepare_sets` raises this error, or the weights of the extractor are missing.
         OSError: the cache cannot be written.
     """
     metrics = cfg.metrics
@@ -232,7 +233,7 @@ def _check_classifier(image_set: ImageSet, test: ImageSet | None) -> None:
 def _classifier_images(image_set: ImageSet, test: ImageSet | None) -> tuple[LabelledImages, LabelledImages]:
     """Return the training images and the test images of the classifier.
 
-    Without a test split, a tenth of the images is held out as test images.
+    If `test` is None, a tenth of the images is held out as test images.
     """
     if test is not None:
         return _labelled(image_set, torch.arange(len(image_set))), _labelled(test, torch.arange(len(test)))

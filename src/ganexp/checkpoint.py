@@ -16,7 +16,7 @@ from ganexp.plain_values import refuse_unreadable
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
-# the entry of a checkpoint's part `ganexp` that says whether a callback has stopped the run: a Boolean, or the reason
+# a key in the entry `ganexp` of a checkpoint; its value is True, or the reason as a text, if a callback stopped the run
 STOPPED = "stopped"
 MAX_NAMED = 6  # an error message names at most this many weights
 
@@ -143,7 +143,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except Exception as error:  # for a damaged file, torch.load can raise errors of any type
         unsafe = _unsafe_names(path)
         reason = (
-            f"it contains {', '.join(unsafe)}, but only tensors and plain values are loaded, which run no code"
+            f"it contains {', '.join(unsafe)}, but only tensors and plain values are loaded, because they run no code"
             if unsafe
             else f"it is damaged, or not a checkpoint of ganexp ({type(error).__name__})"
         )
@@ -155,10 +155,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def _unsafe_names(path: Path) -> list[str]:
-    """Return the functions and classes in a file that are not loaded; an empty list for a damaged file."""
+    """Return the functions and classes that torch refuses to load from a file; an empty list for a damaged file."""
     try:
         return torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # as in read_checkpoint
+    except Exception:  # a damaged file can raise errors of any type
         return []
 
 
@@ -180,11 +180,11 @@ def check_fits(checkpoint: Mapping[str, Any], module: nn.Module, path: Path, con
 
 
 def differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """Return at most 7 lines, which name the weights that are missing, unexpected or of another shape in `stored`.
+    """Return at most 7 lines about the weights that are missing, unexpected or of another shape in `stored`.
 
     Args:
-        stored: the state in a checkpoint.
-        expected: the state of a module that was built from the config.
+        stored: the state dict in a checkpoint.
+        expected: the state dict of a module that was built from the config.
     """
     stored, expected = _shapes(stored), _shapes(expected)
     differing = [name for name in expected | stored if stored.get(name) != expected.get(name)]
@@ -196,7 +196,7 @@ def differences(stored: Mapping[str, Any], expected: Mapping[str, Any]) -> list[
 
 
 def _shapes(state: Mapping[str, Any]) -> dict[str, str]:
-    """Return the size of each tensor in a state, such as 256x64."""
+    """Return the shape of each tensor in a state dict as a text, such as 256x64."""
     tensors = {name: value for name, value in state.items() if isinstance(value, torch.Tensor)}
     return {name: "x".join(map(str, tensor.shape)) or "a number" for name, tensor in tensors.items()}
 
@@ -237,10 +237,10 @@ def _step_if_whole(path: Path) -> int | None:
 
 
 def forget_scores(path: Path) -> None:
-    """Remove all scores from the callbacks' states in the checkpoint at `path`, so that a resumed run starts without.
+    """Remove all scores from the callbacks' states in the checkpoint at `path`, so that a resumed run has no scores.
 
-    A callback of ganexp has them in the entry `scores` of its state. The states of Lightning's callbacks that have a
-    best score are removed as a whole, because these callbacks load only complete states.
+    A callback of ganexp keeps its scores in the entry `scores` of its state. If the state of a Lightning callback has a
+    best score, the whole state is removed, because Lightning's callbacks load only complete states.
     """
     checkpoint = read_checkpoint(path)
     states = {key: state for key, state in checkpoint["callbacks"].items() if not _has_best_score(state)}
@@ -252,7 +252,7 @@ def forget_scores(path: Path) -> None:
 
 
 def forget_stop(run: RunDirectory) -> None:
-    """Delete the note in a run's latest checkpoint that a callback has stopped the run, so that it can continue."""
+    """Delete the entry `STOPPED` from the latest checkpoint of a run, so that the run can continue."""
     path, _ = latest_checkpoint(run)
     if path is not None and (checkpoint := read_checkpoint(path))["ganexp"].pop(STOPPED, False):
         _save(checkpoint, path)

@@ -77,7 +77,7 @@ def _run(argv: Sequence[str]) -> None:
     """Run the command in `argv`.
 
     Raises:
-        SystemExit: the command cannot run; the message has the reason.
+        SystemExit: the command has failed; the message gives the reason.
     """
     try:
         command = parse(argv)
@@ -242,7 +242,7 @@ def _start(cfg: DictConfig, hydra_config: HydraConf) -> Any:
         directory = output_directory(cfg, hydra_config)
         return _run_task(Task(cfg, groups, hydra_config, directory))
     except Exception as error:
-        if hydra_config.mode == RunMode.RUN:  # a sweep keeps the directory, which has the reason of the failure
+        if hydra_config.mode == RunMode.RUN:  # a sweep keeps the directory, which has the reason for the failure
             remove_if_empty(directory)
         if isinstance(error, UnknownArgument):
             from ganexp.config.checks import suggestion_for_unknown_argument

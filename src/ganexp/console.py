@@ -30,7 +30,7 @@ SaidLines = tuple[Path | None, tuple[int, int] | None]  # the file of printed li
 UNLIMITED = 100_000  # characters in a line, if the output is a file or pipe
 LOG_WIDTH = 200  # characters in a line of a table in the log of a run
 LINE_EVERY = 20  # seconds between two lines of progress, if the output is not a terminal
-CLOSED_OUTPUT = 141  # the exit code of a command whose reader has closed the pipe: 128 + SIGPIPE, as in shells
+CLOSED_OUTPUT = 141  # the exit code if the reader of the output has closed the pipe: 128 + SIGPIPE, as in shells
 
 _said: ContextVar[Path | None] = ContextVar("said", default=None)  # the file that lists the lines already printed
 _prefix: ContextVar[str] = ContextVar("prefix", default="")  # text before each printed line
@@ -273,7 +273,7 @@ def short_paths(text: str, given: Iterable[str] = ()) -> str:
         if value.startswith(("..", "~")):
             shown[re.escape(os.path.abspath(os.path.expanduser(value))) + r"(?![\w-])"] = value
     for absolute, path in shown.items():
-        # The path in NAME=path stays absolute.
+        # A path after the name of an environment variable, as in NAME=/path, stays absolute.
         text = re.sub(rf"(?<![\w./~-])(?<![A-Z]=){absolute}", path.replace("\\", r"\\"), text)
     return text
 

@@ -19,7 +19,7 @@ def wants_traceback() -> bool:
 
 
 def did_you_mean(name: str, names: Iterable[str], prefix: str = "") -> str:
-    """Return a question that suggests the names most similar to a mistyped one; empty if no name is similar.
+    """Return a question that suggests the names most similar to a mistyped name; empty if no name is similar.
 
     Args:
         name: the mistyped name.

@@ -43,7 +43,7 @@ def load_run(ckpt: str, accelerator: str) -> LoadedRun:
     """
     path = find_checkpoint(ckpt, "ckpt")
     run = RunDirectory(path.parent.parent)
-    cfg = trust.load(run.config, without=("callbacks", "logger"))  # these two do not run here
+    cfg = trust.load(run.config, without=("callbacks", "logger"))  # callbacks and loggers are not needed here
     gan = build_gan(cfg)
     checkpoint = read_checkpoint(path)
     check_fits(checkpoint, gan, path, run.config)

@@ -5,7 +5,7 @@ Each logged point has `step` (the number of generator updates), the other axes, 
 losses      the losses, the discriminator's accuracy, gradient norms and further values of the objective
 scores      the scores of an evaluation
 logits      the discriminator's mean logits, and the mean probabilities that these logits stand for
-failures    a failure that the guard has found
+failures    a failure of the training that the callback `guard` has found
 
 This module must not import torch.
 """
@@ -29,7 +29,7 @@ MEMORY = "memory/"
 IMAGES_PER_SECOND = SPEED + "images_per_second"  # real images per second of training
 D_STEPS = AXIS + "d_steps"  # discriminator updates
 IMAGES = AXIS + "images"  # real images that the discriminator has seen
-EPOCHS = AXIS + "epochs"  # number of batches taken from the training split, divided by the number per epoch
+EPOCHS = AXIS + "epochs"  # batches taken from the training split, divided by the number of batches in an epoch
 SECONDS = AXIS + "seconds"  # seconds of training, without evaluation
 
 
@@ -74,15 +74,15 @@ def logit_key(images: str) -> str:
 
 
 def probability_key(images: str) -> str:
-    """Return the key of the mean probability, estimated by the discriminator, that images of one kind are real.
+    """Return the key of the discriminator's mean probability that images of one kind are real.
 
-    An example of such a key is probability/fake.
+    An example of such a key is probability/fake, for generated images.
     """
     return f"{PROBABILITY}{images}"
 
 
 def guard_key(kind: str) -> str:
-    """Return the key of a failure that the guard has found, such as guard/floor.
+    """Return the key of a failure that the callback `guard` has found, such as guard/floor.
 
     The value under this key is 1 at the step of the failure.
     """

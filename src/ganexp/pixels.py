@@ -20,7 +20,7 @@ def from_uint8(pixels: Tensor, pixel_range: PixelRange = "symmetric") -> Tensor:
 
 
 def to_display_range(images: Tensor, pixel_range: PixelRange) -> Tensor:
-    """Return generated images in [-1, 1], the range in which they are shown and scored; same shape.
+    """Return generated images of the same shape in [-1, 1], the range in which images are shown and scored.
 
     If the pixel range is [0, 1] (`unit`), generated values outside of this range are clamped first.
     """

@@ -9,7 +9,7 @@ import torch
 
 from ganexp.errors import UserError
 
-# a subclass of one of these, such as np.float64, may not be loaded
+# types that torch can always load; a subclass of one of these types, such as np.float64, may be refused
 PLAIN = (type(None), bool, int, float, str, bytes, torch.Tensor, torch.nn.Parameter)
 
 

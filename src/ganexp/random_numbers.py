@@ -1,4 +1,4 @@
-"""The random numbers of torch, NumPy and Python's `random`: save and restore their state, or set it by a seed."""
+"""Seed the random generators of torch, NumPy and Python's `random`, and save and restore their states."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -10,9 +10,9 @@ import torch
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """Return the state as tensors and plain values; on a GPU, also the state of `device`, but of no other GPU."""
+    """Return the states of the random generators, and of `device` if it is a GPU, as tensors and plain values."""
     version, numbers, gauss = random.getstate()
-    numpy_state: dict[str, Any] = np.random.get_state(legacy=False)  # not a tuple
+    numpy_state: dict[str, Any] = np.random.get_state(legacy=False)  # a dict, not a tuple
     keys = numpy_state["state"]["key"].tolist()
     state = {
         "cpu": torch.get_rng_state(),
@@ -23,7 +23,7 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def restore_random_state(state: Mapping[str, Any], device: torch.device) -> None:
-    """Restore a state that `random_state` has returned, as far as it is known for `device`."""
+    """Restore the states that `random_state` has returned. A GPU is left as it is if `state` has no entry for a GPU."""
     version, numbers, gauss = state["python"]
     random.setstate((version, tuple(numbers), gauss))
     np.random.set_state(state["numpy"])
@@ -33,7 +33,7 @@ def restore_random_state(state: Mapping[str, Any], device: torch.device) -> None
 
 
 def seed_random_numbers(seed: int, device: torch.device) -> None:
-    """Set the state according to `seed`, which is below 2⁶³; on a GPU, also the current GPU's state."""
+    """Seed the random generators with `seed`, which is below 2⁶³; if `device` is a GPU, also seed the current GPU."""
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)  # faster than torch.manual_seed, which seeds all GPUs
@@ -43,7 +43,7 @@ def seed_random_numbers(seed: int, device: torch.device) -> None:
 
 @contextmanager
 def separate_random_numbers(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the random numbers of the code in the `with` block, and restore their state afterwards."""
+    """Seed the random generators for the code in the `with` block, and restore their states afterwards."""
     state = random_state(device)
     seed_random_numbers(seed, device)
     try:

@@ -77,7 +77,7 @@ class FixedLatents:
         self._generator = torch.Generator()
 
     def __getitem__(self, indices: Tensor) -> Tensor:
-        """Return the latents (N, d) of `indices` (N,)."""
+        """Return the latents (N, d) at the given `indices` (N,)."""
         chunks = indices // CHUNK
         latents = torch.empty(len(indices), self.latent.dim)
         for chunk in chunks.unique().tolist():
@@ -86,7 +86,7 @@ class FixedLatents:
         return latents
 
     def _draw_chunk(self, number: int) -> Tensor:
-        """Return chunk `number`. Chunks are drawn in order; for an earlier chunk, drawing restarts at the first one."""
+        """Return chunk `number`. Chunks are drawn in order; for an earlier chunk, drawing restarts with chunk 0."""
         if number == self._next_chunk - 1:
             return self._chunk
         if number < self._next_chunk:
@@ -180,7 +180,7 @@ def sample_images(
         count: number of images.
         batch_size: number of images that are generated together.
         seed: seed of the latents.
-        truncation: see `truncate`.
+        truncation: threshold beyond which values of latents are drawn again, see `truncate`; None: no threshold.
         as_discriminator_sees: whether to yield the unchanged output of the generator instead of images in [-1, 1].
         labels: the class (count,) of each image; None cycles through the classes.
     """
@@ -192,7 +192,7 @@ def sample_images(
 
 
 def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
-    """Return, for the protocol of the scores, which weights and batch norm statistics are used to draw samples."""
+    """Return which weights and batch norm statistics are used to draw samples, as entries of the scores' protocol."""
     norms = [module for module in gan.sampling_generator.modules() if isinstance(module, _BatchNorm)]
     kinds = {"the batch's statistics" if norm.running_mean is None else "running statistics" for norm in norms}
     weights = "raw" if gan.averaged_generator is None else "averaged (EMA)"
@@ -200,7 +200,7 @@ def sampling_protocol(gan: SampledGAN) -> dict[str, str]:
 
 
 def drawn_together(gan: SampledGAN, batch_size: int) -> int | None:
-    """Return `batch_size`, the number of images drawn together, if the generator's batch norm needs it; or None."""
+    """Return `batch_size` if the samples depend on it because of the generator's batch norm; otherwise None."""
     return batch_size if needs_batches(gan) else None
 
 
@@ -271,8 +271,8 @@ def interpolate(start: Tensor, end: Tensor, columns: int, spherical: bool = Fals
         end: latents at which the rows end.
         columns: number of latents in a row.
         spherical: whether to interpolate on the great circle, which keeps the length of a normal latent (White 2016),
-            instead of linearly. Two latents on one line through the origin, as all latents of one component are, have
-            no such circle, and are interpolated linearly.
+            instead of linearly. Two latents on one line through the origin have no such circle, and are interpolated
+            linearly. This is always the case for latents with a single component.
     """
     t = torch.linspace(0, 1, columns)[None, :, None]  # (1, columns, 1)
     a, b = start[:, None], end[:, None]  # (R, 1, d)
@@ -282,7 +282,7 @@ def interpolate(start: Tensor, end: Tensor, columns: int, spherical: bool = Fals
     cosine = torch.cosine_similarity(a, b, dim=-1).clamp(-1, 1)[..., None]
     angle = cosine.acos()
     on_circle = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
-    # the cosine is rounded to float32, so that the sine of two latents on one line may be up to about 6e-4
+    # the cosine is rounded to float32, so that the sine may be up to about 6e-4 for two latents on one line
     return torch.where(angle.sin() < 1e-3, linear, on_circle)
 
 

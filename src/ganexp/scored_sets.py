@@ -1,4 +1,4 @@
-"""The real images that samples are compared with, and the classes of these samples."""
+"""The real images for a comparison with generated samples, and the classes of these samples."""
 
 from dataclasses import dataclass
 
@@ -34,6 +34,6 @@ class ScoredSets:
         return [count / sum(counts) for count in counts]
 
     def reference_labels(self, reference: Reference) -> Tensor | None:
-        """Return the classes of the images whose features the first reference keeps; None if there are no labels."""
+        """Return the labels of the images whose features the first reference keeps; None if there are no labels."""
         labels = self.first_reference.labels
         return None if labels is None else labels[reference.selected]

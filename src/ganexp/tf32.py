@@ -1,7 +1,7 @@
 """Choose whether a GPU computes with TF32, which has the exponents of 32-bit numbers and mantissas of 10 bits.
 
-torch has a setting for convolutions, which is on by default, and another one for matrix products, which is off. Here
-both are set together. On a machine without a GPU nothing is changed.
+torch has one setting for convolutions, which is on by default, and one for matrix products, which is off by default.
+This module sets both of them together. On a machine without a GPU nothing is changed.
 """
 
 from collections.abc import Iterator

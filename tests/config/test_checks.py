@@ -43,7 +43,7 @@ REAL_LABELS = "schedule.updates.labels.generator=real"
         ),
         (
             ["model.conditional=true", "loss=relativistic", "loss/modifier=replay", REAL_LABELS],
-            "^loss.modifiers.replay gives .* real image of the same class: leave it out, or .*=false$",
+            "^loss.modifiers.replay gives .* real image of the same class: leave out this modifier, or .*=false$",
         ),
         (
             ["metrics.samples=5"],

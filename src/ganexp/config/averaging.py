@@ -39,7 +39,7 @@ def average_warning(cfg: DictConfig) -> str:
 
 
 def _most_steps(cfg: DictConfig) -> int:
-    """Return the largest number of steps that a run can have, given both of its limits.
+    """Return the largest number of steps that a run can have with its limits schedule.steps and schedule.max_d_steps.
 
     A loss limit can only raise the number of discriminator updates in a step, and then the run has fewer steps.
     """

@@ -1,4 +1,4 @@
-"""Refuse batches that do not fit the loss, or cannot be divided. `checks.py` lists these rules."""
+"""Refuse batches that do not fit the loss, or cannot be divided into equal parts. `checks.py` lists these rules."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -56,7 +56,7 @@ def parts_are_not_recorded(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 
 def pairs_have_one_class(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that the images which the adversarial loss compares in pairs have the same class."""
+    """Check that the two images of each pair have the same class if the adversarial loss compares pairs of images."""
     if not cfg.model.conditional or not getattr(gan.objective.adversarial, "pairs_images", False):
         return
     labels = gan.update_rule.labels
@@ -68,8 +68,9 @@ def pairs_have_one_class(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     for name, modifier in gan.objective.modifiers.items():
         if hasattr(modifier, "change_fakes"):
             yield (
-                f"loss.modifiers.{name} gives the discriminator other generated images, and this loss compares each "
-                "with a real image of the same class: leave it out, or use another loss or model.conditional=false"
+                f"loss.modifiers.{name} gives the discriminator other generated images, but this loss compares each "
+                "generated image with a real image of the same class: leave out this modifier, or use another loss or "
+                "model.conditional=false"
             )
 
 

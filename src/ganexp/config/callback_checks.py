@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def check_callbacks(cfg: DictConfig, gan: "GAN") -> None:
     """Collect the complaints of every callback whose class has a static method `complaints`.
 
-    This method takes the resolved config, the GAN, and the arguments of the callback that the config sets. It yields a
-    line for each problem. The scores of the GAN may not be built yet; `gan.scores` is then None.
+    This method takes the resolved config, the GAN, and those arguments of the callback that the config sets. It yields
+    a line for each problem. The scores of the GAN may not be built yet; `gan.scores` is then None.
 
     Raises:
         UserError: a callback has complaints; the message lists all of them.

@@ -1,6 +1,6 @@
-"""The options of an experiment or the default run, read from the `defaults` of files without composing a config.
+"""Read the options of an experiment, or of the default run, from defaults lists without composing a config.
 
-Composing the config of an experiment takes a tenth of a second; reading its options here takes a millisecond. This
+Composing the config of an experiment takes a tenth of a second; reading only its options takes a millisecond. This
 module must not import torch.
 """
 

@@ -50,7 +50,7 @@ def file_comments(group: str, options: Sequence[str], folders: Sequence[Path]) -
 
 
 def yaml_comments(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the keys of the settings that have a comment in a YAML text, and the comments.
+    """Yield the key and the comment of each setting with a comment in a YAML text.
 
     A comment is after the value of its setting or above the line of its setting.
     """

@@ -78,7 +78,7 @@ def root_type(cfg: DictConfig) -> type:
 def group_options(config_name: str, folders: Sequence[Path]) -> dict[str, list[str]]:
     """Return the sorted options of each config group that a primary config has.
 
-    A directory of options in a group, such as experiment/sagan, is returned as a group of its own.
+    A directory of options in a group, such as experiment/sagan, is returned as a separate group.
     """
     options: dict[str, set[str]] = defaultdict(set)
     for folder in folders:

@@ -18,7 +18,7 @@ def check_hardware(trainer: DictConfig, device: torch.device) -> None:
     """Check that this machine can train with these settings. Evaluations of the same run may use other hardware.
 
     Args:
-        trainer: the part `trainer` of the config.
+        trainer: the section `trainer` of the config.
         device: the chosen device.
 
     Raises:

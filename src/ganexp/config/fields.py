@@ -18,12 +18,12 @@ NODE_OR_NULL = {"node": False}  # metadata of a field that holds a node or null
 
 
 def limits(annotation: Any) -> dict[str, Any]:
-    """Return the metadata of a field that requires values to be valid for `annotation`."""
+    """Return the metadata of a field whose values must be valid for `annotation`."""
     return {"annotation": annotation}
 
 
 def limited(annotation: Any, default: Any = MISSING) -> Any:
-    """Return a field that requires values to be valid for `annotation`."""
+    """Return a field whose values must be valid for `annotation`."""
     return field(default=default, metadata=limits(annotation))
 
 

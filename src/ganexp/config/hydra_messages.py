@@ -1,4 +1,4 @@
-"""Read what Hydra states only in the texts of its errors. This module must not import torch."""
+"""Extract the facts that Hydra states only in the messages of its errors. This module must not import torch."""
 
 import re
 
@@ -9,12 +9,12 @@ def is_group_value_error(error: Exception) -> bool:
 
 
 def unmatched_group(error: Exception) -> str:
-    """Return the group that is in no defaults list, possibly with @PACKAGE; empty if the error is another one."""
+    """Return the group that is in no defaults list, possibly with @PACKAGE; empty for other errors."""
     match = re.search(r"(?:Could not override|No earlier Group Default for) '([\w./@-]+)'", str(error))
     return match[1] if match else ""
 
 
 def missing_deletion(error: Exception) -> str:
-    """Return the key that cannot be deleted because it does not exist; empty if the error is another one."""
+    """Return the key that cannot be deleted because it does not exist; empty for other errors."""
     match = re.search(r"Could not delete from config\. '([\w./@-]+)' does not exist", str(error))
     return match[1] if match else ""

@@ -10,7 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 RAISED = re.compile(r"^\w+ raised while resolving interpolation: ")
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")  # an interpolation of another key's value
 KEY = re.compile(r"^([\w.]+)(?=[=:])", re.MULTILINE)  # the key at the start of a line in an error message
-MAX_SHOWN = 200  # characters of the reason
+MAX_SHOWN = 200  # largest number of characters of the reason in a message
 
 
 def explain_interpolation(
@@ -35,7 +35,7 @@ def explain_interpolation(
 
 
 def broken_key(cfg: DictConfig) -> str | None:
-    """Return the first key whose own interpolation cannot be resolved, not one that only refers to such a key."""
+    """Return the first key whose own interpolation cannot be resolved. Keys that refer to such a key do not count."""
     broken = {key: text for key, text in _texts(OmegaConf.to_container(cfg, resolve=False)) if _is_broken(cfg, key)}
     return next((key for key, text in broken.items() if not broken.keys() & set(REFERENCE.findall(text))), None)
 

@@ -61,7 +61,7 @@ def make_optimizer_factory(
             raise UserError(f"{key}.lr is missing, but schedule.lr_reference_batch needs it")
         settings["lr"] *= scale
     if "betas" in settings:
-        settings["betas"] = [float(beta) for beta in settings["betas"]]  # Adam refuses a whole number beside a fraction
+        settings["betas"] = [float(beta) for beta in settings["betas"]]  # Adam refuses integers
     return partial(_make, settings, key)
 
 

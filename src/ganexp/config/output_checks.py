@@ -69,7 +69,7 @@ def penalties_see_single_samples(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
     if mixing and (keys := keys_with_gradients(gan)):
         yield (
             f"{', '.join(keys)}: needs a separate gradient for each sample, but {mixing[0]} mixes the samples of a "
-            "batch: leave out one of them; model.discriminator.minibatch=none leaves out a layer of ganexp"
+            "batch: leave out one of the two. To leave out ganexp's minibatch layer: model.discriminator.minibatch=none"
         )
 
 

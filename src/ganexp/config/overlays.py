@@ -1,4 +1,4 @@
-"""Refuse an option of `as_published` for an experiment for which it is not meant. This module must not import torch."""
+"""Refuse an option of `as_published` that is not meant for the chosen experiment. This module must not import torch."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatch

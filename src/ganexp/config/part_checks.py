@@ -1,4 +1,4 @@
-"""Refuse parts of the objective that lack a needed method, for example because its name is mistyped.
+"""Refuse parts of the objective that lack a needed method, for example because the method's name is mistyped.
 
 `checks.py` runs these checks.
 """
@@ -42,7 +42,7 @@ def auxiliary_terms_have_a_method(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
 
 
 def adaptive_augmentations_have_a_method(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
-    """Check that an augmentation which adapts to the discriminator's accuracy receives this accuracy."""
+    """Check that an augmentation that adapts to the discriminator's accuracy has a method to receive it."""
     names = [name for name, node in cfg.augment.items() if node is not None]
     for name, augmentation in zip(names, gan.objective.augmentations, strict=True):
         if getattr(augmentation, "needs_feedback", False) and not hasattr(augmentation, "observe"):

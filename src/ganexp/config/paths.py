@@ -1,4 +1,4 @@
-"""Make the paths of a config absolute, so that a run finds its files from every directory.
+"""Make the paths of a config absolute, so that a run finds its files from every working directory.
 
 This module must not import torch.
 """
@@ -27,7 +27,7 @@ def path_keys(schema: type, prefix: str = "") -> Iterator[str]:
 
 
 def make_absolute(cfg: DictConfig, keys: Iterable[str], directory: str = "") -> None:
-    """Make the path at each of the `keys` absolute, unless the key has no value; `~` is the home directory.
+    """Make the path at each of the `keys` absolute, if the key has a value; `~` is the home directory.
 
     Interpolations that refer to these paths then give the absolute paths, too.
 

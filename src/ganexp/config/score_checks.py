@@ -57,7 +57,7 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
         UserError: metrics.best_by names no computed score, or a score whose better direction (higher or lower) is
             unknown.
     """
-    info = expected_info(cfg, num_classes, "x") or {}  # if it is not known, build_scores checks best_by later
+    info = expected_info(cfg, num_classes, "x") or {}  # if the info is not known yet, build_scores checks best_by later
     if directions := directions_of(info, "x"):
         best_direction(cfg.metrics.best_by, directions)
 
@@ -92,7 +92,8 @@ def directions_of(info: Mapping[str, Mapping[str, Any]], extractor: str) -> dict
 
     Args:
         info: how to interpret each value of the scores, see `Score.value_info`.
-        extractor: name of the feature extractor. The names of values that metrics.best_by can choose end in it.
+        extractor: name of the feature extractor. metrics.best_by can choose only values whose names end in this
+            name.
     """
     ending = f"_{extractor}"
     known = {name: facts.get("higher_is_better") for name, facts in info.items() if name.endswith(ending)}

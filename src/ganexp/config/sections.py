@@ -34,8 +34,8 @@ class Data:
     root: str = field(default="${oc.env:GANEXP_DATA,'~/.cache/ganexp/data'}", metadata=PATH)
     path: str | None = field(default=None, metadata=PATH)  # path of a directory or zip of images
     split: str = "train"  # the split to train on
-    # number of images of this split to train on, chosen at random, but always the same ones; scores still compare the
-    # samples with the whole split; null: all images
+    # number of images of this split to train on; they are chosen at random, but are the same in every run; scores still
+    # compare the samples with the whole split; null: all images
     training_images: int | None = limited(PositiveInt | None, None)
     classes: list[str] | None = None  # names of the labels 0, 1, …; null: the names in the training split
     background: str = "white"  # the colour behind transparent pixels: a name, or #rrggbb

@@ -78,8 +78,8 @@ def _complaints(name: str, minimum: Minimum, sizes: SetSizes) -> Iterator[str]:
 def _class_complaints(name: str, minimum: int, sizes: SetSizes, without: str) -> Iterator[str]:
     """Yield error lines for a score that compares the images of each class.
 
-    There is a line for each of the first `SHOWN_CLASSES` classes with too few images, and one with the number of other
-    such classes; or only one line if the samples or the real images have no classes.
+    If the samples or the real images have no classes, there is only one line. Otherwise there is a line for each of the
+    first `SHOWN_CLASSES` classes with too few images. If there are more such classes, a last line gives their number.
     """
     if sizes.labels is None:
         yield (

@@ -238,7 +238,7 @@ def _groups(line: CommandLine) -> list[str]:
 
 
 def list_settings(key: str, parent: DictConfig | None, line: CommandLine) -> str:
-    """Return a message that there is no `key`, with the reason, or else with the names of the existing settings."""
+    """Return a message that there is no setting `key`, and why; if no reason is known, it lists existing settings."""
     from ganexp.config.trainer_arguments import reason_against
 
     if reason := reason_against(key):

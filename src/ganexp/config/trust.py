@@ -42,8 +42,9 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
             without a check.
 
     Raises:
-        UserError: the file does not exist, is not the config of a run, or has an interpolation, a `_target_` that is
-            not trusted, or an address that is not the user's; or the run directory has links to other places.
+        UserError: the file does not exist or is not the config of a run; it has an interpolation, a `_target_` that is
+            not trusted, or the address of a server that is not the user's; or the run directory has links to other
+            places.
     """
     if Path(path).exists():
         refuse_links(Path(path).parent)
@@ -55,7 +56,7 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
             raise UserError(f"{path}: {key} is not resolved ({value}).")
         if key.endswith("_target_") and not trusted(value):
             raise UserError(
-                f"{path}: {key}={value} is not part of ganexp, and running it is not safe unless you know its author.\n"
+                f"{path}: {key}={value} is not part of ganexp, and is safe to run only if you know its author.\n"
                 f"If you know the author: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
             )
         if key.endswith(f".{ADDRESS_KEY}") and not is_own_address(value):

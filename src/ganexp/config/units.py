@@ -21,7 +21,7 @@ def choose_units(cfg: DictConfig, overrides: Sequence[str]) -> None:
         overrides: the overrides of the command line, which take precedence over the chosen options.
 
     Raises:
-        UserError: neither key of a pair has a value, or both have one and the overrides do not decide between them.
+        UserError: neither key of a pair has a value, or both keys have a value and the overrides set both or neither.
     """
     complaints = []
     for pair in PAIRS:

@@ -84,7 +84,7 @@ def refuse_hidden_files(folders: Sequence[Path]) -> None:
 def explain_package(error: Exception, folders: Sequence[Path]) -> str:
     """Return which line must come first in the user's file that Hydra refuses; empty if the error has another reason.
 
-    The line, such as `# @package loss`, says which part of the config the settings of the file belong to.
+    The line, such as `# @package loss`, says to which part of the config the settings of the file belong.
 
     Args:
         error: the error that Hydra raised when it composed the config.
