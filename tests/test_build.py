@@ -25,7 +25,7 @@ def test_dataset_is_read_once(tmp_path, monkeypatch):
 
 
 def test_what_a_dataset_returns_is_checked():
-    """The target is a function that returns nothing of use, in place of a user's own function."""
+    """The target `dict` stands for a user-defined function that does not return an ImageSet."""
     cfg = config(*BASE)
     cfg.data.source = {"_target_": "builtins.dict"}
     with pytest.raises(UserError, match=r"data\.source: the function must return an ImageSet"):

@@ -96,7 +96,7 @@ def test_help_of_evaluate_depends_on_what_is_scored(tmp_path):
     of_checkpoint = ganexp("evaluate", "--help", cwd=tmp_path).stdout
     assert "\nckpt: ???" in of_checkpoint
     assert "\n  metrics: " in of_checkpoint
-    assert "\n  model: " not in of_checkpoint  # the model is that of the run
+    assert "\n  model: " not in of_checkpoint  # the model of the run is used
     assert of_checkpoint.count("\nsamples: ") + of_checkpoint.count("\n  samples: ") == 1
     assert "\n  samples: 10000" in ganexp("evaluate", "metrics=inception", "--help", cwd=tmp_path).stdout
     of_images = ganexp("evaluate", "images=a", "--help", cwd=tmp_path).stdout
@@ -256,7 +256,7 @@ def test_empty_variable_is_no_place(tmp_path, monkeypatch, variable, key):
     monkeypatch.setenv(variable, "")
     shown = ganexp("--cfg", "job", "--resolve", cwd=tmp_path).stdout
     assert OmegaConf.select(OmegaConf.create(shown), key).startswith("~/.cache/ganexp")
-    assert variable not in os.environ  # so other readers use their default, too
+    assert variable not in os.environ  # the variable is removed, so that other programs use their default, too
 
 
 @pytest.mark.parametrize("variable", ["HYDRA_FULL_ERROR", "GANEXP_TRACEBACK"])
@@ -328,7 +328,7 @@ def test_mistake_in_an_own_experiment_is_explained(tmp_path, own_configs, text, 
 def test_own_file_with_the_name_of_ganexps_is_refused(tmp_path, own_configs, name):
     content = (cli.CONF / name).read_text()
     own_configs(name, content)
-    ganexp("describe", "--config-dir", "mine", cwd=tmp_path)  # a copy that is not changed
+    ganexp("describe", "--config-dir", "mine", cwd=tmp_path)  # an unchanged copy of ganexp's file is allowed
     own_configs(name, f"{content}seed: 5\n")
     done = ganexp("describe", "--config-dir", "mine", cwd=tmp_path, check=False)
     assert done.stderr.startswith(f"mine/{name}: ganexp has a file of this name")
@@ -351,7 +351,7 @@ def test_missing_package_of_an_own_file_is_named(tmp_path, own_configs, name, se
         arguments[-1] = "experiment=mine/own"
     own_configs(f"{name}.yaml", f"# Below a comment, the next line is not read.\n{line}\n{settings}\n")
     assert f"mine/{name}.yaml: the first line must be\n{line}\n" in ganexp(*arguments, cwd=tmp_path, check=False).stderr
-    own_configs(f"{name}.yaml", f"{line}\nschedul: 3\n")  # the line is there, and the error is another one
+    own_configs(f"{name}.yaml", f"{line}\nschedul: 3\n")  # the first line is right, and the error has another cause
     assert "the first line must be" not in ganexp(*arguments, cwd=tmp_path, check=False).stderr
 
 

@@ -88,7 +88,7 @@ def test_numbers_of_labels_are_the_shares(count, shares, expected):
 
 
 def test_first_labels_have_the_shares_of_all():
-    """Some scores, such as KID, use only the first samples, whose classes must have the same shares as those of all."""
+    """Some scores, such as KID, use only the first samples. Their shares of classes must be those of all samples."""
     labels = sample_labels(1000, [70, 20, 10])
     assert labels[:100].bincount().tolist() == [70, 20, 10]
     assert labels[:10].bincount().tolist() == [7, 2, 1]
@@ -200,11 +200,11 @@ def test_interpolation_ends_and_length():
 
 @pytest.mark.parametrize("dim", [1, 2, 5, 100])
 def test_latents_on_one_line_are_interpolated_linearly(dim):
-    """All latents of one component are on one line through the origin."""
+    """Latents that have a single component are all on one line through the origin."""
     start, factors = torch.randn(1, dim, generator=torch.Generator().manual_seed(0)), torch.linspace(-2, 3, 50)[:, None]
     a, b = start.expand(50, -1), start * factors
     assert torch.allclose(interpolate(a, b, 5, spherical=True), interpolate(a, b, 5), atol=1e-3)
-    away = torch.nn.functional.pad(b, (0, 1), value=1.0)  # on no line with a: these rows keep their circle
+    away = torch.nn.functional.pad(b, (0, 1), value=1.0)  # these latents are not on a line with `a`
     a = torch.nn.functional.pad(a, (0, 1))
     both = interpolate(torch.cat([a, a]), torch.cat([torch.nn.functional.pad(b, (0, 1)), away]), 5, spherical=True)
     assert torch.equal(both[50:], interpolate(a, away, 5, spherical=True))

@@ -1,4 +1,4 @@
-"""Adaptive augmentation: how its probability adapts, how often it makes each change, gradients, and its use."""
+"""Adaptive augmentation: its probability, the frequency of each change, the gradients, and its use in a training."""
 
 import math
 
@@ -17,7 +17,7 @@ def ada(target=0.6, probability=0.0, images=64, batch_size=4):
 
 
 def observe(part, shares):
-    """Let the augmentation observe shares of real images that D classifies as real, and return p after each."""
+    """Tell the augmentation, share by share, how many real images D classifies as real; return p after each share."""
     probabilities = []
     for share in shares:
         part.observe({"real": torch.tensor(share)})
@@ -26,7 +26,7 @@ def observe(part, shares):
 
 
 def test_probability_follows_the_mean_sign_of_four_updates():
-    """With 4 images in an update and 64 in which p rises by 1, p changes by 4·4/64 = 0.25 after four updates."""
+    """An update has 4 images, and p rises by 1 in 64 images, so four updates change p by 4·4/64 = 0.25."""
     shares = [1.0, 1.0, 0.7, 0.7, 0.8, 0.9, 0.7, 0.9, 0.8, 0.8, 0.8, 0.7, 0.1, 0.1, 0.1, 0.1, 0.5]
     means = [sum(shares[start : start + 4]) / 4 for start in (0, 4, 8, 12)]
     assert [2 * mean - 1 > 0.6 for mean in means] == [True, True, False, False]
@@ -56,10 +56,10 @@ def test_no_image_is_changed_with_probability_0():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_share_of_unchanged_images_is_that_of_independent_changes(channels):
-    """Eight geometric and colour changes have the probability p each; a rotation by any angle, in one of two places.
+    """Each change is made with the probability p, independently of the other changes.
 
-    A mirror leaves an image as it is with the probability ½, a quarter turn with ¼, an inversion with ½, and a shift by
-    less than half a pixel with ⅛ on this size.
+    The two rotations by any angle count as one change. Some changes can leave an image as it is: mirroring with the
+    probability ½, quarter turns with ¼, inversion with ½, and a shift along one axis with ⅛, as it may be rounded to 0.
     """
     p, count, size = torch.tensor(0.3), 40_000, 32
     geometry = random_geometry(count, size, size, p)
@@ -85,7 +85,7 @@ def test_sizes_of_the_changes_are_those_of_the_paper():
     along = torch.einsum("i,nij,j->n", axis, colours[:, :3, :3], axis)
     assert along.abs().log2().std().item() == pytest.approx(0.5, rel=0.02)  # contrast
     assert (along < 0).float().mean().item() == pytest.approx(0.5, abs=0.01)  # inverted brightness
-    across = colours[:, :3, :3].det() / along.pow(3)  # saturation², because its matrix has two axes across grey
+    across = colours[:, :3, :3].det() / along.pow(3)  # the squared saturation, which scales both axes across grey
     assert across.abs().log2().std().item() == pytest.approx(2 * 1.0, rel=0.02)
 
 

@@ -29,7 +29,7 @@ def test_saturation_and_contrast_scale_the_distances_to_means():
 
 
 def _slope(before, after):
-    """Return the factor between two sets of deviations for each image (N,), after a check that it is one factor."""
+    """Return the factor (N,) from `before` to `after`, and check that all values of an image have the same factor."""
     before, after = before.flatten(1), after.flatten(1)
     slope = (before * after).sum(1) / before.square().sum(1)
     assert torch.allclose(after, slope[:, None] * before, atol=1e-9)
@@ -93,4 +93,4 @@ def test_both_networks_and_the_penalty_see_changed_images():
     bench.gan.discriminator.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].eq(0).any().item()))
     bench.step()
     assert len(seen) > 2
-    assert all(seen)  # the square of each image is zero
+    assert all(seen)  # a square of each image is set to zero

@@ -49,7 +49,7 @@ def test_generated_images_have_the_shares_of_the_first_set():
 
 @pytest.mark.parametrize("count", [1000, 1500])
 def test_batches_of_real_images_mix_the_classes(count):
-    """The images are sorted by class; a discriminator that compares the images of a batch must not see single ones."""
+    """The set is sorted by class, but each batch that the discriminator receives must contain all classes."""
     gan, _, _ = watched("loss=hinge")
     labels = torch.arange(count) * 5 // count
     pixels = (labels * 50).to(torch.uint8)[:, None, None, None].expand(-1, 1, 8, 8)

@@ -1,4 +1,4 @@
-"""Early stopping finds its score, takes the direction of the score, and says why it has ended a run."""
+"""Early stopping finds its score and whether lower or higher values are better, and says why it has ended a run."""
 
 from types import SimpleNamespace
 

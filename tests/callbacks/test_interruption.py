@@ -101,10 +101,11 @@ def interrupt(name, step, hook=BATCH, times=1):
     ("signals", "stops"),
     [
         ([("SIGTERM", 1), ("SIGINT", 2)], [2, 3]),  # two steps after each other
-        # in the last step before an evaluation, which is then interrupted; and in the first step after this evaluation
+        # The first signal comes in the last step before an evaluation, and interrupts the evaluation.
+        # The second signal comes in the first step after this evaluation.
         ([("SIGTERM", 3), ("SIGTERM", 4)], [0, 5]),
         ([("SIGTERM", 0, VALIDATION), ("SIGTERM", 8, VALIDATION)], [0, 4]),
-        # after the last batch of the first, a middle and the last evaluation
+        # after the last batch of three evaluations: the first, a middle and the last one
         ([("SIGTERM", 0, EVALUATED), ("SIGTERM", 4, EVALUATED), ("SIGTERM", 8, EVALUATED)], [0, 4, 8]),
         ([("SIGINT", 0, EVALUATED), ("SIGINT", 8, EVALUATED)], [0, 8]),
         ([("SIGINT", 6, BATCH, 2)], [4]),  # the second signal follows at once, within a step
@@ -128,7 +129,7 @@ def test_interrupted_run_ends_with_the_same_bits(whole, tmp_path, importable, si
 
 
 def assert_time_goes_on(run):
-    """Check that the time of training is counted over interruptions: it grows from each step to the next."""
+    """Check that the count of training seconds goes on after interruptions: it grows from each step to the next."""
     points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     seconds = [point["axis/seconds"] for point in points]
     assert seconds == sorted(seconds)

@@ -12,7 +12,7 @@ from ganexp.models.latent import Latent
 
 
 class Noise(torch.nn.Module):
-    """A generator whose samples differ by `spread` times the latent, and by the class."""
+    """A generator whose images are `spread` times the latent, plus a brightness that depends on the class."""
 
     def __init__(self, spread):
         super().__init__()
@@ -51,7 +51,7 @@ def test_diversity_is_known_for_any_number_of_classes(counts):
     diversity = SampleDiversity(images_of(counts))
     assert 0.5 < diversity.relative(gan_of(len(counts))) < 1.5
     assert diversity.relative(gan_of(len(counts), spread=0)) == pytest.approx(0, abs=1e-6)
-    assert 0.5 < SampleDiversity(images_of(counts)).relative(gan_of(0)) < 1.5  # without the classes
+    assert 0.5 < SampleDiversity(images_of(counts)).relative(gan_of(0)) < 1.5  # a GAN without classes
 
 
 def test_diversity_of_classes_with_one_image_is_unknown():

@@ -98,7 +98,7 @@ def test_stopped_run_is_continued_by_a_length(tmp_path, steps):
 
 
 def test_time_limit_does_not_hide_or_feign_a_stop(tmp_path):
-    """A run that only its time limit has ended goes on; one that a callback stopped at the same step does not."""
+    """`resume` continues a run that ended only by its time limit, but not a run that a callback has also stopped."""
     limit = "trainer.max_time=00:00:00:00"
     ganexp(*RUN, limit, cwd=tmp_path)
     assert step_and_status(tmp_path / "run") == (2, "interrupted")

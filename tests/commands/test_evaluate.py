@@ -48,7 +48,7 @@ def test_protocol_has_the_batch_size_that_the_images_depend_on(tmp_path):
         protocols = [json.loads(file.read_text())["protocol"] for file in files]
         assert [protocol["drawn_together"] for protocol in protocols] == [size, size]
         ids |= {protocol["id"] for protocol in protocols}
-    assert len(ids) == 4  # the commands differ in their references, the runs in their batch sizes
+    assert len(ids) == 4  # the two commands have different references, and the two runs have different batch sizes
 
 
 def test_evaluate_scores_by_class_and_plots_diagnostics(run, tmp_path):
@@ -78,7 +78,7 @@ def test_evaluate_equals_the_runs_own_score_on_its_latents(run, tmp_path):
 
 
 def test_evaluations_of_several_checkpoints_are_kept(run, tmp_path):
-    """Those of other checkpoints than the best one have files of their own."""
+    """The files of an evaluation of last.ckpt have other names than the files of an evaluation of best.ckpt."""
     shutil.copytree(run, tmp_path / "run")
     for ckpt in ("run", "run/checkpoints/last.ckpt"):
         done = ganexp("evaluate", f"ckpt={ckpt}", "samples=40", "metrics/score=[fid]", cwd=tmp_path)
@@ -99,7 +99,7 @@ def run_on_the_test_split(tmp_path_factory):
 
 @pytest.mark.parametrize("references", ["[train]", "[test]", "[test,train]"])
 def test_run_on_another_split_is_evaluated(run_on_the_test_split, tmp_path, references):
-    """The pictures and the loggers get their scores, whatever the training split is called."""
+    """The evaluation succeeds with any references, although the run was not trained on the split `train`."""
     run = shutil.copytree(run_on_the_test_split, tmp_path / "run")
     metrics = ("metrics=classifier", "metrics.extractor.updates=5", "metrics/score=[fid]", "samples=40")
     done = ganexp("evaluate", f"ckpt={run}", *metrics, f"references={references}", cwd=tmp_path).stdout

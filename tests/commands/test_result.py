@@ -98,7 +98,7 @@ def test_best_score_is_compared_with_step_0(tmp_path, capsys, mode, values, rema
 
 @pytest.mark.parametrize("values", [[1.0, None, None], [None], [None, None, 2.0], [None, 3.0, None]])
 def test_evaluations_without_a_score_are_no_result(tmp_path, values):
-    """A score is NaN if it cannot be computed. If it never can after step 0, there is no best evaluation."""
+    """A score that cannot be computed is NaN. If it is NaN at all steps after step 0, there is no best evaluation."""
     run, logger = RunDirectory(tmp_path), Recorder()
     known = [float("nan") if value is None else value for value in values]
     points = [{"step": 2 * place, "score/x": value} for place, value in enumerate(known)]
@@ -129,7 +129,7 @@ def test_result_without_scores_has_the_last_losses(tmp_path):
     run, logger = RunDirectory(tmp_path), Recorder()
     run.metrics.write_text('{"step": 4, "loss/generator": 0.5, "axis/images": 9}\n')
     assert record_result(config(*TINY), run, [logger], None, "min", "finished", 5) is None
-    assert logger.calls[0][2:] == ({"loss/generator": 0.5}, 5)  # the last step, which was not logged
+    assert logger.calls[0][2:] == ({"loss/generator": 0.5}, 5)  # 5 is the last step, at which nothing was logged
     assert (run.metadata()["status"], run.metadata()["last_step"]) == ("finished", 5)
 
 

@@ -281,7 +281,7 @@ def test_interrupted_run_says_how_to_resume(tmp_path, number):
 
 
 def test_files_of_a_killed_process_are_removed(tmp_path):
-    """A process that is killed while it writes leaves a temporary file; other commands may be writing theirs now."""
+    """Temporary files of the killed process are removed, but not those that another command may be writing now."""
     ganexp(*TINY, "trainer=cpu", "trainer.max_time=00:00:00:00", "hydra.run.dir=run", cwd=tmp_path)
     run = tmp_path / "run"
     names = ("config.yaml", "run.json", "metrics.jsonl", "metrics.csv", "curves.png", "checkpoints/last.ckpt")

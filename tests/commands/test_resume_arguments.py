@@ -27,7 +27,7 @@ def sweep(tmp_path):
         (["run", "data.changed=perhaps"], None),
         (["run", "data.path="], None),
         (["schedule.steps=90", "run"], None),
-        (["run", "schedule.steps=9", "schedule.steps=10"], ResumeArguments("run", 10)),  # the last counts, as in Hydra
+        (["run", "schedule.steps=9", "schedule.steps=10"], ResumeArguments("run", 10)),  # the last value counts
         (["run", "schedule.steps=-1"], None),
         (["run", "other"], None),
         (["run", "--config-dir", "mine"], ResumeArguments("run")),  # the error is that this is not a run

@@ -46,7 +46,7 @@ def test_damaged_checkpoint_falls_back_to_the_newest_whole_one(runs, tmp_path, d
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):
-    """Return a directory with a run that keeps checkpoints between evaluations (step 3) and at one of them (step 6)."""
+    """Return a directory with a run that keeps two checkpoints: step 3 has no evaluation, and step 6 has one."""
     cwd = tmp_path_factory.mktemp("kept")
     words = ("schedule.steps=9", "schedule.evaluate_every=2", "schedule.batch_size=479", "schedule.keep_at=[1,2]")
     scored = ("metrics=classifier", "metrics.samples=40", "metrics.extractor.updates=10", "metrics.cache=cache")

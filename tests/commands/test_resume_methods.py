@@ -1,6 +1,6 @@
 """A run that was killed and resumed ends with the same bits as an undisturbed run.
 
-These tests train with methods that have states of their own.
+Each test trains with another method, such as BEGAN or the update rule `LossLimit`.
 """
 
 import json

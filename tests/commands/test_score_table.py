@@ -20,7 +20,7 @@ from ganexp.metrics.labels import SampleLabels
 
 
 def warned(capsys, metrics, samples, real_images, only_samples=False, dim=2, **options):
-    """Return what is printed about few images; the first reference has 60,000 images."""
+    """Return the printed warning about too few images, if any; the reference `train` has 60,000 images."""
     references = {"train": SimpleNamespace(count=60_000), "test": SimpleNamespace(count=real_images)}
     factories = {metric.__name__: metric for metric in metrics}
     options.setdefault("class_reference", lambda label: None)

@@ -138,7 +138,7 @@ def test_wrong_value_is_refused_by_its_key(base, key, value):
     with pytest.raises((UserError, ValidationError)) as refusal:
         check_with(base, key, value)
     message = str(refusal.value)
-    # Only the end of the key is expected: the message may name model.generator.latent_dim instead of model.latent.dim.
+    # The message must have the last part of the key: for model.latent.dim, it may name model.generator.latent_dim.
     assert key.rpartition(".")[2] in message
     assert isinstance(refusal.value, ValidationError) or "must be" in message or "_target_" in message
     assert len(message.splitlines()) <= 10

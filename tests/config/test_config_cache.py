@@ -1,4 +1,4 @@
-"""Configs are the same with and without what makes Hydra and OmegaConf faster in tests."""
+"""The functions that make Hydra and OmegaConf faster in tests do not change the composed configs."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ WRONG_VALUES = ({"a": {"b": ["${"]}}, {"a": {"b": object()}}, {"a": [{(1, 2): 3}
 
 @pytest.fixture
 def with_and_without():
-    """Return a function that returns the result of another function without the faster functions, and with them."""
+    """Return a function that calls a function without and with the faster functions, and returns both results."""
 
     def both(function, *arguments):
         config_cache.uninstall()
@@ -43,9 +43,9 @@ def with_and_without():
 
 
 def attributes(node, parent=None):
-    """Return the class and all attributes of a node and of the nodes below it, after checking their parents."""
+    """Return the class and all attributes of a node and of the nodes below it; also check the parent of each node."""
     found = {name: value for name, value in vars(node).items() if name not in ("_parent", "_flags_cache")}
-    # In the cache are only times, such as the time of the composition.
+    # `resolver_cache` is left out, because it holds only times, such as the time of the composition.
     found["_metadata"] = {name: value for name, value in vars(node._metadata).items() if name != "resolver_cache"}
     content = found.get("_content")
     items = enumerate(content) if isinstance(content, list) else content.items() if isinstance(content, dict) else ()

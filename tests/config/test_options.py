@@ -116,8 +116,8 @@ LOSSES = [option for option in options("loss") if "/" not in option]
 PENALTIES = options("loss/penalty")
 # Models for 48 and 96 pixels are left out, because they have the same layers as the models for 32 pixels.
 MODELS = [name for name in options("model") if not name.endswith(("48", "96"))]
-# Losses that need a discriminator with vector outputs, and models whose conditional discriminators have such outputs.
 WITHOUT_GRADIENT = ("bcr", "cr", "drift", "lecam")  # penalties that need no gradient of single images
+# Losses that need a discriminator with vector outputs, and models whose conditional discriminators have such outputs.
 VECTOR_LOSSES, VECTOR_MODELS = ("two_class", "cramer"), ("mlp",)
 
 
@@ -135,7 +135,7 @@ def penalty_nodes():
 
 @pytest.fixture
 def networks_built_once(monkeypatch):
-    """Build networks with equal config nodes only once, and reuse them; here, networks have no weights."""
+    """Build networks with equal config nodes only once, and reuse them; the networks in these tests have no weights."""
     networks = {}
 
     def remembered(node, key, /, **arguments):

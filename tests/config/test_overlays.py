@@ -96,7 +96,7 @@ OVERLAYS = {
         "schedule.updates.fakes": ("fresh", "shared"),
     },
 }
-# Keys of overlays that no network and no update rule refuses as an unknown argument.
+# Names of settings in overlays that no network or update rule refuses as an unknown argument.
 COMMON = {
     *("defaults", "published_cases", "range", "lr", "betas", "order", "fakes", "generator", "discriminator"),
     *("epsilon", "probabilities", "joint_batch", "batch_size"),
@@ -135,7 +135,7 @@ def test_overlay_of_another_case_is_refused(experiment, overlay, fix, tmp_path):
 
 @pytest.mark.parametrize("article", ["dcgan", "sagan", "textbook"])
 def test_overlay_is_for_the_cases_of_its_articles_sweep_only(article):
-    """A sweep trains both forms of all cases that the article has run; other cases, such as proposed ones, have one."""
+    """An overlay accepts exactly the cases that the sweep of the article trains with and without the overlay."""
     patterns = OmegaConf.load(CONF / f"as_published/{article}.yaml").published_cases
     cases = [f"{article}/{name}" for name in options(f"experiment/{article}") if not name.startswith("base/")]
     sweeps = [OmegaConf.load(CONF / f"sweep/{name}.yaml").hydra.sweeper.params for name in options("sweep")]

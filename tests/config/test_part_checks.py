@@ -1,4 +1,4 @@
-"""A part of the objective with a mistyped method is refused, because the method would never be called."""
+"""A part of the objective with a mistyped method name is refused, because the method would never be called."""
 
 import pytest
 from helpers.config import TINY, config

@@ -1,4 +1,4 @@
-"""The schemas declare the type and the limits of every key outside of nodes."""
+"""The schemas declare the type and the limits of every key that is not in a node with `_target_`."""
 
 import subprocess
 import sys

@@ -79,7 +79,7 @@ def test_broken_images_are_reported_and_left_out(tmp_path, caplog, in_memory):
 
 @pytest.mark.parametrize("in_memory", [True, False])
 def test_fingerprint_needs_no_second_decoding(tmp_path, monkeypatch, in_memory):
-    """The hash is that of the pixels in chunks of 1,024 images and of the labels, whether images are broken or not."""
+    """The hash covers the pixels of all readable images, in chunks of 1,024 images, and then the labels."""
     files_of_set = {f"{number % 2}/{number:04}.png": number % 256 for number in range(1100)}
     write_files(tmp_path, files_of_set | {"0/0500.png": b"broken", "1/1099.png": b"broken"})
     loaded = sets.folder("", "train", 4, 1, path=str(tmp_path), in_memory=in_memory)

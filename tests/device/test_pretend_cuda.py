@@ -45,7 +45,7 @@ def autocast(precision):
 
 
 def recorded_step(bench, recorder, precision):
-    """Make a step, and return what waited for the device, the number of launches, and the products of the step."""
+    """Make a step, and return the recorded waits, kernel launches, convolutions and matrix products."""
     recorder.clear()
     with autocast(precision):
         bench.step()

@@ -159,7 +159,7 @@ def _pickled_code(name: str, directory: Path) -> None:
 
 
 def _paths_in_checkpoint(directory: Path) -> None:
-    """Replace the paths of checkpoints in the callbacks' states in last.ckpt by the path of a user's file."""
+    """In last.ckpt, replace the checkpoint paths in the states of the callbacks by the path of a user's file."""
     path = directory / "run" / "checkpoints" / "last.ckpt"
     thesis = str(directory / "mine" / "thesis.ckpt")
     named = {"best_k_models": {thesis: torch.tensor(1.0)}, "dirpath": str(directory / "mine")}

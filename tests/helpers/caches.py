@@ -10,7 +10,7 @@ import pytest
 def caches_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Use the same directories for caches and datasets as the tests do.
 
-    Only tests have these directories from the start: pytest makes the fixtures of a module earlier.
+    The fixtures of a module need this, because pytest makes them before `own_caches` sets the directories for a test.
     """
     with pytest.MonkeyPatch.context() as patch:
         for name in ("cache", "data"):

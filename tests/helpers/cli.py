@@ -54,7 +54,7 @@ def ganexp(*arguments: str, cwd: Path, check: bool = True) -> subprocess.Complet
 
 @contextlib.contextmanager
 def _one_composition() -> Iterator[None]:
-    """Prevent Hydra's first composition of the config, unless the command may set hydra.mode.
+    """Skip Hydra's first composition of the config if the command cannot set hydra.mode.
 
     Hydra composes the config twice, and uses the first composition only to read hydra.mode. Commands in separate
     processes compose the config twice, as they do for users.

@@ -23,7 +23,7 @@ TINY = (
 
 
 def raw_config(*overrides, config="train", with_hydra=False):
-    """Return the composed, unresolved config with or without Hydra's own part."""
+    """Return the composed, unresolved config, with the section `hydra` if `with_hydra` is true."""
     return pickle.loads(_pickled(overrides, config, with_hydra))
 
 

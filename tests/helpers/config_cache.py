@@ -112,7 +112,7 @@ def _unless_merged(load: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _of_chosen_options(create: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that lists the files of a config, and remembers the list for the same choice of options."""
+    """Return a function that lists the files of a config, and remembers the list for each choice of options."""
 
     def choices(repo: Any, config_name: str, overrides_list: Any, **modes: bool) -> tuple[Any, ...] | None:
         if not all(_is_of_the_package(source) for source in repo.get_sources()):

@@ -33,7 +33,7 @@ def install(patches: pytest.MonkeyPatch) -> None:
 
 
 def _copy_metadata(metadata: Metadata, memo: dict[int, Any]) -> Metadata:
-    """Return a copy that shares the attributes that are types."""
+    """Return a copy of the metadata; attributes that are types are shared, not copied."""
     result = object.__new__(type(metadata))
     result.__dict__.update(metadata.__dict__)
     result.flags = copy.copy(metadata.flags)
@@ -42,7 +42,7 @@ def _copy_metadata(metadata: Metadata, memo: dict[int, Any]) -> Metadata:
 
 
 def _copy_value_node(node: Any, memo: dict[int, Any]) -> Any:
-    """Return a copy, without creating a node with the default value first."""
+    """Return a copy of the node, but do not create a node with the default value first."""
     result = object.__new__(type(node))
     result.__dict__["_flags_cache"] = None
     node._deepcopy_impl(result, memo)
@@ -50,7 +50,7 @@ def _copy_value_node(node: Any, memo: dict[int, Any]) -> Any:
 
 
 def _false_if_plain(function: Callable[[Any], bool]) -> Callable[[Any], bool]:
-    """Return `function`, which tells whether a value has fields, with a quick answer for plain values."""
+    """Return a function that is False for plain values, and otherwise asks `function` whether a value has fields."""
 
     def call(value: Any) -> bool:
         return type(value) not in WITHOUT_FIELDS and function(value)
@@ -59,7 +59,7 @@ def _false_if_plain(function: Callable[[Any], bool]) -> Callable[[Any], bool]:
 
 
 def _quick_if_plain(wrap: Callable[..., Node]) -> Callable[..., Node]:
-    """Return `wrap`, which makes a node of a value, with a quick way for plain values of any type."""
+    """Return a function that makes a node quickly if the value is plain and untyped, and otherwise calls `wrap`."""
 
     def call(parent: Box | None, is_optional: bool, value: Any, key: Any, ref_type: Any = Any) -> Node:
         if ref_type is Any and is_optional and _is_plain(value):

@@ -106,9 +106,9 @@ class PretendCuda(TorchDispatchMode):
         return result
 
     def _device_of(self, tensor):
-        """Return the device of a tensor; in place of "cuda:0", return "meta" unless autocast asks.
+        """Return the device of a tensor. If the tensor is on "cuda:0" and autocast does not ask, return "meta".
 
-        While an enabled autocast handles an operation, a call counts as a question of autocast, unless the tensor is a
+        Autocast is assumed to ask if an enabled autocast handles the current operation, and if the tensor is not a
         result of the last operation.
         """
         wrapped = torch._C._dispatch_tls_is_dispatch_key_excluded(torch._C._dispatch_key_parse("AutocastCUDA"))

@@ -15,12 +15,12 @@ needs_wandb = pytest.mark.skipif(find_spec("wandb") is None, reason="needs pip i
 needs_mlflow = pytest.mark.skipif(find_spec("mlflow") is None, reason="needs pip install 'ganexp[mlflow]'")
 
 BLOCK = 2**15  # bytes of a block; a record that does not fit continues in the next block
-HEADER = struct.Struct("<IHB")  # checksum, length and kind of a part of a record
+HEADER = struct.Struct("<IHB")  # a part's checksum, length and kind; a record has one or more parts
 WHOLE, LAST = 1, 4  # kinds of parts that end a record
 
 
 def wandb_records(run_directory: Path) -> list[Any]:
-    """Return the records that W&B has written offline for a finished run; those from before a resume come first."""
+    """Return the records that W&B has written offline for a finished run; records from before a resume come first."""
     files = sorted(run_directory.glob("wandb/offline-run-*/run-*.wandb"))
     wait_until(lambda: all(any(record.HasField("exit") for record in _parse(file)) for file in files), seconds=30)
     return [record for file in files for record in _parse(file)]

@@ -1,4 +1,4 @@
-"""Rules that the loggers of W&B and MLflow share: how they check for their optional package, and name runs."""
+"""Rules that the loggers of W&B and MLflow share: how they check for their optional package, and how they name runs."""
 
 import pytest
 

@@ -112,7 +112,7 @@ def test_runs_of_one_process_are_separate(tmp_path):
     runs = [RunDirectory(tmp_path / name) for name in ("a", "b")]
     for run in runs:
         run.path.mkdir()
-    loggers = [WeightsAndBiases(run) for run in runs]  # the first is still open when the second is created
+    loggers = [WeightsAndBiases(run) for run in runs]  # the first logger is still open when the second one is created
     for value, logger in enumerate(loggers):
         logger.log_metrics({"loss/generator": value}, 0)
     for logger in loggers:

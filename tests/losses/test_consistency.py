@@ -17,7 +17,7 @@ def counting_images(count, height, width):
 
 
 def reflected(place, size):
-    """Return the place within an image of a place outside of it."""
+    """Return a position inside the image as it is, and reflect a position outside of the image at the border."""
     return -place if place < 0 else 2 * (size - 1) - place if place >= size else place
 
 
@@ -100,5 +100,5 @@ def test_augmentation_is_not_a_change_that_is_penalised(augmentation, joint_batc
     with monkeypatch.context() as patch:
         patch.setattr("ganexp.losses.consistency.shift_and_mirror", lambda images, flip: images)
         assert objective.terms("discriminator", {"discriminator": discriminator}, batch)["bcr"].item() == 0
-    assert sum(map(len, calls)) == 24  # real and generated images, and both of them changed
+    assert sum(map(len, calls)) == 24  # D sees 12 images in the loss, and the same 12 images in the penalty
     assert objective.terms("discriminator", {"discriminator": discriminator}, batch)["bcr"].item() > 0

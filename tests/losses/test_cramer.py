@@ -18,8 +18,7 @@ def vectors():
 def energy(real, fake):
     """Return E‖x - g‖ + E‖x - g'‖ - E‖g - g'‖.
 
-    Here, g is a generated vector, g' is the generated vector before g in the batch, and x is the real vector at the
-    place before that of g'.
+    Here, g is the generated vector i of the batch, g' is the generated vector i - 1, and x is the real vector i - 2.
     """
     n, total = len(real), 0.0
     for i in range(n):
@@ -65,7 +64,7 @@ def test_energy_distance_is_least_for_equal_distributions():
 
 
 def test_energy_distance_is_least_for_equal_distributions_with_equal_labels():
-    """Each generated vector has the class of the real vector at its place; the classes are far from each other."""
+    """Generated and real vectors with the same index have the same class; the classes are far from each other."""
     generator = torch.Generator().manual_seed(0)
     centres = torch.randint(2, (20_000, 1), generator=generator) * 6.0 - 3
     real, noise = (torch.randn(20_000, 1, generator=generator) for _ in range(2))
@@ -97,7 +96,7 @@ class Critic(nn.Module):
 
 
 def penalty_of(penalty, critic, real, fake, real_labels=None, fake_labels=None):
-    """Return the penalty, given the critic's outputs on both kinds of images."""
+    """Compute the critic's outputs on real and on generated images, and return the penalty for these outputs."""
     seen = (
         Seen(images, labels, critic(images, labels)) for images, labels in ((real, real_labels), (fake, fake_labels))
     )
@@ -145,7 +144,7 @@ def test_penalty_calls_the_critic_once_with_the_labels_of_real_images():
     real, fake = torch.randn(2, 5, 3, 2, 2)
     real_labels, fake_labels = torch.arange(5), torch.arange(5)
     penalty_of(CramerPenalty(10.0), critic, real, fake, real_labels, fake_labels)
-    assert received[2] is real_labels  # with the mixed images, after the two calls of `penalty_of`
+    assert received[2] is real_labels  # the labels of the mixed images; `penalty_of` made the two calls before
     assert len(received) == 3
 
 

@@ -94,7 +94,7 @@ def test_update_without_generated_images_is_refused(network):
 
 
 class Named:
-    """An auxiliary term, and a value to log, with a chosen name in the updates of both networks."""
+    """An auxiliary loss whose term and whose logged value have the name `name`, in the updates of both networks."""
 
     needs_labels = False
 

@@ -117,7 +117,7 @@ def test_each_score_gets_the_arguments_it_names():
 
 
 class Own(Score):
-    """A score with the name `fid_pixels` that returns `computed`, and `classwise` for each class."""
+    """A score whose values are `computed`, and whose lists of values for the classes are `classwise`."""
 
     computed, classwise = {"fid_pixels": torch.tensor(0.5)}, {}
 

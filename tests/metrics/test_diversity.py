@@ -88,7 +88,7 @@ def test_class_diversity_needs_labels_of_real_images():
 
 @pytest.mark.parametrize("rounding", [0, 1e-7])
 def test_equal_real_images_have_no_distance_to_divide_by(rounding, capsys):
-    """The features of equal images may differ by rounding, if their batches have other sizes."""
+    """The features of equal images may differ by rounding, if the batches of these images have different sizes."""
     real = torch.rand(1, 64, generator=torch.Generator().manual_seed(0)).repeat(60, 1)
     real[::2] *= 1 + rounding
     fake = torch.rand(60, 64, generator=torch.Generator().manual_seed(1))

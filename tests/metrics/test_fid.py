@@ -10,7 +10,7 @@ from ganexp.metrics.fid import FID
 
 
 class Features(nn.Identity):
-    """An identity in place of the network that torchmetrics' FID expects, because the features are given."""
+    """An identity in place of the network in torchmetrics' FID, because the tests pass features, not images."""
 
     def __init__(self, num_features):
         super().__init__()

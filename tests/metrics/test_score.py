@@ -84,7 +84,7 @@ def test_value_info_describes_exactly_the_computed_values(name):
 
 @every_score
 def test_value_info_names_the_reference_and_the_row(name):
-    """Without the names of further references in it, a value has the name of the value for the first reference."""
+    """A value for the split `test` belongs to the row whose name is the value's name without `_test`."""
     info = scores_of(name).info()
     for key, facts in info.items():
         if key.startswith(("precision", "recall", "density", "coverage", "kid", "swd", "fid_s", "fid_infinity")):
@@ -172,7 +172,7 @@ def test_sample_score_keeps_the_first_samples_by_index(limit):
 
 @every_score
 def test_scores_of_few_samples_can_choose_them_at_random(name):
-    """The samples come in two sorted halves that differ. A score of 30 of them must see both halves in any order."""
+    """The two halves of the samples differ. A score that uses only 30 samples must choose them from both halves."""
     halves = torch.arange(COUNT)[:, None] // (COUNT // 2) * 20.0
 
     def values(order):

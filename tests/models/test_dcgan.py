@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from ganexp.models import dcgan
 
-EPS = 1e-5  # the epsilon of torch's norms; chainer's is 2e-5
+EPS = 1e-5  # the epsilon of torch's norms; chainer's epsilon is 2e-5
 ARTICLE = {"num_classes": CLASSES, "norm_after_linear": False, "slope": 0.2, "label_code": "plus_minus"}
 
 either_mode = pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])

@@ -25,7 +25,7 @@ DATA = {
 
 @cache
 def build(option):
-    """Return both conditional networks of model=`option`. For 48 or 96 pixels and r3gan, only 1/8 of the channels."""
+    """Return both conditional networks of an option; large networks are built with 1/8 of their channels."""
     data = DATA.get(option, "cifar10")
     cfg = config(f"model={option}", f"data={data}", "model.conditional=true", "loss=hinge", "metrics=none")
     torch.manual_seed(0)

@@ -37,7 +37,7 @@ def test_residual_branches_are_squeezed_but_not_shortcuts():
         whole = block(x)
         block.squeeze.register_forward_hook(lambda layer, inputs, output: torch.zeros_like(output))
         shortcut = block(x)
-        ratio = (squeezed - shortcut) / (whole - shortcut)  # the block's average pooling keeps it
+        ratio = (squeezed - shortcut) / (whole - shortcut)  # average pooling in the block does not change this ratio
         assert torch.allclose(ratio, ratio[:, :, :1, :1].expand_as(ratio))  # one factor for each image and channel
         assert 0 < ratio.min() < ratio.max() < 1
     assert not any(isinstance(layer, SqueezeExcitation) for layer in discriminator.blocks[0].modules())

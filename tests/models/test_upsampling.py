@@ -26,7 +26,7 @@ def test_nearest_has_no_checkerboard_of_a_constant_map():
 
 @pytest.mark.parametrize(
     ("module", "transposed"),
-    # The one transposed convolution of dcgan_strided makes the first map from z.
+    # The transposed convolution that is left in dcgan_strided makes the first feature map from z.
     [(dcgan, 0), (sngan_cnn, 0), (dcgan_mnist, 0), (dcgan_strided, 1)],
 )
 def test_generators_upsample_with_nearest_neighbours(module, transposed):

@@ -53,7 +53,7 @@ def test_comparison_prefers_evaluated_scores(evaluated):
     content = content_of(evaluated)
     verdicts = {each.column.title: each.verdict for each in content.comparisons}
     assert verdicts == {
-        "fid_classifier evaluated": "first is better",  # `first` is WGAN-GP, with the worse FID in training
+        "fid_classifier evaluated": "first is better",  # `first` is WGAN-GP, which has the worse FID in training
         "fid_classifier_test evaluated": "first is better",
         "is_classifier last": "second is better",
     }
@@ -80,7 +80,7 @@ def test_scores_of_training_stay_if_a_run_is_not_evaluated(evaluated):
 
 @pytest.mark.parametrize("missing", [(["hinge"], 1), (["wgan_gp"], 2), (["hinge", "wgan_gp"], 2)])
 def test_chosen_seeds_do_not_decide_the_main_score(evaluated, missing):
-    """The evaluated scores favour WGAN-GP, but not every run has them; those of the training favour hinge."""
+    """WGAN-GP has better evaluated scores, but some runs lack these scores. Hinge has better scores in training."""
     losses, count = missing
     for loss in losses:
         for seed in range(count):
@@ -90,7 +90,7 @@ def test_chosen_seeds_do_not_decide_the_main_score(evaluated, missing):
     assert content.rows[0].configuration.label == "loss=hinge"
     assert "By the mean fid_classifier (last evaluation), loss=hinge is better" in finding(content)
     (tests,) = {each.tests for each in content.comparisons if each.column.is_evaluated}
-    assert tests > 1  # the evaluated scores are not the declared family
+    assert tests > 1  # this score is not the main score, so its p values are corrected for more tests
     heads = [" ".join(str(column.header).split()) for column in score_table(content, 200).columns]
     assert heads[2] == "fid_classifier last"
 
@@ -124,7 +124,7 @@ def test_evaluated_score_that_is_not_finite_has_a_warning(evaluated):
 @pytest.mark.parametrize("day", ["01", "03"])  # before and after the day of scores.json
 @pytest.mark.parametrize("value", [7.0, float("nan")])
 def test_files_of_one_protocol_share_their_columns(evaluated, file, day, value):
-    """The other file has a further score, and another value of one score of scores.json."""
+    """The other file has one more score than scores.json, and another value for a score that both files have."""
     info = {name: {"higher_is_better": False} for name in ("fid_classifier", "kid_classifier")}
     for run in evaluated.glob("*/seed-*"):
         scores = {"fid_classifier": value, "kid_classifier": 1.0}

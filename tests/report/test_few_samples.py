@@ -35,7 +35,7 @@ def test_numbers_of_samples_are_those_of_the_columns_protocol(counts):
     evaluated = Evaluated("scores.json", "evaluated", None, {"intra_fid": 1.0}, of_evaluation, {"id": "b"})
     run = run_with(of_training)
     run.evaluated = [evaluated]
-    older = run_with({"intra_fid": ScoreInfo(False)}, id="c")  # it records no numbers
+    older = run_with({"intra_fid": ScoreInfo(False)}, id="c")  # this run does not record the number of samples
     merged = merge_score_info([of_training, of_evaluation, older.score_info])["intra_fid"]
     columns = [Column("intra_fid", LAST, "a", "A", merged), Column("intra_fid", "evaluated", "b", "B", merged)]
     (sentence,) = few_samples(columns, [run, older])

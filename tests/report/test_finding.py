@@ -97,7 +97,7 @@ def test_finding_never_contradicts_the_verdict(tmp_path, hinge, wgan_gp, evaluat
 
 
 def losses_of_six_seeds(directory, hinge, wgan_gp, status):
-    """Make six finished runs of one loss; of the other, three that are better, and three with `status`."""
+    """Make six finished runs with hinge, and six with WGAN-GP: three are finished and better, three have `status`."""
     for seed in range(6):
         make_run(directory / "hinge" / str(seed), hinge, seed, 6.1 + 0.1 * seed, groups={"loss": "hinge"})
     for seed, fid in enumerate((5.0, 5.1, 5.25, 30.0, 31.0, 32.0)):
@@ -195,7 +195,7 @@ def test_no_configuration_is_better_by_the_seeds_with_a_score(tmp_path, hinge, w
     assert verdicts["fid_classifier best"] == "first is better"
     assert best_score(content).endswith("(95 % interval over 3 seeds, 1 of 4 seeds had no finite score), loss=wgan_gp")
     rows = [line for line in as_latex(content).splitlines() if line.startswith("loss=")]
-    assert [row.count(r"\mathbf") for row in rows] == [1, 0]  # the Inception Score of all seeds, but not this FID
+    assert [row.count(r"\mathbf") for row in rows] == [1, 0]  # the Inception Score is bold, and this FID is not
     (run,) = [run for run in content.runs if run.path == file.parent]
     warning = "not finite at the last evaluation, so not included in means: fid_classifier"
     assert (warning in run.warnings) == (value is not None)

@@ -80,7 +80,7 @@ def test_label_has_the_steps_that_an_option_hides(tmp_path, hinge, wgan_gp):
 
 
 def test_label_has_the_length_after_a_resume(tmp_path, hinge):
-    """The first run was typed with 2 epochs and lengthened to 1000 steps, which config.yaml alone records."""
+    """The first run was started with 2 epochs and lengthened to 1000 steps; only config.yaml has the new length."""
     shorter = hinge.replace("steps: 1000", "steps: 600").replace("  epochs: null", "  epochs: 2", 1)
     for name, text in (("longer", hinge), ("other", shorter)):
         make_run(tmp_path / name, text, overrides=["schedule.epochs=2"])

@@ -57,7 +57,7 @@ def test_page_names_protocols_and_what_differs(tmp_path, hinge):
 
 
 def test_protocol_names_the_values_of_all_runs(tmp_path, hinge):
-    """The weights and a number are no part of the protocol's id; the runs of each id have several values."""
+    """Runs with the same protocol id can differ in `weights` and `seen`; the page names the values of all runs."""
     for seed, (name, weights, seen) in enumerate(
         (("a", "raw", 0.51234567), ("a", "averaged (EMA)", 0.5), ("a", "raw", 0.5), ("b", "raw", 0.5))
     ):

@@ -52,7 +52,7 @@ def test_warnings_name_length_and_uncommitted_changes(tmp_path, hinge):
 
 @pytest.mark.parametrize(("recorded", "last"), [(2000, 2000), (1500, 1500), (500, 1000), (None, 1000), ("x", 1000)])
 def test_last_step_need_not_be_logged(tmp_path, hinge, recorded, last):
-    """The recorded step is older than the logged ones (500) if the run was resumed and did not end."""
+    """If a resumed run did not end, its recorded step (here 500) is less than the last logged step."""
     longer = hinge.replace("steps: 1000", "steps: 2000")
     run = read_run(make_run(tmp_path / "run", longer, last_step=recorded), "run")
     assert run.last_step == last

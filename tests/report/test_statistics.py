@@ -27,7 +27,7 @@ def numbers(result):
 
 
 def interval_and_p(mean, error, freedom):
-    """Return the ends of a 95 % interval, and the two-sided p value, by the formulas of textbooks."""
+    """Compute the bounds of a 95 % interval and the two-sided p value by the formulas of textbooks."""
     half = special.stdtrit(freedom, 0.975) * error
     return mean - half, mean + half, 2 * special.stdtr(freedom, -abs(mean) / error)
 

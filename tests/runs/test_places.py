@@ -18,8 +18,8 @@ def error(number, path=None):
     ("path", "settings"),
     [
         ("/a/cache/classifiers/x.pt", ["metrics.cache=PATH"]),
-        ("/a/cache/data/mnist", ["data.root=PATH"]),  # /a/cache/data is nearer than /a/cache
-        ("/a", ["metrics.cache=PATH", "data.root=PATH"]),  # /a holds both places
+        ("/a/cache/data/mnist", ["data.root=PATH"]),  # both directories contain the path; data.root is the nearer one
+        ("/a", ["metrics.cache=PATH", "data.root=PATH"]),  # both directories are below /a
         ("/elsewhere", []),
     ],
 )

@@ -28,7 +28,7 @@ _watched: list[str] = []  # the watched directory, if there is one
 
 
 def _record(event, arguments):
-    """Record each file that is overwritten in the watched directory, and each move or copy into it."""
+    """Record each file that is overwritten in the watched directory, or moved or copied into this directory."""
     if not _watched:
         return
     if event == "open" and isinstance(arguments[0], str) and arguments[0].startswith(_watched[0]):

@@ -1,8 +1,8 @@
 """Samples of a conditional model have the same shares of classes as the images that they are compared with.
 
-The generator here draws images of a class exactly as the dataset has them. If the samples have the same shares of
-classes as the dataset, the FID is near 0, whatever the sizes of the classes. With equally many samples of each class,
-the FID is not near 0.
+In these tests, the generator's images of a class have the same distribution as the dataset's images of this class. If
+the samples have the same shares of classes as the dataset, the FID is near 0, whatever the sizes of the classes. With
+equally many samples of each class, the FID is not near 0.
 """
 
 import io

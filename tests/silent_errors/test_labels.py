@@ -48,7 +48,7 @@ def recorded_accuracy(cwd: Path, name: str) -> float:
 
 @pytest.mark.slow
 def test_accuracy_follows_the_test_split(tmp_path):
-    """The test images are all dark, then dark and light, then in swapped classes, then absent."""
+    """The test images are first all dark, then dark and light, then in swapped classes, and finally missing."""
     for split, count in (("train", 30), ("test", 10)):
         fill(tmp_path / "set" / split / "dark", count, 50)
         fill(tmp_path / "set" / split / "light", count, 200)

@@ -39,4 +39,4 @@ def test_scores_of_a_part_of_sorted_images_see_all_classes(tmp_path, given):
     scores = json.loads((tmp_path / "out" / "scores.json").read_text())["scores"]
     assert scores["fid_classifier"] < 0.01
     assert scores["fid_classifier_100"] < 3  # the first 100 images, all of class a, have an FID above 40
-    assert scores["swd_classifier"] < 300  # and a distance above 500
+    assert scores["swd_classifier"] < 300  # the first 100 images have a distance above 500

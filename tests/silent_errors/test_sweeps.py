@@ -71,7 +71,7 @@ def test_job_whose_config_file_has_changed_is_refused(tmp_path):
 
 
 def test_same_job_is_not_run_again(tmp_path, monkeypatch):
-    """A job stays the same job if the only changed values depend on the machine or are found during the run."""
+    """A job counts as the same job if all changed values depend on the machine or are found during the run."""
     monkeypatch.setenv("GANEXP_DATA", str(tmp_path / "here"))
     ganexp("-m", "seed=1", *SWEPT, cwd=tmp_path)
     before = contents(tmp_path / "swept", jobs(tmp_path / "swept"))

@@ -162,7 +162,7 @@ def test_smallest_parts_that_a_run_can_use_are_accepted(words):
     ("words", "images"), [((*MLP, NORM, "loss=non_saturating"), 2), ((*MLP, "loss=cramer", "loss.logits=4"), 4)]
 )
 def test_batch_is_not_halved_below_the_least_number_of_images(words, images):
-    """The error then is that of the memory, and not one of the batch norm in a part with a single image."""
+    """The error says that memory is short, and not that a part of the batch has too few images."""
     words = (*words, "schedule.joint_batch=false")
     small = Bench(*words, f"schedule.batch_size={images}", model=())
     with limited(images - 1), pytest.raises(torch.OutOfMemoryError):

@@ -1,4 +1,4 @@
-"""Networks that grow by stages have the right stage at each step, in the average, in checkpoints and after a resume."""
+"""Networks that grow by stages have the right stage at each step, in checkpoints and after a resume."""
 
 import json
 

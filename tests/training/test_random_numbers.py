@@ -1,4 +1,4 @@
-"""If a user's parts draw random numbers, evaluations change no training, and a resumed run still ends the same."""
+"""If user-defined objects draw random numbers, evaluations change no training, and resumed runs end the same."""
 
 import json
 
@@ -82,7 +82,7 @@ def module(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Train a run with evaluations after every step, every second step, and every fourth step.
+    """Train three runs with evaluations after every step, every second step and every fourth step.
 
     The names of the run directories are the numbers of steps between two evaluations.
     """
@@ -114,7 +114,7 @@ def test_resumed_run_with_random_parts_ends_with_the_same_bits(runs, tmp_path):
 def test_checkpoint_with_random_parts_has_one_score(runs):
     file, found = runs / "4" / "scores-last.json", []
     for seed in (1, 2):
-        seed_everything(seed, verbose=False)  # each evaluation starts in another state, as commands of a user do
+        seed_everything(seed, verbose=False)  # each evaluation starts with another random state
         ganexp("evaluate", "ckpt=4/checkpoints/last.ckpt", "samples=50", "metrics/score=[fid]", cwd=runs)
         facts = json.loads(file.read_text())
         found.append((facts["scores"], facts["d_logit"]))

@@ -94,7 +94,7 @@ def test_anomalies_are_detected_if_wanted(tmp_path, flags):
 
 
 def test_rates_may_decay_before_the_first_discriminator_update(tmp_path, recwarn):
-    """In the other order of their steps, which torch's warning names, schedulers would skip their first value."""
+    """D's scheduler steps before D's optimizer; this is intended, so torch's warning about it is not shown."""
     words = ("loss=hinge", "schedule/lr_decay=linear", "schedule.updates.n_critic=1", "schedule.updates.n_gen=2")
     ganexp(*TINY, *words, cwd=tmp_path)
     assert not [each for each in recwarn if "lr_scheduler" in str(each.message)]

@@ -58,7 +58,7 @@ def test_logged_point_has_accuracies_and_gradient_norms():
 
 
 def logged_steps(log_every, n_critic, steps=12):
-    """Return the values that are logged at each step, and those that callbacks see, with D updated every third step."""
+    """Return, for each step, the logged values and the values that callbacks see; every third step updates D."""
     bench = Bench("loss=hinge", "schedule.updates.n_gen=3", f"schedule.updates.n_critic={n_critic}")
     gan = bench.gan
     gan.log_every = log_every

@@ -14,8 +14,8 @@ from ganexp.training.updates import Backward, FixedRatio, LossLimit, Step
 def sequence(rule, losses=None, others=()):
     """Return a step's phases as text, such as nD stepD sG stepG.
 
-    nD is a gradient of D on a new real batch, sD a gradient of D on the real batch of the gradient before it, and
-    stepD a step of D's optimizer.
+    nD is a gradient of D on a new real batch, sD a gradient of D on the same real batch as the previous gradient,
+    and stepD a step of D's optimizer.
     """
     losses = iter(losses or [])
     phases, result, text = rule.phases(others), None, []

@@ -1,4 +1,4 @@
-"""The config of an evaluation (that of the run with the settings of the command) and the names of its files."""
+"""How an evaluation merges the config of the run with the settings of the command, and how it names its files."""
 
 from pathlib import Path
 

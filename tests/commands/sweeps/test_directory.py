@@ -58,7 +58,7 @@ def test_search_over_named_experiments_keeps_its_jobs_together(tmp_path):
 
 
 def test_stopped_jobs_belong_to_a_sweep_in_a_directory_above(tmp_path):
-    """They are not called failed."""
+    """Stopped jobs are not reported as failed."""
     (tmp_path / "here").mkdir()
     stopped = (*QUICK, "schedule.steps=2", "trainer=cpu", "trainer.max_time=00:00:00:00")
     done = ganexp("-m", "seed=1,2", "hydra.sweep.dir=../swept", *stopped, cwd=tmp_path / "here", check=False)

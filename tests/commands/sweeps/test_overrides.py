@@ -70,7 +70,7 @@ def test_hydras_file_goes_to_a_temporary_directory(command):
 
 
 def test_temporary_directory_may_have_any_name(tmp_path, monkeypatch):
-    name = "it's a\"b\\c,d\\"  # not ${…}: Hydra itself resolves it
+    name = "it's a\"b\\c,d\\"  # without ${…}, because Hydra would resolve it
     (tmp_path / name).mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))
     monkeypatch.chdir(tmp_path)
@@ -80,7 +80,7 @@ def test_temporary_directory_may_have_any_name(tmp_path, monkeypatch):
 
 
 def test_sweep_directory_in_a_config_file_is_that_of_its_jobs(tmp_path, monkeypatch):
-    name = "it's a\"b\\c,d-${oc.env:USER}"  # Hydra gives most of these characters a meaning of their own
+    name = "it's a\"b\\c,d-${oc.env:USER}"  # most of these characters have a special meaning in Hydra's syntax
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USER", "me")
     place = OmegaConf.create({"hydra": {"sweep": {"dir": f"~/{name}"}}})

@@ -289,7 +289,7 @@ def test_stored_override_of_a_plain_sweep_is_accepted(tmp_path, override):
 
 
 def test_sweep_whose_check_fails_runs_no_job(tmp_path, monkeypatch):
-    """Hydra only warns of an Exception in a callback, and would run the jobs unchecked."""
+    """If a callback raises an Exception, Hydra only prints a warning, and would run the unchecked jobs."""
 
     def broken(config):
         raise ZeroDivisionError
