@@ -30,7 +30,7 @@ def sweep(tmp_path):
         (["run", "schedule.steps=9", "schedule.steps=10"], ResumeArguments("run", 10)),  # the last value counts
         (["run", "schedule.steps=-1"], None),
         (["run", "other"], None),
-        (["run", "--config-dir", "mine"], ResumeArguments("run")),  # the error is that this is not a run
+        (["run", "--config-dir", "mine"], ResumeArguments("run")),  # the path is refused later: it is not a run
         ([], None),
     ],
 )

@@ -111,7 +111,7 @@ def test_image_directories_count_by_their_name(tmp_path, hinge):
 
 
 def trained_on(path, text, folder, *hashes, seed=0):
-    """Make a run trained on the images in `folder`; `hashes` are the recorded hashes of the images, oldest first."""
+    """Make a run that was trained on the images in `folder`; `hashes` are their recorded hashes, oldest first."""
     before = [{"data": {"train": {"sha256": each}}} for each in hashes[:-1]]
     data = {"data": {"train": {"sha256": hashes[-1]}}, "data_changes": before} if hashes else {}
     return make_run(path, text.replace("path: null", f"path: {folder}", 1), seed, groups={"data": "folder"}, **data)

@@ -33,7 +33,7 @@ def test_other_shares_of_classes_are_named(capsys, given, real, printed):
     _with_classes_of(images(given), images(real), "drawn")
     lines = [line for line in capsys.readouterr().out.splitlines() if "the classes have other shares" in line]
     assert [line.rpartition("For example, ")[2] for line in lines] == ([printed] if printed else [])
-    _with_classes_of(images(given), images(real), None)  # a split of the dataset itself
+    _with_classes_of(images(given), images(real), None)  # without a path, the images are a split of the dataset
     assert "shares" not in capsys.readouterr().out
 
 
