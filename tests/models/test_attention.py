@@ -69,5 +69,5 @@ def test_insert_attention_names_the_sides():
 
 
 def test_insert_attention_refuses_narrow_maps():
-    with pytest.raises(ValueError, match=r"attention=8: this feature map has 4 channels, but needs at least 8"):
+    with pytest.raises(ValueError, match=r"attention=8: the feature map of this height has 4 channels, but"):
         insert_attention([nn.Identity()], [8], [4], 8, PLAIN)

@@ -1,8 +1,10 @@
 """Augmentations of the images that the discriminator receives in the updates of both networks and in the penalties.
 
-An augmentation is called with images (N, C, H, W), real, generated or both, and returns images of the same shape.
-Gradients flow through it. An augmentation that combines the images of a batch sets the class attributes
-`needs_separate_batches` and `mixes_samples` to True. An augmentation with state, such as an adaptive probability, is a
-module with buffers. To add an augmentation, write a file here and a YAML file in conf/augment that adds it to `augment`
-under its name.
+An augmentation is called with a batch of images (N, C, H, W), which may be real, generated or a mixture of both. The
+augmentation returns images of the same shape, and gradients flow through it. An augmentation that combines the images
+of a batch sets the class attributes `needs_separate_batches` and `mixes_samples` to True. An augmentation that keeps a
+number between calls, such as an adaptive probability, is an `nn.Module` that stores this number in a buffer.
+
+To add an augmentation, write its class in a new file in this directory. Also write a YAML file in conf/augment that
+adds an entry for the class to `augment`.
 """

@@ -18,13 +18,13 @@ class Ada(nn.Module):
     The changes are mirroring, rotation, shifts, scaling and stretching, then brightness, contrast, inversion of the
     brightness, hue and saturation (the pipeline `bgc` of the paper). p starts at `probability`. If `target` is a
     number, p rises while 2·a - 1 is above the target, and falls otherwise; a is the share of real images that D
-    classifies as real, as a mean over 4 updates of D. p needs `images` real images to rise from 0 to 1.
+    classifies as real, as a mean over 4 updates of D. The rise from 0 to 1 takes `images` real images.
 
     Use it when there are so few training images that D memorises them. Source: Karras et al. 2020, section 3 and
-    appendix B. Unlike there, images are sampled with bilinear interpolation and without the filter against aliasing.
+    appendix B. Unlike in the paper, images are resampled by bilinear interpolation, without a filter against aliasing.
 
     Args:
-        target: Target of 2·a - 1, 0.6 in the paper; None keeps p constant.
+        target: Target of 2·a - 1 (0.6 in the paper); None keeps p constant.
         probability: p at the start of the run.
         images: Number of real images that D sees while p rises from 0 to 1.
         batch_size: Number of real images in an update.
@@ -52,9 +52,9 @@ class Ada(nn.Module):
         self.register_buffer("updates", torch.zeros(()))  # number of these updates
 
     def observe(self, accuracies: Mapping[str, Tensor]) -> None:
-        """Take the accuracies of D in an update; after every fourth update, change p before the next one.
+        """Add D's accuracy on real images to the sum of a; if the sum already has 4 updates, first change p.
 
-        p is changed only at the next call, when several devices have averaged their sums of a.
+        p changes at the fifth call, not at the fourth: several devices average their sums of a after each update.
         """
         if self.target is None:
             return
@@ -65,7 +65,7 @@ class Ada(nn.Module):
         self.updates = self.updates * ~is_due + 1
 
     def values(self) -> dict[str, Tensor]:
-        """Return p."""
+        """Return the probability p under the name that is logged."""
         return {"augment_probability": self.probability}
 
     def forward(self, images: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ class Ada(nn.Module):
 
 
 class Draw:
-    """Draw random numbers for `count` images, and replace each by a neutral value with the probability 1 - p."""
+    """Draw random numbers for `count` images, and replace each number by a neutral value with the probability 1 - p."""
 
     def __init__(self, count: int, probability: Tensor) -> None:
         self.count, self.probability, self.device = count, probability, probability.device
@@ -85,7 +85,7 @@ class Draw:
         return torch.where(torch.rand(self.count, device=self.device) < probability, numbers, 0.0)
 
     def uniform(self, limit: float, probability: Tensor | None = None) -> Tensor:
-        """Return random numbers (N,): each is from -limit to limit with the given probability, and otherwise 0.
+        """Return numbers (N,): each is drawn from U(-limit, limit) with the given probability, and is 0 otherwise.
 
         Args:
             limit: the largest absolute value.
@@ -95,23 +95,23 @@ class Draw:
         return self._kept(numbers, self.probability if probability is None else probability)
 
     def normal(self, std: float) -> Tensor:
-        """Return numbers (N,) with the mean 0 and the standard deviation `std`, or 0."""
+        """Return numbers (N,): each is drawn from N(0, std²) with the probability p, and is 0 otherwise."""
         return self._kept(std * torch.randn(self.count, device=self.device), self.probability)
 
     def factor(self, std: float) -> Tensor:
-        """Return factors (N,) whose logarithm to the base 2 has the standard deviation `std`, or 1."""
+        """Return factors 2^x (N,): each x is drawn from N(0, std²) with the probability p, and is 0 otherwise."""
         return torch.exp2(self.normal(std))
 
     def integer(self, count: int) -> Tensor:
-        """Return whole numbers (N,), as floats, from 0 to count - 1, or 0."""
+        """Return integers (N,), as floats: from 0 to count - 1 with the probability p, and 0 otherwise."""
         return self._kept(torch.randint(count, (self.count,), device=self.device).float(), self.probability)
 
 
 def random_geometry(count: int, height: int, width: int, probability: Tensor) -> Tensor:
-    """Return a random map (N, 3, 3) for each image, from places in the result to places in the image.
+    """Return random matrices (N, 3, 3), one for each image, that map positions in the result to positions in the image.
 
-    Places are (x, y, 1) in pixels, with the centre of the image as origin. Each of the two rotations by any angle has
-    the probability 1 - √(1 - p), so that at least one of them is made with the probability p.
+    Positions are (x, y, 1) in pixels, with the centre of the image as origin. Each of the two rotations by an arbitrary
+    angle is made with the probability 1 - √(1 - p). The probability that at least one of the two is made is thus p.
     """
     draw = Draw(count, probability)
     rotated = 1 - (1 - probability).sqrt()
@@ -130,7 +130,7 @@ def random_geometry(count: int, height: int, width: int, probability: Tensor) ->
 
 
 def random_colours(count: int, channels: int, probability: Tensor) -> Tensor:
-    """Return a random map (N, 4, 4) of the colours (r, g, b, 1) for each image.
+    """Return random matrices (N, 4, 4), one for each image, that map colours (r, g, b, 1).
 
     Hue and saturation are changed only if there are three channels.
     """

@@ -45,8 +45,9 @@ class DiffAugment:
 def change_colours(images: Tensor) -> Tensor:
     """Change brightness, saturation and contrast of images (N, C, H, W).
 
-    Add U(-0.5, 0.5), scale by U(0, 2) around the mean of each pixel's channels, and scale by U(0.5, 1.5) around the
-    mean of the image.
+    Brightness: a number from U(-0.5, 0.5) is added. Saturation: the difference between a channel and the mean of the
+    pixel's channels is multiplied by a number from U(0, 2). Contrast: the difference between a value and the mean of
+    the image is multiplied by a number from U(0.5, 1.5).
     """
     images = images + _uniform(images, -0.5, 0.5)
     images = torch.lerp(images.mean(1, keepdim=True), images, _uniform(images, 0, 2))
@@ -54,7 +55,7 @@ def change_colours(images: Tensor) -> Tensor:
 
 
 def translate(images: Tensor) -> Tensor:
-    """Shift images (N, C, H, W) by whole pixels, at most an eighth of their size; the pixels left empty are zero."""
+    """Shift images (N, C, H, W) by whole pixels, at most an eighth of their size, and set the empty pixels to zero."""
     height, width = ((size + 4) // 8 for size in images.shape[2:])  # size/8, rounded
     rows = _places(images, 2, height) + height  # (N, H)
     columns = _places(images, 3, width) + width  # (N, W)
@@ -67,7 +68,7 @@ def translate(images: Tensor) -> Tensor:
 def cut_out(images: Tensor) -> Tensor:
     """Set a square of half the height and width to zero in images (N, C, H, W).
 
-    The centre of the square is drawn from all pixels, so that a part of the square may be outside of the image.
+    The centre of the square is drawn from all pixels, so a part of the square may be outside of the image.
     """
     inside = [_is_cut(images, dimension) for dimension in (2, 3)]  # (N, H) and (N, W)
     mask = inside[0][:, None, :, None] & inside[1][:, None, None, :]  # (N, 1, H, W)
@@ -75,18 +76,18 @@ def cut_out(images: Tensor) -> Tensor:
 
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
-    """Return a random number for each image (N, 1, 1, 1)."""
+    """Return a number from U(low, high) for each image, as (N, 1, 1, 1)."""
     return torch.empty((len(images), 1, 1, 1), device=images.device, dtype=images.dtype).uniform_(low, high)
 
 
 def _places(images: Tensor, dimension: int, most: int) -> Tensor:
-    """Return the positions (N, size) along a dimension, shifted for each image by a random number up to ±most."""
+    """Return the indices (N, size) along a dimension, shifted for each image by a random integer from -most to most."""
     shifts = torch.randint(-most, most + 1, (len(images), 1), device=images.device)
     return torch.arange(images.shape[dimension], device=images.device) + shifts
 
 
 def _is_cut(images: Tensor, dimension: int) -> Tensor:
-    """Return Booleans (N, size): for each image, which positions along a dimension are covered by the square."""
+    """Return, for each image, whether the square covers each position along a dimension, as Booleans (N, size)."""
     size = images.shape[dimension]
     side = (size + 1) // 2  # size/2, rounded up
     start = torch.randint(size + 1 - side % 2, (len(images), 1), device=images.device) - side // 2

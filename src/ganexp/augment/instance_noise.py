@@ -9,8 +9,8 @@ from ganexp.types import NonNegativeFloat, UnitInterval
 class InstanceNoise(nn.Module):
     """Add N(0, s²) to every value of an image, with s = std · max(0, 1 - p/end) after the share p of the run.
 
-    The noise makes the distributions of real and generated images overlap, so that a discriminator that separates
-    them well still gives a gradient. Use it when the discriminator's loss tends to 0.
+    The noise makes the distributions of real and generated images overlap. Therefore even a very good discriminator
+    still gives the generator a gradient. Use it when the discriminator's loss tends to 0.
 
     Args:
         std: Standard deviation s at the start of the run, for images in the range [-1, 1].

@@ -1,8 +1,8 @@
-"""Affine maps of the geometry and of the colours of images, with gradients of every order.
+"""Affine maps of positions and of colours in images; the maps can be differentiated any number of times.
 
-A map is a batch of matrices, one for each image: (N, 3, 3) for places (x, y, 1), in pixels with the centre of the image
-as origin; (N, 4, 4) for colours (r, g, b, 1). All products are written as sums, so that they are computed in float32
-even where matrix products have a lower precision.
+A map is a batch of matrices, one for each image. Matrices (N, 3, 3) map positions (x, y, 1), in pixels, with the centre
+of the image as origin. Matrices (N, 4, 4) map colours (r, g, b, 1). Matrix products are written as sums of elementwise
+products, which are computed in float32 even if torch computes matrix products with a lower precision.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 
 def product(maps: Sequence[Tensor]) -> Tensor:
-    """Return the product of maps (N, k, k), of which the last one is applied first."""
+    """Return the product of several maps, each (N, k, k); the last map is applied first."""
     return reduce(lambda left, right: (left[:, :, :, None] * right[:, None]).sum(2), maps)
 
 
@@ -28,7 +28,7 @@ def scaling(x: Tensor, y: Tensor) -> Tensor:
 
 
 def shift(x: Tensor, y: Tensor) -> Tensor:
-    """Return maps (N, 3, 3) that add `x` and `y` (N,)."""
+    """Return maps (N, 3, 3) that shift positions by `x` and `y`, each (N,)."""
     zero, one = torch.zeros_like(x), torch.ones_like(x)
     return torch.stack([one, zero, x, zero, one, y, zero, zero, one], 1).unflatten(1, (3, 3))
 
@@ -41,9 +41,9 @@ def rotation(angle: Tensor) -> Tensor:
 
 
 def resample(images: Tensor, maps: Tensor) -> Tensor:
-    """Return images (N, C, H, W) whose pixel at place p is the pixel of the given image at the place map·p.
+    """Return images (N, C, H, W) in which the pixel at each position p has the input image's value at map·p.
 
-    Pixels between the given ones are interpolated bilinearly; beyond its border, the image is continued by reflection.
+    Values between pixels are interpolated bilinearly. Beyond its border, the image is continued by reflection.
     """
     height, width = images.shape[2:]
     right = torch.arange(width, device=images.device) - (width - 1) / 2
@@ -71,7 +71,7 @@ def _pixels(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 
 def _reflected(places: Tensor, size: int) -> Tensor:
-    """Return places within 0 to size - 1: -1 becomes 1, and `size` becomes size - 2."""
+    """Return indices reflected into the range from 0 to size - 1: -1 becomes 1, and `size` becomes size - 2."""
     places = places.remainder(max(2 * size - 2, 1))
     return size - 1 - (size - 1 - places).abs()
 
@@ -90,7 +90,7 @@ def contrast(factor: Tensor) -> Tensor:
 
 
 def inversion(is_inverted: Tensor) -> Tensor:
-    """Return maps (N, 4, 4) that change the sign of the brightness where `is_inverted` (N,) is 1, and not where 0."""
+    """Return maps (N, 4, 4) that change the sign of the brightness of each image whose `is_inverted` (N,) is 1."""
     return torch.eye(4, device=is_inverted.device) - 2 * is_inverted[:, None, None] * _grey(is_inverted.device)
 
 
@@ -110,7 +110,7 @@ def saturation(factor: Tensor) -> Tensor:
 
 
 def _grey(device: torch.device) -> Tensor:
-    """Return the matrix (4, 4) that projects a colour on the axis of grey."""
+    """Return the matrix (4, 4) that projects a colour onto the axis of grey."""
     return pad(torch.full((3, 3), 1 / 3, device=device), (0, 1, 0, 1))
 
 

@@ -1,12 +1,12 @@
 """Networks, which are independent of losses, data and training.
 
 `training/gan.py` calls the networks as follows. N is the number of images, which have C channels and H x H pixels;
-latents have d numbers, and there are K classes.
+latents have d components, and there are K classes.
 
 - A generator maps latents z (N, d) and labels (N,) to images (N, C, H, H) in [-1, 1].
 - A discriminator maps images (N, C, H, H) and labels (N,) to logits: (N,) for one logit per image, or (N, L) for a
   loss that needs L logits. A discriminator with a class head returns a pair instead: the logits and the class
-  logits (N, K). An auto-encoder as discriminator returns reconstruction errors (N,) instead of logits.
+  logits (N, K). A discriminator that is an auto-encoder returns reconstruction errors (N,) instead of logits.
 - An auxiliary classifier maps images (N, C, H, H) to class logits (N, K).
 - A denoiser maps features (N, F) to features of the same shape.
 

@@ -15,8 +15,8 @@ class SelfAttention(nn.Module):
     There is a query for every position. Keys and values are max-pooled to half the height and width, so each query is
     compared with H·W/4 keys. Queries and keys have an eighth of the channels, and values have half of the channels.
 
-    Source: Zhang et al. 2019, section 3. Use it when the images show structures that are larger than the region that
-    a few convolutions cover.
+    Source: Zhang et al. 2019, section 3. Use it when images show structures that are too large for
+    the receptive field of a few convolutions.
     """
 
     def __init__(self, channels: int, layers: LayerFactory) -> None:
@@ -49,7 +49,7 @@ def insert_attention(
         blocks: the blocks of a network, in order.
         sides: height and width of the feature map after each block.
         widths: number of channels of the feature map after each block.
-        attention: height and width of the feature map after which self-attention is inserted; None inserts none.
+        attention: self-attention follows the feature map of this height and width; None means no self-attention.
         layers: factory for the layers of the self-attention.
 
     Raises:
@@ -63,6 +63,9 @@ def insert_attention(
         raise ValueError(f"attention={attention}: no feature map has this height and width. Use one of {allowed}")
     index = sides.index(attention)
     if widths[index] < 8:
-        raise ValueError(f"attention={attention}: this feature map has {widths[index]} channels, but needs at least 8")
+        raise ValueError(
+            f"attention={attention}: the feature map of this height has {widths[index]} channels, but self-attention "
+            "needs at least 8 channels"
+        )
     modules.insert(index + 1, SelfAttention(widths[index], layers))
     return modules

@@ -1,4 +1,4 @@
-"""A discriminator that is an auto-encoder. Source: Berthelot et al. 2017 (BEGAN); the layers are chainer-gan-lib's.
+"""A discriminator that is an auto-encoder. Source: Berthelot et al. 2017 (BEGAN); layers as in chainer-gan-lib.
 
 The resolution is base·2^k with a base from 3 to 7.
 """
@@ -24,7 +24,7 @@ class Discriminator(nn.Module):
         channels: number of channels of the images.
         width: number of channels at full resolution; the number doubles whenever height and width are halved.
         max_width: maximum number of channels of a feature map.
-        code: number of components of the code of an image.
+        code: number of components of an image's code, which is the output of the encoder.
         num_classes: number of classes; 0 for an unconditional discriminator.
 
     Raises:
@@ -63,7 +63,7 @@ class Discriminator(nn.Module):
         init_normal(self, 0.02)
 
     def reconstruct(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Return the reconstructions AE(v) (N, C, H, H) of images v, given their labels (N,) or None."""
+        """Return the reconstructions AE(v), (N, C, H, H), of images v with the labels (N,) or None."""
         return self.decoder(append_label_code(self.encoder(images), labels, self.num_classes))
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

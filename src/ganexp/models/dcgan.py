@@ -93,7 +93,7 @@ class Discriminator(nn.Module):
 
     With `head=classes`, the discriminator returns a pair: the logits, and class logits (N, num_classes).
     Layers: a convolution 3x3; k times a convolution 4x4 of stride 2 and a convolution 3x3; the layer `minibatch`, if it
-    is not `none`; the head. A norm (except after the first convolution) and LeakyReLU(0.2) follow each convolution.
+    is not `none`; the head. LeakyReLU(0.2) follows each convolution; a norm precedes each LeakyReLU except the first.
 
     Args:
         resolution: height and width of the images, base·2^k with a base from 3 to 7.

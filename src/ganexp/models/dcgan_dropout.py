@@ -1,4 +1,4 @@
-"""The generator of `dcgan` with dropout in training and in sampling, as noise in addition to the latent."""
+"""The generator of `dcgan` with dropout, which stays on when images are sampled."""
 
 from typing import Literal
 
@@ -95,7 +95,7 @@ def uniform_numbers(seeds: Tensor, count: int) -> Tensor:
 
 
 def _mix(x: Tensor) -> Tensor:
-    """Mix the lower 32 bits of each number by the finaliser of MurmurHash3, and return them as int64."""
+    """Mix the lower 32 bits of each number with MurmurHash3's finaliser, and return the results as int64."""
     x = x & MASK
     x = (x ^ (x >> 16)) * 0x85EBCA6B & MASK
     x = (x ^ (x >> 13)) * 0xC2B2AE35 & MASK

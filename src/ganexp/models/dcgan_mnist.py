@@ -1,4 +1,4 @@
-"""The two networks of the article about DCGAN on MNIST, for 28x28 pixels or another size that is a multiple of 4.
+"""The two networks of an article about DCGAN on MNIST, for 28x28 pixels or another size that is a multiple of 4.
 
 The input of a conditional generator is the latent followed by the one-hot label. A conditional discriminator has a
 projection head.
@@ -24,13 +24,13 @@ class Generator(nn.Module):
     norm and ReLU follow each of the first three layers.
 
     Args:
-        latent_dim: number of components of a latent; 100 in the article.
+        latent_dim: number of components of a latent; 100 in the article about DCGAN on MNIST.
         resolution: height and width of the images, a multiple of 4.
         channels: number of channels of the images.
         num_classes: number of classes; 0 for an unconditional generator.
-        affine: whether batch norm has a learned scale and offset; in the article, it has neither.
-        batch_statistics_only: whether batch norm uses the statistics of the batch also in evaluation, as in the
-            article, instead of running averages.
+        affine: whether batch norm has a learned scale and offset. In the article about DCGAN on MNIST, it has neither.
+        batch_statistics_only: whether batch norm uses the statistics of the batch, instead of running averages, in
+            evaluation too. The article does so.
         upsample: how height and width double: by a `transposed` convolution, or by `nearest` (see `NearestConv2d`).
 
     Raises:
@@ -147,7 +147,7 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 5, stride=2, padding=1)
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # without output_size
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]  # no argument output_size
         """Return a feature map (N, outputs, 2s, 2s) for x (N, inputs, s, s)."""
         return super().forward(x)[..., :-1, :-1]  # (2s+1, 2s+1) -> (2s, 2s)
 

@@ -55,7 +55,7 @@ class Discriminator(nn.Module):
         init_normal(self, 0.02)
 
     def features(self, images: Tensor) -> Tensor:
-        """Return features (N, feature_dim), before their activation, for images (N, C, H, H)."""
+        """Return the features (N, feature_dim) of images (N, C, H, H), before the activation."""
         return self.body(images)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -83,7 +83,7 @@ class Denoiser(nn.Module):
         self.body.append(nn.Linear(features, features))
         for layer in self.body:
             if isinstance(layer, nn.Linear):
-                nn.init.normal_(layer.weight, 0.0, features**-0.5)  # as in LeCun et al. 1998, and chainer's default
+                nn.init.normal_(layer.weight, 0.0, features**-0.5)  # LeCun et al. 1998; chainer's default
                 zero_bias(layer)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -65,8 +65,8 @@ class ProjectionHead(nn.Module):
 class OneHotLinear(nn.Linear):
     """Apply a linear layer without bias to one-hot labels.
 
-    The layer computes the same as `nn.Embedding`, but its weight has the shape (features, num_classes), as in a linear
-    layer. Spectral norm and initialisation expect this shape.
+    The layer computes the same outputs as `nn.Embedding`, but its weight has the shape (features, num_classes), as in a
+    linear layer. Spectral norm and initialisation expect this shape.
 
     Use it when an embedding of labels needs spectral norm.
     """
@@ -75,7 +75,7 @@ class OneHotLinear(nn.Linear):
         super().__init__(num_classes, features, bias=False)
 
     def forward(self, labels: Tensor) -> Tensor:
-        """Return, for each of the labels (N,), the weight's column for this label, as (N, features)."""
+        """Return the column of the weight for each of the labels (N,), as (N, features)."""
         return self.weight.T[labels]
 
 

@@ -28,7 +28,7 @@ class Latent:
         Args:
             count: number of latents to draw.
             device: device of the result; `generator` must be on the same device.
-            generator: source of random numbers; None uses torch's global generator of the device.
+            generator: source of random numbers; None uses torch's global generator for this device.
         """
         z = torch.empty(count, self.dim, device=device)
         if self.distribution == "normal":

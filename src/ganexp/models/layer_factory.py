@@ -33,7 +33,7 @@ class LayerFactory:
         return self.prepare(nn.Linear(inputs, outputs))
 
     def prepare(self, layer: Layer, gain: float = 1.0) -> Layer:
-        """Initialise `layer` and apply spectral norm. Use `gain` √2 next to a ReLU, and 1 otherwise."""
+        """Initialise `layer` and apply spectral norm. Use `gain` √2 next to a ReLU, and 1 in all other places."""
         if self.init == "xavier":
             nn.init.xavier_uniform_(layer.weight, gain)
         if layer.bias is not None and (self.init == "xavier" or self.spectral_norm != "none"):

@@ -1,11 +1,13 @@
 """Layers and initialisation that several networks share.
 
 In some layers, such as batch norm, the output for an image depends on the other images of the batch. Such a layer sets
-the class attribute `needs_separate_batches` to True, unless it is a batch norm of torch. A discriminator with such a
-layer receives real and generated images in separate batches. With schedule.joint_batch=auto, any other discriminator
-receives real and generated images in one batch, which is faster. If the layer also sets `mixes_samples` to True, a
-penalty that needs a separate gradient for each image is refused; `MinibatchStd` does not set it, because its paper
-combines this layer with a gradient penalty.
+the class attribute `needs_separate_batches` to True; torch's batch norm is recognised without this attribute. A
+discriminator with such a layer receives real and generated images in separate batches. With schedule.joint_batch=auto,
+any other discriminator receives real and generated images in one batch, which is faster.
+
+If a layer also sets `mixes_samples` to True, ganexp refuses penalties that need a separate gradient for each image.
+`MinibatchStd` does not set `mixes_samples`, because Karras et al. 2018 combine this layer with a gradient
+penalty.
 """
 
 from typing import Literal
@@ -21,7 +23,7 @@ LabelCode = Literal["one_hot", "plus_minus"]
 class InertBatchNorm(nn.BatchNorm1d):
     """Apply batch norm with its initial statistics, in training too: y = x·weight/√(1 + eps) + bias.
 
-    Keras computes this when a model in training is called without `training=True`.
+    Keras computes this when code calls a model without `training=True` during training.
 
     Use it to reproduce code that calls Keras models in this way.
     """

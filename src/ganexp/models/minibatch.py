@@ -17,8 +17,8 @@ def make_minibatch_layer(kind: MinibatchKind, features: int, kernels: int, dims:
     Args:
         kind: `discrimination` is `MinibatchDiscrimination`, `std` is `MinibatchStd`, `none` changes nothing.
         features: number of input features F.
-        kernels: see `MinibatchDiscrimination`.
-        dims: see `MinibatchDiscrimination`.
+        kernels: number of distances that `MinibatchDiscrimination` computes for each pair of images.
+        dims: number of components that each of these distances compares.
     """
     if kind == "discrimination":
         return MinibatchDiscrimination(features, kernels, dims), features + kernels
@@ -26,7 +26,7 @@ def make_minibatch_layer(kind: MinibatchKind, features: int, kernels: int, dims:
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Append to an image's features its similarity to the other images of the batch: (N, F) -> (N, F + kernels).
+    """Append features that measure an image's similarity to the other images of the batch: (N, F) -> (N, F + kernels).
 
     A learned matrix T maps the features h of each image to M = T·h of shape (kernels, dims). The b-th appended feature
     of image i is Σ_{j≠i} exp(-‖M_ib - M_jb‖₁). Real and generated images must be in separate batches. Source: Salimans

@@ -25,7 +25,7 @@ NORMS: dict[Norm, Callable[[int], nn.Module]] = {  # each function takes the num
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution) in [-1, 1].
 
-    Layers: for each hidden width, a linear layer, LeakyReLU and a norm; then a linear layer and tanh.
+    Layers: for each number in `hidden`, a linear layer, LeakyReLU and a norm; then a linear layer and tanh.
 
     Args:
         latent_dim: number of components of a latent.
@@ -65,7 +65,7 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: for each hidden width, a linear layer, LeakyReLU and dropout; then a linear layer.
+    Layers: for each number in `hidden`, a linear layer, LeakyReLU and dropout; then a linear layer.
 
     Args:
         resolution: height and width of the images.
@@ -106,7 +106,7 @@ class Discriminator(nn.Module):
 
 
 class _Trunk(nn.Module):
-    """For each hidden width, apply a linear layer, LeakyReLU and the layer that `make_last` returns.
+    """For each number in `hidden`, apply a linear layer, LeakyReLU and the layer that `make_last` returns.
 
     A label's embedding is appended to the output of the first linear layer. The attribute `width` is the number of
     output features: hidden[-1], plus the components of the embedding if there is only one linear layer.

@@ -8,8 +8,8 @@ class PixelNorm(nn.Module):
 
     The layer has no parameters, and its output for an image does not depend on the other images of the batch.
 
-    Source: Karras et al. 2018, section 4.2. Use it in a generator when the size of features grows without limit and
-    batch norm is not wanted.
+    Source: Karras et al. 2018, section 4.2. Use it in a generator without batch norm when the values of the
+    features grow without limit.
     """
 
     def forward(self, x: Tensor) -> Tensor:

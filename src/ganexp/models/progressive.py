@@ -122,7 +122,7 @@ class Discriminator(Growing):
         )
         embedding = nn.Embedding(num_classes, widths[0]) if num_classes else None
         if embedding is not None:
-            nn.init.normal_(embedding.weight, std=widths[0] ** -0.5)  # gives the projection the scale of the logit
+            nn.init.normal_(embedding.weight, std=widths[0] ** -0.5)  # the projection has the scale of the logit
         self.head = ProjectionHead(EqualisedLinear(widths[0], logits), embedding)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:

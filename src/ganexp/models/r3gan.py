@@ -1,6 +1,6 @@
 """The residual networks of R3GAN, without normalisation (Huang et al. 2024, config E).
 
-All networks use grouped convolutions, and resample feature maps with a fixed filter. The weights of a block's last
+Both networks use grouped convolutions, and resample feature maps with a fixed filter. The weights of a block's last
 convolution start at 0, so that every block starts as the identity.
 """
 
@@ -23,13 +23,13 @@ Layer = TypeVar("Layer", nn.Conv2d, nn.Linear, OneHotLinear)
 
 
 class Block(nn.Module):
-    """Add three convolutions to a feature map: 1x1 to twice the width, 3x3 in groups, 1x1 back to the width.
+    """Add the output of three convolutions to the input: 1x1 to twice the width, 3x3 in groups, 1x1 back to the width.
 
-    Source: Huang et al. 2024, section 3.3. Use it when a network without normalisation should become deep.
+    Source: Huang et al. 2024, section 3.3. Use it in deep networks without normalisation.
 
     Args:
         width: number of channels.
-        group_size: number of channels in a group of the 3x3 convolution.
+        group_size: number of channels in each group of the 3x3 convolution.
         blocks: number of blocks of the network, which determines the scale of the initial weights.
 
     Raises:
@@ -40,7 +40,9 @@ class Block(nn.Module):
         super().__init__()
         inner, gain = 2 * width, GAIN * blocks**-0.25
         if inner % group_size:
-            raise ValueError(f"group_size={group_size}: 2·{width} channels are not a multiple of it: use another size")
+            raise ValueError(
+                f"group_size={group_size}: 2·{width} channels are not a multiple of {group_size}; use another size"
+            )
         self.expand = scaled(nn.Conv2d(width, inner, 1), gain)
         self.grouped = scaled(nn.Conv2d(inner, inner, 3, 1, 1, groups=inner // group_size), gain)
         self.reduce = scaled(nn.Conv2d(inner, width, 1, bias=False), 0.0)
@@ -88,18 +90,18 @@ class Resample(nn.Module):
 class Generator(nn.Module):
     """Map latents (N, latent_dim) and labels to images (N, channels, resolution, resolution).
 
-    The first feature map is a learned one, multiplied by a linear function of the latent, and of the label's embedding
-    if there are classes. There is no tanh, so that values may be outside of [-1, 1]; they are clamped when images are
-    shown or scored.
+    The first feature map is a learned feature map that is multiplied by a linear function of the latent. If there are
+    classes, the input of this function is the latent followed by the label's embedding. There is no tanh, so pixel
+    values may be outside of [-1, 1]; they are clamped when images are shown or scored.
 
     Args:
         latent_dim: number of components of a latent.
         resolution: height and width of the images, a multiple of 2^(len(widths) - 1).
         channels: number of channels of the images.
-        widths: number of channels at each height, from the smallest feature map to the full resolution.
+        widths: number of channels at each resolution, from the smallest feature map to full resolution.
         num_classes: number of classes; 0 for an unconditional generator.
-        blocks: number of blocks at each height.
-        group_size: number of channels in a group of the blocks' 3x3 convolutions.
+        blocks: number of blocks at each resolution.
+        group_size: number of channels in each group of a 3x3 convolution.
         embedding_dim: number of components of a label's embedding.
 
     Raises:
@@ -145,11 +147,11 @@ class Discriminator(nn.Module):
     Args:
         resolution: height and width of the images, a multiple of 2^(len(widths) - 1).
         channels: number of channels of the images.
-        widths: number of channels at each height, from the smallest feature map to the full resolution.
+        widths: number of channels at each resolution, from the smallest feature map to full resolution.
         num_classes: number of classes; 0 for an unconditional discriminator.
         logits: number of outputs per image.
-        blocks: number of blocks at each height.
-        group_size: number of channels in a group of the blocks' 3x3 convolutions.
+        blocks: number of blocks at each resolution.
+        group_size: number of channels in each group of a 3x3 convolution.
 
     Raises:
         ValueError: the resolution, or the group size, does not fit the widths; or there are labels and several logits.
@@ -189,12 +191,12 @@ class Discriminator(nn.Module):
 
 
 def _blocks(width: int, count: int, group_size: int, heights: int) -> list[Block]:
-    """Return `count` blocks of a network that has as many at each of its `heights`."""
+    """Return `count` blocks, for a network that has `count` blocks at each of `heights` resolutions."""
     return [Block(width, group_size, count * heights) for _ in range(count)]
 
 
 def scaled(layer: Layer, gain: float) -> Layer:
-    """Draw the weights from N(0, gain²/n), with n inputs for each output; set the biases to 0; return the layer."""
+    """Draw the weights from N(0, gain²/n), where each output has n inputs; set the biases to 0; return the layer."""
     nn.init.normal_(layer.weight, std=gain / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -10,7 +10,7 @@ from ganexp.models.layers import ConditionalNorm
 from ganexp.models.squeeze import make_squeeze
 
 FirstBlock = Literal["residual", "relu", "convolution"]  # a discriminator's first block; see `make_first_block`
-HiddenWidth = Literal["in", "out"]  # channels between two convolutions: as many as in the input or output
+HiddenWidth = Literal["in", "out"]  # width between the convolutions: as in the block's input or output
 RELU_GAIN = 2**0.5  # gain of the initial weights in residual branches, where every convolution is next to a ReLU
 
 
@@ -42,7 +42,7 @@ class UpBlock(nn.Module):
 
 
 class DownBlock(nn.Module):
-    """Apply ReLU, convolution, ReLU, convolution, plus a shortcut; halve height and width if `down`.
+    """Apply ReLU, convolution, ReLU, convolution, plus a shortcut; halve height and width if `down` is true.
 
     The shortcut is a 1x1 convolution if the block changes the shape, and the identity otherwise. With `squeeze`,
     squeeze-and-excitation follows the second convolution (Hu et al. 2018, figure 3).
@@ -97,9 +97,9 @@ def make_first_block(kind: FirstBlock, channels: int, outputs: int, layers: Laye
     """Return the first block of a discriminator, which halves the height and width of the image.
 
     Args:
-        kind: `residual` is `FirstDownBlock` (Miyato et al. 2018). `relu` is `DownBlock`, which first removes all
-            negative pixels: an error in published code. `convolution` is one convolution 4x4 of stride 2, which is
-            cheaper.
+        kind: `residual` is `FirstDownBlock` (Miyato et al. 2018). `relu` is `DownBlock`, whose first ReLU
+            removes all negative pixels; this is an error in published code. `convolution` is one convolution 4x4 of
+            stride 2, which is cheaper.
         channels: number of channels of the images.
         outputs: number of channels of the feature map.
         layers: factory for the layers of the block.

@@ -30,7 +30,7 @@ class Generator(nn.Module):
         num_classes: number of classes; 0 for an unconditional generator.
         attention: self-attention follows the feature map of this height and width; None means no self-attention.
         spectral_norm: kind of spectral norm of every convolution and linear layer.
-        spectral_norm_output: whether spectral norm includes the last layer.
+        spectral_norm_output: whether `spectral_norm` also applies to the last layer.
         init: initialisation of the weights; see `LayerFactory`.
         squeeze: whether every block has squeeze-and-excitation.
 
@@ -83,8 +83,8 @@ class Discriminator(nn.Module):
         logits: number of outputs per image.
         attention: self-attention follows the feature map of this height and width; None means no self-attention.
         spectral_norm: kind of spectral norm of every convolution and linear layer.
-        spectral_norm_output: whether `spectral_norm` includes the last linear layer. The label embedding is always
-            included.
+        spectral_norm_output: whether `spectral_norm` also applies to the last linear layer; `spectral_norm` always
+            applies to the label embedding.
         init: initialisation of the weights; see `LayerFactory`.
         hidden: number of channels between the two convolutions of each block except the first: as many as in the
             block's input (`in`, Miyato et al. 2018) or in its output (`out`, koshian2's SAGAN).

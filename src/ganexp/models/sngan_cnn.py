@@ -1,4 +1,4 @@
-"""SNGAN's pair of plain convolutional networks. Source: Miyato et al. 2018, table 3.
+"""SNGAN's generator and discriminator without residual blocks. Source: Miyato et al. 2018, table 3.
 
 The resolution is a multiple of 8. Conditional networks use conditional batch norm in the generator and a projection
 head in the discriminator.
@@ -66,8 +66,8 @@ class Generator(nn.Module):
 class Discriminator(nn.Module):
     """Map images (N, channels, resolution, resolution) and labels to logits (N,), or (N, logits) if `logits` > 1.
 
-    Layers: three pairs of convolutions, 3x3 with stride 1 and 4x4 with stride 2; then a convolution 3x3, and a linear
-    layer. LeakyReLU(0.1) follows each convolution.
+    Layers: three pairs of convolutions (3x3 of stride 1, then 4x4 of stride 2); a convolution 3x3; a linear layer.
+    LeakyReLU(0.1) follows each convolution.
 
     Args:
         resolution: height and width of the images, a multiple of 8.
@@ -76,8 +76,8 @@ class Discriminator(nn.Module):
         logits: number of outputs per image.
         width: number of channels at full resolution; later feature maps have 2, 4 and 8 times as many.
         spectral_norm: kind of spectral norm of every layer.
-        spectral_norm_output: whether `spectral_norm` includes the last linear layer. The label embedding is always
-            included.
+        spectral_norm_output: whether `spectral_norm` also applies to the last linear layer; `spectral_norm` always
+            applies to the label embedding.
         minibatch: layer that compares the images of a batch. With `discrimination`, each image gets further features
             that measure its similarity to the other images. With `std`, each image gets one further feature: the
             standard deviation over the batch. With `none`, there is no such layer.

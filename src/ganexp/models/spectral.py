@@ -33,7 +33,7 @@ def apply_spectral_norm(layer: Layer, kind: SpectralNorm) -> Layer:
 # This class extends a private class of torch, because torch's public function does not allow switching off autocast.
 # test_torch_spectral_norm_has_private_class fails if torch renames the private class.
 class PersistentSpectralNorm(parametrizations._SpectralNorm):
-    """Normalise as torch does, but in float32 under autocast, because half precision is too inaccurate.
+    """Normalise a weight as torch does, but in float32 under autocast, because half precision is too inaccurate.
 
     The weight is divided by an estimate of its largest singular value. In training, one power iteration in each forward
     pass improves the estimate (Miyato et al. 2018, section 2.1). Use it with any loss when the discriminator becomes
@@ -58,7 +58,7 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
 
 
 class FixedUSpectralNorm(nn.Module):
-    """Normalise with one power iteration from a constant vector u; gradients flow through this iteration.
+    """Normalise a weight with one power iteration from a constant vector u; gradients flow through this iteration.
 
     The estimate of the largest singular value is too small, so the norm of the weight is not bounded. Use it only
     to reproduce published code that has this error.

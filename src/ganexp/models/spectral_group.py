@@ -58,7 +58,7 @@ class SpectralNormGroup:
 
     @torch.no_grad()
     def _iterate(self, weights: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Make a power iteration; return all vectors u joined into one vector, the σ of each weight, and all v."""
+        """Make a power iteration; return the vectors u joined into one, the σ of each weight, and the vectors v."""
         if self._u_owners.device != weights[0].device or not len(self._u_owners):
             self._u_owners, self._v_owners = self._owners(weights)
         matrices = [as_matrix(weight) for weight in weights]
@@ -78,7 +78,7 @@ class SpectralNormGroup:
         return _DivideBySigma.apply(u, self._u_owners, sigmas, v, *weights)
 
     def _owners(self, weights: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Return, for each element of the joined vectors u, the index of its weight, and the same for the vectors v."""
+        """Return the index of the weight for each element of the joined vectors u, and of the joined vectors v."""
         rows = [len(weight) for weight in weights]
         columns = [weight[0].numel() for weight in weights]
         u_owners, v_owners = (torch.from_numpy(np.arange(len(weights)).repeat(sizes)) for sizes in (rows, columns))
@@ -92,7 +92,7 @@ def spectral_norm_groups(networks: Iterable[nn.Module]) -> list[SpectralNormGrou
 
 @contextmanager
 def normalise_once(groups: Iterable[SpectralNormGroup]) -> Iterator[None]:
-    """Normalise the weights of each group once for all forward passes in training mode within the context."""
+    """Within this context, normalise the weights of each group once for all forward passes in training mode."""
     groups = list(groups)
     try:
         for group in groups:
@@ -132,7 +132,7 @@ class _DivideBySigma(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of the weights."""
+        """Return the gradients with respect to the weights."""
         u, owners, sigmas, *outputs = ctx.saved_tensors
         products = torch.stack([each.sum() for each in torch._foreach_mul(gradients, outputs)])  # <G, W/σ>
         factors = u * (products / sigmas)[owners]
@@ -164,9 +164,9 @@ def from_matrix(matrix: Tensor, like: Tensor) -> Tensor:
 
 
 def stored_as(weight: Tensor, v: Tensor) -> Tensor:
-    """Return a view of v whose elements have the order of the columns of `as_matrix(weight)`.
+    """Return a view of v whose elements are in the same order as the columns of `as_matrix(weight)`.
 
-    The elements of v itself have the order of the columns of `weight.flatten(1)`.
+    The elements of v itself are in the same order as the columns of `weight.flatten(1)`.
     """
     if has_channels_last(weight):
         return v.view(weight.shape[1:]).permute(1, 2, 0)  # (I·h·w,) -> (h, w, I)

@@ -11,11 +11,11 @@ REDUCTION = 16  # number of channels for each hidden feature (Hu et al. 2018, se
 class SqueezeExcitation(nn.Module):
     """Multiply each channel by a factor between 0 and 1 that is computed from the means of all channels.
 
-    The factors are sigmoid(W₂ relu(W₁ m)), where m has the mean of each channel over height and width, and W₁ gives
-    C/16 hidden features (at least one). Unlike self-attention, squeeze-and-excitation is cheap at any resolution, and
-    relates channels instead of positions.
+    The factors are sigmoid(W₂ relu(W₁ m)), where m contains the mean of each channel over height and width, and W₁
+    gives C/16 hidden features (at least one). Unlike self-attention, squeeze-and-excitation is cheap at any resolution,
+    and relates channels instead of positions.
 
-    Use it when self-attention is too expensive for a resolution, or together with self-attention.
+    Use it when self-attention is too expensive at a resolution, or together with self-attention.
 
     Args:
         channels: number of channels C of the feature maps.
@@ -36,5 +36,5 @@ class SqueezeExcitation(nn.Module):
 
 
 def make_squeeze(channels: int, layers: LayerFactory, enabled: bool) -> nn.Module:
-    """Return squeeze-and-excitation for feature maps with `channels` channels; the identity if `enabled` is false."""
+    """Return squeeze-and-excitation for `channels` channels, or the identity if `enabled` is false."""
     return SqueezeExcitation(channels, layers) if enabled else nn.Identity()

@@ -12,7 +12,8 @@ class NearestConv2d(nn.Conv2d):
     """Replace each pixel by 2x2 copies, then apply a convolution.
 
     This layer causes no checkerboard patterns. A transposed convolution may cause such patterns, because its kernels
-    can overlap unevenly, even if the size of the kernel is a multiple of the stride. Source: Odena et al. 2016.
+    overlap unevenly if their size is not a multiple of the stride. Even if the kernels overlap evenly, the layer may
+    learn weights that cause such patterns. Source: Odena et al. 2016.
 
     Use it when samples show a regular pattern of squares.
     """
