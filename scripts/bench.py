@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("what", choices=CHOICES)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--seconds", type=float, default=1.0, help="shortest time of a round of step, peers and stream")
+    parser.add_argument("--seconds", type=float, default=1.0, help="shortest round in seconds (step, peers, stream)")
     parser.add_argument("--steps", type=int)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--batch-size", type=int, default=32)

@@ -63,7 +63,7 @@ CASES = {
 
 
 def compose_case(overrides: Sequence[str]) -> DictConfig:
-    """Return the resolved config of a training run on synthetic images, unless an override chooses another dataset."""
+    """Return the resolved config of a training run; its images are synthetic unless an override chooses a dataset."""
     chosen = [*FAKE, *overrides]
     if [each for each in chosen if each.startswith("data=")][-1] != "data=fake":
         chosen = [each for each in chosen if not each.startswith("data.source.")]  # other datasets have other arguments
@@ -73,7 +73,7 @@ def compose_case(overrides: Sequence[str]) -> DictConfig:
 
 
 def build_case(cfg: DictConfig, device: torch.device) -> tuple[GAN, ImageStream]:
-    """Return the GAN of a config, and the stream of real images on the device."""
+    """Return the GAN of a config, and its stream of real images on `device`."""
     torch.manual_seed(0)
     gan = build.build_gan(cfg)
     image_set = build.build_image_set(cfg)

@@ -19,7 +19,7 @@ REAL = 10_000  # largest number of reference images; this number does not affect
 
 
 def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
-    """Print the share of an evaluation's time in which scores are computed from features.
+    """Print what share of an evaluation's time is spent on computing scores from features.
 
     On a GPU, also print how many seconds an evaluation takes. The scores are IS, FID and KID. The SNGAN for 32x32
     images generates the images, and an Inception-v3 with random weights computes the features of these images.
@@ -54,7 +54,7 @@ def evaluation(device: torch.device, rounds: int, count: int, batch_size: int) -
 
 
 def build_evaluation(device: torch.device, count: int, batch_size: int, weights: Path) -> tuple[GAN, Scores]:
-    """Return a GAN, and the scores for its samples; the scores already have the statistics of the real images."""
+    """Return a GAN, and the scores for its samples; the scores already contain the statistics of the real images."""
     cfg = compose_case(
         [
             *CASES["sngan"],

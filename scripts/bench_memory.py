@@ -33,7 +33,7 @@ CASE = (
 
 
 class Use(NamedTuple):
-    """What a process holds at a step: resident memory in bytes, open files, and threads."""
+    """The resources of a process at a step: resident memory in bytes, number of open files, and number of threads."""
 
     step: int
     memory: int
@@ -42,29 +42,29 @@ class Use(NamedTuple):
 
 
 class MemoryUse(Callback):
-    """Measure this process at the first step after each evaluation, and at the end of the run.
+    """Measure the resources of this process at the first step after each evaluation, and at the end of the run.
 
     Attributes:
-        measured: what was measured in the last run of this process.
+        measured: the measurements of the last run in this process.
     """
 
     measured: ClassVar[list[Use]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget what was measured in an earlier run."""
+        """Delete the measurements of an earlier run."""
         self.measured.clear()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure this process at the start of a period between two evaluations."""
+        """Measure the resources at the start of a period between two evaluations."""
         self.measured.append(current_use(trainer.global_step))
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Measure this process at the end of the run."""
+        """Measure the resources at the end of the run."""
         self.measured.append(current_use(trainer.global_step))
 
 
 def current_use(step: int) -> Use:
-    """Return what this process holds now, according to /proc on Linux."""
+    """Return the resources that this process uses now, read from Linux's /proc."""
     process = Path("/proc/self")
     pages = int((process / "statm").read_text().split()[1])
     memory = pages * os.sysconf("SC_PAGE_SIZE")
@@ -72,7 +72,7 @@ def current_use(step: int) -> Use:
 
 
 def measure(steps: int, overrides: list[str], evaluations: int = EVALUATIONS) -> list[Use]:
-    """Train for `steps` steps with `evaluations` evaluations in a temporary directory; return what was measured."""
+    """Train for `steps` steps with `evaluations` evaluations in a temporary directory; return the measurements."""
     length = (f"schedule.steps={steps}", f"schedule.evaluate_every={steps // evaluations}")
     with tempfile.TemporaryDirectory() as scratch:
         train(compose_case([*CASE, *length, *overrides]), f"{scratch}/run", {}, [])
@@ -82,7 +82,7 @@ def measure(steps: int, overrides: list[str], evaluations: int = EVALUATIONS) ->
 def growth(measured: list[Use]) -> dict[str, Any]:
     """Return the relative growth of the memory, the first measurement, and the numbers of open files and of threads.
 
-    The measurements in the first part of the run are left out of all four values; SETTLED is the share of this part.
+    The measurements before the step SETTLED · (number of steps) are left out.
     """
     settled = [use for use in measured if use.step >= SETTLED * measured[-1].step]
     first, last = settled[0], settled[-1]
@@ -95,7 +95,7 @@ def growth(measured: list[Use]) -> dict[str, Any]:
 
 
 def memory(steps: int, overrides: list[str]) -> None:
-    """Print how much the memory, the open files and the threads of a run grow after its first tenth."""
+    """Print how the memory and the numbers of open files and threads of a run change after its first tenth."""
     measured = measure(steps, overrides)
     found = growth(measured)
     versions = f"torch {torch.__version__}, Python {platform.python_version()}"

@@ -1,4 +1,4 @@
-"""Compare a training step of ganexp with a step of a bare PyTorch loop; both take turns in one process."""
+"""Compare a training step of ganexp with a step of a bare PyTorch loop; the two take turns in one process."""
 
 import statistics
 import tempfile
@@ -57,7 +57,7 @@ class BareLoop:
 
 
 class InTurns(pl.Callback):
-    """Time each epoch of ganexp, and after each epoch as many steps of the bare loop as the epoch has."""
+    """Time each epoch of ganexp; after each epoch, time the bare loop for the same number of steps."""
 
     def __init__(self, bare: BareLoop, steps: int) -> None:
         self.bare, self.steps = bare, steps

@@ -84,7 +84,7 @@ def peers(device: torch.device, rounds: int, seconds: float, package: str | None
     Args:
         device: the device to train on.
         rounds: number of timed rounds of each comparison, after one round to warm up.
-        seconds: shortest time for which ganexp, and then mimicry, trains in a round.
+        seconds: shortest time for which ganexp and mimicry each train in a round.
         package: directory that contains `torch_mimicry`. If None, the package is installed into a temporary directory.
         overrides: further overrides of ganexp.
     """

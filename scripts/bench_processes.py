@@ -52,7 +52,7 @@ def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str])
                 seconds[devices].append(seconds_a_step(points))
     ratios = [two / one for one, two in zip(seconds[1], seconds[2], strict=True)]
     print(f"{os.cpu_count()} cores; torch {torch.__version__}, Python {platform.python_version()}; {rounds} rounds")
-    print(f"two devices / one: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+    print(f"two devices / one device: median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}")
 
 
 def seconds_a_step(points: Iterable[Mapping[str, Any]]) -> float:

@@ -29,7 +29,7 @@ Batches = Sequence[Tensor]  # each batch (N, C, H, W), uint8
 
 
 def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> None:
-    """Print the FID and the IS of each library, and the times of the other libraries as multiples of ganexp's time.
+    """Print the FID and the IS of each library, and the time of each other library as a multiple of ganexp's time.
 
     Args:
         device: device on which all three libraries compute.
@@ -136,7 +136,7 @@ class TorchFidelity:
 
 
 class _Images(Dataset[Tensor]):
-    """Images one by one, as torch-fidelity expects them."""
+    """A dataset that returns images one by one, as torch-fidelity expects."""
 
     def __init__(self, images: Tensor) -> None:
         self.images = images

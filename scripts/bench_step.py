@@ -149,7 +149,7 @@ def _case(
 
 
 def measure(device: torch.device, rounds: int, seconds: float, overrides: Sequence[str]) -> dict[str, Any]:
-    """Train a case with Lightning, and return the median seconds of a step and further facts about the steps."""
+    """Train a case with Lightning, and return the median time of a step and further measurements."""
     cfg = compose_case([*overrides, "schedule.steps=100000000", "schedule.evaluate_every=100000000"])
     trainers.choose_algorithms(False, cfg.trainer.tf32)
     gan, stream = build_case(cfg, device)
@@ -170,7 +170,7 @@ def measure(device: torch.device, rounds: int, seconds: float, overrides: Sequen
 
 
 def _flops(overrides: Sequence[str], device: torch.device) -> int:
-    """Return the number of floating-point operations in a training step with `overrides` and PLAIN."""
+    """Return the number of floating-point operations in a training step with `overrides` and the settings PLAIN."""
     gan, _ = build_case(compose_case([*overrides, *PLAIN]), device)
     gan.to(device)
     optimizers, _ = gan.configure_optimizers()

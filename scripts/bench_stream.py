@@ -1,4 +1,4 @@
-"""Compare the speed of ganexp's stream of images and of torch's DataLoader; the two take turns in one process."""
+"""Compare how fast ganexp's stream and torch's DataLoader deliver images; the two take turns in one process."""
 
 import statistics
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ CASE = ("data.source.size=5000", "model=dcgan", "loss=non_saturating", "schedule
 
 
 class OneByOne(Dataset[Tensor]):
-    """The images for torch's DataLoader, each mirrored at random and scaled as in ganexp's stream.
+    """A dataset for torch's DataLoader; each image is mirrored at random and scaled as in ganexp's stream.
 
     Args:
         image_set: the images.
@@ -62,7 +62,7 @@ def stream(device: torch.device, rounds: int, seconds: float, overrides: list[st
     Args:
         device: the device to which batches are moved.
         rounds: number of timed rounds, after one round to warm up.
-        seconds: shortest time for which the stream, and then the DataLoader, is measured in a round.
+        seconds: shortest time for which the stream and the DataLoader are each measured in a round.
         overrides: further overrides of ganexp, for example `data.in_memory=false data.workers=4`.
     """
     cfg = compose_case([*CASE, *overrides])

@@ -20,7 +20,7 @@ class CommitHook(BuildHookInterface):
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Write the file to a temporary directory, from which hatchling packs it."""
+        """Write the file to a temporary directory, and tell hatchling to pack the file from there."""
         self._scratch = tempfile.TemporaryDirectory(prefix="ganexp-")
         if version == "editable" or not (SOURCES.parent / ".git").exists():
             return

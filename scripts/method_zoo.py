@@ -182,12 +182,12 @@ def _users_of_layers() -> dict[str, list[str]]:
 
 
 def _has_choice_of_head(option: str) -> bool:
-    """Return whether a network of an option of `model` has the argument `head`, which chooses the head of D."""
+    """Return whether one of the networks of model=OPTION has the argument `head`, which chooses the head of D."""
     return any("head" in inspect.signature(get_object(target)).parameters for target in _model_targets(option))
 
 
 def _model_targets(option: str) -> list[str]:
-    """Return the networks that an option of `model` names, and the networks of the options that its file includes."""
+    """Return the networks that are named in the file of model=OPTION, and in the option files that it includes."""
     content = yaml.safe_load(option_file("model", option, [CONF]).read_text(encoding="utf-8"))
     parents = [name for name in content.get("defaults", []) if isinstance(name, str) and name != "_self_"]
     return [*_targets(content), *(target for parent in parents for target in _model_targets(parent))]

@@ -5,7 +5,8 @@
 
 The script reads the finished runs that were trained with experiment=ARTICLE/CASE, and ignores all other runs.
 Measured scores are means ± standard deviations over the seeds of runs with the same settings, length and protocol. The
-table is printed and written to OUTPUT/table.md; OUTPUT/picture.png has the curves and the last samples.
+table is printed, and written to table.md in the directory OUTPUT. The file picture.png in this directory shows the
+curves and the last samples.
 """
 
 import argparse
@@ -58,7 +59,7 @@ def main() -> None:
     """Read the runs, and write the table and the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directories", nargs="+", type=Path, metavar="DIRECTORY")
-    parser.add_argument("--output", type=Path, help="directory of table and picture; default: the first DIRECTORY")
+    parser.add_argument("--output", type=Path, help="directory for table and picture; default: the first DIRECTORY")
     arguments = parser.parse_args()
     output = arguments.output or arguments.directories[0]
     measurements = measure(collect(arguments.directories))

@@ -48,9 +48,9 @@ CASES = {
     "dropout": ("model=dcgan_mnist", "data.resolution=16", "loss=non_saturating", "metrics/score=[is,fid,kid]"),
 }
 
-# Overrides that make this tree behave like an older tree; the older tree may lack these keys. The overrides mean, in
-# this order: the scored samples have each class in turn; real and generated images go through D in two batches, each
-# with its own power iteration; the values of each channel of an image are stored together.
+# Overrides that make this tree behave like an older tree, which may lack these keys. In this order, they mean:
+# all classes have the same number of scored samples; real and generated images go through D in two batches, each with
+# its own power iteration; the values of each channel of an image are stored together.
 OLD_BEHAVIOUR = ("metrics.labels=uniform", "schedule.joint_batch=false", "trainer.channels_last=false")
 
 # Keys that were renamed: old -> new. Overrides in CASES use the new names.
@@ -117,7 +117,7 @@ def compare_case(name: str, old: Path, runs: Path) -> bool:
 
 
 def old_override(override: str, old: Path) -> str:
-    """Return `override` with the key of the old tree, if the key has been renamed since."""
+    """Return `override` with the old tree's key, if the key was renamed after the old commit."""
     for before, after in RENAMED_KEYS.items():
         if override.startswith(f"{after}=") and not mentions(old, after.rsplit(".", 1)[-1]):
             return f"{before}={override.split('=', 1)[1]}"

@@ -1,6 +1,6 @@
 """Measure the largest singular value of each layer with spectral norm, in the last checkpoint of each run.
 
-    python scripts/spectral_norms.py RUN…       # run directories, or files of checkpoints
+    python scripts/spectral_norms.py RUN…       # run directories or checkpoint files
 
 The values belong to the weights that the forward pass uses. If spectral norm works, every value is 1 or slightly more,
 because the single power iteration per update only approximates the largest singular value.

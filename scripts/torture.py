@@ -5,7 +5,7 @@
     python scripts/torture.py kills --n 200           # kill training at random moments, and resume it
     python scripts/torture.py disk-full               # let the disk run full at each file that a run writes
 
-The exit code is 0 if no fault was found. docs/reliability.md has the promises that are tested, and the results.
+The exit code is 0 if no fault was found. docs/reliability.md lists the promises that are tested, and the results.
 """
 
 import argparse

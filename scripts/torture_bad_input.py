@@ -29,7 +29,7 @@ from torture_damage import (
 from torture_inputs import command_lines, wrong_values, wrong_values_of_commands
 from torture_trials import HANG, RUN, Outcome, Trial, fault, run_in, run_trial
 
-SHOWN = 600  # maximum number of characters that are shown of the output of a faulty command
+SHOWN = 600  # maximum number of characters shown from the output of a faulty command
 KINDS = ("values", "lines", "damage")
 SHARES = {"values": 0.6, "lines": 0.15, "damage": 0.25}  # share of each kind among the inputs
 

@@ -112,7 +112,7 @@ def damaged_data() -> Iterator[Trial]:
 
 
 def damage(file: Path, how: str) -> None:
-    """Damage one file."""
+    """Damage `file` in the way that `how` names."""
     content = file.read_bytes() if file.is_file() else b""
     file.unlink(missing_ok=True)
     if how == "directory":
@@ -170,7 +170,7 @@ def _zip(change: Callable[[bytes], bytes], directory: Path, compression: int = z
 
 
 def _set_flag(content: bytes) -> bytes:
-    """Return a zip whose entries say that they are encrypted."""
+    """Return a zip file whose entries are marked as encrypted."""
     changed = bytearray(content)
     for mark, offset in ((b"PK\x01\x02", 8), (b"PK\x03\x04", 6)):
         start = content.find(mark)
@@ -181,7 +181,7 @@ def _set_flag(content: bytes) -> bytes:
 
 
 def _set_compression(content: bytes) -> bytes:
-    """Return a zip whose entries have an unknown compression."""
+    """Return a zip file whose entries name an unknown compression method."""
     changed = bytearray(content)
     for mark, offset in ((b"PK\x01\x02", 10), (b"PK\x03\x04", 8)):
         start = content.find(mark)
@@ -192,7 +192,7 @@ def _set_compression(content: bytes) -> bytes:
 
 
 def _bomb(directory: Path) -> None:
-    """Write a zip whose only large member is 1 GB of zeros."""
+    """Write a zip file whose only large member consists of 1 GB of zeros."""
     with zipfile.ZipFile(directory / "zip.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for number in range(8):
             archive.writestr(f"{number}.png", _png(number))
@@ -202,7 +202,7 @@ def _bomb(directory: Path) -> None:
 
 
 def _sparse(directory: Path) -> None:
-    """Write images, one of which has 20 GB of zeros that take no space on the disk."""
+    """Write image files; one of them consists of 20 GB of zeros, which take no space on the disk."""
     _folder(None, directory)
     with open(directory / "folder" / "sparse.png", "wb") as file:
         file.truncate(20 << 30)

@@ -1,8 +1,8 @@
-"""Let the disk run full at each file of a run; the run must report this, keep its checkpoint and be able to resume.
+"""Let the disk run full at each file of a run. The run must report this and keep a checkpoint that can be resumed.
 
 A limit of the operating system on the size of files simulates the full disk: if the limit is just below the size that a
-file has in an undisturbed run, writing this file fails. Where a tmpfs can be mounted, small disks of several sizes run
-full, too.
+file has in an undisturbed run, writing this file fails. If a tmpfs can be mounted, the script also lets tmpfs disks of
+several small sizes run full.
 """
 
 import argparse

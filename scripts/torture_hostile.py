@@ -1,8 +1,8 @@
 """Try strangers' files that attempt to run code, or to read, write or delete files outside of their directory.
 
-The files come from tests/hostile and from three further test modules. These three modules test which classes a config
-may name, which overrides ganexp adds to the command line of a sweep and stores in sweep.json, and whether ganexp
-refuses links that lead out of a run directory.
+The files come from tests/hostile and from three further test modules. The first of these modules tests which classes a
+config may name. The second tests which overrides ganexp adds to a sweep, and which overrides it stores in sweep.json.
+The third tests whether ganexp refuses links that lead out of a run directory.
 """
 
 import argparse

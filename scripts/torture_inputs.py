@@ -1,4 +1,4 @@
-"""Generate wrong overrides, which depend on the types that the settings declare, and wrong command lines."""
+"""Generate wrong command lines, and wrong overrides that depend on the declared types of the settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -171,13 +171,13 @@ def _values_of(config_name: str, overrides: Sequence[str], arguments: Sequence[s
 
 
 def _names(key: str, text: str) -> tuple[str, ...]:
-    """Return texts, one of which an error must contain: the end of the key, its parent, or an interpolated name."""
+    """Return texts, one of which an error must contain: the key's last part, its parent, or an interpolated name."""
     parents = (key.rpartition(".")[0],) if key.count(".") > 1 else ()
     return (key.rpartition(".")[2], *parents, *(("NOPE", "nope") if "${" in text else ()))
 
 
 def _settings(values: Any, declared: Any, key: str) -> Iterator[tuple[str, Any]]:
-    """Yield the dotted key and the declared type of each setting below `key`; the type is Any if undeclared."""
+    """Yield the dotted key and the declared type of each setting below `key`; Any stands for an undeclared type."""
     if (
         not isinstance(values, Mapping)
         or not values

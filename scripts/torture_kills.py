@@ -25,9 +25,9 @@ REFERENCE = "reference"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this topic."""
     parser.add_argument("--n", type=int, default=200, help="total number of signals")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random moments")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random times of the signals")
     parser.add_argument("--only", help="names of configurations, joined by commas")
-    parser.add_argument("--keep", type=Path, help="directory for the runs; default: a temporary one")
+    parser.add_argument("--keep", type=Path, help="directory for the runs; default: a temporary directory")
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -95,7 +95,7 @@ def _tortured(
 
 
 def _stop(process: subprocess.Popen[str], path: Path, number: signal.Signals, seconds: float) -> list[str]:
-    """Send a signal if the process still runs after `seconds`, and return what is wrong with how the process ends."""
+    """Send a signal if the process still runs after `seconds`, and return the faults in how the process ended."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:

@@ -21,7 +21,8 @@ SMALL = (
     "callbacks=[sample_grids,progress]",
     "trainer=cpu",
 )
-# The overrides that each configuration adds to SMALL. Together, they cover the ways in which a run keeps state.
+# The overrides that each configuration adds to SMALL. Together, the configurations cover the ways in which a run keeps
+# state.
 CONFIGURATIONS: Mapping[str, tuple[str, ...]] = {
     "plain": ("loss=non_saturating", "optimizer=dcgan", "model.discriminator.dropout=0.3"),
     "penalty": ("loss=wgan_gp",),
@@ -57,7 +58,7 @@ LIMIT_S = 300
 
 
 def start(arguments: Sequence[str], cwd: Path, cache: Path, **options: Any) -> subprocess.Popen[str]:
-    """Start ganexp in `cwd`, with a cache that all runs share."""
+    """Start ganexp in `cwd` with the cache directory `cache`, which all runs share."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GANEXP_CACHE": str(cache), "COLUMNS": "120"}
     return subprocess.Popen(
         [sys.executable, "-m", "ganexp", *arguments],
@@ -83,9 +84,10 @@ def read(checkpoint: Path) -> dict[str, Any]:
 
 
 def differences(directory: Path, reference: Path) -> list[str]:
-    """Return what differs between two runs.
+    """Return the names of what differs between two runs.
 
-    This can be a part of the checkpoint, the logged values, an entry of run.json, or the names of the pictures.
+    The function compares entries of the last checkpoints, the logged values, entries of run.json, and the names of the
+    pictures.
     """
     ours, theirs = (read(each / "checkpoints" / "last.ckpt") for each in (directory, reference))
     found = [part for part in COMPARED if not _are_equal(ours.get(part), theirs.get(part))]

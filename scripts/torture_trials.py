@@ -1,4 +1,4 @@
-"""Run command lines in forks of this process, and report what is wrong with how they end."""
+"""Run command lines in forks of this process, and report what is wrong with their outcomes."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 from ganexp import cli
-from ganexp.commands.evaluation import images as evaluate_images  # noqa: F401 (preloaded)
+from ganexp.commands.evaluation import images as evaluate_images  # noqa: F401 (imported before the forks)
 
 RUN = "run"  # the directory of the trained run, in trials of commands that need a trained run
 SHORT = ("trainer=cpu", "schedule.steps=1", "schedule.evaluate_every=1", "schedule.batch_size=4")
@@ -55,7 +55,7 @@ class Outcome:
     code: int | str
     text: str
     created: tuple[str, ...]
-    recorded: str = ""  # the reason of the failure, from the run.json of a run that had started
+    recorded: str = ""  # the reason for the failure, from the run.json of a run that had started
 
     @property
     def started(self) -> bool:
@@ -170,7 +170,7 @@ def _in_fork(arguments: Sequence[str], directory: Path, output: int) -> int | st
 
 
 def _run_and_exit(arguments: Sequence[str], directory: Path, output: int) -> None:
-    """Run a command line in this process, and end the process as Python would."""
+    """Run a command line in this process, and end the process with the exit code that Python would return."""
     code = 1
     try:
         os.setpgid(0, 0)
@@ -196,7 +196,7 @@ def _exit_code() -> int:
             print(stop.code, file=sys.stderr)
             return 1
         return stop.code or 0
-    except BaseException as error:  # noqa: RUF100 (any exception that gets here is a traceback for the user)
+    except BaseException as error:  # noqa: RUF100 (the user would see a traceback)
         print(f"Traceback: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     return 0
