@@ -38,9 +38,9 @@ class Curves(Callback):
 def young_garbage_freed() -> Iterator[None]:
     """As soon as the block ends, free the memory of the figures that the block has drawn.
 
-    The parts of a figure refer to each other, so that only the garbage collector frees them. The collector is off
-    within the block, because it rarely looks again at objects that have survived a collection. Until the collector
-    looks again, figures of several megabytes would add up.
+    The objects of a figure refer to each other, so that only the garbage collector can free them. The collector rarely
+    examines objects again that have survived a collection, and figures of several megabytes would add up until then.
+    Therefore the collector is off within the block, and the new objects are collected at the end of the block.
     """
     was_enabled = gc.isenabled()
     gc.disable()

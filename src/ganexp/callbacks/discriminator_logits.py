@@ -52,12 +52,12 @@ class DiscriminatorLogits(Callback):
         pl_module.log_values(means)
 
     def logits(self, gan: GAN, seed: int) -> dict[str, Tensor]:
-        """Return up to 1,000 logits for each kind of images, on the CPU.
+        """Return up to 1,000 logits for each kind of image, on the CPU.
 
-        The key of the logits of generated images is `fake`; those of real images have the name of their set as the key.
-        The logits are computed in eval mode. Generated images have the same class shares as the first image set. Images
-        without classes are left out for a conditional discriminator. The result is empty if the discriminator returns
-        vectors instead of single logits.
+        The logits of generated images have the key `fake`. The logits of a set of real images have the name of the set
+        as key. The logits are computed in eval mode. Generated images have the same class shares as the first image
+        set. If the discriminator is conditional, sets of images that have no classes are left out. The result is empty
+        if the discriminator returns vectors instead of single logits.
         """
         labels = sample_labels(IMAGES, self.class_counts or [1] * gan.num_classes) if gan.num_classes else None
         fakes = sample_images(gan, IMAGES, BATCH, seed, as_discriminator_sees=True, labels=labels)

@@ -22,10 +22,10 @@ class EarlyStopping(LightningEarlyStopping):
 
     Args:
         scores: the scores of the run.
-        monitor: name of a score, as in metrics.jsonl but without score/. The name of the feature extractor at its end
-            can be left out.
-        mode: whether a low (`min`) or a high (`max`) score is better. None takes the direction that the score
-            declares; a score that declares none needs `min` or `max`.
+        monitor: name of a score, as in metrics.jsonl but without the prefix score/. The name of the feature extractor
+            at the end of the score's name can be left out.
+        mode: whether a low (`min`) or a high (`max`) score is better. None means the direction that the score declares;
+            if the score declares no direction, `min` or `max` is needed.
         patience: number of evaluations in a row without improvement, after which the run ends.
         min_delta: smallest difference that counts as an improvement.
         stopping_threshold: the run ends as soon as the score is better than this number.
@@ -110,7 +110,7 @@ def find_score(
     """Return the full name of a score, and whether low (`min`) or high (`max`) values of it are better.
 
     Args:
-        monitor: the name of the score, with or without the name of the extractor at its end.
+        monitor: the name of the score; the name of the extractor at the end can be left out.
         mode: which values are better; None means the direction of the score.
         info: how to interpret each score, see `Scores.info`.
         extractor: name of the feature extractor.

@@ -19,7 +19,7 @@ from ganexp.types import PositiveFloat, PositiveInt, UnitInterval
 
 # The median of the last 3 logged points is compared with the median of the 20 points before them.
 RECENT, BEFORE = 3, 20
-TERMS = ("real", "fake")  # names of the terms of D's loss, if the loss class declares a floor
+TERMS = ("real", "fake")  # the terms of D's loss whose sum is compared with the floor
 AT_FLOOR = (
     "D's loss is {loss:.2g}, and cannot be below {floor:.2g}: D separates all images, so that G gets hardly any "
     "gradient. Try fewer D updates, a penalty such as loss/penalty=r1, or spectral norm"
@@ -50,21 +50,22 @@ class Guard(Callback):
     Args:
         run_directory: directory of the run; the warnings are stored in its run.json.
         image_sets: real images; the diversity of the samples is compared with the diversity of `train`.
-        action: what to do. `warn` only names the failure. `stop` ends the run, too. `rollback` continues from the last
-            checkpoint before the failure, with other random numbers. `off` does nothing.
+        action: what to do. `warn` only reports the failure. `stop` also ends the run. `rollback` continues from the
+            last checkpoint before the failure, with other random numbers. `off` does nothing.
         patience: number of evaluations in a row with the failure `floor` or `diversity`, before the action.
-        floor_margin: D's loss counts as being at the floor if its distance from the floor is less than this. Where G
-            had a saturating loss and D separated all images, D's loss was below 0.001; in the runs that trained well,
-            it was above 0.15.
+        floor_margin: D's loss counts as being at the floor if its distance from the floor is less than this. In runs in
+            which G had a saturating loss and D separated all images, D's loss was below 0.001. In runs that trained
+            well, it was above 0.15.
         rise: limit on a sudden rise of D's loss, in robust standard deviations of the loss before the rise. The largest
             rise in a run that trained well was 8.5, in the textbook GAN.
-        lowest_diversity: limit on the mean distance between two samples, as a share of the mean distance between two
-            real images. The share was 0 for a generator that ignores its latent, and 0.34 or more in the runs that
+        lowest_diversity: lower limit on the mean distance between two samples, as a share of the mean distance between
+            two real images. The share was 0 for a generator that ignores its latent, and 0.34 or more in the runs that
             trained well.
         score_patience: number of evaluations in a row with a worse score, before the action. In a run of 20 epochs, the
             FID of DCGAN on MNIST went from 3.2 to 4.1, 4.2 and 5.3; it was then too early to call the run failed.
-        score_margin: share by which the score must be worse than its best value. A single evaluation can be worse by
-            more than this share in a run that improves afterwards, such as a run with the FIDs 28.0, 37.6 and 29.1.
+        score_margin: a score counts as worse if it is worse than its best value by more than this share of the best
+            value. A single evaluation can be worse by more than this share in a run that improves afterwards, such as a
+            run with the FIDs 28.0, 37.6 and 29.1.
         max_rollbacks: maximum number of rollbacks in a run; the next failure ends the run.
     """
 
@@ -145,7 +146,7 @@ class Guard(Callback):
                 yield "score", WORSE.format(name=name, value=value, best=self._best[0], step=self._best[1])
 
     def _warn(self, gan: GAN, kind: str, text: str) -> None:
-        """Print a failure, and store it in run.json and in all loggers."""
+        """Print a failure, store it in run.json, and log it."""
         lasted = f", at {self.patience[kind]} evaluations in a row" if self.patience[kind] > 1 else ""
         say(f"guard: {text} (step {gan.step:,}{lasted})")
         gan.log_values({log_keys.guard_key(kind): 1.0})

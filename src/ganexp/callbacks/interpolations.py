@@ -59,7 +59,7 @@ class Interpolations(Callback):
         log_picture(trainer.loggers, "samples_and_interpolation", picture, pl_module.step)
 
     def on_fit_end(self, trainer: Trainer, pl_module: GAN) -> None:
-        """Draw both kinds of interpolation, also when a run that was killed after its last step is resumed."""
+        """Draw both kinds of interpolation, also if the run was killed after its last step and is now resumed."""
         title = run_title(self.run_directory)
         for kind in ("linear", "spherical"):
             caption = f"{title} · {kind} interpolation · step {pl_module.step:,}"

@@ -14,8 +14,8 @@ Handler = Callable[[int, FrameType | None], Any]
 class Interruption(Callback):
     """End a training after the current step on Ctrl-C or SIGHUP, and delay SLURM's signal until the end of the step.
 
-    The first Ctrl-C, or SIGHUP of a terminal that closes, is treated as SIGTERM, after which Lightning ends the
-    training between two steps, or between two batches of an evaluation. The second Ctrl-C ends the training at once.
+    The first Ctrl-C, or SIGHUP of a terminal that closes, is treated as SIGTERM. Lightning then ends the training
+    between two steps, or between two batches of an evaluation. The second Ctrl-C ends the training at once.
 
     When SLURM preempts a job, Lightning saves a checkpoint and flushes the loggers. In the middle of a step this could
     cause a deadlock, because a logger may hold a lock.

@@ -1,4 +1,4 @@
-"""Keep the checkpoints of chosen epochs, beside the best and the last one."""
+"""Keep the checkpoints of chosen epochs, in addition to the best and the last checkpoint."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,8 +15,8 @@ class KeptCheckpoints(Checkpoint):
     """Save checkpoints/step-STEP-epoch-EPOCH.ckpt at the first step that completes one of `epochs`.
 
     These checkpoints are kept for drawing samples and for scoring, and a run is resumed from the newest of them if its
-    last.ckpt is damaged. Therefore a checkpoint of a step that is evaluated is saved after the evaluation, when all
-    callbacks have seen the scores, and before last.ckpt.
+    last.ckpt is damaged. If the step of such a checkpoint is evaluated, the checkpoint is therefore saved after the
+    evaluation, when all callbacks have seen the scores, and before last.ckpt.
 
     Args:
         run_directory: directory of the run.

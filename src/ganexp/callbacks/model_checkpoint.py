@@ -9,9 +9,9 @@ from pytorch_lightning.utilities.exceptions import SIGTERMException
 class ModelCheckpoint(callbacks.ModelCheckpoint):
     """Keep track of the best checkpoint even if the run directory was moved, unlike Lightning's class.
 
-    With `save_on_exception`, a checkpoint is saved only if a signal stopped the run between two steps. After any other
-    exception, or within an evaluation, the run could not be resumed exactly, and a run that diverged would replace its
-    last good checkpoint.
+    With `save_on_exception`, a checkpoint is saved only if a signal stopped the run between two steps. A checkpoint
+    from within an evaluation, or after any other exception, would not allow an exact resume. A run that diverged would
+    also replace its last good checkpoint.
     """
 
     @property
@@ -25,7 +25,7 @@ class ModelCheckpoint(callbacks.ModelCheckpoint):
             super().on_exception(trainer, pl_module, exception)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Load the state with every path in the old directory replaced by the path in the new one."""
+        """Load the state, and replace the old directory by the new one in every path."""
 
         def moved(value: Any) -> Any:
             if isinstance(value, dict):

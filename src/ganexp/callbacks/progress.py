@@ -32,7 +32,7 @@ class ProgressLine(ProgressBar):
         self.scored_at, self.printed_at = 0, 0.0
 
     def disable(self) -> None:
-        """Show nothing. Lightning calls this method in every process except that of rank 0."""
+        """Show nothing. Lightning calls this method in every process except the process of rank 0."""
         self.enabled, self.bar.disable = False, True
 
     def enable(self) -> None:
@@ -49,7 +49,7 @@ class ProgressLine(ProgressBar):
         self.bar.start()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *args: Any) -> None:
-        """Refresh the bar or, if there is no live bar, print a line, after half a minute without output.
+        """After half a minute without output, refresh the bar, or print a line if there is no live bar.
 
         The bar is also refreshed at the first step and whenever losses are logged.
         """

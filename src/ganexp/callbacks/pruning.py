@@ -13,7 +13,7 @@ from ganexp.training.gan import GAN
 
 
 class Pruning(Callback):
-    """End a run when its best score so far is worse than the median of the best scores of other jobs up to this step.
+    """End a run when its best score so far is worse than the median of the other jobs' best scores up to this step.
 
     This is a variant of the median stopping rule (Golovin et al. 2017, section 3.2.2), which compares a run with the
     running averages of other runs. The scores of the other jobs are read from their run directories in the same sweep,

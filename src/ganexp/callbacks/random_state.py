@@ -13,8 +13,8 @@ from ganexp.training import processes
 class RandomState(Callback):
     """Save the random state of torch, NumPy and Python with each checkpoint, and restore it when training starts again.
 
-    If a GPU trains, its random state is saved too, but not that of any other GPU. If several processes train together,
-    the state of each process is saved.
+    If the training uses a GPU, the random state of this GPU is saved too, but not the states of other GPUs. If several
+    processes train together, the state of each process is saved.
     """
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class RandomState(Callback):
         self.device = torch.device("cpu")
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Find out which device trains."""
+        """Find out which device the training uses."""
         self.device = trainer.strategy.root_device
 
     def state_dict(self) -> dict[str, Any]:

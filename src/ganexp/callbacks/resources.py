@@ -35,7 +35,7 @@ class Resources(Callback):
 
 
 def learning_rates(trainer: Trainer, gan: GAN) -> dict[str, float]:
-    """Return the current learning rate of each network, under the log key of the rate."""
+    """Return the current learning rate of each network, with its log key as the key."""
     pairs = zip(gan.networks, trainer.optimizers, strict=True)
     return {log_keys.LEARNING_RATE + name: optimizer.param_groups[0]["lr"] for name, optimizer in pairs}
 

@@ -16,7 +16,7 @@ from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
 GOOD, GOOD_BEST = "good.ckpt", "good-best.ckpt"  # copies of last.ckpt and best.ckpt to return to
-RANDOM_STATE, GUARD = "RandomState", "Guard"  # the callbacks' keys in a checkpoint
+RANDOM_STATE, GUARD = "RandomState", "Guard"  # the keys of these callbacks in a checkpoint
 
 
 def keep_as_good(run: RunDirectory) -> None:
@@ -39,7 +39,7 @@ def must_roll_back(checkpoint: Mapping[str, Any]) -> bool:
 def roll_back(run: RunDirectory, failed: Mapping[str, Any]) -> None:
     """Replace last.ckpt by the good checkpoint, with other random numbers; record the rollback in run.json.
 
-    A run that continues from last.ckpt then repeats the steps after the good checkpoint, with the same real images and
+    Then a run that continues from last.ckpt repeats the steps after the good checkpoint, with the same real images and
     with other latents. The best.ckpt that belongs to the good checkpoint is restored, too. last.ckpt is replaced at the
     end, so that a rollback that was interrupted can be repeated with the same result.
 

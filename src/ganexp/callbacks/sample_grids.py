@@ -89,6 +89,6 @@ class SampleGrids(Callback):
 
 
 def _filled(indices: Tensor, count: int) -> Tensor:
-    """Return `count` random entries of `indices` (N,); if there are fewer, -1 fills the places that are left."""
+    """Return `count` random entries of `indices` (N,); if there are fewer, the remaining entries are -1."""
     chosen = indices[random_indices(len(indices), count)] if len(indices) else indices
     return torch.cat([chosen, chosen.new_full((count - len(chosen),), -1)])

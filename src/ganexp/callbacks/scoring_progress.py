@@ -10,14 +10,14 @@ from ganexp.console import make_console
 
 
 class ScoringProgress(ProgressBar):
-    """Show a bar over the batches of a validation, on a terminal only, and remove it at the end."""
+    """On a terminal, show a progress bar over the batches of a validation, and remove the bar at the end."""
 
     def __init__(self) -> None:
         super().__init__()
         self.enabled = True
 
     def disable(self) -> None:
-        """Show nothing. Lightning calls this method in every process except that of rank 0."""
+        """Show nothing. Lightning calls this method in every process except the process of rank 0."""
         self.enabled = False
 
     def enable(self) -> None:

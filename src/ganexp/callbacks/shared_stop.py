@@ -17,12 +17,12 @@ _received: set[int] = set()  # the signals that this process has received
 
 @contextmanager
 def signals_delayed(count: int) -> Iterator[None]:
-    """Delay SIGUSR1, which announces a preemption by SLURM, until a step ends, if `count` processes train together.
+    """Delay SIGUSR1, by which SLURM announces a preemption, until a step ends, if several processes train together.
 
-    Signals reach the processes one after another. Without the delay, a signal would end one process while the other
-    processes still need it, for example for the last checkpoint. A SIGUSR1 that arrives before the first step is
-    delayed too. SIGTERM is delayed by `SharedStop`, but only after the first step has started. In a single process, or
-    without SLURM, nothing is delayed here.
+    `count` is the number of these processes. Signals reach the processes one after another. Without the delay, a signal
+    would end one process while the other processes still need it, for example for the last checkpoint. A SIGUSR1 that
+    arrives before the first step is delayed too. SIGTERM is delayed by `SharedStop`, but only after the first step has
+    started. In a single process, or without SLURM, nothing is delayed here.
     """
     if count == 1 or threading.current_thread() is not threading.main_thread():  # only the main thread handles signals
         yield
@@ -44,8 +44,8 @@ def _keep(number: int, frame: FrameType | None) -> None:
 class SharedStop(Callback):
     """Tell all processes after each step whether the training ends, so that none waits for a process that has ended.
 
-    Lightning's handler of SIGTERM talks to the other processes in the middle of a step, which must not happen. The
-    handler of this class stays until the last checkpoint is saved; then Lightning restores the handlers that were
+    Lightning's handler of SIGTERM communicates with the other processes in the middle of a step, which must not happen.
+    The handler of this class stays until the last checkpoint is saved; then Lightning restores the handlers that were
     installed before the training.
 
     Attributes:

@@ -30,7 +30,7 @@ class StopOnAccuracy(Callback):
     Args:
         highest: Upper end of the interval.
         lowest: Lower end of the interval.
-        patience: Number of logged points in a row outside the interval after which the run ends.
+        patience: Number of logged points in a row with an accuracy outside the interval, after which the run ends.
 
     Raises:
         ValueError: If `lowest` is above `highest`.
@@ -40,7 +40,7 @@ class StopOnAccuracy(Callback):
         if lowest > highest:
             raise ValueError(f"lowest={lowest} must not be above highest={highest}")
         self.highest, self.lowest, self.patience = highest, lowest, patience
-        self.points = 0  # number of logged points in a row outside the interval
+        self.points = 0  # number of logged points in a row with an accuracy outside the interval
 
     @staticmethod
     def complaints(cfg: DictConfig, gan: GAN, **settings: Any) -> Iterator[str]:

@@ -7,11 +7,13 @@ from pytorch_lightning.callbacks.timer import Interval
 
 
 class TimeLimit(Timer, Checkpoint):
-    """End a run at its first evaluation after `max_time`, measured from the start of each process.
+    """End a run at its first evaluation after `max_time`, measured from the start of training in this process.
 
     Lightning's timer would also end a run between two evaluations, and would continue to count in a resumed run.
-    Lightning calls this callback after last.ckpt is saved, because it is a `Checkpoint` too and the last one. A run
-    that only the time limit has stopped is therefore not stored as stopped, and can be resumed.
+    Lightning calls all callbacks of the class `Checkpoint` after the other callbacks. This class is a `Checkpoint`, and
+    its object is the last one in the list of callbacks, so that last.ckpt is saved before it is called. Therefore the
+    checkpoint of a run that only the time limit has stopped does not say that the run was stopped, and the run can be
+    resumed.
 
     Args:
         max_time: time limit as DD:HH:MM:SS.

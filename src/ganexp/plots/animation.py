@@ -9,14 +9,14 @@ from ganexp.runs.atomic import replacing
 
 MAX_FRAMES, MAX_SIDE = 60, 640  # limits of an animation: number of frames, pixels per side
 SECONDS, LAST_FRAME_SECONDS = 6.0, 2.0  # duration of all frames, and how much longer the last frame is shown
-SLOWEST = 0.5  # seconds for which a frame is shown at most
+SLOWEST = 0.5  # maximum time for which a frame is shown, in seconds
 
 
 def save_animation(files: Sequence[Path], path: Path) -> None:
     """Save PNG files as an endless GIF of at most 60 evenly spaced frames, among them the first and the last one.
 
-    Pictures of another size than the last one are left out; the size changes if the grid changes. Large pictures are
-    made smaller, to at most 640 pixels per side. If there are fewer than two pictures, nothing is written.
+    Pictures that differ in size from the last picture are left out: the size changes if the grid changes. Large
+    pictures are made smaller, to at most 640 pixels per side. If there are fewer than two pictures, nothing is written.
     """
     sizes = {file: size for file in files if (size := _size(file))}
     files = [file for file, size in sizes.items() if size == list(sizes.values())[-1]]

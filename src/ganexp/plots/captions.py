@@ -52,7 +52,7 @@ def with_heads(picture: Tensor, heads: Sequence[str], left: int = 0) -> Tensor:
 
     Args:
         picture: picture (3, H, W).
-        heads: text above each column; an empty text leaves the place free.
+        heads: text above each column; above a column with an empty text, the space stays empty.
         left: width of the part of the picture to the left of the first column; this part holds the names of the rows.
     """
     width = picture.shape[2]

@@ -35,8 +35,8 @@ def plot_curves(points: Points, score_info: ScoreInfo, title: str) -> Figure:
     Args:
         points: logged points, as in metrics.jsonl.
         score_info: for each score, whether higher values are better, and the plot scale, as in run.json. The best point
-            is marked if it is known which values are better. A score has no panel if it is the deviation or an interval
-            end of another score.
+            is marked if it is known which values are better. A score has no panel if it is the standard deviation or an
+            interval limit of another score.
         title: title of the figure.
     """
     keys = {key for point in points for key in point}
@@ -79,7 +79,7 @@ def panels(count: int, title: str, above: float = ABOVE) -> Figure:
 def plot_losses(axes: Axes, points: Points) -> None:
     """Plot both networks' losses, as means since the last logged point.
 
-    If there are many values, they are smoothed, and the values themselves are faint lines behind the smoothed ones.
+    If there are many values, the curves are smoothed, and faint lines behind them show the values before smoothing.
     """
     is_smoothed = False
     for network, colour in NETWORK_COLOURS.items():
@@ -96,7 +96,8 @@ def plot_losses(axes: Axes, points: Points) -> None:
 def smoothed(values: Sequence[float]) -> list[float]:
     """Return exponential moving means of values, corrected for their initial bias (Kingma and Ba 2015, section 3).
 
-    A mean looks back over about a twentieth of the values. Values that are not finite are left out of the means.
+    Each mean depends mainly on the latest values, which are about a twentieth of all values. Values that are not finite
+    are left out of the means.
     """
     weight = 1 - 1 / max(len(values) / 20, 2)
     mean, correction, means = 0.0, 0.0, []
@@ -160,7 +161,7 @@ def plot_score(axes: Axes, points: Points, name: str, info: Mapping[str, Any]) -
 
 
 def best_point(steps: Sequence[int], values: Sequence[float], higher_is_better: bool | None) -> int | None:
-    """Return the index of the best finite value after step 0, or at step 0 if there is no later one.
+    """Return the index of the best finite value after step 0, or at step 0 if there is no later finite value.
 
     Return None if no value is finite, or if it is not known which direction is better.
     """

@@ -72,7 +72,7 @@ def plot_class_values(
         quantity: name of the quantity.
         values: a value or None for each class.
         classes: names of the classes.
-        expected: expected value for each class, which is drawn as a line across its bar.
+        expected: expected value for each class; a line across the bar of the class shows it.
     """
     heights = [math.nan if value is None else value for value in values]
     axes.bar(range(len(values)), heights, color=IMAGE_COLOURS["fake"])

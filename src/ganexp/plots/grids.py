@@ -15,7 +15,7 @@ from ganexp.pixels import to_uint8
 from ganexp.plots.captions import GREY, MARGIN, name_column, with_captions, with_heads
 from ganexp.runs.atomic import replacing
 
-SMALLEST_CELL = 48  # pixels; smaller images are enlarged by a whole factor, so that they are easy to see
+SMALLEST_CELL = 48  # pixels; smaller images are enlarged by an integer factor, so that they are easy to see
 PADDING = 2  # pixels between the cells
 
 
