@@ -32,7 +32,7 @@ COMMIT_FILE = "commit.json"  # in an installed package: `git_state` of the check
 
 
 def forget_empty_places() -> None:
-    """Remove empty variables of the environment that name a directory: an empty path would be the working directory."""
+    """Remove GANEXP_CACHE and GANEXP_DATA if they are empty: an empty path would mean the working directory."""
     for name in ("GANEXP_CACHE", "GANEXP_DATA"):
         if not os.environ.get(name):
             os.environ.pop(name, None)
@@ -98,8 +98,8 @@ def git_state(directory: Path) -> dict[str, Any]:
 def _git(directory: Path, *arguments: str, without_programs: bool = False) -> str | None:
     """Return the output of a Git command, or None if it fails.
 
-    The checkout may be a stranger's. Git may not fetch objects that the checkout lacks, because it would run programs
-    that are named in the settings of the checkout.
+    The checkout may come from a stranger. Git must not fetch objects that the checkout lacks, because a fetch could run
+    programs that the settings of the checkout name.
 
     Args:
         directory: the directory in which Git runs.
@@ -108,7 +108,8 @@ def _git(directory: Path, *arguments: str, without_programs: bool = False) -> st
             checkout name them: a file monitor, and filters of file contents.
     """
     settings = {"core.fsmonitor": "false"} | dict.fromkeys(_filters(directory), "") if without_programs else {}
-    environ = os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}  # older Git knows only the second
+    # Older versions of Git know only GIT_ALLOW_PROTOCOL.
+    environ = os.environ | {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
     environ |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_CONFIG_COUNT": str(len(settings))}
     for number, (key, value) in enumerate(settings.items()):
         environ |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
@@ -121,7 +122,7 @@ def _git(directory: Path, *arguments: str, without_programs: bool = False) -> st
 
 
 def _filters(directory: Path) -> list[str]:
-    """Return the keys of Git's settings that name a filter of file contents."""
+    """Return the keys of the Git settings that define filters of file contents."""
     names = _git(
         directory, "config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.(clean|smudge|process|required)$"
     )

@@ -13,7 +13,7 @@ def slug(text: str) -> str:
 
 
 def run_name(name: str | None, *choices: str | None) -> str:
-    """Return the name of a run: `name` if given, else the name of the experiment, else the chosen options joined by -.
+    """Return the name of a run: `name` if given, else the experiment's name, else the chosen options joined by hyphens.
 
     Args:
         name: the setting `name` of the config.

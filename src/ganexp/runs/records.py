@@ -79,7 +79,7 @@ def read_points(path: Path) -> tuple[list[Values], int]:
 
 
 def _point(line: str) -> Values | None:
-    """Return the logged point in `line`; None for a line without one."""
+    """Return the logged point in `line`; None if the line has no point."""
     try:
         point = json.loads(line)
     except (ValueError, RecursionError):

@@ -3,13 +3,13 @@
 sweep.json has three keys, which never change:
 
 overrides   the overrides of the sweep, without the launcher's overrides and without --config-dir
-directory   the working directory in which the sweep was started, from which relative paths in the overrides start
+directory   the working directory in which the sweep was started; relative paths in the overrides start there
 started     the start time of the sweep, in UTC
 
-The result of a job is in the run.json of its directory: overrides, status, scores, error, and the objective of
-a search: the best value of the score `best_by`, negated if higher scores are better. A job of a search also has
-search_value.json with the objective that it had when it first ended; if the search is resumed, the sampler gets this
-value again. No file is written by two processes, so only the sweep itself needs a lock.
+The result of a job is in the run.json of its directory: overrides, status, scores and error. A job of a search also has
+its objective there, which is the best value of the score `best_by`, negated if higher scores are better. In addition,
+search_value.json has the objective that the job had when it first ended. If the search is resumed, the sampler gets
+this value again. No file is written by two processes, so only the sweep itself needs a lock.
 """
 
 import json
@@ -61,7 +61,7 @@ class SweepDirectory:
             return SweepRecord.model_validate(content).model_dump()
         except (ValueError, RecursionError):
             raise UserError(
-                f"{self.file} is damaged, or not the sweep.json of a sweep. Restore it from a copy. Each run below "
+                f"{self.file} is damaged, or was not written by ganexp. Restore it from a copy. Each run below "
                 f"{self.path} can be resumed by itself: ganexp resume RUN"
             ) from None
 

@@ -305,7 +305,7 @@ def test_sweep_whose_check_fails_runs_no_job(tmp_path, monkeypatch):
 def test_resume_refuses_a_broken_sweep_json(tmp_path, text):
     (tmp_path / "sweep.json").write_text(text)
     done = ganexp("sweep.resume=.", cwd=tmp_path, check=False)
-    assert "sweep.json is damaged, or not the sweep.json of a sweep" in done.stderr
+    assert "sweep.json is damaged, or was not written by ganexp" in done.stderr
 
 
 @pytest.mark.slow
