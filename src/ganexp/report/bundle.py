@@ -35,7 +35,7 @@ def bundle(path: Path, output: str | None = None, with_checkpoint: bool = False)
 
     Args:
         path: a run directory.
-        output: the directory of the zip file; None uses the parent of the run directory.
+        output: the directory of the zip file; None means the parent of the run directory.
         with_checkpoint: whether to pack the best checkpoint, too.
 
     Raises:
@@ -52,7 +52,7 @@ def bundle(path: Path, output: str | None = None, with_checkpoint: bool = False)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         raise UserError(f"{target} already exists. Move it, or give another directory: output=DIRECTORY")
-    # not strict, because a zip has no times before 1980, such as the time 0 that some tools give to all files
+    # not strict, because zip files have no times before 1980, and some tools set the times of all files to 1970
     options: dict[str, Any] = {"compression": zipfile.ZIP_DEFLATED, "strict_timestamps": False}
     with replacing(target) as temporary, zipfile.ZipFile(temporary, "w", **options) as archive:
         for file in _files(directory, with_checkpoint):

@@ -113,7 +113,10 @@ def _quantities(report: Report, run: Run, curve: Curve) -> dict[str, Quantity]:
 
 
 def _baselines(report: Report, quantity: Quantity) -> list[dict[str, Any]]:
-    """Return the title and value of each baseline that can be compared with the curves of a score; [] for a loss."""
+    """Return the title and value of each baseline that is comparable with the curves of `quantity`.
+
+    The result is empty if the quantity is not a score.
+    """
     if quantity.kind != "score":
         return []
     protocols = [run.protocol for run in report.runs if report.letters.get(run.protocol_id, "") == quantity.letter]
@@ -125,7 +128,7 @@ def _baselines(report: Report, quantity: Quantity) -> list[dict[str, Any]]:
 
 
 def _sorted_quantities(report: Report) -> list[Quantity]:
-    """Return all quantities, sorted by kind, then by the order of `score_info`, then by the number of runs."""
+    """Return all quantities, sorted by kind, then by the order of `score_info`, then by decreasing number of runs."""
     counts = Counter(
         quantity
         for configuration in report.configurations

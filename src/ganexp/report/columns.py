@@ -12,7 +12,7 @@ from ganexp.report.score_info import UNKNOWN, ScoreInfo
 LAST = "last"
 BEST = "best"  # the evaluation of the best checkpoint, which was chosen by its score
 SHOWN_EVALUATIONS = (LAST, BEST)  # evaluations of a training
-# what the texts of `lacking` say after the number of seeds
+# the reasons that the texts of `Column.lacking` state after the number of seeds
 NOT_FINITE = "had no finite score"
 NOT_EVALUATED = "had no score from ganexp evaluate"
 PHRASES = {LAST: "last evaluation", BEST: "best evaluation", EVALUATED: "ganexp evaluate"}
@@ -58,13 +58,14 @@ class Column:
         return sum(map(bool, counts)), sum(counts)
 
     def lacking(self, configuration: Configuration) -> dict[str, str]:
-        """Return how many seeds have this score under no protocol at this evaluation, as one text for each reason.
+        """Return how many seeds lack this score at this evaluation under all protocols, as one text for each reason.
 
         Args:
-            configuration: the configuration. If none of its seeds has a value here, the result is empty.
+            configuration: the configuration. If none of its seeds has a value in this column, the result is empty.
 
         Returns:
-            Texts such as "1 of 4 seeds had no finite score", with their reason, NOT_FINITE or NOT_EVALUATED, as key.
+            A text for each reason, such as "1 of 4 seeds had no finite score" for the reason NOT_FINITE. The other
+            reason is NOT_EVALUATED.
         """
         runs = configuration.counted if self.values(configuration) else []
         lacking = [run for run in runs if all(self.score not in scores for scores in run.all_scores(self.evaluation))]
@@ -73,7 +74,7 @@ class Column:
         return {reason: f"{count} of {len(runs)} seeds {reason}" for reason, count in counts.items() if count}
 
     def doubts(self, configuration: Configuration) -> str:
-        """Return why the scores of `configuration` may be those of its better seeds, as text; "" if they are not."""
+        """Return as text why only the better seeds of `configuration` may have scores; "" if there is no reason."""
         return " and ".join(filter(None, [configuration.ended_early, *self.lacking(configuration).values()]))
 
     def values(self, configuration: Configuration) -> dict[Hashable, float]:

@@ -24,7 +24,8 @@ class Comparison:
         difference: the scores of `first` minus the scores of `second`.
         pairs: the number of pairs of configurations that have enough seeds to be tested by this score. Pairs whose test
             belongs to another column are not counted.
-        tests: the number of tests for which p is corrected: the sum of `pairs` over all scores of the same family.
+        tests: the number of tests for which p is corrected: the sum of `pairs` over all scores that are corrected
+            together.
         p: Holm's adjusted p value; None if a configuration has a single seed.
     """
 
@@ -38,7 +39,7 @@ class Comparison:
 
     @property
     def is_separable(self) -> bool:
-        """Return whether the test is significant, and what it favours has a score for every seed."""
+        """Return whether the test is significant, and every seed of each favoured configuration has a score."""
         return self.is_significant and not self._doubts
 
     @property
@@ -57,7 +58,7 @@ class Comparison:
 
     @property
     def _favoured(self) -> dict[str, Configuration]:
-        """Return the configuration with the better scores, as `first` or `second`; both if that is not known."""
+        """Return the better configuration by its name, `first` or `second`; both if it is unknown which is better."""
         both = {"first": self.first, "second": self.second}
         higher_is_better = self.column.info.higher_is_better
         if higher_is_better is None:
@@ -97,7 +98,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Scored:
-    """A configuration and its scores, of which there is at least one.
+    """A configuration that has at least one score, and its scores.
 
     Attributes:
         configuration: the configuration.
@@ -128,8 +129,9 @@ def compare(
 
     p is corrected for all pairs of configurations that have enough seeds for a test. Pairs that are not compared are
     included, because the best configuration was chosen by its score. p is also corrected for the number of scores:
-    without this correction, on average one of twenty scores would seem to differ, even if none did. A main score that
-    was declared before the training is a family of its own, as is customary for the primary outcome of a study.
+    without this correction, on average one of twenty scores would seem to differ, even if none did. If the main score
+    was declared before the training, its tests are corrected separately, as is customary for the primary outcome of a
+    study.
 
     Args:
         configurations: the configurations.

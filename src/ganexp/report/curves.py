@@ -75,7 +75,7 @@ def _read_kind(lines: list[str], kind: str) -> Curve | None:
 
 
 def _parse_point(line: str) -> dict[str, Any] | None:
-    """Return the logged point in `line`; None for a line without one, such as an incomplete last line."""
+    """Return the logged point in `line`; None if the line has no point, such as an incomplete last line."""
     try:
         point = json.loads(line)
     except (ValueError, RecursionError):

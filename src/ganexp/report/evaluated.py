@@ -10,8 +10,8 @@ from ganexp.report.score_info import ScoreInfo, read_score_info
 from ganexp.report.values import as_dict, flatten, is_number, not_numbers, plain
 
 EVALUATED = "evaluated"
-# Files that `ganexp evaluate` writes to a run directory. Their names end in -EXTRACTOR if the command line sets
-# the metrics, and -CHECKPOINT if the checkpoint is not the best one.
+# Files that `ganexp evaluate` writes to a run directory. Before the suffix, their names have -EXTRACTOR if the command
+# line sets the metrics, and -CHECKPOINT if the checkpoint is not the best one.
 FILES = "scores*.json"
 PICTURES = ("nearest*.png", "diagnostics*.png")
 MAX_NAME = 40  # characters of the name of a checkpoint

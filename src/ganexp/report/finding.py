@@ -10,9 +10,9 @@ from ganexp.report.report import Report, Row
 from ganexp.report.settings import setting_name, setting_text
 from ganexp.report.statistics import LEVEL_TEXT
 
-MAX_NAMES = 4  # configurations that the sentence names
+MAX_NAMES = 4  # configurations that a sentence names
 MAX_SETTINGS = 6  # settings that a sentence names
-# for each reason why seeds may lack a score, a remark after the names of their configurations
+# for each reason why seeds may lack a score, a remark that follows the labels of the configurations of these seeds
 DOUBTS = {
     EARLY: " (failed, died or pruned)",
     NOT_EVALUATED: " (to compute it: ganexp evaluate ckpt=…)",
@@ -54,7 +54,7 @@ def _doubts_by_reason(configuration: Configuration, report: Report) -> dict[str,
 
 
 def _told(texts: Sequence[tuple[str, Configuration]], reason: str) -> str:
-    """Return one sentence on the configurations that have a text; "" if there are none."""
+    """Return one sentence that lists the texts and their configurations; "" if all texts are empty."""
     found = [f"{text} in {configuration.label}" for text, configuration in texts if text]
     if len(found) > MAX_NAMES:
         return f"In {len(found)} configurations, seeds {reason}{DOUBTS[reason]}."
@@ -167,12 +167,12 @@ def _against(
 
 
 def _tested(against: Sequence[tuple[Configuration, Comparison]], others: int) -> tuple[str, str]:
-    """Return the names of the configurations in `against`, and the test."""
+    """Return the names of the configurations in `against`, and a description of the tests."""
     return _names([other for other, _ in against], others), _test([comparison for _, comparison in against])
 
 
 def _test(comparisons: Sequence[Comparison]) -> str:
-    """Return the kind of the t test, the smallest number of seeds, Holm's correction and the significance level."""
+    """Return a text with the t test, the smallest number of seeds, Holm's correction and the significance level."""
     kinds = {comparison.difference.kind for comparison in comparisons}
     kind = {"paired": "paired t test", "Welch": "Welch's t test"}[kinds.pop()] if len(kinds) == 1 else "t tests"
     sizes = {size for comparison in comparisons for size in comparison.difference.n}

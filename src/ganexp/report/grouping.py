@@ -50,7 +50,7 @@ class Configuration:
 
     @property
     def ended_early(self) -> str:
-        """Return how many seeds ended early (failed, died, were pruned) and have no finished run; "" if none have.
+        """Return how many seeds ended early (failed, died, were pruned) and have no finished run; "" if no seed did.
 
         The scores of the other seeds are too good if the seeds that ended early are those that trained badly.
         """

@@ -45,7 +45,7 @@ class _Draft:
 def set_labels(configurations: Sequence[Configuration]) -> None:
     """Label each configuration with as few options and settings as possible that distinguish it from the others.
 
-    Options come before overrides that users typed, and these before settings. A single configuration gets the name of
+    Options are used first, then overrides that users typed, and then settings. A single configuration gets the name of
     its run. If the configurations differ in the number of steps, every label states this number, because an option
     such as schedule=quick does not show it.
     """

@@ -17,7 +17,7 @@ ESCAPES = {ord(char): f"\\{char}" for char in "&%$#_{}"} | {
 }
 ARROWS = {"lower": r" $\downarrow$", "higher": r" $\uparrow$", "": ""}
 HEAD = """% The best mean of a column is bold, even if it is not significantly better: see the comparisons.
-% No mean is bold if seeds of the configuration with the best one ended early or lack a finite score.
+% No mean is bold if seeds of the configuration with the best mean ended early or lack a finite score.
 % The table needs \\usepackage{booktabs}.
 """
 NOTE = rf"{{l}}{{\footnotesize Mean $\pm$ half of its {100 * LEVEL:g}\,\% interval over $n$ seeds (Student's $t$).}}"
@@ -46,7 +46,7 @@ def _head(column: Column) -> str:
 
 
 def _best_mean(report: Report, column: Column) -> float | None:
-    """Return the mean of a column to print in bold.
+    """Return the mean that a column shows in bold.
 
     Return None if the better direction is unknown, if fewer than two means exist, or if a configuration with the best
     mean has seeds without a score.

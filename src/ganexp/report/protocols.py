@@ -14,8 +14,8 @@ LONG_DIGEST = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{24,}\b")
 def protocols_of(runs: Iterable[Run]) -> dict[str, dict[str, Any]]:
     """Return the protocols of the scores of `runs`; the keys are the ids of the protocols.
 
-    Some keys, such as the weights that were scored, are no part of the id. If their values differ between the scores
-    with the same id, the value in the result is a text that names them all.
+    Some keys, such as the weights that were scored, are not part of the id. If scores with the same id have different
+    values of such a key, the result has a text that names at most MAX_VALUES of these values.
     """
     found: dict[str, dict[str, dict[Any, None]]] = defaultdict(lambda: defaultdict(dict))
     for run in runs:
@@ -34,5 +34,5 @@ def _merged(values: list[Any]) -> Any:
 
 
 def short(value: object) -> str:
-    """Return a value of a protocol as text, with digests shortened to eight digits, and numbers to six."""
+    """Return a value of a protocol as text, with digests shortened to eight digits, and floats to six digits."""
     return f"{value:.6g}" if isinstance(value, float) else LONG_DIGEST.sub(r"\1…", str(value))

@@ -34,10 +34,10 @@ COMPARISONS_TEXT = (
     "Differences are paired by seed (paired t test) if one configuration has all seeds of the other one; otherwise "
     f"the test is Welch's t. Not separable means that the {LEVEL_TEXT} interval of the difference includes zero, that "
     f"a configuration has a single seed, or that p is {SIGNIFICANCE} or more. There is no verdict in favour of a "
-    "configuration if some of its seeds ended early (failed, died or pruned) and have no finished run, or have a "
-    "finished run without a finite score or without a score from ganexp evaluate: its other seeds may be the better "
-    "ones. If the last checkpoint of every run of both configurations is also the run's best one, the two are compared "
-    "only once."
+    "configuration if some of its seeds have no score, because its other seeds may be the better ones. A seed has no "
+    "score if all of its runs ended early (failed, died or pruned), or if its finished run lacks a finite score or a "
+    "score from ganexp evaluate. If the last checkpoint of every run of both configurations is also the run's best "
+    "one, the two are compared only once."
 )
 ONE_FAMILY_TEXT = (
     "p is corrected by Holm's method for all pairs with at least two seeds each and all scores together, because the "
@@ -151,7 +151,7 @@ class Report:
 
     @property
     def best_run(self) -> Run | None:
-        """Return, among the runs of the best configuration, the one with the best main score.
+        """Return the run with the best main score among the runs of the best configuration.
 
         Return None if there is no main score, or if the better direction of this score is unknown.
         """

@@ -2,7 +2,7 @@
 
 import math
 
-MAX_DECIMALS = 6  # the most decimals of a value and its deviation
+MAX_DECIMALS = 6  # maximum number of decimals of a value and its deviation
 
 
 def rounded_texts(value: float, deviation: float) -> tuple[str, str]:

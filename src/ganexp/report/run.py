@@ -21,7 +21,7 @@ from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory
 
 MAX_COMMAND_LENGTH = 2000  # characters
-CALM_STATUSES = ("finished", "running", "interrupted")  # others, such as pruned and failed, mean an early end
+CALM_STATUSES = ("finished", "running", "interrupted")  # other statuses, such as failed, mean an early end
 EVALUATIONS = ("last", "best", "untrained")  # keys in run.json; "last" is first, because "best" was chosen by its score
 
 
@@ -41,7 +41,7 @@ class Run:
         evaluated: the scores of `ganexp evaluate`.
         score_info: the information about the scores in run.json; the keys are the names of the scores.
         protocol: the settings under which the scores were measured during training; the keys are dotted.
-        overrides: the overrides that were typed, with the length that the run has now.
+        overrides: the overrides that were typed, with the present number of steps of the run.
         image_path: the path of the images in the config; "" if the dataset has no path.
         curves: curves of losses, scores and mean logits.
         warnings: reasons not to trust the run's scores.
@@ -96,7 +96,7 @@ class Run:
 
     @property
     def last_step(self) -> float:
-        """Return the last step of which the run has a record, because not every step is logged."""
+        """Return the last step that is logged or recorded in run.json, whichever is later; 0 if there is neither."""
         recorded = self.metadata.get("last_step")
         logged = [step for curve in self.curves if (step := curve.axes["step"][-1]) is not None]
         return max([*logged, recorded] if is_number(recorded) else logged, default=0)
@@ -128,7 +128,7 @@ class Run:
     def scores_under(self, evaluation: str, protocol: str) -> dict[str, float]:
         """Return the scores of an evaluation under a protocol.
 
-        Several files of `ganexp evaluate` may have the same evaluation and protocol, for example if the second command
+        Several files of `ganexp evaluate` may have the same evaluation and protocol, for example if a second command
         computed other scores. If several of them have a score, the value in the newest file counts.
 
         Args:
@@ -202,7 +202,7 @@ def _overrides(metadata: dict[Any, Any], config: dict[str, Any]) -> list[str]:
     """Return the overrides of a run with its present number of steps, which `ganexp resume` may have changed."""
     steps, overrides = config.get("schedule.steps"), as_list(metadata.get("overrides"))
     if steps is None or "schedule.epochs" in config or "schedule.max_d_steps" in config:
-        # ganexp resume has not changed this length: it replaces epochs by steps, and refuses to change max_d_steps
+        # the length is as typed: if ganexp resume changes it, epochs are replaced by steps; max_d_steps cannot change
         return overrides
     length, keys = f"schedule.steps={steps}", ("schedule.steps", "schedule.epochs")
     current = [length if each.lstrip("+").partition("=")[0] in keys else each for each in overrides]

@@ -31,8 +31,8 @@ class Grid:
         label: the configuration and the seed of the run.
         run: label of the run; "" for real images.
         uri: the image as a data URI; None if the run has no image.
-        remark: the step of the image, unless the moment has the same step; for real images, the run that they are from;
-            "" for no remark.
+        remark: the step of the image, unless the moment has the same step; for real images, the run from which they
+            come; "" for no remark.
     """
 
     label: str
@@ -152,7 +152,10 @@ def _load_moment(name: str, sources: Sequence[_Source]) -> Moment:
 
 
 def _load_grid(name: str, source: _Source) -> Grid:
-    """Return the grid called `name`, or else that of the nearest step; step 0 is chosen only if there is no other."""
+    """Return the grid called `name`; if the run lacks it, return the grid of the nearest step.
+
+    Step 0 is chosen only if the run has no other step.
+    """
     label, run = source.label, source.run.label
     if name in source.files:
         return Grid(label, run, embed(source.files[name]))

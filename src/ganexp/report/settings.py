@@ -20,7 +20,7 @@ MAX_CHARACTERS = 1_000_000  # characters of a config file
 NOT_SETTINGS = frozenset(
     {
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"),
-        # the training depends on these only through its numbers of steps, which are settings themselves
+        # these keys change the training only through the numbers of steps, and the numbers of steps are settings
         *("data.images", "schedule.epochs", "schedule.evaluate_every_epochs", "schedule.keep_at"),
         *(
             "metrics.interpolate",
@@ -35,8 +35,9 @@ NOT_SETTINGS = frozenset(
         *("trainer.max_time", "trainer.profiler", "trainer.enable_model_summary", "trainer.detect_anomaly"),
     }
 )
-# The option of callbacks is no setting, but the settings of each callback are, unless it only shows or saves something:
-# other callbacks, such as early stopping or those of users, may change the training or end it.
+# The chosen option of callbacks is not a setting. The settings of the callbacks are, because early stopping or a user's
+# callback, for example, may change the training or end it. The OBSERVERS are exceptions: they only show or save
+# something.
 NOT_SETTING_GROUPS = frozenset({"callbacks", "logger"})
 OBSERVERS = ("curves", "discriminator_logits", "interpolations", "progress", "resources", "sample_grids")
 
@@ -71,7 +72,7 @@ def read_config(text: str) -> dict[str, Any]:
 
 
 def select_settings(config: dict[str, Any]) -> dict[str, Any]:
-    """Return the part of a flat config by which runs are grouped into configurations."""
+    """Return the values of a flat config by which runs are grouped into configurations."""
     settings = {key: value for key, value in config.items() if is_setting(key)}
     for key in IMAGE_PATHS:
         if key in settings:
@@ -99,7 +100,7 @@ def setting_text(key: str, value: Any) -> str:
 def _read_shared_part(text: str) -> dict[str, Any]:
     """Parse the lines of a config that do not depend on the run.
 
-    The runs of a sweep over seeds share these lines, so the cache lets them be parsed only once.
+    The runs of a sweep over seeds share these lines. Because of the cache, the lines are parsed only once.
     """
     config = dict(flatten(_parse(text)))
     for key, default in _schema_defaults().items():

@@ -101,7 +101,7 @@ def difference(first: Mapping[Hashable, float], second: Mapping[Hashable, float]
 
 
 def _t_test(a: Sequence[float], b: Sequence[float], is_paired: bool) -> tuple[float, float, float]:
-    """Return the ends of the interval of a difference and its two-sided p value."""
+    """Return the lower and upper end of the interval of a difference, and the two-sided p value."""
     from scipy import stats  # slow to import, so imported only if groups are compared
 
     with warnings.catch_warnings():

@@ -14,7 +14,7 @@ from ganexp.report.statistics import LEVEL_TEXT
 MAX_ROWS = 20
 MAX_VERDICTS = 6
 MIN_LABEL = 28  # characters; longer labels have at least this much room
-MAX_WIDTH = 140  # characters; a column of scores beyond this is not shown, even in a file or pipe
+MAX_WIDTH = 140  # characters; columns of scores beyond this width are not shown, not even in a file or pipe
 BORDER = 3  # characters beside the content of a column: the line and a space on both sides
 
 
@@ -48,7 +48,7 @@ def label_lines(report: Report, width: int) -> list[str]:
 
 @contextmanager
 def numbered(report: Report) -> Iterator[None]:
-    """Let the sentences of a report name the configurations of `score_table` by row numbers until the block ends."""
+    """Replace the labels of the configurations in `score_table` by row numbers until the block ends."""
     configurations = report.configurations[:MAX_ROWS]
     labels = [configuration.label for configuration in configurations]
     for number, configuration in enumerate(configurations, start=1):

@@ -10,14 +10,14 @@ from ganexp.report.settings import IMAGE_PATHS
 from ganexp.report.values import plain
 
 Settings = frozenset[tuple[str, Any]]
-HASH = "data.sha256"  # the key under which a report shows the hash of images that their path does not tell apart
+HASH = "data.sha256"  # the key under which a report shows the hash of the images, if their paths do not differ
 
 
 def tell_images_apart(runs: Sequence[Run]) -> None:
-    """Add what tells their images apart to the settings of runs that have equal settings, but different images.
+    """Add the path or the hash of the images to the settings of runs with equal settings, but different images.
 
-    The path of the images gets as many of its last parts as are needed. If the paths do not differ, the settings get
-    the hash of the images. Runs that record no hash keep their settings.
+    The path has as many of its last parts as are needed to distinguish the images. If the paths do not differ, the
+    settings get the hash of the images. Runs that record no hash keep their settings.
     """
     same_settings: dict[Settings, dict[tuple[str, ...], list[Run]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:

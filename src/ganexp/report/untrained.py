@@ -12,7 +12,7 @@ def untrained_remark(
         scores: for each evaluation in run.json, its scores with their names as keys, and its step.
         name: the score that chose the best checkpoint; None if it is not known.
         higher_is_better: whether higher values of this score are better.
-        is_initial: whether the networks at step 0 came from another run, so that they were trained.
+        is_initial: whether the networks at step 0 came from another run, and were therefore already trained.
     """
     best, untrained = scores.get("best", {}), scores.get("untrained", {})
     if name is None or not {name, "step"} <= best.keys() or name not in untrained:

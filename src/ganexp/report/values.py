@@ -41,7 +41,7 @@ def flatten(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the dotted key and the value of every leaf of a nested dictionary.
 
     A value is a number, a Boolean, None or one line of text. A list is converted to JSON text, and an empty list to
-    None. Long text is cut, and then has a hash of the whole text, so that different texts stay different.
+    None. A long text is cut, and a hash of the whole text is added, so that different texts stay different.
     """
     for key, value in as_dict(node).items():
         name = plain(f"{prefix}.{key}" if prefix else key)

@@ -10,7 +10,7 @@ const MAX_BANDS = 6; // more bands would cover each other
 const PLOT_CONFIG = {
   responsive: true,
   displaylogo: false,
-  // The last button would upload the curves to a server of plotly's makers.
+  // The button sendChartToCloud would upload the curves to a server of plotly's makers.
   modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
 };
 

@@ -61,7 +61,7 @@ function startSamples() {
   byId("moment-slider").addEventListener("input", (event) => showMoment(Number(event.target.value)));
 }
 
-// Pictures: a click or Enter enlarges one; Esc closes it, and the focus returns to the picture.
+// Pictures: a click or Enter enlarges a picture. Esc closes the large picture; the focus returns to the small picture.
 
 function startPictures() {
   const dialog = byId("enlarged");

@@ -2,14 +2,14 @@
 
 // The plot of precision against recall, with a marker for each run; precision_recall.py describes its data.
 
-const SYMBOLS = { circle: "●", square: "■", diamond: "◆", "triangle-up": "▲" }; // in plotly, and in the key
+const SYMBOLS = { circle: "●", square: "■", diamond: "◆", "triangle-up": "▲" }; // names in plotly, signs in the key
 
 function markerStyle(configuration) {
   const names = Object.keys(SYMBOLS);
   return { color: COLOURS[configuration % COLOURS.length], symbol: names[Math.floor(configuration / COLOURS.length) % names.length] };
 }
 
-// The range of an axis: around the values, within 0 and 1, and not so small that noise looks large.
+// The range of an axis: around the values, hardly beyond 0 and 1, and wide enough that noise does not look large.
 function markerRange(values) {
   const [least, most] = [Math.min(...values), Math.max(...values)];
   const half = Math.max(0.1, 0.7 * (most - least));
