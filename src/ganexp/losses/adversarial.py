@@ -1,6 +1,6 @@
 """Adversarial losses, named after their formulas.
 
-A loss is a class with two methods that return named scalar terms; each network minimises the sum of its terms:
+A loss is a class with these two methods, which return named scalar terms. Each network minimises the sum of its terms.
 
 - `discriminator(d_real, d_fake)` takes the discriminator's outputs on real images and on generated images.
 - `generator(d_fake, d_real=None)` takes the outputs on generated images. The outputs on real images are passed too,
@@ -8,17 +8,17 @@ A loss is a class with two methods that return named scalar terms; each network 
 
 Outputs are logits (N,) unless the class states another shape. In formulas, D is the discriminator, G the generator, x a
 real image and z a latent; in formulas with a logarithm, D(x) = sigmoid(logit).
-If each generated image is compared with the real image at the same place of the batch, `pairs_images` is True; in
-a conditional GAN, the two must then have the same class.
-If the loss compares outputs with each other, `least_images` is the smallest number of images that it needs in a part of
-a batch; it is 1 unless the class sets it.
+If each generated image is compared with the real image at the same position in the batch, `pairs_images` is True; in
+a conditional GAN, the two images must then have the same class.
+If the loss compares outputs with each other, `least_images` is the smallest number of images that each part of a batch
+must have; the default is 1.
 If the outputs are not logits, the loss may define `logit(d)`, which converts them to logits (N,) for the diagnostics.
-D classifies an image as real if its logit is above the class attribute `boundary`, which is 0 unless the class sets it.
-`boundary` is None if the critic does not classify images.
+D classifies an image as real if its logit is above the class attribute `boundary`, whose default is 0. `boundary` is
+None if D does not classify images.
 If sigmoid(logit) is D's probability that an image is real, the class attribute `estimates_probability` is True.
-The attribute `discriminator_floor` is the smallest possible sum of D's terms; a D that separates all images reaches
-this sum, which `callbacks/guard.py` takes as a sign of failed training. The attribute is missing or None if the sum has
-no lower bound, or if the sum does not reach this bound when training fails.
+The attribute `discriminator_floor` is the smallest possible sum of D's terms. A D that separates all images reaches
+this sum, and `callbacks/guard.py` then reports a failure. The attribute is missing or None if the sum has no lower
+bound, or if the sum does not reach this bound when training fails.
 If a loss needs outputs that only some discriminators return, its class attribute `takes` names these outputs, and the
 class attribute `returns` of these discriminators names them too. The attribute `suits` of the loss is the override that
 chooses such a discriminator, and the attribute `suits` of the discriminator is the override that chooses such a loss.
@@ -72,9 +72,9 @@ class RealTargets:
 
     @property
     def entropy(self) -> float | None:
-        """The smallest mean cross-entropy with the targets, in nats; None if there is no bound.
+        """The smallest mean cross-entropy with the targets, in nats; None if there is no lower bound.
 
-        There is no bound if the mean target is above 1.
+        There is no lower bound if the mean target is above 1.
         """
         mean = (self.low + self.high) / 2
         if mean > 1:
@@ -115,7 +115,7 @@ class NonSaturating:
 
     @property
     def discriminator_floor(self) -> float | None:
-        """The smallest sum of D's terms: the entropy of the targets on real images; None if the sum has no bound."""
+        """The smallest sum of D's terms: the entropy of the targets on real images; None if there is no lower bound."""
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
@@ -164,10 +164,10 @@ class TwoClass:
     et al. 2014). Use it to reproduce a discriminator with a softmax over two classes.
 
     Args:
-        real_target: the weight t of class 1 in D's cross-entropy on real images, -t·log p₁ - (1 - t)·log p₀: a number,
-            or `[low, high]` to draw one for every image uniformly from this interval. A number below 1 is one-sided
-            label smoothing (Salimans et al. 2016, section 3.4). If the mean target is above 1, the loss of D has no
-            lower bound.
+        real_target: the weight t of class 1 in D's cross-entropy on real images, -t·log p₁ - (1 - t)·log p₀. Use one
+            number for all images, or `[low, high]` to draw a number for every image uniformly from this interval. A
+            number below 1 is one-sided label smoothing (Salimans et al. 2016, section 3.4). If the mean target is above
+            1, the loss of D has no lower bound.
 
     Raises:
         ValueError: If `real_target` is a list whose first number is above the second.
@@ -186,7 +186,7 @@ class TwoClass:
 
     @property
     def discriminator_floor(self) -> float | None:
-        """The smallest sum of D's terms: the entropy of the targets on real images; None if the sum has no bound."""
+        """The smallest sum of D's terms: the entropy of the targets on real images; None if there is no lower bound."""
         return self.real_targets.entropy
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:

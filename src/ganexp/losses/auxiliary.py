@@ -23,7 +23,7 @@ class ClassHead:
 
     Args:
         weight: weight of the term in the generator's loss.
-        on_fakes: whether the discriminator learns the classes of generated images too, as in the paper.
+        on_fakes: whether the discriminator learns the classes of generated images too, as in Odena et al. 2017.
     """
 
     networks: tuple[str, ...] = ()

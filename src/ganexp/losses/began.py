@@ -17,11 +17,11 @@ class Began(nn.Module):
     D's outputs are reconstruction errors (N,). `values` returns k and the measure of convergence
     M = L(x) + |gamma·L(x) - L(G(z))|, section 3.4.1.
 
-    Use it when smooth images are worth more than diverse ones, or when a measure of convergence is needed.
+    Use it when smooth images are more important than diverse images, or when a measure of convergence is needed.
 
     Args:
         gamma: Target for the ratio E L(G(z)) / E L(x); lower values give fewer modes and sharper images.
-        rate: Learning rate of k, λ_k in the paper.
+        rate: Learning rate of k; λ_k in Berthelot et al. 2017.
 
     Example:
         >>> loss = Began(gamma=0.5, rate=0.1)
@@ -63,7 +63,7 @@ class Began(nn.Module):
         return -d
 
     def values(self) -> Terms:
-        """Return k, and M, the measure of convergence, which was computed in the discriminator's last update."""
+        """Return k and the measure of convergence M, both from the discriminator's last update."""
         return {"k": self._k(), "convergence": self.convergence}
 
     def _k(self) -> Tensor:

@@ -15,9 +15,9 @@ class ClassCritic:
     With K classes and a label y, the discriminator minimises E[Σ_{k≠y} c_k(x) / (K-1) - c_y(x)] on real images, plus
     penalty · E[(‖∇c_y(x̂)‖₂ - 1)²] at x̂ between two real images; the generator minimises -weight · E[c_y(G(z, y))].
     This term has the Wasserstein loss of Arjovsky et al. 2017 (equation 3) and the penalty of Gulrajani et al. 2017
-    (equation 3); the loss of `ClassHead` has a logarithm and no penalty. The penalty keeps the outputs bounded, and
-    the discriminator must not use batch norm. `ClassCritic` is an experiment. Use it to compare both losses; for good
-    samples, use `ClassHead`.
+    (equation 3); the loss of `ClassHead` has a logarithm and no penalty. The penalty keeps the outputs bounded. With
+    the penalty, the discriminator must not use batch norm. `ClassCritic` is an experiment. Use it to compare its loss
+    with the loss of `ClassHead`; for good samples, use `ClassHead`.
 
     Args:
         weight: Weight of the term in the generator's loss.

@@ -49,7 +49,7 @@ class Consistency:
 
 
 def shift_and_mirror(images: Tensor, flip: bool) -> Tensor:
-    """Return images (N, C, H, W), each shifted by at most an eighth of its size; if `flip`, half of them mirrored."""
+    """Shift images (N, C, H, W) by at most an eighth of their size; if `flip`, mirror each with probability ½."""
     rows, columns = _shifted_places(images, 2), _shifted_places(images, 3)  # (N, H) and (N, W)
     if flip:
         is_mirrored = torch.rand(len(images), 1, device=images.device) < 0.5

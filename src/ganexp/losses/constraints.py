@@ -9,8 +9,8 @@ from ganexp.types import PositiveFloat
 class WeightClipping:
     """Clamp every trained parameter of the critic to [-limit, limit] (Arjovsky et al. 2017, algorithm 1).
 
-    Use it to reproduce this paper. A gradient penalty keeps a critic Lipschitz without making its weights pile up at
-    the limits (Gulrajani et al. 2017, section 3).
+    Use it to reproduce this paper. A gradient penalty keeps a critic Lipschitz too, and the weights then do not pile
+    up at the limits (Gulrajani et al. 2017, section 3).
 
     Args:
         limit: The maximum absolute value of a parameter.

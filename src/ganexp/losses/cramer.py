@@ -29,7 +29,7 @@ class Cramer:
     """
 
     generator_needs_real = True
-    least_images = 3  # the losses compare an image with those one and two places before it
+    least_images = 3  # the losses compare an image with the images one and two positions before it
 
     def discriminator(self, d_real: Tensor, d_fake: Tensor) -> Terms:
         """Return the means of -f(x) and f(G(z))."""
@@ -44,7 +44,7 @@ class Cramer:
         """
         if d_real is None:
             raise ValueError("d_real=None: the generator's loss needs the critic's outputs on real images")
-        # x, G and G' must be independent, but images at the same place of the batches may have the same label
+        # images at the same position in both batches may have the same label; shifting makes x, G and G' independent
         d_real, other = d_real.roll(2, 0), d_fake.roll(1, 0)
         between = _norm(d_real - d_fake).mean() + _norm(d_real - other).mean()
         return {"adversarial": between - _norm(d_fake - other).mean()}
@@ -54,22 +54,24 @@ class CramerPenalty:
     """weight · E[(‖∇f(x̂)‖₂ - 1)²] at x̂ between a real and a generated image (Bellemare et al. 2017, algorithm 1).
 
     By default, the gradient of the penalty flows through h(x̂) and h(G'), so that the second-order term is complete.
-    h(G') is not computed anew: it is the output that the loss also uses, in the precision of its forward pass.
+    h(G') is not computed again: the penalty uses the same outputs as the loss, in the precision of the critic's forward
+    pass.
 
     Use it with `Cramer` only.
 
     Args:
         weight: Factor of the penalty.
-        epsilon: See `GradientPenalty`, whose argument has the same meaning.
-        detach_vectors: Whether to treat h(x̂) and h(G') as constants in ∂f/∂h, as in chainer-gan-lib. The penalty has
-            the same value, but its gradient lacks a part of the second-order term.
+        epsilon: `per_sample` draws one ε ~ U(0, 1) for each image, and `per_element` draws one ε for each pixel and
+            channel, as in `GradientPenalty`.
+        detach_vectors: Whether to treat h(x̂) and h(G') as constants in ∂f/∂h, as in chainer-gan-lib. The value of
+            the penalty is then the same, but its gradient lacks a part of the second-order term.
 
     Example:
         >>> def discriminator(images, labels):
         ...     return 3 * images.flatten(1)
         >>> images = torch.ones(2, 1, 1, 1), torch.full((2, 1, 1, 1), 2.0)
         >>> real, fake = (Seen(each, None, discriminator(each, None)) for each in images)
-        >>> # Between them f(x) = (6 - 3x) - 3x, whose slope is -6: 10·(6 - 1)²
+        >>> # Between the two images, f(x) = (6 - 3x) - 3x has the slope -6: 10·(6 - 1)²
         >>> round(CramerPenalty(weight=10.0).of_outputs(discriminator, real, fake).item(), 3)
         250.0
     """

@@ -14,16 +14,16 @@ from ganexp.types import NonNegativeFloat
 
 
 class FeatureDenoising:
-    """Train the generator to draw images whose features are not changed by a denoiser that learns from real features.
+    """Train a denoiser on features of real images, and penalise its changes to features of generated images.
 
     Let φ be the discriminator's features, and r the network `denoiser`. The denoiser minimises the mean of
     (r(φ(x) + noise) - φ(x))². The generator's term is weight times the mean of (φ(G(z)) - r(φ(G(z))))², where
     r(φ(G(z))) is computed in evaluation mode and has no gradient. The features are trained only by the discriminator's
-    own loss. The weight multiplies a mean over features; the paper uses a sum and divides the weight by the number of
-    features, which gives the same term.
+    own loss. The weight multiplies a mean over features; the paper multiplies a sum, and divides the weight by the
+    number of features, which gives the same term.
 
-    Source: Warde-Farley and Bengio 2017, section 3. Use it when the discriminator's gradient alone leaves samples
-    without clear objects.
+    Source: Warde-Farley and Bengio 2017, section 3. Use it when the samples of a generator with only an
+    adversarial loss show no clear objects.
 
     Args:
         weight: Weight of the term in the generator's loss.

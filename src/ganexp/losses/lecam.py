@@ -12,15 +12,16 @@ class LeCam(nn.Module):
     """weight · (E[max(0, D(x) - a_fake)²] + E[max(0, a_real - D(G(z)))²]), with D the logit.
 
     a_real and a_fake are moving averages of the means of D(x) and D(G(z)) over earlier updates. The penalty therefore
-    limits the distance between D's outputs on real and on generated images. It is 0 until `start`; until then, a_real
-    and a_fake are the means of the update before. Source: Tseng et al. 2021, equations 4 and 5.
+    limits the distance between D's outputs on real and on generated images. In the first `start` updates, the penalty
+    is 0, and a_real and a_fake are the means of the previous update. Source: Tseng et al. 2021, equations 4 and 5.
 
-    Use it when there are few training images, so that D separates real and generated images by more and more.
+    Use it when there are few training images, so that D's outputs on real and on generated images move ever further
+    apart.
 
     Args:
         weight: Factor of the penalty.
         decay: Decay of both moving averages.
-        start: Number of updates of D after which the penalty begins.
+        start: Number of updates of D before the penalty is used.
 
     Example:
         >>> def seen(output):

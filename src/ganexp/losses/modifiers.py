@@ -3,12 +3,13 @@
 Modifiers are called in the order of the config. A modifier is an object with one or both of these methods:
 
 - `change_fakes(fake, labels)` returns the images (N, C, H, W) and labels (N,) or None that the discriminator receives
-  as generated. Penalties still receive the generated images and labels from before this change.
+  as generated images. Penalties with the method `of_outputs` receive the images and labels after this change, and all
+  other penalties receive the images and labels before this change.
 - `change_outputs(d_real, d_fake)` returns the discriminator's outputs that the adversarial loss receives.
 
-The generator's update is not changed. A modifier with state is an `nn.Module`, so that its state is in checkpoints. A
-modifier whose state would differ between devices that train together sets the class attribute `needs_one_device` to
-True.
+The generator's update is not changed. A modifier with state is an `nn.Module`, so that its state is saved in
+checkpoints. If the state would differ between devices that train together, the modifier sets the class attribute
+`needs_one_device` to True.
 """
 
 from typing import Any
@@ -51,14 +52,14 @@ class FlippedLabels:
 class Replay(nn.Module):
     """Show the discriminator earlier images of the generator, together with the current images.
 
-    A share of the generated images in each of the discriminator's updates comes from a buffer, in which the same number
-    of random entries are then replaced by new images (Shrivastava et al. 2017, section 2.3). While the buffer is being
-    filled, all images are new. Use it when generator and discriminator repeat the same cycle, because the discriminator
-    forgets what the generator drew before. The buffer is saved in checkpoints.
+    In each update of the discriminator, a share of the generated images comes from a buffer. The same number of random
+    entries of the buffer are then replaced by new images (Shrivastava et al. 2017, section 2.3). While the buffer is
+    being filled, all images are new. Use it when generator and discriminator repeat the same cycle, because the
+    discriminator forgets what the generator drew before. The buffer is saved in checkpoints.
 
     Args:
         size: Number of images in the buffer.
-        share: Share of the generated images that comes from the buffer; one half in the paper.
+        share: Share of the generated images that comes from the buffer; one half in Shrivastava et al. 2017.
 
     Example:
         >>> replay = Replay(size=2, share=0.5)
@@ -98,7 +99,7 @@ class Replay(nn.Module):
         self.images, self.labels = self.images.to(fake.device), self.labels.to(fake.device)
 
     def _store(self, entries: slice | Tensor, fake: Tensor, labels: Tensor | None) -> None:
-        """Replace the `entries` of the buffer by as many images and labels, from the start of `fake` and `labels`."""
+        """Replace the `entries` of the buffer by the first images of `fake` and their labels."""
         count = len(self.images[entries])
         self.images[entries] = fake[:count].detach()
         if labels is not None:

@@ -22,12 +22,14 @@ class Batch:
     Args:
         real: real images (N, C, H, W) in the range that the discriminator is trained on.
         real_labels: classes (N,) of the real images; None if there are no labels.
-        fake: generated images (N, C, H, W); None unless the generator or the discriminator is updated.
+        fake: generated images (N, C, H, W); None if neither the generator nor the discriminator is updated.
         fake_labels: classes (N,) of the generated images; None if there are no labels.
         d_real: the discriminator's outputs on `real`; None until the discriminator's terms are computed.
         d_fake: the discriminator's outputs on `fake`; None until the discriminator's terms are computed.
-        class_real: class logits (N, K) of `real`; None until computed, or if the discriminator returns no class logits.
-        class_fake: class logits (N, K) of `fake`; None until computed, or if the discriminator returns no class logits.
+        class_real: class logits (N, K) of `real`; None until they are computed, or if the discriminator returns no
+            class logits.
+        class_fake: class logits (N, K) of `fake`; None until they are computed, or if the discriminator returns no
+            class logits.
     """
 
     real: Tensor
@@ -65,8 +67,8 @@ class Objective(nn.Module):
         augmentations: functions that are applied in this order; each maps images (N, C, H, W) to the same shape.
         modifiers: modifiers of the discriminator's update; the keys are their names, see `losses/modifiers.py`.
         joint_batch: whether real and generated images go through the discriminator in one batch, which takes fewer
-            operations. The discriminator must then treat every image separately; see `models/layers.py`. An
-            augmentation with the attribute `needs_separate_batches = True` prevents it.
+            operations. The discriminator must then treat every image separately; see `models/layers.py`. The argument
+            is ignored if an augmentation has the attribute `needs_separate_batches = True`.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Objective(nn.Module):
 
     @property
     def has_state(self) -> bool:
-        """Whether any part is a module, because an update may change the state of a module, such as BEGAN's k."""
+        """Whether any part is a module. An update may change the state of a module; an example is BEGAN's k."""
         return bool(self.stateful_parts) or isinstance(self.adversarial, nn.Module)
 
     @property
@@ -213,7 +215,7 @@ class Objective(nn.Module):
         return output if output.ndim == 1 else None
 
     def accuracies(self, batch: Batch) -> Terms:
-        """Return the shares of real and of generated images that D classifies correctly; the keys are `real`, `fake`.
+        """Return the shares of real and generated images that D classifies correctly; the keys are `real` and `fake`.
 
         D classifies an image as real if its logit is above the loss's attribute `boundary`, by default 0. The result is
         empty after the update of another network, if the outputs are vectors, or if `boundary` is None. In the last
@@ -229,7 +231,9 @@ class Objective(nn.Module):
 
 
 def _add(terms: Terms, further: Terms, part: str) -> None:
-    """Add the terms, or values to log, of a part of the loss to those of the earlier parts.
+    """Add the entries of `further`, which are terms of the loss or values to log, to `terms`.
+
+    `part` is the name of the part of the loss that returned `further`; error messages include this name.
 
     Raises:
         UserError: a name is used already, or a term is not a scalar.

@@ -1,14 +1,15 @@
-"""Penalties, which are further terms of the discriminator's loss, on its gradient with respect to its input.
+"""Penalties on the discriminator's gradient with respect to its input. They are added to the discriminator's loss.
 
 A penalty is called as `penalty(discriminator, real, real_labels, fake, fake_labels)`, with images (N, C, H, W) and
 labels (N,) or None, and returns a scalar that includes the weight. A penalty for a critic with vector outputs (N, k)
-sets the class attribute `takes_vectors`; the other penalties need outputs (N,), and those with `needs_logits = True`
-need logits. A penalty that uses only real or only generated images sets `needs_equal_labels = False`; the others need
-real and generated images with the same labels.
+sets the class attribute `takes_vectors`; all other penalties need outputs (N,). If a penalty has the attribute
+`needs_logits = True`, these outputs must be logits. A penalty that uses only real or only generated images sets
+`needs_equal_labels = False`; all other penalties need real and generated images with the same labels.
 
 A penalty that needs no gradient sets `needs_gradient = False`. The update of D computes outputs on real and generated
-images; a penalty that uses them has the method `of_outputs(discriminator, real, fake)` instead of `__call__`. Its
-arguments `real` and `fake` are `Seen`, and `discriminator` does not augment images; `Drift` is an example.
+images. A penalty that uses these outputs has the method `of_outputs(discriminator, real, fake)` instead of `__call__`.
+The arguments `real` and `fake` of this method have the type `Seen`, and its argument `discriminator` does not augment
+images. An example is `Drift`.
 
 A penalty on a gradient is computed in float32 outside of autocast, so that the second-order gradient is accurate
 enough. The gradient of a sample must not depend on the other samples, so the discriminator must not use batch
@@ -29,12 +30,12 @@ Perturbation = Literal["normal", "one_sided"]
 
 
 class Seen(NamedTuple):
-    """Images that the discriminator has seen in its update, and its outputs.
+    """Images that the discriminator has seen in its update, and its outputs on these images.
 
     Attributes:
         images: the images (N, C, H, W), after the augmentations.
         labels: the labels (N,), or None.
-        output: the discriminator's outputs on `images`, (N,) or (N, k), with their graph.
+        output: the discriminator's outputs on `images`, (N,) or (N, k), with their autograd graph.
     """
 
     images: Tensor
@@ -53,9 +54,9 @@ class GradientPenalty:
     Args:
         weight: Factor of the penalty.
         center: The target of the gradient's norm; 0 is the zero-centred penalty of Thanh-Tung et al. 2019.
-        epsilon: `per_sample` draws one ε ~ U(0, 1) for each image, as in the paper, so that x̂ lies on the line between
-            the two images; `per_element` draws one ε for each pixel and channel, which is a common mistake; x̂
-            is then any point of the box between the two images.
+        epsilon: `per_sample` draws one ε ~ U(0, 1) for each image, as in Gulrajani et al. 2017, so that x̂ lies on the
+            line between the two images. `per_element` draws one ε for each pixel and channel, which is a common
+            mistake; x̂ can then be any point of the box between the two images.
 
     Example:
         >>> def discriminator(images, labels):
@@ -95,9 +96,9 @@ class Dragan:
     Args:
         weight: Factor of the penalty.
         scale: Size of the perturbation, in standard deviations of the pixels.
-        perturbation: `normal` draws δ ~ N(0, (scale·σ)²) for each element, as in the paper, with one standard deviation
-            σ over all elements of the batch. `one_sided` is what chainer-gan-lib computes: δ = scale·s·U(0, 1), with a
-            standard deviation s over the batch for each pixel and channel, so that images are only made brighter.
+        perturbation: `normal` draws δ ~ N(0, (scale·σ)²) for each element, as in Kodali et al. 2017; σ is the standard
+            deviation of all elements of the batch. `one_sided` draws δ = scale·s·U(0, 1), as in chainer-gan-lib, so
+            that images are only made brighter; for each pixel and channel, s is the standard deviation over the batch.
 
     Example:
         >>> def discriminator(images, labels):
@@ -175,8 +176,8 @@ class R1:
 class R2:
     """gamma/2 · E[‖∇D(x)‖²] at generated images (Mescheder et al. 2018, equation 10).
 
-    Use it beside `R1`, as the option loss=relativistic does (Huang et al. 2024), or if D's gradient at generated images
-    grows during the training. D must not have batch norm.
+    Use it together with `R1`, as the option loss=relativistic does (Huang et al. 2024), or if D's gradient at generated
+    images grows during training. D must not have batch norm.
 
     Args:
         gamma: Twice the factor of the penalty.
@@ -214,7 +215,7 @@ def to_float32(tensor: Tensor) -> Tensor:
 def differentiable(images: Tensor) -> Tensor:
     """Return images with respect to which a gradient can be taken.
 
-    If `images` require a gradient, they are returned as they are, because some releases of torch cannot call
+    If `images` require a gradient, they are returned unchanged, because some releases of torch cannot call
     `requires_grad_` within a compiled function. Otherwise the result is a detached tensor with the same pixels.
     """
     return images if images.requires_grad else images.detach().requires_grad_()

@@ -9,11 +9,12 @@ from ganexp.losses.adversarial import Terms
 class Relativistic:
     """D minimises -log σ(D(x) - D(G(z))), G minimises -log σ(D(G(z)) - D(x)), with D the logit and σ the sigmoid.
 
-    Each generated image is compared with one real image, that of the same place in the batch. Source: the loss RpGAN of
+    Each generated image is compared with the real image at the same position in the batch. Source: the loss RpGAN of
     Jolicoeur-Martineau 2020, section 3.2, as in R3GAN (Huang et al. 2024, equation 2).
 
-    Use it with `R1` and `R2` when the generator leaves kinds of images out. Without both penalties, the training may
-    diverge. A conditional GAN needs schedule.updates.labels.generator=real, so that pairs have the same class.
+    Use it with `R1` and `R2` when the generator does not draw all types of images in the dataset. If one of these
+    penalties is missing, the training may diverge. A conditional GAN needs schedule.updates.labels.generator=real, so
+    that the two images of each pair have the same class.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Compute how the extractor classifies generated images: the share of each class, and the accuracy."""
+"""Classify generated images with the extractor, and compute the share of each class and the accuracy."""
 
 import torch
 from torch import Tensor
@@ -7,14 +7,14 @@ from ganexp.metrics.score import Score, ScoreContext
 
 
 class ClassAccuracy(Score):
-    """The share of samples that the extractor assigns to the class that they were generated for.
+    """The share of samples whose label the extractor predicts correctly.
 
     Two values are computed for each class. `share` is the number of samples that the extractor assigns to the class,
     divided by the number of all samples. `accuracy` considers only the samples that were generated for the class: it is
-    the share of these samples that the extractor assigns to the class. For an extractor named `classifier`, the value
-    over all classes is `accuracy_classifier`; every sample has the same weight in this value, so that classes with more
+    the share of these samples that the extractor assigns to the class. For an extractor named `classifier`, the
+    accuracy over all classes is `accuracy_classifier`; every sample has the same weight, so that classes with more
     samples have more weight. If the samples have no labels, only `share` is computed. If the extractor does not know
-    the classes of the dataset, as Inception does not, nothing is computed.
+    the classes of the dataset (an example is Inception), nothing is computed.
 
     Args:
         context: description of the samples, the extractor and the references.

@@ -19,7 +19,9 @@ from ganexp.metrics.score import Score, ScoreContext
 from ganexp.pixels import to_uint8
 from ganexp.tf32 import without_tf32
 
-SEED_OF_RANKS = 1  # not the seed of the chosen real images, because a set may be scored against itself
+# Real images are chosen with seed 0. A dataset may be scored against itself; if the samples were chosen with seed 0
+# too, the chosen samples and the chosen real images would then be the same images.
+SEED_OF_RANKS = 1
 
 
 class SampleCounts(Metric):
@@ -61,11 +63,11 @@ class Scores:
             split.
         samples: number of generated images to score.
         device: device on which features and scores are computed.
-        score_factories: for the name of each score, a function that constructs the score from a context. `compute`
-            returns the values in the order of these scores.
+        score_factories: functions that construct the scores from a context; the keys are the names of the scores.
+            `compute` returns the values in the order of these scores.
         class_reference: function that takes a class, and returns the statistics of the real images of this class in
             the first split.
-        labels: the class that each image is generated for; None if the images have no labels.
+        labels: the class of each generated image; None if the images have no labels.
         classes: names of the classes of the dataset, for `by_class`.
         expected_share: the share of the samples that each class should have, for `by_class`; empty if the shares are
             not known.
@@ -96,7 +98,9 @@ class Scores:
         class_images: Sequence[int] = (),
     ) -> None:
         if not score_factories:
-            raise UserError("There is no score to compute: use for example metrics/score=[is,fid], or metrics=none")
+            raise UserError(
+                "There is no score to compute: use for example metrics/score=[is,fid], or metrics=none for no scores"
+            )
         self.extractor, self.references = extractor.to(device), references
         self.samples, self.device, self.real_images = samples, device, real_images
         self.labels, self.num_classes = labels, 0 if labels is None else len(labels.classes)
@@ -123,7 +127,7 @@ class Scores:
         self.collection = MetricCollection(metrics, compute_groups=False).to(device)
 
     def choose_at_random(self) -> None:
-        """Let scores that use only n of the samples choose a random subset, always the same, instead of the first n.
+        """Let scores that use only n of the samples choose a fixed random subset instead of the first n samples.
 
         Call this before the first `update` if the samples are existing images, because these may be sorted by class.
         """
@@ -181,7 +185,8 @@ class Scores:
 
         Raises:
             ValueError: some samples are missing, or were added more than once.
-            UserError: a score returns other values than those that it names, or values that are not scalars.
+            UserError: the names of the values that a score returns are not the names that it has declared, or a value
+                is not a scalar.
         """
         counts = self.sample_counts.compute()
         if (counts != 1).any():
@@ -212,13 +217,14 @@ class Scores:
         return self._info
 
     def protocol(self, drawn_together: int | None = None) -> dict[str, Any]:
-        """Return how the values are measured. Values whose protocols have different `id`s cannot be compared.
+        """Return how the values are measured. Values that have protocols with different `id`s cannot be compared.
 
         Args:
-            drawn_together: number of images that the generator draws together; None if the images do not depend on it.
+            drawn_together: number of images that the generator draws in one batch; None if the images do not depend on
+                this number.
         """
         references = {s: {"images": real.count, "sha256": real.fingerprint} for s, real in self.references.items()}
-        # a value without the name of a split in its own name compares with the first split
+        # if the name of a value contains no split, the value compares the samples with the first split
         order = {"first_reference": next(iter(references))} if len(references) > 1 else {}
         settings = {
             "extractor": self.extractor.name,
@@ -266,7 +272,7 @@ def _merge(by_score: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _values(score: Score, key: str) -> dict[str, float]:
-    """Return the values of the score metrics.scores.`key` by name. All are NaN if the score cannot be computed."""
+    """Return the values of the score with the name `key`. If the score cannot be computed, all values are NaN."""
     reason = "the result is not a finite number"
     names = list(score.value_info())
     try:

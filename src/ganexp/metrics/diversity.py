@@ -11,8 +11,8 @@ from ganexp.metrics.reference import random_indices
 from ganexp.metrics.score import Minimum, SampleScore
 
 MAX_PAIRED = 2000  # maximum number of images whose distances to each other are computed
-# Features of equal images differ by rounding if their batches have other sizes. Distances between real images that are
-# smaller than this share of the length of their features are such rounding errors.
+# The features of two equal images differ by rounding errors if the images are in batches of different sizes. A mean
+# distance between real images that is at most this share of the mean norm of their features counts as such an error.
 SMALLEST_UNIT = 1e-6
 
 
@@ -28,8 +28,8 @@ class Diversity(SampleScore):
     If the samples and the real images have labels, `class_diversity_classifier` is the mean distance between two
     samples that were generated for the same class, divided by the mean distance between two real images of this class,
     and then averaged over the classes. The extractor need not know the classes. At 0, all samples of a class are the
-    same image, while `distance_classifier` stays above 0 because the classes differ from each other. The values of the
-    single classes are named `diversity`.
+    same image, while `distance_classifier` stays above 0 because the classes differ from each other. The list
+    `diversity` in `by_class` has the value of each class.
     """
 
     higher_is_better = None

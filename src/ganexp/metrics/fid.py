@@ -74,7 +74,7 @@ class FID(Score):
         return values
 
     def value_patterns(self) -> list[str]:
-        """Return the patterns of the distances to each reference, for each number of samples."""
+        """Return the patterns of the names of the distances, one pattern for each number of samples."""
         return [f"fid_{{}}{ending}" for ending in self.endings]
 
     def value_info(self) -> dict[str, dict[str, Any]]:

@@ -20,8 +20,8 @@ class FIDInfinity(SampleScore):
     further reference named `test` it is `fid_infinity_classifier_test`. The features of all samples are kept in memory.
 
     The value is too low if there are few samples for each feature of the extractor, because the distances of small
-    subsets do not lie on a line. For features with independent normal distributions, it was 39 % too low with 5 samples
-    for each feature, and 9 % too low with 24.
+    subsets do not lie on a line. For features with independent normal distributions, the value was 39 % too low with 5
+    samples for each feature, and 9 % too low with 24 samples for each feature.
     """
 
     higher_is_better = False
@@ -38,7 +38,7 @@ class FIDInfinity(SampleScore):
         return Minimum(samples=2 * POINTS, images=2)
 
     def compared_real_images(self) -> dict[str, int]:
-        """Return nothing, because only the samples are extrapolated."""
+        """Return an empty dictionary, because `fewest_images` is a number of generated images in this score."""
         return {}
 
     def update(self, features: Tensor, indices: Tensor) -> None:
@@ -55,7 +55,7 @@ class FIDInfinity(SampleScore):
         return values
 
     def value_patterns(self) -> list[str]:
-        """Return the pattern of the distances."""
+        """Return the pattern of the names of the distances."""
         return ["fid_infinity_{}"]
 
 

@@ -15,8 +15,8 @@ ENDS = ("low", "high")
 class FIDInterval(SampleScore):
     """The ends of the 95 % interval of the FID, from 200 bootstrap replicates of the samples.
 
-    The interval does not include the randomness of training, which can be measured only by runs with other seeds. For
-    an extractor named `classifier`, the values for the first reference are `fid_classifier_low` and
+    The interval does not include the randomness of training, which can be measured only by runs with different seeds.
+    For an extractor named `classifier`, the values for the first reference are `fid_classifier_low` and
     `fid_classifier_high`; every further reference has two values, too. The features of all samples are kept in memory.
     """
 
@@ -48,12 +48,16 @@ class FIDInterval(SampleScore):
         return []
 
     def spread_names(self) -> dict[str, str]:
-        """Return the names of both ends, each with the name of the FID that it belongs to."""
+        """Return, for the name of each end of an interval, the name of the FID that lies in this interval."""
         names = [name for name, _ in self.context.named_references()]
         return {f"fid_{name}_{end}": f"fid_{name}" for name in names for end in ENDS}
 
     def value_info(self) -> dict[str, dict[str, Any]]:
-        """Return how to interpret each value, and its place in the table of scores, which may lack the FID itself."""
+        """Return how to interpret each value.
+
+        A value for a further reference also has `reference` and `row`. If the FID itself is not computed, the table of
+        scores shows the value in this row.
+        """
         info = super().value_info()
         for split, (name, _) in list(zip(self.context.references, self.context.named_references(), strict=True))[1:]:
             for end in ENDS:

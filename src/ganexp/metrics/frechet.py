@@ -53,7 +53,10 @@ class FrechetDistance:
 
 
 def _finite(covariance: Tensor) -> Tensor:
-    """Check that the covariance is finite, and return it; a GPU computes eigenvalues of NaN without an error."""
+    """Return the covariance after checking that it is finite.
+
+    Without this check, a GPU computes the eigenvalues of a matrix with NaN and raises no error.
+    """
     if not covariance.isfinite().all():
         raise torch.linalg.LinAlgError("the features of the images contain NaN or infinity")
     return covariance

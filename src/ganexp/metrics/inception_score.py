@@ -21,7 +21,7 @@ class InceptionScore(Score):
 
     The random parts are the same as in torch-fidelity, so that ganexp and torch-fidelity give the same values. The
     index of a sample determines its part, so that several processes use the same parts. For an extractor named
-    `classifier`, the values are `is_classifier` and `is_classifier_std`; if `splits` is 1, there is no deviation.
+    `classifier`, the values are `is_classifier` and `is_classifier_std`; the latter is left out if `splits` is 1.
 
     Args:
         context: description of the samples, the extractor and the references.

@@ -18,7 +18,8 @@ class IntraFID(SampleScore):
     extractor named `classifier`, the mean is `intra_fid_classifier`; `by_class` has the value of each class under the
     key `fid`. The features of all samples are kept in memory.
 
-    The FID of a class has the bias of a small number of images, so that every class needs as many images as an FID.
+    The FID of a class is biased if the class has few images. Every class therefore needs as many images as the FID of
+    all samples needs.
     """
 
     higher_is_better = False
@@ -51,14 +52,14 @@ class IntraFID(SampleScore):
         return {f"{count:,} samples of a class": count}
 
     def compared_real_images(self) -> dict[str, int]:
-        """Return the number of real images of the smallest class that has samples, if it is known."""
+        """Return the smallest number of real images of a class that has samples; empty if the numbers are not known."""
         if not self.context.class_images:
             return {}
         count, split = self._smallest(self.context.class_images), next(iter(self.context.references))
         return {f"{count:,} real images of a class ({split})": count}
 
     def _smallest(self, counts: Sequence[int]) -> int:
-        """Return the smallest of the numbers of images of each class, without the classes that have no samples."""
+        """Return the smallest entry of `counts` (one entry for each class), ignoring classes that have no samples."""
         present = (count for count, samples in zip(counts, self.context.class_samples, strict=True) if samples)
         return min(present, default=self.context.samples)
 

@@ -43,7 +43,7 @@ class KID(SampleScore):
         return values
 
     def value_patterns(self) -> list[str]:
-        """Return the pattern of the means."""
+        """Return the pattern of the names of the means."""
         return ["kid_{}"]
 
     def spread_names(self) -> dict[str, str]:
@@ -54,7 +54,7 @@ class KID(SampleScore):
 def kernel_distance(features: Tensor, real_features: Tensor) -> tuple[float, float]:
     """Return the mean and the standard deviation of KID between features (N, d) and (M, d) over 100 random subsets.
 
-    The subsets are those of torch-fidelity. The kernels are computed on the device and in the precision of the
+    The subsets are the same as in torch-fidelity. The kernels are computed on the device and in the precision of the
     features, and summed in double precision.
     """
     size = min(MAX_SUBSET_SIZE, len(features), len(real_features))

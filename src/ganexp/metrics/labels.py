@@ -1,4 +1,4 @@
-"""The classes for which the scored samples are generated."""
+"""The classes of the samples to score."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ SHOWN_CLASSES = 5  # maximum number of class names in a line of text
 
 @dataclass(frozen=True)
 class SampleLabels:
-    """The classes of the samples to score.
+    """The class of each sample to score, and the names of the classes.
 
     Attributes:
         values: the class of each sample, in the order of the samples' indices; int64 (samples,).

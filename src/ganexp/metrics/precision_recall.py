@@ -21,7 +21,7 @@ class PrecisionRecall(SampleScore):
 
     @classmethod
     def minimum(cls, **settings: Any) -> Minimum:
-        """Return the minimum: one more image than neighbours, because an image is not its own neighbour."""
+        """Return the minimum: k + 1 samples and k + 1 real images, because an image is not its own neighbour."""
         return Minimum(samples=NEIGHBOURS + 1, images=NEIGHBOURS + 1)
 
     def update(self, features: Tensor, indices: Tensor) -> None:
@@ -38,7 +38,7 @@ class PrecisionRecall(SampleScore):
         return values
 
     def value_patterns(self) -> list[str]:
-        """Return the patterns of the four values."""
+        """Return the patterns of the names of the four values."""
         return ["precision_{}", "recall_{}", "density_{}", "coverage_{}"]
 
 
@@ -53,13 +53,13 @@ def precision_recall_density_coverage(
 
     - precision: share of generated samples inside the ball of any real sample.
     - recall: share of real samples inside the ball of any generated sample.
-    - density: number of balls of real samples that a generated sample lies in, on average, divided by k.
+    - density: mean number of balls of real samples in which a generated sample lies, divided by k.
     - coverage: share of real samples with at least one generated sample inside their ball.
 
     Args:
         real: features of real images (N, d).
         fake: features of generated images (M, d).
-        k: the rank of the neighbour that sets the radius.
+        k: the radius of a ball is the distance to the k-th nearest neighbour.
         rows: number of samples for which distances are computed at a time.
 
     Raises:

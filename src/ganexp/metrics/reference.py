@@ -62,8 +62,8 @@ class Reference:
 def random_indices(count: int, kept: int, seed: int = 0) -> Tensor:
     """Return min(kept, count) different random indices below `count`, in random order; int64 (n,).
 
-    The same arguments always give the same indices. Unlike the first or evenly spaced indices, they do not depend on
-    the order of the images, which may have a pattern: the files of a folder are sorted by class.
+    The same arguments always give the same indices. The indices are random because the order of the images may have a
+    pattern. For example, the files of a folder are sorted by class, so that the first images may be of one class.
     """
     return torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:kept]
 

@@ -28,7 +28,7 @@ class Minimum:
         images: number of real images of each reference.
         of_class: number of generated images of each class, and of real images of each class in the first reference.
             Classes without any images are ignored. 0 if the score does not compare the images within a class.
-        reason: why the score needs this number of generated images, for an error; may be empty.
+        reason: explanation of `samples`, which is added to an error message; may be empty.
     """
 
     samples: int = 1
@@ -51,17 +51,17 @@ class ScoreContext:
             split.
         samples: number of generated images to score.
         device: device on which features are computed.
-        num_classes: number of classes of the samples; 0 if they have no labels.
+        num_classes: number of classes of the samples; 0 if the samples have no labels.
         class_reference: function that takes a class, and returns the statistics of the real images of this class in
             the first split; None if there are no labels.
         reference_labels: the classes of the real images whose features the first reference keeps; None if these images
             have no labels.
         real_images: function that takes the name of a split and the indices (N,) of some images in this split, and
             returns these images, uint8 (N, C, H, W).
-        class_samples: number of samples of each class; empty if they have no labels.
-        class_images: number of real images of each class in the first split; empty if they have no labels.
-        ranks: for each sample, its place in the order in which scores of n samples choose the first n; int64
-            (samples,). None if this order is that of the samples' indices.
+        class_samples: number of samples of each class; empty if the samples have no labels.
+        class_images: number of real images of each class in the first split; empty if these images have no labels.
+        ranks: the rank of each sample, int64 (samples,). A score of n samples uses the samples with ranks below n. None
+            if the rank of each sample is its index.
     """
 
     extractor: str
@@ -80,7 +80,7 @@ class ScoreContext:
     ranks: Tensor | None = None
 
     def ranks_of(self, indices: Tensor) -> Tensor:
-        """Return the ranks (N,) of samples with indices (N,): a score of n samples uses those with ranks below n."""
+        """Return the ranks (N,) of samples with indices (N,). A score of n samples uses samples with ranks below n."""
         return indices if self.ranks is None else self.ranks[indices]
 
     @property
@@ -89,7 +89,7 @@ class ScoreContext:
         return next(iter(self.references.values()))
 
     def named_references(self) -> list[tuple[str, Reference]]:
-        """Return, for each reference, the ending of value names (such as `classifier_test`), and the reference."""
+        """Return, for each reference, a suffix for value names (such as `classifier_test`), and the reference."""
         splits = list(self.references)
         endings = [self.extractor] + [f"{self.extractor}_{split}" for split in splits[1:]]
         return list(zip(endings, self.references.values(), strict=True))
@@ -103,11 +103,12 @@ class Score(Metric):
     Attributes:
         higher_is_better: whether higher values are better; None if neither higher nor lower values are better.
         plot_scale: scale of the axis on which the values are plotted.
-        kept_samples: number of samples that are kept in memory, those with the lowest ranks; None keeps all samples.
+        kept_samples: number of samples that are kept in memory. The samples with the lowest ranks are kept. None keeps
+            all samples.
         fewest_images: number of images that the values need. With fewer images, the values have a bias that differs
             between generators (an example is the FID). None if the values have no such bias.
-        spread: description of the deviations or interval limits that `spread_names` names, such as "standard deviation
-            over 10 splits".
+        spread: description of the deviations or interval limits whose names `spread_names` returns, such as "standard
+            deviation over 10 splits".
         by_class: dictionary of lists with one value for each class, available after `compute`. Possible keys are
             `share`, `accuracy`, `fid` and `diversity`. The value of a class is None if it cannot be computed.
 
@@ -137,15 +138,15 @@ class Score(Metric):
         A run with fewer images is refused before anything is computed.
 
         Args:
-            settings: the arguments of the score that the config sets.
+            settings: the arguments that the config passes to the score.
         """
         return Minimum()
 
     def value_patterns(self) -> list[str]:
-        """Return patterns of names, such as `fid_{}`, of the values that are computed for every reference.
+        """Return the patterns, such as `fid_{}`, of the names of the values that are computed for every reference.
 
-        The braces stand for the ending of `ScoreContext.named_references`. A score that compares the samples with every
-        reference overrides this method, and other scores override `value_names`.
+        The braces stand for the suffix that `ScoreContext.named_references` returns for a reference. A score that
+        compares the samples with every reference overrides this method, and other scores override `value_names`.
         """
         return []
 
@@ -157,7 +158,7 @@ class Score(Metric):
         return [pattern.format(ending) for pattern in self.value_patterns() for ending in endings]
 
     def spread_names(self) -> dict[str, str]:
-        """Return the names of deviations and interval limits, each with the name of the value that it belongs to."""
+        """Return, for the name of each deviation or interval limit, the name of the value that it describes."""
         return {}
 
     def value_info(self) -> dict[str, dict[str, Any]]:
@@ -184,11 +185,11 @@ class Score(Metric):
         }
 
     def compared_samples(self) -> dict[str, int]:
-        """Return the numbers of samples to compare with `fewest_images`; the key of a number describes it."""
+        """Return the numbers of samples to compare with `fewest_images`; the keys describe the numbers."""
         return {f"{self.context.samples:,} samples": self.context.samples}
 
     def compared_real_images(self) -> dict[str, int]:
-        """Return the numbers of real images to compare with `fewest_images`; the key of a number describes it."""
+        """Return the numbers of real images to compare with `fewest_images`; the keys describe the numbers."""
         return {f"{real.count:,} real images ({split})": real.count for split, real in self.context.references.items()}
 
     def protocol(self) -> dict[str, Any]:
@@ -202,7 +203,7 @@ class Score(Metric):
 
 
 class SampleScore(Score):
-    """Base class of scores that keep the features of the first `kept_samples` samples in the order of their ranks."""
+    """Base class of scores that keep the features of the `kept_samples` samples with the lowest ranks."""
 
     kept_samples: ClassVar[int | None] = MAX_KEPT_SAMPLES
     indices: list[Tensor]
@@ -217,7 +218,12 @@ class SampleScore(Score):
         return ["features"]
 
     def keep(self, indices: Tensor, **columns: Tensor) -> None:
-        """Keep the rows of each column (N, ...) whose samples, with indices (N,), have ranks below `kept_samples`."""
+        """Keep the samples with ranks below `kept_samples`.
+
+        Args:
+            indices: the indices (N,) of the samples.
+            columns: tensors (N, ...) with one row for each sample; the keys are the names of the tensors.
+        """
         if self.kept_samples is not None:
             chosen = self.context.ranks_of(indices) < self.kept_samples
             indices, columns = indices[chosen], {name: column[chosen] for name, column in columns.items()}

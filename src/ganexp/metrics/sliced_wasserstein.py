@@ -22,12 +22,12 @@ from ganexp.types import PositiveInt
 NEIGHBOURHOOD = 7  # height and width of a neighbourhood in pixels
 LOWEST = 16  # a level is halved only if the next level then has at least this height, in pixels
 BINOMIAL = (1.0, 4.0, 6.0, 4.0, 1.0)
-SCALE = 1e3  # the paper's tables list 1000 times the distance
-DIRECTIONS_AT_ONCE = 128  # as in the paper's code; with more directions at once, the projections would need more memory
+SCALE = 1e3  # the tables of Karras et al. 2018 list 1000 times the distance
+DIRECTIONS_AT_ONCE = 128  # as in the code of Karras et al. 2018; the projections on more directions need more memory
 DEFAULTS = {"images": 2048, "neighbourhoods": 128, "directions": 512}  # other values are recorded in the protocol
-PatchCount = Annotated[int, Ge(1), Le(10_000)]  # a level of 32 x 32 pixels has about a thousand neighbourhoods
+PatchCount = Annotated[int, Ge(1), Le(10_000)]  # a level of 32 x 32 pixels has only 26 x 26 = 676 neighbourhoods
 DirectionCount = Annotated[int, Ge(1), Le(100_000)]
-SEED = 0  # seed of neighbourhoods and directions, so that all evaluations use the same ones
+SEED = 0  # seed of the neighbourhoods and directions, which are the same in all evaluations
 
 
 class SlicedWasserstein(SampleScore):
@@ -41,7 +41,7 @@ class SlicedWasserstein(SampleScore):
     Args:
         context: description of the samples, the extractor and the references.
         images: maximum number of images in each of the two sets.
-        neighbourhoods: number of neighbourhoods of each image and level.
+        neighbourhoods: number of neighbourhoods that are drawn from each level of each image.
         directions: number of random directions.
     """
 
@@ -86,7 +86,7 @@ class SlicedWasserstein(SampleScore):
         return {name: value for name, value in self.settings.items() if value != DEFAULTS[name]}
 
     def value_patterns(self) -> list[str]:
-        """Return the patterns of the mean distances and of the distances at each level."""
+        """Return the patterns of the names of the mean distances and of the distances at each level."""
         (split, *_) = self.context.references
         heights = pyramid_heights(self._real_images(split, torch.tensor([0])).shape[2])
         return ["swd_{}", *(f"swd_{height}_{{}}" for height in heights)]
@@ -151,7 +151,7 @@ def describe(images: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Return `count` random neighbourhoods of each of the images (N, C, H, W) as rows (N·count, C·7·7).
 
     The values of each channel are shifted and scaled to a mean of 0 and a standard deviation of 1 over all
-    neighbourhoods. An image smaller than 7 x 7 is one neighbourhood as a whole.
+    neighbourhoods. An image smaller than 7 x 7 pixels has only one neighbourhood, which is the whole image.
     """
     size = min(NEIGHBOURHOOD, *images.shape[2:])
     spans = [length - size + 1 for length in images.shape[2:]]

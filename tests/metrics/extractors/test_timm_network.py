@@ -60,7 +60,7 @@ def test_images_get_the_size_of_a_vision_transformer(weights):
     ours = extractor("vit_tiny_patch16_224", override)
     assert ours(IMAGES)[0].shape == (2, ours.feature_dim) == (2, 192)
     assert "; 224x224, " in ours.input
-    with pytest.raises(UserError, match=r"metrics.extractor.size=32 does not fit vit_tiny_patch16_224 .*leave it out"):
+    with pytest.raises(UserError, match=r"metrics.extractor.size=32 does not fit vit_tiny_patch16_224 .*leave out"):
         extractor("vit_tiny_patch16_224", override, "metrics.extractor.size=32")
 
 
@@ -83,7 +83,7 @@ def test_weights_of_another_network_are_refused(weights):
 
 
 def test_nothing_is_downloaded(timm):
-    with pytest.raises(UserError, match=r"downloads nothing: .* of resnet18 by metrics.weights=FILE"):
+    with pytest.raises(UserError, match=r"downloads nothing: .*metrics.weights=FILE, .* of resnet18"):
         extractor("resnet18")
     with pytest.raises(UserError, match=r"metrics.weights=.*none.pth: no such file"):
         extractor("resnet18", "metrics.weights=/none.pth")

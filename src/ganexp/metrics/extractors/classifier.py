@@ -31,7 +31,8 @@ class LabelledImages:
     Attributes:
         images: uint8 (N, C, H, W).
         labels: int64 (N,).
-        origin: where the images come from; recorded beside the accuracy on these images, unless it is empty.
+        origin: where the images come from, as a text. If it is not empty, it is recorded with the accuracy on these
+            images.
     """
 
     images: Tensor

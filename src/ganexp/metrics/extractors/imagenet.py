@@ -70,7 +70,7 @@ def _installed_file() -> Path:
 
 
 def _make_network(size: int) -> Any:
-    """Return the network for images of one size, with random weights."""
+    """Return the network for images of `size` x `size` pixels, with random weights."""
     try:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError:

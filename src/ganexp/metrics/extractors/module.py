@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from ganexp.errors import UserError
 from ganexp.metrics.extractors.base import Extractor, hash_weights
 
-LIBRARIES = ("builtins", "torch", "torchvision")  # libraries whose source code is left out of the identity
+# the identity of an extractor does not depend on the source code of these libraries
+LIBRARIES = ("builtins", "torch", "torchvision")
 
 
 class ModuleExtractor(Extractor):
@@ -18,8 +19,9 @@ class ModuleExtractor(Extractor):
 
     The extractor takes the attributes `name`, `input` and `facts` from the module; if the module has no `name`,
     the extractor has the name of the module's class in lower case. The identity of the extractor depends on the weights
-    of the module, on the source code of the files that define its class and its layers, except for files of a library,
-    and on the settings. Cached statistics of another version of these files are therefore not used.
+    of the module, on `settings`, and on the source code of the files that define the module's class and the classes of
+    its layers; files of libraries are left out. If one of these files changes, statistics that were cached before the
+    change are not used.
 
     Args:
         module: module that maps uint8 images (N, C, H, W) to features (N, d), or to a tuple of features and class

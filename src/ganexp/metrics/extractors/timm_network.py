@@ -19,7 +19,7 @@ from ganexp.types import PositiveInt
 
 
 class TimmExtractor(Extractor):
-    """A network of timm, on images that are normalised and, by default, resized as in the network's training.
+    """A network of timm, whose input images are normalised and, by default, resized as in the network's training.
 
     The features are the inputs of the network's classifier. The name of the extractor is the name of the network in
     lower case, with all characters except letters and digits replaced by underscores.
@@ -30,8 +30,8 @@ class TimmExtractor(Extractor):
         size: height and width to which images are resized; None uses the size of the images in the network's training.
 
     Raises:
-        UserError: timm is not installed or has no such network, no file is given, the file does not have the weights of
-            the network, or the network does not accept the size.
+        UserError: timm is not installed, timm has no such network, no weights file is given, the file does not have the
+            weights of the network, or the network does not accept the size.
     """
 
     mean: Tensor
@@ -76,7 +76,7 @@ class TimmExtractor(Extractor):
             return self(torch.zeros(1, 3, self.size, self.size, dtype=torch.uint8))[0]
         except (AssertionError, RuntimeError) as error:
             raise UserError(
-                f"metrics.extractor.size={self.size} does not fit {model} ({str(error)[:120]}): leave it out"
+                f"metrics.extractor.size={self.size} does not fit {model} ({str(error)[:120]}): leave out this setting"
             ) from None
 
 
@@ -99,7 +99,9 @@ def _check_model(timm: Any, model: str) -> None:
 
 def _weights_file(weights: str | None, model: str) -> Path:
     if weights is None:
-        raise UserError(f"metrics=timm downloads nothing: give the weights file of {model} by metrics.weights=FILE")
+        raise UserError(
+            f"metrics=timm downloads nothing: add metrics.weights=FILE, where FILE is the weights file of {model}"
+        )
     path = Path(weights).expanduser()
     if not path.is_file():
         raise UserError(f"metrics.weights={weights}: no such file")

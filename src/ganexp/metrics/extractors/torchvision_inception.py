@@ -1,4 +1,4 @@
-"""torchvision's Inception-v3, with the same input preparation as published SNGAN and SAGAN code."""
+"""torchvision's Inception-v3, with the same input preparation as the published code of SNGAN and SAGAN."""
 
 import hashlib
 

@@ -13,7 +13,7 @@ from ganexp.errors import UserError
 
 
 def find_weights(weights: str | None, url: str) -> Path:
-    """Return a file with the weights of an Inception network.
+    """Return the path of a file with the weights of an Inception network.
 
     Args:
         weights: path of the file. None uses the file in torch's hub cache; if it is missing, it is downloaded.
@@ -26,9 +26,10 @@ def find_weights(weights: str | None, url: str) -> Path:
     """
     default = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[1]
     advice = (
-        f"Get {url}\nand put it at {default}, or give the file by metrics.weights=FILE\n"
-        "Or score with a network whose weights are installed with ganexp[imagenet] (metrics=imagenet; its scores are "
-        "not Inception's), with a classifier trained on the dataset (metrics=classifier), or not at all (metrics=none)."
+        f"Get {url}\nand put it at {default}, or add metrics.weights=FILE, where FILE is the weights file.\n"
+        "Or use other scores: metrics=imagenet uses weights that are installed with ganexp[imagenet], and its scores "
+        "cannot be compared with those of Inception; metrics=classifier trains a classifier on the dataset. With "
+        "metrics=none, no scores are computed."
     )
     path = Path(weights).expanduser() if weights else default
     if weights and not path.is_file():
@@ -55,14 +56,14 @@ def _download(url: str, advice: str) -> None:
 
 
 def _check_hash(path: Path) -> None:
-    """Raise a UserError if the file name ends with digits of a SHA-256, and the file's hash has other first digits."""
+    """Raise a UserError if the file name ends with digits of a SHA-256, but the hash of the file has other digits."""
     match = HASH_REGEX.search(path.name)
     expected = match.group(1) if match else ""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if not digest.startswith(expected):
         raise UserError(
             f"{path} is not the published file: its SHA-256 is {digest}, and should start with {expected}.\n"
-            "Delete it to download it again, or give another file by metrics.weights=FILE"
+            "Delete it to download it again, or use another file with metrics.weights=FILE"
         )
 
 
