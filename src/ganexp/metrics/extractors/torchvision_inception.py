@@ -16,7 +16,7 @@ from ganexp.pixels import from_uint8
 class TorchvisionInceptionExtractor(Extractor):
     """torchvision's Inception-v3 on images that are normalised by ImageNet's mean and deviation.
 
-    Published SNGAN and SAGAN code normalises in this way, although the weights of this network expect images in
+    The published code of SNGAN and SAGAN normalises in this way, although the weights of this network expect images in
     [-1, 1]. Images are resized to 299x299 pixels with aligned corners. Scores are comparable only with the IS of the
     articles on SAGAN and SNGAN. Two differences from these articles remain: images are rounded to 8 bits, and the
     samples cycle through the classes instead of having random classes.
