@@ -47,8 +47,8 @@ REAL_LABELS = "schedule.updates.labels.generator=real"
         ),
         (
             ["metrics.samples=5"],
-            "^metrics.samples=5: metrics.scores.is needs 20 generated images or more, 2 for each of the 10 splits: "
-            "score more images, or leave is out of metrics/score$",
+            "^metrics.samples=5: metrics.scores.is needs 20 generated images or more, 2 in each of the "
+            "splits .splits=10.: score more images, or remove is from metrics/score$",
         ),
         (["metrics.references=[]"], r"metrics.references=\[\]: give at least one split"),
         (["schedule.ema.decay=1.5"], "^schedule.ema.decay=1.5: must be a number above 0 and below 1, or null$"),

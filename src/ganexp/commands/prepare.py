@@ -129,7 +129,7 @@ def _check_weights(cfg: DictConfig, image_set: ImageSet) -> None:
     try:
         build_scores.build_extractor(cfg, image_set, Path(cfg.metrics.cache).expanduser(), torch.device("cpu"))
     except offline.NotHere as error:
-        say(f"feature extractor: {error} A run downloads it, unless you give the file by metrics.weights=FILE")
+        say(f"feature extractor: {error} A run downloads it. To use your own file, add metrics.weights=FILE")
 
 
 def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:

@@ -59,7 +59,7 @@ def too_few_samples(name: str, minimum: Minimum, samples: int) -> Iterator[str]:
 
 
 def _without(name: str) -> str:
-    return f"leave {name} out of metrics/score"
+    return f"remove {name} from metrics/score"
 
 
 def _complaints(name: str, minimum: Minimum, sizes: SetSizes) -> Iterator[str]:

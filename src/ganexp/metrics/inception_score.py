@@ -54,7 +54,7 @@ class InceptionScore(Score):
     def minimum(cls, **settings: Any) -> Minimum:
         """Return the minimum: two samples for each part, because the score of a single sample is always 1."""
         splits = settings.get("splits", DEFAULT_SPLITS)
-        return Minimum(samples=2 * splits, reason=f"2 for each of the {splits} splits")
+        return Minimum(samples=2 * splits, reason=f"2 in each of the splits ({splits=})")
 
     def protocol(self) -> dict[str, Any]:
         """Return the number of parts, if it is not the default one."""

@@ -435,7 +435,7 @@ def test_preset_combines_with_overrides(tmp_path):
     ("override", "reason"),
     [
         ("model.discriminator.dropout=0,2", "model.discriminator.dropout=2"),
-        ("metrics.splits=10,9000", "is needs 18000 generated images or more, 2 for each of the 9000 splits"),
+        ("metrics.splits=10,9000", "is needs 18000 generated images or more, 2 in each of the splits (splits=9000)"),
     ],
 )
 def test_describe_sweep_reports_a_job_that_cannot_run(tmp_path, override, reason):
