@@ -22,11 +22,9 @@ def test_directory_is_listed_without_decoding(tmp_path):
 
 def test_missing_directory_is_a_problem_and_no_error(tmp_path):
     path = tmp_path / "none"
-    assert of("folder", path=str(path)) == {
-        "problem": f"path={path}: no such directory or zip. Put the images into it."
-    }
+    assert of("folder", path=str(path)) == {"problem": f"path={path}: no such directory or zip. Put the images there."}
     (tmp_path / "nonet").touch()  # neither a directory nor a zip
-    assert of("folder", path=str(path))["problem"].endswith("Put the images into it.")
+    assert of("folder", path=str(path))["problem"].endswith("Put the images there.")
     (tmp_path / "nine").mkdir()
     assert of("folder", path=str(path))["problem"].endswith(f"no such directory or zip. Did you mean {tmp_path}/nine?")
 

@@ -26,8 +26,8 @@ def refuse_huge(size: int) -> None:
 class ZipReader:
     """Read members of a zip. The zip stays open after the first read, because opening it reads the list of all members.
 
-    Threads may share a reader. Each process opens its own handle, because a handle that is inherited by a fork shares
-    its file position with the parent. An unpickled reader opens the zip again.
+    Threads may share a reader. Each process opens its own handle, because a handle that a forked process inherits
+    shares its file position with the handle of the parent. An unpickled reader opens the zip again.
 
     Args:
         path: The zip file.
@@ -40,7 +40,10 @@ class ZipReader:
         self._process: int | None = None  # id of the process that opened `_archive`
 
     def read(self, name: str) -> bytes:
-        """Return the content of the member `name`, a path with slashes between folders, as in a listing.
+        """Return the content of the member `name`.
+
+        Args:
+            name: The path of the member in the zip, with slashes between folders, as in a listing.
 
         Raises:
             OSError: If the zip or this member cannot be read, or the member is larger than `MAX_IMAGE_BYTES`.

@@ -19,17 +19,18 @@ IN_THE_PACKAGE = ("digits", "fake")  # datasets that need no files besides the p
 
 
 def contents(source: Mapping[str, Any], resolution: int, channels: int) -> dict[str, Any]:
-    """Return the content of the dataset that `source` describes; empty if the dataset would have to be read.
+    """Return the content of a dataset, such as the sizes of its splits; empty if unknown before images are read.
 
     Args:
-        source: The config of a function in `ganexp.data.sets`, or of the user's own function.
+        source: The config that names a function in `ganexp.data.sets` or a user-defined function, with its arguments.
         resolution: Height and width of the images, in pixels.
         channels: Number of channels of the images, 1 or 3.
 
     Returns:
-        A dict. Its entry `images` has, for each split, the number of images, or the number of images of each class. For
-        a directory or zip, there are also `passed_over`, the number of skipped files for each reason, and `warnings`.
-        If the directory or zip cannot be listed, the only entry is `problem`, the reason.
+        A dict. Its entry `images` has, for each split, the number of images, or a dict with the number of images of
+        each class. For a directory or zip, the entry `passed_over` has the number of skipped files for each reason, and
+        the entry `warnings` lists probable mistakes in the layout. If the directory or zip cannot be listed, the only
+        entry is `problem`, the error message.
     """
     module, _, name = str(source["_target_"]).rpartition(".")
     if module != sets.__name__:

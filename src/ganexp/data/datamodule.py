@@ -18,7 +18,7 @@ class StreamData(pl.LightningDataModule):
     The real images do not pass through Lightning. The GAN takes its batches directly from `stream`.
 
     Args:
-        stream: The real batches; None for validations without training.
+        stream: The stream of real batches; None if there are validations but no training.
         validation_indices: Number of samples in a validation.
         validation_batch_size: Number of samples in a batch of a validation.
     """
@@ -32,19 +32,19 @@ class StreamData(pl.LightningDataModule):
 
     @property
     def stream(self) -> ImageStream:
-        """The real batches of a training."""
+        """The stream of real batches for the training."""
         assert self._stream is not None
         return self._stream
 
     def train_dataloader(self) -> Iterable[int]:
-        """Return endless zeros: the GAN takes its batches from the stream, and ends Lightning's epochs itself."""
+        """Return endless zeros, because the GAN takes its batches from the stream and ends epochs itself."""
         return repeat(0)
 
     def val_dataloader(self) -> DataLoader:
         """Return the indices 0, 1, … of the samples as batches of shape (≤ validation_batch_size,), int64.
 
         There is at least one batch, because Lightning runs the hooks of a validation only if there are data. If
-        several processes train together, each gets its share of the batches.
+        several processes train together, each process gets its share of the batches.
         """
         indices, size = max(self.validation_indices, 1), self.validation_batch_size
         if distributed.is_initialized():
@@ -69,5 +69,5 @@ class StreamData(pl.LightningDataModule):
 
 def _loader(items: Sequence[Any], batch_size: int | None) -> DataLoader:
     dataset = cast(Dataset[Any], items)  # any sequence can be used as a dataset
-    own_generator = torch.Generator()  # without one, a DataLoader draws from the global random state
+    own_generator = torch.Generator()  # without it, a DataLoader draws from the global random state
     return DataLoader(dataset, batch_size=batch_size, generator=own_generator)

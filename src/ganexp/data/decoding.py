@@ -15,7 +15,7 @@ from torchvision.transforms.v2 import functional as transforms
 from ganexp.data.scan import FORMATS
 from ganexp.errors import UserError
 
-PILLOW_FORMATS = sorted(set(FORMATS.values()))  # no other decoder of Pillow is run on a downloaded file
+PILLOW_FORMATS = sorted(set(FORMATS.values()))  # Pillow may use only the decoders of these formats
 # The exceptions that Pillow raises for a broken file.
 DECODING_ERRORS = (
     OSError,
@@ -29,12 +29,12 @@ DECODING_ERRORS = (
     Image.DecompressionBombError,
 )
 
-# Changes to an image in addition to decoding it, in the words of the dataset summary.
+# Notes about what was found or changed when an image was decoded. The dataset summary shows all of them except DARK.
 SCALED = "scaled from more than 8 bits per channel"
 UPRIGHT = "turned upright according to their EXIF data"
 FIRST_FRAME = "animated or multi-page, with only the first frame read"
 TRANSPARENT = "with transparent parts, laid on {background}"
-DARK = "with values in the lowest eighth of their range"  # perhaps 12-bit values, as from older cameras
+DARK = "with values in the lowest eighth of their range"  # perhaps they are 12-bit values; leads to a warning
 
 _TURN = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -44,9 +44,9 @@ _TURN = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
-}  # EXIF orientation -> the turn that makes the image upright
+}  # EXIF orientation -> the operation that makes the image upright
 _DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # Pillow's modes of one channel with more than 8 bits
-_LEVEL_OF_ONE = {"L;2": 85, "L;4": 17}  # raw mode of 2-bit and 4-bit grey images -> the level of 256 that a 1 becomes
+_LEVEL_OF_ONE = {"L;2": 85, "L;4": 17}  # raw mode of 2-bit or 4-bit grey images -> the 8-bit level for the value 1
 _TIFF_SIGNED, _TIFF_WHITE_IS_ZERO = 2, 0  # values of the tags SampleFormat and PhotometricInterpretation
 
 
@@ -78,7 +78,7 @@ def background_colour(text: str) -> tuple[int, int, int]:
     """Return the red, green and blue values of a colour, each from 0 to 255.
 
     Raises:
-        UserError: If the colour is unknown, or has an opacity of its own, as in #rrggbbaa.
+        UserError: If the colour is unknown, or includes an opacity, as in #rrggbbaa.
     """
     try:
         colour: tuple[int, ...] = ImageColor.getrgb(text)
@@ -100,15 +100,15 @@ def decode_image(content: bytes, decoding: Decoding) -> tuple[Tensor, set[str]]:
     """Decode a PNG, JPEG, WebP, GIF, BMP, TIFF or PPM file. The file's content, not its name, decides the format.
 
     Args:
-        content: The file.
+        content: The bytes of the file.
         decoding: How to decode the file.
 
     Returns:
-        The image, uint8 (channels, H, W), and the set of changes to it in addition to decoding.
+        The image, uint8 (channels, H, W), and the notes about changes to it, such as `SCALED`.
 
     Raises:
-        UserError: If the range of the image's values is not known.
-        Exception: One of `DECODING_ERRORS`, if the file is broken or of another format.
+        UserError: If the values of black and white in the image are not known.
+        Exception: One of `DECODING_ERRORS`, if the file is broken or has a format that is not listed above.
     """
     done = set()
     with open_image(content) as opened:
@@ -140,7 +140,7 @@ def open_image(content: bytes) -> Image.Image:
     """Open an image file, without decoding its pixels.
 
     Raises:
-        Exception: One of `DECODING_ERRORS`, if the file is broken or of another format.
+        Exception: One of `DECODING_ERRORS`, if the file is broken or its format is not in `PILLOW_FORMATS`.
     """
     try:
         return Image.open(io.BytesIO(content), formats=PILLOW_FORMATS)
@@ -163,7 +163,7 @@ def _raw_mode(image: Image.Image) -> str:
 
 
 def _to_levels(transparent: Any, raw_mode: str) -> Any:
-    """Convert the colour that marks transparent pixels to 8 bits per channel, as Pillow converts the pixels."""
+    """Convert the transparent colour of an image to 8 bits per channel, in the way that Pillow converts the pixels."""
     if isinstance(transparent, tuple) and ";16" in raw_mode:
         return tuple(value >> 8 for value in transparent)
     return transparent * _LEVEL_OF_ONE.get(raw_mode, 1) if isinstance(transparent, int) else transparent
@@ -175,7 +175,7 @@ def _texts(argument: Any) -> list[str]:
 
 
 def _to_8_bits(image: Image.Image, value_range: Sequence[float] | None) -> Image.Image:
-    """Convert an image of one channel with more than 8 bits to mode L, or to LA if one value marks transparency."""
+    """Convert a one-channel image with more than 8 bits to mode L, or to LA if one value marks transparent pixels."""
     values = np.asarray(image).astype(np.float64)  # (H, W)
     black, white = value_range or _range_of_file(image)
     if not np.isfinite(values).all():
@@ -205,7 +205,7 @@ def _range_of_file(image: Image.Image) -> tuple[float, float]:
     if kind is None:
         bits = _tiff_tag(image, TiffImagePlugin.BITSPERSAMPLE)
         return 0, 2 ** (bits[0] if bits else 16) - 1
-    if image.mode == "I" and image.format in ("PNG", "PPM"):  # Pillow reads their 16-bit values in this mode
+    if image.mode == "I" and image.format in ("PNG", "PPM"):  # Pillow uses this mode for 16-bit values of these formats
         return 0, 2**16 - 1
     raise UserError(
         f"it has {kind}, and the file does not define the values of black and white.\n"

@@ -18,7 +18,7 @@ def fetch(load: Callable[..., Any], root: str, files: list[str], url: str) -> An
     """Return `load(download=False)`, or `load(download=True)` if the files are missing.
 
     Args:
-        load: A function or class of torchvision that still needs its argument `download`.
+        load: A function that loads the dataset with torchvision; its only argument is `download`.
         root: The directory of the dataset.
         files: The files that `load` reads, relative to `root`, for the error message.
         url: The address of the files, for the error message.
@@ -69,7 +69,8 @@ def _damaged(error: Exception, root: str, files: list[str]) -> UserError:
 
 
 def _unavailable(error: Exception, root: str, files: list[str], url: str) -> UserError:
-    missing = [name for name in files if not (Path(root) / name).exists()] or files  # an existing archive is damaged
+    # if no file is missing, at least one of them is damaged; the message then names all of them
+    missing = [name for name in files if not (Path(root) / name).exists()] or files
     paths = "\n".join(f"  {Path(root) / name}" for name in missing)
     unpacked = ", packed in an archive," if url.endswith(".tar.gz") and not files[0].endswith(".tar.gz") else ""
     reason = first_line(getattr(error, "reason", error))

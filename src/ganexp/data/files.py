@@ -22,7 +22,7 @@ from ganexp.errors import UserError
 OnError = Literal["skip", "raise"]
 InMemory = bool | Literal["auto"]
 
-MOST_AHEAD = 256  # most images that are decoded before they are used; the limit saves memory
+MOST_AHEAD = 256  # largest number of images that are decoded in advance; the limit saves memory
 
 DARK_WARNING = (
     "no image with more than 8 bits uses more than the lowest eighth of its range. If the values have 10 or 12 bits, "
@@ -49,10 +49,10 @@ class FileImages(Dataset):
         return len(self.names)
 
     def __getitem__(self, index: int) -> Tensor:
-        """Return the image at `index`, which `decode` has already read.
+        """Return the image at `index`, which `decode` has already read once.
 
         Raises:
-            UserError: If the file is missing or broken by now.
+            UserError: If the file cannot be read any more.
         """
         try:
             return self.read(index)[0]
@@ -64,10 +64,10 @@ class FileImages(Dataset):
             ) from None
 
     def read(self, index: int) -> tuple[Tensor, set[str]]:
-        """Return the image at `index`, and the set of changes to it in addition to decoding.
+        """Return the image at `index`, and the notes of `decode_image` about changes to it.
 
         Raises:
-            UserError: If the image needs another setting.
+            UserError: If the settings do not allow the image, for example because `fit` refuses its size.
             Exception: One of `DECODING_ERRORS`, if the file is missing or broken.
         """
         try:
@@ -91,8 +91,8 @@ class Decoded:
     Attributes:
         images: uint8 (N, C, H, W), or the files, which are decoded when needed.
         indices: int64 (N,), positions of the images in the listing.
-        notes: Lines about changed or broken images, each with the number of these images.
-        warnings: Probable mistakes, each with the fix.
+        notes: Lines about changed or broken images. Each line begins with the number of images that it is about.
+        warnings: Warnings about probable mistakes. Each warning says how to correct the mistake.
         digest: The hash of the images.
     """
 
@@ -111,7 +111,7 @@ def read_listing(
     in_memory: InMemory,
     on_error: OnError,
     report: Callable[[str], None],
-    fix_of_size: str = "data.source.fit=exact refuses this size, and data.source.fit=crop or stretch resizes.",
+    fix_of_size: str = "data.source.fit=exact refuses this size: use data.source.fit=crop or stretch to resize images.",
 ) -> ImageSet:
     """Return the images of a listing with their labels.
 
@@ -125,11 +125,11 @@ def read_listing(
         on_error: How to handle a broken image: `skip` leaves it out, `raise` raises an error.
         report: Function that is called with a line for each of the first ten broken files, and with a line
             for the number of all broken files.
-        fix_of_size: How the user can correct the size of an image that `fit` refuses, for the error message.
+        fix_of_size: The line of the error message that says what to do if `fit` refuses the size of an image.
 
     Raises:
-        UserError: If no image can be read, if an image is broken and `on_error` is `raise`, or if `fit` refuses its
-            size.
+        UserError: If no image can be read, if an image is broken and `on_error` is `raise`, or if `fit` refuses the
+            size of an image.
     """
     files = FileImages(listing, resolution, decoding, fit)
     keep = in_memory
@@ -198,7 +198,7 @@ def _notes(treated: Counter[str], broken: int, background: str) -> list[str]:
 
 
 def _decode_in_threads(files: FileImages) -> Iterator[tuple[Tensor, set[str]] | Exception]:
-    """Yield each image and the changes to it, or the error of a broken file."""
+    """Yield, for each file, the image and the notes about it, or the error if the file is broken."""
 
     def attempt(index: int) -> tuple[Tensor, set[str]] | Exception:
         try:

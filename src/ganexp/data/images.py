@@ -17,7 +17,10 @@ Fit = Literal["crop", "stretch", "exact"]
 
 
 class WrongSize(UserError):
-    """An image of a size that `fit=exact` refuses. The message has no fix, because the fix depends on the command."""
+    """The error for an image whose size `fit=exact` refuses.
+
+    The message does not say what to do, because this depends on the command.
+    """
 
 
 class Images(Protocol):
@@ -36,7 +39,7 @@ class ImageSet:
         labels: int64 (N,), or None if the images have no classes.
         classes: The name of each class.
         notes: Information about how the images were read, one line each.
-        warnings: Probable mistakes in the images, each with the fix.
+        warnings: Warnings about probable mistakes. Each warning says how to correct the mistake.
     """
 
     images: Tensor | Images
@@ -76,8 +79,8 @@ class ImageSet:
     def match_classes(self, classes: Sequence[str]) -> "ImageSet":
         """Return these images with labels for `classes`: label k means `classes[k]`.
 
-        Names must be equal or differ only in case; a note records names that differ. Classes without images are
-        allowed.
+        Each class of these images must be in `classes`, but the case of its name may differ. A note lists the names
+        that differ. `classes` may have further classes, without images.
 
         Raises:
             UserError: If these images have no labels, or a class that is not in `classes`, or two classes that match
@@ -102,7 +105,10 @@ class ImageSet:
         )
 
     def random_part(self, count: int) -> "ImageSet":
-        """Return `count` random images, or all if there are fewer. A smaller part is contained in a larger one."""
+        """Return `count` random images, or all images if there are fewer.
+
+        The images for a small `count` are also among the images for a larger `count`.
+        """
         chosen = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))[:count]
         images = self.images[chosen] if isinstance(self.images, Tensor) else _Part(self.images, chosen.tolist())
         return ImageSet(images, None if self.labels is None else self.labels[chosen], self.classes)
@@ -126,13 +132,14 @@ class ImageSet:
 
 
 def check_image_set(found: object, resolution: int, channels: int) -> ImageSet | None:
-    """Return `found`, which a dataset's function has returned, if it is None or a set of images of the configured size.
+    """Return `found` if it is None or an image set with images of the configured size.
 
-    Of images that are read one by one, only the first is checked.
+    `found` is what a dataset's function has returned. If its images are read one by one, only the first is checked.
 
     Raises:
-        UserError: If `found` is neither, its images are not uint8 (N, channels, resolution, resolution), or its
-            labels are neither None nor the index of a class for each image, int64 (N,).
+        UserError: If `found` is neither None nor an `ImageSet`, if its images are not uint8 (N, channels, resolution,
+            resolution), or if its labels are wrong. The labels must be None, or int64 (N,) with the index of each
+            image's class.
     """
     if found is None:
         return None
@@ -203,8 +210,8 @@ class _Part:
     """Some of the images of a sequence.
 
     Attributes:
-        images: the sequence.
-        chosen: the index of each image of the part in this sequence.
+        images: the whole sequence.
+        chosen: the indices of the chosen images in `images`.
     """
 
     images: Images
@@ -249,7 +256,7 @@ def fit_to(images: Tensor, resolution: int, channels: int, fit: Fit = "crop") ->
 def _to_grey(images: Tensor) -> Tensor:
     """Return colour images, uint8 (..., 3, H, W), as grey images (..., 1, H, W)."""
     red, green, blue = (channel.int() for channel in images.split(1, dim=-3))
-    # Pillow's weights of ITU-R 601, multiplied by 2^16; 2^15 rounds to the nearest level
+    # Pillow's weights of ITU-R 601, multiplied by 2^16; adding 2^15 rounds to the nearest level
     return ((red * 19595 + green * 38470 + blue * 7471 + 2**15) >> 16).to(torch.uint8)
 
 

@@ -16,11 +16,11 @@ _SPLIT_OF = {name: split for split, names in SPLIT_NAMES.items() for name in nam
 _UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode categories: control characters, bytes that are not UTF-8, line breaks
 OUTSIDE = "outside of the splits' folders"
 
-Folders = tuple[str, ...]  # the folders on the way to a file, from the top
+Folders = tuple[str, ...]  # the folders in a file's path, from the top folder down
 
 
 class Place(NamedTuple):
-    """The location of a file: its split (None if the file is in no split), and its other folders."""
+    """The split of a file (None if the file is in no split), and the other folders in its path."""
 
     split: str | None
     folders: Folders
@@ -37,11 +37,11 @@ def split_of(folder: str) -> str | None:
 
 
 def places(paths: Sequence[str]) -> list[Place]:
-    """Return the split of each image and the folders that may be its class.
+    """Return, for each image, its split and the folders that may be its class.
 
-    Folders that contain all images are left out. The split folders are at the top of the remaining folders, or all of
-    them are at the same deeper level (`class/split/1.png`). If there are no split folders, all images belong to the
-    training split.
+    Folders that contain all images are left out. The split folders are at the top of the remaining folders, or all
+    split folders are at the same deeper level (`class/split/1.png`). If there are no split folders, all images belong
+    to the training split.
 
     Raises:
         UserError: If only some of the class folders are divided into splits.
@@ -153,12 +153,14 @@ def is_number(name: str) -> bool:
 
 
 def without_case(name: str) -> str:
-    """Return a form of a name that is the same for upper and lower case, and for both encodings of an accent."""
+    """Return a name in lower case, with accented letters in one Unicode encoding, so that names can be compared."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def match_names(names: Sequence[str], classes: Sequence[str]) -> list[int]:
-    """Return, for each name, the index in `classes` of the equal name, or else of the name that differs only in case.
+    """Return, for each name, the index in `classes` of the equal name.
+
+    If there is no equal name, the index of the name that differs only in case is returned.
 
     Raises:
         UserError: If names are not in `classes`, or two names match the same class.

@@ -11,7 +11,7 @@ from itertools import pairwise
 from ganexp.data.layout import is_number, shorten, split_of, without_case
 
 MANY_CLASSES = 1000  # at least this many folders, each with few images, are probably single objects, not classes
-FEW_IMAGES = 10  # if classes have on average fewer images than this number, they have few images
+FEW_IMAGES = 10  # classes are small if they have fewer images than this number on average
 NO_CLASSES = 'If these folders are not classes, put a file dataset.json with {"labels": null} next to them.'
 
 
@@ -59,7 +59,7 @@ def _same_but_for_case(classes: Sequence[str]) -> list[str]:
 
 
 def _splits_as_classes(classes: Sequence[str]) -> list[str]:
-    """Return a warning if a class is named like a split, or if several, like train_images, contain such a name."""
+    """Return a warning if a class has the name of a split, or several contain a split's name, as in train_images."""
     alike = [name for name in classes if any(split_of(word) for word in re.split(r"[^A-Za-z]+", name))]
     if len(alike) < 2 and not any(split_of(name) for name in classes):
         return []

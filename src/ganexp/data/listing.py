@@ -1,6 +1,6 @@
 """List the images of a directory or zip by split and class, without opening the images.
 
-This module must not import torch, because a resolver of the config counts classes with this module.
+This module must not import torch, because `ganexp.config.schema` imports it, and must not import torch either.
 """
 
 import time
@@ -26,10 +26,10 @@ class Listing:
     Attributes:
         root: A directory or a zip file.
         names: Paths relative to `root`, sorted.
-        labels: The class of each image, or None if there are no classes.
+        labels: The index of each image's class, or None if there are no classes.
         classes: The name of each class.
         passed_over: For each reason, the number of files that were skipped; only the training split has these numbers.
-        warnings: Probable mistakes in the layout, each with the fix.
+        warnings: Warnings about probable mistakes in the layout. Each warning says how to correct the mistake.
     """
 
     root: Path
@@ -50,7 +50,7 @@ class _Layout:
     from_folders: bool
 
 
-# For each absolute path that was read: the states of its directories and files at that time, and the layout.
+# A cache: absolute path -> paths, modification times and sizes of the directories and files in it, and the layout.
 _layouts: dict[Path, tuple[list[tuple[str, int, int]], _Layout]] = {}
 
 
@@ -68,9 +68,9 @@ def list_images(path: str, split: str = "train", fewest_classes: int = 2) -> Lis
         fewest_classes: If the training split has fewer classes than this number, the images are read without classes.
 
     Raises:
-        UserError: If `path` does not exist, cannot be read, is a file other than a zip, has no image of the training
-            split, has images both next to class folders and in them, divides only some class folders into splits, or
-            has a class folder with a name that `check_names` refuses.
+        UserError: If `path` does not exist, cannot be read, is a file other than a zip, or has no training images. The
+            error is also raised if images are next to class folders, if only some class folders are divided into
+            splits, or if `check_names` refuses the name of a class folder.
     """
     root = Path(path).expanduser()
     layout = _layout(root)

@@ -44,7 +44,7 @@ class Scan:
     """The files of a directory or zip.
 
     Attributes:
-        images: Sorted paths of the image files, relative to the root, with slashes.
+        images: Sorted paths of the image files, relative to the root, with slashes between folders.
         indexes: Content of each file dataset.json; the key is the file's path.
         passed_over: For each reason to skip files, such as their suffix, the number of skipped files.
         watched: Directories and files whose modification times show whether the listing is out of date.
@@ -67,7 +67,7 @@ def scan(root: Path) -> Scan:
     try:
         if not root.exists():
             meant = did_you_mean(root.name, _siblings(root), f"{root.parent}/")
-            raise UserError(f"path={root}: no such directory or zip. {meant or 'Put the images into it.'}")
+            raise UserError(f"path={root}: no such directory or zip. {meant or 'Put the images there.'}")
         found = _scan_directory(root) if root.is_dir() else _scan_zip(root)
     except BadZipFile:
         raise UserError(f"path={root}: this file is not a zip. Give a directory or a zip of images.") from None
@@ -103,7 +103,7 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: li
 
     Args:
         root: The top directory.
-        below: The directory to search, relative to `root`: empty, or with a slash at its end.
+        below: The path of the directory to search, relative to `root`. It is empty, or ends with a slash.
         above: Device and inode number of each directory above `below`, to detect cycles of links.
         watched: List to which every searched directory is appended.
     """
@@ -147,7 +147,7 @@ def _scan_zip(root: Path) -> Scan:
 
 
 def members(archive: ZipFile) -> dict[str, str]:
-    """Return the names of a zip's files, by path; the paths have forward slashes, whatever system made the zip."""
+    """Return a dict from the path of each file in a zip to its name in the zip. The paths have forward slashes."""
     names: dict[str, str] = {}
     for name in archive.namelist():
         path = name.replace("\\", "/")
@@ -172,7 +172,7 @@ def _add(found: Scan, path: str) -> bool:
 
 
 def is_hidden(path: str) -> bool:
-    """Return whether a path is in a folder with metadata of macOS, or has a part that starts with a dot."""
+    """Return whether a path is in a macOS metadata folder, or contains a file or folder name that starts with a dot."""
     return any(part == "__MACOSX" or part.startswith(".") for part in path.split("/"))
 
 
@@ -187,7 +187,7 @@ def _nothing_found(root: Path, passed_over: Counter[str]) -> str:
 
 
 def counts_as_text(counts: Counter[str] | dict[str, int], longest: int = 8) -> str:
-    """Return counts as one text, which starts with the largest count.
+    """Return counts as one text, with the largest count first.
 
     Example:
         >>> counts_as_text({".avif": 2, ".txt": 1000})

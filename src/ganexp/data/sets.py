@@ -38,7 +38,7 @@ DIGITS_FILE = Path(__file__).with_name("digits.npz")
 
 
 def digits(root: str, split: str, resolution: int, channels: int) -> ImageSet:
-    """Return scikit-learn's 1,797 handwritten digits: 8x8 pixels with 17 grey levels. ganexp contains their file.
+    """Return scikit-learn's 1,797 handwritten digits: 8x8 pixels with 17 grey levels. Their file is part of ganexp.
 
     Every fifth image belongs to the test split: 1,438 images are for training and 359 for testing.
     """
@@ -59,7 +59,7 @@ def mnist(root: str, split: str, resolution: int, channels: int, fashion: bool =
     is_train = _check_split(split, "train", "test") == "train"
     stem = "train" if is_train else "t10k"
     own = [(name, md5) for name, md5 in published.resources if name.startswith(stem)]
-    # torchvision's dataset, changed so that it needs only the files of its own split; its name is part of their path
+    # a subclass that needs only the files of one split; torchvision uses the name of the class in the files' path
     dataset = type(published.__name__, (published,), {"resources": own})
     files = [f"{dataset.__name__}/raw/{name.removesuffix('.gz')}" for name, _ in own]
     data = fetch(partial(dataset, root, train=is_train), root, files, published.mirrors[0])

@@ -1,4 +1,4 @@
-"""An endless stream of batches of real images. Batch k depends only on the seed and k, so the state is only k."""
+"""An endless stream of batches of real images. Batch k depends only on the seed and k, so k is the whole state."""
 
 import multiprocessing
 import os
@@ -34,8 +34,8 @@ class ImageStream:
         seed: Seed of the order and of the mirroring.
         flip: Whether to mirror each image with probability ½.
         device: Device of the batches.
-        resident: Whether to keep the images on `device`, if they are one tensor, and to select the batches there.
-            Otherwise worker processes prepare the batches ahead of time.
+        resident: Whether to keep the images on `device` and to select the batches there. This needs images in one
+            tensor. In all other cases, worker processes prepare the batches ahead of time.
         workers: Number of worker processes; with 0, this process prepares the batches.
         position: The number k of the next batch.
         pixel_range: `symmetric` scales pixels to [-1, 1], `unit` to [0, 1].
@@ -70,7 +70,7 @@ class ImageStream:
         images = image_set.images
         self._images = images.to(self.device) if resident and isinstance(images, Tensor) else None
         self._loader: Iterator[Tensor | UserError] | None = None
-        self._loader_position = -1  # the number of the batch that the loader gives next
+        self._loader_position = -1  # the number of the batch that the loader returns next
         self._epoch = -1
 
     @property
@@ -105,7 +105,7 @@ class ImageStream:
         return Batch(images, None if self.labels is None else self.labels[indices])
 
     def _share(self, index: int) -> slice:
-        """Return this process's share of batch `index`, as a slice of the order of the images in an epoch."""
+        """Return the slice of an epoch's shuffled images that is this process's share of batch `index`."""
         size = self.batch_size // self.processes
         start = index * self.batch_size + self.rank * size
         return slice(start, start + size)
@@ -115,7 +115,7 @@ class ImageStream:
         return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
     def _shuffle(self, epoch: int) -> tuple[Tensor, Tensor]:
-        """Return the order (N,) of the images in this epoch, and whether each image in this order is mirrored (N,)."""
+        """Return the order (N,) of the images in this epoch, and whether each position is mirrored, bool (N,)."""
         mixed = int(np.random.SeedSequence([self.seed, epoch]).generate_state(1, np.uint64)[0] >> np.uint64(1))
         generator = torch.Generator().manual_seed(mixed)
         count = len(self.image_set)
@@ -125,7 +125,7 @@ class ImageStream:
         """Return the uint8 images (N, C, H, W) of batch `number`, which the workers prepare ahead of time.
 
         Raises:
-            UserError: If an image is missing or broken by now.
+            UserError: If an image cannot be read any more.
         """
         if self._loader is None or self._loader_position != number:
             self._loader, self._loader_position = self._start_loader(number), number
@@ -136,7 +136,7 @@ class ImageStream:
         return pixels.to(self.device, non_blocking=True)
 
     def close(self) -> None:
-        """End the worker processes; the next batch starts new ones.
+        """End the worker processes; the next batch starts new processes.
 
         Without this call, the workers end when Python's garbage collector finds the loader, and this process then waits
         for some seconds.
@@ -149,7 +149,7 @@ class ImageStream:
             batch_size=None,
             sampler=_IndexBatches(self._shuffle, self._share, self.batches_per_epoch, start),
             num_workers=self.workers,
-            generator=torch.Generator(),  # without one, a DataLoader draws from the global random state
+            generator=torch.Generator(),  # without it, a DataLoader draws from the global random state
             pin_memory=self.device.type == "cuda",
             prefetch_factor=4 if self.workers else None,
             worker_init_fn=_watch_parent if self.workers else None,

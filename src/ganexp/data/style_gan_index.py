@@ -61,7 +61,10 @@ def _values(content: bytes) -> dict[str, Any] | None:
 
 
 def _labels(pairs: Any) -> dict[str, int] | None:
-    """Return the label of each file, or None if one of `pairs` is not [file, whole number]. Null means no labels."""
+    """Return the label of each file, or None if one of `pairs` is not [file, whole number].
+
+    If `pairs` is None, there are no labels, and the result is an empty dict.
+    """
     try:
         labels = {str(name).replace("\\", "/"): label for name, label in pairs or ()}
     except (TypeError, ValueError):
