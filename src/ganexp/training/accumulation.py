@@ -20,26 +20,26 @@ OnOom = Literal["halve", "raise"]
 
 
 class AccumulatedUpdates:
-    """Average the gradients, the loss and the state of an update over equal parts of its batch.
+    """Average the gradients, the loss and the changed buffers of an update over equal parts of its batch.
 
-    Every part starts with the state that the networks and the objective had before the update, such as the running
-    statistics of batch norm, the vectors of spectral norm and BEGAN's k. The parts therefore compute what the same
-    number of devices would compute.
+    Buffers are, for example, the running statistics of batch norm, the vectors of spectral norm and BEGAN's k. Every
+    part starts with the buffers that the networks and the objective had before the update. The parts therefore compute
+    what the same number of devices would compute.
 
     If an update runs out of memory, it is repeated with twice as many parts. This happens at most once in a run. The
-    repeated update has the same random numbers and starts with the same state, except for images that
-    `loss/modifier=replay` has stored.
+    repeated update has the same random numbers and starts with the same buffers. Only the images that
+    `loss/modifier=replay` has stored are not restored.
 
     Args:
         networks: all networks by name.
-        objective: the objective, which may have a state.
+        objective: the objective, which may have buffers.
         batches: the images and labels of the updates.
         parts: number of parts; it must divide the number of images in a batch.
-        on_oom: if an update runs out of memory, `halve` repeats it with twice as many parts; `raise` does not.
+        on_oom: if an update runs out of memory, `halve` repeats it with twice as many parts; `raise` raises the error.
 
     Attributes:
         parts: the present number of parts.
-        on_halved: function that is called with facts for run.json, after the size of the parts was halved.
+        on_halved: function that is called with entries for run.json, after the size of the parts was halved.
     """
 
     def __init__(
@@ -55,12 +55,12 @@ class AccumulatedUpdates:
         """Compute the gradients of the phase's network, and return the means of the results over the parts.
 
         Args:
-            compute: computes the gradients of a phase for a real batch.
+            compute: function that computes the gradients of a phase for a real batch.
             phase: the update.
             real: the real images of the update on this device.
 
         Raises:
-            torch.OutOfMemoryError: the memory is too small, and the parts cannot be halved, or were halved before.
+            torch.OutOfMemoryError: the memory is too small, and the update is not repeated with smaller parts.
         """
         can_be_repeated = self._can_be_repeated(phase, real)
         if can_be_repeated or self.parts > 1:
@@ -70,7 +70,7 @@ class AccumulatedUpdates:
         except torch.OutOfMemoryError:
             if not can_be_repeated:
                 raise
-        # from here on, no exception refers to the tensors of the failed update
+        # here, no exception refers to the tensors of the failed update any more, so that their memory is free
         self._halve(phase, real)
         return self._compute(compute, phase, real)
 
@@ -152,17 +152,17 @@ def least_images(networks: nn.ModuleDict, objective: Objective, norm_is_synchron
 
 
 def out_of_memory(error: torch.OutOfMemoryError, batch_size: int, parts: int) -> UserError:
-    """Return the error to show if a training runs out of memory, with settings that need less memory."""
+    """Return the error for a training that runs out of memory; it suggests settings that need less memory."""
     return UserError(
-        f"out of memory: {first_line(error)}\nAn update has schedule.batch_size={batch_size} images, and "
-        f"schedule.accumulate={parts} is the number of parts in which they go through the networks: use "
-        f"schedule.accumulate={2 * parts} or a smaller schedule.batch_size; or a smaller metrics.batch_size, if an "
-        "evaluation needs the memory."
+        f"out of memory: {first_line(error)}\nAn update has schedule.batch_size={batch_size} images. They go "
+        f"through the networks in equal parts, whose number is schedule.accumulate={parts}: use "
+        f"schedule.accumulate={2 * parts} or a smaller schedule.batch_size. If an evaluation ran out of memory, use a "
+        "smaller metrics.batch_size."
     )
 
 
 class _State:
-    """A copy of modules' buffers, and of the random state of a device, from before an update."""
+    """A copy of the buffers of modules and of the random state of a device, made before an update."""
 
     def __init__(self, modules: list[nn.Module]) -> None:
         self._owners = [
@@ -182,7 +182,7 @@ class _State:
         buffers, self._device = self._buffers(), device
         if [each.device for each in self._saved] != [each.device for each in buffers]:
             self._saved = [torch.empty_like(each) for each in buffers]
-        for kind in {each.dtype for each in buffers}:  # copied together, which takes one launch on a GPU
+        for kind in {each.dtype for each in buffers}:  # one call copies all buffers of a dtype, which is fast on a GPU
             pairs = [pair for pair in zip(self._saved, buffers, strict=True) if pair[1].dtype == kind]
             torch._foreach_copy_([saved for saved, _ in pairs], [buffer for _, buffer in pairs])
         self._random = torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()

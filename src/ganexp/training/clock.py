@@ -12,7 +12,7 @@ class TrainingClock:
         self._started: float | None = None
 
     def continue_from(self, seconds: float) -> None:
-        """Take over the seconds of the earlier processes of the run."""
+        """Continue with the seconds that the earlier processes of the run have counted."""
         self.total = self._of_other_processes = seconds
 
     def start(self) -> None:

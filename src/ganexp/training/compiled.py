@@ -38,7 +38,7 @@ class CompiledUpdates:
     """Compute gradients with a compiled function for each network; the network's first update tests the function.
 
     If an update cannot be compiled, or if compilation changes the gradients too much, a warning is shown and the run
-    continues without compilation. Random numbers are drawn as without compilation.
+    continues without compilation. The random numbers are the same as without compilation.
 
     Args:
         compute: function that computes the gradients of a phase for a real batch, without compilation.
@@ -67,9 +67,9 @@ class CompiledUpdates:
     def _prepare(self, phase: Backward, real: RealBatch) -> None:
         """Compile and test the update of the phase's network.
 
-        In TF32 or half precision, the tolerance is so large that a test might not notice if second-order gradients were
-        missing, because they are a small part of some gradients. The update is then also tested in 32 bits, with a
-        backend that does not compile to machine code.
+        In TF32 or half precision, the tolerance is large. Second-order gradients are a small part of some gradients, so
+        that the test might not notice if they were missing. The update is then also tested in 32 bits, with a backend
+        that does not compile to machine code.
         """
         say_once(f"trainer.compile: compiling the update of the {phase.network}, which can take minutes")
         device = real.images.device

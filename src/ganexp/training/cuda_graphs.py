@@ -18,8 +18,8 @@ from ganexp.errors import first_line
 from ganexp.training.self_test import State, difference
 from ganexp.training.updates import Backward
 
-WARM_UPS = 3  # updates before the recording, in which cuDNN and cuBLAS choose their algorithms
-TOLERANCE = 0.02  # of the self-test, relative to the gradient's norm; not 0, as the order of additions can vary
+WARM_UPS = 3  # number of updates before the recording; cuDNN and cuBLAS choose their algorithms in these updates
+TOLERANCE = 0.02  # of the self-test, relative to the gradient's norm; above 0, because the order of additions can vary
 
 
 @dataclass
@@ -132,7 +132,7 @@ def _leave_recording(device: torch.device) -> None:
 
 @contextmanager
 def _side_stream() -> Iterator[None]:
-    """Run the block on a CUDA stream of its own, as torch requires for the updates before a recording."""
+    """Run the block on a separate CUDA stream, as torch requires for the updates before a recording."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

@@ -31,7 +31,7 @@ class AveragedGradients(DDPStrategy):
         self._process_group_backend = self._get_process_group_backend()
 
     def configure_ddp(self) -> None:
-        """Give every process the weights of the process with rank 0, and leave the networks unwrapped."""
+        """Give every process the weights of the process with rank 0, and do not wrap the networks."""
         assert self.model is not None
         _sync_module_states(self.model)
         self.norms = [layer for layer in self.model.modules() if isinstance(layer, _BatchNorm)]
@@ -58,7 +58,7 @@ class AveragedGradients(DDPStrategy):
 class SyncBatchNorm(TorchSyncBatchNorm):
     """Compute the statistics of plain batch norm over the images of all processes.
 
-    Lightning's class would also replace ganexp's own kinds of batch norm, which compute something else.
+    Lightning's class would also replace the batch norm classes of ganexp, which compute something else.
     """
 
     def apply(self, model: nn.Module) -> nn.Module:

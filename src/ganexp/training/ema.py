@@ -28,7 +28,7 @@ class AveragedGenerator(nn.Module):
 
     @torch.no_grad()
     def update(self, generator: nn.Module, step: int) -> None:
-        """Include in the average the weights that `generator` has after the step with the number `step`."""
+        """Update the average with the weights that `generator` has after step number `step`."""
         weight = 1 - (self.decay if step > self.start else 0.0)
         torch._foreach_lerp_(list(self.network.parameters()), list(generator.parameters()), weight)
         if buffers := list(generator.buffers()):

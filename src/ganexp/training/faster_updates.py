@@ -20,9 +20,9 @@ class FasterUpdates:
     Args:
         compile: whether torch.compile compiles each update to one function; `auto` compiles if a GPU is the only device
             of the run.
-        cuda_graph: whether the updates are replayed as CUDA graphs if a GPU is the only device of the run. With
-            `compile`, the graphs replay the compiled functions. `auto` replays only if all parts of the GAN come from
-            ganexp or torch.
+        cuda_graph: whether to replay the updates as CUDA graphs. This is possible only if a GPU is the only device of
+            the run. With `compile`, the graphs replay the compiled functions. `auto` uses graphs only if all parts of
+            the GAN come from ganexp or torch.
     """
 
     compile: bool | Literal["auto"] = False

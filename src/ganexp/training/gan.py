@@ -44,7 +44,7 @@ class GAN(ScoredModule):
         latent: distribution of the latents.
         num_classes: number of classes of a conditional GAN; 0 trains without labels.
         steps: length of the run in generator updates.
-        max_d_steps: number of discriminator updates that ends the run, even if steps are left; None means no limit.
+        max_d_steps: number of discriminator updates after which the run ends before its last step; None means no limit.
         pixel_range: range of the pixels of real images. With `unit`, [0, 1], generated images are clamped to this range
             before they are shown or scored.
         lr_decay: function that maps a share of the run to the factor of the learning rates; None keeps them constant.
@@ -59,9 +59,9 @@ class GAN(ScoredModule):
         on_oom: if an update runs out of memory, `halve` repeats it with twice as many parts, and `raise` ends the run.
 
     Attributes:
-        gradient_function: function that computes the gradients of an update; `faster_updates` chooses it in a training.
+        gradient_function: function that computes the gradients of an update; `faster_updates` chooses it at the start.
         steps_per_d_update: the discriminator is updated at least once in any sequence of this many steps.
-        losses_logged_at: the last step with logged losses; -1 if none. `ScoredModule` describes the other attributes.
+        losses_logged_at: the last step with logged losses, -1 at first. `ScoredModule` describes the other attributes.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class GAN(ScoredModule):
     # Training
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, Any]]]:  # type: ignore[override]
-        """Return the optimizers, and a dict for each scheduler; Lightning's type annotation lacks this form."""
+        """Return the optimizers, and a dict for each scheduler. Lightning's annotation does not allow these types."""
         self._parameters_of = {name: list(network.parameters()) for name, network in self.networks.items()}
         optimizers = {name: self.optimizer_factories[name](list_) for name, list_ in self._parameters_of.items()}
         return list(optimizers.values()), make_schedulers(optimizers, self.lr_decay, lambda: self.share_done)
@@ -176,7 +176,7 @@ class GAN(ScoredModule):
             self._end_period()
 
     def on_train_batch_end(self, *args: Any) -> None:
-        """End the period if this is the run's last step; a signal in the evaluation then waits for the callbacks."""
+        """End the period if the run stops now, so that a signal in the evaluation is handled after the callbacks."""
         if self.trainer.should_stop:
             self._end_period()
 
@@ -186,14 +186,14 @@ class GAN(ScoredModule):
 
     @property
     def _counter(self) -> int:
-        """The number of updates so far, of the kind that `log_every` and `evaluate_every` count."""
+        """The number of generator or discriminator updates so far, whichever `evaluate_by` chooses."""
         return self.d_steps if self.evaluate_by == "d_steps" else self.step
 
     @property
     def _may_be_logged(self) -> bool:
-        """Whether values of this step may be logged, because it may have a network's last update before a logged step.
+        """Whether this step may have the last update of a network before values are logged.
 
-        Only a step that is so close to the next logged step may have it; all steps may if d_steps are counted.
+        This is true for the last `steps_per_d_update` steps up to a logging, and for all steps if d_steps are counted.
         """
         return self.evaluate_by == "d_steps" or -(self.step + 1) % self.log_every < self.steps_per_d_update
 
@@ -207,7 +207,7 @@ class GAN(ScoredModule):
                 carried_out.append((type(phase), phase.network))
         except StopIteration:
             return
-        phases.close()  # the run ends within this step, and only the generator's update may be missing
+        phases.close()  # the run ends within this step; the generator is still updated if its update is missing
         for phase in (Backward("generator", "same", self.update_rule.fakes), Step("generator")):
             if (type(phase), "generator") not in carried_out:
                 self._carry_out(phase)
@@ -265,7 +265,7 @@ class GAN(ScoredModule):
         return Results(loss, {name: term.detach() for name, term in terms.items()}, self.objective.accuracies(batch))
 
     def _optimizers_by_network(self) -> dict[str, Any]:
-        """Return the optimizers, keyed by network name. Lightning wraps only the generator's, to count the updates."""
+        """Return the optimizers by network name. Lightning wraps only the generator's optimizer, to count its steps."""
         optimizers = dict(zip(self.networks, cast(list, self.optimizers(use_pl_optimizer=False)), strict=True))
         return optimizers | {"generator": cast(list, self.optimizers())[0]}
 

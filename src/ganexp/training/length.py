@@ -35,8 +35,8 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
     drawn = rule.batches_per_step
     if drawn is None and rule.reuse_real:
         raise UserError(
-            f"{_given(cfg)}: epochs cannot be converted to steps, because the losses decide how many batches a step "
-            "uses if schedule.updates.reuse_real=true: set it to false, or give schedule.steps and "
+            f"{_given(cfg)}: epochs cannot be converted to discriminator updates, because several updates can use the "
+            "same batch if schedule.updates.reuse_real=true: set it to false, or give schedule.steps and "
             "schedule.evaluate_every"
         )
     if schedule.epochs is not None:
@@ -70,7 +70,7 @@ def _given(cfg: DictConfig) -> str:
 
 
 def _steps(batches: int, drawn: Fraction | None) -> int:
-    """Return how many steps draw `batches` batches: each step draws `drawn` of them, or one if `drawn` is None."""
+    """Return how many steps draw `batches` batches: each step draws `drawn` batches, or one if `drawn` is None."""
     return batches if drawn is None else math.ceil(batches / drawn)
 
 
@@ -84,7 +84,7 @@ def known_images(cfg: DictConfig) -> int | None:
 
 
 def _trained_on(cfg: DictConfig, images: int) -> int:
-    """Return how many of the images in the training split data.training_images chooses."""
+    """Return the number of images to train on, which `data.training_images` can reduce."""
     return min(images, cfg.data.training_images or images)
 
 

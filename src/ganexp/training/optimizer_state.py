@@ -7,9 +7,9 @@ from torch.optim import Optimizer
 def use_memory_format_of_parameters(optimizer: Optimizer) -> None:
     """Store every tensor of the optimizer's state with the strides of the parameter that it belongs to.
 
-    A checkpoint keeps strides. If a run is resumed with another `trainer.channels_last`, the strides of the optimizer's
-    moments would differ from those of the weights, and fused optimizers, which read moments and weights in the order of
-    memory, would mix up the elements.
+    A checkpoint keeps strides. Without this function, a run that is resumed with another `trainer.channels_last` would
+    have optimizer moments whose strides differ from the strides of the weights. Fused optimizers read moments and
+    weights in the order of memory, so that they would mix up the elements.
     """
     for parameter, state in optimizer.state.items():
         for name, value in state.items():

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Group:
-    """The number of processes of a training, and the place of this process among them.
+    """The number of processes of a training, and the rank of this process.
 
     Args:
         rank: number of this process, counted from 0.
@@ -38,7 +38,7 @@ def total(trainer: Any) -> int:
     """Return the number of processes of a training, one for each device of each machine.
 
     Args:
-        trainer: the part `trainer` of the config.
+        trainer: the section `trainer` of the config.
     """
     return int(trainer.devices * trainer.num_nodes)
 
@@ -47,7 +47,7 @@ def join(group: Group, store: distributed.Store) -> None:
     """Connect with the other processes: by gloo for tensors on the CPU, and by NCCL for tensors on a GPU.
 
     Args:
-        group: the place of this process.
+        group: the rank of this process, and the number of processes.
         store: a store that all of the processes can reach.
     """
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"

@@ -84,8 +84,8 @@ def make_schedulers(
     Args:
         optimizers: optimizers by network name; `LearningRateMonitor` logs their learning rates as lr/NAME.
         decay: function that maps a share of the run to the factor of the learning rates.
-        progress: function that returns the completed share of the run. It is called when a scheduler makes a step,
-            which it does once per step of the run, and when the schedulers are made.
+        progress: function that returns the completed share of the run. It is called when the schedulers are
+            made, and again for every step of the run.
     """
     if decay is None:
         return []

@@ -36,7 +36,7 @@ class ScoredModule(pl.LightningModule):
         scores: scores that a validation computes; None computes nothing. They are not registered as a submodule, so
             that checkpoints do not include the feature extractor.
         was_stopped: whether a callback had stopped the run when its checkpoint was saved.
-        stop_reason: a text that says at which step and why a callback has stopped the run; empty if there is none.
+        stop_reason: a text that says at which step and why a callback has stopped the run; empty if it was not stopped.
         step, d_steps, images_seen: numbers of generator updates, discriminator updates, and real images used so far.
         evaluation_latents: latents from which validations generate images.
         score_values: the scores of the last validation, by name.
@@ -60,7 +60,7 @@ class ScoredModule(pl.LightningModule):
         self.logged: dict[str, float] = {}
         self.score_values: dict[str, float] = {}
         self.evaluation_latents = FixedLatents(latent, EVALUATION_SEED)
-        self._random_state: dict[str, Any] = {}  # of the training, during a validation
+        self._random_state: dict[str, Any] = {}  # the random state of the training, kept during a validation
 
     @property
     def sampling_generator(self) -> nn.Module:
@@ -69,7 +69,7 @@ class ScoredModule(pl.LightningModule):
 
     @property
     def share_done(self) -> float:
-        """The completed share of the run, in [0, 1], which ends after `steps` or `max_d_steps`, whichever is first."""
+        """The completed share of the run, in [0, 1]. The run ends as soon as `steps` or `max_d_steps` is reached."""
         d_share = self.d_steps / self.max_d_steps if self.max_d_steps else 0.0
         return max(self.step / self.steps, d_share)
 
@@ -108,7 +108,8 @@ class ScoredModule(pl.LightningModule):
     def on_validation_start(self) -> None:
         """Pause the clock, remove the samples of the last validation, and seed all random numbers.
 
-        Scores and callbacks may draw random numbers, which neither change the training nor differ between validations.
+        Scores and callbacks may draw random numbers. These numbers do not change the training, and they are the same in
+        every validation.
         """
         self.clock.pause()
         self._random_state = random_state(self.device)

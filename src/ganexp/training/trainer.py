@@ -99,7 +99,7 @@ def lightning_arguments(settings: Mapping[str, Any], root: Path) -> dict[str, An
     """Return the arguments of `pl.Trainer` that the config sets under Lightning's names.
 
     Args:
-        settings: the part `trainer` of the config.
+        settings: the section `trainer` of the config.
         root: the run directory, to which a profiler writes its report.
     """
     deterministic, benchmark, profiler = (settings[name] for name in ("deterministic", "benchmark", "profiler"))
@@ -147,7 +147,7 @@ def make_trainer(
     several = _several_processes(given, plugins)
     defaults: dict[str, Any] = {
         "num_sanity_val_steps": 0,
-        "inference_mode": False,  # callbacks then work the same in evaluations within and after a training
+        "inference_mode": False,  # callbacks then work in the same way in evaluations during and after a training
         "log_every_n_steps": 0,  # the GAN logs by itself
         "enable_model_summary": False,
         "benchmark": True,
@@ -167,7 +167,7 @@ def make_trainer(
             **defaults | given | several,
         )
     except (MisconfigurationException, RuntimeError) as error:
-        raise UserError(f"Lightning's Trainer refuses callbacks=, logger= or trainer=: {error}") from None
+        raise UserError(f"Lightning's Trainer refuses a setting of callbacks, logger or trainer: {error}") from None
 
 
 def _several_processes(given: dict[str, Any], plugins: list[Plugin]) -> dict[str, Any]:
@@ -292,7 +292,7 @@ def exit_code_of_signal(trainer: pl.Trainer) -> Iterator[None]:
 
 @contextmanager
 def quiet_lightning() -> Iterator[None]:
-    """Silence warnings about intended behaviour: data without workers, or n_gen steps before D's first update."""
+    """Silence Lightning's warnings, and torch's warning about a scheduler that makes a step before its optimizer."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         warnings.filterwarnings("ignore", r"Detected call of `lr_scheduler\.step\(\)` before `optimizer\.step\(\)`")

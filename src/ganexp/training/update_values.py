@@ -11,11 +11,11 @@ from ganexp.training import processes
 
 
 class UpdateValues:
-    """The values to log: those of each network's last update since the last logging, and the network's mean loss.
+    """The values to log: values of each network's last update, and each network's mean loss since the last logging.
 
     Attributes:
-        last: the values of the last updates that are not logged yet.
-        taken: the names of the values that were logged last. A network that was not updated since then has no values.
+        last: the values of each network's last update; they are not logged yet.
+        taken: the names of the values that were logged last.
     """
 
     def __init__(self) -> None:

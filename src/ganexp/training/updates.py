@@ -126,7 +126,7 @@ class FixedRatio:
             real = "same" if self.reuse_real else "next"
 
     def discriminator_is_done(self, updates: int, loss: Tensor) -> bool:
-        """Return whether a step has enough discriminator updates, given their number and the loss of the last one."""
+        """Return whether a step has enough discriminator updates, given their number and the last loss."""
         return updates >= self.n_critic
 
     @property
