@@ -15,7 +15,7 @@ class Evaluated:
         run_directory: directory of the run.
         scores: the values of the scores, under their log keys.
         step: step of the checkpoint.
-        source: name of the scores, such as scores-inception; later scores with the same name replace them.
+        source: name of the scores, such as scores-inception; later scores with the same name replace these scores.
         settings: the settings of the logger, with the name and the tags of the run.
     """
 

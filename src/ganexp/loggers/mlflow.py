@@ -29,14 +29,14 @@ class MLflow(MLFlowLogger):
     Args:
         run_directory: directory of the run.
         name: name of the run, from the config.
-        tags: tags of the run. MLflow's tags have values, so each gets the value `true`.
+        tags: tags of the run. MLflow's tags have values, so each tag gets the value `true`.
         experiment: MLflow experiment under which the run is listed.
         tracking_uri: address of a tracking server, or `sqlite:///` with the path of a database. With a database, the
             pictures are stored in mlflow-artifacts/ in the same directory. A resumed run uses the
             database with which it started.
 
     Raises:
-        UserError: MLflow is not installed, or the address has no MLflow store.
+        UserError: MLflow is not installed, or there is no MLflow store at the address.
     """
 
     def __init__(

@@ -42,7 +42,7 @@ def log_result(loggers: Iterable[Logger], settings: Mapping[str, Any], scores: M
 
     Args:
         loggers: all loggers of the run. If a logger has no method `log_result`, it gets metrics named final/*.
-        settings: as for `log_hyperparameters`; a logger may show them together with the scores.
+        settings: the settings, under their dotted keys; a logger may show them together with the scores.
         scores: the final scores, under their names.
         step: the last step.
     """

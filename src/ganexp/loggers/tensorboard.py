@@ -30,7 +30,8 @@ class TensorBoard(TensorBoardLogger):
     """
 
     def __init__(self, run_directory: RunDirectory, resume_step: int = 0) -> None:
-        purge_step = resume_step + 1 if resume_step else 0  # 0 in a new run: TensorBoard ignores a run's first purge
+        # a new run also has a purge, at step 0, because TensorBoard ignores the first purge of a run
+        purge_step = resume_step + 1 if resume_step else 0
         super().__init__(run_directory.path, name="", version="", default_hp_metric=False, purge_step=purge_step)
         if not resume_step:
             for events in run_directory.path.glob(EVENTS):

@@ -10,7 +10,7 @@ from typing import Any
 
 from ganexp import log_keys
 
-PREFIXES = {  # in the order in which TensorBoard shows the groups; other groups come before the last one here
+PREFIXES = {  # in the order in which TensorBoard shows the groups; unlisted groups come before the last group
     log_keys.SCORE: "1 score/",
     log_keys.EVALUATED: "2 evaluated/",
     "final/": "2 final/",
@@ -29,8 +29,8 @@ PREFIXES = {  # in the order in which TensorBoard shows the groups; other groups
 PICTURES = "2 pictures/"
 FIRST_PICTURES = {"samples": "1 samples", "real_images": "2 real images"}  # shown before other pictures
 
-# TensorBoard's table of hyperparameters has a list of all columns. Of the columns whose values differ between runs,
-# the table itself shows the first five in the order of their names.
+# TensorBoard lists all columns of hyperparameters, but its table shows only five of them. These are the first five, in
+# the order of their names, among the columns whose values differ between runs.
 FIRST_SETTINGS = (
     "seed",
     "schedule.steps",

@@ -30,7 +30,7 @@ def sweep_name(run_directory: RunDirectory) -> str | None:
 
 
 def display_name(run_directory: RunDirectory, name: str | None) -> str:
-    """Return the name under which a tracker lists the run: the directory of a sweep job, or NAME/TIME of a single run.
+    """Return the name under which a tracker lists the run: a sweep job's directory name, or NAME/TIME for a single run.
 
     Args:
         run_directory: directory of the run.

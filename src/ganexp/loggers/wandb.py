@@ -102,7 +102,7 @@ class WeightsAndBiases(WandbLogger):
         entity = evaluated.settings.get("entity")
         if entity not in (None, os.environ.get("WANDB_ENTITY")):
             raise UserError(
-                f"the config of the run sends scores to the W&B entity {entity}. If you want this, allow it by the "
+                f"the config of the run sends scores to the W&B entity {entity}. If you want this, set the "
                 f"environment variable WANDB_ENTITY={entity}"
             )
         logger = cls(evaluated.run_directory, **evaluated.settings)
