@@ -175,6 +175,14 @@ def test_loss_limit_without_a_limit_reads_no_loss():
     assert LossLimit(limit=0.5).updates_per_step is LossLimit(limit=0.5).batches_per_step is None
 
 
+@pytest.mark.parametrize("loss", [0.1, 0.9])
+def test_loss_limit_takes_one_batch_in_a_step_if_it_reuses_the_batch(loss):
+    rule = LossLimit(limit=0.5, reuse_real=True)
+    phases = sequence(rule, [loss] * 5)
+    assert phases.count("stepD") == (1 if loss < 0.5 else 5)
+    assert phases.count("n") == rule.batches_per_step == 1
+
+
 def test_loss_limit_resumes_from_its_state():
     losses = torch.rand(60, generator=torch.Generator().manual_seed(1)).tolist()
     expected = play(LossLimit(limit=0.5, epoch=13), losses)

@@ -47,7 +47,7 @@ _TURN = {
 }  # EXIF orientation -> the operation that makes the image upright
 _DEEP_MODES = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # Pillow's modes of one channel with more than 8 bits
 _LEVEL_OF_ONE = {"L;2": 85, "L;4": 17}  # raw mode of 2-bit or 4-bit grey images -> the 8-bit level for the value 1
-_TIFF_SIGNED, _TIFF_WHITE_IS_ZERO = 2, 0  # values of the tags SampleFormat and PhotometricInterpretation
+_TIFF_WHITE_IS_ZERO = 0  # value of the tag PhotometricInterpretation
 
 
 @dataclass(frozen=True)

@@ -14,31 +14,23 @@ from ganexp.errors import UserError
 def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
     """Return a copy of the resolved `cfg` with the epochs converted to steps; `cfg` itself if it has no epochs.
 
-    If the number of discriminator updates in a step depends on the losses, epochs are converted to discriminator
-    updates: the run ends, or is evaluated, after this number of discriminator updates. `steps` is then the largest
-    number of steps that the run can have.
+    If the number of batches in a step depends on the losses, epochs are converted to discriminator updates: the run
+    ends, or is evaluated, after this number of discriminator updates. `steps` is then the largest number of steps that
+    the run can have.
 
     Args:
         cfg: a resolved config in which `choose_units` has left epochs or steps, not both.
         images: number of images in the training split; None if it is not known.
 
     Raises:
-        UserError: there are epochs, but the number of images, or of batches in a step, is not known; or the dataset has
-            fewer images than a batch.
+        UserError: there are epochs, but the number of images is not known or is smaller than a batch.
     """
     if cfg.schedule.epochs is None and cfg.schedule.evaluate_every_epochs is None:
         return cfg
     cfg = cfg.copy()
     schedule = cfg.schedule
     batches = _batches_per_epoch(cfg, images)
-    rule = instantiate(schedule.updates, "schedule.updates")
-    drawn = rule.batches_per_step
-    if drawn is None and rule.reuse_real:
-        raise UserError(
-            f"{_given(cfg)}: epochs cannot be converted to discriminator updates, because several updates can use the "
-            "same batch if schedule.updates.reuse_real=true: set it to false, or give schedule.steps and "
-            "schedule.evaluate_every"
-        )
+    drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step
     if schedule.epochs is not None:
         schedule.steps = _steps(schedule.epochs * batches, drawn)
         if drawn is None and schedule.max_d_steps is None:

@@ -137,7 +137,7 @@ class FixedRatio:
     @property
     def batches_per_step(self) -> Fraction | int | None:
         """The mean number of real batches that a step takes from the stream, or None if it depends on the losses."""
-        if self.updates_per_step is None:
+        if self.updates_per_step is None and not self.reuse_real:
             return None
         with_discriminator = 1 if self.reuse_real else self.n_critic
         return Fraction(with_discriminator + self.n_gen - 1, self.n_gen)
