@@ -256,7 +256,7 @@ def test_empty_variable_is_no_place(tmp_path, monkeypatch, variable, key):
     monkeypatch.setenv(variable, "")
     shown = ganexp("--cfg", "job", "--resolve", cwd=tmp_path).stdout
     assert OmegaConf.select(OmegaConf.create(shown), key).startswith("~/.cache/ganexp")
-    assert variable not in os.environ  # the variable is removed, so that other programs use their default, too
+    assert variable not in os.environ  # it is removed, so that all later code uses the default, too
 
 
 @pytest.mark.parametrize("variable", ["HYDRA_FULL_ERROR", "GANEXP_TRACEBACK"])

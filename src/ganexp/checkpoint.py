@@ -16,7 +16,8 @@ from ganexp.plain_values import refuse_unreadable
 from ganexp.runs.atomic import replacing
 from ganexp.runs.run_directory import RunDirectory
 
-# a key in the entry `ganexp` of a checkpoint; its value is True, or the reason as a text, if a callback stopped the run
+# A key in the entry `ganexp` of a checkpoint. If a callback has stopped the run, its value is the reason as a text, or
+# True if no reason is known; otherwise it is False.
 STOPPED = "stopped"
 MAX_NAMED = 6  # an error message names at most this many weights
 

@@ -64,10 +64,10 @@ def composed_forms(overrides):
 def test_composed_configs_are_the_same(with_and_without, tmp_path):
     choices = (*CHOICES, own_loss(tmp_path, n_critic=2))
 
-    def composed_in_turns():
-        return [composed_forms(overrides) for overrides in 2 * choices]  # the first turn fills the cache
+    def composed_twice():
+        return [composed_forms(overrides) for overrides in 2 * choices]  # the first compositions fill the cache
 
-    expected, ours = with_and_without(composed_in_turns)
+    expected, ours = with_and_without(composed_twice)
     assert ours == expected
 
 

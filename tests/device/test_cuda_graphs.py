@@ -1,6 +1,6 @@
 """Updates that are replayed as CUDA graphs make the same steps as updates whose operations are launched one by one.
 
-The tests of single updates also run without a GPU. A pretended graph then carries out the recorded function again.
+The tests of single updates also run without a GPU. There, a fake graph calls the recorded function at each replay.
 """
 
 import contextlib

@@ -12,7 +12,7 @@ from ganexp.losses.penalties import Seen
 
 
 def counting_images(count, height, width):
-    """Return images (count, 1, H, W) whose pixels are numbered from 0."""
+    """Return equal images (count, 1, H, W) whose pixels have the values 0, 1, 2, … from the top left."""
     return torch.arange(float(height * width)).reshape(1, 1, height, width).repeat(count, 1, 1, 1)
 
 

@@ -80,9 +80,9 @@ def _uniform(images: Tensor, low: float, high: float) -> Tensor:
     return torch.empty((len(images), 1, 1, 1), device=images.device, dtype=images.dtype).uniform_(low, high)
 
 
-def _places(images: Tensor, dimension: int, most: int) -> Tensor:
-    """Return the indices (N, size) along a dimension, shifted for each image by a random integer from -most to most."""
-    shifts = torch.randint(-most, most + 1, (len(images), 1), device=images.device)
+def _places(images: Tensor, dimension: int, limit: int) -> Tensor:
+    """Return the indices (N, size) along a dimension, shifted for each image by a random integer up to ±`limit`."""
+    shifts = torch.randint(-limit, limit + 1, (len(images), 1), device=images.device)
     return torch.arange(images.shape[dimension], device=images.device) + shifts
 
 

@@ -63,7 +63,7 @@ def check_best_by(cfg: DictConfig, num_classes: int) -> None:
 
 
 def expected_info(cfg: DictConfig, num_classes: int, extractor: str) -> dict[str, dict[str, Any]] | None:
-    """Return what `Scores.info` will return with an extractor of the name `extractor`, before anything is computed.
+    """Predict the result of `Scores.info` without computing a score; `extractor` is the feature extractor's name.
 
     The result is None if a score cannot be created without real images or the extractor.
     """

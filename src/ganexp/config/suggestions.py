@@ -178,7 +178,7 @@ def unknown_group(error: Exception, line: CommandLine) -> str:
 
 
 def unknown_deletion(error: Exception, line: CommandLine) -> str:
-    """Explain ~model.generator.hiden: the config has no such key."""
+    """Explain the error of an override such as ~model.generator.hiden, which deletes a key that does not exist."""
     key = missing_deletion(error)
     if not key:
         return ""

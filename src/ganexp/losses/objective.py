@@ -239,12 +239,12 @@ def _add(terms: Terms, further: Terms, part: str) -> None:
         UserError: a name is used already, or a term is not a scalar.
     """
     if not isinstance(further, Mapping):
-        raise UserError(f"{part}: must return a dictionary of named terms, and returned a {type(further).__name__}.")
+        raise UserError(f"{part}: must return a dictionary of named terms, but it returned a {type(further).__name__}.")
     for name, term in further.items():
         if getattr(term, "shape", None) != ():
             found = f"a tensor of shape {tuple(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
             raise UserError(
-                f"{part}: {name} must be a tensor with one number, such as the mean over the batch, and is {found}."
+                f"{part}: {name} must be a tensor with one number, such as the mean over the batch, but it is {found}."
             )
     if repeated := further.keys() & terms.keys():
         raise UserError(

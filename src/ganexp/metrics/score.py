@@ -185,11 +185,11 @@ class Score(Metric):
         }
 
     def compared_samples(self) -> dict[str, int]:
-        """Return the numbers of samples to compare with `fewest_images`; the keys describe the numbers."""
+        """Return each number of samples that `fewest_images` limits; its key is a text such as "500 samples"."""
         return {f"{self.context.samples:,} samples": self.context.samples}
 
     def compared_real_images(self) -> dict[str, int]:
-        """Return the numbers of real images to compare with `fewest_images`; the keys describe the numbers."""
+        """Return each number of real images that `fewest_images` limits; its key is a text that describes it."""
         return {f"{real.count:,} real images ({split})": real.count for split, real in self.context.references.items()}
 
     def protocol(self) -> dict[str, Any]:

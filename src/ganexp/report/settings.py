@@ -20,7 +20,7 @@ MAX_CHARACTERS = 1_000_000  # characters of a config file
 NOT_SETTINGS = frozenset(
     {
         *("seed", "name", "tags", "data.root", "metrics.cache", "metrics.weights", "metrics.extractor.weights"),
-        # these keys change the training only through the numbers of steps, and the numbers of steps are settings
+        # the training depends on these keys only through schedule.steps and schedule.evaluate_every, which are settings
         *("data.images", "schedule.epochs", "schedule.evaluate_every_epochs", "schedule.keep_at"),
         *(
             "metrics.interpolate",

@@ -205,7 +205,7 @@ def _is_in_every_process(callback: Callback) -> bool:
 
 
 def last_callbacks() -> list[Callback]:
-    """Return the callbacks that run after all others, because the others may have decided to stop the training."""
+    """Return the callbacks that must run last; they tell all processes whether another callback stops the training."""
     return [] if processes.count() == 1 else [SharedStop()]
 
 

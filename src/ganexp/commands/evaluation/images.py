@@ -102,9 +102,10 @@ def _score(cfg: DictConfig, scored: ImageSet) -> Scores:
 
 
 def _with_classes_of(scored: ImageSet, image_set: ImageSet, path: str | None) -> ImageSet:
-    """Return `scored` with the class numbers of `image_set`, or without labels if one of these two has no classes.
+    """Return `scored` with its classes numbered as in `image_set`, or without labels if one of the two has no classes.
 
-    If there is only one class directory, and its name is not a class of the dataset, the images have no classes.
+    If `scored` has only one class directory, and its name is not a class of the dataset, it is returned without labels,
+    too.
 
     Raises:
         UserError: the names of class directories are not classes of the dataset.

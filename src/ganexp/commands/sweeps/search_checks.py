@@ -38,7 +38,9 @@ def check_sampler(config: DictConfig) -> None:
             "higher values of this score are better."
         )
     if sweeper.sampler.get("seed", 0) is None:
-        raise UserError(f"A search needs a seed, so that the resumed sweep has the same jobs: {SEED}=0")
+        raise UserError(
+            f"A search needs a seed, so that it has the same jobs if it is resumed. Add, for example, {SEED}=0"
+        )
 
 
 def check_objective(jobs: Sequence[DictConfig]) -> None:
@@ -59,7 +61,7 @@ def check_objective(jobs: Sequence[DictConfig]) -> None:
             )
         if not cfg.debug.keep_scores:
             raise UserError("debug.keep_scores=false: a search needs the scores of its jobs. Set it to true.")
-        with suppress(OmegaConfBaseException):  # an interpolation cannot be resolved: the job will name it
+        with suppress(OmegaConfBaseException):  # if an interpolation cannot be resolved, the job reports it
             check_best_by(cfg, cfg.data.num_classes if cfg.model.conditional else 0)
     first, *others = (OmegaConf.to_container(cfg.metrics, resolve=False) for cfg in jobs)
     if any(metrics != first for metrics in others):
