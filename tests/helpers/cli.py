@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from hydra._internal.hydra import Hydra
@@ -61,9 +62,9 @@ def _one_composition() -> Iterator[None]:
     """
     compose = Hydra.get_mode
 
-    def get_mode(self: Hydra, config_name: str | None, overrides: list[str]) -> object:
+    def get_mode(self: Hydra, config_name: str | None, overrides: list[str], **named: Any) -> object:
         may_be_set = any("sweep" in word or "hydra" in word for word in sys.argv)
-        return compose(self, config_name, overrides) if may_be_set or "--config-dir" in sys.argv else None
+        return compose(self, config_name, overrides, **named) if may_be_set or "--config-dir" in sys.argv else None
 
     with mock.patch.object(Hydra, "get_mode", get_mode):
         yield

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import hydra
+import omegaconf
 import pytest
 from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -39,7 +41,12 @@ class _Merged:
 
 
 def install() -> None:
-    """Replace functions of Hydra by functions that remember their results."""
+    """Replace functions of Hydra by functions that remember their results.
+
+    These functions are private. With other releases than 1.3 of Hydra and 2.3 of OmegaConf, nothing is replaced.
+    """
+    if not (hydra.__version__.startswith("1.3.") and omegaconf.__version__.startswith("2.3.")):
+        return
     Plugins.instance()  # fills Hydra's registry of sources
     for scheme in ("file", "pkg"):
         source: Any = SourcesRegistry.instance().resolve(scheme)
