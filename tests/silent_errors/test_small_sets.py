@@ -87,7 +87,7 @@ def test_classifier_of_ten_images_is_trained(tmp_path):
         (
             "is",
             ("metrics.samples=7", "metrics.splits=4"),
-            "is needs 8 generated images or more, 2 for each",
+            "is needs 8 generated images or more, 2 in each of the splits (splits=4)",
         ),
         ("fid", ("metrics.fid_at=[1]", "metrics.references=[train]"), "metrics.fid_at=[1]: must be"),
     ],
