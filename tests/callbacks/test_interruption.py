@@ -5,6 +5,7 @@ import signal
 
 import pytest
 import torch
+from helpers.caches import caches_of_tests
 from helpers.cli import ganexp
 from helpers.states import last_checkpoint, logged_points, same_state
 
@@ -77,8 +78,7 @@ BATCH, VALIDATION, EVALUATED = "on_train_batch_start", "on_validation_batch_star
 def whole(tmp_path_factory):
     """Train a run without interruptions, and return the run directory."""
     cwd = tmp_path_factory.mktemp("whole")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANEXP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))  # the same cache as in each test
+    with caches_of_tests(tmp_path_factory):
         ganexp(*WORDS, "hydra.run.dir=run", cwd=cwd)
     return cwd / "run"
 

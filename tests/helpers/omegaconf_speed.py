@@ -1,8 +1,8 @@
 """Let OmegaConf create and copy nodes faster, with the same result: the tests compose thousands of configs.
 
 OmegaConf checks every value that it wraps in a node, which takes a third of the time of a short command. Here, nodes
-for plain values are filled without these checks, and nodes are copied attribute by attribute. Separate processes are
-not affected.
+for plain values are filled without these checks, and nodes are copied attribute by attribute. `config_cache` calls
+`install` here; separate processes that do not call it are not affected.
 """
 
 import copy
