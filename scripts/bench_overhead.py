@@ -107,4 +107,7 @@ def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]
             f"bare loop {1e3 * statistics.median(theirs) / steps:.3f} ms"
         )
     print(f"ganexp / bare loop: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
-    print(f"ganexp - bare loop: median {statistics.median(extra):.3f} ms, from {min(extra):.3f} to {max(extra):.3f} ms")
+    print(
+        f"ganexp - bare loop: median {statistics.median(extra):.3f} ms per step, "
+        f"from {min(extra):.3f} to {max(extra):.3f} ms"
+    )

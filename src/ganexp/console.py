@@ -215,7 +215,7 @@ class TableConsole(Console):
     """A console that never truncates the cells of a table: it prints a table that is too wide as a list of its rows."""
 
     def print(self, *objects: Any, **options: Any) -> None:
-        """Print the objects as rich's console does."""
+        """Print the objects as rich does, but each table that is too wide as a list; also log tables and strings."""
         super().print(*(self._fit(item) if isinstance(item, Table) else item for item in objects), **options)
         if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # progress bars are not logged
             text = io.StringIO()

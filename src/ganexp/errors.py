@@ -61,7 +61,7 @@ def explain_unforeseen(error: Exception) -> str:
     if message := _not_enough_memory(error):
         return message
     lines = str(error).strip().splitlines() or ["no message"]
-    more = [f"… and {len(lines) - MAX_LINES} more lines"] if len(lines) > MAX_LINES else []
+    more = [f"… (lines left out: {len(lines) - MAX_LINES})"] if len(lines) > MAX_LINES else []
     return "\n".join(
         [
             f"{type(error).__name__}: {lines[0]}",

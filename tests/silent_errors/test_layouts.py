@@ -126,7 +126,7 @@ LAYOUTS = {
         OF_STYLE_GAN | {"00003/img00000006.png": 99}, {"0": 3, "1": 3}, passed_over={"not in dataset.json": 1}
     ),
     "StyleGAN, a label more": Layout(
-        BUCKETS | index([*BUCKET_LABELS, ["00003/gone.png", 4]]), {"0": 3, "1": 3}, warned="labels of 1 missing images"
+        BUCKETS | index([*BUCKET_LABELS, ["00003/gone.png", 4]]), {"0": 3, "1": 3}, warned="labels of 1 missing image"
     ),
     "StyleGAN with vectors": Layout(
         BUCKETS | index([[name, [0.5, 0.1]] for name in BUCKETS]), 6, warned="its labels are not used"
@@ -237,7 +237,7 @@ def test_linked_directories_are_followed(tmp_path):
     listing = list_images(str(tmp_path / "set"))
     assert listing.classes == ["cat", "dog"]
     assert listing.names == ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png", "dog/2.png"]
-    assert listing.passed_over == {"broken link": 1, "link to a directory that contains it": 2}
+    assert listing.passed_over == {"linked to nothing": 1, "linked to a directory that contains the link": 2}
     assert [image.unique().item() for image in load(tmp_path / "set").images] == [CAT, CAT, DOG, DOG, DOG]
 
 
@@ -248,7 +248,7 @@ def test_circle_of_links_ends(tmp_path):
     (tmp_path / "set" / "round").symlink_to(tmp_path / "set")
     listing = list_images(str(tmp_path / "set"))
     assert len(listing.names) == 5
-    assert listing.passed_over == {"link to a directory that contains it": 3}
+    assert listing.passed_over == {"linked to a directory that contains the link": 3}
 
 
 def age(directory):

@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 
 from ganexp.config.annotations import describe, is_data, is_node, show, violations
 from ganexp.config.composition import any_target_allowed
+from ganexp.console import count
 from ganexp.errors import UserError, shorten
 
 SPECIAL = ("_target_", "_args_", "_partial_", "_convert_", "_recursive_")  # Hydra's own keys of a node
@@ -201,8 +202,10 @@ def _positional(values: Any, parameters: Parameters, key: str) -> tuple[dict[str
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [name for name, parameter in parameters.items() if parameter.kind in kinds]
     variadic = any(parameter.kind == inspect.Parameter.VAR_POSITIONAL for parameter in parameters.values())
-    too_many = [] if variadic or len(values) <= len(names) else [f"{key}._args_: has more than {len(names)} values"]
-    return dict(zip(names, values, strict=False)), too_many
+    problems = []
+    if len(values) > len(names) and not variadic:
+        problems.append(f"{key}._args_: has more than {count(len(names), 'value')}")
+    return dict(zip(names, values, strict=False)), problems
 
 
 def _given_twice(names: Iterable[str], key: str, taken: Iterable[str]) -> Iterator[str]:

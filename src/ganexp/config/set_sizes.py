@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ganexp.console import count
 from ganexp.errors import UserError
 from ganexp.metrics.labels import SampleLabels
 from ganexp.metrics.score import Minimum
@@ -95,7 +96,7 @@ def _class_complaints(name: str, minimum: int, sizes: SetSizes, without: str) ->
         lines = list(_small_classes(name, minimum, sizes, sizes.labels, without))
         yield from lines[:SHOWN_CLASSES]
         if len(lines) > SHOWN_CLASSES:
-            yield f"… and {len(lines) - SHOWN_CLASSES} more classes with the same problem"
+            yield f"… and {count(len(lines) - SHOWN_CLASSES, 'more class')} with the same problem"
 
 
 def _small_classes(name: str, minimum: int, sizes: SetSizes, labels: SampleLabels, without: str) -> Iterator[str]:

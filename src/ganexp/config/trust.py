@@ -116,7 +116,7 @@ def _own_packages() -> tuple[str, ...]:
 
 
 def leaves(node: Any, key: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every value below `node`, at any depth of mappings and lists, with its key."""
+    """Yield each value below `node` that is neither a mapping nor a list, after its full key, such as `a.b.0`."""
     items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else None
     if items is None:
         yield key, node

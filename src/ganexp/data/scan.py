@@ -111,7 +111,7 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: li
     status = directory.stat()
     identity = (status.st_dev, status.st_ino)
     if identity in above:
-        yield below, "link to a directory that contains it"
+        yield below, "linked to a directory that contains the link"
         return
     watched.append(directory)
     with os.scandir(directory) as entries:
@@ -123,7 +123,7 @@ def _walk(root: Path, below: str, above: frozenset[tuple[int, int]], watched: li
         elif _is(entry, "file"):
             yield path, ""
         elif entry.is_symlink():
-            yield path, "broken link"
+            yield path, "linked to nothing"
 
 
 def _is(entry: os.DirEntry, kind: str) -> bool:

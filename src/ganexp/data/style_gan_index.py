@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from ganexp.console import count
+
 
 @dataclass
 class Index:
@@ -47,7 +49,7 @@ def read_indexes(contents: Mapping[str, bytes], images: Iterable[str]) -> Index:
         folder = PurePosixPath(path).parent
         index.classes |= {(folder / name).as_posix(): str(label) for name, label in labels.items()}
     if absent := sorted(index.classes.keys() - set(images)):
-        index.warnings.append(f"dataset.json has labels of {len(absent):,} missing images, such as {absent[0]}.")
+        index.warnings.append(f"dataset.json has labels of {count(len(absent), 'missing image')}, such as {absent[0]}.")
     return index
 
 

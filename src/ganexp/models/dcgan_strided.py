@@ -1,8 +1,8 @@
-"""A DCGAN in which every convolution changes height and width by a factor of 2. Source: Radford et al. 2016.
+"""A DCGAN in which every convolution changes height and width by a factor of 2, except the first of the generator.
 
-The layers are those of pytorch-gan-collections (w86763777), model `cnn32`: in the discriminator, batch norm follows
-LeakyReLU. The resolution is a multiple of 16. The input of a conditional generator is the latent followed by a code of
-the label. A conditional discriminator has a projection head.
+Source: Radford et al. 2016. The layers are those of pytorch-gan-collections (w86763777), model `cnn32`: in the
+discriminator, batch norm follows LeakyReLU. The resolution is a multiple of 16. The input of a conditional generator is
+the latent followed by a code of the label. A conditional discriminator has a projection head.
 """
 
 from itertools import pairwise

@@ -33,7 +33,11 @@ class LayerFactory:
         return self.prepare(nn.Linear(inputs, outputs))
 
     def prepare(self, layer: Layer, gain: float = 1.0) -> Layer:
-        """Initialise `layer` and apply spectral norm. Use `gain` √2 next to a ReLU, and 1 in all other places."""
+        """Initialise `layer`, apply spectral norm, and return the layer.
+
+        Only the initialisation xavier uses `gain`. It should be √2 for the 3x3 convolutions of residual branches, and 1
+        for all other layers.
+        """
         if self.init == "xavier":
             nn.init.xavier_uniform_(layer.weight, gain)
         if layer.bias is not None and (self.init == "xavier" or self.spectral_norm != "none"):

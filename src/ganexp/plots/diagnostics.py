@@ -109,7 +109,7 @@ def plot_feature_projection(axes: Axes, real: Tensor, generated: Tensor) -> None
         label = "real" if kind == "train" else kind
         axes.scatter(x, y, s=6, alpha=0.5, linewidths=0, color=IMAGE_COLOURS[kind], label=label)
     axes.set(
-        title="features, principal components of real images",
+        title="features along the principal components of real ones",
         xlabel=f"component 1 ({shares[0]:.0%} of the variance)",
         ylabel=f"component 2 ({shares[1]:.0%})",
     )

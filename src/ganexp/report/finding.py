@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ganexp.console import count
 from ganexp.report.columns import NOT_EVALUATED, NOT_FINITE
 from ganexp.report.comparison import SIGNIFICANCE, Comparison
 from ganexp.report.formatting import mean_and_half
@@ -142,7 +143,7 @@ def _other_settings(report: Report) -> str:
             for key in keys[:MAX_SETTINGS]
         ]
     if len(keys) > MAX_SETTINGS:
-        shown.append(f"{len(keys) - MAX_SETTINGS} more settings")
+        shown.append(count(len(keys) - MAX_SETTINGS, "more setting"))
     return f"The configurations also differ in {_listed(shown)}, which their names do not show." if keys else ""
 
 

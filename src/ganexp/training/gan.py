@@ -193,7 +193,7 @@ class GAN(ScoredModule):
     def _may_be_logged(self) -> bool:
         """Whether this step may have the last update of a network before values are logged.
 
-        This is true for the last `steps_per_d_update` steps up to a logging, and for all steps if d_steps are counted.
+        If d_steps are counted, it may be any step; otherwise, only one of the last `steps_per_d_update` steps before.
         """
         return self.evaluate_by == "d_steps" or -(self.step + 1) % self.log_every < self.steps_per_d_update
 

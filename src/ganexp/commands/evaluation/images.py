@@ -65,7 +65,7 @@ def evaluate_images(cfg: DictConfig, scores_node: DictConfig) -> None:
         scores = _score(cfg, scored)
     except UserError as error:
         number = f"metrics.samples={len(scored)}"
-        raise UserError(str(error).replace(number, f"{given} has {len(scored)} images")) from None
+        raise UserError(str(error).replace(number, f"{given} has {count(len(scored), 'image')}")) from None
     record = {
         "scores": scores.compute(),
         "score_info": scores.info(),

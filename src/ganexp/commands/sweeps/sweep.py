@@ -117,7 +117,7 @@ def _resume_or_start(run: RunDirectory, start: Callable[[], Any]) -> None:
 
 
 def _log_failure(problem: Exception, overrides: Sequence[str]) -> str:
-    """Log why a job failed, with a traceback unless it is a UserError, and return the reason."""
+    """Log why a job failed, with a traceback unless it is an error of the user or of Hydra; return this reason."""
     expected = isinstance(problem, UserError | CompactHydraException)
     reason = str(problem) if expected else f"{type(problem).__name__}: {problem}"
     log.error("job failed: %s\n%s", " ".join(overrides), reason, exc_info=None if expected else problem)
