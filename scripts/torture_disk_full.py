@@ -136,7 +136,7 @@ def _tried(
     faults = [] if code == 1 else [f"exit code {code}"]
     lines = err.strip().splitlines()
     if code and (len(lines) > MAX_LINES or "Traceback" in err or "error in ganexp" in err):
-        faults.append(f"{len(lines)} lines: {err.strip()[-600:]}")
+        faults.append(f"the error is unclear ({len(lines)} lines): {err.strip()[-600:]}")
     if code and not any(reason in err for reason in ("File too large", "No space left")):
         faults.append(f"the reason is not given: {err.strip()[-300:]}")
     if last.exists():
@@ -148,5 +148,5 @@ def _tried(
     again = ("resume", "run") if is_started else (*command, "hydra.run.dir=run")
     code, out, err = run(again, path.parent, cache)
     if code:
-        return [*faults, f"resume ends with exit code {code}: {err.strip()[-300:]}"]
+        return [*faults, f"with enough space, the run ends with exit code {code}: {err.strip()[-300:]}"]
     return faults + (differences(path, whole) if "nothing to do" not in out else [])

@@ -1,4 +1,4 @@
-"""Convert images between uint8, [-1, 1] and [0, 1]. All code of ganexp uses these functions for the conversion."""
+"""Convert images between uint8, [-1, 1] and [0, 1]."""
 
 from typing import Literal
 

@@ -81,7 +81,7 @@ def _counts(sizes: Mapping[str, int]) -> str:
 
 
 def _text(value: Any) -> str:
-    """Return a value as text in the form of an override, or as a call if the value describes an object."""
+    """Return a value as text that is easy to read; the text is a call if the value describes an object."""
     if isinstance(value, Mapping):
         settings = {name: child for name, child in value.items() if name != "_target_"}
         return _call(value["_target_"].rpartition(".")[2], settings) if "_target_" in value else f"{{{_pairs(value)}}}"

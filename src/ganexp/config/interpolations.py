@@ -41,7 +41,7 @@ def broken_key(cfg: DictConfig) -> str | None:
 
 
 def _texts(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the key and the text of every value with an interpolation."""
+    """Yield the key and the text of every value with an interpolation, except the items of lists."""
     if isinstance(node, dict):
         for name, value in node.items():
             yield from _texts(value, f"{key}.{name}" if key else str(name))

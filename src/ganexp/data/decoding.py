@@ -157,7 +157,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """Return Pillow's name for the pixel format of the file, such as RGB;16B; an empty string if it is not known."""
+    """Return the name that Pillow gives to the pixel format, such as `RGB;16B`; an empty string if it is not known."""
     words = [text for tile in getattr(image, "tile", ()) for text in _texts(tile[3])]
     return words[0] if words else ""
 

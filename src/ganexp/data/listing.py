@@ -1,6 +1,6 @@
 """List the images of a directory or zip by split and class, without opening the images.
 
-This module must not import torch, because `ganexp.config.schema` imports it, and must not import torch either.
+This module must not import torch, because `ganexp.config.schema`, which imports this module, must not import torch.
 """
 
 import time

@@ -244,7 +244,8 @@ def _add(terms: Terms, further: Terms, part: str) -> None:
         if getattr(term, "shape", None) != ():
             found = f"a tensor of shape {tuple(term.shape)}" if isinstance(term, Tensor) else f"a {type(term).__name__}"
             raise UserError(
-                f"{part}: {name} must be a tensor with one number, such as the mean over the batch, but it is {found}."
+                f"{part}: {name} must be a tensor with one number and shape (), such as the mean over the batch, "
+                f"but it is {found}."
             )
     if repeated := further.keys() & terms.keys():
         raise UserError(

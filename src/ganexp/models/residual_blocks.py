@@ -74,7 +74,7 @@ class DownBlock(nn.Module):
 
 
 class FirstDownBlock(nn.Module):
-    """Halve height and width of an image: convolution, ReLU, convolution, pooling, plus pooling and a 1x1 shortcut.
+    """Apply convolution, ReLU, convolution and pooling to an image, plus a shortcut of pooling and a 1x1 convolution.
 
     Unlike `DownBlock`, this block applies no ReLU to its input, because ReLU would remove all negative pixels.
 

@@ -13,7 +13,7 @@ from ganexp.report.statistics import LEVEL_TEXT
 
 MAX_NAMES = 4  # configurations that a sentence names
 MAX_SETTINGS = 6  # settings that a sentence names
-# for each reason why seeds may lack a score, a remark that follows the labels of the configurations of these seeds
+# for each reason why seeds may lack a score, a remark that ends the sentence on these seeds
 DOUBTS = {
     EARLY: " (failed, died or pruned)",
     NOT_EVALUATED: " (to compute it: ganexp evaluate ckpt=…)",

@@ -1,6 +1,6 @@
 """Train a generator, a discriminator and optional further networks with manual optimization.
 
-A call of `training_step` makes one step, that is, one generator update. Only this module makes optimizer steps.
+A call of `training_step` makes one step, that is, one generator update. Only this module calls their optimizers.
 """
 
 import math
