@@ -3,6 +3,7 @@
 This file imports torch within functions only, because the process that distributes the tests does not need torch.
 """
 
+import atexit
 import gc
 import os
 import signal
@@ -20,6 +21,10 @@ hypothesis.settings.load_profile("repeatable")
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may start background processes with SIGINT ignored
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup makes the process ignore SIGHUP
 
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IS_WORKER:  # to free millions of objects takes seconds, and a worker has nothing left to do
+    atexit.register(os._exit, 0)
+
 
 def pytest_collection_finish() -> None:
     """Collect garbage less often: each collection searches thousands of living objects of torch and Lightning."""
@@ -29,8 +34,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Let the interpreter free all objects when it ends."""
-    gc.unfreeze()
+    """Let the interpreter free all objects when it ends; otherwise, a library reports them as leaked."""
+    if IS_WORKER:
+        gc.freeze()  # pytest's last search for garbage takes no time
+    else:
+        gc.unfreeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,6 +47,14 @@ def configs_composed_faster():
     from helpers import config_cache
 
     config_cache.install()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def files_not_flushed():
+    """Do not wait until a file is on the disk: this matters only if the machine stops."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import zlib
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 from plotly.offline import get_plotlyjs
@@ -39,13 +40,14 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
             out.
     """
     script = "\n".join((DIRECTORY / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    plotly, chart = get_plotlyjs(), chart_data(report)
+    plotly_digest, packed_plotly = _plotly()
+    chart = chart_data(report)
     return render(
         "page.html",
         version=__version__,
         style=(DIRECTORY / "page.css").read_text(encoding="utf-8"),
         script=script,
-        script_digests=[_digest(script), _digest(plotly)],
+        script_digests=[_digest(script), plotly_digest],
         summary=_summary(report),
         title=title(report),
         finding=finding(report),
@@ -64,7 +66,7 @@ def as_page(report: Report, samples: Samples | None, directory: Path | None = No
         run_details=run_details(report, directory),
         has_scatter=bool(chart["scatters"]),
         packed_curves=_pack(json.dumps(chart, separators=(",", ":"), allow_nan=False)),
-        packed_plotly=_pack(plotly),
+        packed_plotly=packed_plotly,
     )
 
 
@@ -75,6 +77,13 @@ def _best_grid(report: Report, samples: Samples | None) -> Grid | None:
         return None
     shown = next((grid for grid in samples.first.grids if grid.run == run.label and grid.uri), None)
     return last_grid(run, shown.label) if shown else None
+
+
+@cache
+def _plotly() -> tuple[str, str]:
+    """Return the digest of plotly.js, and its compressed source, which takes most of the time that a page needs."""
+    source = get_plotlyjs()
+    return _digest(source), _pack(source)
 
 
 def _digest(source: str) -> str:
