@@ -7,7 +7,7 @@ from hydra.errors import HydraException, MissingConfigException
 from ganexp.cli import CONF
 from ganexp.config import schema
 from ganexp.config.composition import compose_config
-from ganexp.config.hydra_messages import missing_deletion, unmatched_group
+from ganexp.config.hydra_messages import file_of, missing_deletion, unmatched_group
 from ganexp.config.suggestions import explain, options_of
 
 
@@ -163,8 +163,45 @@ def test_experiment_without_global_package_is_explained(tmp_path):
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text("defaults: [override /data: mnist]\n")
     text = explanation("experiment=mine", own=tmp_path)
-    assert text.startswith("override /data: ")
+    assert text.startswith("experiment/mine.yaml, override /data: ")
     assert text.endswith("# @package _global_")
+
+
+@pytest.mark.parametrize(
+    ("option", "defaults", "expected"),
+    [
+        (
+            "model=mine",
+            "override /loss: hinge",
+            "relative to its own group. Write:\noverride /loss@_global_.loss: OPTION",
+        ),
+        ("loss/auxiliary=mine", "override /loss/penalty: r1", "override /loss/penalty@_global_.loss.penalty: OPTION"),
+        ("model=mine", "override /data: mnist", "options only of the groups above model in conf/run.yaml (loss, loss/"),
+        ("model=mine", "override /data@_global_.data: mnist", "on the command line instead: data=OPTION"),
+        ("loss=mine", "override penalty: r1", "above loss in conf/run.yaml (none)."),
+        ("experiment=my/mine", "override /loss: hinge", "begins with\n# @package _global_"),
+        (
+            "experiment=my/mine",
+            "override /debug: limit",
+            "Choose the option of debug on the command line instead: debug=",
+        ),
+        ("model=mine", "override /los: hinge", "mine.yaml, override /los: there is no such setting."),
+    ],
+)
+def test_refused_override_in_a_file_is_explained(tmp_path, option, defaults, expected):
+    file = tmp_path / f"{option.replace('=', '/')}.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"defaults:\n  - {defaults}\n")
+    text = explanation(option, own=tmp_path)
+    assert text.startswith(f"{option.replace('=', '/')}.yaml, override /")
+    assert expected in text
+
+
+def test_written_form_of_an_override_in_a_file_is_accepted(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("defaults: [dcgan, override /loss@_global_.loss: hinge, _self_]\n")
+    cfg = compose_config("train", ["model=mine"], [CONF, tmp_path])
+    assert cfg.loss.adversarial._target_.endswith(".Hinge")
 
 
 def test_missing_parent_of_an_experiment_is_explained(tmp_path):
@@ -224,6 +261,8 @@ def test_other_errors_keep_their_text():
 
 
 def test_facts_in_hydras_texts():
+    assert file_of(Exception("In 'experiment/mine': Could not override 'a'.")) == "experiment/mine"
+    assert file_of(Exception("Could not override 'a'.")) == ""
     assert unmatched_group(Exception("Could not override 'a/b@c'. No match in the defaults list.")) == "a/b@c"
     assert unmatched_group(Exception("Could not override 'a'.\nDid you mean to override b?")) == "a"
     text = "Invalid Defaults List override '/data: x'.\nNo earlier Group Default for 'data@experiment.data' exists"

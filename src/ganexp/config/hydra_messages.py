@@ -14,6 +14,12 @@ def unmatched_group(error: Exception) -> str:
     return match[1] if match else ""
 
 
+def file_of(error: Exception) -> str:
+    """Return the config file, without .yaml, whose defaults list has an error; empty for other errors."""
+    match = re.match(r"In '([\w./-]+)':", str(error))
+    return match[1] if match else ""
+
+
 def missing_deletion(error: Exception) -> str:
     """Return the key that cannot be deleted because it does not exist; empty for other errors."""
     match = re.search(r"Could not delete from config\. '([\w./@-]+)' does not exist", str(error))

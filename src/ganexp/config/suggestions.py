@@ -7,7 +7,6 @@ torch.
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
@@ -15,7 +14,8 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from ganexp.config.annotations import describe, show, whole_form
 from ganexp.config.composition import compose_config, group_options
-from ganexp.config.hydra_messages import is_group_value_error, missing_deletion, unmatched_group
+from ganexp.config.file_overrides import default_groups, refused_in_file
+from ganexp.config.hydra_messages import file_of, is_group_value_error, missing_deletion, unmatched_group
 from ganexp.config.texts import holds_list, is_group, parse, quoted_form
 from ganexp.errors import MAX_SUGGESTIONS, did_you_mean
 
@@ -95,8 +95,7 @@ def text_or_sweep(error: Exception, line: CommandLine) -> str:
 
 def _takes_several(group: str, folders: list[Path]) -> bool:
     """Return whether a group, such as callbacks, has a list of options by default."""
-    config: Any = OmegaConf.to_container(OmegaConf.load(folders[0] / "run.yaml"))
-    return any(isinstance(entry, dict) and isinstance(entry.get(group), list) for entry in config["defaults"])
+    return isinstance(default_groups(folders).get(group), list)
 
 
 def unknown_option(error: Exception, line: CommandLine) -> str:
@@ -162,16 +161,15 @@ def _quotes_for(key: str, line: CommandLine) -> str:
 
 
 def unknown_group(error: Exception, line: CommandLine) -> str:
-    """Explain schedule/lr_decays=linear: there is no such group, or an experiment lacks `# @package _global_`."""
+    """Explain schedule/lr_decays=linear: there is no such group, or a config file may not choose its options."""
     name = unmatched_group(error)
     if not name:
         return ""
-    group = name.split("@")[0]
-    if "@experiment" in name:
-        return (
-            f"override /{group}: an experiment may choose options of other groups only if its YAML begins with\n"
-            "# @package _global_"
-        )
+    if reason := refused_in_file(error, line.folders, _groups(line)):
+        return reason
+    if file := file_of(error):
+        name = name.split("@")[0]
+        return _list_names(f"{file}.yaml, override /{name}", "", name, _groups(line))
     if "/" in name:
         return _list_names(name, "", name, _groups(line))
     return list_settings(name, _compose_without(name, line), line)
