@@ -1,6 +1,7 @@
 """Networks and configurations that several benchmarks use."""
 
 import platform
+import statistics
 from collections.abc import Sequence
 
 import torch
@@ -82,6 +83,11 @@ def build_case(cfg: DictConfig, device: torch.device) -> tuple[GAN, ImageStream]
     stream = build.build_stream(cfg, image_set, device)
     gan.connect(stream)
     return gan, stream
+
+
+def spread(values: Sequence[float]) -> str:
+    """Return the median, the smallest and the largest of the values as text."""
+    return f"median {statistics.median(values):.3f}, from {min(values):.3f} to {max(values):.3f}"
 
 
 def machine(device: torch.device) -> str:

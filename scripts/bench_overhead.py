@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from bench_cases import build_case, compose_case, machine
+from bench_cases import build_case, compose_case, machine, spread
 
 from ganexp.callbacks.progress import ProgressLine
 from ganexp.commands.estimation.timing import clock
@@ -106,7 +106,7 @@ def overhead(device: torch.device, rounds: int, steps: int, overrides: list[str]
             f"ganexp {1e3 * statistics.median(ours) / steps:.3f} ms per step, "
             f"bare loop {1e3 * statistics.median(theirs) / steps:.3f} ms"
         )
-    print(f"ganexp / bare loop: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+    print(f"time of ganexp / time of bare loop: {spread(ratios)}")
     print(
         f"ganexp - bare loop: median {statistics.median(extra):.3f} ms per step, "
         f"from {min(extra):.3f} to {max(extra):.3f} ms"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bench_cases import spread
 
 
 def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
@@ -29,7 +30,7 @@ def sweep(rounds: int, steps: int, overrides: list[str]) -> None:
                 seconds[way].append(time.perf_counter() - started)
     ratios = [a / b for a, b in zip(seconds["joblib"], seconds["serial"], strict=True)]
     print(f"{os.cpu_count()} cores; torch {torch.__version__}, Python {platform.python_version()}; {rounds} rounds")
-    print(f"two workers / serial: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f}")
+    print(f"time of two workers / time of serial jobs: {spread(ratios)}")
 
 
 def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str]) -> None:
@@ -52,7 +53,7 @@ def scaling(device: torch.device, rounds: int, steps: int, overrides: list[str])
                 seconds[devices].append(seconds_a_step(points))
     ratios = [two / one for one, two in zip(seconds[1], seconds[2], strict=True)]
     print(f"{os.cpu_count()} cores; torch {torch.__version__}, Python {platform.python_version()}; {rounds} rounds")
-    print(f"two devices / one device: median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f}")
+    print(f"time of two devices / time of one device: {spread(ratios)}")
 
 
 def seconds_a_step(points: Iterable[Mapping[str, Any]]) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from bench_cases import spread
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
@@ -61,7 +62,7 @@ def scores(device: torch.device, rounds: int, count: int, batch_size: int) -> No
     print(f"{count} real and {count} generated images 32x32, batch {batch_size}, Inception-v3 (random weights)")
     for name in ("torchmetrics", "torch-fidelity"):
         ratios = [theirs / ours for theirs, ours in zip(times[name], times["ganexp"], strict=True)]
-        print(f"{name} / ganexp: median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
+        print(f"time of {name} / time of ganexp: {spread(ratios)}")
     if device.type == "cuda":
         print(", ".join(f"{name} {statistics.median(t):.2f} s" for name, t in times.items()))
 

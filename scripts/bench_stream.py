@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from bench_cases import compose_case, machine
+from bench_cases import compose_case, machine, spread
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -95,4 +95,4 @@ def stream(device: torch.device, rounds: int, seconds: float, overrides: list[st
     print(f"{machine(device)}; batch {batch_size}, {workers} workers of the loader; {rounds} rounds")
     print(f"stream: median {statistics.median(a for a, _ in rates):,.0f} images/s")
     print(f"torch's DataLoader: median {statistics.median(b for _, b in rates):,.0f} images/s")
-    print(f"stream / DataLoader: median {statistics.median(ratios):.2f}, from {min(ratios):.2f} to {max(ratios):.2f}")
+    print(f"rate of the stream / rate of the DataLoader: {spread(ratios)}")

@@ -86,7 +86,7 @@ def test_main_score_is_corrected_for_pairs_only(tmp_path, hinge):
     assert {each.tests for each in others} == {6}  # 3 pairs, each compared by the best FID and by the Inception Score
     least = min(others, key=lambda each: each.difference.p)
     assert least.p == pytest.approx(6 * least.difference.p)
-    assert "for fid_classifier (last evaluation) alone" in content.comparisons_text
+    assert "fid_classifier (last evaluation) has a correction of its own" in content.comparisons_text
 
 
 def test_holm_counts_only_pairs_that_can_be_tested(tmp_path, hinge):

@@ -18,7 +18,7 @@ def print_description(description: Mapping[str, Any], as_json: bool) -> None:
 
     Args:
         description: the description, made of values that JSON can represent.
-        as_json: whether to print JSON on a terminal too.
+        as_json: whether to print JSON, instead of aligned lines, on a terminal; a file or pipe always gets JSON.
     """
     if as_json or not is_terminal():
         say(json.dumps(description, indent=2))

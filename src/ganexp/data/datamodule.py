@@ -13,7 +13,7 @@ from ganexp.data.stream import ImageStream
 
 
 class StreamData(pl.LightningDataModule):
-    """Pass batches without content to Lightning, and save the position of the stream in Lightning's checkpoints.
+    """Pass batches without images to Lightning, and save the position of the stream in Lightning's checkpoints.
 
     The real images do not pass through Lightning. The GAN takes its batches directly from `stream`.
 

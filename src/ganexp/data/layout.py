@@ -39,9 +39,9 @@ def split_of(folder: str) -> str | None:
 def places(paths: Sequence[str]) -> list[Place]:
     """Return, for each image, its split and the folders that may be its class.
 
-    Folders that contain all images are left out. The split folders are at the top of the remaining folders, or all
-    split folders are at the same deeper level (`class/split/1.png`). If there are no split folders, all images belong
-    to the training split.
+    Folders that contain all images are left out, unless images lie directly in them. The split folders are at the top
+    of the remaining folders, or all split folders are at the same deeper level (`class/split/1.png`). If there are no
+    split folders, all images belong to the training split.
 
     Raises:
         UserError: If only some of the class folders are divided into splits.

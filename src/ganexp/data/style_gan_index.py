@@ -39,7 +39,7 @@ def read_indexes(contents: Mapping[str, bytes], images: Iterable[str]) -> Index:
     for path, content in contents.items():
         values = _values(content)
         if values is None:
-            index.warnings.append(f"{path} is not used: it is not a JSON file with the key labels.")
+            index.warnings.append(f'{path} is not used: it is not a JSON file with a key "labels".')
             continue
         index.exists = True
         labels = _labels(values["labels"])

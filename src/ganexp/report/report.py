@@ -40,12 +40,13 @@ COMPARISONS_TEXT = (
     "one, the two are compared only once."
 )
 ONE_FAMILY_TEXT = (
-    "p is corrected by Holm's method for all pairs with at least two seeds each and all scores together, because the "
-    "runs do not declare one main score (metrics.best_by)."
+    "p is corrected by Holm's method over all scores of all pairs of configurations that have at least two seeds each, "
+    "because the runs do not declare one main score (metrics.best_by)."
 )
 TWO_FAMILIES_TEXT = (
-    "p is corrected by Holm's method for all pairs with at least two seeds each: for {} alone, because every run "
-    "declares this score as its main score (metrics.best_by), and for all other scores together."
+    "p is corrected by Holm's method over all pairs of configurations that have at least two seeds each. {} has a "
+    "correction of its own, because every run declares this score as its main score (metrics.best_by). All other "
+    "scores share one correction."
 )
 BEST_ONLY_TEXT = (
     f"More than {MAX_ALL_PAIRS} configurations have scores, so each is compared only with the configuration that has "

@@ -35,7 +35,7 @@ def tell_images_apart(runs: Sequence[Run]) -> None:
 
 
 def _shortest_paths(paths: Sequence[str]) -> list[str]:
-    """Return the shortest last parts of `paths` that are all different; an empty list if two paths are equal."""
+    """Return the last n parts of each path, with the smallest n for which all differ; [] if two paths are equal."""
     split = [PurePath(path).parts for path in paths]
     for depth in range(1, max(map(len, split)) + 1):
         texts = [str(PurePath(*parts[-depth:])) for parts in split]

@@ -193,7 +193,7 @@ class GAN(ScoredModule):
     def _may_be_logged(self) -> bool:
         """Whether this step may have the last update of a network before values are logged.
 
-        If d_steps are counted, it may be any step; otherwise, only one of the last `steps_per_d_update` steps before.
+        This is true of the last `steps_per_d_update` steps before values are logged, or of all if d_steps are counted.
         """
         return self.evaluate_by == "d_steps" or -(self.step + 1) % self.log_every < self.steps_per_d_update
 

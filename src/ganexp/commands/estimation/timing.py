@@ -1,4 +1,4 @@
-"""Time work on a device."""
+"""Measure how long a piece of work takes on a device."""
 
 import time
 from collections.abc import Callable

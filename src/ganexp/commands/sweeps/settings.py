@@ -1,7 +1,8 @@
-"""Hand settings that exist only in the jobs of a sweep, such as an experiment's own settings, to Hydra's sweeper.
+"""Make Hydra accept settings that exist only in the jobs of a sweep, such as an experiment's own settings.
 
-Hydra applies the overrides of a sweep to a config without the options that the sweep varies, and would refuse such
-settings there. Hydra's sweeper, however, applies settings to every job. This module must not import torch.
+Hydra first composes a config without the options that the sweep varies, and would refuse settings that this config
+lacks. Settings of Hydra's sweeper are applied to the jobs only. Therefore, this module moves such settings there. It
+must not import torch.
 """
 
 import re
