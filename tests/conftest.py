@@ -41,6 +41,13 @@ def pytest_unconfigure() -> None:
         gc.unfreeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_garbage_collections():
+    """Leave out what earlier modules have created and still use, such as libraries, when garbage is collected."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def configs_composed_faster():
     """Let Hydra keep the configs that it has read and merged, so that the next config is composed faster."""
