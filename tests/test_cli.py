@@ -34,8 +34,8 @@ def own_configs(tmp_path):
 def test_help_answers_quickly_without_torch(tmp_path):
     command = [sys.executable, "-m", "ganexp", "--help"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    hydra = cpu_seconds(sys.executable, "-c", "import hydra, omegaconf")  # a third of a second on a slow machine
-    assert cpu_seconds(*command) < 4 * hydra
+    hydra = (sys.executable, "-c", "import hydra, omegaconf")  # a third of a second on a slow machine
+    assert any(cpu_seconds(*command) < 4 * cpu_seconds(*hydra) for _ in range(3))  # other work may disturb a comparison
     for command in COMMANDS:
         assert f"\n  {command} " in done.stdout
     assert "\n  loss: began, cramer, hinge, " in done.stdout
