@@ -1,5 +1,8 @@
 """The number of threads of a training on a CPU."""
 
+import sys
+import time
+
 import pytest
 import torch
 from helpers.config import config
@@ -49,11 +52,30 @@ def test_counting_flops_changes_no_random_state():
     assert all(torch.equal(value, weights[name]) for name, value in gan.state_dict().items())
 
 
-@pytest.mark.parametrize(("load", "says"), [(0.5, False), (3.5, True)])
-def test_busy_machine_is_reported(monkeypatch, capsys, load, says):
-    monkeypatch.setattr(threads.os, "getloadavg", lambda: (load, 0.0, 0.0))
+@pytest.mark.parametrize(
+    ("others", "devices", "says"), [(None, 1, False), (2.4, 1, False), (2.6, 1, True), (3.4, 2, False)]
+)
+def test_busy_machine_is_reported(monkeypatch, capsys, others, devices, says):
+    monkeypatch.setattr(threads, "cores_of_others", lambda: others)
     monkeypatch.setattr(threads.os, "cpu_count", lambda: 4)
-    threads.warn_of_busy_machine(2)
+    threads.warn_of_busy_machine(2, devices)
     printed = capsys.readouterr().out
     assert ("the machine is busy" in printed) == says
     assert ("the run has trainer.threads=2" in printed) == says
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the busy time of all cores")
+def test_cores_of_others_leave_out_the_own_work(monkeypatch):
+    monkeypatch.setattr(threads, "_AT_IMPORT", (10.0, 100.0, 5.0))
+    monkeypatch.setattr(threads, "_cpu_use", lambda: (12.0, 105.0, 6.0))  # in 2 s, all: 5 s, this process: 1 s
+    assert threads.cores_of_others() == 2
+    monkeypatch.setattr(threads, "_cpu_use", lambda: (10.05, 101.0, 5.0))
+    assert threads.cores_of_others() is None
+    monkeypatch.undo()
+    before = threads._cpu_use()
+    end = time.process_time() + 0.2
+    while time.process_time() < end:  # other programs may work meanwhile, so that only a lower bound is known
+        pass
+    passed, busy, own = (b - a for a, b in zip(before, threads._cpu_use(), strict=True))
+    assert passed >= own >= 0.2
+    assert busy > 0.1

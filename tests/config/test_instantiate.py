@@ -178,6 +178,8 @@ def test_target_that_cannot_be_used_is_refused(target, reason):
     text = message({"_target_": target})
     assert text.startswith(f"model.generator._target_={target}: ")
     assert reason in text
+    hint = "\nIf the file nowhere.py is in the directory DIR: PYTHONPATH=DIR ganexp …"
+    assert text.endswith(hint) == (target == "nowhere.Network")
 
 
 @pytest.mark.parametrize("value", [1e300, "abc", True, [1], 0])

@@ -94,6 +94,16 @@ def test_address_of_a_server_is_refused(tmp_path, monkeypatch, address):
     assert trust.load(path).logger.mlflow.tracking_uri == address
 
 
+def test_printed_command_names_the_packages_that_the_user_must_trust(monkeypatch):
+    loss = {"_target_": "ganexp.losses.Hinge"}
+    own = {"_target_": "mine.nets.G", "layers": [{"_target_": "theirs.Layer"}, {"_target_": "mine.Other"}]}
+    cfg = OmegaConf.create({"model": own, "callbacks": {"x": {"_target_": "third.Callback"}}, "loss": loss})
+    assert trust.in_front_of_command(cfg) == "GANEXP_TRUST=mine,theirs,third "
+    assert trust.in_front_of_command(cfg, without=["callbacks"]) == "GANEXP_TRUST=mine,theirs "
+    monkeypatch.setenv("GANEXP_TRUST", "mine,theirs,third")
+    assert trust.in_front_of_command(cfg) == trust.in_front_of_command(OmegaConf.create({"loss": loss})) == ""
+
+
 def test_own_packages_are_trusted_by_name(monkeypatch):
     monkeypatch.setenv("GANEXP_TRUST", "mine, other.part")
     assert trust.trusted("mine.nets.G")

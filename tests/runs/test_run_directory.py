@@ -159,6 +159,9 @@ def test_newest_run_below_names_the_run_that_changed_last(tmp_path):
         file.touch()
         os.utime(file, (1000 - age, 1000 - age))
     assert newest_run_below(tmp_path) == f"\nDid you mean {tmp_path / 'name/time/newest'}?"
+    (tmp_path / "name/time/sweep.json").touch()
+    assert newest_run_below(tmp_path) == f"\nDid you mean {tmp_path / 'name/time/newest'}?"
+    assert newest_run_below(tmp_path, or_sweep=True) == f"\nDid you mean {tmp_path / 'name/time'}?"
 
 
 def test_remove_if_empty_removes_the_default_parents(tmp_path):

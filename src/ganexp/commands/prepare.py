@@ -24,7 +24,7 @@ from ganexp.data.stream import ImageStream
 from ganexp.training import processes
 from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
-from ganexp.training.length import epochs_of
+from ganexp.training.length import batches_per_step, epochs_of
 
 
 @dataclass
@@ -91,7 +91,9 @@ def describe_length(cfg: DictConfig, stream: ImageStream) -> str:
         length = f"{count(schedule.max_d_steps, 'discriminator update')}, at most {length}"
     epochs = epochs_of(cfg, len(stream.image_set))
     batches = count(stream.batches_per_epoch, "batch")
-    in_epochs = "" if epochs is None else f", that is {count(epochs, 'epoch')} of {batches}"
+    drawn = batches_per_step(cfg)
+    a_step = "" if drawn is None or drawn == 1 else f" ({count(float(drawn), 'batch')} in each step)"
+    in_epochs = "" if epochs is None else f", that is {count(epochs, 'epoch')} of {batches}{a_step}"
     late = [str(epoch) for epoch in schedule.keep_at if epochs is not None and epoch > epochs]
     not_kept = f"\nschedule.keep_at: the run ends before epoch {', '.join(late)}" if late else ""
     every = count(schedule.evaluate_every, unit)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from ganexp import log_keys
 from ganexp.commands.sweeps.job import sweep_of
+from ganexp.config.trust import in_front_of_command
 from ganexp.console import make_console, say, say_once, short_path
 from ganexp.loggers.result import log_hyperparameters, log_result
 from ganexp.report.settings import is_setting, select_settings, setting_name, setting_text
@@ -69,7 +70,7 @@ def record_result(
     run.update_metadata(status=status, ended=now(), **result)
     is_initial = bool(metadata.get("init_from"))
     remark = untrained_remark(scores, monitor, higher_is_better=mode == "max", is_initial=is_initial)
-    _print_result(run, scores, spreads, remark)
+    _print_result(cfg, run, scores, spreads, remark)
     return objective
 
 
@@ -136,7 +137,9 @@ def hyperparameters(cfg: DictConfig, metadata: Mapping[str, Any]) -> dict[str, A
     return chosen | settings | {"seed": cfg.seed, "tags": ",".join(cfg.get("tags") or [])}
 
 
-def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spreads: set[str], remark: str = "") -> None:
+def _print_result(
+    cfg: DictConfig, run: RunDirectory, scores: dict[str, dict[str, float]], spreads: set[str], remark: str
+) -> None:
     console = make_console()
     if scores:
         names = [name for name in scores["last"] if name != "step" and name not in spreads]
@@ -157,4 +160,5 @@ def _print_result(run: RunDirectory, scores: dict[str, dict[str, float]], spread
         if path is not None and path.exists():
             console.print(f"{name:12} {short_path(path)}", soft_wrap=True, highlight=False)
     if scores:
-        say(f"{'evaluate':12} ganexp evaluate ckpt={shlex.quote(short_path(run.path))}")
+        trust = in_front_of_command(cfg, without=["callbacks"])
+        say(f"{'evaluate':12} {trust}ganexp evaluate ckpt={shlex.quote(short_path(run.path))}")

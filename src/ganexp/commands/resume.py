@@ -45,7 +45,7 @@ def resume(arguments: ResumeArguments) -> None:
     path, is_longer = arguments.path, (arguments.steps, arguments.epochs) != (None, None)
     run = RunDirectory(path)
     if missing := [file.name for file in (run.config, run.metadata_file) if not file.exists()]:
-        hint = newest_run_below(path)
+        hint = newest_run_below(path, or_sweep=True)
         raise UserError(f"{path} is not a run directory: it has no {' and no '.join(missing)}.{hint}")
     refuse_links(path)
     with run.locked():

@@ -2,7 +2,9 @@
 
 import copy
 import os
+import time
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -18,6 +20,7 @@ from ganexp.training.gan import GAN
 FLOPS_PER_THREAD = 500_000_000
 PROBED_IMAGES = 2  # the smallest batch that batch norm accepts
 VARIABLE = "OMP_NUM_THREADS"
+SPARE_CORES = 0.5  # a run may have that many more threads than free cores before there is a warning
 
 
 @cache
@@ -29,7 +32,7 @@ def available_threads() -> int:
 def choose_threads(cfg: DictConfig, gan: GAN) -> None:
     """Set the number of torch's threads for a training, and store it in `cfg`, so that a resumed run keeps it."""
     cfg.trainer.threads = use_threads(cfg.trainer.threads, gan, *_share(cfg))
-    warn_of_busy_machine(torch.get_num_threads())
+    warn_of_busy_machine(torch.get_num_threads(), cfg.trainer.devices)
 
 
 def _share(cfg: DictConfig) -> tuple[int, int]:
@@ -78,15 +81,41 @@ def count_flops(gan: GAN) -> float:
     return counter.flops / PROBED_IMAGES
 
 
-def warn_of_busy_machine(threads: int) -> None:
-    """Print a warning if other programs leave fewer cores free than the run has threads."""
-    try:
-        load, cores = os.getloadavg()[0], os.cpu_count() or 1
-    except (AttributeError, OSError):  # this platform does not report a load
+def warn_of_busy_machine(threads: int, devices: int = 1) -> None:
+    """Print a warning if other programs leave fewer cores free than the run has threads.
+
+    Args:
+        threads: the number of threads of this process.
+        devices: the number of processes of this machine that train together. Each of them may use a core.
+    """
+    others = cores_of_others()
+    if others is None:
         return
-    if load + threads > cores + 1:  # starting this program adds less than 1 to the load
+    if others - (devices - 1) + threads > (os.cpu_count() or 1) + SPARE_CORES:
         fewer = " Fewer threads may be faster: trainer.threads=1" if threads > 1 else ""
         say_once(
             f"warning: the machine is busy, so this run may be slow: the run has trainer.threads={threads}, and other "
             f"programs leave fewer cores than that.{fewer}"
         )
+
+
+def cores_of_others() -> float | None:
+    """Return how many cores other programs have used, on average, since this module was imported.
+
+    Return None if less than a tenth of a second has passed, or if the platform is not Linux.
+    """
+    if _AT_IMPORT is None:
+        return None
+    passed, busy, own = (now - before for now, before in zip(_cpu_use(), _AT_IMPORT, strict=True))
+    return max(busy - own, 0.0) / passed if passed > 0.1 else None
+
+
+def _cpu_use() -> tuple[float, float, float]:
+    """Return the time, the busy time of all cores, and the CPU time of this process, in seconds."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _waiting, *interrupts = map(int, fields[:7])  # user includes the time of guests
+    busy = (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
+    return time.monotonic(), busy, time.process_time()
+
+
+_AT_IMPORT = _cpu_use() if Path("/proc/stat").exists() else None

@@ -142,7 +142,10 @@ def locate(node: Mapping[str, Any], key: str) -> partial:
     try:
         return _imported(target)
     except InstantiationException as error:
-        raise UserError(f"{key}._target_={target}: cannot be used: {_reason(error)}") from error
+        reason, module = _reason(error), target.split(".")[0]
+        hint = f"\nIf the file {module}.py is in the directory DIR: PYTHONPATH=DIR ganexp …"
+        is_missing = f"No module named '{module}'" in reason
+        raise UserError(f"{key}._target_={target}: cannot be used: {reason}{hint if is_missing else ''}") from error
     except CONSTRUCTOR_ERRORS as error:
         raise UserError(f"{key}._target_={target}: cannot be used: {error}") from error
 

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shlex
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -103,6 +104,17 @@ def trusted(target: Any) -> bool:
     if inspect.isclass(known):
         return home.startswith(CLASSES)
     return inspect.isfunction(known) and home.startswith(FUNCTIONS) and not known.__name__.startswith("_")
+
+
+def in_front_of_command(cfg: DictConfig, without: Iterable[str] = ()) -> str:
+    """Return `GANEXP_TRUST=PACKAGES `, with which a command can load this config; "" if `load` trusts all targets.
+
+    The targets of the mappings in `without` are left out, as `load` does.
+    """
+    values = cast(dict[str, Any], OmegaConf.to_container(cfg)) | dict.fromkeys(without)
+    targets = [value for key, value in leaves(values) if key.endswith("_target_") and not trusted(value)]
+    packages = dict.fromkeys(str(target).split(".")[0] for target in targets)
+    return f"GANEXP_TRUST={shlex.quote(','.join(packages))} " if packages else ""
 
 
 def is_own_address(value: Any) -> bool:

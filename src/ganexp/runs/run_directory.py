@@ -214,9 +214,15 @@ def _remove_hydra_files(path: Path) -> None:
         directory.rmdir()
 
 
-def newest_run_below(path: str | Path) -> str:
-    """Return a hint with the newest run at most three levels below `path`, or an empty string if there is none."""
+def newest_run_below(path: str | Path, or_sweep: bool = False) -> str:
+    """Return a hint with the newest run at most three levels below `path`, or an empty string if there is none.
+
+    If `or_sweep` is true and the run is a job of a sweep, the hint has the directory of the sweep instead.
+    """
     patterns = ("*/run.json", "*/*/run.json", "*/*/*/run.json")  # the last one is for outputs/sweep/TIME/JOB
     files = [file for pattern in patterns for file in Path(path).expanduser().glob(pattern)]
     runs = sorted(files, key=lambda file: file.stat().st_mtime)
-    return f"\nDid you mean {runs[-1].parent}?" if runs else ""
+    if not runs:
+        return ""
+    newest = runs[-1].parent
+    return f"\nDid you mean {newest.parent if or_sweep and (newest.parent / 'sweep.json').exists() else newest}?"

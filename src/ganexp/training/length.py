@@ -30,7 +30,7 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
     cfg = cfg.copy()
     schedule = cfg.schedule
     batches = _batches_per_epoch(cfg, images)
-    drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step
+    drawn = batches_per_step(cfg)
     if schedule.epochs is not None:
         schedule.steps = _steps(schedule.epochs * batches, drawn)
         if drawn is None and schedule.max_d_steps is None:
@@ -80,10 +80,15 @@ def _trained_on(cfg: DictConfig, images: int) -> int:
     return min(images, cfg.data.training_images or images)
 
 
+def batches_per_step(cfg: DictConfig) -> Fraction | None:
+    """Return the number of batches of real images in a step; None if it depends on the losses."""
+    return instantiate(cfg.schedule.updates, "schedule.updates").batches_per_step
+
+
 def epochs_of(cfg: DictConfig, images: int | None) -> float | None:
     """Return a run's length in epochs, given the number of images in the training split; None if it is not known."""
     schedule = cfg.schedule
-    drawn = instantiate(schedule.updates, "schedule.updates").batches_per_step
+    drawn = batches_per_step(cfg)
     batches = schedule.max_d_steps if drawn is None else drawn * schedule.steps
     if batches is None or images is None or _trained_on(cfg, images) < schedule.batch_size:
         return None

@@ -1,9 +1,10 @@
 """Tell whether a run is a job of the sweep that this process works on. This module must not import torch."""
 
-from typing import Any
+from typing import Any, cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.sweeps.overrides import resume_command
 from ganexp.console import short_path
@@ -23,6 +24,9 @@ def how_to_resume(run: RunDirectory) -> str:
     """Return the command that resumes a run or, if the run is a job of this process's sweep, resumes the sweep."""
     sweep = sweep_of(run)
     if sweep is None:
-        return f"ganexp resume {short_path(run.path)}"
+        from ganexp.config.trust import in_front_of_command
+
+        trust = in_front_of_command(cast(DictConfig, OmegaConf.load(run.config))) if run.config.exists() else ""
+        return f"{trust}ganexp resume {short_path(run.path)}"
     config: Any = HydraConfig.instance().cfg
     return resume_command(sweep, config)
