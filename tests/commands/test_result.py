@@ -137,6 +137,8 @@ def test_result_without_scores_has_the_last_losses(tmp_path):
 def test_scores_at_step_0_are_named_by_the_weights(tmp_path, capsys, initial, name):
     run = RunDirectory(tmp_path)
     run.update_metadata(init_from=initial)
-    result._print_result(run, {"untrained": {"step": 0, "fid": 9.0}, "last": {"step": 4, "fid": 3.0}}, set())
+    result._print_result(
+        config(*TINY), run, {"untrained": {"step": 0, "fid": 9.0}, "last": {"step": 4, "fid": 3.0}}, set(), ""
+    )
     printed = capsys.readouterr().out
     assert [word for word in ("untrained", "initial") if word in printed] == [name]

@@ -69,8 +69,9 @@ def test_cores_of_others_leave_out_the_own_work(monkeypatch):
     monkeypatch.setattr(threads, "_AT_IMPORT", (10.0, 100.0, 5.0))
     monkeypatch.setattr(threads, "_cpu_use", lambda: (12.0, 105.0, 6.0))  # in 2 s, all: 5 s, this process: 1 s
     assert threads.cores_of_others() == 2
-    monkeypatch.setattr(threads, "_cpu_use", lambda: (10.05, 101.0, 5.0))
-    assert threads.cores_of_others() is None
+    for unknown in ((10.05, 101.0, 5.0), None):
+        monkeypatch.setattr(threads, "_cpu_use", lambda value=unknown: value)
+        assert threads.cores_of_others() is None
     monkeypatch.undo()
     before = threads._cpu_use()
     end = time.process_time() + 0.2

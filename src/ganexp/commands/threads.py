@@ -102,20 +102,24 @@ def warn_of_busy_machine(threads: int, devices: int = 1) -> None:
 def cores_of_others() -> float | None:
     """Return how many cores other programs have used, on average, since this module was imported.
 
-    Return None if less than a tenth of a second has passed, or if the platform is not Linux.
+    Return None if less than a tenth of a second has passed, or if the platform does not report the use of the cores.
     """
-    if _AT_IMPORT is None:
+    now = _cpu_use()
+    if now is None or _AT_IMPORT is None:
         return None
-    passed, busy, own = (now - before for now, before in zip(_cpu_use(), _AT_IMPORT, strict=True))
+    passed, busy, own = (after - before for after, before in zip(now, _AT_IMPORT, strict=True))
     return max(busy - own, 0.0) / passed if passed > 0.1 else None
 
 
-def _cpu_use() -> tuple[float, float, float]:
-    """Return the time, the busy time of all cores, and the CPU time of this process, in seconds."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+def _cpu_use() -> tuple[float, float, float] | None:
+    """Return the time, the busy time of all cores, and the CPU time of this process, in seconds; None if unknown."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    except OSError:  # the platform is not Linux, or hides the use of the cores
+        return None
     user, nice, system, _idle, _waiting, *interrupts = map(int, fields[:7])  # user includes the time of guests
     busy = (user + nice + system + sum(interrupts)) / os.sysconf("SC_CLK_TCK")
     return time.monotonic(), busy, time.process_time()
 
 
-_AT_IMPORT = _cpu_use() if Path("/proc/stat").exists() else None
+_AT_IMPORT = _cpu_use()
