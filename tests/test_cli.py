@@ -16,6 +16,8 @@ import ganexp as package
 from ganexp import cli
 from ganexp.arguments import COMMANDS
 
+pytestmark = pytest.mark.slow
+
 OWN_LOSS = "adversarial: {_target_: ganexp.losses.LeastSquares}\n"
 
 

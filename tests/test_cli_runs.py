@@ -15,6 +15,8 @@ from ganexp.config.composition import IS_HYDRA_1_3
 from ganexp.report.collect import collect
 from ganexp.runs.run_directory import HYDRA_FILES, RunDirectory
 
+pytestmark = pytest.mark.slow
+
 SINGLE = (
     "is",
     "accuracy",
@@ -71,7 +73,6 @@ def test_hydra_files_compose_the_same_run(run, tmp_path):
     assert OmegaConf.create(done.stdout) == OmegaConf.load(run / ".hydra" / "config.yaml")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(IS_HYDRA_1_3, reason="Hydra 1.3 reruns a run from a pickle file, which ganexp does not write")
 def test_hydra_reruns_a_run_directory(run, tmp_path):
     shutil.copytree(run, tmp_path / "run")
@@ -165,7 +166,6 @@ def test_sweep_of_evaluations_leaves_no_files_of_hydra(run, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["drawn", "scores-1", "scores-2"]
 
 
-@pytest.mark.slow
 def test_images_score_as_the_checkpoint_that_drew_them(run, tmp_path):
     ganexp("sample", f"ckpt={run}", "n=60", "seed=1000", "output=drawn", cwd=tmp_path)
     ganexp("evaluate", f"ckpt={run}", "seed=1000", "samples=60", "labels=uniform", "output=a", cwd=tmp_path)
@@ -183,7 +183,6 @@ def test_images_score_as_the_checkpoint_that_drew_them(run, tmp_path):
         assert scored["protocol"]["references"] == expected["protocol"]["references"]
 
 
-@pytest.mark.slow
 def test_real_images_score_against_the_other_splits(tmp_path):
     arguments = ("trainer=cpu", "metrics.extractor.updates=20", "metrics/score=[fid]")
     done = ganexp("evaluate", "real=test", "output=real", *arguments, cwd=tmp_path)
@@ -233,7 +232,6 @@ def test_images_that_cannot_be_scored_are_refused(tmp_path, arguments, message):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 def test_stl10_is_read_from_binary_files(tmp_path):
     stl10_files(tmp_path / "data", train=16)
     narrow = ("model.generator.width=4", "model.discriminator.width=4", "schedule.evaluate_every=4")
@@ -255,7 +253,6 @@ def test_diverged_run_fails_with_the_reason(tmp_path):
     assert RunDirectory(path).metadata()["status"] == "failed"
 
 
-@pytest.mark.slow
 def test_taken_directory_gets_a_number(tmp_path):
     short = (*TINY, "schedule.steps=1", "schedule.evaluate_every=1")
     for seed in (1, 2):
@@ -268,7 +265,6 @@ def test_taken_directory_gets_a_number(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["same", "same-2"]
 
 
-@pytest.mark.slow
 def test_workers_feed_the_same_images_as_memory(tmp_path):
     weights = []
     for in_memory in ("true", "false"):

@@ -15,6 +15,8 @@ from PIL import Image
 from ganexp.commands.options import groups
 from ganexp.config.composition import CONF
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OTHER_COMMANDS = ("evaluate", "help", "list", "report", "resume", "sample")
@@ -142,7 +144,6 @@ def short_form(command):
     return tuple(NAMES_OF_RUN.sub("RUN", word) for word in dict.fromkeys(words))
 
 
-@pytest.mark.slow
 def test_documented_commands_run(documented_places):
     failed = {}
     for words in dict.fromkeys(map(short_form, documented_commands())):

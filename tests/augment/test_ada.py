@@ -11,6 +11,8 @@ from ganexp.augment.ada import INTERVAL, Ada, random_colours, random_geometry
 from ganexp.build import build_gan
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 def ada(target=0.6, probability=0.0, images=64, batch_size=4):
     return Ada(target, probability, images, batch_size)

@@ -21,6 +21,8 @@ from ganexp.losses import Hinge, NonSaturating, TwoClass, Wasserstein
 from ganexp.report.run import read_run
 from ganexp.runs.run_directory import RunDirectory
 
+pytestmark = pytest.mark.slow
+
 
 class Watched:
     """A run with a guard, but without networks: `evaluate` logs losses and then reports an evaluation."""

@@ -20,6 +20,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from ganexp.commands.resume import lengthen
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 NARROW = ("model.generator.hidden=[16,16]", "model.discriminator.hidden=[16,16]")
 WORDS = (
     "schedule.steps=80",

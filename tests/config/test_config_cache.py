@@ -10,6 +10,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ganexp.config import schema
 
+pytestmark = pytest.mark.slow
+
 CHOICES = (
     (),
     ("seed=7",),

@@ -23,6 +23,8 @@ from ganexp.config.checks import BATCH_NORMS
 from ganexp.config.instantiate import check, instantiate
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 # The groups with settings of the LightningModule.
 OF_THE_GAN = ("data", "model", "loss", "augment", "schedule", "optimizer", "trainer", "as_published", "debug")
 GROUPS = (*OF_THE_GAN, "metrics", "callbacks", "logger")

@@ -13,6 +13,8 @@ from ganexp.cli import CONF
 from ganexp.config.checks import PUBLISHED_ARGUMENTS
 from ganexp.config.overlays import check_overlay
 
+pytestmark = pytest.mark.slow
+
 INCEPTION = "ganexp.metrics.extractors"
 # The settings in which CIFAR-10's default metric differs from the metric of the article on SAGAN.
 # Each entry is written as `setting: (corrected value, value as published)`.

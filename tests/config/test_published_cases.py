@@ -23,6 +23,8 @@ from ganexp.config.instantiate import instantiate
 from ganexp.config.overlays import check_overlay
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = Path(__file__).parent / "published"
 CASES = [name for name in options("experiment") if "/base/" not in name]
 NETWORKS = ("generator", "discriminator")

@@ -13,6 +13,8 @@ from ganexp.build import build_gan
 from ganexp.config import trust
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "target",

@@ -18,6 +18,8 @@ from ganexp.data.archive import ZipReader
 from ganexp.data.listing import list_images
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 COUNT = 24
 
 
@@ -104,7 +106,6 @@ def test_pickled_reader_opens_the_zip_again(tmp_path, images, opened_by):
     assert opened_by() == {os.getpid(): 2}
 
 
-@pytest.mark.slow
 def test_workers_that_are_no_copies_read_the_right_pixels(tmp_path, images):
     loaded = sets.folder("", "train", 8, 3, path=str(tmp_path / "set.zip"), in_memory=False)
     loader = DataLoader(loaded.images, batch_size=4, num_workers=2, multiprocessing_context="forkserver")

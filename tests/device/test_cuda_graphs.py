@@ -20,6 +20,8 @@ from ganexp.training import trainer as trainers
 from ganexp.training.compiled import CompiledUpdates
 from ganexp.training.gan import GAN
 
+pytestmark = pytest.mark.slow
+
 NEEDS_GPU = (
     pytest.mark.slow,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="torch finds no GPU"),
@@ -142,7 +144,6 @@ def test_steps_with_graphs_equal_those_without(case, precision, device, graphs, 
     assert WARNING not in capsys.readouterr().out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "device"),
     [

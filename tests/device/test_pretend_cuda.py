@@ -24,6 +24,8 @@ from ganexp.metrics.collection import Scores
 from ganexp.metrics.labels import SampleLabels
 from ganexp.training import trainer as trainers
 
+pytestmark = pytest.mark.slow
+
 PRECISIONS = ("32-true", "bf16-mixed")
 STEPPED = [case for case in CASES if case not in ("dcgan", "class_head", "probabilities", "cramer")]
 PENALISED = ("wgan_gp_resnet", "sngan_cnn_r1", "dragan_replay")

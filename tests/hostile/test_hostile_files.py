@@ -18,6 +18,8 @@ from ganexp.data.decoding import DECODING_ERRORS, Decoding, decode_image
 from ganexp.errors import UserError
 from ganexp.runs.environment import git_state
 
+pytestmark = pytest.mark.slow
+
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n"
 
 

@@ -26,6 +26,8 @@ from ganexp.metrics.reference import load_reference
 from ganexp.metrics.score import Score
 from ganexp.pixels import to_uint8
 
+pytestmark = pytest.mark.slow
+
 IMAGES = torch.rand(90, 1, 2, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
 
@@ -52,7 +54,6 @@ def validate(scores, images=IMAGES, batch_size=40):
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
-@pytest.mark.slow
 def test_scores_of_folders_equal_torch_fidelitys(random_inception, tmp_path):
     """FID, IS and KID equal torch-fidelity's scores of the same PNGs with the same randomly initialised Inception."""
     generator = torch.Generator().manual_seed(2)
@@ -366,7 +367,6 @@ def score_on_rank(rank, store, results):
     torch.distributed.destroy_process_group()
 
 
-@pytest.mark.slow
 def test_two_processes_compute_the_values_of_one(tmp_path):
     context = multiprocessing.get_context("fork")
     results = context.Queue()
@@ -384,7 +384,6 @@ def test_two_processes_compute_the_values_of_one(tmp_path):
         assert by_class["accuracy"] == alone.by_class["accuracy"]
 
 
-@pytest.mark.slow
 def test_memory_of_is_and_fid_does_not_grow_with_samples():
     """Keeping the features of all 50,000 samples would take 92 MB more than keeping those of 5,000."""
     few, many = in_new_process(peaks_of_memory, (5000, 50_000))

@@ -13,6 +13,8 @@ from ganexp.config.instantiate import instantiate
 from ganexp.models import dcgan, dcgan_mnist, mlp, resnet, sngan_cnn
 from ganexp.models.attention import SelfAttention
 
+pytestmark = pytest.mark.slow
+
 DATA = {
     "mlp": "digits",
     "dcgan_mnist": "mnist",

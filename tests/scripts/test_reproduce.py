@@ -11,6 +11,8 @@ from matplotlib.image import imread
 from ganexp.cli import CONF
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 PROTOCOL = {"id": "a", "extractor": "classifier", "samples": 5000, "references": {"train": {"images": 60000}}}
 
 
@@ -105,7 +107,6 @@ def test_picture_has_curves_and_samples_of_both_forms(tmp_path, monkeypatch):
     assert picture[420:, 470:, :3].std() == 0  # there are no samples of the second case
 
 
-@pytest.mark.slow
 def test_table_of_a_real_sweep(tmp_path, monkeypatch):
     small = ("schedule.steps=4", "schedule.evaluate_every=2", "schedule.batch_size=8", "metrics.samples=40")
     small += ("metrics.extractor.updates=5", "data=digits", "trainer=cpu", "callbacks=none", "hydra.sweep.dir=out")

@@ -12,6 +12,8 @@ from helpers.cli import ganexp
 from ganexp import checkpoint
 from ganexp.checkpoint import AtomicCheckpointIO, read_checkpoint
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "schedule.steps=1",
     "schedule.evaluate_every=1",

@@ -14,6 +14,8 @@ from ganexp.build import build_image_set
 from ganexp.data import sets
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 LEVELS = {"a": 20, "b": 120, "c": 220}
 RANDOM = np.random.default_rng(0)
 TRAINING = (

@@ -18,6 +18,8 @@ from PIL import Image
 
 from ganexp import build
 
+pytestmark = pytest.mark.slow
+
 MODULE = """
 import torch
 from torch import nn
@@ -106,7 +108,6 @@ def protocol_of(run: Path) -> dict:
     return json.loads((run / "run.json").read_text())["protocol"]
 
 
-@pytest.mark.slow
 def test_fid_of_a_perfect_generator_is_zero_on_uneven_classes(project):
     """With 180 and 20 images in two classes, the FID is near 0, but not if both classes have equally many samples."""
     write(project / "two.zip", {"a": 180, "b": 20})

@@ -13,6 +13,8 @@ from PIL import Image
 
 from ganexp import build
 
+pytestmark = pytest.mark.slow
+
 SMALL = (
     "data=folder",
     "data.resolution=8",

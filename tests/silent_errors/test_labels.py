@@ -10,6 +10,8 @@ from PIL import Image
 
 from ganexp import build
 
+pytestmark = pytest.mark.slow
+
 IMAGES = ("data=folder", "data.resolution=8", "trainer=cpu")
 RUN = (
     *IMAGES,
@@ -46,7 +48,6 @@ def recorded_accuracy(cwd: Path, name: str) -> float:
     return json.loads((cwd / "scores" / "scores.json").read_text())["protocol"]["classifier_test_accuracy"]
 
 
-@pytest.mark.slow
 def test_accuracy_follows_the_test_split(tmp_path):
     """The test images are first all dark, then dark and light, then in swapped classes, and finally missing."""
     for split, count in (("train", 30), ("test", 10)):

@@ -9,6 +9,8 @@ from helpers.images import photo
 
 from ganexp import build
 
+pytestmark = pytest.mark.slow
+
 BASE = (
     "data=folder",
     "data.resolution=8",

@@ -9,6 +9,8 @@ from PIL import Image
 
 from ganexp import build
 
+pytestmark = pytest.mark.slow
+
 SETTINGS = (
     "data.resolution=8",
     "trainer=cpu",

@@ -7,6 +7,8 @@ from helpers.cli import ganexp
 from helpers.sweeps import FAST, QUICK, contents, jobs, statuses
 from omegaconf import OmegaConf
 
+pytestmark = pytest.mark.slow
+
 SWEPT = ("trainer=cpu", "schedule.batch_size=8", *QUICK, "hydra.sweep.dir=swept")
 
 
@@ -81,7 +83,6 @@ def test_same_job_is_not_run_again(tmp_path, monkeypatch):
     assert contents(tmp_path / "swept", jobs(tmp_path / "swept")) == before
 
 
-@pytest.mark.slow
 def test_search_refuses_another_job_in_a_directory(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     search = ("hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=1", "hydra.sweep.subdir=same")
@@ -144,7 +145,6 @@ def test_search_without_one_score_is_refused(tmp_path, overrides, reason):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("score", "sign"), [("kid", 1), ("is", -1)])
 def test_search_and_table_follow_best_by(tmp_path, score, sign):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")

@@ -10,6 +10,8 @@ from helpers.images import photo
 from helpers.sweeps import QUICK, jobs
 from omegaconf import OmegaConf
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("trainer=cpu", "schedule.batch_size=4", "model=mlp", *QUICK)
 
 
@@ -44,7 +46,6 @@ def test_swept_folders_keep_their_names(folders):
     assert paths == [str(folders / "2024_01_01"), str(folders / "1e3")]
 
 
-@pytest.mark.slow
 def test_search_keeps_texts_too(folders):
     """Optuna hands the chosen values to Hydra without their quotes."""
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
@@ -98,7 +99,6 @@ def test_texts_of_a_list_get_quotes_each(tmp_path):
     assert "Write: \"tags=['Übung','a#b']\"" in done.stderr
 
 
-@pytest.mark.slow
 def test_home_directory_is_expanded_where_files_are_written(tmp_path, monkeypatch):
     home = tmp_path / "home"
     monkeypatch.setenv("HOME", str(home))

@@ -16,6 +16,8 @@ from ganexp.commands.sweeps.table import print_jobs
 from ganexp.console import CLOSED_OUTPUT, TableConsole
 from ganexp.runs.run_directory import RunDirectory
 
+pytestmark = pytest.mark.slow
+
 LONG = ("schedule.steps=20", "schedule.evaluate_every=10")
 SCORED = ("trainer=cpu", "metrics/score=[is,fid,kid,neighbours]", "metrics.references=[train,test]", *FAST)
 
@@ -52,7 +54,6 @@ def test_narrow_terminal_shows_every_cell_whole(width):
     assert max(map(len, printed.splitlines())) <= width
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "unbuffered"),
     [
@@ -72,7 +73,6 @@ def test_closed_pipe_ends_a_command_quietly(tmp_path, arguments, unbuffered):
     assert done.returncode == CLOSED_OUTPUT
 
 
-@pytest.mark.slow
 def test_run_whose_reader_leaves_ends_and_can_be_resumed(tmp_path):
     command = [sys.executable, "-m", "ganexp", *TINY, *LONG, "hydra.run.dir=run"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}

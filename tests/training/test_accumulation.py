@@ -18,6 +18,8 @@ from ganexp.models.mlp import Discriminator
 from ganexp.training import trainer as trainers
 from ganexp.training.scored_module import ScoredModule
 
+pytestmark = pytest.mark.slow
+
 PARTS, IMAGES, STEPS = 2, 8, 4
 # With a larger epsilon, rounding errors of gradients near 0 do not become full steps of Adam.
 EPSILON = ("optimizer.generator.eps=1e-3", "optimizer.discriminator.eps=1e-3")
@@ -188,7 +190,6 @@ def limited(images, affected=lambda images: True):
 OOM = (*TINY, "loss=hinge", "data.flip=true", "model=mlp", "schedule.joint_batch=false", "hydra.run.dir=run")
 
 
-@pytest.mark.slow
 def test_run_out_of_memory_equals_one_in_parts(tmp_path):
     first, second = tmp_path / "first", tmp_path / "second"
     for directory in (first, second):
@@ -205,7 +206,6 @@ def test_run_out_of_memory_equals_one_in_parts(tmp_path):
     assert same_state(ours["state_dict"], theirs["state_dict"])
 
 
-@pytest.mark.slow
 def test_out_of_memory_in_half_a_batch_names_settings(tmp_path):
     with limited(3):
         done = ganexp(*OOM, cwd=tmp_path, check=False)

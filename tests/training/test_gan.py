@@ -10,6 +10,8 @@ from helpers.config import config
 from ganexp.build import build_gan
 from ganexp.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 def test_equals_a_bare_loop():
     bench = Bench("loss=wgan_gp", "optimizer=adam", "schedule.updates.n_critic=2", "schedule.joint_batch=false")

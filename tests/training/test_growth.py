@@ -15,6 +15,8 @@ from ganexp.errors import UserError
 from ganexp.loaded_run import load_run
 from ganexp.training.schedules import ProgressiveGrowth
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = ("model=progressive", "model.latent.dim=4", "model.generator.width=2", "model.generator.max_width=4")
 GROWTH = ("schedule/growth=progressive", "schedule.growth.images_per_stage=12", "loss/penalty=drift")
 SIZE = ("data.resolution=16", "schedule.updates.n_critic=1", "schedule.ema.decay=0.5", "schedule.steps=6")

@@ -8,6 +8,8 @@ from helpers.config import TINY
 from helpers.states import last_checkpoint, same_state
 from pytorch_lightning import seed_everything
 
+pytestmark = pytest.mark.slow
+
 MODULE = """
 import random
 import numpy as np

@@ -10,6 +10,8 @@ from ganexp.commands.estimation.scores import time_scores
 from ganexp.errors import UserError
 from ganexp.metrics.score import Score
 
+pytestmark = pytest.mark.slow
+
 BASE = ("metrics.samples=200", "metrics.extractor.updates=3", "trainer=cpu")
 seen = []
 

@@ -6,6 +6,8 @@ import pytest
 from helpers.cli import ganexp
 from helpers.sweeps import FAST, QUICK, contents, jobs, statuses
 
+pytestmark = pytest.mark.slow
+
 OWN = ("--config-dir", "mine")
 
 
@@ -48,7 +50,6 @@ def test_jobs_are_in_the_directory_of_the_sweep_and_resumed(tmp_path, flags, ove
     assert len(list(tmp_path.rglob("run.json"))) == 2
 
 
-@pytest.mark.slow
 def test_search_over_named_experiments_keeps_its_jobs_together(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     own_experiments(tmp_path)

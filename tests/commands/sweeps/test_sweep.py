@@ -20,6 +20,8 @@ from ganexp.commands.sweeps.sweep import run_job
 from ganexp.commands.sweeps.table import print_jobs
 from ganexp.runs.run_directory import RunDirectory
 
+pytestmark = pytest.mark.slow
+
 OVERRIDES = ("loss=hinge,wgan_gp", "seed=1,2", *FAST)
 
 
@@ -32,7 +34,6 @@ def sweep(tmp_path_factory):
     return path, done
 
 
-@pytest.mark.slow
 def test_sweep_runs_every_combination(sweep):
     path, _ = sweep
     names = [f"{2 * a + b:02}-loss-{loss}_seed-{b + 1}" for a, loss in enumerate(("hinge", "wgan_gp")) for b in (0, 1)]
@@ -45,7 +46,6 @@ def test_sweep_runs_every_combination(sweep):
     assert all(re.fullmatch(r"[\w./+-]+", str((path / name).relative_to(outputs))) for name in names)
 
 
-@pytest.mark.slow
 def test_sweep_json_has_only_what_the_sweep_is(sweep):
     path, _ = sweep
     content = json.loads((path / "sweep.json").read_text())
@@ -58,7 +58,6 @@ def test_sweep_json_has_only_what_the_sweep_is(sweep):
         assert job["objective"] == job["scores"]["best"][job["best_by"]]
 
 
-@pytest.mark.slow
 def test_every_job_keeps_its_hydra_files(sweep):
     path, _ = sweep
     for name in run_directories(path):
@@ -66,7 +65,6 @@ def test_every_job_keeps_its_hydra_files(sweep):
         assert list(overrides) == RunDirectory(path / name).metadata()["overrides"]
 
 
-@pytest.mark.slow
 def test_sweep_prints_its_table_and_how_to_resume(sweep):
     path, done = sweep
     short = f"outputs/sweep/{path.name}"
@@ -121,7 +119,6 @@ def test_table_names_jobs_without_overrides_by_directory(capsys):
     assert "loss=hinge" in printed
 
 
-@pytest.mark.slow
 def test_failing_job_is_named_and_the_others_run(tmp_path):
     arguments = ("schedule.batch_size=9999,16", "seed=1", *QUICK, "hydra.sweep.dir=swept")
     done = ganexp("-m", *arguments, cwd=tmp_path, check=False)
@@ -173,7 +170,6 @@ def test_sweep_without_jobs_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 def test_killed_sweep_resumes_and_leaves_finished_jobs_alone(tmp_path):
     swept = tmp_path / "swept"
     process = ganexp_process("-m", "seed=range(4)", *QUICK, "hydra.sweep.dir=swept", cwd=tmp_path)
@@ -191,7 +187,6 @@ def test_killed_sweep_resumes_and_leaves_finished_jobs_alone(tmp_path):
     assert done.stdout.count("already finished: ") == len(finished)
 
 
-@pytest.mark.slow
 def test_broken_jobs_are_resumed_or_started_again(sweep, tmp_path):
     swept = shutil.copytree(sweep[0], tmp_path / "swept")
     names = run_directories(swept)
@@ -210,7 +205,6 @@ def test_broken_jobs_are_resumed_or_started_again(sweep, tmp_path):
     assert run_directories(swept) == names
 
 
-@pytest.mark.slow
 def test_refused_jobs_start_again_with_their_paths_if_resumed_in_another_directory(tmp_path):
     here, there = tmp_path / "here", tmp_path / "there"
     here.mkdir()
@@ -308,7 +302,6 @@ def test_resume_refuses_a_broken_sweep_json(tmp_path, text):
     assert "sweep.json is damaged, or was not written by ganexp" in done.stderr
 
 
-@pytest.mark.slow
 def test_sweep_directory_belongs_to_one_sweep(sweep, tmp_path):
     shutil.copytree(sweep[0], tmp_path / "swept")
     done = ganexp("-m", "seed=0,2", *QUICK, "hydra.sweep.dir=swept", cwd=tmp_path, check=False)
@@ -321,7 +314,6 @@ def test_sweep_directory_belongs_to_one_sweep(sweep, tmp_path):
     assert statuses(tmp_path / "swept") == ["finished"] * 4
 
 
-@pytest.mark.slow
 def test_job_that_is_worse_than_the_median_is_pruned(tmp_path):
     swept = tmp_path / "swept"
     rates = "optimizer.generator.lr=0.005,0.004,0.003,0.0"
