@@ -2,7 +2,7 @@
 
 import pytest
 
-from ganexp.errors import first_line
+from ganexp.errors import MAX_LINES, explain_unforeseen, first_line
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,10 @@ from ganexp.errors import first_line
 )
 def test_first_line_is_the_class_if_there_is_no_message(error, line):
     assert first_line(error) == line
+
+
+@pytest.mark.parametrize("others", [0, 1, 7])
+def test_long_error_says_how_many_lines_are_left_out(others):
+    text = explain_unforeseen(ValueError("\n".join(map(str, range(MAX_LINES + others)))))
+    assert (f"(lines left out: {others})" in text) == (others > 0)
+    assert text.splitlines()[MAX_LINES - 1] == str(MAX_LINES - 1)

@@ -51,6 +51,19 @@ def test_stopped_job_names_the_sweep(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.endswith(f"Resume with: ganexp resume {tmp_path.parent / 'other'}\n")
 
 
+@pytest.mark.parametrize("mode", [RunMode.RUN, RunMode.MULTIRUN])
+def test_command_that_resumes_own_classes_trusts_their_package(tmp_path, monkeypatch, capsys, mode):
+    own = raw_config(*TINY, f"hydra.sweep.dir={tmp_path}", with_hydra=True)
+    with open_dict(own.hydra):
+        own.hydra.mode = mode
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", own)
+    run = RunDirectory(tmp_path / "0-seed-1")
+    run.path.mkdir()
+    run.config.write_text("loss: {adversarial: {_target_: my_losses.Mine}}\n")
+    end(run, KeyboardInterrupt())
+    assert "Resume with: GANEXP_TRUST=my_losses ganexp resume " in capsys.readouterr().out
+
+
 def test_full_disk_is_the_error_even_if_its_record_fails(tmp_path, monkeypatch, capsys):
     run = RunDirectory(tmp_path)
 

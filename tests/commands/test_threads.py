@@ -53,15 +53,24 @@ def test_counting_flops_changes_no_random_state():
 
 
 @pytest.mark.parametrize(
-    ("others", "devices", "says"), [(None, 1, False), (2.4, 1, False), (2.6, 1, True), (3.4, 2, False)]
+    ("others", "cores", "count", "devices", "says"),
+    [
+        (None, 4, 2, 1, False),
+        (2.3, 4, 2, 1, False),
+        (2.5, 4, 2, 1, True),
+        (3.3, 4, 2, 2, False),  # the other process of the training uses one core
+        (0.3, 2, 2, 1, False),
+        (1.0, 2, 1, 1, False),
+        (4 / 3, 2, 1, 1, True),  # two other programs and this process share two cores
+    ],
 )
-def test_busy_machine_is_reported(monkeypatch, capsys, others, devices, says):
+def test_busy_machine_is_reported(monkeypatch, capsys, others, cores, count, devices, says):
     monkeypatch.setattr(threads, "cores_of_others", lambda: others)
-    monkeypatch.setattr(threads.os, "cpu_count", lambda: 4)
-    threads.warn_of_busy_machine(2, devices)
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: cores)
+    threads.warn_of_busy_machine(count, devices)
     printed = capsys.readouterr().out
     assert ("the machine is busy" in printed) == says
-    assert ("the run has trainer.threads=2" in printed) == says
+    assert (f"the run has trainer.threads={count}" in printed) == says
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the busy time of all cores")

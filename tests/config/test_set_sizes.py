@@ -73,3 +73,8 @@ def test_all_complaints_come_together_but_few_classes():
     assert [line.split(":")[0] for line in lines[:2]] == ["metrics.samples=100", "metrics.references"]
     assert len(lines) == 2 + 3 + 1
     assert lines[-1] == "… and 5 more classes with the same problem"
+
+
+def test_single_class_that_is_not_shown_is_in_the_singular():
+    with pytest.raises(UserError, match=r"… and 1 more class with the same problem$"):
+        check_set_sizes(CLASSES, sizes(counts=(1,) * 4, class_images=(1,) * 4))

@@ -7,7 +7,7 @@ import pytest
 from helpers.runs import make_run, save_evaluated, template
 
 from ganexp.report.collect import collect
-from ganexp.report.finding import best_score, finding, other_differences, title
+from ganexp.report.finding import MAX_SETTINGS, best_score, finding, other_differences, title
 from ganexp.report.latex import as_latex
 from ganexp.report.report import Report
 from ganexp.report.tables import as_markdown
@@ -225,6 +225,14 @@ def test_settings_that_an_option_changes_besides_are_named(tmp_path, hinge, wgan
     listed = other_differences(content_of(tmp_path)).partition(" in ")[2].partition(", which")[0]
     assert listed.replace(" and ", ", ").split(", ") == content_of(tmp_path).unlabelled_settings
     assert "n_critic" in listed
+
+
+@pytest.mark.parametrize(("others", "rest"), [(1, "and 1 more setting, which"), (2, "and 2 more settings, which")])
+def test_settings_beyond_the_first_six_are_counted(tmp_path, hinge, wgan_gp, monkeypatch, others, rest):
+    content = two_losses(tmp_path, hinge, wgan_gp, ((20.0, 20.1), (30.0, 30.2)))
+    keys = [f"schedule.key{number}" for number in range(MAX_SETTINGS + others)]
+    monkeypatch.setattr(type(content), "unlabelled_settings", keys)
+    assert rest in other_differences(content)
 
 
 def test_runs_on_several_devices_are_named(tmp_path, hinge):

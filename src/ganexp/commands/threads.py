@@ -20,7 +20,9 @@ from ganexp.training.gan import GAN
 FLOPS_PER_THREAD = 500_000_000
 PROBED_IMAGES = 2  # the smallest batch that batch norm accepts
 VARIABLE = "OMP_NUM_THREADS"
-SPARE_CORES = 0.5  # a run may have that many more threads than free cores before there is a warning
+# There is a warning if a run has more threads than this multiple of the free cores. Some cores always count as free,
+# because other programs get less than all cores while they compete with this process.
+MOST_THREADS_PER_FREE_CORE = 1.25
 
 
 @cache
@@ -91,7 +93,8 @@ def warn_of_busy_machine(threads: int, devices: int = 1) -> None:
     others = cores_of_others()
     if others is None:
         return
-    if others - (devices - 1) + threads > (os.cpu_count() or 1) + SPARE_CORES:
+    free = (os.cpu_count() or 1) - max(others - (devices - 1), 0.0)
+    if threads > MOST_THREADS_PER_FREE_CORE * free:
         fewer = " Fewer threads may be faster: trainer.threads=1" if threads > 1 else ""
         say_once(
             f"warning: the machine is busy, so this run may be slow: the run has trainer.threads={threads}, and other "

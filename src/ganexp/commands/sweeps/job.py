@@ -1,6 +1,6 @@
 """Tell whether a run is a job of the sweep that this process works on. This module must not import torch."""
 
-from typing import Any, cast
+from typing import cast
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -22,11 +22,8 @@ def sweep_of(run: RunDirectory) -> SweepDirectory | None:
 
 def how_to_resume(run: RunDirectory) -> str:
     """Return the command that resumes a run or, if the run is a job of this process's sweep, resumes the sweep."""
-    sweep = sweep_of(run)
-    if sweep is None:
-        from ganexp.config.trust import in_front_of_command
+    from ganexp.config.trust import in_front_of_command
 
-        trust = in_front_of_command(cast(DictConfig, OmegaConf.load(run.config))) if run.config.exists() else ""
-        return f"{trust}ganexp resume {short_path(run.path)}"
-    config: Any = HydraConfig.instance().cfg
-    return resume_command(sweep, config)
+    trust = in_front_of_command(cast(DictConfig, OmegaConf.load(run.config))) if run.config.exists() else ""
+    sweep, config = sweep_of(run), cast(DictConfig, HydraConfig.instance().cfg)
+    return trust + (resume_command(sweep, config) if sweep else f"ganexp resume {short_path(run.path)}")
