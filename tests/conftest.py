@@ -76,12 +76,13 @@ def own_caches(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(scope="session")
 def random_inception(tmp_path_factory):
-    """Return a file with seeded random weights of torch-fidelity's Inception."""
+    """Return a file with seeded random weights of torch-fidelity's Inception, whose features depend on the image."""
     import torch
+    from helpers.networks import draw_weights
     from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
     class RandomInception(FeatureExtractorInceptionV3):
-        """torch-fidelity's Inception network with its initial weights instead of the weights in a file."""
+        """torch-fidelity's Inception network that needs no file of weights."""
 
         def load_state_dict(self, *args, **options):
             pass
@@ -90,5 +91,5 @@ def random_inception(tmp_path_factory):
     torch.save({}, path)
     torch.manual_seed(0)
     network = RandomInception("inception-v3-compat", ["2048", "logits_unbiased"], str(path))
-    torch.save(network.state_dict(), path)
+    torch.save(draw_weights(network).state_dict(), path)
     return path

@@ -30,6 +30,16 @@ def randomise(network: nn.Module, training: bool = False) -> nn.Module:
     return network
 
 
+def draw_weights(network: nn.Module) -> nn.Module:
+    """Return `network` with random weights of such a size that its outputs depend on its inputs.
+
+    With torch's own initial weights, the signal fades in a deep network, and all inputs have nearly the same output.
+    """
+    for layer in layers_of(network, *WEIGHTED):
+        nn.init.kaiming_normal_(layer.weight)
+    return network
+
+
 def layers_of(network: nn.Module, *kinds: type[nn.Module]) -> list[nn.Module]:
     """Return the layers of these kinds, in order of construction."""
     return [layer for layer in network.modules() if isinstance(layer, kinds)]
@@ -50,6 +60,16 @@ def assert_agrees(output: Tensor, expected: Tensor) -> None:
     assert output.shape == expected.shape
     assert expected.std() > 0.05
     assert torch.allclose(output, expected, rtol=1e-8, atol=1e-10)
+
+
+def assert_equal_features(features: Tensor, expected: Tensor, tolerance: float = 1e-4) -> None:
+    """Check that the features (N, F) of N different images are equal up to `tolerance`.
+
+    The largest error is compared with the largest difference between the images, so the test fails if the features do
+    not depend on the images.
+    """
+    assert features.shape == expected.shape
+    assert (features - expected).abs().max() < tolerance * (expected - expected.mean(0)).abs().max()
 
 
 def conv(x: Tensor, layer: nn.Module, **arguments) -> Tensor:
