@@ -13,11 +13,14 @@ from helpers.config import TINY
 from helpers.states import last_checkpoint, logged_points, same_state
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from ganexp.callbacks import sample_diversity
 from ganexp.callbacks.guard import Guard
 from ganexp.callbacks.rollback import keep_as_good, roll_back
 from ganexp.callbacks.sample_diversity import mean_distance
 from ganexp.checkpoint import read_checkpoint
+from ganexp.data.images import ImageSet
 from ganexp.losses import Hinge, NonSaturating, TwoClass, Wasserstein
+from ganexp.pixels import from_uint8
 from ganexp.report.run import read_run
 from ganexp.runs.run_directory import RunDirectory
 
@@ -27,13 +30,13 @@ pytestmark = pytest.mark.slow
 class Watched:
     """A run with a guard, but without networks: `evaluate` logs losses and then reports an evaluation."""
 
-    def __init__(self, path, adversarial=None, **options):
+    def __init__(self, path, adversarial=None, image_sets=None, **options):
         self.run = RunDirectory(path)
-        self.guard = Guard(self.run, {}, **options)
+        self.guard = Guard(self.run, image_sets or {}, **options)
         self.trainer = SimpleNamespace(should_stop=False, checkpoint_callbacks=[ModelCheckpoint(monitor="fid_x")])
         self.sent, self.stops = [], []
         objective = SimpleNamespace(adversarial=adversarial)
-        self.gan = SimpleNamespace(step=0, is_done=False, objective=objective, score_values={})
+        self.gan = SimpleNamespace(step=0, is_done=False, objective=objective, score_values={}, num_classes=0)
         self.gan.log_values, self.gan.stop = self.sent.append, self.stops.append
 
     def evaluate(self, losses=(), fid=None):
@@ -104,6 +107,23 @@ def test_score_that_stays_worse_is_found(tmp_path, fids, expected):
     for fid in fids:
         watched.evaluate(fid=fid)
     assert watched.kinds == expected
+
+
+@pytest.mark.parametrize(("spread", "expected"), [(0.0, ["diversity"]), (0.09, ["diversity"]), (0.11, [])])
+def test_samples_that_are_too_alike_are_found(tmp_path, monkeypatch, spread, expected):
+    """The samples are real images whose distances from each other are multiplied by `spread`."""
+    real = torch.randint(0, 256, (256, 1, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    samples = spread * from_uint8(real, "symmetric")
+    monkeypatch.setattr(sample_diversity, "sample_images", lambda *arguments, **options: samples.split(100))
+    watched = Watched(tmp_path, image_sets={"train": ImageSet(real, None, [])})
+    for _ in range(2):
+        watched.evaluate()
+    assert watched.kinds == []
+    for _ in range(2):
+        watched.evaluate()
+    assert watched.kinds == expected
+    texts = [entry["message"] for entry in watched.run.metadata().get("guard", [])]
+    assert all(f"{spread:.1%} of the distance between two real images" in text for text in texts)
 
 
 @pytest.mark.parametrize(("action", "stops"), [("warn", False), ("stop", True), ("rollback", True), ("off", False)])

@@ -12,6 +12,7 @@ from ganexp.build import build_gan
 from ganexp.config import checks
 from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
+from ganexp.models.layers import OffsetBatchNorm
 
 SMALL = ("model=dcgan", "model.generator.width=4", "model.discriminator.width=4", "data=fake")
 REAL_LABELS = "schedule.updates.labels.generator=real"
@@ -207,3 +208,15 @@ def test_class_head_on_another_model_is_an_unknown_argument():
     with pytest.raises(UnknownArgument) as error:
         build_gan(config("data=cifar10", "model=sngan", "loss=hinge", "loss/auxiliary=class_head"))
     assert (error.value.key, error.value.argument) == ("model.discriminator", "head")
+
+
+SYNCHRONISED = ("trainer=ddp", "trainer.sync_batchnorm=true")
+
+
+def test_only_torchs_own_batch_norm_is_synchronised():
+    build_gan(config(*SMALL, *SYNCHRONISED))
+    gan = build_gan(config(*SMALL))
+    gan.generator.norm = OffsetBatchNorm(4)
+    with pytest.raises(UserError, match=r"model.generator has a batch norm that is not torch's .*\(norm\): leave"):
+        checks.check(config(*SMALL, *SYNCHRONISED), gan)
+    checks.check(config(*SMALL), gan)

@@ -83,6 +83,9 @@ def test_losses_are_means_below_an_axis_of_epochs():
     (epochs,) = losses.child_axes
     figure.draw_without_rendering()
     assert epochs.get_xlim() == pytest.approx([x / 10 for x in losses.get_xlim()])
+    losses.set_xlim(-10, 40)  # beyond the first and the last point
+    figure.draw_without_rendering()
+    assert epochs.get_xlim() == pytest.approx([-1, 4])
 
 
 @pytest.mark.parametrize(("steps", "expected"), [([0], 0), ([], None)])
