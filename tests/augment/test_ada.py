@@ -61,19 +61,27 @@ def test_share_of_unchanged_images_is_that_of_independent_changes(channels):
     """Each change is made with the probability p, independently of the other changes.
 
     The two rotations by any angle count as one change. Some changes can leave an image as it is: mirroring with the
-    probability ½, quarter turns with ¼, inversion with ½, and a shift along one axis with ⅛, as it may be rounded to 0.
+    probability ½, quarter turns with ¼, inversion with ½, and a shift by whole pixels with ⅛², as it may be rounded to 0
+    along each of the two axes.
     """
     p, count, size = torch.tensor(0.3), 40_000, 32
     geometry = random_geometry(count, size, size, p)
-    shifts = 1 / (2 * 0.125 * size)  # the share of shifts (x or y) that are rounded to 0
-    still_x_and_y = (1 - 0.3 + 0.3 * shifts) ** 2
-    expected = (1 - 0.3 / 2) * (1 - 0.3 * 3 / 4) * still_x_and_y * 0.7 * 0.7 * 0.7 * 0.7**2
+    rounded_to_0 = 1 / (2 * 0.125 * size)  # the share of shifts along one axis
+    still = 1 - 0.3 + 0.3 * rounded_to_0**2
+    expected = (1 - 0.3 / 2) * (1 - 0.3 * 3 / 4) * still * 0.7 * 0.7 * 0.7 * 0.7
     unchanged = torch.isclose(geometry, torch.eye(3), atol=1e-6).flatten(1).all(1).float().mean().item()
     assert unchanged == pytest.approx(expected, abs=4 * math.sqrt(expected / count))
     colours = random_colours(count, channels, p)
     expected = 0.7 * 0.7 * (1 - 0.3 / 2) * (0.7**2 if channels == 3 else 1)
     unchanged = torch.isclose(colours, torch.eye(4), atol=1e-6).flatten(1).all(1).float().mean().item()
     assert unchanged == pytest.approx(expected, abs=4 * math.sqrt(expected / count))
+
+
+def test_image_is_shifted_along_both_axes_or_not_at_all():
+    geometry = random_geometry(10_000, 1000, 1000, torch.tensor(0.2))  # hardly any shift is rounded to 0
+    x, y = geometry[:, :2, 2].unbind(1)
+    assert ((x != 0) == (y != 0)).float().mean() > 0.99
+    assert (x != 0).float().mean().item() == pytest.approx(1 - 0.8**2, abs=0.02)  # two shifts, each with probability p
 
 
 def test_sizes_of_the_changes_are_those_of_the_paper():

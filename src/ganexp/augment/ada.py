@@ -76,7 +76,10 @@ class Ada(nn.Module):
 
 
 class Draw:
-    """Draw random numbers for `count` images, and replace each number by a neutral value with the probability 1 - p."""
+    """Draw random numbers for `count` images, and replace each number by a neutral value with the probability 1 - p.
+
+    Several numbers for one change of an image are replaced together or not at all.
+    """
 
     def __init__(self, count: int, probability: Tensor) -> None:
         self.count, self.probability, self.device = count, probability, probability.device
@@ -84,19 +87,20 @@ class Draw:
     def _kept(self, numbers: Tensor, probability: Tensor) -> Tensor:
         return torch.where(torch.rand(self.count, device=self.device) < probability, numbers, 0.0)
 
-    def uniform(self, limit: float, probability: Tensor | None = None) -> Tensor:
-        """Return numbers (N,): each is drawn from U(-limit, limit) with the given probability, and is 0 otherwise.
+    def uniform(self, limit: float, probability: Tensor | None = None, numbers: tuple[int, ...] = ()) -> Tensor:
+        """Return numbers (*numbers, N), drawn from U(-limit, limit) with the given probability, and 0 otherwise.
 
         Args:
             limit: the largest absolute value.
-            probability: the probability with which a number is kept; None stands for p.
+            probability: the probability with which the numbers of an image are kept; None stands for p.
+            numbers: () for one number, or (K,) for K numbers for each image.
         """
-        numbers = (2 * torch.rand(self.count, device=self.device) - 1) * limit
-        return self._kept(numbers, self.probability if probability is None else probability)
+        drawn = (2 * torch.rand(*numbers, self.count, device=self.device) - 1) * limit
+        return self._kept(drawn, self.probability if probability is None else probability)
 
-    def normal(self, std: float) -> Tensor:
-        """Return numbers (N,): each is drawn from N(0, std²) with the probability p, and is 0 otherwise."""
-        return self._kept(std * torch.randn(self.count, device=self.device), self.probability)
+    def normal(self, std: float, numbers: tuple[int, ...] = ()) -> Tensor:
+        """Return numbers (*numbers, N), drawn from N(0, std²) with the probability p, and 0 otherwise."""
+        return self._kept(std * torch.randn(*numbers, self.count, device=self.device), self.probability)
 
     def factor(self, std: float) -> Tensor:
         """Return factors 2^x (N,): each x is drawn from N(0, std²) with the probability p, and is 0 otherwise."""
@@ -116,15 +120,17 @@ def random_geometry(count: int, height: int, width: int, probability: Tensor) ->
     draw = Draw(count, probability)
     rotated = 1 - (1 - probability).sqrt()
     scale, stretch = draw.factor(0.2), draw.factor(0.2)
+    whole_x, whole_y = draw.uniform(0.125, numbers=(2,))
+    x, y = draw.normal(0.125, numbers=(2,))
     steps = [
         warp.scaling(1 - 2 * draw.integer(2), torch.ones(count, device=probability.device)),  # mirror
         warp.rotation(math.pi / 2 * draw.integer(4)),
-        warp.shift((draw.uniform(0.125) * width).round(), (draw.uniform(0.125) * height).round()),
+        warp.shift((whole_x * width).round(), (whole_y * height).round()),
         warp.scaling(scale, scale),
         warp.rotation(draw.uniform(math.pi, rotated)),
         warp.scaling(stretch, 1 / stretch),
         warp.rotation(draw.uniform(math.pi, rotated)),
-        warp.shift(draw.normal(0.125) * width, draw.normal(0.125) * height),
+        warp.shift(x * width, y * height),
     ]
     return warp.product(steps)
 
