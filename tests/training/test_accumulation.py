@@ -1,5 +1,6 @@
 """Updates whose batch is divided into equal parts: gradients, state and logs are the same as for undivided batches."""
 
+import copy
 import json
 from unittest import mock
 
@@ -99,8 +100,20 @@ def test_sum_of_parts_trains_differently():
     assert differences(parts.gan.state_dict(), whole.gan.state_dict()) > 1e-3
 
 
-def test_statistics_are_means_over_the_parts():
+def replace_norms(gan):
+    """Replace every batch norm by a copy, as Lightning does before a training with synchronised batch norm."""
+    for parent in list(gan.networks.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, torch.nn.BatchNorm2d):
+                setattr(parent, name, copy.deepcopy(child))
+
+
+@pytest.mark.parametrize("replaces_norms", [False, True])
+def test_statistics_are_means_over_the_parts(replaces_norms):
     bench = Bench(*DCGAN, "loss=non_saturating", "schedule.accumulate=2", model=())
+    if replaces_norms:
+        replace_norms(bench.gan)
+        bench.move("cpu")  # with optimizers for the new layers
     norm = next(layer for layer in bench.gan.generator.modules() if isinstance(layer, torch.nn.BatchNorm2d))
     means = []
     norm.register_forward_pre_hook(lambda layer, inputs: means.append(inputs[0].mean((0, 2, 3)).detach()))

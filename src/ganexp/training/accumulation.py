@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -165,17 +166,20 @@ class _State:
     """A copy of the buffers of modules and of the random state of a device, made before an update."""
 
     def __init__(self, modules: list[nn.Module]) -> None:
-        self._owners = [
-            (module, name)
-            for root in modules
-            for module in root.modules()
-            for name, buffer in module.named_buffers(recurse=False)
-        ]
-        self._saved: list[Tensor] = []
+        self._modules, self._saved = modules, list[Tensor]()
+
+    @cached_property
+    def _owners(self) -> list[tuple[nn.Module, str]]:
+        """The layers that have buffers, with the names of the buffers.
+
+        They are looked up at the first update, because synchronised batch norm replaces layers before the training.
+        """
+        layers = [layer for module in self._modules for layer in module.modules()]
+        return [(layer, name) for layer in layers for name, _ in layer.named_buffers(recurse=False)]
 
     def _buffers(self) -> list[Tensor]:
-        """Return the present buffers, which may be new tensors, because a module may replace a buffer."""
-        return [getattr(module, name) for module, name in self._owners]
+        """Return the present buffers, which may be new tensors, because a layer may replace a buffer."""
+        return [getattr(layer, name) for layer, name in self._owners]
 
     def save(self, device: torch.device) -> None:
         """Keep a copy of the buffers, and the random state of the device."""
