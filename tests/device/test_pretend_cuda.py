@@ -23,6 +23,7 @@ from ganexp.checkpoint import read_checkpoint
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.labels import SampleLabels
 from ganexp.training import trainer as trainers
+from ganexp.training.update_values import UpdateValues
 
 pytestmark = pytest.mark.slow
 
@@ -165,6 +166,19 @@ def test_checkpoint_of_a_cpu_resumes_on_the_device(case, tmp_path):
     assert (gan.step, watch.steps) == (6, 2)  # losses are not logged at steps 4 and 5
     assert not watch.waits
     assert watch.devices_of_states == {CUDA}
+
+
+def test_values_that_a_checkpoint_was_saved_without_logging_are_logged():
+    """Only the generator was updated since the checkpoint, so the other values still come from the checkpoint."""
+    values = UpdateValues()
+    values.load_state_dict(
+        {"last": {"loss/discriminator": 1.0}, "sums": {"discriminator": 3.0}, "counts": {"discriminator": 2}}
+    )
+    with pretend_cuda(), mock.patch.object(torch, "stack", wraps=torch.stack) as stack:
+        values.add_loss("generator", torch.ones((), device=CUDA))
+        logged = values.take({}, CUDA)
+    assert {value.device for value in stack.call_args.args[0]} == {CUDA}  # a real GPU refuses a mixture of devices
+    assert logged.keys() == {"loss/discriminator", "loss/discriminator_mean", "loss/generator_mean"}
 
 
 # Scores and pictures

@@ -13,6 +13,7 @@ from ganexp.losses import Hinge, LeastSquares, TwoClass, Wasserstein
 from ganexp.losses.objective import Batch, Objective
 from ganexp.training.update_values import UpdateValues
 
+CPU = torch.device("cpu")
 D_STEPS = ("schedule.evaluate_by=d_steps", "schedule.evaluate_every=8", "trainer.log_every=6")
 
 
@@ -20,12 +21,12 @@ def test_means_are_of_the_updates_since_the_last_point():
     values = UpdateValues()
     for loss in (1.0, 2.0, 6.0):
         values.add_loss("generator", torch.tensor(loss))
-    assert values.take({}) == {"loss/generator_mean": 3.0}
+    assert values.take({}, CPU) == {"loss/generator_mean": 3.0}
     values.add_loss("generator", torch.tensor(5.0))
     resumed = UpdateValues()
-    resumed.load_state_dict(json.loads(json.dumps(values.state_dict())), torch.device("cpu"))
+    resumed.load_state_dict(json.loads(json.dumps(values.state_dict())))
     resumed.add_loss("generator", torch.tensor(8.0))
-    assert resumed.take({}) == {"loss/generator_mean": 6.5}
+    assert resumed.take({}, CPU) == {"loss/generator_mean": 6.5}
 
 
 @pytest.mark.parametrize(

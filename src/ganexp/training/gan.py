@@ -277,7 +277,7 @@ class GAN(ScoredModule):
         self.losses_logged_at = self.step
         for name in self._values.taken:  # values of the last logged step
             self.logged.pop(name, None)
-        self.log_values(self._values.take(values))
+        self.log_values(self._values.take(values, self.device))
 
     def losses_since_logged(self) -> dict[str, float]:
         """Return the mean loss of each network since its loss was last logged. This waits for the device."""
@@ -297,4 +297,4 @@ class GAN(ScoredModule):
         state = checkpoint["ganexp"]
         self.update_rule.load_state_dict(state["update_rule"])
         self.accumulated.load_state_dict(state)
-        self._values.load_state_dict(state["values"], self.device)
+        self._values.load_state_dict(state["values"])

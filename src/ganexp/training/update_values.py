@@ -50,15 +50,15 @@ class UpdateValues:
         """Return the mean loss of each network that has been updated since the last logging."""
         return {network: total / self._counts[network] for network, total in self._sums.items()}
 
-    def take(self, further: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return the kept values and the `further` values as numbers, and begin new means. This waits for the device.
+    def take(self, further: Mapping[str, Tensor], device: torch.device) -> dict[str, float]:
+        """Return the kept values and the `further` values as numbers, and begin new means. This waits for `device`.
 
         If there are several processes, each process returns the means over all processes.
         """
         means = {log_keys.mean_key(network): mean for network, mean in self.means().items()}
         values = {**self.last, **means, **further}
         self.last, self._sums, self._counts, self.taken = {}, {}, {}, set(values)
-        numbers = torch.stack([value.float() for value in values.values()])
+        numbers = torch.stack([value.to(device, torch.float32) for value in values.values()])
         processes.average([numbers])
         return dict(zip(values, numbers.tolist(), strict=True))
 
@@ -66,10 +66,10 @@ class UpdateValues:
         """Return the values that are not logged yet as plain numbers, so that a resumed run logs the same values."""
         return {"last": _numbers(self.last), "sums": _numbers(self._sums), "counts": dict(self._counts)}
 
-    def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
-        """Restore what `state_dict` has returned."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` has returned, on the CPU: the networks are not on their device yet."""
         self.last, self._sums = (
-            {name: torch.tensor(value, device=device) for name, value in state[key].items()} for key in ("last", "sums")
+            {name: torch.tensor(value) for name, value in state[key].items()} for key in ("last", "sums")
         )
         self._counts = dict(state["counts"])
 
