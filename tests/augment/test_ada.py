@@ -61,8 +61,8 @@ def test_share_of_unchanged_images_is_that_of_independent_changes(channels):
     """Each change is made with the probability p, independently of the other changes.
 
     The two rotations by any angle count as one change. Some changes can leave an image as it is: mirroring with the
-    probability ½, quarter turns with ¼, inversion with ½, and a shift by whole pixels with ⅛², as it may be rounded to 0
-    along each of the two axes.
+    probability ½, quarter turns with ¼, inversion with ½, and a shift by whole pixels with ⅛², as it may be rounded to
+    0 along each of the two axes.
     """
     p, count, size = torch.tensor(0.3), 40_000, 32
     geometry = random_geometry(count, size, size, p)

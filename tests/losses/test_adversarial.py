@@ -203,6 +203,14 @@ def test_invalid_real_target_is_rejected(kind, target):
 
 
 @pytest.mark.parametrize("loss", [NonSaturating, Saturating])
+@pytest.mark.parametrize("target", [1.2, [0.7, 1.2]])
+def test_targets_above_1_are_refused_for_probabilities(loss, target):
+    with pytest.raises(ValueError, match=r"above 1 need loss\.probabilities=false"):
+        loss(target, probabilities=True)
+    assert loss(target).discriminator(REAL, FAKE)["real"].isfinite()
+
+
+@pytest.mark.parametrize("loss", [NonSaturating, Saturating])
 def test_probabilities_equal_torch_bce_loss(loss):
     bce, p_real, p_fake = torch.nn.BCELoss(), REAL.sigmoid(), FAKE.sigmoid()
     terms = loss(probabilities=True).discriminator(REAL, FAKE)

@@ -97,7 +97,8 @@ class NonSaturating:
             to 100 and its gradient is 0; at very negative logits the gradient becomes inaccurate.
 
     Raises:
-        ValueError: If `real_target` is a list whose first number is above the second.
+        ValueError: If `real_target` is a list whose first number is above the second, or if a target is above 1 and
+            `probabilities` is true.
 
     Example:
         >>> undecided = torch.zeros(4)  # logits for D = 1/2, and -log(1/2) = 0.6931
@@ -112,6 +113,8 @@ class NonSaturating:
     def __init__(self, real_target: PositiveFloat | Interval = 1.0, probabilities: bool = False) -> None:
         self.real_targets = RealTargets(real_target)
         self.probabilities = probabilities
+        if probabilities and self.real_targets.high > 1:
+            raise ValueError(f"real_target={real_target}: targets above 1 need loss.probabilities=false")
 
     @property
     def discriminator_floor(self) -> float | None:
