@@ -59,6 +59,32 @@ def test_loss_limit_counts_epochs_in_d_updates():
 
 
 @pytest.mark.parametrize(
+    ("arguments", "every"),
+    [
+        ({}, 30),
+        ({"n_critic": 5}, 30),
+        ({"n_critic": 5, "reuse_real": True}, 150),  # each batch is used in five updates
+        ({"n_gen": 2}, 15),  # half of the steps only update the generator, each with a batch of its own
+        ({"rule": "LossLimit"}, 30),
+        ({"rule": "LossLimit", "limit": 0.5}, 30),
+    ],
+)
+def test_interval_of_evaluations_can_be_counted_in_d_updates(arguments, every):
+    cfg = planned(**arguments)
+    cfg.schedule.evaluate_by = "d_steps"
+    for _ in range(2):  # a resumed run converts its config again
+        cfg = in_steps(cfg, IMAGES)
+        assert (cfg.schedule.evaluate_every, cfg.schedule.evaluate_by) == (every, "d_steps")
+
+
+def test_unknown_number_of_d_updates_in_an_epoch_is_refused():
+    cfg = planned("LossLimit", limit=0.5, reuse_real=True)
+    cfg.schedule.evaluate_by = "d_steps"
+    with pytest.raises(UserError, match=r"^schedule\.evaluate_by=d_steps: .* give schedule\.evaluate_every=N"):
+        in_steps(cfg, IMAGES)
+
+
+@pytest.mark.parametrize(
     ("arguments", "images", "message"),
     [
         ({}, None, r"^schedule.epochs=6 and schedule.evaluate_every_epochs=3: the number of images is not known"),

@@ -16,14 +16,16 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
 
     If the number of batches in a step depends on the losses, epochs are converted to discriminator updates: the run
     ends, or is evaluated, after this number of discriminator updates. `steps` is then the largest number of steps that
-    the run can have.
+    the run can have. With `evaluate_by=d_steps`, the epochs between two evaluations are converted to discriminator
+    updates in any case.
 
     Args:
         cfg: a resolved config in which `choose_units` has left epochs or steps, not both.
         images: number of images in the training split; None if it is not known.
 
     Raises:
-        UserError: there are epochs, but the number of images is not known or is smaller than a batch.
+        UserError: there are epochs, but the number of images is not known or is smaller than a batch; or the number of
+            discriminator updates in an epoch is needed, but depends on the losses.
     """
     if cfg.schedule.epochs is None and cfg.schedule.evaluate_every_epochs is None:
         return cfg
@@ -36,9 +38,22 @@ def in_steps(cfg: DictConfig, images: int | None) -> DictConfig:
         if drawn is None and schedule.max_d_steps is None:
             schedule.max_d_steps = schedule.epochs * batches
     if schedule.evaluate_every_epochs is not None:
-        schedule.evaluate_every = _steps(schedule.evaluate_every_epochs * batches, drawn)
-        schedule.evaluate_by = "d_steps" if drawn is None else "steps"
+        schedule.evaluate_every = _interval(cfg, schedule.evaluate_every_epochs * batches, drawn)
+        schedule.evaluate_by = "d_steps" if drawn is None else schedule.evaluate_by
     return cfg
+
+
+def _interval(cfg: DictConfig, batches: int, drawn: Fraction | None) -> int:
+    """Return how many steps, or discriminator updates if `evaluate_by` is d_steps, draw `batches` batches."""
+    if drawn is None or cfg.schedule.evaluate_by == "steps":
+        return _steps(batches, drawn)
+    updates = instantiate(cfg.schedule.updates, "schedule.updates").updates_per_step
+    if updates is None:
+        raise UserError(
+            "schedule.evaluate_by=d_steps: how many discriminator updates an epoch has depends on the losses: give "
+            "schedule.evaluate_every=N in place of schedule.evaluate_every_epochs, or leave schedule.evaluate_by out"
+        )
+    return math.ceil(batches / drawn * updates)
 
 
 def _batches_per_epoch(cfg: DictConfig, images: int | None) -> int:
