@@ -47,6 +47,10 @@ REAL_LABELS = "schedule.updates.labels.generator=real"
             "^loss.modifiers.replay gives .* real image of the same class: leave out this modifier, or .*=false$",
         ),
         (
+            ["model.conditional=true", "loss=cramer", "loss/modifier=replay"],
+            "^loss.modifiers.replay gives .*, but loss.penalties.cramer_penalty mixes .* same class: leave out this modifier",
+        ),
+        (
             ["metrics.samples=5"],
             "^metrics.samples=5: metrics.scores.is needs 20 generated images or more, 2 in each of the "
             "splits .splits=10.: score more images, or remove is from metrics/score$",

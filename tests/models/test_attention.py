@@ -65,7 +65,9 @@ def test_insert_attention_null_changes_nothing():
 
 def test_insert_attention_names_the_sides():
     with pytest.raises(ValueError, match=r"attention=9: no feature map has this height and width. Use one of 4, 8$"):
-        insert_attention([nn.Identity()] * 3, [8, 4, 4], [8, 16, 16], 9, PLAIN)
+        insert_attention([nn.Identity()] * 4, [8, 4, 4, 1], [8, 16, 16, 16], 9, PLAIN)
+    with pytest.raises(ValueError, match=r"attention=1: self-attention needs several positions. Use one of 4, 8$"):
+        insert_attention([nn.Identity()] * 4, [8, 4, 4, 1], [8, 16, 16, 16], 1, PLAIN)
 
 
 def test_insert_attention_refuses_narrow_maps():

@@ -72,3 +72,9 @@ def test_discriminator_gives_several_logits():
 def test_resolution_must_be_a_multiple_of_16(network):
     with pytest.raises(ValueError, match=r"data\.resolution=16"):
         network()
+
+
+def test_instance_norm_needs_several_positions():
+    with pytest.raises(ValueError, match=r"norm=instance: .* use norm=layer or 32x32 images"):
+        dcgan_strided.Discriminator(16, 3, norm="instance")
+    assert dcgan_strided.Discriminator(32, 3, norm="instance")(torch.rand(2, 3, 32, 32)).isfinite().all()

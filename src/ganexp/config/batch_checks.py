@@ -74,4 +74,27 @@ def pairs_have_one_class(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
             )
 
 
-RULES = (batch_has_equal_parts, parts_have_enough_images, parts_are_not_recorded, pairs_have_one_class)
+def mixtures_have_one_class(cfg: DictConfig, gan: "GAN") -> Iterator[str]:
+    """Check that no modifier replaces generated images that a penalty mixes with real images of the same class."""
+    mixing = [name for name, penalty in gan.objective.penalties.items() if _mixes_what_modifiers_return(penalty)]
+    for name, modifier in gan.objective.modifiers.items():
+        if cfg.model.conditional and mixing and hasattr(modifier, "change_fakes"):
+            yield (
+                f"loss.modifiers.{name} gives the discriminator other generated images, but loss.penalties.{mixing[0]} "
+                "mixes each generated image with a real image of the same class: leave out this modifier, or use "
+                "another loss or model.conditional=false"
+            )
+
+
+def _mixes_what_modifiers_return(penalty: object) -> bool:
+    needs_pairs = getattr(penalty, "needs_gradient", True) and getattr(penalty, "needs_equal_labels", True)
+    return needs_pairs and hasattr(penalty, "of_outputs")
+
+
+RULES = (
+    batch_has_equal_parts,
+    parts_have_enough_images,
+    parts_are_not_recorded,
+    pairs_have_one_class,
+    mixtures_have_one_class,
+)

@@ -15,7 +15,7 @@ class Consistency:
     augmentation, x and G(z) are the augmented images, as in the code of Zhao et al. 2020 (DiffAugment).
     Sources: Zhang et al. 2020 (CR: real images only); Zhao et al. 2021 (bCR: generated images too).
 
-    Use it when the discriminator memorises its training images. D's outputs must be logits (N,).
+    Use it when the discriminator memorises its training images.
 
     Args:
         weight: Factor of the penalty on real images; 0 leaves them out.

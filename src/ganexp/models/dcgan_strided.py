@@ -79,7 +79,8 @@ class Discriminator(nn.Module):
         norm: normalisation after each LeakyReLU except the first.
 
     Raises:
-        ValueError: the resolution is not a multiple of 16, or there are labels and several logits.
+        ValueError: the resolution is not a multiple of 16; there are labels and several logits; or instance norm would
+            be applied to a feature map with a single position.
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class Discriminator(nn.Module):
         norm: Norm = "batch",
     ) -> None:
         super().__init__()
+        if norm == "instance" and resolution == 16:
+            raise ValueError("norm=instance: 16x16 images become 1x1 at last: use norm=layer or 32x32 images")
         widths = [width, 2 * width, 4 * width, 8 * width]
         self.body = nn.Sequential()
         for index, (inputs, outputs) in enumerate(pairwise([channels, *widths])):

@@ -18,7 +18,7 @@ class LinearDecay:
 
     Args:
         start: share of the run in [0, 1] at which the decay starts.
-        end: factor of the learning rates at the end of the run.
+        end: factor of the learning rates that they would have after the last step.
     """
 
     start: UnitInterval = 0.0
