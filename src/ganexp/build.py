@@ -243,7 +243,7 @@ def build_data(cfg: DictConfig, gan: GAN) -> StreamData:
             f"metrics.samples={samples}: with metrics.batch_size={batch_size} the last batch has a single sample, but "
             "the batch norm of this generator uses the statistics of the batch. Change one of the two settings."
         )
-    return StreamData(gan.stream, samples, batch_size)
+    return StreamData(gan.stream, samples, batch_size, needs_batches(gan))
 
 
 # Callbacks and loggers

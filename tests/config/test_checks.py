@@ -1,5 +1,6 @@
 """Settings that do not work together are refused, and the error names the fix."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 
 from ganexp.build import build_gan
 from ganexp.config import checks
+from ganexp.config.device_checks import check_shares
 from ganexp.config.instantiate import UnknownArgument
 from ganexp.errors import UserError
 from ganexp.models.layers import OffsetBatchNorm
@@ -48,7 +50,7 @@ REAL_LABELS = "schedule.updates.labels.generator=real"
         ),
         (
             ["model.conditional=true", "loss=cramer", "loss/modifier=replay"],
-            "^loss.modifiers.replay gives .*, but loss.penalties.cramer_penalty mixes .* same class: leave out this modifier",
+            "^loss.modifiers.replay gives .*, but loss.penalties.cramer_penalty mixes .* class: leave out this",
         ),
         (
             ["metrics.samples=5"],
@@ -224,3 +226,24 @@ def test_only_torchs_own_batch_norm_is_synchronised():
     with pytest.raises(UserError, match=r"model.generator has a batch norm that is not torch's .*\(norm\): leave"):
         checks.check(config(*SMALL, *SYNCHRONISED), gan)
     checks.check(config(*SMALL), gan)
+
+
+BATCH_STATISTICS = ("data=fake", "data.resolution=28", "data.channels=1", "model=dcgan_mnist")
+BATCH_STATISTICS += ("model.generator.batch_statistics_only=true", "metrics=classifier", "trainer=ddp")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model=mlp", "trainer.devices=64"], "metrics.samples=60: each of the 64 devices needs a sample: score more"),
+        (["metrics.batch_size=60"], "^metrics.batch_size=60: .* samples are 1 batch, .* smaller metrics.batch_size"),
+        (["metrics.batch_size=30"], None),
+        (["model=mlp", "metrics.batch_size=60"], None),
+    ],
+)
+def test_each_device_needs_samples(overrides, message):
+    words = BATCH_STATISTICS if "model=mlp" not in overrides else ("data=fake", "metrics=classifier", "trainer=ddp")
+    cfg = config(*words, *overrides, "metrics.samples=60")
+    refused = pytest.raises(UserError, match=message) if message else nullcontext()
+    with refused:
+        check_shares(cfg, build_gan(cfg))

@@ -4,6 +4,7 @@ from itertools import islice
 
 import pytest
 import torch
+from torch import distributed
 
 from ganexp.data import sets
 from ganexp.data.datamodule import StreamData
@@ -23,6 +24,26 @@ def test_validation_loader_yields_every_index_in_order(stream):
     batches = list(StreamData(stream, validation_indices=12, validation_batch_size=5).val_dataloader())
     assert [batch.tolist() for batch in batches] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11]]
     assert all(batch.dtype == torch.int64 for batch in batches)
+
+
+@pytest.mark.parametrize("processes", [2, 3, 4, 8])
+@pytest.mark.parametrize("keeps_batches", [False, True])
+def test_processes_share_the_indices(stream, monkeypatch, processes, keeps_batches):
+    monkeypatch.setattr(distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(distributed, "get_world_size", lambda: processes)
+    for count in range(processes, 30):
+        data, shares = StreamData(stream, count, 5, keeps_batches), []
+        for rank in range(processes):
+            monkeypatch.setattr(distributed, "get_rank", lambda rank=rank: rank)
+            shares.append([batch.tolist() for batch in data.val_dataloader()])
+        batches = [batch for share in shares for batch in share if batch]
+        assert sorted(index for batch in batches for index in batch) == list(range(count))
+        if keeps_batches:
+            assert sorted(batches) == [list(range(start, min(start + 5, count))) for start in range(0, count, 5)]
+        else:
+            assert all(batch for share in shares for batch in share)  # a process without samples would wait for ever
+            sizes = [sum(map(len, share)) for share in shares]
+            assert max(sizes) - min(sizes) <= 5
 
 
 def test_validation_loader_has_a_batch_without_samples(stream):

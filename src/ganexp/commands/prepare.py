@@ -15,7 +15,7 @@ from ganexp.commands.precision import choose_precision
 from ganexp.commands.threads import choose_threads
 from ganexp.commands.warm_start import warm_start
 from ganexp.config.callback_checks import check_callbacks
-from ganexp.config.device_checks import check_hardware
+from ganexp.config.device_checks import check_hardware, check_shares
 from ganexp.config.score_checks import is_trained_extractor
 from ganexp.console import count, say, say_once
 from ganexp.data.datamodule import StreamData
@@ -66,6 +66,7 @@ def prepare(cfg: DictConfig, resumed: bool = False) -> Prepared:
     check_callbacks(cfg, gan)
     device = trainers.choose_device(cfg.trainer.accelerator)
     check_hardware(cfg.trainer, device)
+    check_shares(cfg, gan)
     image_sets = prepare_data(cfg, gan)
     if device.type == "cpu":
         choose_threads(cfg, gan)

@@ -1,12 +1,15 @@
 """Refuse settings that do not suit the device, or the number of devices. `checks.py` runs these checks."""
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from omegaconf import DictConfig
 
+from ganexp.console import count
 from ganexp.errors import UserError
+from ganexp.sampling import needs_batches
 from ganexp.training.ddp import unsynchronised
 from ganexp.training.processes import total
 
@@ -31,6 +34,28 @@ def check_hardware(trainer: DictConfig, device: torch.device) -> None:
         )
     if device.type == "cpu" and total(trainer) > 1 and trainer.sync_batchnorm:
         raise UserError("trainer.sync_batchnorm=true: torch's synchronised batch norm needs GPUs: remove the setting")
+
+
+def check_shares(cfg: DictConfig, gan: "GAN") -> None:
+    """Check that every device gets samples to score.
+
+    If the images depend on the other images of their batch, the devices share whole batches, so that the scores are
+    those of one device.
+
+    Raises:
+        UserError: there are fewer samples, or fewer batches of samples, than devices.
+    """
+    devices, samples, size = total(cfg.trainer), cfg.metrics.samples, cfg.metrics.batch_size
+    if cfg.metrics.extractor is None or devices == 1:
+        return
+    if samples < devices:
+        raise UserError(f"metrics.samples={samples}: each of the {devices} devices needs a sample: score more samples")
+    if needs_batches(gan) and (batches := math.ceil(samples / size)) < devices:
+        raise UserError(
+            f"metrics.batch_size={size}: the metrics.samples={samples} samples are {count(batches, 'batch')}, and each "
+            f"of the {devices} devices needs a batch. This generator uses the statistics of its batch, so the size of "
+            "the batches matters: use a smaller metrics.batch_size, or score more samples"
+        )
 
 
 def whole_updates_have_one_device(cfg: DictConfig, gan: "GAN") -> Iterator[str]:

@@ -21,14 +21,21 @@ class StreamData(pl.LightningDataModule):
         stream: The stream of real batches; None if there are validations but no training.
         validation_indices: Number of samples in a validation.
         validation_batch_size: Number of samples in a batch of a validation.
+        keeps_batches: Whether several processes share whole batches of this size. Otherwise, the batches may be
+            smaller, so that each process gets an equal share of the samples.
     """
 
     def __init__(
-        self, stream: ImageStream | None, validation_indices: int = 0, validation_batch_size: int = 500
+        self,
+        stream: ImageStream | None,
+        validation_indices: int = 0,
+        validation_batch_size: int = 500,
+        keeps_batches: bool = False,
     ) -> None:
         super().__init__()
         self._stream = stream
         self.validation_indices, self.validation_batch_size = validation_indices, validation_batch_size
+        self.keeps_batches = keeps_batches
 
     @property
     def stream(self) -> ImageStream:
@@ -54,7 +61,9 @@ class StreamData(pl.LightningDataModule):
     def _share(self, count: int) -> list[torch.Tensor]:
         """Return this process's batches of indices; one empty batch if there are too few indices for all processes."""
         rank, processes = distributed.get_rank(), distributed.get_world_size()
-        size = min(self.validation_batch_size, -(-count // processes))
+        size = self.validation_batch_size
+        if not self.keeps_batches:
+            size = min(size, max(count // processes, 1))  # rounded down, so that every process gets a batch
         batches = torch.arange(count).split(size)
         return list(batches[rank::processes]) or [torch.arange(0)]
 

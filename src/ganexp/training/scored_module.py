@@ -119,7 +119,7 @@ class ScoredModule(pl.LightningModule):
 
     def validation_step(self, indices: Tensor, _index: int) -> None:
         """Generate images from the fixed latents at `indices` (N,), and add them to the scores."""
-        if self.scores is None or not len(indices):
+        if self.scores is None:
             return
         indices = indices.cpu()
         labels = None if self.scores.labels is None else self.scores.labels.values[indices]
