@@ -157,7 +157,7 @@ def _expand_resumed_sweep(command: Command) -> Command:
     if not directories:
         return command
     given = [argument for argument in command.arguments if argument not in directories]
-    overrides = resumed_overrides(directories[-1].partition("=")[2], given)
+    overrides = resumed_overrides(directories[-1].partition("=")[2], given, _folders(command))
     return replace(command, is_sweep=True, arguments=tuple(overrides))
 
 

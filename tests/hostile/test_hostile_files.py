@@ -14,6 +14,7 @@ from helpers.runs import make_run, template
 from ganexp.checkpoint import AtomicCheckpointIO, read_checkpoint
 from ganexp.commands.sweeps.overrides import resumed_overrides
 from ganexp.config import trust
+from ganexp.config.composition import CONF
 from ganexp.data.decoding import DECODING_ERRORS, Decoding, decode_image
 from ganexp.errors import UserError
 from ganexp.runs.environment import git_state
@@ -60,7 +61,7 @@ class RunsCode:
 def test_sweep_file_with_code_is_refused(tmp_path, override):
     (tmp_path / "sweep.json").write_text(json.dumps({"overrides": ["seed=1,2", override]}))
     with pytest.raises(UserError, match=r"sweep\.json"):
-        resumed_overrides(str(tmp_path), [])
+        resumed_overrides(str(tmp_path), [], [CONF])
 
 
 @pytest.mark.parametrize(

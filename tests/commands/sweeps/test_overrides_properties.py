@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 
 from ganexp.commands.sweeps.overrides import resumed_overrides
 from ganexp.commands.sweeps.settings import _as_parameters, of_parameters
+from ganexp.config.composition import CONF
 from ganexp.config.texts import quote_exactly
 from ganexp.runs.sweep_directory import SweepDirectory
 
@@ -43,7 +44,7 @@ def test_stored_overrides_come_back_unchanged(pairs, name):
         sweep = SweepDirectory(Path(scratch) / name.replace("/", "_"))
         sweep.create(overrides)
         sweep.lock.release()
-        *stored, directory = resumed_overrides(str(sweep.path), [])
+        *stored, directory = resumed_overrides(str(sweep.path), [], [CONF])
         assert stored == overrides
         assert parser.parse_override(directory).value() == str(sweep.path)
     for (_, value), override in zip(pairs, stored, strict=True):

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import signal
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +19,7 @@ from ganexp.cli import CONF
 from ganexp.commands.sweeps.overrides import resumed_overrides
 from ganexp.commands.sweeps.sweep import run_job
 from ganexp.commands.sweeps.table import print_jobs
+from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
 pytestmark = pytest.mark.slow
@@ -275,11 +277,25 @@ def test_resumed_sweep_refuses_unsafe_overrides(tmp_path, stored, given, message
 
 @pytest.mark.parametrize(
     "override",
-    ["data.path=../images", "loss=hinge,wgan_gp", "callbacks=[progress]", "+hydra.sweeper.params={data.path: ../a}"],
+    [
+        *("data.path=../images", "loss=hinge,wgan_gp", "callbacks=[progress]"),
+        *("+hydra.sweeper.params={data.path: ../a}", "+hydra.sweeper.params={init_from: ../a}"),
+        *("init_from=../a/last.ckpt", "name=exp-${seed}", "tags=[a-${seed},..]", "seed=${oc.env:SEED}"),
+    ],
 )
 def test_stored_override_of_a_plain_sweep_is_accepted(tmp_path, override):
     (tmp_path / "sweep.json").write_text(json.dumps({"overrides": [override, "seed=1,2"]}))
-    assert override in resumed_overrides(str(tmp_path), [])
+    assert override in resumed_overrides(str(tmp_path), [], [CONF])
+
+
+@pytest.mark.parametrize("folder", [None, "mine"])
+def test_stored_option_of_an_own_group_stays_in_the_configs(tmp_path, folder):
+    """The override sets a group only if the directory with the user's own config files has the group."""
+    (tmp_path / "mine" / "own").mkdir(parents=True)
+    (tmp_path / "sweep.json").write_text(json.dumps({"overrides": ["+own=../../evil"]}))
+    folders = [CONF] if folder is None else [CONF, tmp_path / folder]
+    with nullcontext() if folder is None else pytest.raises(UserError, match="outside of"):
+        assert "+own=../../evil" in resumed_overrides(str(tmp_path), [], folders)
 
 
 def test_sweep_whose_check_fails_runs_no_job(tmp_path, monkeypatch):

@@ -107,8 +107,13 @@ def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
     return " ".join(["ganexp resume", short_path(sweep.path), *launcher, *config_dirs])
 
 
-def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
+def resumed_overrides(path: str, given: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Return the overrides that resume the sweep in `path`: the stored overrides, the sweep directory, and `given`.
+
+    Args:
+        path: the directory of the sweep.
+        given: the overrides on the command line.
+        folders: the directories of config files: ganexp's own first, then the user's.
 
     Raises:
         UserError: `path` is not a sweep or has links to other places, an override in `given` would change the jobs, or
@@ -129,5 +134,5 @@ def resumed_overrides(path: str, given: Sequence[str]) -> list[str]:
                 "hydra/launcher=… or hydra.launcher.KEY=…"
             )
     for override in stored:
-        refuse_unsafe(override, sweep.file)
+        refuse_unsafe(override, sweep.file, folders)
     return [*stored, f"{SWEEP_DIRECTORY}={quote_exactly(str(sweep.path))}", *given]

@@ -4,12 +4,14 @@ This module must not import torch at import time.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.errors import HydraException
 
 from ganexp.commands.sweeps.settings import PARAMETERS, of_parameters
 from ganexp.config import trust
+from ganexp.config.texts import is_group
 from ganexp.errors import UserError
 
 # Hydra's own settings that decide what the jobs are, and what their directories are called.
@@ -21,8 +23,13 @@ ADDRESS = re.compile(rf"{trust.ADDRESS_KEY}['\"]?\s*[=:](.*)", re.DOTALL)
 SEPARATORS = re.compile(r"[/,:=()\[\]{}\s'\"\\]+")  # between options, and between the parts of paths
 
 
-def refuse_unsafe(override: str, file: Path) -> None:
+def refuse_unsafe(override: str, file: Path, folders: Sequence[Path]) -> None:
     """Check an override that is stored in `file`.
+
+    Args:
+        override: the override.
+        file: the sweep.json that has the override.
+        folders: the directories of config files: ganexp's own first, then the user's.
 
     Raises:
         UserError: the override is not for the jobs of a sweep, or it names something that is not trusted: a class or
@@ -31,7 +38,7 @@ def refuse_unsafe(override: str, file: Path) -> None:
     _refuse_forms(override, file)
     for part in _parts(override, file):
         _refuse_forms(part, file)
-        if _leaves_the_configs(part):
+        if _leaves_the_configs(part, folders):
             raise UserError(
                 f"{file}: {override} is not a valid override of a stored sweep: it may name a file outside of the "
                 "directories of config files."
@@ -81,10 +88,9 @@ def _parts(override: str, file: Path) -> list[str]:
     return [override, *of_jobs]
 
 
-def _leaves_the_configs(override: str) -> bool:
+def _leaves_the_configs(override: str, folders: Sequence[Path]) -> bool:
     """Return whether an override chooses a config file outside of the directories of config files."""
     key, _, value = override.lstrip("+~").partition("=")
-    group = key.partition("@")[0]
-    if "." in group and "/" not in group:  # a setting, such as data.path
+    if not (is_group(key, folders) or "/" in key or "@" in key):  # a setting, such as data.path or init_from
         return False
-    return ".." in SEPARATORS.split(f"{group} {value}") or "${" in value
+    return ".." in SEPARATORS.split(f"{key.partition('@')[0]} {value}") or "${" in value
