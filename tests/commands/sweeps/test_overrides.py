@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from ganexp.arguments import parse
 from ganexp.commands.sweeps.overrides import added_overrides, stored_overrides, task_overrides
+from ganexp.errors import UserError
 
 NAMING = "hydra.job.config.override_dirname.exclude_keys="
 
@@ -108,3 +109,34 @@ def test_overrides_are_stored_as_they_were_given():
     config = OmegaConf.create({"seed": 0, "hydra": {"overrides": given}})
     assert task_overrides(config.hydra) == given["task"]
     assert stored_overrides(config) == [*given["task"], "hydra.sweeper.n_jobs=${seed}"]
+
+
+@pytest.mark.parametrize(
+    ("override", "fix"),
+    [
+        ("hydra.job.env_set.STEPS=6", "NAME=VALUE ganexp …"),
+        ("+hydra.job.env_set.STEPS=6", "NAME=VALUE ganexp …"),
+        ("hydra.job={env_set: {STEPS: 6}}", "NAME=VALUE ganexp …"),
+        ("hydra.searchpath=[file://mine]", "--config-dir DIRECTORY"),
+    ],
+)
+def test_settings_of_hydra_that_would_be_lost_are_refused(override, fix):
+    config = OmegaConf.create({"hydra": {"overrides": {"task": ["seed=1,2"], "hydra": [override]}}})
+    with pytest.raises(UserError, match="a resumed sweep would lose this setting") as refused:
+        stored_overrides(config)
+    assert str(refused.value).startswith(override)
+    assert str(refused.value).endswith(fix)
+
+
+def test_directory_may_have_the_name_of_a_refused_setting():
+    given = {"task": ["seed=1,2"], "hydra": ["hydra.sweep.dir=env_set", "hydra.sweep.subdir=searchpath-${seed}"]}
+    config = OmegaConf.create({"hydra": {"overrides": given}})
+    assert stored_overrides(config) == ["seed=1,2", "hydra.sweep.subdir=searchpath-${seed}"]
+
+
+def test_sweep_with_a_variable_that_would_be_lost_leaves_nothing(tmp_path):
+    variable = ("+hydra.job.env_set.STEPS=6", "schedule.steps=${oc.env:STEPS}")
+    done = ganexp("-m", "seed=1,2", *QUICK, *variable, "hydra.sweep.dir=swept", cwd=tmp_path, check=False)
+    assert done.returncode == 1
+    assert "+hydra.job.env_set.STEPS='6': a resumed sweep would lose this setting" in done.stderr
+    assert not list(tmp_path.iterdir())

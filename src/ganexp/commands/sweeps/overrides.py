@@ -27,6 +27,11 @@ SWEEP_DIRECTORY = "hydra.sweep.dir"
 SEED = "hydra.sweeper.sampler.seed"
 LAUNCHER_OVERRIDE = re.compile(r"\+*hydra[./]launcher[./=]")
 SEARCH_OVERRIDE = re.compile(r"\+*hydra/sweeper=optuna")
+# Settings of Hydra that change the jobs, and are not stored because a stranger's sweep.json may not set them.
+NOT_STORED = {
+    "env_set": "Set the environment variable in front of the command instead: NAME=VALUE ganexp …",
+    "searchpath": "Name the directory of your config files instead: --config-dir DIRECTORY",
+}
 SAMPLER_WITHOUT_SEED = re.compile(r"\+*hydra/sweeper/sampler=(grid|motpe)")
 
 
@@ -92,7 +97,16 @@ def hydra_overrides(config: DictConfig) -> list[str]:
 
 
 def stored_overrides(config: DictConfig) -> list[str]:
-    """Return the overrides that determine the jobs of a sweep: those of the config and of Hydra's sweeper."""
+    """Return the overrides that determine the jobs of a sweep: those of the config and of Hydra's sweeper.
+
+    Raises:
+        UserError: an override in NOT_STORED changes the jobs.
+    """
+    for override in hydra_overrides(config):
+        for name, fix in NOT_STORED.items():
+            if re.match(rf"\+*hydra(\.job)?(\.{name}\b|=.*\b{name}\b)", override):
+                reason = "a resumed sweep would lose this setting, and its jobs would change"
+                raise UserError(f"{override}: {reason}. {fix}")
     of_sweeper = [override for override in hydra_overrides(config) if SWEEPER_OVERRIDE.match(override)]
     of_jobs = [own for override in of_sweeper for own in of_parameters(override)]
     others = [override for override in of_sweeper if not of_parameters(override)]
