@@ -10,11 +10,11 @@ from typing import Any, NoReturn
 
 from ganexp.commands.catalogue import COMMANDS
 from ganexp.errors import did_you_mean
+from ganexp.runs.sweep_directory import PRESETS
 
 CONFIGS = ("train", "evaluate", "evaluate_images", "sample", "describe")  # Hydra's primary configs
 INFO_TOPICS = ("all", "aliases", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 LINE_LENGTH = 120  # characters in a line of a help text
-PRESETS = ("sweep", "hparams_search")  # config groups whose options imply --multirun
 NAME_FLAGS = ("--config-name", "-cn")
 MULTIRUN_FLAGS = ("--multirun", "-m")
 # The flags that are passed on to Hydra: the names of each flag, whether a value follows it, and its help text.

@@ -9,12 +9,12 @@ from ganexp.loggers.wandb import WeightsAndBiases
 from ganexp.runs.run_directory import RunDirectory
 
 
-@pytest.fixture
-def job(tmp_path):
-    """Return the directory of a job in a sweep."""
+@pytest.fixture(params=["00-seed-1", "1/run"])
+def job(tmp_path, request):
+    """Return the directory of a job in a sweep, one or two levels below that of the sweep."""
     (tmp_path / "lr").mkdir()
     (tmp_path / "lr" / "sweep.json").write_text("{}")
-    return RunDirectory(tmp_path / "lr" / "00-seed-1")
+    return RunDirectory(tmp_path / "lr" / request.param)
 
 
 @pytest.mark.parametrize(("logger", "extra"), [(WeightsAndBiases, "wandb"), (MLflow, "mlflow")])
@@ -40,8 +40,8 @@ def test_run_outside_of_a_sweep_has_no_sweep_name(tmp_path):
     assert trackers.sweep_name(RunDirectory(tmp_path / "run")) is None
 
 
-def test_display_name_of_a_job_is_its_directory(job):
-    assert trackers.display_name(job, "digits-mlp-hinge") == "00-seed-1"
+def test_display_name_of_a_job_is_its_path_in_the_sweep(job):
+    assert trackers.display_name(job, "digits-mlp-hinge") in ("00-seed-1", "1/run")
 
 
 @pytest.mark.parametrize(("name", "shown"), [("digits-mlp-hinge", "digits-mlp-hinge/20260101"), (None, "20260101")])

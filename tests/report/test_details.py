@@ -56,6 +56,18 @@ def test_commands_can_be_copied_into_a_shell(tmp_path, hinge):
         assert set(commands[label]) == {"command"}
 
 
+@pytest.mark.parametrize(
+    "of_sweep",
+    [["hparams_search=lr"], ["sweep=losses"], ["+sweep=seeds"], ["sweep.prune=true", "+sweep.prune=true"], ["~sweep"]],
+)
+def test_command_of_a_job_starts_no_sweep(tmp_path, hinge, of_sweep):
+    """The directory of the job is several levels below that of the sweep."""
+    (tmp_path / "sweep.json").write_text("{}")
+    make_run(tmp_path / "1" / "run", hinge, overrides=[*of_sweep, "seed=1", "name=sweep"])
+    command = details_by_label(tmp_path)["run"].commands["this run alone"]
+    assert command == "ganexp seed=1 name=sweep"
+
+
 @pytest.mark.parametrize("typed", [["schedule.steps=500"], ["schedule.epochs=2"], ["+schedule.epochs=2"], []])
 def test_command_of_a_lengthened_job_has_its_length(tmp_path, hinge, typed):
     (tmp_path / "sweep.json").write_text("{}")

@@ -162,6 +162,8 @@ def test_newest_run_below_names_the_run_that_changed_last(tmp_path):
     (tmp_path / "name/time/sweep.json").touch()
     assert newest_run_below(tmp_path) == f"\nDid you mean {tmp_path / 'name/time/newest'}?"
     assert newest_run_below(tmp_path, or_sweep=True) == f"\nDid you mean {tmp_path / 'name/time'}?"
+    (tmp_path / "name/time/sweep.json").rename(tmp_path / "name/sweep.json")  # hydra.sweep.subdir has two levels
+    assert newest_run_below(tmp_path, or_sweep=True) == f"\nDid you mean {tmp_path / 'name'}?"
 
 
 def test_remove_if_empty_removes_the_default_parents(tmp_path):

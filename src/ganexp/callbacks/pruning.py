@@ -8,7 +8,7 @@ from pytorch_lightning import Callback, Trainer
 
 from ganexp import log_keys
 from ganexp.console import say
-from ganexp.runs.run_directory import RunDirectory
+from ganexp.runs.run_directory import RunDirectory, sweep_above
 from ganexp.training.gan import GAN
 
 
@@ -20,7 +20,7 @@ class Pruning(Callback):
     so Hydra's sweeper itself need not support pruning. Jobs whose scores have another protocol do not count.
 
     Args:
-        run_directory: directory of this run.
+        run_directory: directory of this run. A run that is not in the directory of a sweep is never pruned.
         monitor: name of the score, such as fid_classifier.
         mode: `min` if lower scores are better, `max` if higher scores are better.
         warm_up: number of other jobs with this run's protocol that must finish before this run can be pruned.
@@ -29,13 +29,14 @@ class Pruning(Callback):
     def __init__(self, run_directory: RunDirectory, monitor: str, mode: str, warm_up: int = 3) -> None:
         self.run_directory, self.monitor, self.warm_up = run_directory, monitor, warm_up
         self.best_of = {"min": min, "max": max}[mode]
+        self.sweep = sweep_above(run_directory.path)
         self.stopped = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:
         """Compare this run with the other jobs after an evaluation."""
-        if pl_module.is_done:
-            return  # stopping would save nothing
-        siblings = [RunDirectory(file.parent) for file in self.run_directory.path.parent.glob("*/run.json")]
+        if pl_module.is_done or self.sweep is None:
+            return  # stopping would save nothing, or there are no other jobs
+        siblings = [RunDirectory(file.parent) for file in self.sweep.rglob("run.json")]
         protocol = _protocol(self.run_directory)
         others = [run for run in siblings if run.path != self.run_directory.path and _protocol(run) == protocol]
         if sum(run.metadata().get("status") == "finished" for run in others) < self.warm_up:

@@ -35,7 +35,7 @@ from ganexp.loggers.result import closing
 from ganexp.metrics.collection import Scores
 from ganexp.runs.environment import environment, now
 from ganexp.runs.process import this_process
-from ganexp.runs.run_directory import RunDirectory, remove_if_empty
+from ganexp.runs.run_directory import RunDirectory, remove_if_empty, sweep_above
 from ganexp.sampling import EVALUATION_SEED, drawn_together, sampling_protocol
 from ganexp.training import processes
 from ganexp.training import trainer as trainers
@@ -125,6 +125,8 @@ def fit_run(cfg: DictConfig, run: RunDirectory, prepared: Prepared) -> float | N
             say(f"run directory: {short_path(run.path)}")
         if not debug.keep_scores:
             say("debug.keep_scores=false: run.json gets no scores, and best.ckpt is not saved")
+        if cfg.sweep.prune and sweep_above(run.path) is None:
+            say("sweep.prune=true has no effect: this run is not a job of a sweep, so it is compared with no other job")
         run.update_metadata(
             data=describe_content(prepared.image_sets),
             device=trainers.device_name(prepared.device),

@@ -7,8 +7,7 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
 from ganexp.errors import UserError
-from ganexp.runs.run_directory import RunDirectory
-from ganexp.runs.sweep_directory import SweepDirectory
+from ganexp.runs.run_directory import RunDirectory, sweep_above
 
 
 def require(package: str) -> None:
@@ -25,19 +24,21 @@ def require(package: str) -> None:
 
 def sweep_name(run_directory: RunDirectory) -> str | None:
     """Return the name of the sweep's directory if the run is a job of a sweep, otherwise None."""
-    sweep = run_directory.path.parent
-    return sweep.name if SweepDirectory(sweep).file.exists() else None
+    sweep = sweep_above(run_directory.path)
+    return sweep.name if sweep else None
 
 
 def display_name(run_directory: RunDirectory, name: str | None) -> str:
-    """Return the name under which a tracker lists the run: a sweep job's directory name, or NAME/TIME for a single run.
+    """Return the name under which a tracker lists the run: a job's path in its sweep, or NAME/TIME for a single run.
 
     Args:
         run_directory: directory of the run.
         name: name of the run, from the config.
     """
-    directory = run_directory.path.name
-    return directory if sweep_name(run_directory) or not name else f"{name}/{directory}"
+    path = run_directory.path
+    if sweep := sweep_above(path):
+        return path.relative_to(sweep).as_posix()
+    return f"{name}/{path.name}" if name else path.name
 
 
 def to_pil(pictures: list[Tensor]) -> list[Image]:

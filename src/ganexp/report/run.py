@@ -1,5 +1,6 @@
 """Read a run directory without executing any code from it, because it may come from an untrusted source."""
 
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,11 +18,12 @@ from ganexp.report.untrained import untrained_remark
 from ganexp.report.values import as_dict, as_list, flatten, is_number, not_numbers, plain
 from ganexp.runs.links import refuse_links
 from ganexp.runs.process import DIED, current_status
-from ganexp.runs.run_directory import RunDirectory
-from ganexp.runs.sweep_directory import SweepDirectory
+from ganexp.runs.run_directory import RunDirectory, sweep_above
+from ganexp.runs.sweep_directory import PRESETS
 
 MAX_COMMAND_LENGTH = 2000  # characters
 CALM_STATUSES = ("finished", "running", "interrupted")  # other statuses, such as failed, mean an early end
+FOR_SWEEPS = re.compile(rf"[+~]*(?:sweep\.|(?:{'|'.join(PRESETS)})(?:=|$))")  # the overrides of a sweep as a whole
 EVALUATIONS = ("last", "best", "untrained")  # keys in run.json; "last" is first, because "best" was chosen by its score
 
 
@@ -89,10 +91,12 @@ class Run:
     def own_command(self) -> str:
         """Return the command that trains only this job of a sweep; "" for a run that is not a job of a sweep.
 
-        The result is also "" if the sweep had --config-dir, because the overrides of the job lack this directory.
+        The result is also "" if the sweep had --config-dir, because the overrides of the job lack this directory. The
+        overrides that start a sweep, or that only a sweep needs, are left out.
         """
         has_folder = any(word.startswith(("--config-dir", "-cd")) for word in as_list(self.metadata.get("command")))
-        return _quoted(self.overrides) if SweepDirectory(self.path.parent).file.is_file() and not has_folder else ""
+        own = [override for override in self.overrides if not FOR_SWEEPS.match(override)]
+        return _quoted(own) if sweep_above(self.path) and not has_folder else ""
 
     @property
     def last_step(self) -> float:

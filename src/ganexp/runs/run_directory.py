@@ -214,6 +214,14 @@ def _remove_hydra_files(path: Path) -> None:
         directory.rmdir()
 
 
+def sweep_above(path: Path) -> Path | None:
+    """Return the directory of the sweep that has the run directory `path`; None if the run is not a job of a sweep.
+
+    It is the nearest directory above `path` with a sweep.json, because hydra.sweep.subdir may have several levels.
+    """
+    return next((parent for parent in path.parents if (parent / "sweep.json").is_file()), None)
+
+
 def newest_run_below(path: str | Path, or_sweep: bool = False) -> str:
     """Return a hint with the newest run at most three levels below `path`, or an empty string if there is none.
 
@@ -225,4 +233,5 @@ def newest_run_below(path: str | Path, or_sweep: bool = False) -> str:
     if not runs:
         return ""
     newest = runs[-1].parent
-    return f"\nDid you mean {newest.parent if or_sweep and (newest.parent / 'sweep.json').exists() else newest}?"
+    sweep = sweep_above(newest) if or_sweep else None
+    return f"\nDid you mean {sweep or newest}?"

@@ -27,6 +27,7 @@ from ganexp.runs.links import refuse_links
 from ganexp.runs.process import current_status
 from ganexp.runs.run_directory import RunDirectory
 
+PRESETS = ("sweep", "hparams_search")  # config groups whose options imply --multirun
 FINAL_STATUSES = ("finished", "pruned")  # statuses of jobs that a resumed sweep does not start again
 
 

@@ -363,10 +363,12 @@ def test_job_that_is_worse_than_the_median_is_pruned(tmp_path):
         ([1, 2, None], 4, "min", False),  # one job has no score at this step
     ],
 )
-def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped):
+@pytest.mark.parametrize("levels", [1, 2])  # levels of hydra.sweep.subdir
+def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped, levels):
+    (tmp_path / "sweep.json").touch()
     for number, score in enumerate([*others, own]):
-        run = RunDirectory(tmp_path / str(number))
-        run.path.mkdir()
+        run = RunDirectory(tmp_path / "/".join([str(number)] * levels))
+        run.path.mkdir(parents=True)
         run.update_metadata(status="finished" if number < len(others) else "running")
         step = 20 if score is None else 10
         run.metrics.write_text(json.dumps({"step": step, "score/fid_x": score or 1}) + "\n")
@@ -376,7 +378,16 @@ def test_pruning_follows_the_median_rule(tmp_path, others, own, mode, stopped):
     assert trainer.should_stop == pruning.stopped == stopped
 
 
+def test_single_run_is_not_pruned_by_other_runs(tmp_path):
+    for rate in (0.005, 0.004, 0.003, 0.0):
+        words = (f"optimizer.generator.lr={rate}", "sweep.prune=true", f"hydra.run.dir=runs/{rate}")
+        done = ganexp(*FAST, *words, cwd=tmp_path)
+    assert RunDirectory(tmp_path / "runs" / "0.0").metadata()["status"] == "finished"
+    assert "sweep.prune=true has no effect: this run is not a job of a sweep" in done.stdout
+
+
 def test_pruning_ignores_jobs_with_another_protocol(tmp_path):
+    (tmp_path / "sweep.json").touch()
     for number, (protocol, score) in enumerate([("a", 5), ("a", 6), ("a", 7), ("b", 60)]):
         run = RunDirectory(tmp_path / str(number))
         run.path.mkdir()
