@@ -2,6 +2,7 @@
 
 import io
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from ganexp.console import (
     say,
     say_once,
     saying_once,
+    shell_path,
     short_path,
     short_paths,
 )
@@ -34,6 +36,12 @@ def test_short_path_is_relative_below_the_working_directory(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert short_path(tmp_path / "a" / "b") == "a/b"
     assert short_path(Path("/elsewhere")) == "/elsewhere"
+
+
+def test_path_for_a_shell_is_one_word(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shell_path(tmp_path / "a" / "b") == "a/b"
+    assert shlex.split(f"ls {shell_path(tmp_path / 'with space, $HOME')}") == ["ls", "with space, $HOME"]
 
 
 def test_paths_in_a_message_are_short(tmp_path, monkeypatch):

@@ -104,6 +104,13 @@ def test_each_fact_has_one_home(home, pattern):
     assert found == {home}
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.name)
+def test_paths_in_printed_commands_are_quoted_for_a_shell(path):
+    """The option that `ganexp list {name}` names is not a path."""
+    commands = re.findall(r"(?:ganexp (?!list )\w+|tensorboard --logdir) (?:\w+=)?\{([^}]*)\}", path.read_text())
+    assert [value for value in commands if not value.startswith(("shell_path(", "shlex.quote("))] == []
+
+
 def test_score_directions_are_declared_by_metrics_only():
     pattern = r"higher_is_better(: [\w| ]+)? = (True|False)"
     found = {path.parent.name for path in SOURCES if re.search(pattern, path.read_text())}

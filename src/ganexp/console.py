@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 import time
@@ -258,6 +259,11 @@ def short_path(path: str | Path) -> str:
     """Return `path` relative to the working directory if it is inside that directory, and otherwise unchanged."""
     path = Path(path)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def shell_path(path: str | Path) -> str:
+    """Return the short path, with quotes if a shell needs them: for each command that a user may copy."""
+    return shlex.quote(short_path(path))
 
 
 def short_paths(text: str, given: Iterable[str] = ()) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ganexp.callbacks.rollback import GOOD, GOOD_BEST
 from ganexp.checkpoint import forget_scores
-from ganexp.console import count, say, short_path
+from ganexp.console import count, say, shell_path, short_path
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.runs import atomic
@@ -68,8 +68,8 @@ def refuse_changes(lines: Sequence[str], path: str) -> None:
     raise UserError(
         "The images have changed since this run was trained:\n  "
         + "\n  ".join(lines)
-        + f"\nResume with the old images, for example ganexp resume {path} data.path=…\n"
-        f"or accept the new ones: ganexp resume {path} data.changed=accept   (the scores then start anew)"
+        + f"\nResume with the old images, for example ganexp resume {shell_path(path)} data.path=…\n"
+        f"or accept the new ones: ganexp resume {shell_path(path)} data.changed=accept   (the scores then start anew)"
     )
 
 

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.evaluation.checkpoint import evaluate_checkpoint
 from ganexp.config import schema
-from ganexp.console import count, say, saying_once, short_path, short_paths
+from ganexp.console import count, say, saying_once, shell_path, short_path, short_paths
 from ganexp.errors import UserError
 from ganexp.report.collect import find_runs
 from ganexp.runs.process import current_status
@@ -64,7 +64,7 @@ def evaluate_runs(runs: Sequence[Path], settings: DictConfig, metrics: Mapping[s
     if failed:
         share = f"{len(failed)} of {count(len(finished), 'run')}"
         raise UserError(f"{share} could not be scored:\n" + "\n".join(failed))
-    say(f"compare them: ganexp report {short_path(Path(settings.ckpt).expanduser())}")
+    say(f"compare them: ganexp report {shell_path(Path(settings.ckpt).expanduser())}")
 
 
 def _score_once(run: Path, settings: DictConfig, metrics: Mapping[str, Any]) -> bool | UserError:

@@ -1,7 +1,6 @@
 """Record the settings and the result of a run in run.json and in the loggers, and print a table of the scores."""
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.table import Table
 from ganexp import log_keys
 from ganexp.commands.sweeps.job import sweep_of
 from ganexp.config.trust import in_front_of_command
-from ganexp.console import make_console, say, say_once, short_path
+from ganexp.console import make_console, say, say_once, shell_path, short_path
 from ganexp.loggers.result import log_hyperparameters, log_result
 from ganexp.report.settings import is_setting, select_settings, setting_name, setting_text
 from ganexp.report.untrained import untrained_remark
@@ -28,7 +27,7 @@ def record_settings(cfg: DictConfig, run: RunDirectory, loggers: Sequence[Logger
     log_hyperparameters(loggers, hyperparameters(cfg, run.metadata()))
     if cfg.debug.keep_files and any(run.path.glob(EVENTS)):
         watched = sweep_of(run) or run
-        say_once(f"watch the curves with: tensorboard --logdir {short_path(watched.path)}")
+        say_once(f"watch the curves with: tensorboard --logdir {shell_path(watched.path)}")
 
 
 def record_result(
@@ -161,4 +160,4 @@ def _print_result(
             console.print(f"{name:12} {short_path(path)}", soft_wrap=True, highlight=False)
     if scores:
         trust = in_front_of_command(cfg, without=["callbacks"])
-        say(f"{'evaluate':12} {trust}ganexp evaluate ckpt={shlex.quote(short_path(run.path))}")
+        say(f"{'evaluate':12} {trust}ganexp evaluate ckpt={shell_path(run.path)}")

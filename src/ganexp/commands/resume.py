@@ -18,7 +18,7 @@ from ganexp.commands.train import fit_run
 from ganexp.config import trust
 from ganexp.config.annotations import MAX_INT
 from ganexp.config.paths import absolute, relocate_data
-from ganexp.console import count, say
+from ganexp.console import count, say, shell_path
 from ganexp.errors import UserError
 from ganexp.report.values import plain
 from ganexp.runs.atomic import replacing
@@ -47,14 +47,15 @@ def resume(arguments: ResumeArguments) -> None:
     if missing := [file.name for file in (run.config, run.metadata_file) if not file.exists()]:
         hint = newest_run_below(path, or_sweep=True)
         raise UserError(f"{path} is not a run directory: it has no {' and no '.join(missing)}.{hint}")
-    refuse_links(path)
+    refuse_links(run.path)
     with run.locked():
         metadata = run.metadata()
         status = metadata.get("status")
         if status in ("finished", "pruned") and not is_longer:
             train_on = "train longer" if status == "finished" else "train it anyway"
             reason = f" ({plain(metadata['stopped'])})" if metadata.get("stopped") else ""
-            say(f"{path} is {status}{reason}: nothing to do. To {train_on}: ganexp resume {path} schedule.steps=…")
+            how = f"To {train_on}: ganexp resume {shell_path(path)} schedule.steps=…"
+            say(f"{path} is {status}{reason}: nothing to do. {how}")
             return
         say_how_it_ended(metadata)
         cfg = relocate_data(trust.load(run.config), _absolute(arguments.data_root), _absolute(arguments.data_path))

@@ -225,7 +225,7 @@ def _warnings(run: Run) -> list[str]:
     by_status = {
         "failed": f"failed: {error}",
         "interrupted": f"interrupted at {progress}",
-        DIED: f"died at {progress}: its process is gone. Continue with: ganexp resume {run.path}",
+        DIED: f"died at {progress}: its process is gone. Continue with: ganexp resume {shlex.quote(str(run.path))}",
         "running": f"not finished: still running, or killed, at {progress}",
     }
     warnings = []

@@ -20,6 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict
 
+from ganexp.console import shell_path
 from ganexp.errors import UserError
 from ganexp.runs import atomic
 from ganexp.runs.environment import now
@@ -97,7 +98,7 @@ class SweepDirectory:
         if stored != overrides:
             raise UserError(
                 f"{self.path} has another sweep: {' '.join(stored)}\n"
-                f"Resume it with ganexp resume {self.path}, or choose another hydra.sweep.dir"
+                f"Resume it with ganexp resume {shell_path(self.path)}, or choose another hydra.sweep.dir"
             )
         self.jobs()  # before any job starts, because this raises an error if the record of a job is damaged
 

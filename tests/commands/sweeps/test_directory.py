@@ -1,5 +1,7 @@
 """All jobs of a sweep are in one directory, even if they differ in a setting that is part of its path."""
 
+import re
+import shlex
 import shutil
 
 import pytest
@@ -67,6 +69,23 @@ def test_stopped_jobs_belong_to_a_sweep_in_a_directory_above(tmp_path):
     stop = f"stopped by trainer.max_time=00:00:00:00. Resume with: ganexp resume {tmp_path / 'swept'}\n"
     assert done.stdout.count(stop) == 1
     assert "2 of 2 jobs are not finished. Continue with: ganexp resume ../swept\n" in done.stderr
+
+
+def test_suggested_commands_work_in_a_shell(tmp_path):
+    """The first and the last line of a stopped sweep suggest the same command, with the launcher and --config-dir."""
+    (tmp_path / "own conf").mkdir()
+    stopped = (*QUICK, "schedule.steps=2", "trainer=cpu", "trainer.max_time=00:00:00:00", "hydra/launcher=basic")
+    words = ("--config-dir", "own conf", "-m", "seed=1,2", "hydra.sweep.dir='with space'", *stopped)
+    done = ganexp(*words, cwd=tmp_path, check=False)
+    first = re.search("resume it with: (.*)", done.stdout)[1]
+    last = re.search("2 of 2 jobs are not finished. Continue with: (.*)", done.stderr)[1]
+    assert first.replace(f"{tmp_path}/", "") == last
+    command = shlex.split(last)
+    assert command == ["ganexp", "resume", "with space", "hydra/launcher=basic", "--config-dir", "own conf"]
+    resumed = ganexp(*command[1:], cwd=tmp_path)
+    assert statuses(tmp_path / "with space") == ["finished"] * 2
+    for text in ("compare them with: ganexp report", "watch the curves with: tensorboard --logdir"):
+        assert f"{text} 'with space'\n" in resumed.stdout
 
 
 def test_path_with_a_setting_of_the_jobs_only_is_refused(tmp_path):

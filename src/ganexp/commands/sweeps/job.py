@@ -7,7 +7,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ganexp.commands.sweeps.overrides import resume_command
-from ganexp.console import short_path
+from ganexp.console import shell_path
 from ganexp.runs.run_directory import RunDirectory
 from ganexp.runs.sweep_directory import SweepDirectory
 
@@ -26,4 +26,4 @@ def how_to_resume(run: RunDirectory) -> str:
 
     trust = in_front_of_command(cast(DictConfig, OmegaConf.load(run.config))) if run.config.exists() else ""
     sweep, config = sweep_of(run), cast(DictConfig, HydraConfig.instance().cfg)
-    return trust + (resume_command(sweep, config) if sweep else f"ganexp resume {short_path(run.path)}")
+    return trust + (resume_command(sweep, config) if sweep else f"ganexp resume {shell_path(run.path)}")

@@ -4,6 +4,7 @@ This module must not import torch at import time.
 """
 
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -114,11 +115,11 @@ def stored_overrides(config: DictConfig) -> list[str]:
 
 
 def resume_command(sweep: SweepDirectory, config: DictConfig) -> str:
-    """Return the command that resumes the sweep with the same launcher and the same --config-dir."""
+    """Return the command, for a shell, that resumes the sweep with the same launcher and the same --config-dir."""
     launcher = [override for override in hydra_overrides(config) if LAUNCHER_OVERRIDE.match(override)]
     sources = config.hydra.runtime.config_sources
-    config_dirs = [f"--config-dir {source.path}" for source in sources if source.provider == "command-line"]
-    return " ".join(["ganexp resume", short_path(sweep.path), *launcher, *config_dirs])
+    own = [word for source in sources if source.provider == "command-line" for word in ("--config-dir", source.path)]
+    return shlex.join(["ganexp", "resume", short_path(sweep.path), *launcher, *own])
 
 
 def resumed_overrides(path: str, given: Sequence[str], folders: Sequence[Path]) -> list[str]:

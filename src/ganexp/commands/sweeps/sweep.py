@@ -31,7 +31,7 @@ from ganexp.commands.sweeps.search_checks import check_sampler, is_search
 from ganexp.commands.sweeps.table import print_jobs
 from ganexp.config import schema
 from ganexp.config.texts import expand_home
-from ganexp.console import count, join_saying_once, said_lines, say, saying_once, short_path
+from ganexp.console import count, join_saying_once, said_lines, say, saying_once, shell_path, short_path
 from ganexp.errors import UserError, explain_unforeseen
 from ganexp.runs.environment import now
 from ganexp.runs.places import explain_place
@@ -213,7 +213,7 @@ class Sweep(Callback):
         if self.command == "describe":
             self._print_descriptions(config.json)
         if self.directory is not None:
-            _finish(self.directory)
+            _finish(self.directory, config)
 
     def _print_descriptions(self, as_json: bool) -> None:
         result: dict[str, Any] = {"jobs": self.descriptions}
@@ -280,15 +280,15 @@ def _refuse_another_working_directory(config: DictConfig) -> None:
         )
 
 
-def _finish(sweep: SweepDirectory) -> None:
+def _finish(sweep: SweepDirectory, config: DictConfig) -> None:
     """Print the table of the jobs; end the sweep with a message if there are none, or if some are not finished."""
     jobs = sweep.jobs()
     if not jobs:
         raise SweepStopped("The sweep has no jobs. Check that every glob(…) matches at least one option.")
     print_jobs(jobs)
-    say(f"compare them with: ganexp report {short_path(sweep.path)}")
+    say(f"compare them with: ganexp report {shell_path(sweep.path)}")
     unfinished = [job["status"] for job in jobs.values() if job["status"] not in FINAL_STATUSES]
     how = "failed: see above. Try them again" if set(unfinished) <= {"failed", DIED} else "are not finished. Continue"
     if unfinished:
         share = f"{len(unfinished)} of {count(len(jobs), 'job')}"
-        raise SweepStopped(f"{share} {how} with: ganexp resume {short_path(sweep.path)}")
+        raise SweepStopped(f"{share} {how} with: {resume_command(sweep, config)}")
