@@ -341,8 +341,9 @@ def test_loss_limit_resumes_and_ends_by_discriminator_updates(limited, tmp_path)
     assert logged_points(folders[0])[-1]["step"] == steps
     assert (folders[0] / "samples" / f"step-{steps:07d}.png").exists()
     assert json.loads((folders[0] / "run.json").read_text())["scores"]["last"]["step"] == steps
-    refused = ganexp("resume", "whole", "schedule.steps=360", cwd=limited.parent, check=False)
-    assert "ends after schedule.max_d_steps=70" in refused.stderr
+    for length in ("schedule.steps=360", "schedule.epochs=9"):
+        refused = ganexp("resume", "whole", length, cwd=limited.parent, check=False)
+        assert f"{length}: this run ends after schedule.max_d_steps=70" in refused.stderr
 
 
 def test_run_killed_at_its_end_takes_no_further_step(limited, tmp_path):

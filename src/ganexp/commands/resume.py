@@ -93,10 +93,12 @@ def _steps_of(cfg: DictConfig, epochs: int | None) -> int:
     """Return the number of steps that a run has in `epochs` epochs.
 
     Raises:
-        UserError: the number of steps depends on the losses, or the images cannot be read.
+        UserError: the run ends after a number of discriminator updates, the number of steps depends on the losses, or
+            the images cannot be read.
     """
+    _refuse_fixed_updates(cfg, f"schedule.epochs={epochs}")
     longer = cfg.copy()
-    longer.schedule.epochs, longer.schedule.max_d_steps = epochs, None
+    longer.schedule.epochs = epochs
     longer = in_steps(longer, len(build.build_image_sets(cfg)["train"]))
     if longer.schedule.max_d_steps is not None:
         raise UserError(
@@ -105,6 +107,19 @@ def _steps_of(cfg: DictConfig, epochs: int | None) -> int:
         )
     say(f"schedule.epochs={epochs} means schedule.steps={longer.schedule.steps} for this run")
     return int(longer.schedule.steps)
+
+
+def _refuse_fixed_updates(cfg: DictConfig, given: str) -> None:
+    """Refuse the new length `given` for a run that ends after a number of discriminator updates.
+
+    Raises:
+        UserError: the run is such a run.
+    """
+    if (updates := cfg.schedule.max_d_steps) is not None:
+        raise UserError(
+            f"{given}: this run ends after schedule.max_d_steps={updates} discriminator updates, and this number "
+            "cannot be changed. Train a new run with more updates."
+        )
 
 
 def lengthen(cfg: DictConfig, steps: int) -> None:
@@ -117,11 +132,7 @@ def lengthen(cfg: DictConfig, steps: int) -> None:
     schedule = cfg.schedule
     if steps > MAX_INT:
         raise UserError(f"schedule.steps={steps}: must be at most {MAX_INT:,}")
-    if schedule.max_d_steps is not None:
-        raise UserError(
-            f"schedule.steps={steps}: this run ends after schedule.max_d_steps={schedule.max_d_steps} discriminator "
-            "updates, and this number cannot be changed. Train a new run with more updates."
-        )
+    _refuse_fixed_updates(cfg, f"schedule.steps={steps}")
     if steps < schedule.steps:
         raise UserError(
             f"schedule.steps={steps}: this run is set to {count(schedule.steps, 'step')} already. "
