@@ -9,6 +9,7 @@ from helpers.runs import make_run, template
 from ganexp.report.collect import collect
 from ganexp.report.comparison import compare
 from ganexp.report.grouping import group_runs
+from ganexp.report.page import as_page
 from ganexp.report.report import Report
 
 
@@ -144,6 +145,7 @@ def test_many_configurations_are_compared_with_the_best_only(tmp_path, hinge):
         assert {each.pairs for each in found} == {91}
         assert {each.first.label for each in found} == {"schedule.batch_size=77"}
     assert content.lacks_pairs
+    assert "of the configurations with at least two seeds, the one that has the best mean" in as_page(content, None)
 
 
 def test_scores_of_two_protocols_share_no_column(tmp_path, hinge, wgan_gp):

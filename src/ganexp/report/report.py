@@ -49,8 +49,9 @@ TWO_FAMILIES_TEXT = (
     "scores share one correction."
 )
 BEST_ONLY_TEXT = (
-    f"More than {MAX_ALL_PAIRS} configurations have scores, so each is compared only with the configuration that has "
-    "the best mean (the lowest mean, if it is not known which direction is better)."
+    f"More than {MAX_ALL_PAIRS} configurations have scores, so each is compared only with one of them: of the "
+    "configurations with at least two seeds, the one that has the best mean (the lowest mean, if it is not known which "
+    "direction is better). If none has two seeds, it is the best one of all."
 )
 MAX_LISTED = 6  # configurations in a sentence
 UNKNOWN_PROTOCOL_TEXT = (
