@@ -25,7 +25,7 @@ def test_only_the_newest_finished_run_of_a_seed_counts(outputs, hinge):
     make_run(outputs / "again", hinge, 0, 20.5, started="2026-02-01T00:00:00+00:00", groups={"loss": "hinge"})
     content = Report.from_runs(collect([outputs]))
     hinge_runs = next(each for each in content.configurations if each.label == "loss=hinge")
-    assert (len(hinge_runs.runs), len(hinge_runs.counted)) == (6, 3)
+    assert (len(hinge_runs.runs), len(hinge_runs.seeds), len(hinge_runs.counted)) == (6, 5, 3)
     assert content.columns[2].values(hinge_runs) == {0: 20.5, 1: pytest.approx(20.12), 2: pytest.approx(20.28)}
     assert [run.label for run in content.uncounted] == ["failed", "hinge/seed-0", "running"]
     replaced = content.uncounted[1]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 
 import pytest
 from helpers.runs import make_run
@@ -92,6 +93,14 @@ def test_terminal_shows_as_many_scores_as_fit(outputs):
     assert "fid_classifier" in text
     assert "21.13 ± 0.35" in text
     assert "3 of 3" in text
+
+
+def test_seeds_of_replaced_runs_are_not_counted_twice(outputs, hinge):
+    make_run(outputs / "again", hinge, 0, 20.5, started="2026-02-01T00:00:00+00:00", groups={"loss": "hinge"})
+    make_run(outputs / "failed", hinge, 3, status="failed", groups={"loss": "hinge"})
+    content = Report.from_runs(collect([outputs]))
+    assert list(score_table(content, 1000).columns[1].cells) == ["3 of 4", "3 of 3"]
+    assert re.findall(r'<span class="note">(of \d+)</span>', as_page(content, None)) == ["of 4"]
 
 
 def test_terminal_tells_what_it_leaves_out(tmp_path, hinge):

@@ -49,14 +49,19 @@ class Configuration:
     warnings: list[str] = field(default_factory=list)
 
     @property
+    def seeds(self) -> set[Any]:
+        """Return the seeds of all runs."""
+        return {run.seed for run in self.runs}
+
+    @property
     def ended_early(self) -> str:
         """Return how many seeds ended early (failed, died, were pruned) and have no finished run; "" if no seed did.
 
         The scores of the other seeds are too good if the seeds that ended early are those that trained badly.
         """
-        seeds, finished = {run.seed for run in self.runs}, {run.seed for run in self.counted}
+        finished = {run.seed for run in self.counted}
         lost = {run.seed for run in self.runs if run.status not in CALM_STATUSES} - finished
-        return f"{len(lost)} of {len(seeds)} seeds {EARLY}" if lost else ""
+        return f"{len(lost)} of {len(self.seeds)} seeds {EARLY}" if lost else ""
 
 
 def group_runs(runs: Iterable[Run]) -> list[Configuration]:

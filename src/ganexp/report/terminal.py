@@ -94,7 +94,7 @@ def _heading(column: Column) -> str:
 
 
 def _seeds(row: Row) -> str:
-    return f"{len(row.configuration.counted)} of {len(row.configuration.runs)}"
+    return f"{len(row.configuration.counted)} of {len(row.configuration.seeds)}"
 
 
 def _scores(row: Row, columns: Sequence[Column]) -> list[str]:
