@@ -124,6 +124,18 @@ def test_choice_of_no_option_is_explained():
     assert text.endswith("~schedule/lr_decay")
 
 
+@pytest.mark.parametrize(
+    ("group", "advice"),
+    [
+        *((group, f"to choose none: {group}=none") for group in ("callbacks", "metrics", "augment", "as_published")),
+        *((group, "or leave the override out to choose the default") for group in ("loss", "trainer", "metrics/score")),
+        *((group, f"or remove what an experiment has chosen: ~{group}") for group in ("loss/penalty", "debug")),
+    ],
+)
+def test_choice_of_no_option_is_possible_in_some_groups(group, advice):
+    assert explanation(f"{group}=null").endswith(advice)
+
+
 @pytest.mark.parametrize("value", ["r1,null", "None", ""])
 def test_no_option_among_several_is_explained(value):
     error = ValueError("Config group override must be a string or a list. Got NoneType")

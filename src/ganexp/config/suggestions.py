@@ -113,17 +113,20 @@ def unknown_option(error: Exception, line: CommandLine) -> str:
 
 
 def no_option(error: Exception, line: CommandLine) -> str:
-    """Explain loss/penalty=null: leave out the group to choose none of its options."""
+    """Explain loss/penalty=null or callbacks=null: say how to choose none of the options, if this is possible."""
     if not is_group_value_error(error):
         return ""
     for override in line.overrides:
         group, _, value = override.lstrip("+").partition("=")
         options = options_of(group, line.folders)
         if NO_OPTION & set(value.split(",")) and options:
-            return (
-                f"{override}: {group} has {', '.join(options)}; leave the override out to choose none,\n"
-                f"or remove what an experiment has chosen: ~{group}"
-            )
+            if "none" in options:
+                advice = f"to choose none: {group}=none"
+            elif default_groups(line.folders).get(group) is not None:
+                advice = "give one of them, or leave the override out to choose the default"
+            else:
+                advice = f"leave the override out to choose none,\nor remove what an experiment has chosen: ~{group}"
+            return f"{override}: {group} has {', '.join(options)}; {advice}"
     return ""
 
 
