@@ -44,6 +44,12 @@ def test_curves_of_a_score_have_that_of_real_images(tmp_path, run):
     }
 
 
+@pytest.mark.parametrize("directories", [("", "real"), ("real", ""), ("", ""), ("real", "run/../real")])
+def test_baseline_in_several_of_the_directories_is_read_once(tmp_path, run, directories):
+    save_real(tmp_path / "real")
+    assert len(find_baselines([tmp_path / name for name in directories])) == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -45,16 +45,19 @@ class Baseline:
 
 
 def find_baselines(directories: Sequence[str | Path]) -> list[Baseline]:
-    """Read the scores of real images from files in `directories` and their subdirectories, except run directories."""
-    found = []
+    """Read the scores of real images from files in `directories` and their subdirectories, except run directories.
+
+    A file is read once, even if it is in several of the directories.
+    """
+    found: dict[Path, Baseline | None] = {}
     for directory in directories:
         for path, subdirectories, files in os.walk(Path(directory).expanduser().resolve()):
             subdirectories.sort()
             if FILE in files and "run.json" not in files:
-                found.append(_read(Path(path) / FILE))
+                found[Path(path)] = _read(Path(path) / FILE)
             if "run.json" in files:
                 subdirectories.clear()
-    return list(filter(None, found))
+    return list(filter(None, found.values()))
 
 
 def _read(path: Path) -> Baseline | None:
