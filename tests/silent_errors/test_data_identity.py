@@ -120,8 +120,19 @@ def add_a_test_split(images: Path) -> str:
     return "test split: did not exist"
 
 
-@pytest.mark.parametrize("change", [add_images, relabel_an_image, replace_an_image, add_a_test_split])
-def test_resume_refuses_changed_images(project, change):
+def train_the_classifier_anew(images: Path) -> str:
+    """Change the weights of the cached classifier; return a part of the message about the change."""
+    (file,) = (images.parent / "cache" / "classifiers").glob("*.pt")
+    saved = torch.load(file, weights_only=True)
+    saved["weights"] = {name: value * 1.5 for name, value in saved["weights"].items()}
+    torch.save(saved, file)
+    return "weights_sha256: "
+
+
+@pytest.mark.parametrize(
+    "change", [add_images, relabel_an_image, replace_an_image, add_a_test_split, train_the_classifier_anew]
+)
+def test_resume_refuses_scores_that_cannot_be_compared(project, change):
     run = project / "run"
     before = {file: file.read_bytes() for file in run.rglob("*") if file.is_file()}
     message = change(project / "images")
@@ -159,15 +170,17 @@ def test_dry_run_checks_the_weights_of_the_extractor(tmp_path):
     assert "6726825d.pth is not on this machine. A run downloads it" in ganexp(*given, cwd=tmp_path).stdout
 
 
-def test_accepted_change_starts_the_scores_anew(project):
+@pytest.mark.parametrize("change", [replace_an_image, train_the_classifier_anew])
+def test_accepted_change_starts_the_scores_anew(project, change):
     run = project / "run"
     protocol = json.loads((run / "run.json").read_text())["protocol"]
-    replace_an_image(project / "images")
+    line = change(project / "images")
     ganexp("resume", str(run), "schedule.steps=4", "data.changed=accept", cwd=project)
     metadata = json.loads((run / "run.json").read_text())
     assert metadata["protocol"]["id"] != protocol["id"]
     (recorded,) = metadata["data_changes"]
     assert recorded["step"] == 2
+    assert recorded["changes"][0].removeprefix("train split: ").startswith(line)
     assert recorded["protocol"] == protocol
     points = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert {point["step"] for point in points if "score/fid_classifier" in point} == {3, 4}
@@ -180,7 +193,7 @@ def test_accepted_change_starts_the_scores_anew(project):
     assert "untrained" not in metadata["scores"]
     assert yaml.safe_load((run / "config.yaml").read_text())["data"]["changed"] == "refuse"
     _forget_images()
-    ganexp("resume", str(run), "schedule.steps=5", cwd=project)  # not refused: the run has recorded the changed images
+    ganexp("resume", str(run), "schedule.steps=5", cwd=project)  # not refused: the run has recorded the change
 
 
 @pytest.mark.parametrize("changed", [True, False])
@@ -318,9 +331,10 @@ def test_dry_run_refuses_what_a_training_refuses(tmp_path, monkeypatch):
     assert "torch finds no GPU here" in no_gpu.stderr
 
 
-def test_accepted_change_survives_a_kill_right_after_it(project, monkeypatch):
+@pytest.mark.parametrize("change", [add_images, train_the_classifier_anew])
+def test_accepted_change_survives_a_kill_right_after_it(project, monkeypatch, change):
     run = project / "run"
-    add_images(project / "images")
+    change(project / "images")
     arguments = ("resume", str(run), "schedule.steps=4")
     with monkeypatch.context() as patched:
         patched.setattr("ganexp.commands.resume.fit_run", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
@@ -348,7 +362,7 @@ def test_accepted_change_continues_from_the_newest_whole_checkpoint(project):
 def test_run_without_a_record_of_its_images_has_no_changes(project, command):
     run = project / "run"
     metadata = json.loads((run / "run.json").read_text())
-    del metadata["data"]
+    del metadata["data"], metadata["protocol"]  # the protocol has the hash of the images, too
     (run / "run.json").write_text(json.dumps(metadata))
     replace_an_image(project / "images")
     target = [str(run), "schedule.steps=3"] if command == "resume" else [f"ckpt={run}"]

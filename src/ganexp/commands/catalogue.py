@@ -102,8 +102,8 @@ COMMANDS: Mapping[str, CommandHelp] = {
         "       ganexp resume SWEEP [hydra/launcher=…] [--config-dir DIRECTORY]",
         """
         Continue a stopped run from its last checkpoint, with the same result as without the stop. If its dataset has
-        moved, give the new path. If its images have changed, the command fails unless data.changed=accept. For a sweep,
-        run the jobs that are not finished.
+        moved, give the new path. If its images or the feature extractor of its scores have changed, the command fails
+        unless data.changed=accept. For a sweep, run the jobs that are not finished.
         """,
         """
         ganexp resume outputs/NAME/TIME

@@ -6,7 +6,7 @@ from typing import Any
 
 from ganexp.callbacks.rollback import GOOD, GOOD_BEST
 from ganexp.checkpoint import forget_scores
-from ganexp.console import count, say, shell_path, short_path
+from ganexp.console import count, say, short_path
 from ganexp.data.images import ImageSet
 from ganexp.errors import UserError
 from ganexp.runs import atomic
@@ -59,8 +59,8 @@ def _class_changes(before: Mapping[str, int], after: Mapping[str, int]) -> str:
     return f" ({shown}{', …' if len(differing) > 3 else ''})" if differing else ""
 
 
-def refuse_changes(lines: Sequence[str], path: str) -> None:
-    """Refuse to resume the run at `path`, because its images have changed as described by `lines`.
+def refuse_changes(lines: Sequence[str], command: str) -> None:
+    """Refuse to resume a run whose images have changed, as `lines` describe; `command` is the command to resume it.
 
     Raises:
         UserError: always.
@@ -68,18 +68,27 @@ def refuse_changes(lines: Sequence[str], path: str) -> None:
     raise UserError(
         "The images have changed since this run was trained:\n  "
         + "\n  ".join(lines)
-        + f"\nResume with the old images, for example ganexp resume {shell_path(path)} data.path=…\n"
-        f"or accept the new ones: ganexp resume {shell_path(path)} data.changed=accept   (the scores then start anew)"
+        + f"\nResume with the old images, for example {command} data.path=…\n"
+        f"or accept the new ones: {command} data.changed=accept   (the scores then start anew)"
     )
 
 
-def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: Content) -> None:
-    """Prepare a run to be resumed from `step` with other images, and record their `content` in run.json.
+def accept_changes(
+    run: RunDirectory, step: int, lines: Sequence[str], content: Content, protocol: Mapping[str, Any]
+) -> None:
+    """Prepare a run to be resumed from `step` with other images or with scores that are measured in another way.
 
-    Scores with different reference images are not comparable. Therefore the scores before `step` are moved to the
-    directory until-step-`step` in the run directory, together with TensorBoard's files and the best checkpoint.
-    metrics.jsonl keeps the losses. Callbacks that compare scores, such as early stopping, start without earlier scores.
-    run.json records the change, together with the final scores from before the change.
+    The scores before `step` are not comparable with later ones. Therefore they are moved to the directory
+    until-step-`step` in the run directory, together with TensorBoard's files and the best checkpoint. metrics.jsonl
+    keeps the losses. Callbacks that compare scores, such as early stopping, start without earlier scores. run.json
+    records the change, together with the final scores from before the change.
+
+    Args:
+        run: the run directory.
+        step: the step of the checkpoint from which the run continues.
+        lines: a line for each change.
+        content: the content of the images, see `describe_content`, which is recorded in run.json.
+        protocol: the protocol of the later scores, which is recorded, too.
     """
     say(f"data.changed=accept: {'; '.join(lines)}")
     earlier = run.path / f"until-step-{step}"
@@ -98,5 +107,5 @@ def accept_changes(run: RunDirectory, step: int, lines: Sequence[str], content: 
     metadata = run.metadata()
     kept = {key: metadata.get(key) for key in ("data", "protocol", "scores")}
     change = {"step": step, "changes": list(lines), **kept}
-    run.update_metadata(data_changes=[*metadata.get("data_changes", []), change], data=content)
+    run.update_metadata(data_changes=[*metadata.get("data_changes", []), change], data=content, protocol=protocol)
     say(f"scores until step {step:,} are kept in {short_path(earlier)}; the best checkpoint will be chosen again")

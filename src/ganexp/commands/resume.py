@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -10,10 +11,11 @@ from torch import nn
 from ganexp import build
 from ganexp.checkpoint import forget_stop, latest_checkpoint
 from ganexp.commands.data_identity import accept_changes, changes, describe_content, refuse_changes
-from ganexp.commands.prepare import prepare
+from ganexp.commands.prepare import Prepared, prepare
 from ganexp.commands.result import NO_RESULT
 from ganexp.commands.resume_arguments import ResumeArguments
 from ganexp.commands.run_status import say_how_it_ended, say_if_bits_may_differ
+from ganexp.commands.score_identity import protocol_changes, refuse_other_scores, training_protocol
 from ganexp.commands.train import fit_run
 from ganexp.config import trust
 from ganexp.config.annotations import MAX_INT
@@ -40,7 +42,8 @@ def resume(arguments: ResumeArguments) -> None:
 
     Raises:
         UserError: the directory is not a run or has links to other places, another process is training the run, its
-            config is not trusted, its images have changed, its length cannot be changed, or `prepare` fails.
+            config is not trusted, its images or the protocol of its scores have changed, its length cannot be changed,
+            or `prepare` fails.
     """
     path, is_longer = arguments.path, (arguments.steps, arguments.epochs) != (None, None)
     run = RunDirectory(path)
@@ -68,14 +71,7 @@ def resume(arguments: ResumeArguments) -> None:
         prepared = prepare(cfg, resumed=checkpoint is not None)
         if checkpoint is not None:
             say_if_bits_may_differ(metadata, device_name(prepared.device))
-        content = describe_content(prepared.image_sets)
-        if changed := changes(metadata.get("data"), content):
-            if not arguments.data_changed:
-                refuse_changes(changed, path)
-            if checkpoint not in (None, run.last):  # the change is applied to last.ckpt
-                with replacing(run.last) as temporary:
-                    shutil.copyfile(checkpoint, temporary)
-            accept_changes(run, step, changed, content)
+        _check_changes(cfg, run, prepared, (checkpoint, step), arguments)
         if is_longer:
             forget_stop(run)
         resumed = [*metadata.get("resumed", []), now()]
@@ -83,6 +79,43 @@ def resume(arguments: ResumeArguments) -> None:
         run.update_metadata(**now_running, resumed=resumed, **NO_RESULT)
         run.save_config(cfg)
         fit_run(cfg, run, prepared)
+
+
+def _check_changes(
+    cfg: DictConfig,
+    run: RunDirectory,
+    prepared: Prepared,
+    resumed_from: tuple[Path | None, int],
+    arguments: ResumeArguments,
+) -> None:
+    """Check that the images, and the protocol of the scores, are those of the run; let accepted changes take effect.
+
+    Args:
+        cfg: the resolved config.
+        run: the run directory.
+        prepared: the parts of the training.
+        resumed_from: the checkpoint from which the run continues, or None, and its step.
+        arguments: the arguments of the command.
+
+    Raises:
+        UserError: there is a change, and data.changed=accept is not given.
+    """
+    metadata, (checkpoint, step) = run.metadata(), resumed_from
+    content, protocol = describe_content(prepared.image_sets), training_protocol(prepared.gan, cfg.metrics.batch_size)
+    of_images = changes(metadata.get("data"), content)
+    # without a checkpoint, the run has no scores to which it would add others
+    of_scores = protocol_changes(metadata.get("protocol"), protocol) if checkpoint is not None else []
+    if not of_images and not of_scores:
+        return
+    if not arguments.data_changed:
+        command = f"{trust.in_front_of_command(cfg)}ganexp resume {shell_path(arguments.path)}"
+        if of_images:
+            refuse_changes(of_images, command)
+        refuse_other_scores(of_scores, command, cfg.metrics.cache)
+    if checkpoint not in (None, run.last):  # the change is applied to last.ckpt
+        with replacing(run.last) as temporary:
+            shutil.copyfile(checkpoint, temporary)
+    accept_changes(run, step, of_images or of_scores, content, protocol)
 
 
 def _absolute(path: str | None) -> str | None:

@@ -29,7 +29,7 @@ class ResumeArguments:
         epochs: the new length of a run in epochs, given instead of `steps`; None keeps the length.
         data_root: the new directory of the datasets; None keeps the directory.
         data_path: the new directory or zip of images; None keeps the path.
-        data_changed: whether a run continues although its images have changed.
+        data_changed: whether a run continues although its images or the protocol of its scores have changed.
         sweep: the command line that resumes the sweep in `path`; None if `path` is not a sweep.
     """
 
@@ -97,9 +97,9 @@ def resume_parser() -> Parser:
         default=[],  # otherwise argparse would call these arguments required
         metavar="KEY=VALUE",
         help="for a run: schedule.steps=N or schedule.epochs=N, its new length (default: as before); data.root=… and "
-        "data.path=…, the new location of its images; data.changed=accept, to continue although the images have "
-        "changed. For a sweep: hydra/launcher=… and hydra.launcher.…=…, how its jobs are started (default: one after "
-        "another)",
+        "data.path=…, the new location of its images; data.changed=accept, to continue although the images or the "
+        "feature extractor have changed. For a sweep: hydra/launcher=… and hydra.launcher.…=…, how its jobs are "
+        "started (default: one after another)",
     )
     parser.add_argument(
         "--config-dir", "-cd", metavar="DIRECTORY", help="the directory with your own config files for the sweep"

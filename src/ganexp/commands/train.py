@@ -25,6 +25,7 @@ from ganexp.commands.launching.slurm import requeued_if_preempted
 from ganexp.commands.prepare import Prepared, check_only, prepare
 from ganexp.commands.result import record_result, record_settings
 from ganexp.commands.run_status import recorded_status
+from ganexp.commands.score_identity import training_protocol
 from ganexp.commands.score_table import warn_of_few_images
 from ganexp.commands.sweeps.job import how_to_resume
 from ganexp.config.averaging import average_warning
@@ -36,7 +37,6 @@ from ganexp.metrics.collection import Scores
 from ganexp.runs.environment import environment, now
 from ganexp.runs.process import this_process
 from ganexp.runs.run_directory import RunDirectory, remove_if_empty, sweep_above
-from ganexp.sampling import EVALUATION_SEED, drawn_together, sampling_protocol
 from ganexp.training import processes
 from ganexp.training import trainer as trainers
 from ganexp.training.gan import GAN
@@ -244,6 +244,5 @@ def _describe_scores(run: RunDirectory, gan: GAN, scores: Scores, batch_size: in
         say_once(f"{fact.replace('_', ' ')}: {shown}")
     say_once(f"feature extractor: {extractor.name} (input: {extractor.input})")
     warn_of_few_images(scores, only_samples=True)
-    measured = scores.protocol(drawn_together(gan, batch_size))
-    protocol = measured | sampling_protocol(gan) | {"seed": EVALUATION_SEED}
+    protocol = training_protocol(gan, batch_size)
     run.update_metadata(extractor=extractor.facts, protocol=protocol, score_info=scores.info())

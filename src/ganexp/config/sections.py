@@ -39,7 +39,8 @@ class Data:
     training_images: int | None = limited(PositiveInt | None, None)
     classes: list[str] | None = None  # names of the labels 0, 1, …; null: the names in the training split
     background: str = "white"  # the colour behind transparent pixels: a name, or #rrggbb
-    changed: str = limited(Literal["refuse", "accept"], "refuse")  # what resume does when the images have changed
+    # what resume does when the images or the feature extractor of the scores have changed
+    changed: str = limited(Literal["refuse", "accept"], "refuse")
     range: str = limited(Literal["symmetric", "unit"], "symmetric")  # symmetric: real pixels in [-1, 1]; unit: [0, 1]
     flip: bool = False  # mirror each real image with probability ½
     # whether to keep all images in the memory of the device; false: decode images when they are needed; auto: keep the
