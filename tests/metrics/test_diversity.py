@@ -80,6 +80,24 @@ def test_class_diversity_shows_a_collapse_of_each_class():
     assert partly[0] == pytest.approx(4 / 3, rel=1e-3)  # all classes have the same weight
 
 
+@pytest.mark.parametrize("rounding", [0, 1e-7])
+@pytest.mark.parametrize("copied", [[1], [0, 2]])
+def test_class_of_equal_real_images_has_no_value(rounding, copied):
+    """The features of equal images may differ by rounding, and so may the distances that are computed from them."""
+    labels = torch.arange(300) % 3
+    real, fake = (torch.rand(300, 512, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    for label in copied:
+        noise = torch.randn(100, 512, generator=torch.Generator().manual_seed(2))
+        real[labels == label] = 10 * real[label] * (1 + rounding * noise)  # the larger, the larger the rounding errors
+    scores = make_scores({"diversity": Diversity}, real, 300, Stub(512), num_classes=3, reference_labels=labels)
+    values = feed(scores, fake, labels=labels).compute()
+    by_class = scores.by_class["diversity"]
+    assert [label for label, value in enumerate(by_class) if value is None] == copied
+    others = [value for value in by_class if value is not None]
+    assert others == [pytest.approx(1, rel=0.1)] * len(others)
+    assert values["class_diversity_stub"] == pytest.approx(sum(others) / len(others))
+
+
 def test_class_diversity_needs_labels_of_real_images():
     features, labels = classes_of_points(torch.ones(3))
     scores = make_scores({"diversity": Diversity}, features, 90, Stub(4), num_classes=3)

@@ -29,7 +29,8 @@ class Diversity(SampleScore):
     samples that were generated for the same class, divided by the mean distance between two real images of this class,
     and then averaged over the classes. The extractor need not know the classes. At 0, all samples of a class are the
     same image, while `distance_classifier` stays above 0 because the classes differ from each other. The list
-    `diversity` in `by_class` has the value of each class.
+    `diversity` in `by_class` has the value of each class. A class has no value, and does not count in the mean, if it
+    has fewer than two samples or real images, or if all of its real images are the same.
     """
 
     higher_is_better = None
@@ -73,7 +74,8 @@ class Diversity(SampleScore):
         chosen = random_indices(len(real), MAX_PAIRED)
         real_distances = pairwise_distances(real[chosen])
         unit = mean_distances(real_distances)["distance"]
-        if unit <= SMALLEST_UNIT * real.norm(dim=1).mean().item():
+        smallest = SMALLEST_UNIT * real.norm(dim=1).mean().item()
+        if unit <= smallest:
             raise ZeroDivisionError("all real images have the same features")
         columns = dict(zip(self.column_names(), self.sorted_columns(), strict=True))
         distances = pairwise_distances(columns["features"])
@@ -83,7 +85,8 @@ class Diversity(SampleScore):
             real_labels = self.context.reference_labels[chosen].to(real_distances.device)
             of_real = class_means(real_distances, real_labels, self.context.num_classes)
             of_samples = class_means(distances, columns["labels"], self.context.num_classes)
-            shares = [a / b if a is not None and b else None for a, b in zip(of_samples, of_real, strict=True)]
+            pairs = zip(of_samples, of_real, strict=True)
+            shares = [None if a is None or b is None or b <= smallest else a / b for a, b in pairs]
             self.by_class = {"diversity": shares}
             known = [share for share in shares if share is not None]
             values[f"class_diversity_{self.context.extractor}"] = sum(known) / len(known) if known else math.nan
@@ -101,8 +104,12 @@ class Diversity(SampleScore):
 
 @torch.no_grad()
 def pairwise_distances(features: Tensor) -> Tensor:
-    """Return the Euclidean distances (N, N) between the rows of features (N, d), with zeros on the diagonal."""
-    shifted = features - features[:1]  # so that the distances between equal features are exactly 0
+    """Return the Euclidean distances (N, N) between the rows of features (N, d), float64, with zeros on the diagonal.
+
+    The distances are computed from products of matrices. In float32, the distance between equal features could then
+    have an error of a thousandth of their norm; in float64, this error is far below SMALLEST_UNIT.
+    """
+    shifted = (features - features[:1]).double()  # the distances to features that are equal to the first one are 0
     return torch.cdist(shifted, shifted).fill_diagonal_(0)
 
 
@@ -126,12 +133,12 @@ def class_means(distance: Tensor, labels: Tensor, num_classes: int) -> list[floa
     """Return the mean distance between two images of each class; None for a class with fewer than two images.
 
     Args:
-        distance: distances (N, N) with zeros on the diagonal.
+        distance: distances (N, N), float64, with zeros on the diagonal.
         labels: the class of each image (N,).
         num_classes: number of classes.
     """
     members = one_hot(labels, num_classes).double()  # (N, K)
-    totals = (members * (distance.double() @ members)).sum(0)  # (K,), sum of the distances within each class
+    totals = (members * (distance @ members)).sum(0)  # (K,), sum of the distances within each class
     counts = torch.bincount(labels, minlength=num_classes)
     pairs = counts * (counts - 1)
     return [total / count if count else None for total, count in zip(totals.tolist(), pairs.tolist(), strict=True)]
