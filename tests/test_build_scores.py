@@ -144,20 +144,20 @@ CHANGES = {
 def test_classifier_is_trained_anew_after_every_change(splits, tmp_path, monkeypatch, change):
     cfg = config(*SMALL, f"metrics.cache={tmp_path}")
     build_scores.build_extractor(cfg, splits["train"], tmp_path, CPU)
-    assert build_scores.extractor_is_ready(cfg, splits["train"])
+    assert build_scores.trained_file(cfg, splits["train"]).exists()
     before = classifier_files(tmp_path)
     CHANGES[change](splits, monkeypatch)
-    assert not build_scores.extractor_is_ready(cfg, splits["train"])
+    assert not build_scores.trained_file(cfg, splits["train"]).exists()
     build_scores.build_extractor(cfg, splits["train"], tmp_path, CPU)
     assert len(classifier_files(tmp_path)) == len(before) + 1 == 2
-    assert build_scores.extractor_is_ready(cfg, splits["train"])
+    assert build_scores.trained_file(cfg, splits["train"]).exists()
 
 
 @pytest.mark.parametrize("override", ["metrics.extractor.updates=3", "metrics.extractor.seed=1"])
 def test_classifier_is_trained_anew_with_other_settings(splits, tmp_path, override):
     build_scores.build_extractor(config(*SMALL), splits["train"], tmp_path, CPU)
     other = config(*SMALL, f"metrics.cache={tmp_path}", override)
-    assert not build_scores.extractor_is_ready(other, splits["train"])
+    assert not build_scores.trained_file(other, splits["train"]).exists()
 
 
 def test_test_split_without_labels_is_not_used_to_test(splits, tmp_path):

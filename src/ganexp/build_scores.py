@@ -261,10 +261,10 @@ def _as_text(node: DictConfig) -> str:
     return json.dumps(OmegaConf.to_container(node), sort_keys=True)
 
 
-def extractor_is_ready(cfg: DictConfig, image_set: ImageSet) -> bool:
-    """Return whether the extractor is pretrained or cached, so that it needs no training before the run."""
+def trained_file(cfg: DictConfig, image_set: ImageSet) -> Path | None:
+    """Return the cache file of an extractor that is trained on `image_set`; None if the extractor is pretrained."""
     node, cache = cfg.metrics.extractor, Path(cfg.metrics.cache).expanduser()
-    return not is_trained_extractor(node) or _classifier_file(node, image_set, _test_set(cfg), cache).exists()
+    return _classifier_file(node, image_set, _test_set(cfg), cache) if is_trained_extractor(node) else None
 
 
 def best_score(cfg: DictConfig, scores: Scores | None) -> tuple[str | None, str]:

@@ -60,7 +60,7 @@ def test_work_for_the_caches_counts_until_it_is_done(tmp_path, monkeypatch):
     few, many = (estimate(*RUN, f"metrics.extractor.updates={updates}", cwd=tmp_path) for updates in (10, 10_000))
     assert not list(tmp_path.iterdir())
     classifier = "classifier (trained) of digits"
-    assert set(few["once_hours"]) == {classifier, "classifier's reference of digits"}
+    assert set(few["once_hours"]) == {classifier, "classifier's reference (train) of digits"}
     assert few["notes"] == ["hours are for a run with a filled cache; the first run also needs once_hours"]
     assert many["once_hours"][classifier] > 20 * few["once_hours"][classifier]
     ganexp("evaluate", "real=test", "metrics.extractor.updates=10", "metrics.references=[train]", cwd=tmp_path)
@@ -114,6 +114,27 @@ def test_missing_dataset_is_replaced_by_random_images(tmp_path, monkeypatch):
     assert result["hours"] > 0
     assert result["once_hours"] == {}
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("swept", "kinds"),
+    [
+        ("schedule.batch_size=8,16", [[0, 1]]),
+        ("data.resolution=8,16", [[0], [1]]),
+        ("metrics.extractor.network.width=4,8", [[0], [1]]),
+        ("metrics.extractor.updates=3,20", [[0], [1]]),
+    ],
+)
+def test_sweep_does_equal_work_for_the_caches_once(swept, kinds, tmp_path, monkeypatch):
+    """Each list of `kinds` has the jobs that share the work."""
+    monkeypatch.setenv("GANEXP_CACHE", str(tmp_path / "cache"))
+    words = (*SMALL, "metrics=classifier", "metrics.samples=40", "metrics.extractor.updates=20", swept)
+    result = json.loads(ganexp("describe", "-m", "estimate=true", *words, cwd=tmp_path).stdout)
+    jobs = [job["estimate"]["once_hours"] for job in result["jobs"]]
+    total = result["estimate"]["once_hours"]
+    assert len(total) == 2  # the classifier and the reference
+    for what, hours in total.items():
+        assert hours == pytest.approx(sum(max(jobs[job][what] for job in kind) for kind in kinds))
 
 
 def test_sweep_costs_the_sum_of_its_jobs(tmp_path):

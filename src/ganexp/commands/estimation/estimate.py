@@ -45,6 +45,7 @@ class Estimate:
         peak_gflops: best measured rate of the device for a convolution or a matrix product, in 1e9 operations a second.
         share_of_peak: rate of a step, as a share of `peak_gflops`.
         once_hours: hours for each kind of work that only the first run on a dataset does.
+        once_files: for each kind of work in `once_hours`, a file name that is the same only for equal work.
     """
 
     device: str
@@ -57,6 +58,7 @@ class Estimate:
     hours: float
     evaluation_share: float
     once_hours: dict[str, float]
+    once_files: dict[str, str]
     memory_gib: float
     gpu_memory_gib: float | None
     disk_gib: float
@@ -88,15 +90,22 @@ def estimate(cfg: DictConfig) -> dict[str, Any]:
         result.notes.append(f"{dataset} is not on this machine: random images are used, assuming {images} images")
     if result.once_hours:
         result.once_hours = {f"{what} of {dataset}": hours for what, hours in result.once_hours.items()}
+        result.once_files = {f"{what} of {dataset}": file for what, file in result.once_files.items()}
         result.notes.append("hours are for a run with a filled cache; the first run also needs once_hours")
     return asdict(result)
 
 
 def total(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the cost of a sweep that runs its jobs one after another, from the `estimate` of each job."""
-    once_hours: dict[str, float] = {}
+    """Return the cost of a sweep that runs its jobs one after another, from the `estimate` of each job.
+
+    Work that several jobs need, such as the training of the same classifier, counts once.
+    """
+    once: dict[str, dict[str, float]] = {}
     for job in jobs:
-        once_hours |= {what: max(hours, once_hours.get(what, 0.0)) for what, hours in job["once_hours"].items()}
+        for what, hours in job["once_hours"].items():
+            by_file = once.setdefault(what, {})
+            file = job["once_files"][what]
+            by_file[file] = max(hours, by_file.get(file, 0.0))
     hours = sum(job["hours"] for job in jobs)
     evaluation_hours = sum(job["hours"] * job["evaluation_share"] for job in jobs)
     gpu_memory = [job["gpu_memory_gib"] for job in jobs if job["gpu_memory_gib"] is not None]
@@ -104,7 +113,7 @@ def total(jobs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "jobs": len(jobs),
         "hours": hours,
         "evaluation_share": evaluation_hours / hours,
-        "once_hours": once_hours,
+        "once_hours": {what: sum(by_file.values()) for what, by_file in once.items()},
         "memory_gib": max(job["memory_gib"] for job in jobs),
         "gpu_memory_gib": max(gpu_memory, default=None),
         "disk_gib": sum(job["disk_gib"] for job in jobs),
@@ -158,6 +167,7 @@ def _estimate(cfg: DictConfig, scratch: Path) -> Estimate:
         hours=_four_digits(total_seconds / 3600),
         evaluation_share=_four_digits(evaluation_seconds / total_seconds),
         once_hours={what: _four_digits(seconds / 3600) for what, seconds in scoring.once_seconds.items()},
+        once_files=scoring.once_files,
         memory_gib=_four_digits(_memory_bytes(cfg, images - len(image_set)) / GIB),
         gpu_memory_gib=_gpu_memory_gib(device),
         disk_gib=_four_digits(_disk_bytes(cfg, files, counted, evaluations) / GIB),

@@ -12,7 +12,6 @@ from torchvision.models import inception_v3
 
 from ganexp import build_scores, offline
 from ganexp.commands.estimation.timing import timed
-from ganexp.config.score_checks import is_trained_extractor
 from ganexp.data.images import ImageSet
 from ganexp.metrics.collection import Scores
 from ganexp.metrics.extractors.base import Extractor
@@ -30,10 +29,18 @@ FEW_UPDATES, MORE_UPDATES = 3, 15
 
 @dataclass
 class ScoringTime:
-    """Seconds for the scores of one evaluation, and for each kind of work that is done once per dataset."""
+    """How long the scores take.
+
+    Attributes:
+        seconds: seconds for one evaluation.
+        once_seconds: seconds for each kind of work that only the first run does, because its result is then cached.
+        once_files: for each kind of work in `once_seconds`, a file name that is the same only for equal work.
+        notes: remarks for the user.
+    """
 
     seconds: float
     once_seconds: dict[str, float] = field(default_factory=dict)
+    once_files: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -55,15 +62,22 @@ def time_scores(
         with suppress(offline.NotHere):  # raised for a split that training would download
             # raise the errors that a training would raise
             build_scores.prepare_sets(cfg, image_set, gan.num_classes, for_training=True)
-    extractor, training_seconds, notes = _extractor(cfg, image_set, is_here, scratch, device)
+    classifier = build_scores.trained_file(cfg, image_set)
+    is_ready = classifier is None or (is_here and classifier.exists())
+    extractor, training_seconds, notes = _extractor(cfg, image_set, is_ready, scratch, device)
     batch = min(metrics.samples, metrics.batch_size, TIMED_IMAGES[device.type])
     real = image_set.batch(torch.arange(min(batch, len(image_set))))
     reference = load_reference(extractor, [real], len(real), "", scratch, device)  # also warms up the device
     reading_seconds, _ = timed(device, lambda: extractor(real.to(device)))
     once = {f"{extractor.name} (trained)": training_seconds} if training_seconds else {}
     cache = Path(metrics.cache).expanduser()
-    if training_seconds or not is_here or not reference_file(extractor, image_set.fingerprint(), cache).exists():
-        once[f"{extractor.name}'s reference"] = reading_seconds * images / len(real) * len(metrics.references)
+    cached = reference_file(extractor, image_set.fingerprint(), cache)
+    if training_seconds or not is_here or not cached.exists():
+        for split in metrics.references:
+            work = f"{extractor.name}'s reference ({split})"
+            once[work] = once.get(work, 0.0) + reading_seconds * images / len(real)
+    # the file of a reference depends on the trained weights, which are not known yet; the file of a classifier is
+    once_files = dict.fromkeys(once, (cached if is_ready or classifier is None else classifier).name)
     drawing_seconds, _ = timed(device, lambda: _draw(gan, extractor, batch))
     reference = _of_more_images(reference, images)
     scores = _scores(cfg, extractor, reference, gan, real)
@@ -74,7 +88,7 @@ def time_scores(
     if timed_names:
         scores = _scores(cfg, extractor, reference, gan, real, timed_names)
         computing_seconds, _ = timed(device, lambda: _score_random_features(scores, real, metrics.batch_size))
-    return ScoringTime(drawing_seconds * metrics.samples / batch + computing_seconds, once, notes)
+    return ScoringTime(drawing_seconds * metrics.samples / batch + computing_seconds, once, once_files, notes)
 
 
 def _of_more_images(reference: Reference, images: int) -> Reference:
@@ -136,11 +150,14 @@ def _score_random_features(scores: Scores, pixels: Tensor, batch_size: int) -> N
 
 
 def _extractor(
-    cfg: DictConfig, image_set: ImageSet, is_here: bool, scratch: Path, device: torch.device
+    cfg: DictConfig, image_set: ImageSet, is_ready: bool, scratch: Path, device: torch.device
 ) -> tuple[Extractor, float, list[str]]:
-    """Return the extractor or an equally fast one, the seconds that its training will take, and notes."""
+    """Return the extractor or an equally fast one, the seconds that its training will take, and notes.
+
+    `is_ready` says whether the extractor is pretrained or cached, so that it needs no training.
+    """
     node = cfg.metrics.extractor
-    if not is_trained_extractor(node) or (is_here and build_scores.extractor_is_ready(cfg, image_set)):
+    if is_ready:
         try:
             cache = Path(cfg.metrics.cache).expanduser()
             return build_scores.build_extractor(cfg, image_set, cache, device).to(device), 0.0, []
