@@ -17,7 +17,7 @@ from ganexp.metrics.frechet import FrechetDistance, gaussian
 from ganexp.runs import atomic
 from ganexp.runs.places import check_writable
 
-FORMAT_VERSION = 4  # version of the format of the cached files
+FORMAT_VERSION = 5  # version of the format of the cached files
 CACHED = ("count", "total", "outer", "features")  # fields of a Reference that a cached file holds
 MAX_KEPT_IMAGES = 10_000  # maximum number of images whose features are kept
 

@@ -41,6 +41,21 @@ class Few(nn.Module):
         return images[:1].flatten(1).float()
 
 
+class Single(nn.Module):
+    def forward(self, images):
+        return (images.flatten(1).float(),)
+
+
+class Triple(nn.Module):
+    def forward(self, images):
+        return (images.flatten(1).float(),) * 3
+
+
+class FewForLargeBatches(nn.Module):
+    def forward(self, images):
+        return images[:2].flatten(1).float()
+
+
 class BadLogits(nn.Module):
     def forward(self, images):
         return images.flatten(1).float(), [1.0, 2.0]
@@ -116,9 +131,17 @@ def test_identity_does_not_depend_on_the_code_of_libraries(monkeypatch):
     [
         (Flat, r"Flat must return its features .*For 2 images, it returned a tensor of shape \[2, 1, 2, 2\]"),
         (Few, r"Few must return its features .*For 2 images, it returned a tensor of shape \[1, 4\]"),
+        (Single, "Single must return either features or a pair .* It returned 1 value in a tuple"),
+        (Triple, "Triple must return either features or a pair .* It returned 3 values in a tuple"),
         (BadLogits, r"must return its logits .*For 2 images, it returned a list"),
     ],
 )
 def test_module_with_other_outputs_is_refused(kind, message):
     with pytest.raises(UserError, match=message):
         ModuleExtractor(kind(), IMAGES)
+
+
+def test_outputs_are_checked_in_every_batch():
+    extractor = ModuleExtractor(FewForLargeBatches(), IMAGES)
+    with pytest.raises(UserError, match=r"For 3 images, it returned a tensor of shape \[2, 4\]"):
+        extractor(IMAGES[[0, 1, 1]])

@@ -43,10 +43,11 @@ class Extractor(nn.Module):
         Autocast and TF32 are switched off, because features in 16 bits have an error of about 1 %.
         """
         with torch.autocast(images.device.type, enabled=False), without_tf32():
-            return self.extract(images)
+            features, logits = self.extract(images)
+        return features.float(), None if logits is None else logits.float()
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Compute the features and class logits that `forward` returns."""
+        """Compute the features and class logits that `forward` returns. They may have another precision."""
         raise NotImplementedError
 
 
@@ -54,7 +55,8 @@ def hash_weights(state: dict[str, Tensor]) -> str:
     """Return the SHA-256 of a state dict."""
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
-        digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        in_memory = tensor.cpu().contiguous().flatten().view(torch.uint8)  # NumPy lacks some types, such as bfloat16
+        digest.update(name.encode() + in_memory.numpy().tobytes())
     return digest.hexdigest()
 
 

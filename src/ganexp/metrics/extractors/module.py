@@ -7,6 +7,7 @@ import sys
 
 from torch import Tensor, nn
 
+from ganexp.console import count
 from ganexp.errors import UserError
 from ganexp.metrics.extractors.base import Extractor, hash_weights
 
@@ -30,7 +31,8 @@ class ModuleExtractor(Extractor):
         settings: text that lists the arguments of the module's constructor.
 
     Raises:
-        UserError: the features or the logits that the module returns do not have one row for each image.
+        UserError: the module returns a tuple that is not a pair, or the features or the logits that it returns do not
+            have one row for each image.
     """
 
     def __init__(self, module: nn.Module, images: Tensor, settings: str = "") -> None:
@@ -43,16 +45,27 @@ class ModuleExtractor(Extractor):
         parts = [*_sources(module), hash_weights(module.state_dict()), settings]
         self.identity = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         features, logits = self(images)
-        check_shape(kind.__name__, "features", features, len(images))
-        if logits is not None:
-            check_shape(kind.__name__, "logits", logits, len(images))
         self.feature_dim = features.shape[1]
         self.num_logits = None if logits is None else logits.shape[1]
 
     def extract(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features (N, d), and logits (N, K) or None, for uint8 images (N, C, H, W)."""
-        output = self.module(images)
-        return output if isinstance(output, tuple) else (output, None)
+        """Return features (N, d), and logits (N, K) or None, for uint8 images (N, C, H, W).
+
+        Raises:
+            UserError: the module returns something else.
+        """
+        output, name = self.module(images), type(self.module).__name__
+        pair = output if isinstance(output, tuple) else (output, None)
+        if len(pair) != 2:
+            raise UserError(
+                f"The extractor {name} must return either features or a pair of features and logits. "
+                f"It returned {count(len(pair), 'value')} in a tuple"
+            )
+        features, logits = pair
+        _check_shape(name, "features", features, len(images))
+        if logits is not None:
+            _check_shape(name, "logits", logits, len(images))
+        return features, logits
 
 
 def _sources(module: nn.Module) -> list[str]:
@@ -65,11 +78,11 @@ def _sources(module: nn.Module) -> list[str]:
     return [str(module), *(f"{name} {inspect.getsource(sys.modules[name])}" for name in own)]
 
 
-def check_shape(extractor: str, kind: str, output: object, count: int) -> None:
-    """Raise a UserError unless `output` is a matrix with a row for each of `count` images."""
+def _check_shape(extractor: str, kind: str, output: object, images: int) -> None:
+    """Raise a UserError unless `output` is a matrix with a row for each of `images` images."""
     found = f"a tensor of shape {list(output.shape)}" if isinstance(output, Tensor) else f"a {type(output).__name__}"
-    if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != count:
+    if not isinstance(output, Tensor) or output.ndim != 2 or len(output) != images:
         raise UserError(
             f"The extractor {extractor} must return its {kind} as a matrix with one row for each image. "
-            f"For {count} images, it returned {found}"
+            f"For {count(images, 'image')}, it returned {found}"
         )
