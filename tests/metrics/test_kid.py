@@ -56,7 +56,7 @@ def test_kid_subset_is_no_larger_than_the_smaller_set(monkeypatch):
 
 def test_kid_names_and_direction():
     real = {"train": features(9, 0), "test": features(9, 1)}
-    info = make_scores({"kid": KID}, real, 9, Stub(6)).info()
+    info = make_scores({"kid": KID}, real, 10, Stub(6)).info()
     value = {"higher_is_better": False, "plot_scale": "linear"}
     assert info == {
         "kid_stub": value,
@@ -64,3 +64,26 @@ def test_kid_names_and_direction():
         "kid_stub_test": {**value, "reference": "test", "row": "kid_stub"},
         "kid_stub_test_std": {"spread_of": "kid_stub_test", "spread": "standard deviation over 100 subsets"},
     }
+
+
+@pytest.mark.parametrize(
+    ("samples", "real", "kept", "has_deviation"),
+    [
+        (40, 40, 99, False),
+        (50, 50, 99, False),
+        (51, 51, 99, True),
+        (40, 41, 99, True),
+        (41, 40, 99, True),
+        (60, 30, 30, False),  # only the first `kept` samples count
+        (60, 60, 30, True),
+    ],
+)
+def test_kid_of_whole_sets_has_no_deviation(monkeypatch, samples, real, kept, has_deviation):
+    """If each subset is the whole set, the deviation over the subsets is 0, and says nothing about the samples."""
+    monkeypatch.setattr(kid, "MAX_SUBSET_SIZE", 50)
+    monkeypatch.setattr(KID, "kept_samples", kept)
+    fake = features(samples, 0)
+    values = score_features(KID, {"train": features(real, 1), "test": features(45, 2)}, fake)
+    assert ("kid_stub_std" in values) == has_deviation
+    assert "kid_stub_test_std" in values
+    assert values["kid_stub"] == kernel_distance(fake[:kept], features(real, 1))[0]

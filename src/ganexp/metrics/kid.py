@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch_fidelity.defaults import DEFAULTS
 
+from ganexp.metrics.reference import Reference
 from ganexp.metrics.score import Minimum, SampleScore
 
 MAX_SUBSET_SIZE = 1000
@@ -17,7 +18,8 @@ class KID(SampleScore):
 
     The subsets are drawn from the first 10,000 samples. For an extractor named `classifier`, the mean over the subsets
     is `kid_classifier`, and the standard deviation is `kid_classifier_std`. For a further reference named `test`, the
-    two values are `kid_classifier_test` and `kid_classifier_test_std`.
+    two values are `kid_classifier_test` and `kid_classifier_test_std`. If there are as many samples as real images, and
+    at most 1,000, all subsets are the whole sets, and the standard deviation is left out.
     """
 
     higher_is_better = False
@@ -33,13 +35,14 @@ class KID(SampleScore):
         self.keep(indices, features=features)
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the mean and the standard deviation for each reference."""
+        """Return the mean for each reference, and the standard deviation if there are different subsets."""
         (features,) = self.sorted_columns()
         values = {}
         for name, reference in self.context.named_references():
             mean, deviation = kernel_distance(features, reference.features)
             values[f"kid_{name}"] = torch.tensor(mean, dtype=torch.float64)
-            values[f"kid_{name}_std"] = torch.tensor(deviation, dtype=torch.float64)
+            if self._has_subsets(reference):
+                values[f"kid_{name}_std"] = torch.tensor(deviation, dtype=torch.float64)
         return values
 
     def value_patterns(self) -> list[str]:
@@ -48,7 +51,13 @@ class KID(SampleScore):
 
     def spread_names(self) -> dict[str, str]:
         """Return the names of the standard deviations."""
-        return {f"{name}_std": name for name in self.value_names()}
+        named = self.context.named_references()
+        return {f"kid_{name}_std": f"kid_{name}" for name, reference in named if self._has_subsets(reference)}
+
+    def _has_subsets(self, reference: Reference) -> bool:
+        """Return whether a subset leaves out samples, or real images of `reference`, so that the subsets differ."""
+        samples = min(self.context.samples, self.kept_samples or self.context.samples)
+        return samples != len(reference.features) or samples > MAX_SUBSET_SIZE
 
 
 def kernel_distance(features: Tensor, real_features: Tensor) -> tuple[float, float]:
