@@ -87,7 +87,7 @@ def test_values_are_in_the_columns_of_their_references(extractor, splits):
     stub = Stub(2)
     stub.name = extractor
     factories = {"fid": lambda context: FID(context, [5]), "kid": KID, "interval": FIDInterval, "distance": Diversity}
-    scores = make_scores(factories, {split: torch.rand(9, 2) for split in splits}, 9, stub)
+    scores = make_scores(factories, {split: torch.rand(9, 2) for split in splits}, 10, stub)
     info = scores.info()
     table = score_table({name: float(place) for place, name in enumerate(info)}, info, splits)
     rows = [f"fid_{extractor}_5 ↓", f"fid_{extractor} ↓", f"kid_{extractor} ↓", f"distance_{extractor}"]
@@ -104,7 +104,7 @@ def test_values_are_in_the_columns_of_their_references(extractor, splits):
 @pytest.mark.parametrize("splits", [["train"], ["train", "test"], ["test", "train", "train+test"]])
 @pytest.mark.parametrize("factory", [FIDInterval, InceptionScore, KID])
 def test_deviations_without_their_score_have_rows_of_their_own(factory, splits):
-    scores = make_scores({"score": factory}, {split: torch.rand(20, 2) for split in splits}, 20, Stub(2, 2))
+    scores = make_scores({"score": factory}, {split: torch.rand(20, 2) for split in splits}, 30, Stub(2, 2))
     info = scores.info()
     spreads = [name for name in info if "spread_of" in info[name]]
     table = score_table({name: float(place) for place, name in enumerate(spreads)}, info, splits)

@@ -57,7 +57,7 @@ class KID(SampleScore):
     def _has_subsets(self, reference: Reference) -> bool:
         """Return whether a subset leaves out samples, or real images of `reference`, so that the subsets differ."""
         samples = min(self.context.samples, self.kept_samples or self.context.samples)
-        return samples != len(reference.features) or samples > MAX_SUBSET_SIZE
+        return samples != reference.count or samples > MAX_SUBSET_SIZE
 
 
 def kernel_distance(features: Tensor, real_features: Tensor) -> tuple[float, float]:
