@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from ganexp.config.instantiate import SPECIAL, check, instantiate, locate, to_plain
 from ganexp.config.set_sizes import too_few_samples
 from ganexp.errors import UserError
+from ganexp.metrics.reference import Reference
 from ganexp.metrics.score import Minimum, ScoreContext
 
 if TYPE_CHECKING:
@@ -119,9 +120,10 @@ def best_direction(best_by: str, directions: Mapping[str, bool]) -> bool:
 def _placeholder(cfg: DictConfig, num_classes: int, extractor: str) -> ScoreContext:
     """Return a context that suffices to create the scores and to read the names of their values.
 
-    In this context, the real images are black.
+    In this context, the references have no images, and the real images are black.
     """
-    references: dict[str, Any] = dict.fromkeys(cfg.metrics.references)
+    none = Reference("", 0, torch.zeros(2), torch.zeros(2, 2), torch.zeros(0, 2))
+    references = dict.fromkeys(cfg.metrics.references, none)
     of_class: Any = (lambda index: None) if num_classes else None
     data, cpu = cfg.data, torch.device("cpu")
 

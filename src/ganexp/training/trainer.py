@@ -56,11 +56,9 @@ NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "num_nod
 class NoProfiler(PassThroughProfiler):
     """A profiler that measures nothing. Lightning's own class is slow, with about 100 calls in each step."""
 
-    _context = nullcontext()
-
     def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
         """Return a context that does nothing. Lightning's method is a generator, which would be slow."""
-        return self._context
+        return nullcontext()
 
 
 def choose_device(accelerator: str) -> torch.device:
