@@ -121,8 +121,6 @@ def test_missing_dataset_is_replaced_by_random_images(tmp_path, monkeypatch):
     [
         ("schedule.batch_size=8,16", [[0, 1]]),
         ("data.resolution=8,16", [[0], [1]]),
-        ("metrics.extractor.network.width=4,8", [[0], [1]]),
-        ("metrics.extractor.updates=3,20", [[0], [1]]),
     ],
 )
 def test_sweep_does_equal_work_for_the_caches_once(swept, kinds, tmp_path, monkeypatch):
