@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from ganexp.build import build_gan
+from ganexp.commands.prepare import check_only, prepare
 from ganexp.config import checks
 from ganexp.config.device_checks import check_shares
 from ganexp.config.instantiate import UnknownArgument
@@ -247,3 +248,10 @@ def test_each_device_needs_samples(overrides, message):
     refused = pytest.raises(UserError, match=message) if message else nullcontext()
     with refused:
         check_shares(cfg, build_gan(cfg))
+
+
+@pytest.mark.parametrize("function", [prepare, check_only])
+def test_samples_of_devices_are_checked_by_a_run_and_by_a_dry_run(function):
+    words = ("data=fake", "model=mlp", "metrics=classifier", "metrics.samples=60", "trainer.accelerator=cpu")
+    with pytest.raises(UserError, match="each of the 64 devices needs a sample"):
+        function(config(*words, "trainer=ddp", "trainer.devices=64"))

@@ -111,6 +111,7 @@ def check_only(cfg: DictConfig) -> None:
     """
     check_hardware(cfg.trainer, trainers.choose_device(cfg.trainer.accelerator))
     gan = build.build_gan(cfg)
+    check_shares(cfg, gan)
     warm_start(cfg.get("init_from"), gan)
     build.check_callbacks_and_loggers(cfg)
     check_callbacks(cfg, gan)

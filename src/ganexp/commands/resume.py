@@ -108,7 +108,7 @@ def _check_changes(
     if not of_images and not of_scores:
         return
     if not arguments.data_changed:
-        command = f"{trust.in_front_of_command(cfg)}ganexp resume {shell_path(arguments.path)}"
+        command = f"ganexp resume {shell_path(arguments.path)}"
         if of_images:
             refuse_changes(of_images, command)
         refuse_other_scores(of_scores, command, cfg.metrics.cache)

@@ -53,16 +53,16 @@ def insert_attention(
         layers: factory for the layers of the self-attention.
 
     Raises:
-        ValueError: no feature map has the height and width `attention`; it is 1, so that there is only one position; or
-            this feature map has fewer than 8 channels.
+        ValueError: `attention` is 1, so that there is only one position; no feature map has the height and width
+            `attention`; or this feature map has fewer than 8 channels.
     """
     modules = nn.ModuleList(blocks)
     if attention is None:
         return modules
-    if attention not in sides or attention == 1:
-        allowed = ", ".join(str(side) for side in sorted(set(sides)) if side > 1)
-        if attention == 1:
-            raise ValueError(f"attention=1: self-attention needs several positions. Use one of {allowed}")
+    allowed = ", ".join(str(side) for side in sorted(set(sides)) if side > 1)
+    if attention == 1:
+        raise ValueError(f"attention=1: self-attention needs several positions. Use one of {allowed}")
+    if attention not in sides:
         raise ValueError(f"attention={attention}: no feature map has this height and width. Use one of {allowed}")
     index = sides.index(attention)
     if widths[index] < 8:
