@@ -262,7 +262,7 @@ def short_path(path: str | Path) -> str:
 
 
 def shell_path(path: str | Path) -> str:
-    """Return the short path, with quotes if a shell needs them: for each command that a user may copy."""
+    """Return the short path, quoted if a shell needs it. Use it in every command that a user may copy."""
     return shlex.quote(short_path(path))
 
 

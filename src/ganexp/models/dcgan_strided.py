@@ -94,7 +94,10 @@ class Discriminator(nn.Module):
     ) -> None:
         super().__init__()
         if norm == "instance" and resolution == 16:
-            raise ValueError("norm=instance: 16x16 images become 1x1 at last: use norm=layer or 32x32 images")
+            raise ValueError(
+                "norm=instance: the last feature map of 16x16 images has a single position: use norm=layer or 32x32 "
+                "images"
+            )
         widths = [width, 2 * width, 4 * width, 8 * width]
         self.body = nn.Sequential()
         for index, (inputs, outputs) in enumerate(pairwise([channels, *widths])):
