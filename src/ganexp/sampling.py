@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from ganexp.autocast import without_autocast
 from ganexp.errors import UserError
 from ganexp.models.latent import Latent
 from ganexp.pixels import PixelRange, to_display_range
@@ -154,7 +155,7 @@ def generate(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
 
 def _generate_raw(gan: SampledGAN, z: Tensor, labels: Tensor | None) -> Tensor:
     labels = None if labels is None else labels.to(gan.device)
-    half_precision_off = torch.autocast(gan.device.type, enabled=False)
+    half_precision_off = without_autocast(gan.device)
     own_numbers = separate_random_numbers(zlib.crc32(z.cpu().numpy().tobytes()), gan.device)
     with sampling_mode(gan.sampling_generator) as network, half_precision_off, without_tf32(), own_numbers:
         images = network(z.to(gan.device), labels)

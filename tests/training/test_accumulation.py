@@ -1,5 +1,6 @@
 """Updates whose batch is divided into equal parts: gradients, state and logs are the same as for undivided batches."""
 
+import contextlib
 import copy
 import json
 from unittest import mock
@@ -16,6 +17,7 @@ from ganexp.commands.prepare import prepare
 from ganexp.errors import UserError
 from ganexp.models.latent import Latent
 from ganexp.models.mlp import Discriminator
+from ganexp.training import accumulation
 from ganexp.training import trainer as trainers
 from ganexp.training.scored_module import ScoredModule
 
@@ -188,8 +190,12 @@ def test_batch_is_not_halved_below_the_least_number_of_images(words, images):
     assert large.gan.accumulated.parts == 2
 
 
+@contextlib.contextmanager
 def limited(images, affected=lambda images: True):
-    """Let the discriminator run out of memory on a batch of more than `images` images if `affected(batch)` is true."""
+    """Let the discriminator run out of memory on a batch of more than `images` images if `affected(batch)` is true.
+
+    The CPU reports this as a GPU does.
+    """
     forward = Discriminator.forward
 
     def limited_forward(network, x, labels=None):
@@ -197,7 +203,11 @@ def limited(images, affected=lambda images: True):
             raise torch.OutOfMemoryError(f"{len(x)} images are too many\nand a second line")
         return forward(network, x, labels)
 
-    return mock.patch.object(Discriminator, "forward", limited_forward)
+    with (
+        mock.patch.object(Discriminator, "forward", limited_forward),
+        mock.patch.object(accumulation, "reports_out_of_memory", return_value=True),
+    ):
+        yield
 
 
 OOM = (*TINY, "loss=hinge", "data.flip=true", "model=mlp", "schedule.joint_batch=false", "hydra.run.dir=run")

@@ -10,6 +10,7 @@ from pytorch_lightning import Callback, Trainer
 from torch import Tensor
 
 from ganexp import log_keys
+from ganexp.autocast import without_autocast
 from ganexp.data.images import ImageSet
 from ganexp.metrics.reference import random_indices
 from ganexp.pixels import from_uint8
@@ -72,7 +73,7 @@ class DiscriminatorLogits(Callback):
 
 def _discriminate(gan: GAN, batches: Iterable[Tensor], labels: Tensor | None) -> Tensor | None:
     logits, start = [], 0
-    half_precision_off = torch.autocast(gan.device.type, enabled=False)
+    half_precision_off = without_autocast(gan.device)
     own_numbers = separate_random_numbers(EVALUATION_SEED, gan.device)
     with sampling_mode(gan.discriminator) as discriminator, half_precision_off, own_numbers:
         for images in batches:

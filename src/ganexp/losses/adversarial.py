@@ -32,6 +32,7 @@ from annotated_types import MaxLen, MinLen
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, binary_cross_entropy_with_logits, cross_entropy, relu
 
+from ganexp.autocast import without_autocast
 from ganexp.types import PositiveFloat
 
 Terms = dict[str, Tensor]
@@ -135,7 +136,7 @@ class NonSaturating:
         target = target if isinstance(target, Tensor) else torch.full_like(logits, target)
         if not self.probabilities:
             return binary_cross_entropy_with_logits(logits, target)
-        with torch.autocast(logits.device.type, enabled=False):  # torch refuses binary_cross_entropy in half precision
+        with without_autocast(logits.device):  # torch refuses binary_cross_entropy in half precision
             probabilities = logits.float().sigmoid()
             loss = binary_cross_entropy(probabilities.nan_to_num(0.5), target.float())
             # NaN in the logits gives NaN here; within `binary_cross_entropy`, NaN would end the process on a GPU

@@ -1,8 +1,8 @@
 """A class term of the Wasserstein type: a critic for each class, instead of an auxiliary classifier."""
 
-import torch
 from torch import Tensor
 
+from ganexp.autocast import without_autocast
 from ganexp.losses.adversarial import Terms
 from ganexp.losses.objective import Batch, Networks, split_class_logits
 from ganexp.losses.penalties import interpolate, squared_gradient_norm, to_float32
@@ -56,7 +56,7 @@ class ClassCritic:
 
     def _penalty(self, networks: Networks, real: Tensor, labels: Tensor) -> Tensor:
         """Return E[(‖∇c_y(x̂)‖₂ - 1)²], with x̂ between each image and the previous one in the batch."""
-        with torch.autocast(real.device.type, enabled=False):
+        with without_autocast(real.device):
             images = to_float32(real).detach()
             mixed = interpolate(images, images.roll(1, 0), "per_sample").requires_grad_()
             _, scores = split_class_logits(networks["discriminator"](mixed, labels))

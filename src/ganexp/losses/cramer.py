@@ -8,6 +8,7 @@ shifted by one sample.
 import torch
 from torch import Tensor
 
+from ganexp.autocast import without_autocast
 from ganexp.losses.adversarial import Terms
 from ganexp.losses.penalties import Discriminator, Epsilon, Seen, interpolate, squared_gradient_norm, to_float32
 from ganexp.types import NonNegativeFloat
@@ -83,7 +84,7 @@ class CramerPenalty:
 
     def of_outputs(self, discriminator: Discriminator, real: Seen, fake: Seen) -> Tensor:
         """Return the penalty, a scalar."""
-        with torch.autocast(real.images.device.type, enabled=False):
+        with without_autocast(real.images.device):
             mixed = interpolate(to_float32(real.images), to_float32(fake.images), self.epsilon).requires_grad_()
             h, other = discriminator(mixed, real.labels), fake.output.roll(1, 0)
             output = _linearised_critic(h, other) if self.detach_vectors else cramer_critic(h, other)

@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from ganexp.autocast import without_autocast
 from ganexp.types import NonNegativeFloat
 
 Discriminator = Callable[[Tensor, Tensor | None], Tensor]
@@ -80,7 +81,7 @@ class GradientPenalty:
         fake_labels: Tensor | None,
     ) -> Tensor:
         """Return the penalty, a scalar."""
-        with torch.autocast(real.device.type, enabled=False):
+        with without_autocast(real.device):
             mixed = differentiable(interpolate(to_float32(real), to_float32(fake), self.epsilon))
             squares = squared_gradient_norm(discriminator(mixed, real_labels), mixed)
             if self.center == 0:
@@ -124,7 +125,7 @@ class Dragan:
         fake_labels: Tensor | None,
     ) -> Tensor:
         """Return the penalty, a scalar; generated images are not used."""
-        with torch.autocast(real.device.type, enabled=False):
+        with without_autocast(real.device):
             images = differentiable(self.perturb(to_float32(real)))
             squares = squared_gradient_norm(discriminator(images, real_labels), images)
             return self.weight * (squares.sqrt() - 1).square().mean()
@@ -167,7 +168,7 @@ class R1:
         fake_labels: Tensor | None,
     ) -> Tensor:
         """Return the penalty, a scalar; generated images are not used."""
-        with torch.autocast(real.device.type, enabled=False):
+        with without_autocast(real.device):
             images = differentiable(to_float32(real))
             squares = squared_gradient_norm(discriminator(images, real_labels), images)
             return 0.5 * self.gamma * squares.mean()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
+from ganexp.autocast import without_autocast
 from ganexp.console import say
 from ganexp.errors import UserError
 from ganexp.metrics.extractors.base import Extractor
@@ -193,7 +194,7 @@ class Scores:
             missing, repeated = int((counts == 0).sum()), int((counts > 1).sum())
             raise ValueError(f"Of {self.samples} samples, {missing} are missing, and {repeated} came more than once")
         values: dict[str, float] = {}
-        with without_tf32(), torch.autocast(self.device.type, enabled=False):
+        with without_tf32(), without_autocast(self.device):
             for name, score in self.scores.items():
                 values |= _values(score, name)
         return values

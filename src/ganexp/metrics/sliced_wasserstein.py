@@ -14,6 +14,7 @@ from annotated_types import Ge, Le
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+from ganexp.autocast import without_autocast
 from ganexp.metrics.reference import random_indices
 from ganexp.metrics.score import Minimum, SampleScore, ScoreContext
 from ganexp.pixels import to_uint8
@@ -75,7 +76,7 @@ class SlicedWasserstein(SampleScore):
         (samples,) = self.sorted_columns()
         values: dict[str, Tensor] = {}
         for split, (ending, _) in zip(self.context.references, self.context.named_references(), strict=True):
-            with torch.autocast(samples.device.type, enabled=False):
+            with without_autocast(samples.device):
                 levels = self._distances(samples, split)
             values[f"swd_{ending}"] = torch.stack(list(levels.values())).mean()
             values |= {f"swd_{height}_{ending}": distance for height, distance in levels.items()}

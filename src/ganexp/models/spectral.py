@@ -1,12 +1,13 @@
 """Divide weights by an estimate of their largest singular value. Source: Miyato et al. 2018, section 2.1."""
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils import parametrizations, parametrize
+
+from ganexp.autocast import without_autocast
 
 SpectralNorm = Literal["none", "persistent", "fixed_u"]
 Layer = TypeVar("Layer", bound=nn.Module)
@@ -49,7 +50,7 @@ class PersistentSpectralNorm(parametrizations._SpectralNorm):
         """Return `weight` divided by its estimated largest singular value, in the same shape."""
         if self.group is not None and self.training:
             return self.group.normalised(self)
-        with without_autocast(weight):
+        with without_autocast(weight.device):
             return super().forward(weight)
 
     def _power_method(self, weight: Tensor, iterations: int) -> None:
@@ -75,13 +76,8 @@ class FixedUSpectralNorm(nn.Module):
 
     def forward(self, weight: Tensor) -> Tensor:
         """Return `weight` divided by its estimated largest singular value, in the same shape."""
-        with without_autocast(weight):
+        with without_autocast(weight.device):
             matrix = weight.flatten(1)  # (outputs, inputs, …) -> (outputs, rest)
             v = normalize(matrix.T @ self.u, dim=0)
             u = normalize(matrix @ v, dim=0)
             return weight / (u @ matrix @ v)
-
-
-def without_autocast(weight: Tensor) -> AbstractContextManager[object]:
-    """Return a context without autocast on the device of `weight`; torch has no autocast for the meta device."""
-    return nullcontext() if weight.is_meta else torch.autocast(weight.device.type, enabled=False)

@@ -5,8 +5,8 @@ operations. Within `normalise_once`, the first forward pass of a network makes o
 and further forward passes of the network use the same normalised weights.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.utils import parametrize
 
-from ganexp.models.spectral import PersistentSpectralNorm, without_autocast
+from ganexp.autocast import without_autocast
+from ganexp.models.spectral import PersistentSpectralNorm
 
 EPSILON = 1e-12  # smallest length that a vector is divided by, as in torch's spectral norm
 
@@ -41,7 +42,7 @@ class SpectralNormGroup:
         """Return the normalised weight that belongs to `norm`, differentiable with respect to the original weight."""
         if not self._normalised:
             weights: list[Tensor] = [each.original for each in self._lists]
-            with torch.enable_grad(), without_autocast(weights[0]):
+            with torch.enable_grad(), without_autocast(weights[0].device):
                 self._normalised = dict(zip(self._norms, self._normalise(weights), strict=True))
         return self._normalised[norm]
 
@@ -90,10 +91,13 @@ def spectral_norm_groups(networks: Iterable[nn.Module]) -> list[SpectralNormGrou
     return [group for group in map(SpectralNormGroup, networks) if group]
 
 
+def normalise_once(groups: Sequence[SpectralNormGroup]) -> AbstractContextManager[None]:
+    """Return a context that normalises the weights of each group once for all forward passes in training mode."""
+    return _opened(groups) if groups else nullcontext()
+
+
 @contextmanager
-def normalise_once(groups: Iterable[SpectralNormGroup]) -> Iterator[None]:
-    """Within this context, normalise the weights of each group once for all forward passes in training mode."""
-    groups = list(groups)
+def _opened(groups: Sequence[SpectralNormGroup]) -> Iterator[None]:
     try:
         for group in groups:
             group.open()

@@ -1,6 +1,6 @@
 """Compute the gradients of an update in equal parts of its batch, if the memory is too small for the whole batch."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
@@ -63,7 +63,7 @@ class AccumulatedUpdates:
         Raises:
             torch.OutOfMemoryError: the memory is too small, and the update is not repeated with smaller parts.
         """
-        can_be_repeated = self._can_be_repeated(phase, real)
+        can_be_repeated = reports_out_of_memory(real.images.device) and self._can_be_repeated(phase, real)
         if can_be_repeated or self.parts > 1:
             self._state.save(real.images.device)
         try:
@@ -90,8 +90,7 @@ class AccumulatedUpdates:
         self._state.restore_buffers()
         self._state.restore_random_state()
         self.batches.start_step()  # forget images that the failed update has stored for other updates
-        for parameter in self.networks[phase.network].parameters():  # other networks may still need their gradients
-            parameter.grad = None
+        forget_gradients(self.networks[phase.network].parameters())  # other networks may still need their gradients
         if real.images.device.type == "cuda":
             torch.cuda.empty_cache()
         self.parts *= 2
@@ -136,6 +135,12 @@ class AccumulatedUpdates:
         self.parts = max(self.parts, state.get("accumulate", 1))
 
 
+def forget_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Remove the gradients of the parameters, as `zero_grad` of their optimizer does, but in less time."""
+    for parameter in parameters:
+        parameter.grad = None
+
+
 def least_images(networks: nn.ModuleDict, objective: Objective, norm_is_synchronised: bool = False) -> int:
     """Return the smallest number of images that a part of a batch may have.
 
@@ -150,6 +155,11 @@ def least_images(networks: nn.ModuleDict, objective: Objective, norm_is_synchron
     norms = [layer for layer in networks.modules() if isinstance(layer, nn.BatchNorm1d)]
     needs_two = any(getattr(norm, "needs_separate_batches", True) for norm in norms) and not norm_is_synchronised
     return max(2 if needs_two else 1, getattr(objective.adversarial, "least_images", 1))
+
+
+def reports_out_of_memory(device: torch.device) -> bool:
+    """Return whether torch raises torch.OutOfMemoryError when the memory of `device` is too small: not on a CPU."""
+    return device.type != "cpu"
 
 
 def out_of_memory(error: torch.OutOfMemoryError, batch_size: int, parts: int) -> UserError:

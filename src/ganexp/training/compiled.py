@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganexp.autocast import without_autocast
 from ganexp.console import say, say_once
 from ganexp.data.stream import Batch as RealBatch
 from ganexp.errors import first_line
@@ -76,7 +77,7 @@ class CompiledUpdates:
         state = State(self.networks, device)
         try:
             if _is_rounded(device):
-                with torch.autocast(device.type, enabled=False), without_tf32():
+                with without_autocast(device), without_tf32():
                     self._test(phase, real, "aot_eager", TOLERANCE, state)
             self._test(phase, real, BACKEND, ROUNDED_TOLERANCE if _is_rounded(device) else TOLERANCE, state)
         except torch.OutOfMemoryError:
@@ -139,7 +140,7 @@ def _update(evaluate: Evaluate, network: str, parameters: list[nn.Parameter]) ->
 
     def update(images: Tensor, labels: Tensor | None) -> tuple[Any, ...]:
         results = evaluate(phase, RealBatch(images, labels))
-        with torch.autocast(images.device.type, enabled=False):
+        with without_autocast(images.device):
             gradients = torch.autograd.grad(results.loss, parameters, allow_unused=True)
         stored = [_stored_like(*pair) for pair in zip(parameters, gradients, strict=True)]
         return stored, results.loss.detach(), results.terms, results.accuracies

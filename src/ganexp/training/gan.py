@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ganexp import log_keys
+from ganexp.autocast import without_autocast
 from ganexp.data.stream import Batch as RealBatch
 from ganexp.data.stream import ImageStream
 from ganexp.losses.objective import Objective
@@ -20,12 +21,12 @@ from ganexp.models.latent import Latent
 from ganexp.models.spectral_group import normalise_once, spectral_norm_groups
 from ganexp.pixels import PixelRange
 from ganexp.training import processes
-from ganexp.training.accumulation import AccumulatedUpdates, OnOom
+from ganexp.training.accumulation import AccumulatedUpdates, OnOom, forget_gradients
 from ganexp.training.cuda_graphs import GraphedUpdates, Results
 from ganexp.training.ema import AveragedGenerator
 from ganexp.training.faster_updates import FasterUpdates
 from ganexp.training.optimizer_state import use_memory_format_of_parameters
-from ganexp.training.schedules import LinearDecay, ProgressiveGrowth, make_schedulers, set_progress
+from ganexp.training.schedules import LinearDecay, ProgressiveGrowth, make_schedulers, parts_with_progress, set_progress
 from ganexp.training.scored_module import ScoredModule
 from ganexp.training.update_batches import UpdateBatches
 from ganexp.training.update_values import UpdateValues
@@ -103,8 +104,7 @@ class GAN(ScoredModule):
         self.gradient_function: Callable[[Backward, RealBatch], Results] = self.compute_gradients
         # with joint batches, spectral norm makes one power iteration for each update
         self._norm_groups = spectral_norm_groups(networks.values()) if objective.joint_batch else []
-        methods = ("set_progress", "set_stage")
-        self._told_progress = [each for each in self.modules() if any(hasattr(each, method) for method in methods)]
+        self._told_progress = parts_with_progress(self)
 
     def connect(self, stream: ImageStream) -> None:
         """Take the real images from `stream`, and give the update rule the number of batches in an epoch."""
@@ -248,9 +248,9 @@ class GAN(ScoredModule):
         a CUDA graph.
         """
         results = self.evaluate(phase, real, self._may_be_logged or self._is_graphed)
-        self._optimizer_of[phase.network].zero_grad()
+        forget_gradients(self._parameters_of[phase.network])
         trained = [parameter for parameter in self._parameters_of[phase.network] if parameter.requires_grad]
-        with torch.autocast(results.loss.device.type, enabled=False):  # for accurate second-order gradients
+        with without_autocast(results.loss.device):  # for accurate second-order gradients
             self.manual_backward(results.loss, inputs=trained)
         return replace(results, loss=results.loss.detach())
 

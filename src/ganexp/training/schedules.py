@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
@@ -51,6 +52,11 @@ class ProgressiveGrowth:
     def __call__(self, step: int) -> float:
         """Return the stage after `step` steps."""
         return step * self.batch_size / self.images_per_stage
+
+
+def parts_with_progress(module: nn.Module) -> list[nn.Module]:
+    """Return the parts of `module` that have a method `set_progress` or `set_stage`."""
+    return [each for each in module.modules() if hasattr(each, "set_progress") or hasattr(each, "set_stage")]
 
 
 def set_progress(networks: Iterable[Any], progress: float, step: int, growth: ProgressiveGrowth | None) -> None:

@@ -6,7 +6,7 @@ import signal
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ from pytorch_lightning.plugins import CheckpointIO, LayerSync, Precision
 from pytorch_lightning.plugins.environments import ClusterEnvironment
 from pytorch_lightning.profilers import (
     AdvancedProfiler,
-    PassThroughProfiler,
     Profiler,
     PyTorchProfiler,
     SimpleProfiler,
@@ -42,6 +41,7 @@ from ganexp.training import processes
 from ganexp.training.accumulation import out_of_memory
 from ganexp.training.ddp import AveragedGradients, SyncBatchNorm
 from ganexp.training.gan import GAN
+from ganexp.training.no_profiler import NoProfiler
 
 PROFILERS: dict[str, type[Profiler]] = {
     "simple": SimpleProfiler,
@@ -51,14 +51,6 @@ PROFILERS: dict[str, type[Profiler]] = {
 Plugin = Precision | ClusterEnvironment | CheckpointIO | LayerSync
 # arguments of `pl.Trainer` that evaluations need too
 NUMERICAL = ("deterministic", "benchmark", "detect_anomaly", "devices", "num_nodes", "sync_batchnorm")
-
-
-class NoProfiler(PassThroughProfiler):
-    """A profiler that measures nothing. Lightning's own class is slow, with about 100 calls in each step."""
-
-    def profile(self, action_name: str) -> AbstractContextManager[None]:  # type: ignore[override]
-        """Return a context that does nothing. Lightning's method is a generator, which would be slow."""
-        return nullcontext()
 
 
 def choose_device(accelerator: str) -> torch.device:

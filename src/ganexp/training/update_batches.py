@@ -44,7 +44,8 @@ class UpdateBatches:
         Raises:
             UserError: the generated images do not have the shape of the real images.
         """
-        images = getattr(self.networks["discriminator"], "prepare_real", nn.Identity())(real.images)
+        prepare_real = getattr(self.networks["discriminator"], "prepare_real", None)
+        images = real.images if prepare_real is None else prepare_real(real.images)
         batch = Batch(images, real.labels if self.num_classes else None)
         if phase.network == "generator":
             batch.fake, batch.fake_labels = self._fakes(phase, real)

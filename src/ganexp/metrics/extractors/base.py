@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ganexp.autocast import without_autocast
 from ganexp.tf32 import without_tf32
 
 
@@ -42,7 +43,7 @@ class Extractor(nn.Module):
 
         Autocast and TF32 are switched off, because features in 16 bits have an error of about 1 %.
         """
-        with torch.autocast(images.device.type, enabled=False), without_tf32():
+        with without_autocast(images.device), without_tf32():
             features, logits = self.extract(images)
         return features.float(), None if logits is None else logits.float()
 
