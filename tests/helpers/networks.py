@@ -1,8 +1,12 @@
 """Reference layers that consist of plain torch functions, and functions to compare networks with these layers."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ganexp.commands.estimation.flops import FlopCounter
 
 CLASSES = 3
 LABELS = torch.tensor([2, 0, 1, 2])
@@ -53,6 +57,20 @@ def noise(*shape: int) -> Tensor:
 def labels_or_none(classes: int) -> Tensor | None:
     """Return `LABELS` if there are classes, and otherwise None."""
     return LABELS if classes else None
+
+
+def gradients_of_both_orders(y: Tensor, x: Tensor, layer: nn.Module) -> list[Tensor]:
+    """Return the gradients of Σy³, and of the squared norm of its gradient at x, for x and the layer's parameters."""
+    inputs = (x, *layer.parameters())
+    first = torch.autograd.grad(y.pow(3).sum(), inputs, create_graph=True)
+    return [*first, *torch.autograd.grad(first[0].square().sum(), inputs)]
+
+
+def counted_operations(function: Callable[[], object]) -> int:
+    """Return the number of floating-point operations of convolutions and matrix products that the function makes."""
+    with FlopCounter() as counter:
+        function()
+    return counter.flops
 
 
 def assert_agrees(output: Tensor, expected: Tensor) -> None:

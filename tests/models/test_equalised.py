@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ganexp.models.equalised import EqualisedConv2d, EqualisedLinear
+from ganexp.models.equalised import EqualisedConv2d, EqualisedLinear, EqualisedNearestConv2d
 
 
 def test_convolution_scales_its_input_and_not_its_bias():
@@ -13,6 +13,16 @@ def test_convolution_scales_its_input_and_not_its_bias():
     torch.nn.init.normal_(layer.bias)
     x = torch.randn(2, 3, 4, 4, dtype=torch.double)
     expected = F.conv2d(x * (2 / (3 * 3 * 3)) ** 0.5, layer.weight, layer.bias, padding=1)
+    assert torch.allclose(layer(x), expected, rtol=1e-10)
+
+
+def test_convolution_of_enlarged_map_scales_its_input_and_not_its_bias():
+    torch.manual_seed(0)
+    layer = EqualisedNearestConv2d(3, 5, 3).double()
+    torch.nn.init.normal_(layer.bias)
+    x = torch.randn(2, 3, 4, 4, dtype=torch.double)
+    larger = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    expected = F.conv2d(larger * (2 / (3 * 3 * 3)) ** 0.5, layer.weight, layer.bias, padding=1)
     assert torch.allclose(layer(x), expected, rtol=1e-10)
 
 

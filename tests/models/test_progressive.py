@@ -55,8 +55,8 @@ def draw(network, z, stage, classes=0):
     while h.shape[2] < side:
         before = images
         block = network.blocks[level]
-        h = norm_relu(equalised(repeat(h, 2), block[1], 1))
-        h = norm_relu(equalised(h, block[4], 1))
+        h = norm_relu(equalised(repeat(h, 2), block[0], 1))
+        h = norm_relu(equalised(h, block[3], 1))
         level += 1
         images = equalised(h, network.to_images[level])
     if share < 1:

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.networks import assert_agrees, noise, randomise
+from helpers.networks import assert_agrees, counted_operations, gradients_of_both_orders, noise, randomise
 from torch import nn
 from torch.nn import functional as F
 
@@ -10,10 +10,32 @@ from ganexp.models import dcgan, dcgan_mnist, dcgan_strided, sngan_cnn
 from ganexp.models.upsampling import NearestConv2d, make_upsampling
 
 
-def test_nearest_matches_reference():
-    layer, x = randomise(make_upsampling("nearest", 3, 4)), noise(3, 5, 6)
+def reference(x, layer):
     larger = x.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    assert_agrees(layer(x), F.conv2d(larger, layer.weight, layer.bias, padding=1))
+    return F.conv2d(larger, layer.weight, layer.bias, padding=layer.weight.shape[-1] // 2)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+@pytest.mark.parametrize("sides", [(5, 6), (1, 1)])
+def test_nearest_matches_reference(kernel, sides, bias):
+    layer, x = randomise(NearestConv2d(3, 4, kernel, bias)), noise(3, *sides)
+    assert_agrees(layer(x), reference(x, layer))
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_gradients_of_nearest_match_reference(memory_format):
+    layer = randomise(NearestConv2d(3, 4)).to(memory_format=memory_format)
+    x = noise(3, 5, 6).to(memory_format=memory_format).requires_grad_()
+    ours, theirs = (gradients_of_both_orders(y, x, layer) for y in (layer(x), reference(x, layer)))
+    for gradient, expected in zip(ours, theirs, strict=True):
+        assert_agrees(gradient, expected)
+
+
+def test_nearest_takes_four_ninths_of_the_operations():
+    layer, x = NearestConv2d(3, 4), noise(3, 5, 6).float()
+    expected = counted_operations(lambda: reference(x, layer))
+    assert counted_operations(lambda: layer(x)) == pytest.approx(4 / 9 * expected)
 
 
 def test_nearest_has_no_checkerboard_of_a_constant_map():

@@ -11,9 +11,9 @@ from ganexp.training.processes import total
 
 CAPABILITY = 8  # compute capability of the GPUs since 2020, on which bfloat16 is fast
 # Half precision is used if both networks together make at least this number of floating-point operations on a batch.
-# The smallest case that was measured to be faster in half precision makes 242e9 operations: the SNGAN for 32x32 images
+# The smallest case that was measured to be faster in half precision makes 171e9 operations: the SNGAN for 32x32 images
 # with a batch size of 64, see docs/benchmarks.md
-FLOPS = 200_000_000_000
+FLOPS = 150_000_000_000
 
 
 def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from ganexp.models.layers import zero_bias
+from ganexp.models.upsampling import nearest_conv2d
 
 
 class EqualisedConv2d(nn.Conv2d):
@@ -33,6 +34,25 @@ class EqualisedConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Return the convolution of x (N, C, H, W)."""
         return self._conv_forward(x, self.scale * self.weight, self.bias)
+
+
+class EqualisedNearestConv2d(EqualisedConv2d):
+    """Replace each pixel by 2x2 copies, then apply `EqualisedConv2d` with an odd kernel.
+
+    Use it in generators of progressive GAN.
+
+    Args:
+        inputs: number of input channels.
+        outputs: number of output channels.
+        kernel: height and width of the kernel.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return a feature map (N, outputs, 2s, 2s) for x (N, inputs, s, s)."""
+        return nearest_conv2d(x, self.scale * self.weight, self.bias)
 
 
 class EqualisedLinear(nn.Linear):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from ganexp.models.equalised import EqualisedConv2d, EqualisedLinear
+from ganexp.models.equalised import EqualisedConv2d, EqualisedLinear, EqualisedNearestConv2d
 from ganexp.models.growing import Growing, blend, enlarge, shrink
 from ganexp.models.heads import ProjectionHead
 from ganexp.models.layers import append_label_code
@@ -55,11 +55,13 @@ class Generator(Growing):
         widths = _widths(width, max_width, doublings)
         self.norm = PixelNorm()
         self.first = nn.Sequential(
-            *_norm_conv(latent_dim + num_classes, widths[0], base, base - 1),  # 1x1 -> base x base
-            *_norm_conv(widths[0], widths[0], 3, 1),
+            *_normed(EqualisedConv2d(latent_dim + num_classes, widths[0], base, base - 1)),  # 1x1 -> base x base
+            *_normed(EqualisedConv2d(widths[0], widths[0], 3, padding=1)),
         )
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Upsample(scale_factor=2), *_norm_conv(low, high, 3, 1), *_norm_conv(high, high, 3, 1))
+            nn.Sequential(
+                *_normed(EqualisedNearestConv2d(low, high, 3)), *_normed(EqualisedConv2d(high, high, 3, padding=1))
+            )
             for low, high in pairwise(widths)
         )
         self.to_images = nn.ModuleList(EqualisedConv2d(each, channels, 1) for each in widths)
@@ -155,5 +157,5 @@ def _conv(inputs: int, outputs: int, kernel: int, padding: int) -> list[nn.Modul
     return [EqualisedConv2d(inputs, outputs, kernel, padding=padding), nn.LeakyReLU(0.2)]
 
 
-def _norm_conv(inputs: int, outputs: int, kernel: int, padding: int) -> list[nn.Module]:
-    return [EqualisedConv2d(inputs, outputs, kernel, padding=padding), PixelNorm(), nn.LeakyReLU(0.2)]
+def _normed(convolution: nn.Module) -> list[nn.Module]:
+    return [convolution, PixelNorm(), nn.LeakyReLU(0.2)]

@@ -7,7 +7,9 @@ from torch.nn.functional import avg_pool2d, interpolate, relu
 
 from ganexp.models.layer_factory import LayerFactory
 from ganexp.models.layers import ConditionalNorm
+from ganexp.models.pooling import PooledConv2d
 from ganexp.models.squeeze import make_squeeze
+from ganexp.models.upsampling import NearestConv2d
 
 FirstBlock = Literal["residual", "relu", "convolution"]  # a discriminator's first block; see `make_first_block`
 HiddenWidth = Literal["in", "out"]  # width between the convolutions: as in the block's input or output
@@ -28,16 +30,15 @@ class UpBlock(nn.Module):
         super().__init__()
         self.norm1 = ConditionalNorm(inputs, num_classes)
         self.norm2 = ConditionalNorm(outputs, num_classes)
-        self.conv1 = layers.conv(inputs, outputs, 3, RELU_GAIN)
+        self.conv1 = layers.prepare(NearestConv2d(inputs, outputs), RELU_GAIN)  # upsampling and convolution
         self.conv2 = layers.conv(outputs, outputs, 3, RELU_GAIN)
         self.shortcut = layers.conv(inputs, outputs, 1)
         self.squeeze = make_squeeze(outputs, layers, squeeze)
 
     def forward(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return a feature map (N, outputs, 2s, 2s) for x (N, inputs, s, s) and labels (N,) or None."""
-        h = relu(self.norm1(x, labels))
-        h = self.conv1(interpolate(h, scale_factor=2))  # (N, inputs, s, s) -> (N, outputs, 2s, 2s)
-        h = self.squeeze(self.conv2(relu(self.norm2(h, labels))))
+        h = self.conv1(relu(self.norm1(x, labels), inplace=True))  # (N, inputs, s, s) -> (N, outputs, 2s, 2s)
+        h = self.squeeze(self.conv2(relu(self.norm2(h, labels), inplace=True)))
         return h + interpolate(self.shortcut(x), scale_factor=2)  # convolution first: the same result, but cheaper
 
 
@@ -63,14 +64,15 @@ class DownBlock(nn.Module):
         self.down = down
         between = inputs if hidden == "in" else outputs
         self.conv1 = layers.conv(inputs, between, 3, RELU_GAIN)
-        self.conv2 = layers.conv(between, outputs, 3, RELU_GAIN)
+        conv2 = PooledConv2d(between, outputs) if down else nn.Conv2d(between, outputs, 3, padding=1)
+        self.conv2 = layers.prepare(conv2, RELU_GAIN)
         self.shortcut = layers.conv(inputs, outputs, 1) if down or inputs != outputs else nn.Identity()
         self.squeeze = make_squeeze(outputs, layers, squeeze)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a feature map (N, outputs, s, s), or (N, outputs, s/2, s/2) if `down`, for x (N, inputs, s, s)."""
-        h = self.squeeze(self.conv2(relu(self.conv1(relu(x))))) + self.shortcut(x)
-        return avg_pool2d(h, 2) if self.down else h  # one pooling of the sum pools both branches
+        h = self.squeeze(self.conv2(relu(self.conv1(relu(x)), inplace=True)))
+        return h + self.shortcut(avg_pool2d(x, 2) if self.down else x)  # pooling first: the same result, but cheaper
 
 
 class FirstDownBlock(nn.Module):
@@ -84,13 +86,12 @@ class FirstDownBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, layers: LayerFactory) -> None:
         super().__init__()
         self.conv1 = layers.conv(inputs, outputs, 3, RELU_GAIN)
-        self.conv2 = layers.conv(outputs, outputs, 3, RELU_GAIN)
+        self.conv2 = layers.prepare(PooledConv2d(outputs, outputs), RELU_GAIN)  # convolution and pooling
         self.shortcut = layers.conv(inputs, outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return a feature map (N, outputs, s/2, s/2) for images x (N, inputs, s, s)."""
-        h = self.conv2(relu(self.conv1(x)))
-        return avg_pool2d(h, 2) + self.shortcut(avg_pool2d(x, 2))
+        return self.conv2(relu(self.conv1(x), inplace=True)) + self.shortcut(avg_pool2d(x, 2))
 
 
 def make_first_block(kind: FirstBlock, channels: int, outputs: int, layers: LayerFactory) -> nn.Module:
