@@ -63,11 +63,11 @@ class ScoredModule(pl.LightningModule):
         self._random_state: dict[str, Any] = {}  # the random state of the training, kept during a validation
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute. A number or a text is set as in any other Python object, which is faster than in a module.
+        """Set an attribute. A plain value is set as in any other Python object, which is faster than in a module.
 
         In each step, Lightning stores the names of about 20 hooks, and a module would look for parameters each time.
         """
-        if isinstance(value, (int, float, str)):
+        if isinstance(value, (int, float, str, tuple, dict)):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
