@@ -24,6 +24,7 @@ class ClassCritic:
         penalty: Factor of the gradient penalty; 0 leaves it out, for a discriminator with spectral norm.
 
     Example:
+        >>> import torch
         >>> scores = torch.tensor([[3.0, 0.0, 1.0], [0.0, 2.0, 2.0]])
         >>> labels = torch.tensor([0, 1])
         >>> class_margin(scores, labels).tolist()  # 3 - 1/2, 2 - 2/2
