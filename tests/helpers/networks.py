@@ -59,18 +59,33 @@ def labels_or_none(classes: int) -> Tensor | None:
     return LABELS if classes else None
 
 
-def gradients_of_both_orders(y: Tensor, x: Tensor, layer: nn.Module) -> list[Tensor]:
-    """Return the gradients of Σy³, and of the squared norm of its gradient at x, for x and the layer's parameters."""
-    inputs = (x, *layer.parameters())
+Reference = Callable[[Tensor, nn.Module], Tensor]  # computes what a layer should return for an input
+
+
+def assert_equal_gradients(layer: nn.Module, reference: Reference) -> None:
+    """Check that first-order and second-order gradients of a layer with 3 input channels are those of the reference."""
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        layer = randomise(layer).to(memory_format=memory_format)
+        x = noise(3, 6, 4).to(memory_format=memory_format).requires_grad_()
+        ours, theirs = (_gradients(y, (x, *layer.parameters())) for y in (layer(x), reference(x, layer)))
+        for gradient, expected in zip(ours, theirs, strict=True):
+            assert_agrees(gradient, expected)
+
+
+def _gradients(y: Tensor, inputs: tuple[Tensor, ...]) -> list[Tensor]:
+    """Return the gradients of Σy³, and of the squared norm of the first of these gradients."""
     first = torch.autograd.grad(y.pow(3).sum(), inputs, create_graph=True)
     return [*first, *torch.autograd.grad(first[0].square().sum(), inputs)]
 
 
-def counted_operations(function: Callable[[], object]) -> int:
-    """Return the number of floating-point operations of convolutions and matrix products that the function makes."""
-    with FlopCounter() as counter:
-        function()
-    return counter.flops
+def share_of_operations(layer: nn.Module, reference: Reference) -> float:
+    """Return the floating-point operations of a layer with 3 input channels, as a share of the reference's."""
+    flops = []
+    for function in (layer, lambda x: reference(x, layer)):
+        with FlopCounter() as counter:
+            function(noise(3, 6, 4).float())
+        flops.append(counter.flops)
+    return flops[0] / flops[1]
 
 
 def assert_agrees(output: Tensor, expected: Tensor) -> None:

@@ -249,6 +249,18 @@ def test_out_of_memory_in_an_evaluation_names_its_batch_size():
         trainers.validate(prepared.gan, prepared.data, prepared.device)
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_state_is_saved_only_if_the_device_reports_a_lack_of_memory(device):
+    assert accumulation.reports_out_of_memory(torch.device(device)) == (device == "cuda")
+    bench = Bench(*CASES["plain"], model=())
+    with (
+        mock.patch.object(accumulation, "reports_out_of_memory", return_value=device == "cuda"),
+        mock.patch.object(accumulation._State, "save") as save,
+    ):
+        bench.step()
+    assert save.called == (device == "cuda")
+
+
 def test_shared_images_are_not_generated_again():
     """An update of G that uses the images of D's update cannot be repeated in parts: they were generated as a whole."""
     bench = Bench(*CASES["shared_fakes"], "schedule.joint_batch=false", model=())
