@@ -181,5 +181,5 @@ def _flops(overrides: Sequence[str], device: torch.device) -> int:
     }
     vars(gan).update(without_trainer)
     with FlopCounter() as counted:
-        gan.training_step(0, 0)
+        gan.make_step()
     return counted.flops

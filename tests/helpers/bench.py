@@ -3,6 +3,7 @@
 import torch
 
 from ganexp.build import build_gan, build_image_set, build_stream
+from ganexp.training.no_profiler import NoProfiler
 from helpers.config import config
 
 BASE = (
@@ -40,7 +41,7 @@ class Bench:
         gan.manual_backward = lambda loss, **kw: loss.backward(**kw)
         gan.log_every = 10**9
         gan._end_period = lambda: None  # the original function needs a Trainer
-        gan._trainer = type("Trainer", (), {"should_stop": False})()
+        gan._trainer = type("Trainer", (), {"should_stop": False, "callbacks": [], "profiler": NoProfiler()})()
         self.events = []
         for name, optimizer in zip(("G", "D", "C"), self.optimizers, strict=False):
             step = optimizer.step
@@ -56,7 +57,7 @@ class Bench:
     def step(self, times=1):
         """Train for `times` steps."""
         for _ in range(times):
-            self.gan.training_step(0, 0)
+            self.gan.make_step()
 
     def weights(self):
         """Return a copy of all weights."""

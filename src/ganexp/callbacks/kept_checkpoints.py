@@ -23,6 +23,8 @@ class KeptCheckpoints(Checkpoint):
         epochs: numbers of epochs after which a checkpoint is kept.
     """
 
+    sees_every_step = True  # the step that completes an epoch is known only afterwards
+
     def __init__(self, run_directory: RunDirectory, epochs: Iterable[int]) -> None:
         self.run_directory, self.epochs = run_directory, sorted(set(epochs))
         self._epochs_before = 0.0

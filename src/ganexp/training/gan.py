@@ -1,9 +1,10 @@
 """Train a generator, a discriminator and optional further networks with manual optimization.
 
-A call of `training_step` makes one step, that is, one generator update. Only this module calls their optimizers.
+A step has one generator update. Only this module calls the optimizers.
 """
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Literal, cast
@@ -28,6 +29,7 @@ from ganexp.training.faster_updates import FasterUpdates
 from ganexp.training.optimizer_state import use_memory_format_of_parameters
 from ganexp.training.schedules import LinearDecay, ProgressiveGrowth, make_schedulers, parts_with_progress, set_progress
 from ganexp.training.scored_module import ScoredModule
+from ganexp.training.steps_per_call import shortest_call
 from ganexp.training.update_batches import UpdateBatches
 from ganexp.training.update_values import UpdateValues
 from ganexp.training.updates import Backward, FixedRatio, Step
@@ -140,10 +142,11 @@ class GAN(ScoredModule):
         self.trainer.should_stop = self.is_done or self.was_stopped
 
     def on_train_start(self) -> None:
-        """Store optimizer states in the memory format of the parameters, and choose how gradients are computed."""
+        """Store optimizer states in the memory format of the parameters, and choose how the steps are computed."""
         for optimizer in self.trainer.optimizers:
             use_memory_format_of_parameters(optimizer)
         self.gradient_function = self.faster_updates.choose(self, is_told_progress=bool(self._told_progress))
+        self._shortest_call = shortest_call(self.trainer)
 
     def on_train_end(self) -> None:
         """Free the graphs and compiled functions, because Lightning moves the networks to the CPU afterwards."""
@@ -155,7 +158,14 @@ class GAN(ScoredModule):
         return isinstance(self.gradient_function, GraphedUpdates)
 
     def training_step(self, _batch: int, _index: int) -> None:
-        """Make one step: carry out the phases of the update rule, which include exactly one generator update."""
+        """Make one step, or several if they are short, see `steps_per_call`. Steps that are logged end the call."""
+        end = time.perf_counter() + self._shortest_call
+        self.make_step()
+        while not (self.losses_logged_at == self.step or self._period_ends) and time.perf_counter() < end:
+            self.make_step()
+
+    def make_step(self) -> None:
+        """Carry out the phases of the update rule, which include exactly one generator update."""
         self.clock.start()  # every validation pauses the clock: evaluation, pictures and checkpoints are not training
         torch.set_autocast_cache_enabled(False)  # cached half-precision weights would be out of date within a step
         set_progress(self._told_progress, self.share_done, self.step, self.growth)
@@ -175,15 +185,6 @@ class GAN(ScoredModule):
         elif before // self.evaluate_every < self._counter // self.evaluate_every:
             self._end_period()
 
-    def on_train_batch_end(self, *args: Any) -> None:
-        """End the period if the run stops now, so that a signal in the evaluation is handled after the callbacks."""
-        if self.trainer.should_stop:
-            self._end_period()
-
-    def _end_period(self) -> None:
-        """End Lightning's epoch, so that Lightning validates after this step."""
-        self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch = True
-
     @property
     def _counter(self) -> int:
         """The number of generator or discriminator updates so far, whichever `evaluate_by` chooses."""
@@ -191,10 +192,7 @@ class GAN(ScoredModule):
 
     @property
     def _may_be_logged(self) -> bool:
-        """Whether this step may have the last update of a network before values are logged.
-
-        This is true of the last `steps_per_d_update` steps before values are logged, or of all if d_steps are counted.
-        """
+        """Whether a network's last update before values are logged can be in this step, see `steps_per_d_update`."""
         return self.evaluate_by == "d_steps" or -(self.step + 1) % self.log_every < self.steps_per_d_update
 
     def _run_phases(self) -> None:

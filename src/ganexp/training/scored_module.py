@@ -102,6 +102,19 @@ class ScoredModule(pl.LightningModule):
         self.stop_reason = f"stopped at step {self.step:,} {reason}"
         say(self.stop_reason)
 
+    def on_train_batch_end(self, *args: Any) -> None:
+        """End the period if the run stops now, so that a signal in the evaluation is handled after the callbacks."""
+        if self.trainer.should_stop:
+            self._end_period()
+
+    def _end_period(self) -> None:
+        """End Lightning's epoch, so that Lightning validates after this step."""
+        self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch = True
+
+    @property
+    def _period_ends(self) -> bool:
+        return self.trainer.should_stop or self.trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+
     def log_values(self, values: Mapping[str, float]) -> None:
         """Send values to every logger at the current step, with the other counters that can be the axis of a plot."""
         axes = {

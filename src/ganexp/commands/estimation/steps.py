@@ -31,6 +31,8 @@ class _Stopwatch(pl.Callback):
         flops: the mean number of operations in a step; None before the end of the second cycle.
     """
 
+    sees_every_step = True
+
     def __init__(self, gan: GAN) -> None:
         self.gan, self.cycle = gan, gan.steps_per_d_update
         self.times: list[float] = []
