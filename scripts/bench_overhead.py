@@ -74,7 +74,7 @@ class InTurns(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Stop the clock after the last step of an epoch, and time the bare loop."""
-        if pl_module.step % self.steps == 0:
+        if trainer.global_step % self.steps == 0:
             self.ours.append(clock(pl_module.device) - self.started)
             started = clock(pl_module.device)
             self.bare.run(self.steps)
