@@ -19,9 +19,9 @@ def _four_threads(monkeypatch):
     torch.set_num_threads(1)
 
 
-def gan_of(model):
+def gan_of(model, *overrides):
     data = ["data=digits"] if model == "mlp" else ["data=mnist"]
-    return build_gan(config(*data, f"model={model}"))
+    return build_gan(config(*data, f"model={model}", *overrides))
 
 
 @pytest.mark.parametrize(("model", "batch_size", "expected"), [("mlp", 64, 1), ("dcgan", 4096, 4)])
@@ -50,6 +50,13 @@ def test_counting_flops_changes_no_random_state():
     assert threads.count_flops(gan) > 0
     assert torch.equal(before, torch.get_rng_state())
     assert all(torch.equal(value, weights[name]) for name, value in gan.state_dict().items())
+
+
+def test_networks_that_grow_are_counted_at_their_last_size():
+    growth = ("schedule/growth=progressive", "schedule.growth.images_per_stage=64")
+    final, grown = gan_of("progressive"), gan_of("progressive", *growth)
+    assert threads.count_flops(grown) == threads.count_flops(final)
+    assert grown.generator.stage == 0  # the networks themselves do not change
 
 
 @pytest.mark.parametrize(

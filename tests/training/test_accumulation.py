@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import json
+import re
 from unittest import mock
 
 import pytest
@@ -237,6 +238,27 @@ def test_out_of_memory_in_half_a_batch_names_settings(tmp_path):
     assert "out of memory: 4 images are too many\nAn update has schedule.batch_size=8 images" in done.stderr
     assert "use schedule.accumulate=4 or a smaller schedule.batch_size" in done.stderr
     assert "use schedule.accumulate=2 or a smaller schedule.batch_size" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "batch_size", "suggested"),
+    [
+        ((), 8, "use schedule.accumulate=2 or a"),
+        ((), 25, "use schedule.accumulate=5 or a"),
+        (("schedule.accumulate=2",), 12, "use schedule.accumulate=3 or a"),
+        (("schedule.accumulate=7",), 7, "use a"),
+        (("trainer.cuda_graph=true",), 9, "use schedule.accumulate=3 trainer.cuda_graph=auto or a"),
+        (("model.generator.norm=batch",), 9, "use schedule.accumulate=3 or a"),
+        (("model.generator.norm=batch",), 7, "use a"),  # batch norm needs two images in each part
+    ],
+)
+def test_out_of_memory_suggests_settings_that_are_accepted(words, batch_size, suggested):
+    words = ("model=mlp", "loss=hinge", "schedule.joint_batch=false", f"schedule.batch_size={batch_size}", *words)
+    gan = build_gan(config(*TINY, *words))
+    error = accumulation.out_of_memory(torch.OutOfMemoryError("too many"), gan, batch_size)
+    assert f"{suggested} smaller schedule.batch_size" in str(error)
+    fix = re.findall(r"schedule\.accumulate=\d+|trainer\.cuda_graph=\w+", suggested)
+    build_gan(config(*TINY, *words, *fix))
 
 
 def test_out_of_memory_in_an_evaluation_names_its_batch_size():

@@ -18,6 +18,10 @@ class ForeignLayer(nn.Identity):
     """A layer that is not part of ganexp; such a layer may have a state, for example the number of its calls."""
 
 
+class ForeignLinear(nn.Linear):
+    """A layer that is not part of ganexp, and has a weight."""
+
+
 def foreign_penalty(*arguments, weight):
     return torch.zeros(())
 
@@ -47,12 +51,14 @@ def test_auto_records_all_parts_of_ganexp(case):
     assert is_recorded(Bench(*CASES[case], base=CHOICES, model=()).gan)
 
 
-@pytest.mark.parametrize("part", ["layer", "penalty", "augmentation"])
+@pytest.mark.parametrize("part", ["layer", "parametrized", "penalty", "augmentation"])
 def test_auto_records_no_parts_of_others(part):
     for setting in ("auto", "true"):
         gan = Bench(f"trainer.cuda_graph={setting}").gan
         if part == "layer":
             gan.discriminator.add_module("foreign", ForeignLayer())
+        elif part == "parametrized":  # torch makes the class of such a layer
+            gan.discriminator.add_module("foreign", nn.utils.parametrizations.spectral_norm(ForeignLinear(2, 2)))
         elif part == "penalty":
             gan.objective.penalties["foreign"] = functools.partial(foreign_penalty, weight=1.0)
         else:

@@ -1,4 +1,4 @@
-"""Delay signals that end or preempt a training: they take effect at the end of a step, when the state is complete."""
+"""Delay signals that end or preempt a training: they take effect between two steps, when the state is complete."""
 
 import signal
 import threading
@@ -12,7 +12,7 @@ Handler = Callable[[int, FrameType | None], Any]
 
 
 class Interruption(Callback):
-    """End a training after the current step on Ctrl-C or SIGHUP, and delay SLURM's signal until the end of the step.
+    """End a training between two steps on Ctrl-C or SIGHUP, and delay SLURM's signal until the end of a step.
 
     The first Ctrl-C, or SIGHUP of a terminal that closes, is treated as SIGTERM. Lightning then ends the training
     between two steps, or between two batches of an evaluation. The second Ctrl-C ends the training at once.

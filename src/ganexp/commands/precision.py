@@ -21,7 +21,7 @@ def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> bool:
 
     The precision is bf16-mixed for large networks on a recent GPU if updates are launched as CUDA graphs, and 32-true
     otherwise. Without graphs, half precision makes a step slower, because it adds conversions, each of which the CPU
-    must launch.
+    must launch. `FasterUpdates` knows which GANs have graphs.
 
     Returns:
         Whether `cfg` was changed.
@@ -29,7 +29,8 @@ def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> bool:
     if cfg.trainer.precision != "auto":
         return False
     capability = torch.cuda.get_device_capability(device)[0] if device.type == "cuda" else 0
-    has_graphs = cfg.trainer.cuda_graph and cfg.schedule.accumulate == 1 and total(cfg.trainer) == 1
+    is_alone = total(cfg.trainer) == 1
+    has_graphs = is_alone and gan.faster_updates.records(gan) and not cfg.trainer.detect_anomaly
     suits = has_graphs and capability >= CAPABILITY
     cfg.trainer.precision = "bf16-mixed" if suits and _are_large(gan, cfg.schedule.batch_size) else "32-true"
     return True

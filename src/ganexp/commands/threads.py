@@ -14,6 +14,7 @@ from ganexp.commands.estimation.flops import FlopCounter
 from ganexp.console import say_once
 from ganexp.training import processes
 from ganexp.training.gan import GAN
+from ganexp.training.schedules import set_stage
 
 # One more thread is used for each FLOPS_PER_THREAD floating-point operations that both networks together make on a
 # batch. If each thread had fewer operations, the threads would wait for each other.
@@ -70,11 +71,13 @@ def use_threads(setting: int | Literal["auto"], gan: GAN, batch_size: int, devic
 def count_flops(gan: GAN) -> float:
     """Return the number of floating-point operations for drawing an image and passing it through the discriminator.
 
-    The operations are counted with copies of the networks and without changing the state of the random generator. If
-    the networks do not accept a batch of two images, the result is infinite.
+    Networks that grow are counted at their size at the end of the run. The operations are counted with copies of the
+    networks and without changing the state of the random generator. If the networks do not accept a batch of two
+    images, the result is infinite.
     """
     labels = torch.zeros(PROBED_IMAGES, dtype=torch.long) if gan.num_classes else None
     networks = copy.deepcopy(gan.networks)
+    set_stage(networks.values(), gan.steps, gan.growth)
     with torch.random.fork_rng(devices=[]), torch.no_grad(), FlopCounter() as counter:
         try:
             networks["discriminator"](networks["generator"](gan.latent.sample(PROBED_IMAGES), labels), labels)

@@ -13,7 +13,8 @@ class LeCam(nn.Module):
 
     a_real and a_fake are moving averages of the means of D(x) and D(G(z)) over earlier updates. The penalty therefore
     limits the distance between D's outputs on real and on generated images. In the first `start` updates, the penalty
-    is 0, and a_real and a_fake are the means of the previous update. Source: Tseng et al. 2021, equations 4 and 5.
+    is 0, and a_real and a_fake are the means of the previous update. Source: Tseng et al. 2021, equations 4 and 5, and
+    the authors' code, which adds max(0, ·).
 
     Use it when there are few training images, so that D's outputs on real and on generated images move ever further
     apart.

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from ganexp.console import say
+from ganexp.console import count, say
 from ganexp.data.stream import Batch as RealBatch
 from ganexp.errors import UserError, first_line
 from ganexp.losses.objective import Objective
@@ -16,6 +16,9 @@ from ganexp.training import processes
 from ganexp.training.cuda_graphs import Compute, Results
 from ganexp.training.update_batches import UpdateBatches
 from ganexp.training.updates import Backward
+
+if TYPE_CHECKING:
+    from ganexp.training.gan import GAN
 
 OnOom = Literal["halve", "raise"]
 
@@ -162,13 +165,18 @@ def reports_out_of_memory(device: torch.device) -> bool:
     return device.type != "cpu"
 
 
-def out_of_memory(error: torch.OutOfMemoryError, batch_size: int, parts: int) -> UserError:
+def out_of_memory(error: torch.OutOfMemoryError, gan: "GAN", batch_size: int) -> UserError:
     """Return the error for a training that runs out of memory; it suggests settings that need less memory."""
+    parts, images = gan.accumulated.parts, batch_size // processes.count()
+    most = images // least_images(gan.networks, gan.objective)
+    fitting = [number for number in range(parts + 1, most + 1) if images % number == 0]
+    more = f"schedule.accumulate={fitting[0]}" if fitting else ""
+    if more and gan.faster_updates.cuda_graph is True:  # a graph needs whole batches
+        more += " trainer.cuda_graph=auto"
     return UserError(
-        f"out of memory: {first_line(error)}\nAn update has schedule.batch_size={batch_size} images. They go "
-        f"through the networks in equal parts, whose number is schedule.accumulate={parts}: use "
-        f"schedule.accumulate={2 * parts} or a smaller schedule.batch_size. If an evaluation ran out of memory, use a "
-        "smaller metrics.batch_size."
+        f"out of memory: {first_line(error)}\nAn update has schedule.batch_size={batch_size} images. On each device, "
+        f"they go through the networks in {count(parts, 'part')} of equal size: use {more + ' or ' if more else ''}a "
+        "smaller schedule.batch_size. If an evaluation ran out of memory, use a smaller metrics.batch_size."
     )
 
 

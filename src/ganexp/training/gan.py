@@ -145,7 +145,7 @@ class GAN(ScoredModule):
         """Store optimizer states in the memory format of the parameters, and choose how the steps are computed."""
         for optimizer in self.trainer.optimizers:
             use_memory_format_of_parameters(optimizer)
-        self.gradient_function = self.faster_updates.choose(self, is_told_progress=bool(self._told_progress))
+        self.gradient_function = self.faster_updates.choose(self)
         self._shortest_call = shortest_call(self.trainer)
 
     def on_train_end(self) -> None:

@@ -229,7 +229,7 @@ def fit(trainer: pl.Trainer, gan: GAN, data: StreamData, checkpoint: Path | None
         with quiet_lightning(), exit_code_of_signal(trainer):
             trainer.fit(gan, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     except torch.OutOfMemoryError as error:
-        raise out_of_memory(error, data.stream.batch_size, gan.accumulated.parts) from error
+        raise out_of_memory(error, gan, data.stream.batch_size) from error
     finally:
         data.stream.close()
 
