@@ -9,10 +9,13 @@ import time
 from contextvars import Context
 from datetime import datetime, timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from rich.table import Table
+from rich.text import Text
 
+from ganexp import console
 from ganexp.console import (
     CLOSED_OUTPUT,
     LOG,
@@ -94,6 +97,21 @@ def test_other_process_repeats_no_line_on_the_same_output(capsys):
     assert capsys.readouterr().out.split("\n") == ["b", "c", "#1 d", "b", "c", "c", "d", ""]
 
 
+def test_brackets_are_printed_as_they_are(capsys):
+    LOG.kept.clear()
+    make_console().print("runs [old]/[/r2] :x:")
+    assert capsys.readouterr().out == "runs [old]/[/r2] :x:\n"
+    assert LOG.kept[-1].endswith(" runs [old]/[/r2] :x:\n")
+
+
+def test_progress_on_a_terminal_shows_brackets(capsys, monkeypatch):
+    monkeypatch.setattr(console, "is_terminal", lambda: True)
+    shown = mock.Mock(return_value=iter([]))
+    monkeypatch.setattr(console, "track", shown)
+    list(progress([1], "class [cat]"))
+    assert Text.from_markup(shown.call_args.args[1]).plain == "class [cat]"
+
+
 def test_line_in_a_file_is_not_broken(capsys):
     make_console().print("x " * 500)
     assert capsys.readouterr().out == f"{'x ' * 500}\n"
@@ -103,9 +121,9 @@ def test_wide_table_becomes_a_list_of_its_rows():
     table = Table("job", "score", "[A]")
     table.add_row("first", "1.5", "2")
     table.add_row("second", "2.5")
-    console = TableConsole(width=15, file=io.StringIO())
-    console.print(table)
-    lines = [line.split() for line in console.file.getvalue().splitlines()]
+    narrow = TableConsole(width=15, file=io.StringIO())
+    narrow.print(table)
+    lines = [line.split() for line in narrow.file.getvalue().splitlines()]
     assert lines == [["job", "first"], ["score", "1.5"], ["[A]", "2"], [], ["job", "second"], ["score", "2.5"], ["[A]"]]
 
 

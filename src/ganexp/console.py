@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 from filelock import FileLock
 from rich.console import Console
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.progress import track
 from rich.table import Table
@@ -88,7 +89,7 @@ def is_terminal() -> bool:
 def progress(items: Iterable[T], description: str, total: float | None = None) -> Iterator[T]:
     """Yield `items` with a progress bar, which is removed at the end. Without a terminal, print lines instead."""
     if is_terminal() and is_rank_zero():
-        yield from track(items, description, total=total, transient=True)
+        yield from track(items, escape(description), total=total, transient=True)
     else:
         yield from _with_lines(items, description, len(items) if isinstance(items, Sized) else total)
 
@@ -220,7 +221,7 @@ class TableConsole(Console):
         super().print(*(self._fit(item) if isinstance(item, Table) else item for item in objects), **options)
         if not self.quiet and any(isinstance(item, Table | str) for item in objects):  # progress bars are not logged
             text = io.StringIO()
-            Console(file=text, width=LOG_WIDTH).print(*objects, **options)
+            Console(file=text, width=LOG_WIDTH, markup=False, emoji=False).print(*objects, **options)
             LOG.write(text.getvalue())
 
     def on_broken_pipe(self) -> None:
@@ -249,10 +250,11 @@ def as_list(table: Table) -> Table:
 def make_console() -> Console:
     """Return a console for tables and live lines, which prints only in the process of rank 0.
 
-    If the output is a file or pipe, the length of the lines is not limited, so that no number is cut off.
+    If the output is a file or pipe, the length of the lines is not limited, so that no number is cut off. Texts are
+    printed as they are, because brackets in an override or a path are not rich's markup.
     """
     width = None if is_terminal() else UNLIMITED
-    return TableConsole(quiet=not is_rank_zero(), width=width)
+    return TableConsole(quiet=not is_rank_zero(), width=width, markup=False, emoji=False)
 
 
 def short_path(path: str | Path) -> str:

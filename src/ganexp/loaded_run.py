@@ -73,6 +73,12 @@ def find_checkpoint(given: str, key: str) -> Path:
             "--bundle contains a checkpoint only if the command had checkpoint=true"
         )
     if not path.is_file():
-        hint = newest_run_below(given)
+        hint = newest_run_below(given) or _why_failed(Path(given).expanduser())
         raise UserError(f"{key}={given}: no such checkpoint. Give a .ckpt file or a run directory.{hint}")
     return path
+
+
+def _why_failed(path: Path) -> str:
+    """Return, as a line of an error message, why the run in the directory failed; "" if this is not known."""
+    error = RunDirectory(path).metadata().get("error") if (path / "run.json").is_file() else None
+    return f"\nThis run has failed: {error}" if error else ""

@@ -1,9 +1,10 @@
 """Which runs form a configuration, which runs count, and what the configurations are called."""
 
 import json
+import shutil
 
 import pytest
-from helpers.runs import make_run
+from helpers.runs import make_run, save_evaluated
 
 from ganexp.report.collect import collect
 from ganexp.report.report import Report
@@ -30,6 +31,17 @@ def test_only_the_newest_finished_run_of_a_seed_counts(outputs, hinge):
     assert [run.label for run in content.uncounted] == ["failed", "hinge/seed-0", "running"]
     replaced = content.uncounted[1]
     assert replaced.warnings == ["not counted: again is newer and has the same settings and seed"]
+
+
+def test_copy_is_not_called_newer_and_the_evaluated_one_counts(outputs, hinge):
+    original, copy = outputs / "hinge/seed-0", outputs / "copy"
+    shutil.copytree(original, copy)
+    content = Report.from_runs(collect([outputs]))
+    (left_out,) = content.uncounted
+    assert left_out.warnings == ["not counted: hinge/seed-0 is a copy of it"]
+    save_evaluated(copy, 19.0)
+    (left_out,) = Report.from_runs(collect([outputs])).uncounted
+    assert left_out.label == "hinge/seed-0"
 
 
 def test_configuration_warns_of_unequal_versions_and_devices(outputs, hinge):

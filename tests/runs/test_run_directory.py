@@ -158,6 +158,15 @@ def test_newest_run_below_names_the_run_that_changed_last(tmp_path):
         file.parent.mkdir(parents=True)
         file.touch()
         os.utime(file, (1000 - age, 1000 - age))
+        assert newest_run_below(tmp_path) == ""  # it has no checkpoint
+    for file in list(tmp_path.rglob("run.json")):
+        (file.parent / "checkpoints").mkdir()
+        (file.parent / "checkpoints/last.ckpt").touch()
+    failed = tmp_path / "name/failed/run.json"
+    failed.parent.mkdir()
+    failed.touch()
+    assert newest_run_below(tmp_path, or_sweep=True) == f"\nDid you mean {failed.parent}?"
+    failed.unlink()
     assert newest_run_below(tmp_path) == f"\nDid you mean {tmp_path / 'name/time/newest'}?"
     (tmp_path / "name/time/sweep.json").touch()
     assert newest_run_below(tmp_path) == f"\nDid you mean {tmp_path / 'name/time/newest'}?"

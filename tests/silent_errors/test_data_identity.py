@@ -101,13 +101,13 @@ def add_images(images: Path) -> str:
 def relabel_an_image(images: Path) -> str:
     """Move an image to another class; return a part of the message about the change."""
     shutil.move(images / "dark" / "000.png", images / "light" / "100.png")
-    return "40 other images (dark 20 → 19, light 20 → 21)"
+    return "still 40 images, but others or in another order (dark 20 → 19, light 20 → 21)"
 
 
 def replace_an_image(images: Path) -> str:
     """Change the pixels of one image; return a part of the message about the change."""
     Image.new("RGB", (8, 8), (1, 2, 3)).save(images / "light" / "007.png")
-    return "40 other images"
+    return "still 40 images, but others or in another order"
 
 
 def add_a_test_split(images: Path) -> str:

@@ -27,7 +27,11 @@ class ProgressLine(ProgressBar):
         self.enabled = True
         console = make_console()
         self.live = console.is_terminal and not console.is_dumb_terminal
-        columns = (TextColumn("{task.completed:,}/{task.total:,}"), BarColumn(), TextColumn("{task.fields[line]}"))
+        columns = (
+            TextColumn("{task.completed:,}/{task.total:,}"),
+            BarColumn(),
+            TextColumn("{task.fields[line]}", markup=False),
+        )
         self.bar = Progress(*columns, console=console, auto_refresh=False, disable=not self.live)
         self.scored_at, self.printed_at = 0, 0.0
 

@@ -44,7 +44,7 @@ def changes(before: Content | None, after: Content) -> list[str]:
         elif old["sha256"] != new["sha256"]:
             same_number = old["images"] == new["images"]
             how = (
-                f"{count(new['images'], 'other image')}"
+                f"still {count(new['images'], 'image')}, but others or in another order"
                 if same_number
                 else f"{count(old['images'], 'image')}, now {new['images']:,}"
             )

@@ -16,6 +16,7 @@ from ganexp.report.finding import finding, other_differences
 from ganexp.report.latex import as_latex
 from ganexp.report.page import as_page
 from ganexp.report.report import Report
+from ganexp.report.run import WITHOUT_SETTINGS
 from ganexp.report.samples import choose_samples
 from ganexp.report.tables import as_csv, as_markdown
 from ganexp.report.terminal import label_lines, left_out, numbered, score_table, verdict_lines
@@ -26,7 +27,7 @@ SETTINGS = """Settings
   images=false      leave the samples out of the page; default: true
   checkpoint=true   with --bundle: add the best checkpoint; default: false"""
 FILES = ("index.html", "table.md", "table.tex", "table.csv")
-MAX_UNREADABLE = 5  # unreadable runs that are listed on the terminal
+MAX_SKIPPED = 5  # runs without settings that are listed on the terminal
 MARKER = ".ganexp-report"  # marks a directory whose FILES may be overwritten, because a report wrote them
 
 
@@ -172,8 +173,8 @@ def _print(content: Report, target: Path) -> None:
         sentences = [finding(content), differences, *verdict_lines(content)]
     for line in filter(None, [*labels, left_out(content, console.width), *sentences]):
         say(line)
-    unreadable = [run for run in content.uncounted if run.status == "unreadable"]
-    for run in unreadable[:MAX_UNREADABLE]:
+    skipped = [run for run in content.uncounted if run.status in WITHOUT_SETTINGS]
+    for run in skipped[:MAX_SKIPPED]:
         say(f"skipped {run.label}: {run.warnings[0]}")
     if content.uncounted:
         say(

@@ -8,7 +8,7 @@ from typing import Any
 from ganexp.errors import UserError
 from ganexp.report.evaluated import FILES, PICTURES
 from ganexp.report.model_card import model_card
-from ganexp.report.run import Run, read_run
+from ganexp.report.run import UNREADABLE, Run, read_run
 from ganexp.runs.atomic import replacing
 from ganexp.runs.naming import slug
 from ganexp.runs.run_directory import RunDirectory
@@ -66,7 +66,7 @@ def _read(directory: RunDirectory) -> Run:
     if not directory.config.is_file() or not directory.metadata_file.is_file():
         raise UserError(f"{directory.path} is not a run directory: it lacks config.yaml or run.json.")
     run = read_run(directory.path, directory.path.name)
-    if run.status == "unreadable":
+    if run.status == UNREADABLE:
         raise UserError(f"{directory.path}: {run.warnings[0]}")
     return run
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from ganexp.errors import UserError
 from ganexp.report.run import Run, read_run
 from ganexp.report.values import plain
+from ganexp.runs.run_directory import sweep_above
 
 NOT_SEARCHED = ("samples", "checkpoints")  # directories within a run directory
 
@@ -17,7 +18,7 @@ def collect(directories: Sequence[str | Path]) -> list[Run]:
     Raises:
         UserError: a directory does not exist, or there are no runs.
     """
-    paths = sorted({path for directory in directories for path in find_runs(Path(directory).expanduser())})
+    paths = sorted({path for each in directories for path in find_runs(Path(each).expanduser(), or_failed_jobs=True)})
     if not paths:
         searched = ", ".join(map(str, directories))
         raise UserError(f"{searched}: no runs found. A run is a directory with config.yaml and run.json.")
@@ -25,8 +26,10 @@ def collect(directories: Sequence[str | Path]) -> list[Run]:
     return [read_run(path, plain(path.relative_to(shared))) for path in paths]
 
 
-def find_runs(directory: Path) -> list[Path]:
+def find_runs(directory: Path, or_failed_jobs: bool = False) -> list[Path]:
     """Return the run directories in `directory` and its subdirectories, in no particular order.
+
+    If `or_failed_jobs` is true, they include jobs of a sweep that failed before they saved their config.yaml.
 
     Raises:
         UserError: `directory` does not exist.
@@ -35,7 +38,8 @@ def find_runs(directory: Path) -> list[Path]:
         raise UserError(f"{directory}: no such directory. Give directories with runs, for example: outputs")
     runs = []
     for path, subdirectories, files in os.walk(directory.resolve()):
-        if "config.yaml" in files and "run.json" in files:
+        is_failed_job = or_failed_jobs and sweep_above(Path(path)) is not None
+        if "run.json" in files and ("config.yaml" in files or is_failed_job):
             runs.append(Path(path))
             subdirectories[:] = [name for name in subdirectories if name not in NOT_SEARCHED]
     return runs

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from ganexp.report.evaluated import PICTURES
 from ganexp.report.grouping import Configuration
 from ganexp.report.report import Report
-from ganexp.report.run import CALM_STATUSES, Run
+from ganexp.report.run import CALM_STATUSES, WITHOUT_SETTINGS, Run
 from ganexp.report.values import as_dict, plain
 
 METADATA = ("started", "ended", "device", "precision", "ganexp", "ganexp_commit", "python", "platform", "host")
@@ -87,7 +87,7 @@ def _details(
 
 def _pictures(run: Run, directory: Path) -> dict[str, str]:
     """Return the addresses of pictures relative to the page, with every special character quoted."""
-    patterns = PICTURES if run.status != "unreadable" else ()
+    patterns = PICTURES if run.status not in WITHOUT_SETTINGS else ()
     files = [file for pattern in patterns for file in sorted(run.path.glob(pattern))]
     return {plain(file.name): quote(os.path.relpath(file, directory.resolve())) for file in files if file.is_file()}
 

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from ganexp.report.run import CALM_STATUSES, Run
+from ganexp.report.run import CALM_STATUSES, WITHOUT_SETTINGS, Run
 from ganexp.report.training_images import tell_images_apart
 from ganexp.report.values import plain
 
@@ -65,9 +65,9 @@ class Configuration:
 
 
 def group_runs(runs: Iterable[Run]) -> list[Configuration]:
-    """Return the configurations in the order of their first run, without labels; unreadable runs are left out."""
+    """Return the configurations in the order of their first run, without labels; runs without settings are left out."""
     configurations: dict[tuple, Configuration] = {}
-    readable = [run for run in runs if run.status != "unreadable"]
+    readable = [run for run in runs if run.status not in WITHOUT_SETTINGS]
     tell_images_apart(readable)
     for run in readable:
         key = tuple(sorted(run.settings.items(), key=lambda item: item[0]))
@@ -88,11 +88,19 @@ def _newest_of_each_seed(runs: list[Run]) -> list[Run]:
     """Return the newest finished run of each seed, and add a warning to each run that a newer one replaces."""
     finished = [run for run in runs if run.status == "finished"]
     newest: dict[Hashable, Run] = {}
-    for run in sorted(finished, key=lambda run: plain(run.metadata.get("started"))):
-        if run.seed in newest:
-            newest[run.seed].warnings.append(f"not counted: {run.label} is newer and has the same settings and seed")
+    for run in sorted(finished, key=_age):
+        older = newest.get(run.seed)
+        if older:
+            is_copy = _age(older)[0] == _age(run)[0]
+            what = "is a copy of it" if is_copy else "is newer and has the same settings and seed"
+            older.warnings.append(f"not counted: {run.label} {what}")
         newest[run.seed] = run
     return [run for run in finished if newest[run.seed] is run]
+
+
+def _age(run: Run) -> tuple[str, str, int]:
+    """Return when the run started and ended, and its number of evaluations, to put runs and their copies in order."""
+    return plain(run.metadata.get("started")), plain(run.metadata.get("ended")), len(run.evaluated)
 
 
 def _warnings(counted: list[Run]) -> list[str]:

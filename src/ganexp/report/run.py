@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ganexp.errors import UserError
+from ganexp.errors import UserError, first_line
 from ganexp.report.curves import Curve, read_curves
 from ganexp.report.evaluated import UNKNOWN_PROTOCOL, Evaluated, read_evaluated
 from ganexp.report.score_info import ScoreInfo, read_score_info
@@ -23,6 +23,7 @@ from ganexp.runs.sweep_directory import PRESETS
 
 MAX_COMMAND_LENGTH = 2000  # characters
 CALM_STATUSES = ("finished", "running", "interrupted")  # other statuses, such as failed, mean an early end
+UNREADABLE, NOT_STARTED = WITHOUT_SETTINGS = ("unreadable", "not started")  # statuses of runs that are not compared
 FOR_SWEEPS = re.compile(rf"[+~]*(?:sweep\.|(?:{'|'.join(PRESETS)})(?:=|$))")  # the overrides of a sweep as a whole
 EVALUATIONS = ("last", "best", "untrained")  # keys in run.json; "last" is first, because "best" was chosen by its score
 
@@ -35,7 +36,8 @@ class Run:
         path: the run directory.
         label: the name of the run in the report, which is the path relative to the common parent of all runs.
         name: the setting `name`.
-        status: the status in run.json; "unreadable" if the directory cannot be read.
+        status: the status in run.json; "unreadable" if the directory cannot be read; "not started" for a job of a
+            sweep that failed before its training began, so that its directory has no config.yaml.
         seed: the setting `seed`.
         settings: the config with dotted keys, without values that depend on the run or its machine (seed, name, paths).
         metadata: the content of run.json.
@@ -52,7 +54,7 @@ class Run:
     path: Path
     label: str
     name: str = ""
-    status: str = "unreadable"
+    status: str = UNREADABLE
     seed: int | str | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
@@ -177,6 +179,10 @@ def _read(directory: RunDirectory, label: str) -> Run:
     metadata = as_dict(directory.metadata())
     if not metadata:
         raise ValueError("run.json is empty")
+    if not directory.config.exists():
+        error = metadata.get("error")
+        reason = f"it failed before its training began: {plain(first_line(error))}" if error else "it has not begun"
+        return Run(directory.path, label, label, NOT_STARTED, warnings=[reason])
     config = read_config(directory.config.read_text(encoding="utf-8"))
     scores = as_dict(metadata.get("scores"))
     curves, curve_warnings = read_curves(directory.metrics)

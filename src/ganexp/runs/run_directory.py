@@ -225,10 +225,13 @@ def sweep_above(path: Path) -> Path | None:
 def newest_run_below(path: str | Path, or_sweep: bool = False) -> str:
     """Return a hint with the newest run at most three levels below `path`, or an empty string if there is none.
 
-    If `or_sweep` is true and the run is a job of a sweep, the hint has the directory of the sweep instead.
+    If `or_sweep` is true and the run is a job of a sweep, the hint has the directory of the sweep instead. If it is
+    false, only runs with a checkpoint count.
     """
     patterns = ("*/run.json", "*/*/run.json", "*/*/*/run.json")  # the last one is for outputs/sweep/TIME/JOB
     files = [file for pattern in patterns for file in Path(path).expanduser().glob(pattern)]
+    if not or_sweep:
+        files = [file for file in files if any((file.parent / "checkpoints").glob("*.ckpt"))]
     runs = sorted(files, key=lambda file: file.stat().st_mtime)
     if not runs:
         return ""

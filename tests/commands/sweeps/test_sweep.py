@@ -19,6 +19,7 @@ from ganexp.cli import CONF
 from ganexp.commands.sweeps.overrides import resumed_overrides
 from ganexp.commands.sweeps.sweep import run_job
 from ganexp.commands.sweeps.table import print_jobs
+from ganexp.console import LOG
 from ganexp.errors import UserError
 from ganexp.runs.run_directory import RunDirectory
 
@@ -121,6 +122,15 @@ def test_table_names_jobs_without_overrides_by_directory(capsys):
     assert "loss=hinge" in printed
 
 
+def test_table_has_names_with_brackets(capsys):
+    """Brackets of lists and paths, and names between colons, are not rich's markup."""
+    names = ["loss/modifier=[replay]", "loss/modifier=[flipped_labels,replay]", "data.path=a [/b] :x:"]
+    LOG.kept.clear()
+    print_jobs({name: {"status": "finished", "overrides": [name]} for name in names})
+    for text in (capsys.readouterr().out, "".join(LOG.kept)):
+        assert all(name in text for name in names)
+
+
 def test_failing_job_is_named_and_the_others_run(tmp_path):
     arguments = ("schedule.batch_size=9999,16", "seed=1", *QUICK, "hydra.sweep.dir=swept")
     done = ganexp("-m", *arguments, cwd=tmp_path, check=False)
@@ -136,8 +146,15 @@ def test_failing_job_is_named_and_the_others_run(tmp_path):
     assert bad["overrides"][0] == "schedule.batch_size=9999"
     assert "error" not in good
     refused, trained = (tmp_path / "swept" / name for name in jobs(tmp_path / "swept"))
-    assert not (refused / "config.yaml").exists()  # so a report does not count this job as a run
+    assert not (refused / "config.yaml").exists()  # so this job has no row in a report
     assert (trained / "config.yaml").exists()
+    reported = ganexp("report", "swept", cwd=tmp_path).stdout
+    reason = "it failed before its training began: schedule.batch_size=9999 is more than"
+    assert f"skipped {refused.name}: {reason}" in reported
+    assert "not included in any mean: 1 of 2 runs" in reported
+    wrong = ganexp("evaluate", f"ckpt=swept/{refused.name}", cwd=tmp_path, check=False)
+    assert "no such checkpoint" in wrong.stderr
+    assert "This run has failed: schedule.batch_size=9999 is more than" in wrong.stderr
 
 
 def test_wrong_option_ends_a_sweep_without_a_directory(tmp_path):
