@@ -100,6 +100,16 @@ def test_node_without_target_is_refused():
         make_optimizer_factory({"lr": 1e-3}, "generater")
 
 
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_only_optimizers_that_need_a_closure_are_refused(optimizer):
+    node = {"_target_": f"torch.optim.{optimizer.__name__}"}
+    if optimizer is torch.optim.LBFGS:
+        with pytest.raises(UserError, match=r"optimizer\.generator\._target_=torch\.optim\.LBFGS: .* needs a closure"):
+            make_optimizer_factory(node, "generator")
+    elif optimizer is not torch.optim.Optimizer:
+        make_optimizer_factory(node, "generator")
+
+
 def test_own_optimizer_follows_its_annotations():
     node = {"_target_": f"{__name__}.Own", "lr": 0.1}
     assert make_optimizer_factory(node, "generator")(parameters()).defaults["lr"] == 0.1

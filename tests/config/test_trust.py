@@ -102,8 +102,16 @@ def test_printed_command_names_the_packages_that_the_user_must_trust(monkeypatch
     cfg = OmegaConf.create({"model": own, "callbacks": {"x": {"_target_": "third.Callback"}}, "loss": loss})
     assert trust.in_front_of_command(cfg) == "GANEXP_TRUST=mine,theirs,third "
     assert trust.in_front_of_command(cfg, without=["callbacks"]) == "GANEXP_TRUST=mine,theirs "
-    monkeypatch.setenv("GANEXP_TRUST", "mine,theirs,third")
-    assert trust.in_front_of_command(cfg) == trust.in_front_of_command(OmegaConf.create({"loss": loss})) == ""
+    monkeypatch.setenv("GANEXP_TRUST", "theirs")
+    assert trust.in_front_of_command(cfg) == "GANEXP_TRUST=mine,theirs,third "
+    assert trust.in_front_of_command(OmegaConf.create({"loss": loss})) == ""
+
+
+def test_error_names_all_packages_that_the_user_must_trust(tmp_path, monkeypatch):
+    monkeypatch.setenv("GANEXP_TRUST", "mine")
+    path = saved(tmp_path, {"model": {"generator": {"_target_": "mine.G"}, "discriminator": {"_target_": "theirs.D"}}})
+    with pytest.raises(UserError, match="GANEXP_TRUST=mine,theirs ganexp"):
+        trust.load(path)
 
 
 def test_own_packages_are_trusted_by_name(monkeypatch):

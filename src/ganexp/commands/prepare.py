@@ -145,8 +145,9 @@ def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:
     image_sets = build.build_image_sets(cfg)
     for line in data_summary(image_sets):
         say_once(line)
-    if cfg.data.training_images is not None:
-        say_once(f"training images: {cfg.data.training_images:,} of the {len(image_sets['train']):,} in the dataset")
+    chosen, images = cfg.data.training_images, len(image_sets["train"])
+    if chosen is not None and chosen <= images:  # otherwise, an error follows
+        say_once(f"training images: {chosen:,} of the {images:,} in the dataset")
     cfg.data.classes = image_sets["train"].classes or None
     if gan.num_classes and "test" in image_sets and image_sets["test"].labels is None:
         say_once("test split: it has no classes, so the conditional discriminator's logits on it are not logged")

@@ -1,10 +1,12 @@
 """Check the settings of optimizers, and create optimizers. Importing this module must not import torch."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from annotated_types import Len
+from hydra.utils import get_object
 
 from ganexp.config.instantiate import check, instantiate, to_plain
 from ganexp.errors import UserError
@@ -56,6 +58,8 @@ def make_optimizer_factory(
     target = str(settings.get("_target_"))
     ranges = RANGES | RANGES_OF_ONE.get(target, {}) if target.startswith("torch.optim.") else {}
     check(settings | {"_partial_": True}, key, {"params": None}, ranges)
+    if _needs_closure(target):
+        raise UserError(f"{key}._target_={target}: its method `step` needs a closure. Use another optimizer")
     if scale != 1:
         if "lr" not in settings:
             raise UserError(f"{key}.lr is missing, but schedule.lr_reference_batch needs it")
@@ -63,6 +67,13 @@ def make_optimizer_factory(
     if "betas" in settings:
         settings["betas"] = [float(beta) for beta in settings["betas"]]  # Adam refuses integers
     return partial(_make, settings, key)
+
+
+def _needs_closure(target: str) -> bool:
+    """Return whether the optimizer's method `step` must be called with an argument, as that of LBFGS."""
+    step = getattr(get_object(target), "step", None)
+    arguments = [] if step is None else list(inspect.signature(step).parameters.values())[1:]
+    return any(each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD for each in arguments)
 
 
 def _make(settings: dict[str, Any], key: str, parameters: "Iterable[Parameter]") -> "Optimizer":

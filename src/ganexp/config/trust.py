@@ -58,7 +58,7 @@ def load(path: str | os.PathLike[str], without: Iterable[str] = ()) -> DictConfi
         if key.endswith("_target_") and not trusted(value):
             raise UserError(
                 f"{path}: {key}={value} is not part of ganexp, and is safe to run only if you know its author.\n"
-                f"If you know the author: GANEXP_TRUST={str(value).split('.')[0]} ganexp …"
+                f"If you know the author: {_packages_in_front(values)}ganexp …"
             )
         if key.endswith(f".{ADDRESS_KEY}") and not is_own_address(value):
             raise UserError(
@@ -92,8 +92,11 @@ def trusted(target: Any) -> bool:
     separated by commas. For `CLASSES` and `FUNCTIONS`, the module that defines the target is decisive, not
     the path by which the config names the target.
     """
-    if str(target).startswith(_own_packages()):
-        return True
+    return str(target).startswith(_own_packages()) or _is_known(target)
+
+
+def _is_known(target: Any) -> bool:
+    """Return whether `target` is in `CLASSES` or `FUNCTIONS`."""
     if not str(target).startswith(("ganexp.", "pytorch_lightning.", "torch.optim.")):
         return False  # the target is not imported
     try:
@@ -107,12 +110,16 @@ def trusted(target: Any) -> bool:
 
 
 def in_front_of_command(cfg: DictConfig, without: Iterable[str] = ()) -> str:
-    """Return `GANEXP_TRUST=PACKAGES `, with which a command can load this config; "" if `load` trusts all targets.
+    """Return `GANEXP_TRUST=PACKAGES `, with which a command can load this config; "" if it needs no package of others.
 
-    The targets of the mappings in `without` are left out, as `load` does.
+    The targets of the mappings in `without` are left out, as `load` does. Packages that this process trusts already are
+    named, too, because the command may be typed in another shell, and its value replaces that of the shell.
     """
-    values = cast(dict[str, Any], OmegaConf.to_container(cfg)) | dict.fromkeys(without)
-    targets = [value for key, value in leaves(values) if key.endswith("_target_") and not trusted(value)]
+    return _packages_in_front(cast(dict[str, Any], OmegaConf.to_container(cfg)) | dict.fromkeys(without))
+
+
+def _packages_in_front(values: dict[str, Any]) -> str:
+    targets = [value for key, value in leaves(values) if key.endswith("_target_") and not _is_known(value)]
     packages = dict.fromkeys(str(target).split(".")[0] for target in targets)
     return f"GANEXP_TRUST={shlex.quote(','.join(packages))} " if packages else ""
 
