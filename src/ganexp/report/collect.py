@@ -38,8 +38,7 @@ def find_runs(directory: Path, or_failed_jobs: bool = False) -> list[Path]:
         raise UserError(f"{directory}: no such directory. Give directories with runs, for example: outputs")
     runs = []
     for path, subdirectories, files in os.walk(directory.resolve()):
-        is_failed_job = or_failed_jobs and sweep_above(Path(path)) is not None
-        if "run.json" in files and ("config.yaml" in files or is_failed_job):
+        if "run.json" in files and ("config.yaml" in files or (or_failed_jobs and sweep_above(Path(path)))):
             runs.append(Path(path))
             subdirectories[:] = [name for name in subdirectories if name not in NOT_SEARCHED]
     return runs
