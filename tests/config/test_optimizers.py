@@ -100,6 +100,26 @@ def test_node_without_target_is_refused():
         make_optimizer_factory({"lr": 1e-3}, "generater")
 
 
+class WithClosure(Own):
+    """An own optimizer whose step needs an argument with a name."""
+
+    def step(self, *, closure):
+        closure()
+
+
+class WithoutClosure(Own):
+    """An own optimizer whose step accepts any arguments, but needs none."""
+
+    def step(self, *arguments, **settings):
+        super().step(*arguments, **settings)
+
+
+def test_own_optimizer_that_needs_a_closure_is_refused():
+    make_optimizer_factory({"_target_": f"{__name__}.WithoutClosure"}, "generator")
+    with pytest.raises(UserError, match=r"WithClosure: .* needs a closure"):
+        make_optimizer_factory({"_target_": f"{__name__}.WithClosure"}, "generator")
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_only_optimizers_that_need_a_closure_are_refused(optimizer):
     node = {"_target_": f"torch.optim.{optimizer.__name__}"}

@@ -18,7 +18,7 @@ from ganexp.commands.prepare import prepare
 from ganexp.errors import UserError
 from ganexp.models.latent import Latent
 from ganexp.models.mlp import Discriminator
-from ganexp.training import accumulation
+from ganexp.training import accumulation, processes
 from ganexp.training import trainer as trainers
 from ganexp.training.scored_module import ScoredModule
 
@@ -243,6 +243,8 @@ def test_out_of_memory_in_half_a_batch_names_settings(tmp_path):
 @pytest.mark.parametrize(
     ("words", "batch_size", "suggested"),
     [
+        (("trainer=ddp", "trainer.cuda_graph=auto"), 12, "use schedule.accumulate=2 or a"),
+        (("trainer=ddp",), 10, "use schedule.accumulate=5 or a"),
         ((), 8, "use schedule.accumulate=2 or a"),
         ((), 25, "use schedule.accumulate=5 or a"),
         (("schedule.accumulate=2",), 12, "use schedule.accumulate=3 or a"),
@@ -252,10 +254,13 @@ def test_out_of_memory_in_half_a_batch_names_settings(tmp_path):
         (("model.generator.norm=batch",), 7, "use a"),  # batch norm needs two images in each part
     ],
 )
-def test_out_of_memory_suggests_settings_that_are_accepted(words, batch_size, suggested):
+def test_out_of_memory_suggests_settings_that_are_accepted(monkeypatch, words, batch_size, suggested):
     words = ("model=mlp", "loss=hinge", "schedule.joint_batch=false", f"schedule.batch_size={batch_size}", *words)
-    gan = build_gan(config(*TINY, *words))
+    cfg = config(*TINY, *words)
+    gan = build_gan(cfg)
+    monkeypatch.setattr(processes, "count", lambda: cfg.trainer.devices)
     error = accumulation.out_of_memory(torch.OutOfMemoryError("too many"), gan, batch_size)
+    monkeypatch.undo()
     assert f"{suggested} smaller schedule.batch_size" in str(error)
     fix = re.findall(r"schedule\.accumulate=\d+|trainer\.cuda_graph=\w+", suggested)
     build_gan(config(*TINY, *words, *fix))

@@ -21,7 +21,7 @@ def choose_precision(cfg: DictConfig, gan: GAN, device: torch.device) -> bool:
 
     The precision is bf16-mixed for large networks on a recent GPU if updates are launched as CUDA graphs, and 32-true
     otherwise. Without graphs, half precision makes a step slower, because it adds conversions, each of which the CPU
-    must launch. `FasterUpdates` knows which GANs have graphs.
+    must launch. `FasterUpdates.records` decides which updates become graphs.
 
     Returns:
         Whether `cfg` was changed.

@@ -146,7 +146,7 @@ def prepare_data(cfg: DictConfig, gan: GAN) -> dict[str, ImageSet]:
     for line in data_summary(image_sets):
         say_once(line)
     chosen, images = cfg.data.training_images, len(image_sets["train"])
-    if chosen is not None and chosen <= images:  # otherwise, an error follows
+    if chosen is not None and chosen <= images:  # `build_stream` refuses a larger number
         say_once(f"training images: {chosen:,} of the {images:,} in the dataset")
     cfg.data.classes = image_sets["train"].classes or None
     if gan.num_classes and "test" in image_sets and image_sets["test"].labels is None:

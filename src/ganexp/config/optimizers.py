@@ -59,7 +59,10 @@ def make_optimizer_factory(
     ranges = RANGES | RANGES_OF_ONE.get(target, {}) if target.startswith("torch.optim.") else {}
     check(settings | {"_partial_": True}, key, {"params": None}, ranges)
     if _needs_closure(target):
-        raise UserError(f"{key}._target_={target}: its method `step` needs a closure. Use another optimizer")
+        raise UserError(
+            f"{key}._target_={target}: its method `step` needs a closure. Use another optimizer, "
+            "such as torch.optim.Adam"
+        )
     if scale != 1:
         if "lr" not in settings:
             raise UserError(f"{key}.lr is missing, but schedule.lr_reference_batch needs it")
@@ -70,10 +73,12 @@ def make_optimizer_factory(
 
 
 def _needs_closure(target: str) -> bool:
-    """Return whether the optimizer's method `step` must be called with an argument, as that of LBFGS."""
+    """Return whether the optimizer's method `step` must be called with an argument, for example LBFGS."""
     step = getattr(get_object(target), "step", None)
     arguments = [] if step is None else list(inspect.signature(step).parameters.values())[1:]
-    return any(each.default is each.empty and each.kind is each.POSITIONAL_OR_KEYWORD for each in arguments)
+    return any(
+        each.default is each.empty and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in arguments
+    )
 
 
 def _make(settings: dict[str, Any], key: str, parameters: "Iterable[Parameter]") -> "Optimizer":

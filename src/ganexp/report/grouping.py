@@ -91,9 +91,9 @@ def _newest_of_each_seed(runs: list[Run]) -> list[Run]:
     for run in sorted(finished, key=_age):
         older = newest.get(run.seed)
         if older:
-            is_copy = _age(older)[0] == _age(run)[0]
-            what = "is a copy of it" if is_copy else "is newer and has the same settings and seed"
-            older.warnings.append(f"not counted: {run.label} {what}")
+            started_together = _age(older)[0] == _age(run)[0]
+            what = "is a copy or started at the same time," if started_together else "is newer"
+            older.warnings.append(f"not counted: {run.label} {what} and has the same settings and seed")
         newest[run.seed] = run
     return [run for run in finished if newest[run.seed] is run]
 

@@ -23,7 +23,8 @@ from ganexp.runs.sweep_directory import PRESETS
 
 MAX_COMMAND_LENGTH = 2000  # characters
 CALM_STATUSES = ("finished", "running", "interrupted")  # other statuses, such as failed, mean an early end
-UNREADABLE, NOT_STARTED = WITHOUT_SETTINGS = ("unreadable", "not started")  # statuses of runs that are not compared
+UNREADABLE, NOT_STARTED = "unreadable", "not started"
+WITHOUT_SETTINGS = (UNREADABLE, NOT_STARTED)  # statuses of runs that are only listed
 FOR_SWEEPS = re.compile(rf"[+~]*(?:sweep\.|(?:{'|'.join(PRESETS)})(?:=|$))")  # the overrides of a sweep as a whole
 EVALUATIONS = ("last", "best", "untrained")  # keys in run.json; "last" is first, because "best" was chosen by its score
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ganexp.console import count, say
+from ganexp.console import say
 from ganexp.data.stream import Batch as RealBatch
 from ganexp.errors import UserError, first_line
 from ganexp.losses.objective import Objective
@@ -167,16 +167,19 @@ def reports_out_of_memory(device: torch.device) -> bool:
 
 def out_of_memory(error: torch.OutOfMemoryError, gan: "GAN", batch_size: int) -> UserError:
     """Return the error for a training that runs out of memory; it suggests settings that need less memory."""
-    parts, images = gan.accumulated.parts, batch_size // processes.count()
+    parts, devices = gan.accumulated.parts, processes.count()
+    images = batch_size // devices
+    shared = "" if devices == 1 else f", which {devices} devices share"
+    how = "together" if parts == 1 else f"in {parts} equal parts"
     most = images // least_images(gan.networks, gan.objective)
     fitting = [number for number in range(parts + 1, most + 1) if images % number == 0]
     more = f"schedule.accumulate={fitting[0]}" if fitting else ""
     if more and gan.faster_updates.cuda_graph is True:  # a graph needs whole batches
         more += " trainer.cuda_graph=auto"
     return UserError(
-        f"out of memory: {first_line(error)}\nAn update has schedule.batch_size={batch_size} images. On each device, "
-        f"they go through the networks in {count(parts, 'part')} of equal size: use {more + ' or ' if more else ''}a "
-        "smaller schedule.batch_size. If an evaluation ran out of memory, use a smaller metrics.batch_size."
+        f"out of memory: {first_line(error)}\nAn update has schedule.batch_size={batch_size} images{shared}. They go "
+        f"through the networks {how}: use {more + ' or ' if more else ''}a smaller schedule.batch_size. If an "
+        "evaluation ran out of memory, use a smaller metrics.batch_size."
     )
 
 
